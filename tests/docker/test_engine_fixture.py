@@ -1,0 +1,144 @@
+"""The parts in `tests/support` are what they claim to be."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+import requests
+
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.metastore import Metastore
+from tests.support.queue_server import QueueServer
+from tests.support.registry import Registry
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(engine: Engine):
+    yield
+    engine.start()
+    engine.clear()
+
+
+def get(url: str) -> str:
+    """The page at `url`, as soon as somebody serves it."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return requests.get(url, timeout=5).text
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def test_an_image_is_in_the_registry_and_not_in_the_engine(engine: Engine, standin: Callable[..., str]):
+    image = standin("fixture/absent:1")
+    assert image not in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+    engine.docker("pull", image)
+
+
+def test_a_published_port_shows_image_revision_arguments_and_environment(engine: Engine, standin: Callable[..., str]):
+    image, port = standin("fixture/page:1", (8080, "9000/udp"), revision=3, paths=["admin"]), free_port()
+    engine.docker("run", "-d", "-p", f"{port}:8080", "-e", "COLOUR=<red>", image, "--flag", "two words")
+    page = get(f"http://127.0.0.1:{port}/admin/")
+    for text in ("fixture/page:1", "revision 3", "--flag\ntwo words\n", "COLOUR=&lt;red&gt;"):
+        assert text in page
+
+
+def test_it_ends_with_status_0_at_a_stop_and_as_told_otherwise(engine: Engine, standin: Callable[..., str]):
+    image = standin("fixture/ending:1")
+    engine.docker("run", "-d", "--name", "stays", image)
+    engine.docker("run", "-d", "--name", "fails", "-e", "STANDIN_EXIT=7", image)
+    began = time.monotonic()
+    engine.docker("stop", "stays")
+    assert time.monotonic() - began < 5
+    assert engine.docker("wait", "stays", "fails").split() == ["0", "7"]
+
+
+def test_a_new_revision_leaves_the_engines_copy_of_the_old_one(engine: Engine, standin: Callable[..., str]):
+    image = standin("fixture/updated:1", revision=1)
+    engine.docker("pull", image)
+    old = engine.docker("image", "inspect", "-f", "{{.Id}}", image)
+    standin("fixture/updated:1", revision=2)
+    assert engine.docker("image", "inspect", "-f", "{{.Id}}", image) == old
+    engine.docker("pull", image)
+    assert engine.docker("image", "inspect", "-f", "{{.Id}}", image) != old
+
+
+def test_openvpn_serves_only_after_its_settings_were_made(engine: Engine, standin: Callable[..., str]):
+    image = standin("fixture/openvpn:1", ("1194/udp",), kind="openvpn")
+    data = ("-v", "vpn-data:/etc/openvpn")
+    engine.docker("run", "-d", "--name", "early", *data, image)
+    assert engine.docker("wait", "early") == "1"
+    engine.docker("run", "--rm", *data, image, "ovpn_genconfig", "-u", "udp://vpn.example.com")
+    engine.docker("run", "-d", "--name", "late", *data, image)
+    time.sleep(0.3)
+    assert engine.docker("inspect", "-f", "{{.State.Running}}", "late") == "true"
+
+
+def test_a_plain_busybox_ends_at_once(engine: Engine, standin: Callable[..., str]):
+    engine.docker("run", "-d", "--name", "short", standin("fixture/busybox:1", (), kind="ends"))
+    assert engine.docker("wait", "short") == "0"
+
+
+def test_containers_reach_each_other_by_name_and_link(engine: Engine, standin: Callable[..., str]):
+    image = standin("fixture/network:1")
+    engine.docker("network", "create", "friends")
+    engine.docker("run", "-d", "--name", "one", image)
+    engine.docker("network", "connect", "friends", "one")
+    for options in (("--net=friends",), ("--link", "one:one")):
+        command = "for i in 1 2 3 4 5; do wget -qO- http://one:8080 && exit; sleep 0.2; done; exit 1"
+        seen = engine.docker("run", "--rm", *options, "--entrypoint", "/bin/sh", image, "-c", command)
+        assert "fixture/network:1" in seen
+
+
+def test_privileged_containers_start(engine: Engine, standin: Callable[..., str]):
+    engine.docker("run", "-d", "--privileged", "--name", "mighty", standin("fixture/mighty:1"))
+    assert "uid=0" in engine.docker("exec", "--privileged", "mighty", "id")
+
+
+def test_the_engine_stops_and_starts_on_the_same_data(engine: Engine, standin: Callable[..., str]):
+    engine.docker("run", "-d", "--name", "survivor", standin("fixture/survivor:1"))
+    engine.stop()
+    assert not engine.running
+    engine.start()
+    assert engine.docker("inspect", "-f", "{{.State.Status}}", "survivor") == "exited"
+
+
+def test_the_registry_stops_and_starts_on_the_same_data(
+    engine: Engine, registry: Registry, standin: Callable[..., str]
+):
+    image = standin("fixture/kept:1")
+    registry.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(registry.url, timeout=5)
+    registry.start()
+    engine.docker("pull", image)
+
+
+def test_the_queue_server_keeps_its_data(queue_server: QueueServer):
+    with redis.Redis.from_url(queue_server.url) as connection:
+        connection.set("key", "value")
+    queue_server.stop()
+    queue_server.start()
+    with redis.Redis.from_url(queue_server.url) as connection:
+        assert connection.get("key") == b"value"
+    queue_server.flush()
+
+
+def test_the_metastore_answers_conditional_requests(metastore: Callable[..., Metastore]):
+    store = metastore({"root.json": {"Syncthing": "syncthing.json"}})
+    first = requests.get(f"{store.url}/root.json", timeout=5)
+    assert first.json() == {"Syncthing": "syncthing.json"}
+    for header, value in (
+        ("If-None-Match", first.headers["ETag"]),
+        ("If-Modified-Since", first.headers["Last-Modified"]),
+    ):
+        assert requests.get(f"{store.url}/root.json", headers={header: value}, timeout=5).status_code == 304
+    store.files["root.json"] = {}
+    changed = {"If-None-Match": first.headers["ETag"]}
+    assert requests.get(f"{store.url}/root.json", headers=changed, timeout=5).status_code == 200
+    assert requests.get(f"{store.url}/none.json", timeout=5).status_code == 404
+    assert (store.count(), store.count("root.json"), store.count(status=304)) == (5, 4, 2)

@@ -1,0 +1,73 @@
+"""Chromium, as Debian packages it, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+_AXE = Path(__file__).with_name("vendor") / "axe" / "axe.min.js"
+_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A running Chromium without a window."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise RuntimeError("The browser tests need Debian's package chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS, chromium_sandbox=False)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def new_page(browser: Browser, *, javascript: bool = True, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own (no cookies); `options` as for `Browser.new_context`."""
+    options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
+    context = browser.new_context(java_script_enabled=javascript, **options)
+    context.set_default_timeout(15_000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def complaints(page: Page) -> list[str]:
+    """A list that from now on receives what the browser complains about on `page`.
+
+    That is the errors and warnings of its console (what the Content-Security-Policy blocked, what was not
+    found) and uncaught exceptions.
+    """
+    heard: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            heard.append(f"{message.type}: {message.text}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(f"exception: {error}"))
+    return heard
+
+
+def accessibility_violations(page: Page) -> list[str]:
+    """What axe finds wrong on `page`: a line for each violation, with its rule and the elements."""
+    # Evaluated by the debugger, which the page's Content-Security-Policy does not concern.
+    page.evaluate(_AXE.read_text())
+    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{v['id']} ({v['impact']}): {v['help']}: " + "; ".join(str(node["target"]) for node in v["nodes"])
+        for v in found
+    ]

@@ -1,0 +1,58 @@
+"""An image registry on loopback, which Docker trusts without TLS."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import requests
+
+from .claims import free_port
+from .process import start, stop, wait_until
+
+_CONFIG = """\
+version: 0.1
+log: {{level: warn, accesslog: {{disabled: true}}}}
+storage:
+  cache: {{blobdescriptor: inmemory}}
+  filesystem: {{rootdirectory: {folder}/data}}
+  delete: {{enabled: true}}
+http: {{addr: "{address}"}}
+"""
+
+
+class Registry:
+    """One docker-registry. `start()` and `stop()` may be called again; the images stay until `close()`."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"  # what image names begin with
+        self.url = f"http://{self.address}"
+        self._folder = Path(tempfile.mkdtemp(prefix="rwt-registry-"))
+        self._log = self._folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        config = self._folder / "config.yml"
+        config.write_text(_CONFIG.format(folder=self._folder, address=self.address))
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        if self._process is None:
+            self._process = start(["docker-registry", "serve", f"{self._folder}/config.yml"], self._log)
+            wait_until(self._answers, self._process, self._log, "docker-registry", timeout=30)
+
+    def stop(self) -> None:
+        """Stop it: from now on it refuses connections."""
+        if self._process is not None:
+            stop(self._process, 10)
+            self._process = None
+
+    def close(self) -> None:
+        """Stop it and delete its images."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/v2/", timeout=5).ok
+        except requests.ConnectionError:
+            return False

@@ -1,0 +1,109 @@
+"""Small images that stand in for real apps: busybox and `standin.sh`."""
+
+import functools
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from .engine import Engine
+from .registry import Registry
+
+Kind = Literal["server", "openvpn", "ends"]
+
+_FOLDERS = ("bin", "etc", "usr", "usr/bin", "root", "var", "var/lib", "srv", "proc", "sys", "dev")
+
+
+def make_image(
+    engine: Engine,
+    registry: Registry,
+    name: str,
+    ports: Sequence[int | str] = (8080,),
+    revision: int = 1,
+    *,
+    kind: Kind = "server",
+    paths: Sequence[str] = (),
+    volumes: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    padding: int = 0,
+) -> str:
+    """Put an image into the registry, not into the engine; returns its full name, `127.0.0.1:PORT/NAME`.
+
+    `ports` are exposed, and the TCP ones serve HTTP: 8080, "8080/tcp" or "1194/udp"; `paths` are served
+    beside "/". Made once more, with another `revision`, an image is an update under the same name. `volumes`
+    are anonymous ones of the image. `padding` bytes of random data make a pull take long.
+
+    `kind`: "server" stays; "openvpn" also knows `ovpn_genconfig`, and its server ends with status 1 before
+    that has written /etc/openvpn/ovpn_env.sh; "ends" is a plain busybox, which ends at once with status 0.
+    """
+    exposed = [str(port) if "/" in str(port) else f"{port}/tcp" for port in ports]
+    variables = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "STANDIN_IMAGE": name,
+        "STANDIN_REVISION": str(revision),
+        "STANDIN_KIND": kind,
+        "STANDIN_PORTS": " ".join(port.removesuffix("/tcp") for port in exposed if port.endswith("/tcp")),
+        "STANDIN_PATHS": " ".join(path.strip("/") for path in paths),
+        **(environment or {}),
+    }
+    changes = ['CMD ["sh"]'] if kind == "ends" else ['ENTRYPOINT ["/bin/standin"]']
+    changes += [f'ENV {key}="{value}"' for key, value in variables.items()]
+    changes += [f"EXPOSE {port}" for port in exposed]
+    changes += [f'VOLUME ["{volume}"]' for volume in volumes]
+    # The same registry under another address: what the engine has under the real name stays as it is.
+    scratch = f"localhost:{registry.port}/{name}"
+    options = [word for change in changes for word in ("--change", change)]
+    engine.docker("import", *options, "-", scratch, stdin=_file_system(padding) if padding else _base())
+    engine.docker("push", "--quiet", scratch)
+    engine.docker("rmi", scratch)
+    return f"{registry.address}/{name}"
+
+
+@functools.cache
+def _base() -> bytes:
+    """The file system that all images without padding share: one layer in the registry."""
+    return _file_system(0)
+
+
+def _file_system(padding: int) -> bytes:
+    """A tar with busybox, its applets and `standin.sh`, and `padding` random bytes."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise RuntimeError("The tests need busybox-static")
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    if "httpd" not in applets:
+        raise RuntimeError("The tests need busybox-static; this busybox has no httpd")
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w") as tar:
+        for folder in _FOLDERS:
+            _add(tar, folder, tarfile.DIRTYPE)
+        _add(tar, "tmp", tarfile.DIRTYPE, mode=0o1777)
+        _add(tar, "bin/busybox", content=Path(busybox).read_bytes(), mode=0o755)
+        _add(tar, "bin/standin", content=Path(__file__).with_name("standin.sh").read_bytes(), mode=0o755)
+        for applet in applets:
+            if applet != "busybox":
+                _add(tar, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
+        _add(tar, "etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
+        _add(tar, "etc/group", content=b"root:x:0:\nnogroup:x:65534:\n")
+        if padding:
+            _add(tar, "srv/padding", content=os.urandom(padding))
+    return memory.getvalue()
+
+
+def _add(
+    tar: tarfile.TarFile,
+    name: str,
+    kind: bytes = tarfile.REGTYPE,
+    *,
+    content: bytes = b"",
+    link: str = "",
+    mode: int | None = None,
+) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname, entry.size = kind, link, len(content)
+    entry.mode = mode if mode is not None else 0o644 if kind == tarfile.REGTYPE else 0o755
+    tar.addfile(entry, io.BytesIO(content))

@@ -1,24 +1,45 @@
 """The parts in `tests/support` are what they claim to be."""
 
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
 import requests
+from playwright.sync_api import Page
 
+from tests.support import stack as stack_module
+from tests.support.browser import accessibility_violations, complaints
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.metastore import Metastore
 from tests.support.queue_server import QueueServer
 from tests.support.registry import Registry
+from tests.support.stack import Stack
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(engine: Engine):
+def _empty_engine_afterwards(request: pytest.FixtureRequest):
     yield
-    engine.start()
-    engine.clear()
+    if "engine" in request.fixturenames:
+        engine = request.getfixturevalue("engine")
+        engine.start()
+        engine.clear()
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A function that puts a shell script in the place of the product's program."""
+
+    def replace(script: str) -> None:
+        path = tmp_path / "rockonweb"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(stack_module, "_PROGRAM", path)
+
+    return replace
 
 
 def get(url: str) -> str:
@@ -142,3 +163,40 @@ def test_the_metastore_answers_conditional_requests(metastore: Callable[..., Met
     assert requests.get(f"{store.url}/root.json", headers=changed, timeout=5).status_code == 200
     assert requests.get(f"{store.url}/none.json", timeout=5).status_code == 404
     assert (store.count(), store.count("root.json"), store.count(status=304)) == (5, 4, 2)
+
+
+def test_the_browser_reports_complaints_and_accessibility(page: Page):
+    heard = complaints(page)
+    page.set_content("<html lang=en><title>Page</title><main><h1>Page</h1><img src='data:,'></main></html>")
+    page.evaluate("console.error('oh dear')")
+    assert "error: oh dear" in heard
+    assert any(line.startswith("image-alt (critical)") for line in accessibility_violations(page))
+
+
+def test_the_stack_is_ready_when_it_says_so(stack: Callable[..., Stack], program: Callable[[str], None]):
+    program('echo "Rockonweb is ready: http://$ROCKONWEB_BIND"; sleep 60 & trap "kill $!" TERM; wait')
+    running = stack(workers=3, environment={"ROCKONWEB_HEALTH_SECONDS": "1"})
+    assert running.url in running.output
+    assert len(running.processes()) == 2
+    assert running.environ["ROCKONWEB_WORKERS"] == "3"
+
+
+def test_a_stack_that_does_not_start_shows_its_output(stack: Callable[..., Stack], program: Callable[[str], None]):
+    program("echo no database; exit 3")
+    with pytest.raises(AssertionError, match=r"status 3:\nno database"):
+        stack()
+    program("echo hanging; sleep 60")
+    with pytest.raises(AssertionError, match=r"not ready in time:\nhanging"):
+        stack(started=False).start(timeout=0.3)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_the_stack_leaves_behind_is_reported_and_ended(
+    stack: Callable[..., Stack], program: Callable[[str], None], by: signal.Signals
+):
+    program("setsid sleep 61 & echo $!; echo Rockonweb is ready: http://x; exec sleep 60")
+    running = stack()
+    left = running.output.split()[0]
+    with pytest.raises(AssertionError, match=f"left processes behind:\n{left} sleep 61"):
+        running.stop(by=by)
+    assert not running.processes()

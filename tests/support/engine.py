@@ -182,8 +182,10 @@ def _lacking_capabilities() -> list[str]:
 def _claim_subnet() -> int:
     """The second number of a 10.x.0.0/16 that is ours now; what a killed session left there is removed."""
     taken = {address.split(".")[1] for address in _addresses() if address.startswith("10.")}
-    for number in range(120, 200):
-        stale = Path("/sys/class/net", f"rwt{number}").exists()
+    bridges = {path.name for path in Path("/sys/class/net").iterdir()}
+    # Those with a bridge first: unless a session has claimed them, a killed one left them.
+    for number in sorted(range(120, 200), key=lambda n: f"rwt{n}" not in bridges):
+        stale = f"rwt{number}" in bridges
         if (stale or str(number) not in taken) and claim(f"subnet-{number}"):
             folders = [path for path in Path("/tmp").glob(f"rwt-{number}-*") if path.stat().st_uid == 0]
             if any(with_text_in(f"{folder}/", "cmdline") for folder in folders):

@@ -1,5 +1,6 @@
 """The whole product, started as a person starts it: `rockonweb up`."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -49,8 +50,9 @@ class Stack:
         self.folder = Path(tempfile.mkdtemp(prefix="rwt-stack-"))
         self.instance = self.folder / "instance"
         self.shares = self.folder / "shares"
-        self.instance.mkdir()
-        self.shares.mkdir()
+        self.local_metastore = self.folder / "local"
+        for folder in (self.instance, self.shares, self.local_metastore):
+            folder.mkdir()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._mark = f"ROCKONWEB_TEST_STACK={uuid.uuid4()}"
@@ -65,7 +67,7 @@ class Stack:
             "ROCKONWEB_BIND": f"127.0.0.1:{self.port}",
             "ROCKONWEB_SHARES_ROOT": str(self.shares),
             "ROCKONWEB_REMOTE_METASTORE": metastore or f"http://{nowhere}",
-            "ROCKONWEB_LOCAL_METASTORE": str(self.folder / "local"),
+            "ROCKONWEB_LOCAL_METASTORE": str(self.local_metastore),
             "ROCKONWEB_WORKERS": str(workers),
             "ROCKONWEB_SYSTEM_PACKAGES": "no",
             "DOCKER_HOST": docker_host or f"tcp://{nowhere}",
@@ -123,9 +125,9 @@ class Stack:
         process.send_signal(by)
         try:
             status = process.wait(timeout)
-            _, left = psutil.wait_procs([p for p in descendants if p.pid != process.pid], timeout=5)
-            remaining = {p.pid: p for p in [*left, *self.processes()]}.values()
-            words = [f"{p.pid} {' '.join(p.cmdline())}" for p in remaining if _alive(p)]
+            _wait_for(descendants, 3)
+            remaining = {p.pid: p for p in [*descendants, *self.processes()] if _alive(p)}
+            words = [f"{p.pid} {' '.join(p.cmdline())}" for p in remaining.values()]
         except subprocess.TimeoutExpired:
             raise AssertionError(f"`rockonweb up` did not end within {timeout} s:\n{self.output}") from None
         finally:
@@ -176,16 +178,23 @@ class Stack:
 
     def _end_all(self) -> None:
         """SIGKILL for all that is left of it."""
-        for left in self.processes():
-            try:
-                left.kill()
-            except psutil.NoSuchProcess:
-                continue
+        remaining = self.processes()
+        for process in remaining:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        _wait_for(remaining, 5)
         if self._process is not None:
             self._process.wait()
             self._process = None
         if self._reader is not None:
             self._reader.join(5)
+
+
+def _wait_for(processes: Sequence[psutil.Process], timeout: float) -> None:
+    """Return when all of them have ended. One that only waits to be collected by its parent has ended."""
+    deadline = time.monotonic() + timeout
+    while any(map(_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -1,0 +1,33 @@
+"""Rockonweb: apps for a home server, from a definition and a few answers to running containers."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from flask import Flask
+
+from rockonweb import config
+
+__version__ = version("rockonweb")
+
+
+def create_app(settings: config.Settings | None = None) -> Flask:
+    """Return the application. It opens no connection: not to the database, the queue or Docker."""
+    from rockonweb import faces
+    from rockonweb.models import base
+
+    settings = settings or config.read()
+    app = Flask(__name__, instance_path=str(settings.instance))
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=config.secret_key(settings),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=2_000_000,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    base.db.init_app(app)
+    base.prepare(app)
+    faces.register(app)
+    return app

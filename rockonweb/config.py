@@ -1,0 +1,130 @@
+"""Configuration: the environment, or a `.env` file in the working folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from rockonweb.errors import BadInput
+
+DEFAULT_METASTORE = "https://rockstor.com/rockons"
+ORIGINAL_SHARES_ROOT = Path("/mnt2")
+SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and how many there are. Paths are absolute."""
+
+    instance: Path
+    host: str
+    port: int
+    workers: int
+    remote_metastore: str
+    local_metastore: Path
+    shares_root: Path
+    database_url: str
+    redis_url: str  # blank: `up` starts a server of its own
+    admin_user: str
+    admin_password: str
+
+    @property
+    def url(self) -> str:
+        """The address of the pages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{self.port}"  # noqa: S104
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the server that `up` starts."""
+        usual = self.instance / "redis" / "redis.sock"
+        if len(os.fsencode(usual)) <= SOCKET_PATH_LIMIT:
+            return usual
+        runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
+        return runtime / f"rockonweb-{os.getuid()}-{abs(hash_path(self.instance)):x}" / "redis.sock"
+
+    @property
+    def queue_url(self) -> str:
+        """The queue's server: the configured one, or the one that `up` starts."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the operations' file locks."""
+        return self.instance / "locks"
+
+
+def hash_path(path: Path) -> int:
+    """Return a number that is the same for the same path in every process."""
+    import zlib
+
+    return zlib.crc32(os.fsencode(path))
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings. The environment wins over `.env`. Raises BadInput for a value that can't be used."""
+    if environ is None:
+        environ = {**{key: value or "" for key, value in dotenv_values().items()}, **os.environ}
+        for key in environ:
+            if key.startswith("DOCKER_"):  # Docker's own variables are read by its client
+                os.environ.setdefault(key, environ[key])
+    instance = Path(environ.get("ROCKONWEB_INSTANCE") or "instance").absolute()
+    host, port = _bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
+    return Settings(
+        instance=instance,
+        host=host,
+        port=port,
+        workers=_number(environ, "ROCKONWEB_WORKERS", 3),
+        remote_metastore=environ.get("ROCKONWEB_REMOTE_METASTORE", DEFAULT_METASTORE).rstrip("/"),
+        local_metastore=Path(environ.get("ROCKONWEB_LOCAL_METASTORE") or instance / "rockons").absolute(),
+        shares_root=Path(environ.get("ROCKONWEB_SHARES_ROOT") or _default_shares_root(instance)).absolute(),
+        database_url=environ.get("DATABASE_URL") or f"sqlite:///{instance / 'rockonweb.db'}",
+        redis_url=environ.get("REDIS_URL") or "",
+        admin_user=environ.get("ROCKONWEB_ADMIN_USER") or "",
+        admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
+    )
+
+
+def secret_key(settings: Settings) -> str:
+    """Return the instance's key, made at the first call; it signs sessions and encrypts secrets at rest."""
+    path = settings.instance / "secret.key"
+    make_private(settings.instance)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner can enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _bind(value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise BadInput(f'ROCKONWEB_BIND is "{value}".', "It must be ADDRESS:PORT, such as 127.0.0.1:8000.")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104
+
+
+def _number(environ: Mapping[str, str], key: str, default: int) -> int:
+    value = environ.get(key) or str(default)
+    if not value.isdecimal() or int(value) < 1:
+        raise BadInput(f'{key} is "{value}".', "It must be a whole number from 1.")
+    return int(value)
+
+
+def _default_shares_root(instance: Path) -> Path:
+    """Return the original's root where something is mounted below it, else a folder of the instance."""
+    try:
+        mounted = any(os.path.ismount(path) for path in ORIGINAL_SHARES_ROOT.iterdir())
+    except OSError:
+        mounted = False
+    return ORIGINAL_SHARES_ROOT if mounted else instance / "shares"

@@ -1,0 +1,441 @@
+"""A rock-on definition: parsed, checked with all its faults at once, and sanitised.
+
+Source of the format: the registry's published definitions and the framework's own description of its keys.
+Values that say unambiguously what they mean are taken as such, a number written as text for example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import nh3
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+NETWORK_OPTIONS = ("--net", "--network")
+MAX_BYTES = 1_000_000  # the largest published file has 9 kB
+MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
+MAX_FAULTS = 50
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a definition file; `path` is dotted, as in `containers.web.ports.80.label`."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class DefinitionFaults(Exception):
+    """A file holds no usable rock-on; `faults` has every reason."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | Decimal) else value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,20}\s*", value):
+        return int(value)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+def _flag(value: object) -> object:
+    if isinstance(value, str) and value.strip().lower() in ("true", "false", "yes", "no", ""):
+        return value.strip().lower() in ("true", "yes")
+    if value is None:
+        return False
+    return bool(value) if isinstance(value, int) and value in (0, 1) else value
+
+
+def _link(value: object) -> object:
+    """A link that a browser may follow; anything else (`javascript:`, nonsense) becomes empty."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:
+        return ""
+    return value.strip() if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+def _html(value: object) -> object:
+    if value is None:
+        return ""
+    value = _text(value)
+    return nh3.clean(value, link_rel="noopener noreferrer nofollow") if isinstance(value, str) else value
+
+
+def _protocol(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    lowered = value.strip().lower()
+    return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
+
+
+def _or_empty(value: object) -> object:
+    return {} if value is None or value == [] else value
+
+
+def _pairs(value: object) -> object:
+    """`[flag, value]` pairs; a value that is missing or null is blank."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return value
+    pairs: list[object] = []
+    for pair in value:
+        if isinstance(pair, list) and 1 <= len(pair) <= 2:
+            words = [_text("" if word is None else word) for word in pair]
+            pairs.append(words if len(words) == 2 else [*words, ""])
+        else:
+            pairs.append(pair)
+    return pairs
+
+
+def _slug(value: object) -> object:
+    return "" if value is None else str(_text(value)).strip("/ ")
+
+
+PlainText = Annotated[str, BeforeValidator(_text)]
+Html = Annotated[str, BeforeValidator(_html)]
+Url = Annotated[str, BeforeValidator(_link)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+PortNumber = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
+Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), Field(max_length=MAX_ENTRIES)]
+Protocol = Literal["tcp", "udp", "sctp"]
+V = TypeVar("V")
+Entries = Annotated[dict[str, V], BeforeValidator(_or_empty), Field(max_length=MAX_ENTRIES)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Question(_Part):
+    """What a person is asked: a short label and a longer description. `index` orders questions from 1."""
+
+    label: PlainText = ""
+    description: PlainText = ""
+    index: Annotated[int | None, BeforeValidator(_number)] = None
+
+
+class PortSpec(Question):
+    """A port of a container. Without a protocol both tcp and udp are published."""
+
+    host_default: Annotated[int | None, BeforeValidator(_number), Field(ge=1, le=65535)] = None
+    protocol: Annotated[Protocol | None, BeforeValidator(_protocol)] = None
+    ui: Flag = False
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is published, in the order of the command line."""
+        return (self.protocol,) if self.protocol else ("tcp", "udp")
+
+
+class VolumeSpec(Question):
+    """A path of a container that a share is mounted on. `min_size` is meant in bytes, but not always right."""
+
+    min_size: Annotated[int | None, BeforeValidator(_number)] = None
+
+
+class ContainerSpec(_Part):
+    """One container of a rock-on."""
+
+    image: Annotated[PlainText, Field(min_length=1, pattern=r"^[^\s-]\S*$")]
+    tag: Annotated[str | None, BeforeValidator(_text), Field(pattern=r"^\S*$")] = None
+    launch_order: Annotated[int, BeforeValidator(_number), Field(ge=1)]
+    uid: Annotated[int | None, BeforeValidator(_number), Field(ge=-1)] = None
+    gid: Annotated[int | None, BeforeValidator(_number), Field(ge=-2)] = None
+    ports: Entries[PortSpec] = {}
+    volumes: Entries[VolumeSpec] = {}
+    environment: Entries[Question] = {}
+    devices: Entries[Question] = {}
+    opts: Pairs = ()
+    cmd_arguments: Pairs = ()
+
+    @property
+    def reference(self) -> str:
+        """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
+        last = self.image.rsplit("/", 1)[-1]
+        if not self.tag and (":" in last or "@" in last):
+            return self.image
+        return f"{self.image}:{self.tag or 'latest'}"
+
+    @property
+    def port_specs(self) -> dict[int, PortSpec]:
+        """The ports by their number in the container, in the order of the questions."""
+        return {int(port): spec for port, spec in in_question_order(self.ports)}
+
+    def options(self) -> Iterator[tuple[str, str]]:
+        """Flag and value of each option, however it is spelled (`["--net", "host"]` or `["--net=host", ""]`)."""
+        for flag, value in self.opts:
+            if flag.startswith("--") and "=" in flag and not value:
+                flag, value = flag.split("=", 1)
+            yield flag, value
+
+    @property
+    def network(self) -> str | None:
+        """The network that an option of its own puts the container on; the last one counts for Docker."""
+        named = [value for flag, value in self.options() if flag in NETWORK_OPTIONS]
+        return named[-1] if named else None
+
+    @property
+    def on_host_network(self) -> bool:
+        """Docker ignores published ports on the host's network."""
+        return self.network == "host"
+
+    @property
+    def restart_policy(self) -> str:
+        """What Docker does when the container ends: the last `--restart` wins."""
+        named = [value for flag, value in self.options() if flag == "--restart"]
+        return named[-1] if named else "unless-stopped"
+
+
+class Link(NamedTuple):
+    """A network that connects two containers of a rock-on."""
+
+    network: str
+    source: str
+    target: str
+
+
+class LinkSpec(_Part):
+    """An entry of `container_links`, under the target's name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
+    source_container: str
+
+
+class Ui(_Part):
+    """How the link to the app's own page ends and begins."""
+
+    slug: Annotated[str, BeforeValidator(_slug)] = ""
+    https: Flag = False
+
+
+class Definition(_Part):
+    """A rock-on as its file describes it. `name` is its identity."""
+
+    name: str
+    description: Html
+    version: PlainText
+    website: Url
+    icon: Url = ""
+    more_info: Html = ""
+    ui: Annotated[Ui, BeforeValidator(_or_empty)] = Ui()
+    volume_add_support: Flag = False
+    containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
+    container_links: Entries[tuple[LinkSpec, ...]] = {}
+    custom_config: Entries[Question] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_parts(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("container_links") in ([], None):
+            return {key: value for key, value in data.items() if key != "container_links"}
+        return data
+
+    @property
+    def launch_order(self) -> list[tuple[str, ContainerSpec]]:
+        """The containers in the order in which they start."""
+        return sorted(self.containers.items(), key=lambda item: item[1].launch_order)
+
+    @property
+    def links(self) -> list[Link]:
+        """The link networks, in file order."""
+        return [
+            Link(link.name, link.source_container, target)
+            for target, links in self.container_links.items()
+            for link in links
+        ]
+
+    @property
+    def ui_port(self) -> tuple[str, int] | None:
+        """Container and container port of the app's own page; None for a rock-on without one."""
+        for name, container in self.launch_order:
+            for port, spec in container.port_specs.items():
+                if spec.ui:
+                    return name, port
+        return None
+
+
+def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the items with each `index` at its place from 1 and the others around them in file order.
+
+    An index that is beyond the count goes to the end, one that is used twice keeps file order.
+    """
+    indexed = [(q.index, place, key) for place, (key, q) in enumerate(questions.items()) if q.index is not None]
+    indexed.sort()
+    others = [key for key, q in questions.items() if q.index is None]
+    order: list[str] = []
+    while indexed or others:
+        if indexed and (indexed[0][0] <= len(order) + 1 or not others):
+            order.append(indexed.pop(0)[2])
+        else:
+            order.append(others.pop(0))
+    return [(key, questions[key]) for key in order]
+
+
+def canonical(body: Mapping[str, Any]) -> str:
+    """Return a rock-on's JSON in one spelling, with the order of its keys kept, for storing and comparing."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def digest(text: str) -> str:
+    """Return a short fingerprint of a definition's canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One rock-on of a file: its definition, and the canonical JSON text that it came from."""
+
+    definition: Definition
+    source: str
+
+
+def parse(text: str | bytes) -> list[Parsed]:
+    """Return the rock-ons of a definition file, normally one.
+
+    Raises DefinitionFaults with every fault of the file.
+    """
+    if len(text) > MAX_BYTES:
+        raise DefinitionFaults([Fault("", f"the file is larger than {MAX_BYTES:,} bytes")])
+    repeated: list[str] = []
+    try:
+        data = json.loads(text, parse_float=Decimal, object_pairs_hook=_unique_keys(repeated))
+    except (ValueError, RecursionError) as error:
+        raise DefinitionFaults([Fault("", f"not JSON: {error}")]) from None
+    if not isinstance(data, dict) or not data:
+        raise DefinitionFaults([Fault("", "must be an object whose key is the rock-on's name")])
+    faults = [Fault("", f'the key "{key}" stands twice in one object') for key in repeated]
+    if "\\u0000" in canonical(data):
+        faults.append(Fault("", "contains a NUL character, which no command line can carry"))
+    rockons = []
+    for name, body in data.items():
+        found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, "must be an object")]
+        if not found:
+            try:
+                rockons.append(Parsed(from_body(name, body), canonical(body)))
+            except DefinitionFaults as error:
+                found = error.faults
+        faults += found
+    if faults:
+        raise DefinitionFaults(faults[:MAX_FAULTS])
+    return rockons
+
+
+def from_body(name: str, body: Mapping[str, Any]) -> Definition:
+    """Return the definition of the rock-on `name` from its JSON object. Raises DefinitionFaults."""
+    faults: list[Fault] = []
+    definition = None
+    try:
+        definition = Definition.model_validate({**body, "name": name})
+    except ValidationError as error:
+        faults = [Fault(".".join(map(str, e["loc"])), _message(e)) for e in error.errors()]
+    except RecursionError:
+        faults = [Fault("", "nested too deeply")]
+    faults += _check_names(body)
+    if definition is None or faults:
+        raise DefinitionFaults(faults)
+    return definition
+
+
+def from_source(name: str, source: str) -> Definition:
+    """Return the definition from the canonical text that `parse` gave."""
+    return from_body(name, json.loads(source, parse_float=Decimal))
+
+
+def _unique_keys(repeated: list[str]) -> Any:
+    def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated.extend(key for key in found if keys.count(key) > 1)
+        return found
+
+    return hook
+
+
+def _message(error: Any) -> str:
+    if error["type"] == "missing":
+        return "is required"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{str(error['input'])[:60]!r} is not allowed here"
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _check_name(name: str) -> Iterator[Fault]:
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        yield Fault(name[:40], "a rock-on's name has 1 to 100 printable characters")
+
+
+def _check_names(body: Mapping[str, Any]) -> list[Fault]:
+    """Faults of the keys, which pydantic leaves alone, and of what refers to what."""
+    containers = body.get("containers")
+    if not isinstance(containers, dict):
+        return []
+    faults = []
+    for name, container in containers.items():
+        here = f"containers.{name}"
+        if not CONTAINER_NAME.fullmatch(name):
+            faults.append(
+                Fault(here, "a container's name has two or more letters, digits, dots, dashes or underscores")
+            )
+        if isinstance(container, dict):
+            faults += _check_keys(here, container)
+    links = body.get("container_links")
+    for target, entries in links.items() if isinstance(links, dict) else ():
+        if target not in containers:
+            faults.append(Fault(f"container_links.{target}", "is not a container of this rock-on"))
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            source = entry.get("source_container") if isinstance(entry, dict) else None
+            if isinstance(source, str) and source not in containers:
+                faults.append(
+                    Fault(
+                        f"container_links.{target}.{place}.source_container",
+                        f'"{source}" is not a container of this rock-on',
+                    )
+                )
+    return faults
+
+
+def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
+    def keys(part: str) -> list[str]:
+        value = container.get(part)
+        return list(value) if isinstance(value, dict) else []
+
+    for port in keys("ports"):
+        if not re.fullmatch(r"\d{1,5}", port) or not 1 <= int(port) <= 65535:
+            yield Fault(f"{here}.ports.{port}", "a port is a number from 1 to 65535")
+    for path in keys("volumes"):
+        if not path.startswith("/") or ":" in path or not path.isprintable() or ".." in path.split("/"):
+            yield Fault(f"{here}.volumes.{path}", "a volume is an absolute path without a colon")
+    for part in ("environment", "devices"):
+        for key in keys(part):
+            if not key.isprintable() or not key.strip() or "=" in key:
+                yield Fault(f"{here}.{part}.{key}", "a name here is printable and has no equals sign")

@@ -1,0 +1,51 @@
+"""Everything that can go wrong and has a sentence for it."""
+
+from __future__ import annotations
+
+
+class RockonwebError(Exception):
+    """Something a person should read: what happened, and what to do about it.
+
+    `hint` may be empty; `output` holds the words of another program (Docker's, a server's) where there are any.
+    """
+
+    exit_status = 1  # of the command line
+
+    def __init__(self, sentence: str, hint: str = "", output: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+        self.output = output
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.sentence, self.hint) if part)
+
+
+class BadInput(RockonwebError):
+    """What a person or a file said can't be used. `faults` has one sentence each."""
+
+    exit_status = 2
+
+    def __init__(self, sentence: str, hint: str = "", faults: list[str] | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.faults = faults or [str(self)]
+
+
+class EngineError(RockonwebError):
+    """Docker refused or failed at something; `output` has its words."""
+
+
+class EngineUnreachable(EngineError):
+    """No Docker Engine answers."""
+
+    exit_status = 3
+
+
+class QueueUnreachable(RockonwebError):
+    """The Redis-compatible server of the job queue does not answer."""
+
+    exit_status = 3
+
+
+class Conflict(RockonwebError):
+    """The rock-on or the thing is in a state that does not allow this now."""

@@ -1,0 +1,80 @@
+"""What the deciding parts need to know of the host. Gathered elsewhere, passed in, never looked up here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ShareFacts:
+    """A folder for apps' data: its path on the host, its owner's uid and gid."""
+
+    path: str
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port that something on the host holds. `holder` is for people; blank where it can't be told."""
+
+    port: int
+    protocol: str
+    address: str = ""
+    holder: str = ""
+    rockon: str = ""  # whose container it is, where it is one of ours
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A named or anonymous volume of a container."""
+
+    volume: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """A container as the engine tells of it. `rockon` is blank for one that is not ours."""
+
+    name: str
+    id: str = ""
+    image: str = ""
+    state: str = ""  # created, running, paused, restarting, removing, exited, dead
+    exit_code: int = 0
+    error: str = ""
+    rockon: str = ""
+    restart_policy: str = ""
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """A Docker network: its name, who is on it (container names), and whether we made it."""
+
+    name: str
+    containers: tuple[str, ...] = ()
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """The host at one moment.
+
+    `containers` and `networks` are None when no engine was asked or none answered. `claimed` are the ports of other
+    installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` are paths that were asked about
+    and are not there.
+    """
+
+    shares_root: str = "/mnt2"
+    shares: Mapping[str, ShareFacts] = field(default_factory=dict)
+    listening: tuple[Listener, ...] = ()
+    claimed: tuple[Listener, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    missing_devices: frozenset[str] = frozenset()
+    missing_folders: frozenset[str] = frozenset()
+    containers: Mapping[str, ContainerFacts] | None = None
+    networks: Mapping[str, NetworkFacts] | None = None
+    kept_volumes: Mapping[str, tuple[Mount, ...]] = field(default_factory=dict)
+    instance: str = ""

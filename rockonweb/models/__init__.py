@@ -1,0 +1,47 @@
+"""The things that are remembered, a file per noun."""
+
+from rockonweb.models.base import Base, Secret, db, now, writing
+from rockonweb.models.container import Container
+from rockonweb.models.custom_config import CustomConfig
+from rockonweb.models.device import Device
+from rockonweb.models.draft import Draft
+from rockonweb.models.environment import Environment
+from rockonweb.models.kept_volume import KeptVolume
+from rockonweb.models.label import Label
+from rockonweb.models.metastore import MetastoreFile, RefreshReport
+from rockonweb.models.network import NetworkMember
+from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
+from rockonweb.models.port import Port
+from rockonweb.models.rockon import RockOn, State, Status
+from rockonweb.models.user import Role, User
+from rockonweb.models.volume import Volume
+
+__all__ = [
+    "ACTIVE",
+    "Base",
+    "Container",
+    "CustomConfig",
+    "Device",
+    "Draft",
+    "Environment",
+    "KeptVolume",
+    "Kind",
+    "Label",
+    "MetastoreFile",
+    "NetworkMember",
+    "Operation",
+    "OperationStep",
+    "Port",
+    "Progress",
+    "RefreshReport",
+    "RockOn",
+    "Role",
+    "Secret",
+    "State",
+    "Status",
+    "User",
+    "Volume",
+    "db",
+    "now",
+    "writing",
+]

@@ -1,0 +1,141 @@
+"""The database: the declarative base, the session, units of work, and the column type for secrets."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from cryptography.fernet import Fernet, InvalidToken
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Engine, MetaData, Text, event
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from rockonweb.errors import RockonwebError
+
+# Named constraints, so that a later migration can drop them on SQLite too.
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+
+class Base(DeclarativeBase):
+    """Base of all models."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """A unit of work that writes: commits at its end, rolls back on an error.
+
+    On SQLite it begins with BEGIN IMMEDIATE, so that what it reads can't change before it writes; a deferred
+    transaction would lose updates or fail halfway. Objects that were loaded before are read anew in it.
+    """
+    if _writing.get():
+        yield db.session()
+        return
+    session = db.session()
+    session.rollback()
+    token = _writing.set(True)
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        _writing.reset(token)
+
+
+def prepare(app: Flask) -> None:
+    """Set up the engine of `app`: SQLite's settings, and how transactions begin. Opens no connection."""
+    with app.app_context():
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+
+
+@event.listens_for(Session, "before_flush")
+def _refuse_stray_writes(session: Session, _context: object, _instances: object) -> None:
+    """Writing outside a unit of work is a mistake of ours: a GET only reads."""
+    if not _writing.get():
+        raise RuntimeError("rows were changed outside writing()")
+
+
+class Secret(TypeDecorator[str]):
+    """Text that is encrypted with the instance's key in the database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Encrypt on the way in."""
+        return None if value is None else _fernet().encrypt(value.encode()).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt on the way out."""
+        if value is None:
+            return None
+        try:
+            return _fernet().decrypt(value.encode()).decode()
+        except InvalidToken:
+            raise RockonwebError(
+                "A stored secret can't be read with this instance's key.",
+                "Restore the file secret.key that belongs to this database.",
+            ) from None
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back the time zone."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def _fernet() -> Fernet:
+    fernet = current_app.extensions.get("fernet")
+    if fernet is None:
+        key = hashlib.sha256(b"secrets at rest " + str(current_app.secret_key).encode()).digest()
+        fernet = current_app.extensions["fernet"] = Fernet(base64.urlsafe_b64encode(key))
+    return cast(Fernet, fernet)
+
+
+def engine_of(app: Flask) -> Engine:
+    """Return the SQLAlchemy engine of `app`."""
+    with app.app_context():
+        return db.engine

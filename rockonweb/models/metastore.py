@@ -1,0 +1,39 @@
+"""What the catalogue remembers of its metastores."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rockonweb.models.base import Base, Moment, now
+
+
+class MetastoreFile(Base):
+    """A fetched file with its validators, for asking conditionally the next time."""
+
+    __tablename__ = "metastore_file"
+
+    url: Mapped[str] = mapped_column(String(500), primary_key=True)
+    etag: Mapped[str] = mapped_column(Text, default="")
+    last_modified: Mapped[str] = mapped_column(Text, default="")
+    body: Mapped[str] = mapped_column(Text)
+
+
+class RefreshReport(Base):
+    """The outcome of a refresh of the catalogue."""
+
+    __tablename__ = "refresh_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    finished: Mapped[datetime] = mapped_column(Moment, default=now)
+    content: Mapped[str] = mapped_column(Text)  # JSON, as `rockonweb catalog refresh --json` prints it
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`."""
+        data: dict[str, Any] = json.loads(self.content)
+        return data

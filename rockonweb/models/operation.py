@@ -1,0 +1,114 @@
+"""What was, is and will be done to rock-ons: operations and their steps."""
+
+from __future__ import annotations
+
+import enum
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Enum, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.rockon import RockOn
+
+
+class Kind(enum.StrEnum):
+    """What an operation does."""
+
+    INSTALL = "install"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    UPDATE = "update"
+    UNINSTALL = "uninstall"
+    REFRESH = "refresh"
+
+
+class Progress(enum.StrEnum):
+    """How far an operation or a step is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    UNDONE = "undone"  # a step that was taken back
+    SKIPPED = "skipped"  # a step that was never begun
+
+
+ACTIVE = (Progress.QUEUED, Progress.RUNNING)
+_active = text("progress IN ('QUEUED', 'RUNNING')")
+
+
+class Operation(Base):
+    """One operation on one rock-on (none for a refresh of the catalogue).
+
+    At most one operation of a rock-on is queued or running: a unique index says so.
+    """
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        Index("uq_operation_active", "rockon_id", unique=True, sqlite_where=_active, postgresql_where=_active),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rockon_id: Mapped[int | None] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
+    progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
+    user: Mapped[str] = mapped_column(String(100), default="")
+    created: Mapped[datetime] = mapped_column(Moment, default=now)
+    started: Mapped[datetime | None] = mapped_column(Moment)
+    finished: Mapped[datetime | None] = mapped_column(Moment)
+    reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
+    parameters: Mapped[str] = mapped_column(Secret, default="{}")
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str] = mapped_column(Text, default="")  # a sentence; blank unless it failed
+    hint: Mapped[str] = mapped_column(Text, default="")
+
+    rockon: Mapped[RockOn | None] = relationship()
+    steps: Mapped[list[OperationStep]] = relationship(
+        cascade="all, delete-orphan", order_by="OperationStep.position", lazy="selectin"
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.progress in ACTIVE
+
+    @property
+    def lines(self) -> list[str]:
+        """The `docker run` lines that the person reviewed."""
+        lines: list[str] = json.loads(self.reviewed or "[]")
+        return lines
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the operation was begun with."""
+        options: dict[str, Any] = json.loads(self.parameters)
+        return options
+
+
+class OperationStep(Base):
+    """A step of an operation, as it is shown."""
+
+    __tablename__ = "operation_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    title: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text, default="")
+    progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
+    started: Mapped[datetime | None] = mapped_column(Moment)
+    finished: Mapped[datetime | None] = mapped_column(Moment)
+    current: Mapped[int | None]  # bytes pulled so far
+    total: Mapped[int | None]
+    output: Mapped[str] = mapped_column(Text, default="")
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or has taken so far."""
+        return ((self.finished or now()) - self.started).total_seconds() if self.started else None

@@ -1,0 +1,100 @@
+"""A rock-on of the catalogue, installed or not."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Enum, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rockonweb.definition import Definition, digest, from_source
+from rockonweb.models.base import Base
+
+if TYPE_CHECKING:
+    from rockonweb.models.container import Container
+    from rockonweb.models.custom_config import CustomConfig
+    from rockonweb.models.kept_volume import KeptVolume
+
+
+class State(enum.StrEnum):
+    """Whether it is installed, as the original names it."""
+
+    AVAILABLE = "available"
+    PENDING_INSTALL = "pending_install"
+    INSTALLED = "installed"
+    INSTALL_FAILED = "install_failed"
+    PENDING_UPDATE = "pending_update"
+    PENDING_UNINSTALL = "pending_uninstall"
+
+
+class Status(enum.StrEnum):
+    """Whether it runs, as the original names it; `EXITED` has the exit code and error beside it."""
+
+    STOPPED = "stopped"
+    PENDING_START = "pending_start"
+    STARTED = "started"
+    START_FAILED = "start_failed"
+    PENDING_STOP = "pending_stop"
+    STOP_FAILED = "stop_failed"
+    EXITED = "exited"
+
+
+class RockOn(Base):
+    """A rock-on: its newest definition, the one it was installed from, and how it is."""
+
+    __tablename__ = "rockon"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    position: Mapped[int] = mapped_column(default=0)  # in its metastore; decides who gets a contested port
+    origin: Mapped[str] = mapped_column(String(20), default="")  # starter, remote, local
+    in_catalogue: Mapped[bool] = mapped_column(default=True)
+    source: Mapped[str] = mapped_column(Text)  # the newest definition, canonical JSON
+    installed_source: Mapped[str | None] = mapped_column(Text)  # the one that the containers were made from
+
+    description: Mapped[str] = mapped_column(Text, default="")  # sanitised HTML
+    version: Mapped[str] = mapped_column(Text, default="")
+    website: Mapped[str] = mapped_column(Text, default="")
+    has_ui: Mapped[bool] = mapped_column(default=False)
+
+    state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
+    status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
+    exit_code: Mapped[int | None]
+    status_error: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str | None] = mapped_column(Text)  # the sentence of its last failed operation
+
+    containers: Mapped[list[Container]] = relationship(
+        back_populates="rockon", cascade="all, delete-orphan", order_by="Container.position"
+    )
+    custom_config: Mapped[list[CustomConfig]] = relationship(
+        cascade="all, delete-orphan", order_by="CustomConfig.position"
+    )
+    kept_volumes: Mapped[list[KeptVolume]] = relationship(cascade="all, delete-orphan")
+
+    @property
+    def installed(self) -> bool:
+        """Whether it has, or should have, containers."""
+        return self.state in (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+
+    @property
+    def pending(self) -> bool:
+        """Whether an operation is under way or waits."""
+        return self.state.startswith("pending") or self.status.startswith("pending")
+
+    @property
+    def definition(self) -> Definition:
+        """The definition that counts now: the installed one, else the catalogue's newest."""
+        return from_source(self.name, self.installed_source or self.source)
+
+    @property
+    def definition_hash(self) -> str:
+        """A fingerprint of `definition`."""
+        return digest(self.installed_source or self.source)
+
+    @property
+    def status_text(self) -> str:
+        """The status in the original's words, `exitcode: N error: …` for an app that ended."""
+        if self.status is Status.EXITED:
+            return f"exitcode: {self.exit_code} error: {self.status_error}"
+        return self.status.value

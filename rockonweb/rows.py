@@ -1,0 +1,243 @@
+"""Between definitions, answers and rows: the declarative sync, and the answers on the rows they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb.answers import Answers
+from rockonweb.definition import ContainerSpec, Definition, in_question_order
+from rockonweb.models import (
+    Container,
+    CustomConfig,
+    Device,
+    Environment,
+    Label,
+    NetworkMember,
+    Port,
+    RockOn,
+    State,
+    Volume,
+)
+
+Row = TypeVar("Row", Port, Volume, Environment, Device, CustomConfig, Container)
+
+
+class Suggestions:
+    """Host ports that are spoken for in the catalogue, and the next free one.
+
+    What counts is the pair of port and protocol; a port without a protocol counts as both.
+    """
+
+    def __init__(self, taken: Iterable[tuple[int, str]] = ()) -> None:
+        self.taken = set(taken)
+
+    @classmethod
+    def load(cls, session: Session) -> Suggestions:
+        """Return what the rows of all rock-ons hold."""
+        found = cls()
+        for suggested, host, protocol in session.execute(select(Port.suggested, Port.host, Port.protocol)):
+            for one in (protocol,) if protocol else ("tcp", "udp"):
+                found.taken.update((port, one) for port in (suggested, host) if port)
+        return found
+
+    def take(self, default: int, protocols: Iterable[str]) -> int:
+        """Return `default` or the next free number, and remember it."""
+        wanted = tuple(protocols)
+        port = default
+        while port <= 65535 and any((port, protocol) in self.taken for protocol in wanted):
+            port += 1
+        if port > 65535:
+            port = default
+        self.taken.update((port, protocol) for protocol in wanted)
+        return port
+
+
+def put(
+    session: Session,
+    known: RockOn | None,
+    definition: Definition,
+    source: str,
+    suggestions: Suggestions,
+    *,
+    origin: str,
+    position: int,
+) -> tuple[RockOn, str]:
+    """Bring the rows of a rock-on in line with its newest definition.
+
+    Returns the rock-on and "added", "changed" or "unchanged". What an installed rock-on runs on is not touched: only
+    its newest definition is remembered.
+    """
+    rockon = known or RockOn(name=definition.name, state=State.AVAILABLE)
+    outcome = "added" if known is None or not known.in_catalogue else "unchanged"
+    if outcome == "unchanged" and rockon.source != source:
+        outcome = "changed"
+    if known is None:
+        session.add(rockon)
+    for field, value in (("in_catalogue", True), ("origin", origin), ("position", position)):
+        if getattr(rockon, field) != value:
+            setattr(rockon, field, value)
+    if rockon.source != source:
+        rockon.source = source
+        describe(rockon, definition)
+        if not rockon.installed and rockon.state is not State.PENDING_INSTALL:
+            sync_children(rockon, definition, suggestions)
+    return rockon, outcome
+
+
+def describe(rockon: RockOn, definition: Definition) -> None:
+    """Copy what the catalogue shows."""
+    rockon.description = definition.description
+    rockon.version = definition.version
+    rockon.website = definition.website
+    rockon.has_ui = definition.ui_port is not None
+
+
+def sync_children(rockon: RockOn, definition: Definition, suggestions: Suggestions) -> None:
+    """Match containers and their questions by key: keep what is answered, drop what is gone."""
+    containers = {name: (place, definition.containers[name]) for place, (name, _) in enumerate(definition.launch_order)}
+
+    def update_container(row: Container, item: tuple[int, ContainerSpec]) -> None:
+        row.position, spec = item
+        row.launch_order, row.image = spec.launch_order, spec.reference
+        _sync_questions(row, spec, suggestions)
+
+    rockon.containers = _matched(
+        rockon.containers, lambda row: row.name, containers, lambda key: Container(name=key), update_container
+    )
+    rockon.custom_config = _matched(
+        rockon.custom_config,
+        lambda row: row.key,
+        _questions(definition.custom_config),
+        lambda key: CustomConfig(key=key),
+        _ask,
+    )
+
+
+def _sync_questions(row: Container, spec: ContainerSpec, suggestions: Suggestions) -> None:
+    def update_port(port: Port, item: tuple[int, Any]) -> None:
+        _ask(port, item)
+        asked = item[1]
+        default = asked.host_default or port.number
+        if port.default != default or port.protocol != asked.protocol:
+            port.default, port.protocol = default, asked.protocol
+            port.suggested = suggestions.take(default, asked.protocols)
+        port.ui = asked.ui
+
+    def update_volume(volume: Volume, item: tuple[int, Any]) -> None:
+        _ask(volume, item)
+        volume.min_size = min(item[1].min_size, 2**63 - 1) if item[1].min_size is not None else None
+
+    numbered = {int(port): item for port, item in _questions(spec.ports).items()}
+    row.ports = _matched(row.ports, lambda r: r.number, numbered, lambda key: Port(number=key), update_port)
+    added = [volume for volume in row.volumes if volume.added]
+    asked = [volume for volume in row.volumes if not volume.added]
+    row.volumes = [
+        *_matched(
+            asked,
+            lambda r: r.destination,
+            {path: (place, volume) for place, (path, volume) in enumerate(spec.volumes.items())},
+            lambda key: Volume(destination=key),
+            update_volume,
+        ),
+        *added,
+    ]
+    row.environment = _matched(
+        row.environment, lambda r: r.key, _questions(spec.environment), lambda key: Environment(key=key), _ask
+    )
+    row.devices = _matched(row.devices, lambda r: r.name, _questions(spec.devices), lambda key: Device(name=key), _ask)
+
+
+def _questions(questions: Mapping[str, Any]) -> dict[str, tuple[int, Any]]:
+    return {key: (place, asked) for place, (key, asked) in enumerate(in_question_order(questions))}
+
+
+def _ask(row: Port | Volume | Environment | Device | CustomConfig, item: tuple[int, Any]) -> None:
+    row.position, question = item
+    row.label, row.description = question.label, question.description
+
+
+def _matched(
+    rows: list[Row],
+    key_of: Callable[[Row], Any],
+    wanted: Mapping[Any, Any],
+    make: Callable[[Any], Row],
+    update: Callable[[Row, Any], None],
+) -> list[Row]:
+    """Return one row for each wanted key, the known one where there is one."""
+    known = {key_of(row): row for row in rows}
+    found = []
+    for key, item in wanted.items():
+        row = known[key] if key in known else make(key)
+        update(row, item)
+        found.append(row)
+    return found
+
+
+def answers_of(rockon: RockOn) -> Answers:
+    """Return the answers that stand on a rock-on's rows; what was never answered is left out."""
+    return Answers(
+        shares={
+            c.name: {v.destination: v.share for v in c.volumes if v.share and not v.added}
+            for c in rockon.containers
+            if any(v.share and not v.added for v in c.volumes)
+        },
+        ports={c.name: {p.number: p.host for p in c.ports} for c in rockon.containers if c.ports},
+        devices={c.name: {d.name: d.value or "" for d in c.devices} for c in rockon.containers if c.devices},
+        environment={
+            c.name: {e.key: e.value for e in c.environment if e.value is not None}
+            for c in rockon.containers
+            if c.environment
+        },
+        custom_config={c.key: c.value for c in rockon.custom_config if c.value is not None},
+        storage={
+            c.name: {v.destination: v.share for v in c.volumes if v.share and v.added}
+            for c in rockon.containers
+            if any(v.added for v in c.volumes)
+        },
+        labels={c.name: [label.value for label in c.labels] for c in rockon.containers if c.labels},
+        networks={c.name: [member.network for member in c.networks] for c in rockon.containers if c.networks},
+    )
+
+
+def store(rockon: RockOn, answers: Answers) -> None:
+    """Put answers on a rock-on's rows; what was added after an install is replaced by what they say."""
+    for container in rockon.containers:
+        name = container.name
+        for port in container.ports:
+            port.host = answers.ports.get(name, {}).get(port.number)
+        for device in container.devices:
+            device.value = answers.devices.get(name, {}).get(device.name)
+        for variable in container.environment:
+            variable.value = answers.environment.get(name, {}).get(variable.key)
+        asked = [volume for volume in container.volumes if not volume.added]
+        for volume in asked:
+            volume.share = answers.shares.get(name, {}).get(volume.destination)
+        container.volumes = [
+            *asked,
+            *(
+                Volume(destination=destination, share=share, added=True, position=len(asked) + place)
+                for place, (destination, share) in enumerate(answers.storage.get(name, {}).items())
+            ),
+        ]
+        container.labels = [Label(value=value) for value in answers.labels.get(name, ())]
+        container.networks = [NetworkMember(network=network) for network in answers.networks.get(name, ())]
+    for setting in rockon.custom_config:
+        setting.value = answers.custom_config.get(setting.key)
+
+
+def forget_added(rockon: RockOn) -> None:
+    """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
+    for container in rockon.containers:
+        container.volumes = [volume for volume in container.volumes if not volume.added]
+        container.labels = []
+        container.networks = []
+
+
+def suggested_port(rockon: RockOn) -> Callable[[str, int], int]:
+    """Return a function that gives the suggestion for a container's port."""
+    found = {(c.name, p.number): p.suggested for c in rockon.containers for p in c.ports}
+    return lambda container, port: found.get((container, port), port)

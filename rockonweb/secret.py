@@ -1,0 +1,62 @@
+"""What is a secret, and how a command line that holds one is shown.
+
+A `SecretWord` is safe by default: as a string it is the masked form, so printing, logging, storing or comparing
+it never shows the value. Only `reveal`, used for the execution itself, gives the real words.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+MASK = "********"
+_KEY_WORDS = {
+    "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PW", "PWD", "PSK", "KEY", "APIKEY", "AUTHKEY",
+    "CREDENTIAL", "CREDENTIALS",
+}  # fmt: skip
+_GLUED = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY)S?$")
+_NOT_THE_SECRET_ITSELF = {"NAME", "FILE", "PATH", "ID", "LENGTH", "DIR", "EXPIRY", "LIFETIME"}
+_LABEL = re.compile(r"\b(password|passphrase|secret|token|api[ -]?key|private key)s?\b", re.IGNORECASE)
+
+
+class SecretWord(str):
+    """A word of a command line with a secret in it: the string is masked, `revealed` is not."""
+
+    __slots__ = ("revealed",)
+    revealed: str
+
+    def __new__(cls, prefix: str, value: str) -> SecretWord:
+        word = super().__new__(cls, f"{prefix}{MASK}")
+        word.revealed = f"{prefix}{value}"
+        return word
+
+
+def is_secret(key: str, label: str = "") -> bool:
+    """Whether a variable's name, or the label of its question, says that its value is a secret."""
+    words = [word for word in re.split(r"[^A-Z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", key).upper()) if word]
+    if words and words[-1] in _NOT_THE_SECRET_ITSELF:
+        return False
+    if any(word in _KEY_WORDS or _GLUED.search(word) for word in words):
+        return True
+    return bool(_LABEL.search(label))
+
+
+def reveal(words: Iterable[str]) -> list[str]:
+    """Return the words as a program must get them."""
+    return [word.revealed if isinstance(word, SecretWord) else str(word) for word in words]
+
+
+def render(words: Iterable[str]) -> str:
+    """Return a command line as one would type it, secrets masked."""
+    return " ".join(word if MASK in word else shlex.quote(word) for word in map(str, words))
+
+
+def redact(text: str, words: Iterable[str]) -> str:
+    """Return `text` (another program's output) without the secret values that `words` carry."""
+    for word in words:
+        if isinstance(word, SecretWord):
+            value = word.revealed.removeprefix(word.removesuffix(MASK))
+            if len(value) > 3:
+                text = text.replace(value, MASK)
+    return text

@@ -136,7 +136,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say it loudly when the published definitions were not tested."""
+    """Say it loudly when the published definitions were not tested, or a check before the tests failed."""
+    if failed := os.environ.get("ROCKONWEB_TEST_FAILED_CHECKS", "").strip():
+        terminalreporter.section("CHECKS FAILED", sep="!", red=True, bold=True)
+        terminalreporter.write_line(f"Failed before the tests, see above: {failed}", red=True, bold=True)
     if left_out := config.stash.get(_LEFT_OUT, 0):
         terminalreporter.section("LEFT OUT", sep="!", yellow=True, bold=True)
         terminalreporter.write_line(

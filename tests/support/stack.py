@@ -72,12 +72,12 @@ class Stack:
             "ROCKONWEB_SYSTEM_PACKAGES": "no",
             "DOCKER_HOST": docker_host or f"tcp://{nowhere}",
             "DOCKER_CONFIG": str(self.folder / "docker"),
+            "DATABASE_URL": "",  # blank and not absent, or those of a .env in the checkout would count
+            "REDIS_URL": redis_url,
             "PYTHONUNBUFFERED": "1",
         }
         if account:
             self.environ |= {"ROCKONWEB_ADMIN_USER": self.user, "ROCKONWEB_ADMIN_PASSWORD": self.password}
-        if redis_url:
-            self.environ["REDIS_URL"] = redis_url
         self.environ |= environment or {}
 
     @property

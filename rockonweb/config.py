@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +63,6 @@ class Settings:
 
 def hash_path(path: Path) -> int:
     """Return a number that is the same for the same path in every process."""
-    import zlib
-
     return zlib.crc32(os.fsencode(path))
 
 
@@ -128,3 +128,8 @@ def _default_shares_root(instance: Path) -> Path:
     except OSError:
         mounted = False
     return ORIGINAL_SHARES_ROOT if mounted else instance / "shares"
+
+
+def instance_id(settings: Settings) -> str:
+    """Return the short name by which this instance marks its containers, derived from its key."""
+    return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,11 @@ class Plan:
         return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
 
     @property
+    def revealed_lines(self) -> list[str]:
+        """The `docker run` lines with their secrets, for the person who asked to see them."""
+        return [shlex.join(reveal(step.argv)) for step in self.steps if isinstance(step, Create | RunOnce)]
+
+    @property
     def blocked(self) -> list[Finding]:
         """The findings that forbid it."""
         return [finding for finding in self.findings if finding.level == "block"]
@@ -60,7 +66,7 @@ class Plan:
             "containers": [{"name": name, "argv": words(argv)} for name, argv in self.containers],
             "networks": [{"name": name, "containers": list(members)} for name, members in self.networks],
             "steps": [
-                " ".join(reveal(step.argv)) if words is reveal and isinstance(step, RunOnce) else str(step)
+                shlex.join(reveal(step.argv)) if words is reveal and isinstance(step, RunOnce) else str(step)
                 for step in self.steps
             ],
             "findings": [{"level": finding.level, "message": str(finding)} for finding in self.findings],
@@ -148,15 +154,19 @@ def restart(definition: Definition) -> Plan:
     return Plan(definition.name, (*stop(definition).steps, *start(definition).steps))
 
 
-def uninstall(definition: Definition, answers: Answers) -> Plan:
-    """Plan an uninstall: containers and link networks go; shares, images and volumes stay."""
-    names = [name for name, _ in reversed(definition.launch_order)]
+def uninstall(definition: Definition, present: Collection[str]) -> Plan:
+    """Plan an uninstall of the containers that are `present` and ours, and of the link networks.
+
+    Shares, images and volumes stay.
+    """
+    known = [name for name, _ in reversed(definition.launch_order)]
+    names = [name for name in known if name in present] + sorted(set(present) - set(known))
     links = dict.fromkeys(link.network for link in definition.links)
     return Plan(
         definition.name,
         (
             *(Stop(container=name, why="the last one first") for name in names),
             *(Remove(container=name, why="its shares, images and volumes stay") for name in names),
-            *(RemoveNetwork(network=name, why="nothing else uses it") for name in links),
+            *(RemoveNetwork(network=name, why="unless something else uses it") for name in links),
         ),
     )

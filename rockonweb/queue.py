@@ -31,18 +31,22 @@ def connection() -> Redis:
     return found
 
 
-def enqueue(function: str, *ids: int) -> str:
-    """Put a job on the queue, by the dotted name of its function; only ids cross. Returns the job's id.
+def enqueue(function: str, *ids: int, job_id: str) -> None:
+    """Put a job on the queue, by the dotted name of its function; only ids cross.
 
     Call it after the commit. Raises QueueUnreachable.
     """
     try:
-        job = Queue(NAME, connection=connection()).enqueue(
-            function, args=ids, job_timeout=JOB_TIMEOUT, result_ttl=KEEP_RESULT, failure_ttl=KEEP_FAILURE
+        Queue(NAME, connection=connection()).enqueue(
+            function,
+            args=ids,
+            job_id=job_id,
+            job_timeout=JOB_TIMEOUT,
+            result_ttl=KEEP_RESULT,
+            failure_ttl=KEEP_FAILURE,
         )
     except RedisError as error:
         raise unreachable(error) from None
-    return str(job.id)
 
 
 def ping() -> dict[str, Any]:

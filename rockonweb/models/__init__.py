@@ -12,9 +12,10 @@ from rockonweb.models.metastore import MetastoreFile, RefreshReport
 from rockonweb.models.network import NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
-from rockonweb.models.rockon import RockOn, State, Status
+from rockonweb.models.rockon import RockOn, State
 from rockonweb.models.user import Role, User
 from rockonweb.models.volume import Volume
+from rockonweb.status import Status
 
 __all__ = [
     "ACTIVE",

@@ -73,6 +73,11 @@ class Operation(Base):
         cascade="all, delete-orphan", order_by="OperationStep.position", lazy="selectin"
     )
 
+    def end(self, progress: Progress, error: str = "", hint: str = "") -> None:
+        """Write its end, with a sentence on what went wrong, where something did."""
+        self.progress, self.finished = progress, now()
+        self.error, self.hint = error, hint
+
     @property
     def active(self) -> bool:
         """Whether it waits or runs."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.definition import Definition, digest, from_source
 from rockonweb.models.base import Base
+from rockonweb.status import Status
 
 if TYPE_CHECKING:
     from rockonweb.models.container import Container
@@ -26,18 +27,6 @@ class State(enum.StrEnum):
     INSTALL_FAILED = "install_failed"
     PENDING_UPDATE = "pending_update"
     PENDING_UNINSTALL = "pending_uninstall"
-
-
-class Status(enum.StrEnum):
-    """Whether it runs, as the original names it; `EXITED` has the exit code and error beside it."""
-
-    STOPPED = "stopped"
-    PENDING_START = "pending_start"
-    STARTED = "started"
-    START_FAILED = "start_failed"
-    PENDING_STOP = "pending_stop"
-    STOP_FAILED = "stop_failed"
-    EXITED = "exited"
 
 
 class RockOn(Base):

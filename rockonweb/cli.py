@@ -1,0 +1,371 @@
+"""The command line: `rockonweb`, or `flask --app wsgi`.
+
+Exit status: 0 done, 1 the operation or check failed, 2 bad input (a line for each fault), 3 no engine or queue.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from flask import Flask, current_app
+from flask.cli import FlaskGroup, with_appcontext
+from sqlalchemy import inspect, select
+
+from rockonweb import __version__, catalog, create_app, engine, host, migrate, operations, plan, rows, shares
+from rockonweb.answers import Answers, load, read
+from rockonweb.config import Settings, instance_id
+from rockonweb.errors import BadInput, EngineError, RockonwebError
+from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.secret import reveal
+
+POLL_SECONDS = 0.3
+
+
+def main() -> NoReturn:
+    """Run the command line; an error is a sentence and an exit status, never a traceback."""
+    try:
+        sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
+    except RockonwebError as error:
+        fail(error)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+
+
+def fail(error: RockonwebError) -> NoReturn:
+    """Print an error, a line for each fault, and end with its status."""
+    for line in error.faults if isinstance(error, BadInput) else [str(error)]:
+        click.echo(line, err=True)
+    if error.output:
+        click.echo(error.output, err=True)
+    sys.exit(error.exit_status)
+
+
+def _create_app() -> Flask:
+    try:
+        return create_app()
+    except RockonwebError as error:
+        fail(error)
+
+
+def register(app: Flask) -> None:
+    """Add the commands to `flask --app wsgi` too."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
+
+
+@click.group(
+    cls=FlaskGroup,
+    create_app=_create_app,
+    add_default_commands=False,
+    add_version_option=False,
+    load_dotenv=False,
+    set_debug_flag=False,
+    help="Apps for a home server: pick a rock-on, answer a few questions, and it runs in Docker.",
+)
+@click.version_option(__version__, prog_name="rockonweb")
+def group() -> None:
+    """The commands; the pages do the same and more."""
+
+
+# -- the roles ---------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@with_appcontext
+def up() -> None:
+    """Run everything: database, queue server, web server, workers, watcher."""
+    from rockonweb import supervisor
+
+    sys.exit(supervisor.up(_app()))
+
+
+@click.command()
+@with_appcontext
+def web() -> None:
+    """Serve the pages only."""
+    from rockonweb import roles
+
+    _prepare()
+    roles.web(_app())
+
+
+@click.command()
+@with_appcontext
+def worker() -> None:
+    """Run one worker only."""
+    from rockonweb import roles
+
+    _prepare()
+    roles.worker(_app())
+
+
+@click.command()
+@with_appcontext
+def watch() -> None:
+    """Run the watcher only."""
+    from rockonweb import roles
+
+    _prepare()
+    roles.watch(_app())
+
+
+# -- the catalogue -----------------------------------------------------------------------------------------------------
+
+
+@click.group("catalog")
+def catalogue() -> None:
+    """The list of rock-ons."""
+
+
+@catalogue.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_appcontext
+def refresh(as_json: bool) -> None:
+    """Fetch the metastores; exit 1 when nothing could be loaded from any."""
+    _prepare()
+    report = catalog.refresh()
+    click.echo(json.dumps(report.to_json()) if as_json else str(report))
+    sys.exit(0 if report.loaded else 1)
+
+
+@catalogue.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def list_rockons(as_json: bool) -> None:
+    """List the rock-ons of the catalogue and their states."""
+    _prepare()
+    found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
+    shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
+    if as_json:
+        keys = ("id", "name", "version", "website", "origin", "state")
+        click.echo(
+            json.dumps([{**{k: getattr(r, k) for k in keys}, "status": r.status_text, "error": r.error} for r in shown])
+        )
+        return
+    for rockon in shown:
+        status = rockon.status_text if rockon.installed else ""
+        click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
+
+
+@catalogue.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def lint(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check definition files; exit 1 when one has a fault."""
+    found = [fault for file in files for fault in catalog.lint(file)]
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        for fault in found:
+            click.echo(": ".join(filter(None, (fault["file"], fault["path"], fault["message"]))))
+        if not found:
+            click.echo(f"{len(files)} without a fault")
+    sys.exit(1 if found else 0)
+
+
+# -- rock-ons ----------------------------------------------------------------------------------------------------------
+
+
+@click.command("plan")
+@click.argument("name")
+@click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
+@with_appcontext
+def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
+    """Print what an install would do. Touches nothing, and needs neither engine nor queue."""
+    _prepare()
+    rockon = _rockon(name)
+    found = _plan(rockon, _answers(rockon, file), None)
+    if as_json:
+        click.echo(json.dumps(found.to_json(reveal if reveal_secrets else list)))
+        return
+    for finding in found.findings:
+        click.echo(f"{finding.level}: {finding}")
+    for step in found.steps:
+        click.echo(f"- {step}  ({step.why})")
+    for line in found.revealed_lines if reveal_secrets else found.lines:
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
+@click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+@with_appcontext
+def install(name: str, file: Path | None, wait: bool) -> None:
+    """Install a rock-on with the answers of a file."""
+    _prepare()
+    rockon = _rockon(name)
+    answers = _answers(rockon, file)
+    docker = engine.connect(instance_id(_settings()))
+    try:
+        found = _plan(rockon, answers, docker)
+    finally:
+        docker.close()
+    if found.blocked:
+        raise RockonwebError("\n".join(str(finding) for finding in found.blocked))
+    operation_id = operations.begin_install(rockon, answers, frozenset(), found.lines, _user())
+    _report(operation_id, wait)
+
+
+def _lifecycle(kind: Kind, sentence: str) -> click.Command:
+    @click.command(str(kind), help=sentence)
+    @click.argument("name")
+    @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+    @with_appcontext
+    def command(name: str, wait: bool) -> None:
+        _prepare()
+        _report(operations.begin(kind, _rockon(name), _user()), wait)
+
+    return command
+
+
+@click.command()
+@click.argument("name")
+@with_appcontext
+def answers(name: str) -> None:
+    """Print the answers of a rock-on, as an answers file. Secrets are in it."""
+    _prepare()
+    click.echo(json.dumps(rows.answers_of(_rockon(name)).to_json(), indent=2))
+
+
+# -- shares, people ----------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def share() -> None:
+    """The folders that apps keep their data in."""
+
+
+@share.command("add")
+@click.argument("name")
+@with_appcontext
+def add_share(name: str) -> None:
+    """Make a new share."""
+    click.echo(shares.make(_settings(), name).path)
+
+
+@share.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def list_shares(as_json: bool) -> None:
+    """List the shares."""
+    found = shares.listing(_settings())
+    if as_json:
+        click.echo(json.dumps([{"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()]))
+        return
+    for name, facts in found.items():
+        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}")
+
+
+@click.group()
+def user() -> None:
+    """The people who may log in."""
+
+
+@user.command("add")
+@click.argument("name")
+@with_appcontext
+def add_user(name: str) -> None:
+    """Make an account; the password comes from a prompt or standard input."""
+    from rockonweb import accounts
+    from rockonweb.models import Role
+
+    _prepare()
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    accounts.make_user(name, password, Role.OWNER)
+    click.echo(f"{name} can log in now.")
+
+
+COMMANDS: list[click.Command] = [
+    *(up, web, worker, watch, catalogue, show_plan, install, answers, share, user),
+    _lifecycle(Kind.START, "Start an installed rock-on."),
+    _lifecycle(Kind.STOP, "Stop an installed rock-on."),
+    _lifecycle(Kind.RESTART, "Stop and start an installed rock-on."),
+    _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay."),
+]
+for one in COMMANDS:
+    group.add_command(one)
+
+
+# -- below -------------------------------------------------------------------------------------------------------------
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _user() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+def _prepare() -> None:
+    """Make the database on the first use of the command line; `up` and its migrations do it otherwise."""
+    if not inspect(db.engine).has_table("rockon"):
+        migrate.upgrade()
+        catalog.load_starter()
+
+
+def _rockon(name: str) -> RockOn:
+    rockon = db.session.scalar(select(RockOn).where(RockOn.name == name))
+    if rockon is None:
+        raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")
+    return rockon
+
+
+def _answers(rockon: RockOn, file: Path | None) -> Answers:
+    if file is None:
+        if not rockon.installed_source:
+            raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")
+        return rows.answers_of(rockon)
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The answers file {file} can't be read: {error}.") from None
+    given: Any = load(text)
+    found = read(rockon.definition, given, rows.suggested_port(rockon))
+    known = shares.listing(_settings())
+    missing = [name for name in found.used_shares() if name not in known]
+    if missing:
+        faults = [f'There is no share "{name}". Make it: rockonweb share add {name}' for name in missing]
+        raise BadInput("Shares are missing.", faults=faults)
+    return found
+
+
+def _plan(rockon: RockOn, found: Answers, docker: engine.Engine | None) -> plan.Plan:
+    return plan.install(rockon.definition, found, host.gather(rockon, found, engine=docker))
+
+
+def _report(operation_id: int, wait: bool) -> None:
+    """Print the operation's number, or wait for its end and print its outcome."""
+    if not wait:
+        click.echo(f"operation {operation_id} is queued")
+        return
+    while True:
+        operation = db.session.get_one(Operation, operation_id, populate_existing=True)
+        if not operation.active:
+            break
+        db.session.rollback()
+        time.sleep(POLL_SECONDS)
+    for step in operation.steps:
+        click.echo(f"{step.progress:12} {step.title}")
+    if operation.progress is not Progress.DONE:
+        output = next((step.output for step in operation.steps if step.progress is Progress.FAILED), "")
+        raise EngineError(operation.error or str(operation.progress), operation.hint, output)
+    click.echo("done")

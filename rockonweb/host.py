@@ -1,0 +1,128 @@
+"""Gathers what the deciding parts need to know of the host."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+from collections.abc import Iterable
+
+import psutil
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb import shares
+from rockonweb.answers import Answers, split_share
+from rockonweb.argv import host_port
+from rockonweb.config import Settings, instance_id
+from rockonweb.engine import Engine
+from rockonweb.facts import HostFacts, Listener, Mount
+from rockonweb.models import Container, Port, RockOn, State, db
+from rockonweb.rows import answers_of
+from rockonweb.text import t
+
+
+def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | None) -> HostFacts:
+    """Return the facts for planning `rockon`. Without an engine, what only it knows is None.
+
+    Raises EngineError when an engine was given and fails.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    answers = answers or answers_of(rockon)
+    known_shares = shares.listing(settings)
+    claims = claimed_ports(db.session())
+    kept: dict[str, list[Mount]] = {}
+    for volume in rockon.kept_volumes:
+        kept.setdefault(volume.container, []).append(Mount(volume.volume, volume.destination))
+    return HostFacts(
+        shares_root=str(settings.shares_root),
+        shares=known_shares,
+        listening=listening(claims, engine.published() if engine else ()),
+        claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
+        groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
+        missing_devices=frozenset(
+            path
+            for values in answers.devices.values()
+            for value in values.values()
+            if value and not os.path.exists(path := value.split(":", 1)[0])
+        ),
+        missing_folders=frozenset(_missing_folders(settings, answers)),
+        containers=engine.containers() if engine else None,
+        networks=engine.networks() if engine else None,
+        kept_volumes={name: tuple(mounts) for name, mounts in kept.items()},
+        instance=instance_id(settings),
+    )
+
+
+def claimed_ports(session: Session) -> list[Listener]:
+    """Return the host ports of all installed rock-ons, running or not."""
+    holding = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+    rows = session.execute(
+        select(Port, RockOn.name)
+        .join(Port.container)
+        .join(Container.rockon)
+        .where(RockOn.state.in_(holding), Port.host.is_not(None))
+    )
+    return [
+        Listener(port.host, protocol, "", str(t("the rock-on %(name)s", name=name)), name)
+        for port, name in rows
+        for protocol in port.protocols
+        if port.host is not None
+    ]
+
+
+def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Return what listens on the host: ports that containers publish, then every other socket.
+
+    A socket on a port that an installed rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
+    host's own network.
+    """
+    published = list(published)
+    by_container = {(listener.port, listener.protocol) for listener in published}
+    owner = {(claim.port, claim.protocol): claim for claim in claims}
+    found = {}
+    try:
+        connections = psutil.net_connections("inet")
+    except (psutil.AccessDenied, OSError):
+        connections = []
+    for connection in connections:
+        tcp = connection.type == socket.SOCK_STREAM
+        if not connection.laddr or (tcp and connection.status != psutil.CONN_LISTEN) or (not tcp and connection.raddr):
+            continue
+        key = (connection.laddr.port, "tcp" if tcp else "udp")
+        if key in by_container or key in found:
+            continue
+        claim = owner.get(key)
+        holder = claim.holder if claim else _process(connection.pid)
+        found[key] = Listener(*key, connection.laddr.ip, holder, claim.rockon if claim else "")
+    return (*published, *found.values())
+
+
+def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
+    """Return the answers with the ports of host-network containers as they really are."""
+    containers = rockon.definition.containers
+    ports = {
+        name: {port: host_port(name, containers[name], port, answers) for port in by_port}
+        for name, by_port in answers.ports.items()
+        if name in containers
+    }
+    return Answers(**{**vars(answers), "ports": ports})
+
+
+def _process(pid: int | None) -> str:
+    if pid is None:
+        return ""
+    try:
+        return str(t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid))
+    except psutil.Error:
+        return ""
+
+
+def _missing_folders(settings: Settings, answers: Answers) -> Iterable[str]:
+    for part in (answers.shares, answers.storage):
+        for places in part.values():
+            for place in places.values():
+                share, folder = split_share(place)
+                if folder and not (settings.shares_root / share / folder).is_dir():
+                    yield place

@@ -1,0 +1,20 @@
+"""The database's schema: migrations run from whatever is there up to the newest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import current_app
+from flask_migrate import Migrate
+from flask_migrate import upgrade as upgrade_schema
+
+from rockonweb.models import db
+
+FOLDER = Path(__file__).parent / "migrations"
+extension = Migrate(directory=str(FOLDER), render_as_batch=True, compare_type=True)
+
+
+def upgrade() -> None:
+    """Bring the schema of the configured database up to date."""
+    extension.init_app(current_app, db)
+    upgrade_schema()

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rockonweb.definition import Definition
+from rockonweb.definition import Definition, is_mount_point
 from rockonweb.errors import BadInput
 
+NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
+OUR_LABELS = "rockonweb."
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
 PARTS = ("shares", "ports", "devices", "environment", "custom_config", "storage", "labels", "networks")
 OPTIONAL_PARTS = ("storage", "labels", "networks")
@@ -82,7 +85,7 @@ def port_fault(value: object) -> str:
 def load(text: str) -> Mapping[str, Any]:
     """Return the object of an answers file. Raises BadInput when it is not JSON or not an object."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_float=str)  # 1.10 stays as it was written
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The answers are not JSON: {error}.", "Mend the file.") from None
     if not isinstance(data, dict):
@@ -120,19 +123,29 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
             for destination, place in places.items():
                 if fault := share_fault(place):
                     yield f"{part}.{container}.{destination}: {fault}"
-                if part == "storage" and (not destination.startswith("/") or ":" in destination):
+                if part == "storage" and not is_mount_point(destination):
                     yield f"{part}.{container}.{destination}: a path in a container is absolute and has no colon."
+                elif part == "storage" and destination in definition.containers[container].volumes:
+                    yield f"{part}.{container}.{destination}: the definition mounts a share there itself."
     for container, ports in answers.ports.items():
         for port, host in ports.items():
             if host is not None and (fault := port_fault(host)):
                 yield f"ports.{container}.{port}: {fault}"
     for path, value in _all_texts(definition, answers):
-        if "\0" in value:
-            yield f"{path}: a value can't contain a NUL character."
+        if re.search("[\0\ud800-\udfff]", value):
+            yield f"{path}: a value can't contain a NUL character or half a character."
     for container, devices in answers.devices.items():
         for device, value in devices.items():
-            if value and not re.fullmatch(r"/\S+", value):
+            if value and not (re.fullmatch(r"/\S+", value) and value.isprintable()):
                 yield f"devices.{container}.{device}: a device is an absolute path, such as /dev/dri, or blank."
+    for container, labels in answers.labels.items():
+        for label in labels:
+            if not label.partition("=")[0].strip() or label.startswith(OUR_LABELS):
+                yield f'labels.{container}: "{label}" is no label: use KEY or KEY=VALUE, not {OUR_LABELS}…'
+    for container, networks in answers.networks.items():
+        for network in networks:
+            if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
+                yield f'networks.{container}: "{network}" is not a network that a container can join.'
 
 
 def _all_texts(definition: Definition, answers: Answers) -> Iterator[tuple[str, str]]:
@@ -211,7 +224,7 @@ class _Reader:
             given = self.values(f"ports.{container}", part.get(container), {str(port): None for port in asked})
             for port in asked:
                 host = given.get(str(port), suggest(container, port))
-                if isinstance(host, str) and host.isdecimal():
+                if isinstance(host, str) and re.fullmatch(r"[0-9]{1,5}", host):
                     host = int(host)
                 found.setdefault(container, {})[port] = host
         return found

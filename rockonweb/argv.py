@@ -85,7 +85,7 @@ def first_share(container: str, spec: ContainerSpec, answers: Answers, facts: Ho
 
 
 def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) -> int | None:
-    """Return the port of the host that reaches `port`; None for one that is not published.
+    """Return the port of the host that really reaches `port`; None for one that is not published.
 
     On the host's network a container's own port is the host's.
     """
@@ -94,9 +94,9 @@ def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) 
 
 
 def ports(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
-    """Published ports only; without a protocol both tcp and udp."""
+    """Published ports only; without a protocol both tcp and udp. On the host's network Docker ignores them."""
     for port, port_spec in spec.port_specs.items():
-        host = host_port(container, spec, port, answers)
+        host = answers.ports.get(container, {}).get(port)
         for protocol in port_spec.protocols if host is not None else ():
             yield from ("-p", f"{host}:{port}/{protocol}")
 
@@ -105,7 +105,7 @@ def options(spec: ContainerSpec) -> Iterator[str]:
     """The definition's options as they are, repeated ones too; a blank value means the flag alone."""
     for flag, value in spec.opts:
         yield flag
-        if value:
+        if value.strip():
             yield value
 
 
@@ -136,4 +136,6 @@ def management_labels(definition: Definition, facts: HostFacts) -> Iterator[str]
 def arguments(spec: ContainerSpec) -> Iterator[str]:
     """What follows the image; a blank second word of a pair is left out."""
     for first, second in spec.cmd_arguments:
-        yield from (word for word in (first, second) if word)
+        yield first
+        if second.strip():
+            yield second

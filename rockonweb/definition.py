@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +23,8 @@ NETWORK_OPTIONS = ("--net", "--network")
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_FAULTS = 50
+MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
+MAX_SIZE = 2**63 - 1  # in bytes
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,27 @@ class DefinitionFaults(Exception):
 def _text(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | Decimal) else value
+    return str(value) if isinstance(value, int) else value
+
+
+def _stripped(value: object) -> object:
+    value = _text(value)
+    return value.strip() if isinstance(value, str) else value
 
 
 def _number(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,20}\s*", value):
-        return int(value)
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        return int(value)
+    if isinstance(value, str):
+        whole = re.fullmatch(r"\s*(-?[0-9]{1,20})(\.0*)?\s*", value)
+        return int(whole[1]) if whole else value if value.strip() else None
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")
     return value
+
+
+def _size(value: object) -> object:
+    """A size is shown as a hint and nothing else: one that is no number of bytes is no reason to refuse."""
+    size = None if isinstance(value, bool) else _number(value)
+    return size if isinstance(size, int) and 0 <= size <= MAX_SIZE else None
 
 
 def _flag(value: object) -> object:
@@ -116,7 +128,8 @@ def _pairs(value: object) -> object:
 
 
 def _slug(value: object) -> object:
-    return "" if value is None else str(_text(value)).strip("/ ")
+    value = "" if value is None else _stripped(value)
+    return value.lstrip("/") if isinstance(value, str) else value
 
 
 PlainText = Annotated[str, BeforeValidator(_text)]
@@ -159,17 +172,17 @@ class PortSpec(Question):
 class VolumeSpec(Question):
     """A path of a container that a share is mounted on. `min_size` is meant in bytes, but not always right."""
 
-    min_size: Annotated[int | None, BeforeValidator(_number)] = None
+    min_size: Annotated[int | None, BeforeValidator(_size)] = None
 
 
 class ContainerSpec(_Part):
     """One container of a rock-on."""
 
-    image: Annotated[PlainText, Field(min_length=1, pattern=r"^[^\s-]\S*$")]
-    tag: Annotated[str | None, BeforeValidator(_text), Field(pattern=r"^\S*$")] = None
-    launch_order: Annotated[int, BeforeValidator(_number), Field(ge=1)]
-    uid: Annotated[int | None, BeforeValidator(_number), Field(ge=-1)] = None
-    gid: Annotated[int | None, BeforeValidator(_number), Field(ge=-2)] = None
+    image: Annotated[str, BeforeValidator(_stripped), Field(pattern=r"^[^\s-]\S*$")]
+    tag: Annotated[str | None, BeforeValidator(_stripped), Field(pattern=r"^\S*$")] = None
+    launch_order: Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_NUMBER)]
+    uid: Annotated[int | None, BeforeValidator(_number), Field(ge=-1, le=MAX_NUMBER)] = None
+    gid: Annotated[int | None, BeforeValidator(_number), Field(ge=-2, le=MAX_NUMBER)] = None
     ports: Entries[PortSpec] = {}
     volumes: Entries[VolumeSpec] = {}
     environment: Entries[Question] = {}
@@ -177,13 +190,21 @@ class ContainerSpec(_Part):
     opts: Pairs = ()
     cmd_arguments: Pairs = ()
 
+    @model_validator(mode="after")
+    def _one_tag(self) -> ContainerSpec:
+        if self.tag and self._tagged and not self.image.endswith(f":{self.tag}"):
+            raise ValueError(f'the image "{self.image}" names a tag already, and "tag" says "{self.tag}"')
+        return self
+
+    @property
+    def _tagged(self) -> bool:
+        last = self.image.rsplit("/", 1)[-1]
+        return ":" in last or "@" in last
+
     @property
     def reference(self) -> str:
         """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
-        last = self.image.rsplit("/", 1)[-1]
-        if not self.tag and (":" in last or "@" in last):
-            return self.image
-        return f"{self.image}:{self.tag or 'latest'}"
+        return self.image if self._tagged else f"{self.image}:{self.tag or 'latest'}"
 
     @property
     def port_specs(self) -> dict[int, PortSpec]:
@@ -252,13 +273,6 @@ class Definition(_Part):
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[Question] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_parts(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("container_links") in ([], None):
-            return {key: value for key, value in data.items() if key != "container_links"}
-        return data
-
     @property
     def launch_order(self) -> list[tuple[str, ContainerSpec]]:
         """The containers in the order in which they start."""
@@ -283,6 +297,17 @@ class Definition(_Part):
         return None
 
 
+def is_mount_point(path: str) -> bool:
+    """Whether something can be mounted at a path of a container: Docker's `-v` has no way to write a colon."""
+    return (
+        path.startswith("/")
+        and bool(path.strip("/"))
+        and ":" not in path
+        and path.isprintable()
+        and ".." not in path.split("/")
+    )
+
+
 def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the items with each `index` at its place from 1 and the others around them in file order.
 
@@ -302,7 +327,7 @@ def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def canonical(body: Mapping[str, Any]) -> str:
     """Return a rock-on's JSON in one spelling, with the order of its keys kept, for storing and comparing."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def digest(text: str) -> str:
@@ -327,13 +352,19 @@ def parse(text: str | bytes) -> list[Parsed]:
         raise DefinitionFaults([Fault("", f"the file is larger than {MAX_BYTES:,} bytes")])
     repeated: list[str] = []
     try:
-        data = json.loads(text, parse_float=Decimal, object_pairs_hook=_unique_keys(repeated))
-    except (ValueError, RecursionError) as error:
+        data = _load(text, _unique_keys(repeated))
+        canonical(data).encode()
+        has_nul = any("\0" in word for word in _words(data))
+    except UnicodeEncodeError:
+        raise DefinitionFaults([Fault("", "contains half a character (a lone surrogate)")]) from None
+    except RecursionError:
+        raise DefinitionFaults([Fault("", "nested too deeply")]) from None
+    except ValueError as error:
         raise DefinitionFaults([Fault("", f"not JSON: {error}")]) from None
     if not isinstance(data, dict) or not data:
         raise DefinitionFaults([Fault("", "must be an object whose key is the rock-on's name")])
     faults = [Fault("", f'the key "{key}" stands twice in one object') for key in repeated]
-    if "\\u0000" in canonical(data):
+    if has_nul:
         faults.append(Fault("", "contains a NUL character, which no command line can carry"))
     rockons = []
     for name, body in data.items():
@@ -357,8 +388,6 @@ def from_body(name: str, body: Mapping[str, Any]) -> Definition:
         definition = Definition.model_validate({**body, "name": name})
     except ValidationError as error:
         faults = [Fault(".".join(map(str, e["loc"])), _message(e)) for e in error.errors()]
-    except RecursionError:
-        faults = [Fault("", "nested too deeply")]
     faults += _check_names(body)
     if definition is None or faults:
         raise DefinitionFaults(faults)
@@ -367,18 +396,39 @@ def from_body(name: str, body: Mapping[str, Any]) -> Definition:
 
 def from_source(name: str, source: str) -> Definition:
     """Return the definition from the canonical text that `parse` gave."""
-    return from_body(name, json.loads(source, parse_float=Decimal))
+    return from_body(name, _load(source))
+
+
+def _load(text: str | bytes, hook: Any = None) -> Any:
+    """Return what JSON text says; a number with a fraction stays as it is written, for a version such as 1.10."""
+    return json.loads(text, parse_float=str, parse_constant=_no_constant, object_pairs_hook=hook)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a value")
 
 
 def _unique_keys(repeated: list[str]) -> Any:
     def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated.extend(key for key in found if keys.count(key) > 1)
+            repeated.extend(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         return found
 
     return hook
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield every key and text of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _words(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part)
 
 
 def _message(error: Any) -> str:
@@ -429,12 +479,21 @@ def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
         value = container.get(part)
         return list(value) if isinstance(value, dict) else []
 
+    numbers: set[int] = set()
     for port in keys("ports"):
-        if not re.fullmatch(r"\d{1,5}", port) or not 1 <= int(port) <= 65535:
+        if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             yield Fault(f"{here}.ports.{port}", "a port is a number from 1 to 65535")
+        elif int(port) in numbers:
+            yield Fault(f"{here}.ports.{port}", "this port stands here twice")
+        else:
+            numbers.add(int(port))
+    opts = container.get("opts")
+    for place, pair in enumerate(opts if isinstance(opts, list) else ()):
+        if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
+            yield Fault(f"{here}.opts.{place}", "the flag is blank")
     for path in keys("volumes"):
-        if not path.startswith("/") or ":" in path or not path.isprintable() or ".." in path.split("/"):
-            yield Fault(f"{here}.volumes.{path}", "a volume is an absolute path without a colon")
+        if not is_mount_point(path):
+            yield Fault(f"{here}.volumes.{path}", "a volume is an absolute path without a colon, and not / itself")
     for part in ("environment", "devices"):
         for key in keys(part):
             if not key.isprintable() or not key.strip() or "=" in key:

@@ -94,6 +94,7 @@ def install(
             *(
                 MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")
                 for name in missing_option_networks(definition, facts)
+                if name not in networks
             ),
             *handlers.find(definition).launch(definition, answers, facts),
         ),

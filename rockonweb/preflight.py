@@ -14,6 +14,12 @@ from rockonweb.text import t
 
 Level = Literal["block", "warn", "note"]
 REFERRING_OPTIONS = {"--volumes-from": "takes its volumes from", "--link": "links to"}
+SHARING_OPTIONS = {
+    "--net": "uses the network of",
+    "--network": "uses the network of",
+    "--pid": "uses the processes of",
+    "--ipc": "uses the memory of",
+}  # where their value is container:NAME
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def examine(
         yield from _devices(name, spec, answers, facts)
         yield from _user(name, spec, facts)
         yield from _references(definition, name, spec, facts)
-        yield from _network(name, spec, facts)
+        yield from _network(definition, name, spec, facts)
 
 
 def _shares(answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[Finding]:
@@ -170,6 +176,12 @@ def _user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]
             t("%(name)s should run as the owner of its first volume, but has no volume.", name=name),
             t("It runs as its image says."),
         )
+    if spec.uid not in (None, -1) and spec.gid == -1 and not spec.volumes:
+        yield Finding(
+            "warn",
+            t("%(name)s should run in the group of its first volume, but has no volume.", name=name),
+            t("It runs without a group of its own."),
+        )
     if spec.uid is not None and spec.gid == -2 and "docker" not in facts.groups:
         yield Finding(
             "warn",
@@ -178,25 +190,35 @@ def _user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]
         )
 
 
-def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+def referred_containers(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+    """Yield how an option refers to another container, and the container's name."""
     for flag, value in spec.options():
-        other = value.split(":", 1)[0]
-        known = facts.containers is None or other in facts.containers or other in definition.containers
-        if flag in REFERRING_OPTIONS and other and not known:
+        first, _, second = value.partition(":")
+        if flag in REFERRING_OPTIONS and first:
+            yield REFERRING_OPTIONS[flag], first
+        elif flag in SHARING_OPTIONS and first == "container" and second:
+            yield SHARING_OPTIONS[flag], second
+
+
+def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+    for verb, other in referred_containers(spec):
+        if facts.containers is not None and other not in facts.containers and other not in definition.containers:
             yield Finding(
                 "block",
                 t(
                     '%(name)s %(verb)s a container "%(other)s", which does not exist.',
                     name=name,
-                    verb=REFERRING_OPTIONS[flag],
+                    verb=verb,
                     other=other,
                 ),
                 t("Install what provides it first."),
             )
 
 
-def _network(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+def _network(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
     network = spec.network
+    if network in [link.network for link in definition.links]:
+        return
     if spec.on_host_network:
         yield Finding(
             "note",

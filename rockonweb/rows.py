@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -33,27 +35,36 @@ class Suggestions:
     """
 
     def __init__(self, taken: Iterable[tuple[int, str]] = ()) -> None:
-        self.taken = set(taken)
+        self.taken = Counter(taken)
+        self._next: dict[tuple[int, tuple[str, ...]], int] = {}  # where the last search for the same ended
 
     @classmethod
     def load(cls, session: Session) -> Suggestions:
         """Return what the rows of all rock-ons hold."""
         found = cls()
         for suggested, host, protocol in session.execute(select(Port.suggested, Port.host, Port.protocol)):
-            for one in (protocol,) if protocol else ("tcp", "udp"):
-                found.taken.update((port, one) for port in (suggested, host) if port)
+            for port in {port for port in (suggested, host) if port is not None}:
+                found.hold(port, (protocol,) if protocol else ("tcp", "udp"))
         return found
 
     def take(self, default: int, protocols: Iterable[str]) -> int:
         """Return `default` or the next free number, and remember it."""
         wanted = tuple(protocols)
-        port = default
-        while port <= 65535 and any((port, protocol) in self.taken for protocol in wanted):
-            port += 1
-        if port > 65535:
-            port = default
-        self.taken.update((port, protocol) for protocol in wanted)
+        candidates = chain(range(self._next.get((default, wanted), default), 65536), range(1024, default))
+        free = (port for port in candidates if not any(self.taken[port, protocol] for protocol in wanted))
+        port = next(free, default)
+        self._next[default, wanted] = port
+        self.hold(port, wanted)
         return port
+
+    def hold(self, port: int, protocols: Iterable[str]) -> None:
+        """Remember that a port is spoken for."""
+        self.taken.update((port, protocol) for protocol in protocols)
+
+    def release(self, port: int, protocols: Iterable[str]) -> None:
+        """Forget one who spoke for a port."""
+        self.taken.subtract((port, protocol) for protocol in protocols)
+        self._next.clear()
 
 
 def put(
@@ -122,14 +133,17 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggestions: Suggestion
         _ask(port, item)
         asked = item[1]
         default = asked.host_default or port.number
-        if port.default != default or port.protocol != asked.protocol:
-            port.default, port.protocol = default, asked.protocol
+        if port.default != default:
+            if port.suggested is not None:
+                suggestions.release(port.suggested, port.protocols)
             port.suggested = suggestions.take(default, asked.protocols)
-        port.ui = asked.ui
+        elif port.protocol != asked.protocol:
+            suggestions.hold(port.suggested, asked.protocols)
+        port.default, port.protocol, port.ui = default, asked.protocol, asked.ui
 
     def update_volume(volume: Volume, item: tuple[int, Any]) -> None:
         _ask(volume, item)
-        volume.min_size = min(item[1].min_size, 2**63 - 1) if item[1].min_size is not None else None
+        volume.min_size = item[1].min_size
 
     numbered = {int(port): item for port, item in _questions(spec.ports).items()}
     row.ports = _matched(row.ports, lambda r: r.number, numbered, lambda key: Port(number=key), update_port)

@@ -16,6 +16,7 @@ _KEY_WORDS = {
     "CREDENTIAL", "CREDENTIALS",
 }  # fmt: skip
 _GLUED = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY)S?$")
+_ADDRESS = re.compile(r"(?:^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|MYSQL|MARIADB|MONGO|MONGODB|REDIS|AMQP)_(URL|URI|DSN)$")
 _NOT_THE_SECRET_ITSELF = {"NAME", "FILE", "PATH", "ID", "LENGTH", "DIR", "EXPIRY", "LIFETIME"}
 _LABEL = re.compile(r"\b(password|passphrase|secret|token|api[ -]?key|private key)s?\b", re.IGNORECASE)
 
@@ -39,7 +40,7 @@ def is_secret(key: str, label: str = "") -> bool:
         return False
     if any(word in _KEY_WORDS or _GLUED.search(word) for word in words):
         return True
-    return bool(_LABEL.search(label))
+    return bool(_LABEL.search(label) or _ADDRESS.search("_".join(words)))
 
 
 def reveal(words: Iterable[str]) -> list[str]:
@@ -49,14 +50,22 @@ def reveal(words: Iterable[str]) -> list[str]:
 
 def render(words: Iterable[str]) -> str:
     """Return a command line as one would type it, secrets masked."""
-    return " ".join(word if MASK in word else shlex.quote(word) for word in map(str, words))
+    return " ".join(_quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if isinstance(word, SecretWord):
+        return shlex.quote(word.removesuffix(MASK)) + MASK
+    return shlex.quote(word)
 
 
 def redact(text: str, words: Iterable[str]) -> str:
-    """Return `text` (another program's output) without the secret values that `words` carry."""
-    for word in words:
-        if isinstance(word, SecretWord):
-            value = word.revealed.removeprefix(word.removesuffix(MASK))
-            if len(value) > 3:
-                text = text.replace(value, MASK)
+    """Return `text` (another program's output) without the secret values that `words` carry.
+
+    The longest goes first: one secret may begin with another.
+    """
+    secrets = {word.revealed.removeprefix(word.removesuffix(MASK)) for word in words if isinstance(word, SecretWord)}
+    for value in sorted(secrets, key=len, reverse=True):
+        if len(value) > 3:
+            text = text.replace(value, MASK)
     return text

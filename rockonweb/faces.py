@@ -1,9 +1,65 @@
-"""What the outside meets: the pages, the command line's Flask side, and what every answer carries."""
+"""What the outside meets: the pages, and what every answer of theirs carries."""
 
 from __future__ import annotations
 
-from flask import Flask
+from datetime import timedelta
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask, Response, abort, current_app, request, session
+from flask_babel import get_locale
+
+from rockonweb import faults, troubles
+from rockonweb.blueprints import auth, health, jobs, operations, rockons, shares
+from rockonweb.config import Settings
+from rockonweb.extensions import babel, csrf, language, limiter, login
+from rockonweb.permission import may, public
+from rockonweb.wording import FILTERS
+
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 
 
 def register(app: Flask) -> None:
-    """Add blueprints, extensions and error pages to the application."""
+    """Add extensions, blueprints, error pages and headers to the application."""
+    settings: Settings = app.config["SETTINGS"]
+    # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
+    app.config.update(
+        SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=14),
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    csrf.init_app(app)
+    login.init_app(app)
+    limiter.init_app(app)
+    babel.init_app(app, locale_selector=language)
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
+    faults.register(app)
+    for module in (auth, health, operations, rockons, shares):
+        app.register_blueprint(module.blueprint)
+    if find_spec("rockonweb.blueprints.install"):
+        app.register_blueprint(import_module("rockonweb.blueprints.install").blueprint)
+    jobs.register(app)
+    app.view_functions["static"] = public(app.view_functions["static"])
+    app.before_request(_refuse_unguarded)
+    app.after_request(_add_headers)
+
+
+def _refuse_unguarded() -> None:
+    """A view that says nothing about who may use it is a mistake of ours: nobody may."""
+    if request.endpoint and not hasattr(current_app.view_functions[request.endpoint], "permission"):
+        abort(403)
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        response.vary.add("HX-Request")
+        if response.mimetype == "text/html" and "_user_id" in session:
+            response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,125 @@
+"""Accounts: making them, checking passwords, and the one-time code that makes the first one."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb.config import Settings, make_private
+from rockonweb.errors import BadInput, Conflict
+from rockonweb.models import Role, User, db, writing
+from rockonweb.text import t
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1_000
+LONGEST_NAME = 100
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
+_hasher = PasswordHasher()
+
+
+def make_user(name: str, password: str, role: Role = Role.OWNER) -> User:
+    """Make an account. Raises BadInput with every fault."""
+    hashed = _checked_hash(name, password)
+    with writing() as session:
+        return _insert(session, name, hashed, role)
+
+
+def make_first_user(settings: Settings, name: str, password: str) -> User:
+    """Make the owner's account while there is none, and forget the one-time code. Raises BadInput or Conflict."""
+    hashed = _checked_hash(name, password)
+    with writing() as session:
+        if session.scalar(select(User.id).limit(1)) is not None:
+            raise Conflict(t("The first account was made already."), t("Log in with it."))
+        user = _insert(session, name, hashed, Role.OWNER)
+    _code_path(settings).unlink(missing_ok=True)
+    return user
+
+
+def ensure_admin(settings: Settings) -> None:
+    """Make the account that the environment names, where there is no account yet. Raises BadInput."""
+    if not settings.admin_user or not settings.admin_password or _any_user():
+        return
+    with suppress(Conflict):  # another process was faster
+        make_first_user(settings, settings.admin_user, settings.admin_password)
+
+
+def authenticate(name: str, password: str) -> User | None:
+    """Return the account when the password is right. An unknown name takes as long as a wrong password."""
+    user = db.session.scalar(select(User).where(User.name == name.strip()))
+    stored = user.password_hash if user else _nobodys_hash()
+    try:
+        _hasher.verify(stored, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return None
+    return user
+
+
+def setup_code(settings: Settings) -> str | None:
+    """Return the code that the first account needs, made at the first call; None once there is an account."""
+    path = _code_path(settings)
+    if _any_user():
+        path.unlink(missing_ok=True)
+        return None
+    make_private(settings.instance)
+    code = "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(2))
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(code + "\n")
+    except FileExistsError:
+        code = path.read_text().strip()
+    return code
+
+
+def code_matches(settings: Settings, given: str) -> bool:
+    """Whether `given` is the one-time code; dashes, spaces and case don't count."""
+    code = setup_code(settings)
+    return bool(code) and hmac.compare_digest(_bare(str(code)), _bare(given))
+
+
+def _bare(code: str) -> bytes:
+    return "".join(letter for letter in code.upper() if letter.isalnum()).encode()
+
+
+def _code_path(settings: Settings) -> Path:
+    return settings.instance / "setup-code"
+
+
+def _any_user() -> bool:
+    return db.session.scalar(select(User.id).limit(1)) is not None
+
+
+def _checked_hash(name: str, password: str) -> str:
+    faults = []
+    if not name.strip() or len(name.strip()) > LONGEST_NAME or not name.strip().isprintable():
+        faults.append(t("A name has 1 to %(n)s printable characters.", n=LONGEST_NAME))
+    if len(password) < SHORTEST_PASSWORD:
+        faults.append(t("A password has at least %(n)s characters.", n=SHORTEST_PASSWORD))
+    if len(password) > LONGEST_PASSWORD:
+        faults.append(t("A password has at most %(n)s characters.", n=LONGEST_PASSWORD))
+    if faults:
+        raise BadInput(faults[0], faults=list(faults))
+    return _hasher.hash(password)
+
+
+def _insert(session: Session, name: str, hashed: str, role: Role) -> User:
+    name = name.strip()
+    if session.scalar(select(User.id).where(User.name == name)) is not None:
+        raise BadInput(t('There is an account "%(name)s" already.', name=name), t("Choose another name."))
+    user = User(name=name, password_hash=hashed, role=role)
+    session.add(user)
+    session.flush()
+    return user
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash(secrets.token_urlsafe(32))

@@ -1,0 +1,48 @@
+"""Whether the parts answer: for machines, and for the banner."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from rockonweb import heartbeat
+from rockonweb.models import Role, db
+from rockonweb.permission import public, requires
+
+blueprint = Blueprint("health", __name__)
+ENGINE = {True: "ok", False: "down", None: "unknown"}
+
+
+@blueprint.get("/healthz")
+@public
+def healthz() -> ResponseReturnValue:
+    """Tell of each part; 503 only when the database or the queue is down."""
+    database, queue = _database_alive(), heartbeat.queue_alive()
+    engine = heartbeat.engine_status().reachable if queue else None
+    workers = heartbeat.workers() if queue else 0
+    serving = database and queue
+    status = "error" if not serving else "ok" if engine and workers else "degraded"
+    return jsonify(
+        status=status,
+        database="ok" if database else "down",
+        queue="ok" if queue else "down",
+        docker=ENGINE[engine],
+        workers=workers,
+    ), 200 if serving else 503
+
+
+@blueprint.get("/banner")
+@requires(Role.VIEWER)
+def banner() -> ResponseReturnValue:
+    """Return the banner of what is down, for a page that shows one to keep it true."""
+    return render_template("_troubles.html")
+
+
+def _database_alive() -> bool:
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True

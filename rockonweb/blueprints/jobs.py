@@ -1,0 +1,60 @@
+"""The page of the job queue: RQ's own dashboard, behind the owner's login."""
+
+from __future__ import annotations
+
+import rq_dashboard
+from flask import Flask, Response, abort, current_app, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import generate_csrf
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from werkzeug.exceptions import MethodNotAllowed
+
+from rockonweb import faults, queue
+from rockonweb.models import Role
+from rockonweb.permission import requires
+
+PREFIX = "/jobs"
+# The dashboard has inline scripts and templates that are compiled in the browser.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def register(app: Flask) -> None:
+    """Mount the dashboard and put every view of it behind the owner's login."""
+    app.config["RQ_DASHBOARD_REDIS_URL"] = (app.config["SETTINGS"].queue_url,)
+    app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
+    for endpoint, view in app.view_functions.items():
+        if endpoint.startswith("rq_dashboard."):
+            app.view_functions[endpoint] = requires(Role.OWNER)(view)
+    # In place of its own, which opens a new connection for each request.
+    app.before_request_funcs["rq_dashboard"] = [_prepare]
+    app.after_request_funcs.setdefault("rq_dashboard", []).append(_finish)
+    app.register_error_handler(NoSuchJobError, _no_such_job)
+    app.register_error_handler(InvalidJobOperation, _not_now)
+
+
+def _prepare() -> None:
+    """Refuse what the dashboard does on a GET, which a mere link could do; give it the queue's connection."""
+    if request.method != "POST" and request.endpoint == "rq_dashboard.requeue_all":
+        raise MethodNotAllowed(["POST"])
+    if (request.view_args or {}).get("instance_number", 0) > 0:
+        abort(404)
+    current_app.redis_conn = queue.connection()  # type: ignore[attr-defined]
+
+
+def _finish(response: Response) -> Response:
+    """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs."""
+    response.headers["Content-Security-Policy"] = POLICY
+    response.set_cookie("_csrf_token", generate_csrf(), path=PREFIX, samesite="Strict", secure=request.is_secure)
+    return response
+
+
+def _no_such_job(_error: NoSuchJobError) -> ResponseReturnValue:
+    return faults.answer(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
+
+
+def _not_now(_error: InvalidJobOperation) -> ResponseReturnValue:
+    return faults.answer(409, _("This can't be done with the job as it is now."), _("Reload the page."))

@@ -1,0 +1,59 @@
+"""The forms: a file for each page of the wizard, and for each page of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field
+
+from rockonweb.wizard import Ask, Values
+
+
+class PageForm(FlaskForm):  # type: ignore[misc]
+    """A page of the wizard. A field carries its question (`ask`) and sentences of help (`notes`)."""
+
+    @property
+    def answers(self) -> list[Field]:
+        """The fields that answer a question, in order."""
+        return [field for field in self if hasattr(field, "ask")]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Field]]]:
+        """The fields by container."""
+        return [(name, list(fields)) for name, fields in groupby(self.answers, key=lambda field: field.ask.container)]
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What was typed, by field name."""
+        return {field.name: field.data or "" for field in self.answers}
+
+    @property
+    def first_fault(self) -> Field | None:
+        """The first field with an error; it gets the focus."""
+        return next((field for field in self.answers if field.errors), None)
+
+
+class Asked:
+    """What all fields of questions have; before a WTForms field among the bases of a class.
+
+    The field's name is the question's and may hold slashes and spaces; its id is safe in a selector.
+    """
+
+    def __init__(self, *, ask: Ask, place: int, notes: list[str] | None = None, **options: Any) -> None:
+        self.ask = ask
+        self.notes = notes or []
+        super().__init__(label=ask.label, description=ask.question.description, id=f"{ask.page}-{place}", **options)  # type: ignore[call-arg]
+
+
+def build(name: str, fields: Mapping[str, Any], values: Values) -> PageForm:
+    """Return a form of these fields, in this order; `values` fill it until it is submitted."""
+    form: PageForm = type(name, (PageForm,), dict(fields))(data=dict(values))
+    return form
+
+
+def stripped(value: str | None) -> str:
+    """Return a value without the blanks around it; a filter of fields where they can't be meant."""
+    return (value or "").strip()

@@ -1,0 +1,76 @@
+"""Who may see and do what: every view says it, with one of two decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Response, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+
+from rockonweb.models import Role, User, db
+
+View = TypeVar("View", bound=Callable[..., Any])
+PUBLIC = "public"
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no login."""
+    view.permission = PUBLIC  # type: ignore[attr-defined]
+    return view
+
+
+def requires(role: Role) -> Callable[[View], View]:
+    """Refuse a view to those who are not logged in or whose role does not include `role`."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            if not current_user.is_authenticated:
+                return to_login()
+            if not current_user.role.includes(role):
+                abort(403)
+            answer: ResponseReturnValue = view(*args, **kwargs)
+            return answer
+
+        guarded.permission = role  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return decorate
+
+
+def may(role: str) -> bool:
+    """Whether the person who is logged in has this role; for templates."""
+    return bool(current_user.is_authenticated) and current_user.role.includes(Role(role))
+
+
+def account_exists() -> bool:
+    """Whether anybody has an account; before, all pages lead to `/setup`."""
+    return db.session.scalar(select(User.id).limit(1)) is not None
+
+
+def to_login() -> ResponseReturnValue:
+    """Send an anonymous person to log in, or to make the first account."""
+    target = url_for("auth.login", next=_wanted()) if account_exists() else url_for("auth.setup")
+    if "HX-Request" in request.headers:
+        return Response(status=401, headers={"HX-Redirect": target})
+    return redirect(target, code=303)
+
+
+def safe_next(target: str | None) -> str:
+    """Return `target` where it is a page of ours, else the first page."""
+    if target and target.isprintable() and "\\" not in target and target.startswith("/") and target[1:2] != "/":
+        return target
+    return url_for("rockons.index")
+
+
+def _wanted() -> str | None:
+    """Return the page to come back to: the asked one, or the one that a button or htmx stood on."""
+    if request.method == "GET" and "HX-Request" not in request.headers:
+        return request.full_path.rstrip("?")
+    here = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    return f"{here.path}?{here.query}".rstrip("?") or None

@@ -69,7 +69,7 @@ def hash_path(path: Path) -> int:
 def read(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings. The environment wins over `.env`. Raises BadInput for a value that can't be used."""
     if environ is None:
-        environ = {**{key: value or "" for key, value in dotenv_values().items()}, **os.environ}
+        environ = {**{key: value or "" for key, value in dotenv_values(".env").items()}, **os.environ}
         for key in environ:
             if key.startswith("DOCKER_"):  # Docker's own variables are read by its client
                 os.environ.setdefault(key, environ[key])

@@ -130,12 +130,16 @@ class Engine:
         return [item["Names"][0].lstrip("/") for item in found if self._is_ours(item.get("Labels") or {})]
 
     def anonymous_volumes(self, name: str) -> list[Mount]:
-        """Return the volumes that Docker itself made for a container."""
-        found = self._inspect(name)
+        """Return the volumes that Docker itself made for a container, without those that it has from another one."""
+        found = self._inspect(name) or {}
+        sources = (found.get("HostConfig") or {}).get("VolumesFrom") or ()
+        borrowed = {mount.volume for source in sources for mount in self.anonymous_volumes(source.split(":")[0])}
         return [
             Mount(mount["Name"], mount["Destination"])
-            for mount in (found or {}).get("Mounts") or ()
-            if mount.get("Type") == "volume" and ANONYMOUS.fullmatch(mount.get("Name") or "")
+            for mount in found.get("Mounts") or ()
+            if mount.get("Type") == "volume"
+            and ANONYMOUS.fullmatch(mount.get("Name") or "")
+            and mount["Name"] not in borrowed
         ]
 
     def networks(self) -> dict[str, NetworkFacts]:

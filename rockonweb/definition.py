@@ -25,6 +25,26 @@ MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
+SENTENCES = {  # for pydantic's kinds of faults
+    "missing": "is required",
+    "string_type": "must be text",
+    "string_pattern_mismatch": '"{given}" is not allowed here',
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "tuple_type": "must be a list",
+    "too_short": "has {actual_length} entries, and needs {min_length}",
+    "too_long": "has more than {max_length} entries",
+}
 
 
 @dataclass(frozen=True)
@@ -135,13 +155,16 @@ def _slug(value: object) -> object:
 PlainText = Annotated[str, BeforeValidator(_text)]
 Html = Annotated[str, BeforeValidator(_html)]
 Url = Annotated[str, BeforeValidator(_link)]
-Whole = Annotated[int, BeforeValidator(_number)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-PortNumber = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
-Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), Field(max_length=MAX_ENTRIES)]
+# What limits a value stands before what spells it: pydantic applies them from the inside outwards.
+PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_number)]
+Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
+Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
+Tag = Annotated[Annotated[str, Field(pattern=r"^\S*$")] | None, BeforeValidator(_stripped)]
+Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_pairs)]
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
-Entries = Annotated[dict[str, V], BeforeValidator(_or_empty), Field(max_length=MAX_ENTRIES)]
+Entries = Annotated[dict[str, V], Field(max_length=MAX_ENTRIES), BeforeValidator(_or_empty)]
 
 
 class _Part(BaseModel):
@@ -159,7 +182,7 @@ class Question(_Part):
 class PortSpec(Question):
     """A port of a container. Without a protocol both tcp and udp are published."""
 
-    host_default: Annotated[int | None, BeforeValidator(_number), Field(ge=1, le=65535)] = None
+    host_default: PortNumber = None
     protocol: Annotated[Protocol | None, BeforeValidator(_protocol)] = None
     ui: Flag = False
 
@@ -178,11 +201,11 @@ class VolumeSpec(Question):
 class ContainerSpec(_Part):
     """One container of a rock-on."""
 
-    image: Annotated[str, BeforeValidator(_stripped), Field(pattern=r"^[^\s-]\S*$")]
-    tag: Annotated[str | None, BeforeValidator(_stripped), Field(pattern=r"^\S*$")] = None
-    launch_order: Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_NUMBER)]
-    uid: Annotated[int | None, BeforeValidator(_number), Field(ge=-1, le=MAX_NUMBER)] = None
-    gid: Annotated[int | None, BeforeValidator(_number), Field(ge=-2, le=MAX_NUMBER)] = None
+    image: Annotated[str, Field(pattern=r"^[^\s-]\S*$"), BeforeValidator(_stripped)]
+    tag: Tag = None
+    launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_number)]
+    uid: Uid = None
+    gid: Gid = None
     ports: Entries[PortSpec] = {}
     volumes: Entries[VolumeSpec] = {}
     environment: Entries[Question] = {}
@@ -432,10 +455,8 @@ def _words(value: object) -> Iterator[str]:
 
 
 def _message(error: Any) -> str:
-    if error["type"] == "missing":
-        return "is required"
-    if error["type"] == "string_pattern_mismatch":
-        return f"{str(error['input'])[:60]!r} is not allowed here"
+    if sentence := SENTENCES.get(error["type"]):
+        return sentence.format(given=str(error["input"])[:60], **error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -27,8 +27,13 @@ class PageForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def typed(self) -> dict[str, str]:
-        """What was typed, by field name."""
+        """What the fields hold, by name."""
         return {field.name: field.data or "" for field in self.answers}
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """What the fields hold that were in the submitted form, by name."""
+        return {field.name: field.data or "" for field in self.answers if field.sent}
 
     @property
     def first_fault(self) -> Field | None:
@@ -42,10 +47,20 @@ class Asked:
     The field's name is the question's and may hold slashes and spaces; its id is safe in a selector.
     """
 
-    def __init__(self, *, ask: Ask, place: int, notes: list[str] | None = None, **options: Any) -> None:
+    data: str | None
+
+    def __init__(self, *, ask: Ask, place: int, notes: Sequence[str] = (), **options: Any) -> None:
         self.ask = ask
-        self.notes = notes or []
+        self.notes = notes
+        self.sent = False
         super().__init__(label=ask.label, description=ask.question.description, id=f"{ask.page}-{place}", **options)  # type: ignore[call-arg]
+
+    def process(self, formdata: Any, *data: Any, **options: Any) -> None:
+        """Take what was sent. What was left out of a submitted form is blank, not its suggestion."""
+        super().process(formdata, *data, **options)  # type: ignore[misc]
+        self.sent = formdata is not None and self.name in formdata  # type: ignore[attr-defined]
+        if formdata is not None and not self.sent:
+            self.data = ""
 
 
 def build(name: str, fields: Mapping[str, Any], values: Values) -> PageForm:

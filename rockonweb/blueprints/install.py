@@ -1,0 +1,235 @@
+"""The install wizard: a URL per page, one form each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from sqlalchemy import select
+
+from rockonweb import drafts, engine, host, operations, plan, shares, wizard
+from rockonweb.answers import Answers
+from rockonweb.config import instance_id
+from rockonweb.definition import Definition
+from rockonweb.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.facts import HostFacts
+from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
+from rockonweb.forms import shares as shares_form
+from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
+from rockonweb.partials import partial_wanted, render
+from rockonweb.permission import requires
+from rockonweb.rows import suggested_port
+from rockonweb.steps import MakeNetwork
+
+blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
+
+TITLES = {
+    "shares": _l("Shares"),
+    "ports": _l("Ports"),
+    "devices": _l("Devices"),
+    "environment": _l("Environment"),
+    "custom-config": _l("Custom config"),
+    "summary": _l("Summary"),
+}
+# A page with errors is the page one is on already: no new entry in the history, no scrolling away from the first fault.
+FAULTY = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where a person is in a rock-on's wizard."""
+
+    rockon: RockOn
+    definition: Definition
+    kept: drafts.Kept
+    page: str
+
+    def url(self, page: str) -> str:
+        """The address of a page of this wizard."""
+        return url_for("install.show", rockon_id=self.rockon.id, page=page)
+
+    def go(self, page: str) -> ResponseReturnValue:
+        """Send the browser to a page of this wizard."""
+        return redirect(self.url(page), code=303)
+
+    def beside(self, step: int) -> ResponseReturnValue:
+        """Send the browser to the next page (1) or the one before (-1)."""
+        return self.go(wizard.beside(self.definition, self.page, step))
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def begin(rockon_id: int) -> ResponseReturnValue:
+    """Lead to the first page that applies."""
+    here = _here(rockon_id)
+    return here.go(wizard.pages(here.definition)[0])
+
+
+@blueprint.get("/<page>")
+@requires(Role.OWNER)
+def show(rockon_id: int, page: str) -> ResponseReturnValue:
+    """Show a page of questions."""
+    here = _here(rockon_id, page)
+    return _questions(here, _form(here))
+
+
+@blueprint.post("/<page>")
+@requires(Role.OWNER)
+def submit(rockon_id: int, page: str) -> ResponseReturnValue:
+    """Take the answers of a page; Back keeps them unchecked."""
+    here = _here(rockon_id, page)
+    form = _form(here)
+    if "Back" in request.form:
+        _save(here, form.sent, accepted=None)
+        return here.beside(-1)
+    accepted = form.validate()
+    _save(here, form.typed, accepted=accepted)
+    return here.beside(1) if accepted else (_questions(here, form), 422, FAULTY)
+
+
+@blueprint.get("/summary")
+@requires(Role.OWNER)
+def review(rockon_id: int) -> ResponseReturnValue:
+    """Show all answers and exactly what will be done."""
+    here = _here(rockon_id, wizard.SUMMARY)
+    if missing := wizard.unanswered(here.definition, here.kept.done):
+        return here.go(missing)
+    return _summary(here, *_planned(here))
+
+
+@blueprint.post("/summary")
+@requires(Role.OWNER)
+def install(rockon_id: int) -> ResponseReturnValue:
+    """Begin the install that was reviewed."""
+    here = _here(rockon_id, wizard.SUMMARY)
+    if "Back" in request.form:
+        return here.beside(-1)
+    if missing := wizard.unanswered(here.definition, here.kept.done):
+        return here.go(missing)
+    planned, trouble = _planned(here)
+    changed = not summary.saw(summary.form(planned.lines), planned.lines)
+    if trouble or planned.blocked or changed:
+        return _summary(here, planned, trouble, changed=changed), 503 if trouble else 422
+    try:
+        operation = operations.begin_install(
+            here.rockon,
+            drafts.draft_answers(here.definition, here.kept),
+            here.kept.new_shares,
+            planned.lines,
+            current_user.name,
+        )
+    except (Conflict, QueueUnreachable) as error:
+        return _summary(here, planned, error), 409 if isinstance(error, Conflict) else 503
+    return redirect(url_for("operations.show", operation_id=operation), code=303)
+
+
+def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
+    """Return where the person is; an installed or busy rock-on leads elsewhere, an unknown page is 404."""
+    rockon = db.get_or_404(RockOn, rockon_id)
+    running = db.session.scalar(
+        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    )
+    if running is not None:
+        abort(redirect(url_for("operations.show", operation_id=running), code=303))
+    if rockon.installed:
+        abort(redirect(url_for("rockons.show", rockon_id=rockon.id), code=303))
+    definition = drafts.definition_of(rockon)
+    if page not in wizard.pages(definition):
+        abort(404)
+    return Here(rockon, definition, drafts.load(rockon, definition, current_user.id), page)
+
+
+def _save(here: Here, typed: dict[str, str], *, accepted: bool | None) -> None:
+    known = shares.listing(current_app.config["SETTINGS"])
+    new = shares_form.new_shares(typed, known) if accepted and here.page == "shares" else None
+    drafts.save(here.rockon, here.definition, current_user.id, here.page, typed, accepted=accepted, new_shares=new)
+
+
+def _form(here: Here) -> PageForm:
+    """Return the form of a page, filled with what is known, bound to what was sent."""
+    definition, values = here.definition, drafts.prefill(here.rockon, here.definition, here.kept)
+    if here.page == "shares":
+        known = shares.listing(current_app.config["SETTINGS"])
+        return shares_form.form(definition, {**wizard.suggested_shares(definition), **values}, known)
+    if here.page == "ports":
+        return _ports_form(here, values)
+    if here.page == "devices":
+        return devices.form(definition, values)
+    if here.page == "environment":
+        return environment.form(definition, values)
+    return custom_config.form(definition, values)
+
+
+def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
+    facts = _facts(here.rockon)[0]
+    suggest = suggested_port(here.rockon)
+    kept = {name: value for name, value in values.items() if name in here.kept.values}
+    wanted = {
+        ask.name: wizard.port_number(values.get(ask.name, "")) or suggest(ask.container, int(ask.key))
+        for ask in wizard.asks(here.definition, "ports")
+    }
+    unpublished = {name: value for name, value in values.items() if name in wanted and not value}
+    suggested = wizard.suggested_ports(here.definition, wanted, facts)
+    return ports.form(here.definition, {**unpublished, **kept}, suggested, facts)
+
+
+def _planned(here: Here) -> tuple[plan.Plan, EngineError | None]:
+    """Return the plan for the draft and today's host, and why Docker could not be asked, if it could not."""
+    answers = drafts.draft_answers(here.definition, here.kept)
+    facts, trouble = _facts(here.rockon, answers)
+    return plan.install(here.definition, answers, facts, here.kept.new_shares), trouble
+
+
+def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, EngineError | None]:
+    """Return the host's facts; without what only Docker knows where it does not answer, and why."""
+    try:
+        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
+        try:
+            return host.gather(rockon, answers, engine=docker), None
+        finally:
+            docker.close()
+    except EngineError as error:
+        return host.gather(rockon, answers, engine=None), error
+
+
+def _questions(here: Here, form: PageForm) -> str:
+    known = shares.listing(current_app.config["SETTINGS"]) if here.page == "shares" else ()
+    return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known, partial=partial_wanted())
+
+
+def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
+    values = here.kept.values
+    return _render(
+        here,
+        plan=planned,
+        trouble=trouble,
+        changed=changed,
+        digest=summary.digest(planned.lines),
+        findings=[*planned.findings, *wizard.notes(here.definition, values)],
+        sections=wizard.review(here.definition, values, here.kept.new_shares),
+        networks=_networks(planned),
+    )
+
+
+def _networks(planned: plan.Plan) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the networks that the plan makes, with the containers that it puts on each."""
+    members = dict(planned.networks)
+    return [(step.network, members.get(step.network, ())) for step in planned.steps if isinstance(step, MakeNetwork)]
+
+
+def _render(here: Here, **context: Any) -> str:
+    return render(
+        "install/page.html",
+        "install/_page.html",
+        here=here,
+        rockon=here.rockon,
+        pages=wizard.pages(here.definition),
+        titles=TITLES,
+        title=_("%(page)s: install %(name)s", page=TITLES[here.page], name=here.rockon.name),
+        **context,
+    )

@@ -1,0 +1,41 @@
+"""The devices page: which of the host's devices the app may use."""
+
+from __future__ import annotations
+
+import os
+
+from wtforms import Field, Form, StringField, ValidationError
+
+from rockonweb.definition import Definition
+from rockonweb.forms import Asked, PageForm, build, stripped
+from rockonweb.text import t
+from rockonweb.wizard import Values, asks, device_fault
+
+
+class DeviceField(Asked, StringField):  # type: ignore[misc]
+    """A device's path, or blank for none."""
+
+
+def form(definition: Definition, values: Values) -> PageForm:
+    """Return the form."""
+    fields = {
+        ask.name: DeviceField(
+            ask=ask,
+            place=place,
+            filters=[stripped],
+            validators=[_check],
+            render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+        )
+        for place, ask in enumerate(asks(definition, "devices"), 1)
+    }
+    return build("DevicesForm", fields, values)
+
+
+def _check(_form: Form, field: Field) -> None:
+    if fault := device_fault(field.data):
+        raise ValidationError(fault)
+    path = field.data.split(":", 1)[0]
+    if path and not os.path.exists(path):
+        raise ValidationError(
+            t("This host has no %(path)s. Plug the device in, choose another one, or leave the field blank.", path=path)
+        )

@@ -1,0 +1,31 @@
+"""The summary page: nothing is asked, but it remembers which command lines the person saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField
+
+
+class SummaryForm(FlaskForm):  # type: ignore[misc]
+    """The button that begins the install."""
+
+    reviewed = HiddenField()
+
+
+def form(lines: Iterable[str]) -> SummaryForm:
+    """Return the form for the `docker run` lines that the page shows."""
+    return SummaryForm(reviewed=digest(lines))
+
+
+def saw(submitted: SummaryForm, lines: Iterable[str]) -> bool:
+    """Whether the form was sent from a page that showed exactly these lines."""
+    return bool(submitted.reviewed.data == digest(lines))
+
+
+def digest(lines: Iterable[str]) -> str:
+    """Return a fingerprint of command lines."""
+    return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()

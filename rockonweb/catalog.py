@@ -20,6 +20,7 @@ from rockonweb.metastore import ROOT, Content, Fetched, Unusable, clean, decoded
 from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
 from rockonweb.remote import Remote
 from rockonweb.report import Report
+from rockonweb.text import t
 
 STARTER = Path(__file__).with_name("starter")
 REPORTS = 20  # kept
@@ -51,10 +52,11 @@ class _Metastore:
     def rockons(self) -> dict[str, tuple[Parsed, _File]]:
         """Return the rock-ons by name, in the metastore's order. A name that stands in two files is a fault."""
         owners: dict[str, _File] = {}
-        for file in sorted(self.files, key=lambda file: file.stale):
-            owner = owners.setdefault(name, file)
-            if owner is not file and not file.stale:
-                file.reasons.append(f'the rock-on "{name}" is already in {owner.name}')
+        for file in sorted(self.files, key=lambda each: each.stale):
+            for name in [one.definition.name for one in file.rockons]:
+                owner = owners.setdefault(name, file)
+                if owner is not file and not file.stale:
+                    file.reasons.append(t('the rock-on "%(name)s" is in %(file)s already', name=name, file=owner.name))
         return {
             one.definition.name: (one, file)
             for file in self.files
@@ -77,8 +79,8 @@ def refresh() -> Report:
         _sync(session, report, remote, local, starter_serves=not _had_remote([*known, *_fresh_keys(remote)]))
         _remember(session, known, remote, local)
         for metastore in (remote, local):
-            for file, fault in metastore.faults.items():
-                report.fault(file, [fault])
+            for name, fault in metastore.faults.items():
+                report.fault(name, [fault])
             for file in metastore.files:
                 report.fault(file.name, file.reasons)
         session.add(RefreshReport(content=report.content()))

@@ -16,10 +16,10 @@ VALUES = st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]
 @pytest.mark.parametrize(
     "key",
     [
-        *("TOKEN", "API_TOKEN", "SECRET", "PASSWORD", "MYSQL_ROOT_PASSWORD", "DB_PASS", "db_pw", "ADMIN_PWD", "WPA_PSK"),
-        *("API_KEY", "apikey", "ApiKey", "accessToken", "NEXTAUTH_SECRET", "DBPASSWORD", "PASSWORD_HASH", "SSH_PASSPHRASE"),
-        *("FTLCONF_webserver_api_password", "SMTP.PASSWORD", "CREDENTIALS", "JWT_SECRETS", "TS_AUTHKEY"),
-        *("DATABASE_URL", "DB_URI", "APP_REDIS_URL"),
+        *("TOKEN", "API_TOKEN", "SECRET", "PASSWORD", "MYSQL_ROOT_PASSWORD", "DB_PASS", "db_pw", "ADMIN_PWD"),
+        *("API_KEY", "apikey", "ApiKey", "accessToken", "NEXTAUTH_SECRET", "DBPASSWORD", "PASSWORD_HASH"),
+        *("FTLCONF_webserver_api_password", "SMTP.PASSWORD", "CREDENTIALS", "JWT_SECRETS", "TS_AUTHKEY", "WPA_PSK"),
+        *("DATABASE_URL", "DB_URI", "APP_REDIS_URL", "SSH_PASSPHRASE"),
     ],
 )  # fmt: skip
 def test_these_names_say_secret(key: str):

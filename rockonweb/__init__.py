@@ -13,7 +13,7 @@ __version__ = version("rockonweb")
 
 def create_app(settings: config.Settings | None = None) -> Flask:
     """Return the application. It opens no connection: not to the database, the queue or Docker."""
-    from rockonweb import faces
+    from rockonweb import cli, faces
     from rockonweb.models import base
 
     settings = settings or config.read()
@@ -30,4 +30,5 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     base.db.init_app(app)
     base.prepare(app)
     faces.register(app)
+    cli.register(app)
     return app

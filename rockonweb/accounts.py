@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings, make_private
 from rockonweb.errors import BadInput, Conflict
-from rockonweb.models import Role, User, db, writing
+from rockonweb.models import Role, Token, User, db, writing
 from rockonweb.text import t
 
 SHORTEST_PASSWORD = 10
@@ -63,6 +64,22 @@ def authenticate(name: str, password: str) -> User | None:
     return user
 
 
+def make_token(name: str) -> str:
+    """Make a token for an account and return it; only its hash is kept. Raises BadInput for an unknown name."""
+    token = secrets.token_urlsafe(32)
+    with writing() as session:
+        user = session.scalar(select(User).where(User.name == name))
+        if user is None:
+            raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
+        session.add(Token(user=user, hash=_token_hash(token)))
+    return token
+
+
+def user_of_token(token: str) -> User | None:
+    """Return the account that a token belongs to."""
+    return db.session.scalar(select(User).join(Token).where(Token.hash == _token_hash(token)))
+
+
 def setup_code(settings: Settings) -> str | None:
     """Return the code that the first account needs, made at the first call; None once there is an account."""
     path = _code_path(settings)
@@ -79,10 +96,22 @@ def setup_code(settings: Settings) -> str | None:
     return code
 
 
+def waiting_code(settings: Settings) -> str | None:
+    """Return the code that lies ready, without asking the database; None when the account was made."""
+    try:
+        return _code_path(settings).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 def code_matches(settings: Settings, given: str) -> bool:
     """Whether `given` is the one-time code; dashes, spaces and case don't count."""
     code = setup_code(settings)
     return bool(code) and hmac.compare_digest(_bare(str(code)), _bare(given))
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()  # long and random: it needs no slow hash
 
 
 def _bare(code: str) -> bytes:

@@ -287,8 +287,24 @@ def add_user(name: str) -> None:
     click.echo(f"{name} can log in now.")
 
 
+@click.group()
+def token() -> None:
+    """Tokens by which scripts log in."""
+
+
+@token.command("new")
+@click.argument("name")
+@with_appcontext
+def new_token(name: str) -> None:
+    """Make a token for the account NAME and print it alone. It is shown this once."""
+    from rockonweb import accounts
+
+    _prepare()
+    click.echo(accounts.make_token(name))
+
+
 COMMANDS: list[click.Command] = [
-    *(up, web, worker, watch, catalogue, show_plan, install, answers, share, user),
+    *(up, web, worker, watch, catalogue, show_plan, install, answers, share, user, token),
     _lifecycle(Kind.START, "Start an installed rock-on."),
     _lifecycle(Kind.STOP, "Stop an installed rock-on."),
     _lifecycle(Kind.RESTART, "Stop and start an installed rock-on."),

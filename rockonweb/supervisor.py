@@ -181,7 +181,7 @@ def start_queue_server(settings: config.Settings) -> int:
     config.make_private(settings.redis_socket.parent)
     command = [
         *(binary, "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
-        *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--loglevel", "warning"),
+        *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--logfile", str(folder / "server.log")),
     ]
     process = subprocess.Popen(  # noqa: S603
         command, stdin=subprocess.DEVNULL, preexec_fn=lambda: _as_child(signal.SIGTERM), start_new_session=True
@@ -216,6 +216,7 @@ def _prepare(app: Flask) -> None:
     with app.app_context():
         migrate.upgrade()
         accounts.ensure_admin(settings)
+        accounts.setup_code(settings)
         catalog.load_starter()
 
 

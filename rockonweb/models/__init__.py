@@ -13,6 +13,7 @@ from rockonweb.models.network import NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
 from rockonweb.models.rockon import RockOn, State
+from rockonweb.models.token import Token
 from rockonweb.models.user import Role, User
 from rockonweb.models.volume import Volume
 from rockonweb.status import Status
@@ -40,6 +41,7 @@ __all__ = [
     "Secret",
     "State",
     "Status",
+    "Token",
     "User",
     "Volume",
     "db",

@@ -135,6 +135,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_operation_rockon_id'), ['rockon_id'], unique=False)
         batch_op.create_index('uq_operation_active', ['rockon_id'], unique=True, sqlite_where=sa.text("progress IN ('QUEUED', 'RUNNING')"), postgresql_where=sa.text("progress IN ('QUEUED', 'RUNNING')"))
 
+    op.create_table('token',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('hash', sa.String(length=64), nullable=False),
+    sa.Column('created', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_token_user_id_user'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_token')),
+    sa.UniqueConstraint('hash', name=op.f('uq_token_hash'))
+    )
     op.create_table('device',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('container_id', sa.Integer(), nullable=False),
@@ -270,6 +279,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_device_container_id'))
 
     op.drop_table('device')
+    op.drop_table('token')
     with op.batch_alter_table('operation', schema=None) as batch_op:
         batch_op.drop_index('uq_operation_active', sqlite_where=sa.text("progress IN ('QUEUED', 'RUNNING')"), postgresql_where=sa.text("progress IN ('QUEUED', 'RUNNING')"))
         batch_op.drop_index(batch_op.f('ix_operation_rockon_id'))

@@ -1,0 +1,24 @@
+"""Tokens by which scripts log in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rockonweb.models.base import Base, Moment, now
+from rockonweb.models.user import User
+
+
+class Token(Base):
+    """A token of a person's: shown once, kept as a hash."""
+
+    __tablename__ = "token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    user: Mapped[User] = relationship()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
 
 from flask import Flask, Response, abort, current_app, request, session
 from flask_babel import get_locale
 
 from rockonweb import faults, troubles
-from rockonweb.blueprints import auth, health, jobs, operations, rockons, shares
+from rockonweb.blueprints import auth, health, install, jobs, operations, rockons, shares
 from rockonweb.config import Settings
 from rockonweb.extensions import babel, csrf, language, limiter, login
 from rockonweb.permission import may, public
@@ -38,10 +36,8 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
     faults.register(app)
-    for module in (auth, health, operations, rockons, shares):
+    for module in (auth, health, install, operations, rockons, shares):
         app.register_blueprint(module.blueprint)
-    if find_spec("rockonweb.blueprints.install"):
-        app.register_blueprint(import_module("rockonweb.blueprints.install").blueprint)
     jobs.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])
     app.before_request(_refuse_unguarded)

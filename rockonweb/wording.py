@@ -13,7 +13,8 @@ from flask_babel import LazyString, format_datetime, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
-from rockonweb.models import Kind, Operation, Progress, RockOn, State, Status
+from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status
+from rockonweb.secret import MASK, is_secret
 from rockonweb.text import Text
 
 
@@ -107,6 +108,13 @@ def say(text: str) -> str:
     return gettext(text.template, **text.values) if isinstance(text, Text) and hasattr(text, "template") else str(text)
 
 
+def answer(row: Environment | CustomConfig) -> str:
+    """Return what was answered, masked where it is a secret."""
+    if not row.value:
+        return ""
+    return MASK if is_secret(row.key, row.label) else row.value
+
+
 def moment(value: datetime | None) -> Markup:
     """Return a moment as a `<time>` element, in the server's own time."""
     if value is None:
@@ -142,6 +150,7 @@ def plain(html: str) -> str:
 
 
 FILTERS: dict[str, Any] = {
+    "answer": answer,
     "pill": pill_of,
     "progress_pill": progress_pill,
     "kind_words": kind_words,

@@ -45,7 +45,7 @@ def login() -> ResponseReturnValue:
         if user is not None:
             return _enter(user, target)
         form.password.errors = [_("This name and password don't belong together.")]
-    return render_template("login.html", form=form), 422 if form.is_submitted() else 200
+    return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
 
 
 @blueprint.route("/logout", methods=["POST"])
@@ -74,7 +74,7 @@ def setup() -> ResponseReturnValue:
                 form.name.errors = [say(fault) for fault in error.faults]
         else:
             form.code.errors = [_("This is not the code. It stands in the terminal and in the file setup-code.")]
-    return render_template("setup.html", form=form), 422 if form.is_submitted() else 200
+    return render_template("auth/setup.html", form=form), 422 if form.is_submitted() else 200
 
 
 def _enter(user: User, target: str) -> ResponseReturnValue:

@@ -1,15 +1,137 @@
-"""Being written."""
+"""The catalogue and its rock-ons."""
 
-from flask import Blueprint
+from __future__ import annotations
 
-from rockonweb.models import Role
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from rockonweb import container_logs, operations, plan, rows, shelf, ui_link
+from rockonweb.models import Container, Kind, Operation, RefreshReport, RockOn, Role, State, db
+from rockonweb.partials import partial_wanted, render
 from rockonweb.permission import requires
 
 blueprint = Blueprint("rockons", __name__)
+HISTORY = 10  # operations on a rock-on's page; all of them stand on /operations
+
+
+@blueprint.get("/")
+@requires(Role.VIEWER)
+def home() -> ResponseReturnValue:
+    """Go to the catalogue, which is the first page until there is a better one."""
+    return redirect(url_for("rockons.index"), code=303)
 
 
 @blueprint.get("/rockons")
 @requires(Role.VIEWER)
-def index() -> str:
-    """Being written."""
-    return ""
+def index() -> ResponseReturnValue:
+    """Show the catalogue; a page that polls and has seen everything gets no content."""
+    found = shelf.look(
+        request.args.get("tab", ""),
+        request.args.get("q", "").strip()[:200],
+        request.args.get("page", 1, type=int),
+        hostname(),
+    )
+    if partial_wanted() and request.args.get("seen") == found.mark:
+        return "", 204
+    return render("rockons/index.html", "rockons/_list.html", shelf=found, report=_last_report())
+
+
+@blueprint.post("/rockons/refresh")
+@requires(Role.OWNER)
+def refresh() -> ResponseReturnValue:
+    """Refresh the catalogue, as a job."""
+    return redirect(url_for("operations.show", operation_id=operations.begin_refresh(current_user.name)), code=303)
+
+
+@blueprint.get("/rockons/report")
+@requires(Role.VIEWER)
+def report() -> str:
+    """Show what the last refresh brought."""
+    return render_template("rockons/report.html", report=_last_report())
+
+
+@blueprint.get("/rockons/<int:rockon_id>")
+@requires(Role.VIEWER)
+def show(rockon_id: int) -> ResponseReturnValue:
+    """Show one rock-on; htmx asks for its head alone, to keep the state true."""
+    rockon = _get(rockon_id)
+    head = {
+        "rockon": rockon,
+        "link": ui_link.links([rockon], hostname()).get(rockon.id),
+        "operation": shelf.active_operations([rockon.id]).get(rockon.id),
+    }
+    if partial_wanted():
+        return render_template("rockons/_head.html", **head)
+    return render_template("rockons/show.html", **head, history=_history(rockon))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>")
+@requires(Role.OPERATOR)
+def act(rockon_id: int, kind: str) -> ResponseReturnValue:
+    """Start, stop or restart."""
+    return _begin(Kind(kind), rockon_id)
+
+
+@blueprint.get("/rockons/<int:rockon_id>/uninstall")
+@requires(Role.OWNER)
+def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
+    """Say what goes and what stays, and ask."""
+    rockon = _get(rockon_id)
+    if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
+        return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
+    answers = rows.answers_of(rockon)
+    return render_template(
+        "rockons/uninstall.html",
+        rockon=rockon,
+        networks=list(dict.fromkeys(link.network for link in rockon.definition.links)),
+        shares=answers.used_shares(),
+        images=plan.images(rockon.definition),
+    )
+
+
+@blueprint.post("/rockons/<int:rockon_id>/uninstall")
+@requires(Role.OWNER)
+def uninstall(rockon_id: int) -> ResponseReturnValue:
+    """Uninstall."""
+    return _begin(Kind.UNINSTALL, rockon_id)
+
+
+@blueprint.get("/rockons/<int:rockon_id>/logs")
+@requires(Role.OPERATOR)
+def logs(rockon_id: int) -> str:
+    """Show the last lines of each container's log."""
+    rockon = _get(rockon_id)
+    return render("rockons/logs.html", "rockons/_logs.html", rockon=rockon, logs=container_logs.of_containers(rockon))
+
+
+def hostname() -> str:
+    """Return what the reader calls this host."""
+    return urlsplit(f"//{request.host}").hostname or "localhost"
+
+
+def _get(rockon_id: int) -> RockOn:
+    query = select(RockOn).where(RockOn.id == rockon_id)
+    containers = selectinload(RockOn.containers)
+    rockon = db.session.scalar(
+        query.options(containers.selectinload(Container.ports), selectinload(RockOn.custom_config))
+    )
+    return rockon or abort(404)
+
+
+def _begin(kind: Kind, rockon_id: int) -> ResponseReturnValue:
+    operation_id = operations.begin(kind, _get(rockon_id), current_user.name)
+    return redirect(url_for("operations.show", operation_id=operation_id), code=303)
+
+
+def _last_report() -> RefreshReport | None:
+    return db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
+
+
+def _history(rockon: RockOn) -> list[Operation]:
+    query = select(Operation).where(Operation.rockon_id == rockon.id).order_by(Operation.id.desc())
+    return list(db.session.scalars(query.limit(HISTORY)))

@@ -1,15 +1,96 @@
-"""Being written."""
+"""The shares of the host."""
 
-from flask import Blueprint
+from __future__ import annotations
 
-from rockonweb.models import Role
-from rockonweb.permission import requires
+import grp
+import pwd
+from dataclasses import dataclass
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from rockonweb import shares
+from rockonweb.answers import split_share
+from rockonweb.errors import BadInput
+from rockonweb.facts import ShareFacts
+from rockonweb.forms.share import ShareForm
+from rockonweb.models import Container, RockOn, Role, State, Volume, db
+from rockonweb.permission import may, requires
+from rockonweb.wording import say
 
 blueprint = Blueprint("shares", __name__)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A share as the list shows it; `users` are the rock-ons that keep data in it, by id and name."""
+
+    name: str
+    path: str
+    owner: str
+    users: list[tuple[int, str]]
 
 
 @blueprint.get("/shares")
 @requires(Role.VIEWER)
 def index() -> str:
-    """Being written."""
-    return ""
+    """List the shares, with a form to make one."""
+    return _page(ShareForm())
+
+
+@blueprint.post("/shares")
+@requires(Role.OWNER)
+def make() -> ResponseReturnValue:
+    """Make a share."""
+    form = ShareForm()
+    if not form.validate():
+        return _page(form), 422
+    try:
+        shares.make(current_app.config["SETTINGS"], form.name.data.strip())
+    except BadInput as error:
+        form.name.errors = [say(fault) for fault in error.faults]
+        return _page(form), 422
+    flash(_('The share "%(name)s" is there.', name=form.name.data.strip()), "success")
+    return redirect(url_for("shares.index"), code=303)
+
+
+def _page(form: ShareForm) -> str:
+    settings = current_app.config["SETTINGS"]
+    users = _users()
+    lines = [
+        Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in shares.listing(settings).items()
+    ]
+    return render_template(
+        "shares/index.html", form=form if may(Role.OWNER) else None, shares=lines, root=settings.shares_root
+    )
+
+
+def _users() -> dict[str, list[tuple[int, str]]]:
+    """Return who uses which share."""
+    query = select(Volume.share, RockOn.id, RockOn.name).join(Container, Volume.container_id == Container.id)
+    rows = db.session.execute(
+        query.join(RockOn, Container.rockon_id == RockOn.id)
+        .where(Volume.share.is_not(None), RockOn.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
+        .distinct()
+        .order_by(RockOn.name)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for place, rockon_id, name in rows:
+        users = found.setdefault(split_share(place or "")[0], [])
+        users += [(rockon_id, name)] if (rockon_id, name) not in users else []
+    return found
+
+
+def _owner(facts: ShareFacts) -> str:
+    """Return owner and group by name, or by number where they have none."""
+    try:
+        user = pwd.getpwuid(facts.uid).pw_name
+    except KeyError:
+        user = str(facts.uid)
+    try:
+        group = grp.getgrgid(facts.gid).gr_name
+    except KeyError:
+        group = str(facts.gid)
+    return f"{user}:{group}"

@@ -112,7 +112,7 @@ def install(rockon_id: int) -> ResponseReturnValue:
     if missing := wizard.unanswered(here.definition, here.kept.done):
         return here.go(missing)
     planned, trouble = _planned(here)
-    changed = not summary.saw(summary.form(planned.lines), planned.lines)
+    changed = not summary.SummaryForm().saw(planned.lines)
     if trouble or planned.blocked or changed:
         return _summary(here, planned, trouble, changed=changed), 503 if trouble else 422
     try:
@@ -199,7 +199,7 @@ def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, E
 
 def _questions(here: Here, form: PageForm) -> str:
     known = shares.listing(current_app.config["SETTINGS"]) if here.page == "shares" else ()
-    return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known, partial=partial_wanted())
+    return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known)
 
 
 def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
@@ -230,6 +230,7 @@ def _render(here: Here, **context: Any) -> str:
         rockon=here.rockon,
         pages=wizard.pages(here.definition),
         titles=TITLES,
+        swapped=partial_wanted(),
         title=_("%(page)s: install %(name)s", page=TITLES[here.page], name=here.rockon.name),
         **context,
     )

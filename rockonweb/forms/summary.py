@@ -11,19 +11,13 @@ from wtforms import HiddenField
 
 
 class SummaryForm(FlaskForm):  # type: ignore[misc]
-    """The button that begins the install."""
+    """The button that begins the install, and a fingerprint of the `docker run` lines that the page showed."""
 
     reviewed = HiddenField()
 
-
-def form(lines: Iterable[str]) -> SummaryForm:
-    """Return the form for the `docker run` lines that the page shows."""
-    return SummaryForm(reviewed=digest(lines))
-
-
-def saw(submitted: SummaryForm, lines: Iterable[str]) -> bool:
-    """Whether the form was sent from a page that showed exactly these lines."""
-    return bool(submitted.reviewed.data == digest(lines))
+    def saw(self, lines: Iterable[str]) -> bool:
+        """Whether it was sent from a page that showed exactly these lines."""
+        return bool(self.reviewed.data == digest(lines))
 
 
 def digest(lines: Iterable[str]) -> str:

@@ -1,0 +1,92 @@
+"""The shares page: SHARE or SHARE/FOLDER for each volume."""
+
+import pytest
+
+from rockonweb.forms import shares
+from tests.forms.conftest import Posted
+from tests.support.samples import definition, rockon
+
+OWNERS = definition("owners")
+BOX = rockon({"web": {"volumes": {"/a b": {"label": "<b>A</b>", "description": "For <i>files</i>."}}}})
+NAME = "shares-web-/a b"
+
+
+def errors(posted: Posted, place: str) -> list[str]:
+    with posted({NAME: place}):
+        form = shares.form(BOX, {}, ["media"])
+        form.validate()
+        return [str(error) for error in form[NAME].errors]
+
+
+@pytest.mark.parametrize("place", ["media", "new-share", "media/films", "media/a b/c", "  media  ", "x" * 100])
+def test_a_share_or_a_folder_of_one_is_accepted(posted: Posted, place: str) -> None:
+    assert errors(posted, place) == []
+
+
+@pytest.mark.parametrize("place", ["../etc", "/mnt2/media", "-x", ".hidden", "a b", "media/../x", "media//x", "a:b"])
+def test_what_is_no_share_is_refused_with_a_sentence(posted: Posted, place: str) -> None:
+    (error,) = errors(posted, place)
+    assert error.endswith(".")
+
+
+@pytest.mark.parametrize("place", ["", "   "])
+def test_a_blank_share_is_refused(posted: Posted, place: str) -> None:
+    assert errors(posted, place) == ["Choose a share, or name a new one."]
+
+
+def test_a_field_that_was_not_sent_is_blank_and_not_its_suggestion(posted: Posted) -> None:
+    with posted({"other": "x"}):
+        form = shares.form(BOX, {NAME: "suggested"}, [])
+        assert not form.validate()
+        assert form.typed == {NAME: ""}
+        assert form.sent == {}
+
+
+def test_values_fill_the_fields_until_they_are_submitted(posted: Posted) -> None:
+    with posted():
+        assert shares.form(BOX, {NAME: "media"}, ["media"]).typed == {NAME: "media"}
+
+
+def test_the_name_is_exact_and_the_id_is_safe(posted: Posted) -> None:
+    with posted():
+        field = shares.form(BOX, {}, [])[NAME]
+        html = str(field())
+    assert 'name="shares-web-/a b"' in html
+    assert 'id="shares-1"' in html
+    assert f'list="{shares.LIST_ID}"' in html
+
+
+def test_a_share_that_does_not_exist_is_said_to_be_new(posted: Posted) -> None:
+    with posted():
+        assert shares.form(BOX, {NAME: "fresh/folder"}, ["media"])[NAME].notes == [
+            'The share "fresh" does not exist yet: it will be made on Submit.'
+        ]
+        assert shares.form(BOX, {NAME: "media"}, ["media"])[NAME].notes == []
+        assert shares.form(BOX, {NAME: "../x"}, ["media"])[NAME].notes == []
+
+
+def test_new_shares_are_those_that_do_not_exist() -> None:
+    typed = {"a": "media/films", "b": "fresh", "c": "fresh/folder", "d": "other"}
+    assert shares.new_shares(typed, {"media": object()}) == {"fresh", "other"}
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (None, ""),
+        (0, ""),
+        (-5, ""),
+        (10, "Needs room for at least 10."),
+        (1048576, "Needs room for at least 1.0 MiB."),
+        (1073741824, "Needs room for at least 1.0 GiB."),
+    ],
+)
+def test_a_least_size_is_in_words_when_it_looks_like_bytes(size: int | None, words: str) -> None:
+    assert shares.size_in_words(size) == words
+
+
+def test_fields_are_grouped_by_container_in_launch_order(posted: Posted) -> None:
+    with posted():
+        groups = shares.form(OWNERS, {}, []).groups
+    assert [name for name, _ in groups][:3] == ["owner-unsaid", "owner-of-share", "owner-and-group"]
+    assert [field.ask.key for field in groups[0][1]] == ["/data", "/more"]

@@ -1,0 +1,18 @@
+"""The summary remembers which command lines the person saw."""
+
+from rockonweb.forms import summary
+from tests.forms.conftest import Posted
+
+LINES = ["docker run -d --name web example/web:latest"]
+
+
+def test_the_same_lines_were_seen(posted: Posted) -> None:
+    with posted({"reviewed": summary.digest(LINES)}):
+        assert summary.SummaryForm().saw(list(LINES))
+
+
+def test_other_lines_or_none_were_not_seen(posted: Posted) -> None:
+    with posted({"reviewed": summary.digest(LINES)}):
+        assert not summary.SummaryForm().saw([*LINES, "docker run more"])
+    with posted({"Submit": "Submit"}):
+        assert not summary.SummaryForm().saw(LINES)

@@ -1,0 +1,152 @@
+"""A Rockonweb in this process: its database, its shares and its rows, without pages and without workers.
+
+Operations are begun as the pages begin them, and run here as a worker runs them.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rockonweb import config, create_app, engine, host, migrate, operations, plan, rows, runner, shares
+from rockonweb.answers import Answers, read
+from rockonweb.definition import parse
+from rockonweb.errors import RockonwebError
+from rockonweb.models import Kind, Operation, RockOn, db, writing
+
+from .claims import free_port
+
+
+@dataclass
+class Reviewed:
+    """What the summary page shows: the answers and the plan."""
+
+    rockon: RockOn
+    answers: Answers
+    new_shares: frozenset[str]
+    plan: plan.Plan
+
+    def port(self, container: str, number: int = 8080) -> int:
+        """The host port that was chosen."""
+        chosen = self.answers.ports[container][number]
+        assert chosen is not None
+        return chosen
+
+
+class Instance:
+    """An instance in `folder`. It is used within `instance.app.app_context()`."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.settings = config.read(
+            {
+                "ROCKONWEB_INSTANCE": str(folder / "instance"),
+                "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
+                "REDIS_URL": redis_url,
+            }
+        )
+        self.app = create_app(self.settings)
+        self.settings.shares_root.mkdir()
+        self.raised: Exception | None = None  # by the operation that ran last
+        with self.app.app_context():
+            migrate.upgrade()
+
+    # -- the catalogue ------------------------------------------------------------------------------------------
+
+    def add(self, name: str, containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> RockOn:
+        """Put a rock-on into the catalogue, or its newer definition; the launch order is that of `containers`."""
+        filled = {container: {"launch_order": n, **body} for n, (container, body) in enumerate(containers.items(), 1)}
+        body = {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
+        parsed = parse(json.dumps({name: body}).encode())[0]
+        with writing() as session:
+            known = session.query(RockOn).filter_by(name=name).one_or_none()
+            suggestions = rows.Suggestions.load(session)
+            return rows.put(
+                session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0
+            )[0]
+
+    # -- as the pages do ----------------------------------------------------------------------------------------
+
+    def review(self, rockon: RockOn, *, new_shares: Iterable[str] = (), **parts: Any) -> Reviewed:
+        """Answer everything that `parts` leaves open: a share per volume (it is made), a free port, `KEY-value`."""
+        definition = rockon.definition
+        given: dict[str, Any] = {
+            "shares": {
+                name: {path: f"{name}{path.replace('/', '-')}" for path in spec.volumes}
+                for name, spec in definition.containers.items()
+            },
+            "environment": {
+                name: {key: f"{key}-value" for key in spec.environment} for name, spec in definition.containers.items()
+            },
+            "custom_config": {key: f"{key}.example" for key in definition.custom_config},
+        }
+        for part, by_container in parts.items():
+            given[part] = {**given.get(part, {}), **by_container}
+        answers = read(definition, given, lambda _container, _port: free_port())
+        fresh = frozenset(new_shares)
+        for share in answers.used_shares():
+            if share not in fresh and share not in shares.listing(self.settings):
+                shares.make(self.settings, share)
+        return self.look_again(Reviewed(rockon, answers, fresh, plan.Plan(rockon.name, ())))
+
+    def look_again(self, reviewed: Reviewed) -> Reviewed:
+        """Plan the same answers once more."""
+        docker = engine.connect(config.instance_id(self.settings))
+        try:
+            facts = host.gather(reviewed.rockon, reviewed.answers, engine=docker)
+        finally:
+            docker.close()
+        found = plan.install(reviewed.rockon.definition, reviewed.answers, facts, reviewed.new_shares)
+        return Reviewed(reviewed.rockon, reviewed.answers, reviewed.new_shares, found)
+
+    def submit(self, reviewed: Reviewed) -> int:
+        """Begin the install; returns the id of the operation, which waits."""
+        return operations.begin_install(
+            reviewed.rockon, reviewed.answers, reviewed.new_shares, reviewed.plan.lines, "tester"
+        )
+
+    # -- as a worker does ---------------------------------------------------------------------------------------
+
+    def run(self, operation_id: int) -> Operation:
+        """Run a waiting operation to its end, whatever that is."""
+        self.raised = None
+        try:
+            runner.run(operation_id)
+        except RockonwebError as error:
+            self.raised = error
+        db.session.rollback()
+        return db.session.get_one(Operation, operation_id)
+
+    def install(self, rockon: RockOn, **answers: Any) -> Reviewed:
+        """Install a rock-on, which must work."""
+        reviewed = self.review(rockon, **answers)
+        assert not reviewed.plan.blocked, reviewed.plan.blocked
+        self.succeed(self.submit(reviewed))
+        return reviewed
+
+    def do(self, kind: Kind, rockon: RockOn) -> Operation:
+        """Do one more operation, which must work."""
+        return self.succeed(operations.begin(kind, rockon, "tester"))
+
+    def succeed(self, operation_id: int) -> Operation:
+        """Run a waiting operation, which must work."""
+        operation = self.run(operation_id)
+        assert operation.progress == "done", f"{operation.error} {operation.hint}\n{told(operation)}"
+        return operation
+
+    # -- what is kept -------------------------------------------------------------------------------------------
+
+    def rows_of(self, *tables: str) -> str:
+        """All rows of these tables (without any: of all), as the database file has them."""
+        with closing(sqlite3.connect(self.settings.instance / "rockonweb.db")) as file:
+            known = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return "\n".join(
+                f"{table}: {row}" for table in tables or known for row in file.execute(f'SELECT * FROM "{table}"')
+            )
+
+
+def told(operation: Operation) -> str:
+    """What an operation's page tells of its steps."""
+    return "\n".join(f"{step.progress}: {step.title}: {step.output}" for step in operation.steps)

@@ -118,6 +118,7 @@ def read(definition: Definition, given: Mapping[str, Any], suggest: Suggest) -> 
 
 def check(definition: Definition, answers: Answers) -> Iterator[str]:
     """Yield a sentence for each answer that is out of range, whoever gave it."""
+    asked = {(container, path) for container, spec in definition.containers.items() for path in spec.volumes}
     for part, by_container in (("shares", answers.shares), ("storage", answers.storage)):
         for container, places in by_container.items():
             for destination, place in places.items():
@@ -125,7 +126,7 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
                     yield f"{part}.{container}.{destination}: {fault}"
                 if part == "storage" and not is_mount_point(destination):
                     yield f"{part}.{container}.{destination}: a path in a container is absolute and has no colon."
-                elif part == "storage" and destination in definition.containers[container].volumes:
+                elif part == "storage" and (container, destination) in asked:
                     yield f"{part}.{container}.{destination}: the definition mounts a share there itself."
     for container, ports in answers.ports.items():
         for port, host in ports.items():

@@ -206,7 +206,7 @@ def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     _prepare()
     rockon = _rockon(name)
-    answers = _answers(rockon, file)
+    answers = host.fixed_ports(rockon, _answers(rockon, file))
     docker = engine.connect(instance_id(_settings()))
     try:
         found = _plan(rockon, answers, docker)

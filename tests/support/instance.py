@@ -63,9 +63,9 @@ class Instance:
         with writing() as session:
             known = session.query(RockOn).filter_by(name=name).one_or_none()
             suggestions = rows.Suggestions.load(session)
-            return rows.put(
-                session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0
-            )[0]
+            return rows.put(session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0)[
+                0
+            ]
 
     # -- as the pages do ----------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Instance:
         }
         for part, by_container in parts.items():
             given[part] = {**given.get(part, {}), **by_container}
-        answers = read(definition, given, lambda _container, _port: free_port())
+        answers = host.fixed_ports(rockon, read(definition, given, lambda _container, _port: free_port()))
         fresh = frozenset(new_shares)
         for share in answers.used_shares():
             if share not in fresh and share not in shares.listing(self.settings):

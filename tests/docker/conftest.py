@@ -1,0 +1,40 @@
+"""An instance that uses the tests' own engine."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.instance import Instance
+from tests.support.queue_server import QueueServer
+
+
+@pytest.fixture
+def instance(
+    engine: Engine, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Instance]:
+    """An instance on `engine`, within its application's context; the engine is empty afterwards."""
+    for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
+        monkeypatch.setenv(name, engine.environ[name])
+    made = Instance(tmp_path, queue_server.url)
+    try:
+        with made.app.app_context():
+            yield made
+    finally:
+        engine.start()
+        engine.clear()
+        queue_server.start()
+        queue_server.flush()
+
+
+@pytest.fixture(scope="session")
+def app_image(standin: Callable[..., str]) -> str:
+    """An app that serves its page on port 8080."""
+    return standin("lifecycle/app:1")
+
+
+@pytest.fixture(scope="session")
+def ending_image(standin: Callable[..., str]) -> str:
+    """An image whose container ends at once with status 0."""
+    return standin("lifecycle/ends:1", (), kind="ends")

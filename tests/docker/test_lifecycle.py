@@ -1,0 +1,353 @@
+"""From a definition and answers to running containers and back, on a real engine."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rockonweb import shares
+from rockonweb.models import Kind, Operation, RockOn, db
+from tests.support.apps import eventually, page, silent
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+
+WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
+DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
+
+
+def state(engine: Engine, container: str) -> str:
+    """A container's state in Docker, blank when there is none."""
+    return engine.docker("ps", "-a", "--filter", f"name=^/{container}$", "--format", "{{.State}}")
+
+
+def last_operation(rockon: RockOn) -> Operation:
+    """The newest operation of a rock-on."""
+    found = db.session.query(Operation).filter_by(rockon_id=rockon.id).order_by(Operation.id.desc()).first()
+    assert found is not None
+    return found
+
+
+def test_an_app_installs_answers_stops_starts_restarts_and_goes(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Plain", {"plain": {"image": app_image[:-2], "tag": "1", "ports": WEB, "volumes": DATA}})
+    port = instance.install(rockon, shares={"plain": {"/data": "plain-data"}}).port("plain")
+    (instance.settings.shares_root / "plain-data" / "kept").write_text("mine")
+    assert (rockon.state, rockon.status_text) == ("installed", "started")
+    seen = page(port)
+    assert "lifecycle/app:1" in seen
+    assert "/data" in seen
+    assert "/etc/localtime" in seen
+
+    instance.do(Kind.STOP, rockon)
+    assert (rockon.state, rockon.status_text, state(engine, "plain")) == ("installed", "stopped", "exited")
+    assert silent(port)
+    instance.do(Kind.START, rockon)
+    assert rockon.status_text == "started"
+    page(port)
+    began = engine.docker("inspect", "-f", "{{.State.StartedAt}}", "plain")
+    instance.do(Kind.RESTART, rockon)
+    assert rockon.status_text == "started"
+    assert engine.docker("inspect", "-f", "{{.State.StartedAt}}", "plain") != began
+    page(port)
+
+    instance.do(Kind.UNINSTALL, rockon)
+    assert (rockon.state, rockon.status_text, state(engine, "plain")) == ("available", "stopped", "")
+    assert silent(port)
+    assert (instance.settings.shares_root / "plain-data" / "kept").read_text() == "mine"
+    assert app_image in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+
+
+def test_every_group_of_the_command_line_reaches_docker(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add(
+        "Groups",
+        {
+            "groups": {
+                "image": app_image,
+                "tag": "",
+                "ports": {**WEB, "5353": {"label": "Names", "description": "", "host_default": 5353}},
+                "volumes": {**DATA, "/more": {"label": "More", "description": ""}},
+                "environment": {"COLOUR": {"label": "Colour", "description": "", "index": 1}},
+                "devices": {"GPU": {"label": "GPU", "description": ""}, "NONE": {"label": "", "description": ""}},
+                "opts": [["--cap-drop", "NET_RAW"], ["-e", "FROM=options"], ["--shm-size=8m", ""]],
+                "cmd_arguments": [["--verbose", ""], ["-d", "two words"]],
+            }
+        },
+    )
+    (instance.settings.shares_root / "whole" / "folder").mkdir(parents=True)
+    reviewed = instance.install(
+        rockon,
+        shares={"groups": {"/data": "whole/folder", "/more": "other"}},
+        devices={"groups": {"GPU": "/dev/null:/dev/mine", "NONE": ""}},
+        environment={"groups": {"COLOUR": "dark $blue 'quoted' \"twice\""}},
+        labels={"groups": ["plain", "team=home"]},
+    )
+    made = json.loads(engine.docker("inspect", "groups"))[0]
+    root = instance.settings.shares_root
+    assert made["HostConfig"]["Binds"] == [
+        f"{root}/whole/folder:/data",
+        f"{root}/other:/more",
+        "/etc/localtime:/etc/localtime:ro",
+    ]
+    assert made["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert [d["PathInContainer"] for d in made["HostConfig"]["Devices"]] == ["/dev/mine"]
+    assert made["HostConfig"]["ShmSize"] == 8 * 1024 * 1024
+    assert "COLOUR=dark $blue 'quoted' \"twice\"" in made["Config"]["Env"]
+    assert "FROM=options" in made["Config"]["Env"]
+    assert made["Config"]["Cmd"] == ["--verbose", "-d", "two words"]
+    assert made["Config"]["Labels"]["plain"] == ""
+    assert made["Config"]["Labels"]["team"] == "home"
+    assert made["Config"]["Labels"]["rockonweb.rockon"] == "Groups"
+    published = {port: bound[0]["HostPort"] for port, bound in made["HostConfig"]["PortBindings"].items()}
+    both = str(reviewed.port("groups", 5353))
+    assert published == {"8080/tcp": str(reviewed.port("groups")), "5353/tcp": both, "5353/udp": both}
+    assert not made["HostConfig"]["AutoRemove"]
+    assert "-d\ntwo words" in page(reviewed.port("groups"))
+
+
+def test_identical_options_all_reach_docker_and_the_last_flag_wins(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    opts = [["-e", "A=1"], ["--dns", "1.1.1.1"], ["--dns", "1.1.1.1"], ["-e", "A=2"], ["--restart", "no"]]
+    rockon = instance.add("Twice", {"twice": {"image": app_image, "tag": "", "opts": opts}})
+    instance.install(rockon)
+    made = json.loads(engine.docker("inspect", "twice"))[0]
+    assert made["HostConfig"]["Dns"] == ["1.1.1.1", "1.1.1.1"]
+    assert [value for value in made["Config"]["Env"] if value.startswith("A=")] == ["A=2"]
+    assert made["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+def test_a_linked_container_resolves_the_other_before_its_app_starts(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    look_first = "nslookup pair-db && echo it resolves; exec /bin/standin"
+    rockon = instance.add(
+        "Pair",
+        {
+            "pair-db": {"image": app_image, "tag": ""},
+            "pair-app": {
+                "image": app_image,
+                "tag": "",
+                "ports": WEB,
+                "opts": [["--entrypoint", "/bin/sh"]],
+                "cmd_arguments": [["-c", look_first]],
+            },
+        },
+        container_links={"pair-app": [{"name": "PairLink", "source_container": "pair-db"}]},
+    )
+    port = instance.install(rockon).port("pair-app")
+    page(port)
+    assert "it resolves" in engine.docker("logs", "pair-app")
+    assert "lifecycle/app:1" in engine.docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
+    for name in ("pair-db", "pair-app"):
+        networks = json.loads(engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", name))
+        assert set(networks) == {"bridge", "PairLink"}
+    titles = [step.title for step in last_operation(rockon).steps]
+    assert titles.index("connect pair-app to network PairLink") < titles.index("start pair-app")
+
+    instance.do(Kind.STOP, rockon)
+    instance.do(Kind.START, rockon)
+    page(port)
+    assert "lifecycle/app:1" in engine.docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
+    instance.do(Kind.UNINSTALL, rockon)
+    assert "PairLink" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+
+
+def test_containers_start_in_launch_order_and_stop_in_the_reverse_one(instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Order", {name: {"image": app_image, "tag": ""} for name in ("one", "two", "three")})
+    instance.install(rockon)
+    instance.do(Kind.RESTART, rockon)
+    assert [step.title for step in last_operation(rockon).steps] == [
+        *("stop three", "stop two", "stop one"),
+        *("start one", "start two", "start three"),
+    ]
+
+
+def test_uid_and_gid_minus_one_run_as_the_owner_of_the_first_share(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    spec = {"image": app_image, "tag": "", "uid": -1, "gid": -1, "volumes": {**DATA, "/other": DATA["/data"]}}
+    rockon = instance.add("Owner", {"owner": spec})
+    shares.make(instance.settings, "ours")
+    os.chown(instance.settings.shares_root / "ours", 1234, 2345)
+    instance.install(rockon, shares={"owner": {"/data": "ours", "/other": "roots"}})
+    assert engine.docker("exec", "owner", "id", "-u") == "1234"
+    assert engine.docker("exec", "owner", "id", "-g") == "2345"
+    engine.docker("exec", "owner", "touch", "/data/written")
+    assert (instance.settings.shares_root / "ours" / "written").stat().st_uid == 1234
+
+
+def vpn(instance: Instance, data_image: str, server_image: str) -> RockOn:
+    """An OpenVPN of our own."""
+    return instance.add(
+        "OpenVPN",
+        {
+            "vpn-data": {"image": data_image, "tag": "", "opts": [["-v", "/etc/openvpn"]]},
+            "vpn": {
+                "image": server_image,
+                "tag": "",
+                "opts": [["--cap-add=NET_ADMIN", ""], ["--volumes-from", "vpn-data"]],
+                "ports": {"1194": {"label": "", "description": "", "host_default": 1194, "protocol": "udp"}},
+            },
+        },
+        custom_config={"servername": {"label": "Server", "description": "Its name."}},
+    )
+
+
+def test_openvpn_runs_and_its_keys_survive_a_reinstall_in_the_same_volume(
+    engine: Engine, instance: Instance, standin: Callable[..., str], ending_image: str
+) -> None:
+    rockon = vpn(instance, ending_image, standin("lifecycle/vpn:1", ("1194/udp",), kind="openvpn"))
+    instance.install(rockon, custom_config={"servername": "home.example"})
+    assert (rockon.state, rockon.status_text) == ("installed", "started")  # the data container ended, as it should
+    assert "udp://home.example" in engine.docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
+    engine.docker("exec", "vpn", "sh", "-c", "echo key >/etc/openvpn/ca.key")
+    mount = '{{range .Mounts}}{{if eq .Destination "/etc/openvpn"}}{{.Name}}{{end}}{{end}}'
+    volume = engine.docker("inspect", "-f", mount, "vpn-data")
+    assert re.fullmatch("[0-9a-f]{64}", volume)
+
+    instance.do(Kind.STOP, rockon)
+    assert rockon.status_text == "stopped"
+    instance.do(Kind.START, rockon)
+    assert rockon.status_text == "started"
+    instance.do(Kind.UNINSTALL, rockon)
+    assert volume in engine.docker("volume", "ls", "-q").split()
+    assert [(kept.container, kept.volume) for kept in rockon.kept_volumes] == [("vpn-data", volume)]
+
+    instance.install(rockon, custom_config={"servername": "new.example"})
+    assert engine.docker("exec", "vpn", "cat", "/etc/openvpn/ca.key") == "key"
+    assert "udp://new.example" in engine.docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
+    assert [engine.docker("inspect", "-f", mount, name) for name in ("vpn-data", "vpn")] == [volume, volume]
+
+
+def test_three_containers_with_borrowed_volumes_links_and_a_data_container(
+    engine: Engine, instance: Instance, app_image: str, ending_image: str
+) -> None:
+    rockon = instance.add(
+        "Trio",
+        {
+            "trio-data": {
+                "image": ending_image,
+                "tag": "",
+                "opts": [["-v", "/var/lib/trio"], ["--restart", "no"]],
+            },
+            "trio-db": {"image": app_image, "tag": "", "opts": [["--volumes-from", "trio-data"]]},
+            "trio-web": {
+                "image": app_image,
+                "tag": "",
+                "ports": WEB,
+                "opts": [["--link", "trio-db:db"], ["--volumes-from", "trio-data"]],
+            },
+        },
+    )
+    port = instance.install(rockon).port("trio-web")
+    page(port)
+    assert rockon.status_text == "started"
+    assert state(engine, "trio-data") == "exited"
+    engine.docker("exec", "trio-db", "touch", "/var/lib/trio/shared")
+    assert engine.docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
+    assert "lifecycle/app:1" in engine.docker("exec", "trio-web", "wget", "-qO-", "http://db:8080/")
+    instance.do(Kind.UNINSTALL, rockon)
+    assert engine.docker("ps", "-aq") == ""
+    assert [kept.container for kept in rockon.kept_volumes] == ["trio-data"]
+    instance.install(rockon)
+    assert engine.docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
+
+
+def test_an_app_on_the_hosts_network_answers_on_its_own_port(
+    engine: Engine, instance: Instance, standin: Callable[..., str]
+) -> None:
+    port = free_port()
+    image = standin("lifecycle/host:1", (port,))
+    asked = {str(port): {"label": "", "description": "", "host_default": port, "protocol": "tcp", "ui": True}}
+    rockon = instance.add(
+        "Hostly", {"hostly": {"image": image, "tag": "", "ports": asked, "opts": [["--net=host", ""]]}}
+    )
+    instance.install(rockon, ports={"hostly": {str(port): 1}})
+    assert "lifecycle/host:1" in page(port)
+    assert rockon.containers[0].ports[0].host == port  # what was typed is not what it uses
+    instance.do(Kind.STOP, rockon)
+    instance.do(Kind.START, rockon)
+    page(port)
+    instance.do(Kind.UNINSTALL, rockon)
+    eventually(lambda: silent(port))
+
+
+@pytest.mark.parametrize(
+    ("opts", "field", "value"),
+    [
+        ([["--privileged", ""]], "{{.HostConfig.Privileged}}", "true"),
+        ([["-it", ""]], "{{.Config.Tty}} {{.Config.OpenStdin}}", "true true"),
+        ([["-itd", ""]], "{{.Config.Tty}} {{.Config.OpenStdin}}", "true true"),
+        ([["--detach", ""], ["--init", ""]], "{{.HostConfig.Init}}", "true"),
+        ([["--sysctl", "net.ipv4.ip_forward=1"]], "{{.HostConfig.Sysctls}}", "map[net.ipv4.ip_forward:1]"),
+    ],
+)
+def test_options_that_stand_alone_or_together_start_the_app(
+    engine: Engine, instance: Instance, app_image: str, opts: list[list[str]], field: str, value: str
+) -> None:
+    rockon = instance.add("Flags", {"flags": {"image": app_image, "tag": "", "ports": WEB, "opts": opts}})
+    page(instance.install(rockon).port("flags"))
+    assert engine.docker("inspect", "-f", field, "flags") == value
+
+
+def test_a_network_that_an_option_names_is_made_and_stays(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Ownnet", {"ownnet": {"image": app_image, "tag": "", "opts": [["--network", "garden"]]}})
+    reviewed = instance.install(rockon)
+    assert any("garden" in str(finding) for finding in reviewed.plan.findings)
+    assert engine.docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "ownnet") == "garden"
+    instance.do(Kind.UNINSTALL, rockon)
+    assert "garden" in engine.docker("network", "ls", "--format", "{{.Name}}")
+
+
+def test_a_link_that_docker_refuses_is_told_and_the_app_runs(instance: Instance, standin: Callable[..., str]) -> None:
+    image = standin("lifecycle/quiet:1", ())
+    rockon = instance.add(
+        "Refused",
+        {
+            "refused-a": {"image": image, "tag": ""},
+            "refused-b": {"image": image, "tag": "", "opts": [["--net", "host"]]},
+        },
+        container_links={"refused-b": [{"name": "RefusedLink", "source_container": "refused-a"}]},
+    )
+    instance.install(rockon)
+    assert rockon.status_text == "started"
+    assert re.search("connect refused-b to network RefusedLink: Not connected: .+", told(last_operation(rockon)))
+
+
+def test_a_new_share_is_made_before_the_app_starts(instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Fresh", {"fresh": {"image": app_image, "tag": "", "volumes": DATA}})
+    instance.install(rockon, new_shares=["brand-new"], shares={"fresh": {"/data": "brand-new"}})
+    assert (instance.settings.shares_root / "brand-new").is_dir()
+
+
+def test_networks_and_storage_that_the_user_added_are_there_and_forgotten_with_the_app(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Joined", {"joined": {"image": app_image, "tag": ""}}, volume_add_support=True)
+    instance.install(rockon, networks={"joined": ["friends"]}, storage={"joined": {"/extra": "extra"}})
+    assert set(json.loads(engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", "joined"))) == {
+        "bridge",
+        "friends",
+    }
+    assert "/extra" in engine.docker("exec", "joined", "cat", "/proc/mounts")
+    instance.do(Kind.UNINSTALL, rockon)
+    assert (rockon.containers[0].networks, rockon.containers[0].volumes) == ([], [])
+
+
+def test_an_app_that_was_stopped_stays_stopped_when_the_engine_comes_back(
+    engine: Engine, instance: Instance, app_image: str, tmp_path: Path
+) -> None:
+    stopped = instance.add("Down", {"down": {"image": app_image, "tag": ""}})
+    running = instance.add("Upper", {"upper": {"image": app_image, "tag": ""}})
+    instance.install(stopped)
+    instance.install(running)
+    instance.do(Kind.STOP, stopped)
+    engine.stop()
+    engine.start()
+    eventually(lambda: state(engine, "upper") == "running")
+    assert state(engine, "down") == "exited"

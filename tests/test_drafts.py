@@ -12,7 +12,7 @@ from rockonweb import drafts, rows
 from rockonweb.answers import Answers
 from rockonweb.definition import Definition, Parsed, parse
 from rockonweb.models import Draft, RockOn, db, writing
-from tests.support.instance import add_user, make_app, put
+from tests.support.pages import add_user, make_app, put
 from tests.support.samples import source
 
 PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}

@@ -1,0 +1,663 @@
+"""The install wizard's pages, as a browser without JavaScript meets them."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from rockonweb import engine, host, rows
+from rockonweb.answers import Answers
+from rockonweb.definition import Parsed, parse
+from rockonweb.errors import EngineUnreachable
+from rockonweb.facts import ContainerFacts, Listener
+from rockonweb.models import Draft, Kind, Operation, RockOn, Role, State, db, writing
+from tests.support.pages import add_user, log_in, make_app, make_shares, put
+from tests.support.queue_server import QueueServer
+from tests.support.samples import FOLDER, NAMES, source
+
+HX = {"HX-Request": "true"}
+
+
+class Docker:
+    """What an engine would tell."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.down = False
+        self.ports: list[Listener] = []
+        self.names: dict[str, ContainerFacts] = {}
+
+    def connect(self, instance: str = "") -> Any:
+        self.asked += 1
+        if self.down:
+            raise EngineUnreachable("Docker does not answer.", "Start it.")
+        return SimpleNamespace(
+            containers=lambda: self.names, published=lambda: self.ports, networks=dict, close=lambda: None
+        )
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """An engine, and no other socket on the host."""
+    docker = Docker()
+    monkeypatch.setattr(engine, "connect", docker.connect)
+    monkeypatch.setattr(host.psutil, "net_connections", lambda kind: [])
+    return docker
+
+
+@pytest.fixture
+def app(tmp_path: Path, docker: Docker) -> Iterator[Flask]:
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+    return app
+
+
+@pytest.fixture
+def queue(app: Flask, queue_server: QueueServer) -> Redis:
+    """A queue that nobody works on."""
+    queue_server.flush()
+    queue = app.extensions["redis"] = Redis.from_url(queue_server.url)
+    return queue
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return log_in(app.test_client(), 1)
+
+
+def fixture(file: str) -> Parsed:
+    return parse((FOLDER / f"{file}.json").read_bytes())[0]
+
+
+def small(name: str = "Sample", **web: Any) -> Parsed:
+    return parse(source({"web": {"image": "example/web", "launch_order": 1, **web}}, name))[0]
+
+
+class Wizard:
+    """A rock-on's wizard, walked with a client."""
+
+    def __init__(self, client: FlaskClient, rockon_id: int) -> None:
+        self.client = client
+        self.id = rockon_id
+        self.url = f"/rockons/{rockon_id}/install"
+
+    def get(self, page: str, **headers: str) -> TestResponse:
+        return self.client.get(f"{self.url}/{page}")
+
+    def post(self, page: str, button: str = "Next", **fields: str) -> TestResponse:
+        return self.client.post(f"{self.url}/{page}", data={**fields, **({button: button} if button else {})})
+
+    def fill(self, page: str, button: str = "Next", **over: str) -> TestResponse:
+        """Send a page's form as it is, with `over` typed into it."""
+        return self.post(page, button, **{**inputs(self.get(page)), **over})
+
+    def submit(self) -> TestResponse:
+        return self.fill("summary", "Submit")
+
+    def page_of(self, response: TestResponse) -> str:
+        assert response.status_code == 303
+        assert response.location.startswith(f"{self.url}/")
+        return response.location.rsplit("/", 1)[-1]
+
+
+@pytest.fixture
+def start(app: Flask, client: FlaskClient) -> Callable[..., Wizard]:
+    """`start(definition)` puts it into the catalogue and returns its wizard."""
+
+    def begin(found: Parsed) -> Wizard:
+        with app.app_context():
+            return Wizard(client, put(found)[0])
+
+    return begin
+
+
+def inputs(response: TestResponse) -> dict[str, str]:
+    """Return the fields of a page's form as a browser would send them."""
+    assert response.status_code == 200, response.location
+    form = re.search(r"<form[^>]*/install/.*?</form>", response.text, re.DOTALL)
+    assert form
+    found = {}
+    for tag in re.findall(r"<input[^>]*>", form[0]):
+        attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        if attributes.get("type") != "checkbox":
+            found[unescape(attributes["name"])] = unescape(attributes.get("value", ""))
+    return found
+
+
+def errors(response: TestResponse) -> list[str]:
+    """Return the sentences beside the fields."""
+    lists = re.findall(r'<ul class="field-errors".*?</ul>', response.text, re.DOTALL)
+    found = [item for one in lists for item in re.findall(r"<li>(?:<svg.*?</svg>)?(.*?)</li>", one, re.DOTALL)]
+    return [unescape(item).strip() for item in found]
+
+
+def words(response: TestResponse) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", response.text)).split())
+
+
+# -- which pages
+
+
+@pytest.mark.parametrize("file", NAMES)
+def test_every_fixture_can_be_walked_from_the_first_page_to_the_summary(
+    start: Callable[..., Wizard], file: str, app: Flask
+) -> None:
+    wizard = start(fixture(file))
+    page = wizard.page_of(wizard.client.get(wizard.url))
+    seen = [page]
+    while page != "summary":
+        fields = inputs(wizard.get(page))
+        typed = {name: "some text" for name in fields if name.startswith(("environment", "custom-config"))}
+        page = wizard.page_of(wizard.fill(page, **typed))
+        seen.append(page)
+    order = ["shares", "ports", "devices", "environment", "custom-config", "summary"]
+    assert seen == [page for page in order if page in seen]
+    assert wizard.get("summary").status_code == 200
+    for page in set(order) - set(seen):
+        assert wizard.get(page).status_code == 404
+        assert wizard.post(page).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["nonsense", "Shares", "shares/", "custom_config", "../.."])
+def test_an_unknown_page_is_404(start: Callable[..., Wizard], page: str) -> None:
+    assert start(fixture("everything")).get(page).status_code == 404
+
+
+def test_an_unknown_rockon_is_404(client: FlaskClient) -> None:
+    for path in ("", "/shares", "/summary"):
+        assert client.get(f"/rockons/99/install{path}").status_code == 404
+
+
+def test_an_installed_rockon_leads_to_its_page(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("vpn"))
+    with app.app_context(), writing() as session:
+        session.get_one(RockOn, wizard.id).state = State.INSTALLED
+    for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("ports"), wizard.get("summary")):
+        assert (response.status_code, response.location) == (303, f"/rockons/{wizard.id}")
+
+
+def test_a_busy_rockon_leads_to_its_operation(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("vpn"))
+    with app.app_context(), writing() as session:
+        session.get_one(RockOn, wizard.id).state = State.PENDING_INSTALL
+        session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
+    for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("summary", "Submit")):
+        assert (response.status_code, response.location) == (303, "/operations/1")
+
+
+def test_only_an_owner_may_install(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("vpn"))
+    with app.app_context():
+        viewer = add_user("vera", Role.VIEWER)
+    wizard.client = log_in(app.test_client(), viewer)
+    assert wizard.get("ports").status_code == 403
+    assert wizard.post("ports").status_code == 403
+    wizard.client = app.test_client()
+    assert wizard.get("ports").location.startswith("/login")
+
+
+def test_looking_writes_nothing(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("everything"))
+    for page in ("shares", "ports", "devices", "environment", "custom-config", "summary"):
+        wizard.get(page)
+    with app.app_context():
+        assert db.session.query(Draft).count() == 0
+
+
+# -- buttons and drafts
+
+
+def buttons(response: TestResponse) -> list[str]:
+    form = re.search(r"<form[^>]*/install/.*?</form>", response.text, re.DOTALL)
+    assert form
+    return re.findall(r"<button[^>]*>\s*(.*?)\s*</button>", form[0], re.DOTALL)
+
+
+def test_the_first_button_is_the_one_that_enter_presses(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    assert buttons(wizard.get("ports")) == ["Next"]
+    wizard.fill("ports")
+    assert buttons(wizard.get("custom-config")) == ["Next", "Back"]
+    wizard.fill("custom-config", **{"custom-config-servername": "vpn.example.org"})
+    assert buttons(wizard.get("summary")) == ["Submit", "Back"]
+    assert buttons(start(fixture("bare")).get("summary")) == ["Submit"]
+
+
+def test_a_post_without_a_button_is_next(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    assert wizard.page_of(wizard.fill("ports", button="")) == "custom-config"
+
+
+def test_back_keeps_what_was_typed_without_checking_it(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    assert wizard.page_of(wizard.fill("ports", "Back", **{"ports-box-8443": "not a port"})) == "shares"
+    assert inputs(wizard.get("ports"))["ports-box-8443"] == "not a port"
+
+
+def test_back_from_a_form_that_lacks_a_field_keeps_the_field(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    wizard.fill("ports", **{"ports-box-8443": "1234"})
+    wizard.post("ports", "Back")
+    assert inputs(wizard.get("ports"))["ports-box-8443"] == "1234"
+
+
+def test_back_from_the_summary_leads_to_the_page_before(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    assert wizard.page_of(wizard.post("summary", "Back")) == "custom-config"
+
+
+def test_going_back_and_forth_keeps_every_answer(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("same-inner-port"))
+    wizard.fill("ports", **{"ports-front-80": "4001", "ports-back-80": "4002"})
+    wizard.post("summary", "Back")
+    found = inputs(wizard.get("ports"))
+    assert (found["ports-front-80"], found["ports-back-80"]) == ("4001", "4002")
+    assert "-p 4001:80/tcp" in words(wizard.get("summary"))
+    assert "-p 4002:80/tcp" in words(wizard.get("summary"))
+
+
+def test_a_draft_survives_a_restart(start: Callable[..., Wizard], tmp_path: Path) -> None:
+    wizard = start(fixture("vpn"))
+    wizard.fill("ports", **{"ports-vpn-1194": "5000"})
+    wizard.client = log_in(make_app(tmp_path).test_client(), 1)
+    assert inputs(wizard.get("ports"))["ports-vpn-1194"] == "5000"
+    assert wizard.page_of(wizard.get("summary")) == "custom-config"
+
+
+def test_the_summary_by_url_leads_to_the_first_page_with_missing_answers(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    assert wizard.page_of(wizard.get("summary")) == "shares"
+    assert wizard.page_of(wizard.post("summary", "Submit")) == "shares"
+    wizard.fill("shares")
+    assert wizard.page_of(wizard.get("summary")) == "ports"
+
+
+def test_a_page_that_was_changed_by_back_must_be_passed_again(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    wizard.fill("shares")
+    wizard.fill("ports")
+    wizard.fill("ports", "Back", **{"ports-box-8443": "99999"})
+    assert wizard.page_of(wizard.get("summary")) == "ports"
+
+
+def test_the_answers_of_an_earlier_install_fill_the_pages(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("everything"))
+    shares = {"box-store": {"/var/lib/store": "old-store"}, "box": {"/config": "old-config", "/data": "old-data"}}
+    ports = {"box": {8443: 4443, 5353: None, 9000: 4900}}
+    secret = {"box": {"API_KEY": "hush", "ZONE": "Europe/Lisbon"}}
+    with app.app_context(), writing() as session:
+        rows.store(session.get_one(RockOn, wizard.id), Answers(shares, ports, {}, secret))
+    assert inputs(wizard.get("shares"))["shares-box-/data"] == "old-data"
+    found = inputs(wizard.get("ports"))
+    assert [found[f"ports-box-{port}"] for port in (8443, 5353, 9000)] == ["4443", "", "4900"]
+    assert inputs(wizard.get("environment"))["environment-box-ZONE"] == "Europe/Lisbon"
+    assert "hush" not in wizard.get("environment").text
+
+
+def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(
+    start: Callable[..., Wizard], app: Flask
+) -> None:
+    port = {"label": "Page", "host_default": 8080, "protocol": "tcp"}
+    wizard = start(small(volumes={"/data": {}}, ports={"80": port, "81": port}))
+    wizard.fill("shares", **{"shares-web-/data": "kept"})
+    wizard.fill("ports")
+    start(small(volumes={"/data": {}}, ports={"80": port}))
+    assert wizard.page_of(wizard.get("summary")) == "shares"
+    page = wizard.get("shares")
+    assert inputs(page)["shares-web-/data"] == "kept"
+    assert "The definition of Sample changed since you began." in words(page)
+    assert "ports-web-81" in words(page)
+    wizard.fill("shares")
+    assert "changed since you began" not in words(wizard.get("shares"))
+
+
+# -- shares
+
+
+def test_shares_are_suggested_and_those_there_are_offered(start: Callable[..., Wizard], app: Flask) -> None:
+    make_shares(app, ["media", "box-data"])
+    wizard = start(fixture("everything"))
+    page = wizard.get("shares")
+    assert inputs(page)["shares-box-/config"] == "box-config"
+    assert '<option value="media">' in page.text
+    assert 'The share "box-config" does not exist yet' in words(page)
+    assert 'The share "box-data" does not exist yet' not in words(page)
+    assert "Needs room for at least 1.0 GiB." in words(page)
+
+
+def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    response = wizard.fill("shares", **{"shares-box-/config": "../etc", "shares-box-/data": ""})
+    assert response.status_code == 422
+    assert len(errors(response)) == 2
+    (focused,) = re.findall(r"<input[^>]*autofocus[^>]*>", response.text)
+    assert 'name="shares-box-/config"' in focused
+    assert 'aria-invalid="true"' in focused
+    assert 'value="../etc"' in focused
+
+
+def test_what_was_typed_on_a_faulty_page_is_not_lost(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    wizard.fill("shares", **{"shares-box-/config": "../etc", "shares-box-/data": "mine"})
+    found = inputs(wizard.get("shares"))
+    assert (found["shares-box-/config"], found["shares-box-/data"]) == ("../etc", "mine")
+
+
+def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Callable[..., Wizard], app: Flask) -> None:
+    make_shares(app, ["media"])
+    wizard = start(small(volumes={"/data": {}, "/more": {}}))
+    wizard.fill("shares", **{"shares-web-/data": "media", "shares-web-/more": "fresh"})
+    (app.config["SETTINGS"].shares_root / "media").rmdir()
+    page = wizard.get("summary")
+    assert 'The share "media" does not exist.' in words(page)
+    assert 'The share "fresh" does not exist.' not in words(page)
+    assert "make share fresh" in words(page)
+    response = wizard.submit()
+    assert response.status_code == 422
+    assert 'The share "media" does not exist.' in words(response)
+    wizard.fill("shares")
+    assert "make share media" in words(wizard.get("summary"))
+
+
+def test_labels_and_descriptions_are_plain_text(start: Callable[..., Wizard]) -> None:
+    wizard = start(small(volumes={"/data": {"label": "<b>Data</b>", "description": "<script>alert(1)</script>"}}))
+    page = wizard.get("shares").text
+    assert "&lt;b&gt;Data&lt;/b&gt;" in page
+    assert "<script>alert" not in page
+
+
+# -- ports
+
+
+def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Callable[..., Wizard], docker: Docker) -> None:
+    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+    page = start(fixture("star")).get("ports")
+    assert inputs(page)["ports-star-web-80"] == "8091"
+    assert "Port 8090 is in use by the container web, so 8091 is suggested." in words(page)
+
+
+def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Callable[..., Wizard], docker: Docker) -> None:
+    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+    wizard = start(fixture("star"))
+    response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
+    assert response.status_code == 422
+    assert errors(response) == ["Port 8090 (tcp) is in use by the container web.", "Port 8091 is free."]
+
+
+def test_a_port_of_another_installed_rockon_is_taken(start: Callable[..., Wizard], app: Flask) -> None:
+    other = start(fixture("same-inner-port"))
+    with app.app_context(), writing() as session:
+        rockon = session.get_one(RockOn, other.id)
+        rockon.state = State.INSTALLED
+        rows.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
+    wizard = start(fixture("star"))
+    assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8091"
+    response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
+    assert errors(response)[0] == "Port 8090 (tcp) is in use by the rock-on Same inner port."
+
+
+def test_protocols_and_the_apps_own_page_are_marked(start: Callable[..., Wizard]) -> None:
+    page = words(start(fixture("everything")).get("ports"))
+    assert "Panel [e.g. 8443] the app's own page TCP" in page
+    assert "Talk [e.g. 9000] TCP + UDP" in page
+
+
+def test_a_port_on_the_hosts_network_is_read_only(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("host-network"))
+    page = wizard.get("ports")
+    assert inputs(page)["ports-hostly-80"] == "80"
+    assert "readonly" in page.text
+    assert wizard.page_of(wizard.post("ports")) == "summary"
+    assert "80 TCP fixed" in words(wizard.get("summary"))
+
+
+def test_the_ports_page_works_without_docker(start: Callable[..., Wizard], docker: Docker) -> None:
+    docker.down = True
+    wizard = start(fixture("star"))
+    assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8090"
+    assert wizard.page_of(wizard.fill("ports")) == "summary"
+
+
+def test_only_ports_and_summary_ask_docker(start: Callable[..., Wizard], docker: Docker) -> None:
+    wizard = start(fixture("everything"))
+    for page in ("shares", "devices", "environment", "custom-config"):
+        wizard.get(page)
+        wizard.fill(page)
+        wizard.fill(page, "Back")
+    assert docker.asked == 0
+
+
+# -- environment
+
+
+def test_secrets_are_never_echoed_and_stay_when_left_blank(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("everything"))
+    typed = {"environment-box-OWNER": "anna", "environment-box-ZONE": "UTC", "environment-box-API_KEY": "hush-hush"}
+    response = wizard.post("environment", **typed, **{"environment-box-store-STORE_PASSWORD": ""})
+    assert response.status_code == 422
+    assert "hush-hush" not in response.text
+    assert "hush-hush" not in wizard.get("environment").text
+    after = wizard.fill("environment", **{"environment-box-store-STORE_PASSWORD": "quiet"})
+    assert wizard.page_of(after) == "custom-config"
+
+
+def finish(wizard: Wizard, **over: str) -> None:
+    """Walk to the summary with suggestions and `over`."""
+    page = wizard.page_of(wizard.client.get(wizard.url))
+    while page != "summary":
+        fields = inputs(wizard.get(page))
+        typed = {name: "some text" for name in fields if name.startswith(("environment", "custom-config"))}
+        typed |= {name: value for name, value in over.items() if name in fields}
+        page = wizard.page_of(wizard.fill(page, **typed))
+
+
+# -- the summary
+
+
+def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(
+    start: Callable[..., Wizard], app: Flask
+) -> None:
+    make_shares(app, ["box-data"])
+    wizard = start(fixture("everything"))
+    finish(wizard, **{"environment-box-API_KEY": "hush-hush", "custom-config-region": "north"})
+    page = wizard.get("summary")
+    assert "hush-hush" not in page.text
+    seen = words(page)
+    assert "API key box API_KEY ********" in seen
+    assert "Region region north" in seen
+    assert "Config [e.g. box-config] box /config box-config new, made on Submit" in seen
+    assert "Data [e.g. box-data] box /data box-data" in seen
+    assert "box-data new, made on Submit" not in seen
+    assert "Video device [e.g. /dev/dri] box video none" in seen
+    assert "docker run -d --restart=unless-stopped --name box " in seen
+    assert "-e API_KEY=********" in seen
+    assert "make network BoxToStore" in seen
+    assert "BoxToStore for box-store, box" in seen
+    for edited in ("shares", "ports", "devices", "environment", "custom-config"):
+        assert f'<a href="{wizard.url}/{edited}">' in page.text
+
+
+def test_a_port_left_blank_is_shown_as_not_published(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    finish(wizard, **{"ports-vpn-1194": ""})
+    assert "vpn 1194 not published" in words(wizard.get("summary"))
+
+
+def test_two_volumes_in_one_folder_are_noted(queue: Redis, start: Callable[..., Wizard]) -> None:
+    wizard = start(small(volumes={"/data": {}, "/more": {}}))
+    wizard.fill("shares", **{"shares-web-/data": "same", "shares-web-/more": "same"})
+    assert '"/data" and "/more" are both in same' in words(wizard.get("summary"))
+    assert wizard.submit().status_code == 303
+
+
+def test_submit_begins_the_install_with_what_was_reviewed(
+    queue: Redis, start: Callable[..., Wizard], app: Flask
+) -> None:
+    wizard = start(fixture("everything"))
+    finish(wizard, **{"environment-box-API_KEY": "hush-hush"})
+    response = wizard.submit()
+    assert (response.status_code, response.location) == (303, "/operations/1")
+    with app.app_context():
+        operation = db.session.get_one(Operation, 1)
+        rockon = db.session.get_one(RockOn, wizard.id)
+        assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "anna", State.PENDING_INSTALL)
+        assert operation.options["new_shares"] == ["box-config", "box-data", "box-store"]
+        assert [line.split()[1] for line in operation.lines] == ["run", "run"]
+        assert "hush-hush" not in str(operation.lines)
+        assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
+        assert db.session.query(Draft).count() == 0
+    assert queue.exists("rq:job:operation-1")
+
+
+def test_a_rockon_without_questions_is_submitted_at_once(queue: Redis, start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("bare"))
+    assert wizard.page_of(wizard.client.get(wizard.url)) == "summary"
+    assert wizard.fill("summary", button="").location == "/operations/1"
+
+
+def begun(app: Flask) -> int:
+    with app.app_context():
+        return db.session.query(Operation).count()
+
+
+def kept(app: Flask) -> int:
+    with app.app_context():
+        return db.session.query(Draft).count()
+
+
+def test_a_blocking_finding_refuses_the_submit(start: Callable[..., Wizard], app: Flask, docker: Docker) -> None:
+    wizard = start(fixture("star"))
+    finish(wizard)
+    docker.names = {"star-web": ContainerFacts("star-web")}
+    response = wizard.submit()
+    assert response.status_code == 422
+    assert 'A container named "star-web" exists already' in words(response)
+    assert (begun(app), kept(app)) == (0, 1)
+
+
+def test_a_port_that_was_taken_meanwhile_refuses_the_submit(
+    start: Callable[..., Wizard], app: Flask, docker: Docker
+) -> None:
+    wizard = start(fixture("star"))
+    finish(wizard)
+    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+    response = wizard.submit()
+    assert response.status_code == 422
+    assert "Host port 8090 (tcp) is in use by the container web." in words(response)
+    assert begun(app) == 0
+
+
+def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(
+    queue: Redis, start: Callable[..., Wizard], app: Flask
+) -> None:
+    wizard = start(small(volumes={"/data": {}}))
+    wizard.fill("shares", **{"shares-web-/data": "old"})
+    seen = inputs(wizard.get("summary"))
+    wizard.fill("shares", **{"shares-web-/data": "new"})
+    response = wizard.post("summary", "Submit", **seen)
+    assert response.status_code == 422
+    assert "changed since you looked" in words(response)
+    assert "shares/new:/data" in response.text
+    assert begun(app) == 0
+    assert wizard.submit().status_code == 303
+
+
+def test_a_submit_without_the_reviewed_lines_begins_nothing(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("bare"))
+    response = wizard.post("summary", "Submit")
+    assert response.status_code == 422
+    assert begun(app) == 0
+
+
+def test_without_docker_the_summary_shows_and_the_submit_is_refused(
+    start: Callable[..., Wizard], app: Flask, docker: Docker
+) -> None:
+    docker.down = True
+    wizard = start(fixture("vpn"))
+    finish(wizard)
+    page = wizard.get("summary")
+    assert page.status_code == 200
+    assert "Docker does not answer." in words(page)
+    response = wizard.submit()
+    assert response.status_code == 503
+    assert "Docker does not answer." in words(response)
+    assert (begun(app), kept(app)) == (0, 1)
+
+
+def test_without_a_queue_the_submit_is_refused_and_nothing_is_lost(start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = start(fixture("vpn"))
+    finish(wizard)
+    response = wizard.submit()
+    assert response.status_code == 503
+    assert "The job queue does not answer." in words(response)
+    assert (begun(app), kept(app)) == (0, 1)
+
+
+# -- progress, and htmx
+
+
+def test_the_progress_marks_the_current_page_and_links_the_done_ones(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    wizard.fill("ports")
+    page = wizard.get("custom-config").text
+    assert re.search(r'aria-current="step">.*?<span>Custom config</span>', page, re.DOTALL)
+    assert f'<a href="{wizard.url}/ports">' in page
+    assert f'<a href="{wizard.url}/summary">' not in page
+
+
+def test_htmx_gets_the_part_of_the_page_with_its_title(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    url = f"{wizard.url}/ports"
+    part = wizard.client.get(url, headers=HX)
+    assert part.text.lstrip().startswith("<title>Ports: install OpenVPN · Rockonweb</title>")
+    assert "<html" not in part.text
+    assert 'id="wizard"' in part.text
+    assert "HX-Request" in part.headers["Vary"]
+    whole = wizard.client.get(url, headers={**HX, "HX-History-Restore-Request": "true"})
+    assert "<html" in whole.text
+    assert whole.text.count("<title>") == 1
+
+
+def test_htmx_follows_the_303_to_the_next_part(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    part = wizard.client.post(
+        f"{wizard.url}/ports", data=inputs(wizard.get("ports")), headers=HX, follow_redirects=True
+    )
+    assert part.request.path == f"{wizard.url}/custom-config"
+    assert "<html" not in part.text
+
+
+def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    part = wizard.client.post(f"{wizard.url}/ports", data={"ports-vpn-1194": "x"}, headers=HX)
+    assert part.status_code == 422
+    assert part.headers["HX-Push-Url"] == "false"
+    assert "<html" not in part.text
+
+
+def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(start: Callable[..., Wizard]) -> None:
+    wizard = start(fixture("vpn"))
+    page = wizard.get("ports").text
+    assert f'<form method="post" action="{wizard.url}/ports" hx-post="{wizard.url}/ports"' in page
+    assert 'hx-push-url="true"' in page
+    finish(wizard)
+    summary = re.search(r"<form[^>]*/install/summary[^>]*>", wizard.get("summary").text)
+    assert summary
+    assert "hx-" not in summary[0]
+
+
+def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    wizard = start(fixture("vpn"))
+    assert wizard.post("ports", **{"ports-vpn-1194": "1194"}).status_code == 400
+    assert kept(app) == 0
+    assert wizard.page_of(wizard.fill("ports")) == "custom-config"

@@ -12,6 +12,6 @@ def partial_wanted() -> bool:
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
-def render(page: str, partial: str, **context: Any) -> str:
+def render(page: str, partial: str, /, **context: Any) -> str:
     """Render the page, or only the partial that the page includes."""
     return render_template(partial if partial_wanted() else page, **context)

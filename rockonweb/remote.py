@@ -58,8 +58,7 @@ class Remote:
 
     def root(self) -> Fetched:
         """Fetch root.json."""
-        parts = urlsplit(self.base)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_web_address(self.base):
             return Fetched(ROOT, None, t("the metastore's address must begin with http:// or https://"))
         with _session() as session:
             return self._fetch(session, ROOT, MAX_ROOT_BYTES)
@@ -174,15 +173,13 @@ class Remote:
     def _redirected(self, url: str, location: str) -> str:
         """Return where to go. Raises Unusable for an address that a public metastore has no business with."""
         target = urljoin(url, location)
-        parts = urlsplit(target)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_web_address(target):
             raise Unusable(t("is redirected to something other than a web address"))
         if self._home is None:
             self._home = _on_own_network(urlsplit(self.base).hostname or "")
-        if not self._home and _on_own_network(parts.hostname):
-            raise Unusable(
-                t("is redirected to %(host)s, which is on this machine or its network", host=clean(parts.hostname))
-            )
+        host = urlsplit(target).hostname or ""
+        if not self._home and _on_own_network(host):
+            raise Unusable(t("is redirected to %(host)s, which is on this machine or its network", host=clean(host)))
         return target
 
 
@@ -232,6 +229,14 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.HTTPError | http.client.HTTPException):
         return t("can't be had: the connection to the metastore broke")
     return t("can't be had: %(error)s", error=clean(str(error)))
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _on_own_network(host: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,11 +95,13 @@ def secret_key(settings: Settings) -> str:
     """Return the instance's key, made at the first call; it signs sessions and encrypts secrets at rest."""
     path = settings.instance / "secret.key"
     make_private(settings.instance)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):  # another process was faster
+            os.link(fresh, path)  # so it is never there without its content
+        fresh.unlink()
     return path.read_text().strip()
 
 

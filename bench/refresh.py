@@ -30,7 +30,22 @@ from rockonweb import catalog, config, create_app
 from rockonweb.models import Base, db
 from tests.support.metastore import Metastore
 
-WORDS = "keeps your files photos music and notes at home for everybody in the family with a page of its own".split()
+WORDS = [
+    "keeps",
+    "your",
+    "files",
+    "photos",
+    "music",
+    "and",
+    "notes",
+    "at",
+    "home",
+    "for",
+    "everybody",
+    "with",
+    "a",
+    "page",
+]
 
 
 def definition(number: int) -> dict[str, Any]:

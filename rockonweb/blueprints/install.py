@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -135,13 +135,18 @@ def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
         select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
     )
     if running is not None:
-        abort(redirect(url_for("operations.show", operation_id=running), code=303))
+        _leave(url_for("operations.show", operation_id=running))
     if rockon.installed:
-        abort(redirect(url_for("rockons.show", rockon_id=rockon.id), code=303))
+        _leave(url_for("rockons.show", rockon_id=rockon.id))
     definition = drafts.definition_of(rockon)
     if page not in wizard.pages(definition):
         abort(404)
     return Here(rockon, definition, drafts.load(rockon, definition, current_user.id), page)
+
+
+def _leave(address: str) -> NoReturn:
+    """Send the browser out of the wizard; htmx must load that page and not put it into this one."""
+    abort(Response(headers={"HX-Redirect": address}) if partial_wanted() else redirect(address, code=303))
 
 
 def _save(here: Here, typed: dict[str, str], *, accepted: bool | None) -> None:

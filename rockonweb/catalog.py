@@ -48,16 +48,14 @@ def refresh() -> Report:
     return report
 
 
-def load_starter() -> list[str]:
-    """Put the starter catalogue into the rows, unless a remote metastore was loaded once; returns the names added."""
+def load_starter() -> None:
+    """Put the starter catalogue into the rows, unless a remote metastore was loaded once."""
     if had_remote(_known()):
-        return []
-    report = Report()
+        return
     with writing() as session:
         others = set(session.scalars(select(RockOn.name).where(RockOn.origin != "starter")))
         offers = catalogue(starter(), Metastore("local"))
-        _put(session, report, [offer for offer in offers if offer.name not in others], 0)
-    return report.added
+        _put(session, Report(), [offer for offer in offers if offer.name not in others], 0)
 
 
 def lint(path: Path) -> list[dict[str, str]]:
@@ -80,17 +78,23 @@ def _known() -> dict[str, Content]:
 
 
 def _put(session: Session, report: Report, batch: list[Offer], first_local: int) -> None:
-    """Bring the rows of some offers in line and report what that did; local ones are placed behind all others."""
+    """Bring the rows of some offers in line and report what that did; local ones are placed behind all others.
+
+    The report is about metastores: a starter rock-on is not in it, and who takes the place of one is added.
+    """
     names = [offer.name for offer in batch]
     known = {rockon.name: rockon for rockon in session.scalars(select(RockOn).where(RockOn.name.in_(names)))}
     suggestions = rows.Suggestions.load(session)
     for offer in batch:
         row, parsed = known.get(offer.name), offer.parsed
+        stood_in = row is not None and row.origin == "starter"
         position = offer.place + (first_local if offer.origin == "local" else 0)
         _, outcome = rows.put(
             session, row, parsed.definition, parsed.source, suggestions, origin=offer.origin, position=position
         )
-        if outcome == "added":
+        if offer.origin == "starter":
+            continue
+        if outcome == "added" or stood_in:
             report.added.append(offer.name)
         elif outcome == "changed":
             report.changed.append(offer.name)
@@ -110,12 +114,13 @@ def _leave(session: Session, report: Report, offered: set[str], *metastores: Met
         if row.name not in offered:
             (staying if not report.loaded or row.origin in incomplete else leaving).append(row)
     if leaving:
-        report.removed = [row.name for row in leaving if row.in_catalogue]
         tables = (Operation, Draft, KeptVolume)
         touched = {rockon_id for table in tables for rockon_id in session.scalars(select(table.rockon_id))}
         unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
         for row in leaving:
-            if row.id not in unused and row.in_catalogue:
+            if row.in_catalogue and (row.origin != "starter" or row.id not in unused):
+                report.removed.append(row.name)
+            if row.in_catalogue and row.id not in unused:
                 row.in_catalogue = False
         session.execute(delete(RockOn).where(RockOn.id.in_(unused)))
     return max((row.position + 1 for row in staying), default=0)

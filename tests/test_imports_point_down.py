@@ -1,0 +1,117 @@
+"""The four floors: a module imports from its own floor or from those below it.
+
+A new module is put on a floor here. Core decides and touches nothing, so what it may import at all is listed.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "rockonweb"
+
+FLOORS = {
+    "core": {
+        *("answers", "argv", "definition", "errors", "facts", "handlers", "plan", "preflight", "report", "secret"),
+        *("status", "steps", "text", "wizard"),
+    },
+    "things": {
+        *("accounts", "catalog", "config", "drafts", "engine", "heartbeat", "host", "metastore", "migrate"),
+        *("migrations", "models", "offers", "queue", "remote", "rows", "shares", "ui_link"),
+    },
+    "work": {"executor", "jobs", "observer", "operations", "recovery", "roles", "runner", "supervisor", "watcher"},
+    "faces": {
+        *("__init__", "__main__", "blueprints", "cli", "container_logs", "extensions", "faces", "faults", "forms"),
+        *("partials", "permission", "shelf", "troubles", "wording"),
+    },
+}  # fmt: skip
+ORDER = list(FLOORS)
+PURE = {
+    *("__future__", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools", "json", "math", "re"),
+    *("shlex", "string", "typing", "urllib", "nh3", "pydantic"),
+}  # fmt: skip
+ONLY_IN = {"docker": {"engine"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}
+
+MODULES = {str(path.relative_to(ROOT)): path for path in ROOT.rglob("*.py")}
+
+
+def room(path: str) -> str:
+    """Return the room of a file: its module, or the package below `rockonweb` that it belongs to."""
+    return Path(path).parts[0].removesuffix(".py")
+
+
+def floor(name: str) -> int:
+    """Return how high a room lies."""
+    return next((height for height, rooms in enumerate(FLOORS.values()) if name in rooms), -1)
+
+
+def imports(source: str) -> Iterator[str]:
+    """Yield every module that is imported, anywhere in the source, as dotted names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise AssertionError("imports are absolute here")
+            if node.module == "rockonweb":
+                yield from (f"rockonweb.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+
+
+def rooms_used(source: str) -> set[str]:
+    """Return the rooms of ours that a source imports from; what stands in the package itself counts as `__init__`."""
+    names = {name.split(".")[1] if "." in name else "__init__" for name in imports(source) if is_ours(name)}
+    known = {room(path) for path in MODULES}
+    return {name if name in known else "__init__" for name in names}
+
+
+def is_ours(name: str) -> bool:
+    """Whether a dotted name is of this package."""
+    return name.split(".")[0] == "rockonweb"
+
+
+def faults(path: str, source: str) -> list[str]:
+    """Return a sentence for each import that is not allowed in a file."""
+    here = room(path)
+    found = [
+        f"{path} ({ORDER[floor(here)]}) imports {other} ({ORDER[floor(other)]})"
+        for other in sorted(rooms_used(source))
+        if floor(other) > floor(here)
+    ]
+    others = {name.split(".")[0] for name in imports(source) if not is_ours(name)}
+    if here in FLOORS["core"]:
+        found += [f"{path} (core) imports {other}" for other in sorted(others - PURE)]
+    return found + [
+        f"{path} imports {other}" for other, rooms in ONLY_IN.items() if other in others and here not in rooms
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(MODULES))
+def test_imports_point_down(path: str):
+    assert faults(path, MODULES[path].read_text()) == []
+
+
+def test_every_module_lies_on_one_floor():
+    rooms = {room(path) for path in MODULES}
+    assert sorted(name for name in rooms if floor(name) < 0) == []
+    counted = [name for names in FLOORS.values() for name in names]
+    assert len(counted) == len(set(counted))
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("plan.py", "from rockonweb.models import RockOn", "plan.py (core) imports models (things)"),
+        ("plan.py", "def f():\n    from rockonweb import engine", "plan.py (core) imports engine (things)"),
+        ("plan.py", "import time", "plan.py (core) imports time"),
+        ("handlers/new.py", "from flask import current_app", "handlers/new.py (core) imports flask"),
+        ("models/port.py", "import rockonweb.operations", "models/port.py (things) imports operations (work)"),
+        ("runner.py", "from rockonweb.forms.shares import x", "runner.py (work) imports forms (faces)"),
+        ("runner.py", "from rockonweb import create_app", "runner.py (work) imports __init__ (faces)"),
+        ("shares.py", "from docker.errors import APIError", "shares.py imports docker"),
+    ],
+)
+def test_an_import_that_points_up_is_found(path: str, source: str, fault: str):
+    assert faults(path, source) == [fault]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from rockonweb.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
 from rockonweb.errors import EngineError, EngineUnreachable
@@ -32,13 +33,16 @@ COMMAND_TIMEOUT = 10 * 60
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
-# Flags without a value, after which `-d` is a flag and not a value.
+# Flags of `docker run` without a value: what follows them is another flag, or the image.
 _SWITCHES = frozenset(
     (
-        *("-d", "-i", "-t", "-it", "-ti", "-P", "--detach", "--init", "--interactive", "--tty", "--privileged"),
-        *("--rm", "--read-only", "--publish-all", "--no-healthcheck", "--oom-kill-disable", "--sig-proxy"),
+        *("--detach", "--disable-content-trust", "--help", "--init", "--interactive", "--no-healthcheck"),
+        *("--oom-kill-disable", "--privileged", "--publish-all", "--quiet", "--read-only", "--rm", "--sig-proxy"),
+        *("--tty", "--use-api-socket"),
     )
 )
+_SHORT_SWITCHES = "ditPq"
+_OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
 
 OnProgress = Callable[[int, int, str], None]  # bytes so far, bytes in all, a line of text
 
@@ -76,7 +80,7 @@ class Engine:
             found = self._api.containers(all=True)
         facts = [
             ContainerFacts(
-                name=names[0].lstrip("/"),
+                name=name,
                 id=item["Id"],
                 image=item.get("Image", ""),
                 state=item.get("State", ""),
@@ -84,7 +88,7 @@ class Engine:
                 networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
             )
             for item in found
-            if (names := [name for name in item.get("Names") or () if name.count("/") == 1])
+            if (name := _name(item))
         ]
         return {one.name: one for one in facts}
 
@@ -97,7 +101,7 @@ class Engine:
                 port=port["PublicPort"],
                 protocol=port.get("Type", "tcp"),
                 address=port.get("IP", ""),
-                holder=str(t("the container %(name)s", name=(item.get("Names") or ["?"])[0].lstrip("/"))),
+                holder=str(t("the container %(name)s", name=_name(item) or "?")),
                 rockon=self._rockon(item.get("Labels") or {}),
             )
             for item in found
@@ -127,7 +131,7 @@ class Engine:
         """Return the names of our containers that an operation made."""
         with _translated():
             found = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
-        return [item["Names"][0].lstrip("/") for item in found if self._is_ours(item.get("Labels") or {})]
+        return [name for item in found if self._is_ours(item.get("Labels") or {}) and (name := _name(item))]
 
     def anonymous_volumes(self, name: str) -> list[Mount]:
         """Return the volumes that Docker itself made for a container, without those that it has from another one."""
@@ -198,9 +202,10 @@ class Engine:
         repository, tag = parse_repository_tag(image)
         layers: dict[str, tuple[int, int]] = {}
         status = ""
-        client = docker.from_env(timeout=PULL_SILENCE)
+        with _translated(image):
+            client = docker.from_env(timeout=PULL_SILENCE)
         try:
-            with _translated(image):
+            with _translated(image, _pull_error):
                 for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if "error" in line:
                         raise _pull_error(image, str(line["error"]))
@@ -281,9 +286,9 @@ class Engine:
         known = self.networks().get(name)
         if known is None or not known.ours:
             return known is None
+        if any(name in facts.networks for facts in self.containers().values()):  # stopped ones would not start again
+            return False
         with _translated(name):
-            if self._api.inspect_network(name).get("Containers"):
-                return False
             try:
                 self._api.remove_network(name)
             except APIError as error:
@@ -322,7 +327,13 @@ class Engine:
     def _command(self, command: Argv, shown: Argv) -> str:
         try:
             done = subprocess.run(  # noqa: S603 - an argv list, never a shell string
-                reveal(command), capture_output=True, text=True, errors="replace", timeout=COMMAND_TIMEOUT, check=False
+                reveal(command),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=COMMAND_TIMEOUT,
+                check=False,
             )
         except FileNotFoundError:
             raise EngineError(
@@ -347,39 +358,49 @@ def connect(instance: str = "") -> Engine:
 def create_form(argv: Argv, operation: int) -> Argv:
     """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
     kept: list[str] = []
-    for word in argv[2:]:
-        is_flag = not kept or kept[-1] in _SWITCHES or not kept[-1].startswith("-") or "=" in kept[-1]
-        if is_flag and word in ("-d", "--detach", "--detach=true", "--sig-proxy", "--sig-proxy=false"):
-            continue
-        if is_flag and re.fullmatch(r"-(?=.*d)[dit]{2,3}", word):
-            word = word.replace("d", "")
-        kept.append(word)
-    return ("docker", "create", "--label", f"{OPERATION_LABEL}={operation}", *kept)
+    words = list(argv[2:])
+    while words and words[0].startswith("-"):
+        flag, *value = words[: 1 + _takes_next(words[0])]
+        del words[: 1 + len(value)]
+        if short := re.match(f"-[{_SHORT_SWITCHES}]+", flag):
+            flag = short[0].replace("d", "") + flag[short.end() :]
+        if flag.partition("=")[0] not in ("-", *_OF_RUN_ALONE):
+            kept += [flag, *value]
+    return ("docker", "create", "--label", f"{OPERATION_LABEL}={operation}", *kept, *words)
+
+
+def _takes_next(flag: str) -> bool:
+    """Whether the word after a flag of `docker run` is its value."""
+    if flag.startswith("--"):
+        return "=" not in flag and flag not in _SWITCHES
+    return len(flag.lstrip("-").lstrip(_SHORT_SWITCHES)) == 1
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    """Return the name of a container in a list; those of a link of the old kind are not names but paths."""
+    return next((name.lstrip("/") for name in item.get("Names") or () if name.count("/") == 1), "")
 
 
 @contextmanager
-def _translated(name: str = "") -> Iterator[None]:
+def _translated(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
     """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
     try:
         yield
-    except NotFound as error:
-        words = _words(error)
-        raise (_pull_error(name, words) if re.search("manifest|pull|repository", words) else _refusal(error)) from None
     except APIError as error:
-        raise _refusal(error, name) from None
-    except (DockerException, RequestException, OSError) as error:
+        raise (refusal or _refusal)(name, str(error.explanation or error)) from None
+    except (DockerException, RequestException, HTTPError, OSError) as error:
         raise _unreachable(error) from None
 
 
-def _words(error: APIError) -> str:
-    return str(error.explanation or error)
-
-
-def _refusal(error: APIError, name: str = "") -> EngineError:
-    words = _words(error)
+def _refusal(name: str, words: str) -> EngineError:
     if "port is already allocated" in words or "address already in use" in words:
+        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
         return EngineError(
-            t("A host port that %(name)s needs was taken meanwhile.", name=name),
+            t(
+                "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
+                port=port[1] if port else "?",
+                name=name,
+            ),
             t("Choose another port, or stop what holds it."),
             output=words,
         )

@@ -61,7 +61,7 @@ class Executor:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
                 if self.undoes:
-                    self._undo()
+                    self._undo(row)
                 raise
             self._mark(row, Progress.DONE, output)
 
@@ -132,14 +132,18 @@ class Executor:
 
     # -- taking back --------------------------------------------------------------------------------------------
 
-    def _undo(self) -> None:
-        """Take back what this operation made, the last first. What can't be taken back is told on its step."""
+    def _undo(self, failed: int) -> None:
+        """Take back what this operation made, the last first. What can't be taken back is told on its step.
+
+        The step that failed stays shown as failed, also where half of it was taken back.
+        """
         for row, step in reversed(self.made):
             try:
                 left = self._take_back(step)
             except RockonwebError as error:
                 left = str(error)
-            self._mark(row, Progress.UNDONE if not left else Progress.FAILED, left)
+            if row != failed or left:
+                self._mark(row, Progress.UNDONE if not left else Progress.FAILED, left)
 
     def _take_back(self, step: AnyStep) -> str:
         match step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import psutil
 from flask import current_app
@@ -17,7 +17,7 @@ from rockonweb.answers import Answers, split_share
 from rockonweb.argv import host_port
 from rockonweb.config import Settings, instance_id
 from rockonweb.engine import Engine
-from rockonweb.facts import HostFacts, Listener, Mount
+from rockonweb.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.models import Container, Port, RockOn, State, db
 from rockonweb.rows import answers_of
 from rockonweb.text import t
@@ -32,13 +32,14 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
     answers = answers or answers_of(rockon)
     known_shares = shares.listing(settings)
     claims = claimed_ports(db.session())
+    containers = engine.containers() if engine else None
     kept: dict[str, list[Mount]] = {}
     for volume in rockon.kept_volumes:
         kept.setdefault(volume.container, []).append(Mount(volume.volume, volume.destination))
     return HostFacts(
         shares_root=str(settings.shares_root),
         shares=known_shares,
-        listening=listening(claims, engine.published() if engine else ()),
+        listening=listening(_that_run(claims, containers), engine.published() if engine else ()),
         claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
         groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
         missing_devices=frozenset(
@@ -48,7 +49,7 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
             if value and not os.path.exists(path := value.split(":", 1)[0])
         ),
         missing_folders=frozenset(_missing_folders(settings, answers)),
-        containers=engine.containers() if engine else None,
+        containers=containers,
         networks=engine.networks() if engine else None,
         kept_volumes={name: tuple(mounts) for name, mounts in kept.items()},
         instance=instance_id(settings),
@@ -72,10 +73,19 @@ def claimed_ports(session: Session) -> list[Listener]:
     ]
 
 
+def _that_run(claims: Iterable[Listener], containers: Mapping[str, ContainerFacts] | None) -> list[Listener]:
+    """Return the claims of rock-ons that have a running container; all of them when no engine was asked.
+
+    The socket on a port that an install has only reserved is somebody else's.
+    """
+    running = {facts.rockon for facts in (containers or {}).values() if facts.state == "running"}
+    return [claim for claim in claims if containers is None or claim.rockon in running]
+
+
 def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tuple[Listener, ...]:
     """Return what listens on the host: ports that containers publish, then every other socket.
 
-    A socket on a port that an installed rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
+    A socket on a port that a running rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
     host's own network.
     """
     published = list(published)

@@ -125,14 +125,14 @@ def retry(operation_id: int, user: str) -> int:
 
 
 @contextmanager
-def _one_at_a_time(rockon: RockOn) -> Iterator[None]:
+def _one_at_a_time(name: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
         if "uq_operation_active" not in str(error) and "operation.rockon_id" not in str(error):
             raise
         raise Conflict(
-            t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
+            t("%(name)s is busy with another operation.", name=name), t("Wait until it has ended.")
         ) from None
 
 
@@ -151,7 +151,7 @@ def _insert(
     operation = Operation(
         kind=kind, rockon_id=rockon.id, user=user, parameters=json.dumps(parameters or {}), progress=Progress.QUEUED
     )
-    with _one_at_a_time(rockon):
+    with _one_at_a_time(rockon.name):
         session.add(operation)
         session.flush()
     if transition.state:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import ndiff
@@ -43,7 +44,7 @@ def run(operation_id: int) -> None:
         except executor.Cancelled:
             _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
         except RockonwebError as error:
-            _settle(operation_id, Progress.FAILED, error.sentence, error.hint)
+            _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output)
             raise
         except Exception as error:
             _settle(
@@ -90,9 +91,11 @@ def _locked(operation_id: int) -> Iterator[bool]:
     path = settings.locks / f"operation-{operation_id}.lock"
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
         free = _try_lock(file)
-        yield free
-        if free:
-            path.unlink(missing_ok=True)
+        try:
+            yield free
+        finally:
+            if free:
+                path.unlink(missing_ok=True)
 
 
 def _try_lock(file: IO[str]) -> bool:
@@ -142,7 +145,7 @@ def _install(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Pla
     if found.blocked:
         first = found.blocked[0]
         raise RockonwebError(first.sentence, first.hint)
-    if found.lines != operation.lines:
+    if _without_kept(found.lines) != _without_kept(operation.lines):
         difference = "\n".join(line for line in ndiff(operation.lines, found.lines) if line[0] in "+-")
         raise executor.Refused(
             t("Something changed since you looked; nothing was done."),
@@ -150,6 +153,11 @@ def _install(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Pla
             output=difference,
         )
     return found
+
+
+def _without_kept(lines: list[str]) -> list[str]:
+    """Return the lines without the volumes that Docker made: a failed try leaves some, and the next one has them."""
+    return [re.sub(r" -v (?:'[0-9a-f]{64}:[^']*'|[0-9a-f]{64}:\S+)", "", line) for line in lines]
 
 
 def _uninstall(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Plan:
@@ -195,11 +203,18 @@ def _refresh(operation_id: int) -> None:
         )
 
 
-def _settle(operation_id: int, progress: Progress, error: str, hint: str) -> None:
-    """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it."""
+def _settle(operation_id: int, progress: Progress, error: str, hint: str, output: str = "") -> None:
+    """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it.
+
+    `output` belongs to a failure; it is kept here when there was no step yet that could tell it.
+    """
+    rockon_id = db.session.get_one(Operation, operation_id).rockon_id
+    facts = observer.containers(rockon_id) if rockon_id else None
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.end(progress, error, hint)
+        if output and not operation.steps:
+            operation.steps.append(_check(output))
         for step in operation.steps:
             if step.progress is Progress.RUNNING:
                 step.progress, step.finished = progress, now()
@@ -223,8 +238,21 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str) -> Non
                 rows.forget_added(rockon)
         elif not done:
             rockon.status = Status.STOP_FAILED if kind is Kind.STOP else Status.START_FAILED
-        rockon_id = rockon.id
-    observer.look(rockon_id, keep_failure=progress is not Progress.DONE)
+        if facts is not None:
+            observer.write(rockon, facts, keep_failure=not done)
+
+
+def _check(output: str) -> OperationStep:
+    """Return the step of an operation that stopped before its first one."""
+    return OperationStep(
+        position=0,
+        title=str(t("look at the host again")),
+        why=str(t("before anything is touched")),
+        progress=Progress.FAILED,
+        started=now(),
+        finished=now(),
+        output=output,
+    )
 
 
 def _release(rockon: RockOn) -> None:

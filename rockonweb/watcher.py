@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue as inbox
 import threading
 import time
@@ -25,18 +26,18 @@ logger = logging.getLogger(__name__)
 def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
-    last_look = last_recovery = 0.0
+    last_look = last_recovery = -math.inf
     listener: threading.Thread | None = None
     docker: engine.Engine | None = None
     while True:
         if docker is None:
-            docker, last_look = _connect(), 0.0
+            docker, last_look = _connect(), -math.inf
         if docker and not _beat(docker):
             docker = None
         if docker and (listener is None or not listener.is_alive()):
             listener = threading.Thread(target=_listen, args=(docker, names), daemon=True)
             listener.start()
-            last_look = 0.0
+            last_look = -math.inf
         if docker and time.monotonic() - last_look > LOOK_SECONDS:
             _look_at(docker, None)
             last_look = time.monotonic()

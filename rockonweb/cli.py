@@ -146,7 +146,7 @@ def list_rockons(as_json: bool) -> None:
     found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
     shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
     if as_json:
-        keys = ("id", "name", "version", "website", "origin", "state")
+        keys = ("id", "name", "version", "website", "origin", "state", "has_ui")
         click.echo(
             json.dumps([{**{k: getattr(r, k) for k in keys}, "status": r.status_text, "error": r.error} for r in shown])
         )

@@ -40,13 +40,12 @@ class Instance:
     """An instance in `folder`. It is used within `instance.app.app_context()`."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
-        self.settings = config.read(
-            {
-                "ROCKONWEB_INSTANCE": str(folder / "instance"),
-                "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
-                "REDIS_URL": redis_url,
-            }
-        )
+        self.environ = {
+            "ROCKONWEB_INSTANCE": str(folder / "instance"),
+            "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
+            "REDIS_URL": redis_url,
+        }
+        self.settings = config.read(self.environ)
         self.app = create_app(self.settings)
         self.settings.shares_root.mkdir()
         self.raised: Exception | None = None  # by the operation that ran last

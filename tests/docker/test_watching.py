@@ -1,0 +1,170 @@
+"""The rows say what is true in Docker, also when somebody else changed it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rockonweb import heartbeat, observer, operations
+from rockonweb.models import Container, Kind, RockOn, db
+from tests.support.apps import eventually
+from tests.support.engine import Engine
+from tests.support.instance import Instance
+from tests.support.process import stop
+
+
+def seen(rockon: RockOn) -> str:
+    """The status after a look at Docker."""
+    observer.look(rockon.id)
+    return fresh(rockon)
+
+
+def fresh(rockon: RockOn) -> str:
+    """The status on the rows, read anew."""
+    db.session.rollback()
+    return rockon.status_text
+
+
+def test_a_look_sees_what_was_done_by_hand(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Hands", {name: {"image": app_image, "tag": ""} for name in ("hand-a", "hand-b")})
+    instance.install(rockon)
+    engine.docker("stop", "hand-a", "hand-b")
+    assert seen(rockon) == "stopped"
+    engine.docker("start", "hand-a")
+    assert seen(rockon) == "exitcode: 0 error: the container hand-b is stopped"
+    engine.docker("start", "hand-b")
+    assert seen(rockon) == "started"
+    engine.docker("pause", "hand-a")
+    assert seen(rockon) == "exitcode: 0 error: the container hand-a is paused"
+    engine.docker("unpause", "hand-a")
+    engine.docker("kill", "hand-b")
+    assert seen(rockon).startswith("exitcode: 137 error: the container hand-b ")
+    engine.docker("rm", "-f", "hand-b")
+    assert seen(rockon) == "exitcode: -1 error: the container hand-b does not exist"
+    assert {row.name: row.docker_state for row in rockon.containers} == {"hand-a": "running", "hand-b": ""}
+    instance.do(Kind.UNINSTALL, rockon)
+    assert engine.docker("ps", "-aq") == ""
+
+
+def test_an_app_that_ends_again_and_again_shows_its_exit_code(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add(
+        "Crash", {"crash": {"image": app_image, "tag": "", "environment": {"STANDIN_EXIT": {"label": "Exit"}}}}
+    )
+    instance.install(rockon, environment={"crash": {"STANDIN_EXIT": "7"}})
+    eventually(lambda: seen(rockon).startswith("exitcode: 7 error: "))
+    assert "crash" in rockon.status_error
+    assert rockon.state == "installed"
+    instance.do(Kind.STOP, rockon)
+    assert seen(rockon) == "stopped"
+
+
+def test_an_app_without_restarts_that_failed_shows_its_exit_code(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    spec = {"image": app_image, "tag": "", "opts": [["-e", "STANDIN_EXIT=3"], ["--restart", "no"]]}
+    rockon = instance.add("Once", {"once": spec})
+    instance.install(rockon)
+    eventually(lambda: seen(rockon) == "exitcode: 3 error: the container once has ended")
+
+
+def test_containers_that_are_meant_to_end_are_left_out(
+    engine: Engine, instance: Instance, app_image: str, ending_image: str
+) -> None:
+    rockon = instance.add(
+        "Ends",
+        {
+            "ends-data": {"image": ending_image, "tag": "", "opts": [["--restart", "no"]]},
+            "ends-app": {"image": app_image, "tag": ""},
+        },
+    )
+    instance.install(rockon)
+    eventually(lambda: engine.docker("inspect", "-f", "{{.State.Status}}", "ends-data") == "exited")
+    assert seen(rockon) == "started"
+    engine.docker("stop", "ends-app")
+    assert seen(rockon) == "stopped"
+
+
+def test_a_look_leaves_what_an_operation_works_on_to_the_operation(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Busy", {"busy": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    operations.begin(Kind.STOP, rockon, "tester")
+    assert seen(rockon) == "pending_stop"
+
+
+def test_a_strangers_container_of_the_same_name_is_not_taken_for_ours(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Swap", {"swap": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    engine.docker("rm", "-f", "swap")
+    engine.docker("run", "-d", "--name", "swap", app_image)
+    assert seen(rockon) == "exitcode: -1 error: the container swap does not exist"
+
+
+@pytest.fixture
+def watcher(instance: Instance, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`rockonweb watch`, as soon as it has looked at Docker for the first time."""
+    with (tmp_path / "watcher.log").open("wb") as log:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("rockonweb"), "watch"],
+            env={**os.environ, **instance.environ},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually(lambda: heartbeat.engine_status().reachable is not None, 20)
+        yield process
+    finally:
+        stop(process, 10)
+
+
+def test_the_watcher_follows_dockers_events(
+    engine: Engine, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    rockon = instance.add("Events", {"events": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    engine.docker("stop", "events")
+    eventually(lambda: fresh(rockon) == "stopped", 3)
+    engine.docker("start", "events")
+    eventually(lambda: fresh(rockon) == "started", 3)
+    engine.docker("rm", "-f", "events")
+    eventually(lambda: fresh(rockon) == "exitcode: -1 error: the container events does not exist", 3)
+    assert watcher.poll() is None
+
+
+def test_the_watcher_outlives_the_engine_and_looks_at_once_when_it_is_back(
+    engine: Engine, instance: Instance, app_image: str, watcher: subprocess.Popen[bytes]
+) -> None:
+    rockon = instance.add("Back", {"back": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    assert heartbeat.engine_status().reachable
+    assert heartbeat.engine_status().version == engine.docker("version", "-f", "{{.Server.Version}}")
+    engine.stop()
+    eventually(lambda: heartbeat.engine_status().reachable is False, 10)
+    assert "Docker does not answer" in heartbeat.engine_status().message
+    engine.start()
+    engine.docker("stop", "back")
+    eventually(lambda: heartbeat.engine_status().reachable, 10)
+    eventually(lambda: fresh(rockon) == "stopped", 10)
+    engine.docker("start", "back")
+    eventually(lambda: fresh(rockon) == "started", 3)  # by the events of the engine that came back
+    assert watcher.poll() is None
+
+
+def test_without_an_engine_what_was_seen_last_stays(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add("Rows", {"rows": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    engine.docker("stop", "rows")
+    seen(rockon)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    assert seen(rockon) == "stopped"
+    assert db.session.query(Container).filter_by(name="rows").one().docker_state == "exited"

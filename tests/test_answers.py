@@ -144,6 +144,13 @@ def test_numbers_and_flags_are_taken_as_text_where_text_is_meant():
     assert answers.ports == {"app": {80: 8080}}
 
 
+def test_null_for_a_device_is_none_and_null_for_a_port_is_not_published():
+    sample = rockon({"app": {"devices": {"card": {}}, "ports": {"80": {}}}})
+    given = {"devices": {"app": {"card": None}}, "ports": {"app": {"80": None}}}
+    answers = read(sample, given, default_port(sample))
+    assert (answers.devices, answers.ports) == ({"app": {"card": ""}}, {"app": {80: None}})
+
+
 def test_a_blank_variable_is_an_answer():
     sample = rockon({"app": {"environment": {"A": {}}}})
     assert read(sample, {"environment": {"app": {"A": ""}}}, default_port(sample)).environment == {"app": {"A": ""}}

@@ -207,6 +207,12 @@ def test_network_and_restart_are_found_in_every_spelling(container: str, network
     assert (spec.network, spec.on_host_network, spec.restart_policy) == (network, on_host, restart)
 
 
+def test_of_options_that_are_given_twice_the_last_one_counts():
+    opts = [["--restart", "no"], ["--net=host", ""], ["--restart=always", ""], ["--network", "lan"]]
+    spec = rockon({"app": {"opts": opts}}).containers["app"]
+    assert (spec.network, spec.on_host_network, spec.restart_policy) == ("lan", False, "always")
+
+
 def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():
     spec = rockon({"app": {"opts": [["-e", "A=B=C"], ["--label", "x=--net=host"]]}}).containers["app"]
     assert list(spec.options()) == [("-e", "A=B=C"), ("--label", "x=--net=host")]

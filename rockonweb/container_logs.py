@@ -56,8 +56,4 @@ def _log(docker: engine.Engine, name: str, secrets: list[SecretWord]) -> Contain
 def _secrets(rockon: RockOn) -> list[SecretWord]:
     answers: list[Environment | CustomConfig] = [*rockon.custom_config]
     answers += [variable for container in rockon.containers for variable in container.environment]
-    return [
-        SecretWord("", answer.value)
-        for answer in answers
-        if answer.value and is_secret(answer.key, answer.label)
-    ]
+    return [SecretWord("", answer.value) for answer in answers if answer.value and is_secret(answer.key, answer.label)]

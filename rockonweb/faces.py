@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, Response, abort, current_app, request, session
 from flask_babel import get_locale
+from werkzeug.routing import IntegerConverter, Map
 
 from rockonweb import faults, troubles
 from rockonweb.blueprints import auth, health, install, jobs, operations, rockons, shares
@@ -14,10 +15,18 @@ from rockonweb.extensions import babel, csrf, language, limiter, login
 from rockonweb.permission import may, public
 from rockonweb.wording import FILTERS
 
+LARGEST_ID = 2**31 - 1
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+class RowId(IntegerConverter):
+    """The numbers of rows in addresses; a database knows none that is larger."""
+
+    def __init__(self, url_map: Map, fixed_digits: int = 0, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
+        super().__init__(url_map, fixed_digits, min, LARGEST_ID if max is None else max)
 
 
 def register(app: Flask) -> None:
@@ -29,10 +38,12 @@ def register(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(days=14),
         RATELIMIT_HEADERS_ENABLED=False,
     )
+    app.url_map.converters["int"] = RowId
     csrf.init_app(app)
     login.init_app(app)
     limiter.init_app(app)
     babel.init_app(app, locale_selector=language)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
     faults.register(app)

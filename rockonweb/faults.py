@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from rockonweb import queue
@@ -44,10 +44,11 @@ def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str
     template = "_error.html" if partial_wanted() else "error.html"
     try:
         return render_template(template, status=status, sentence=sentence, hint=hint, output=output), status
-    except Exception:
-        # The page's frame reads the database too; where that is what is broken, the bare sentence must do.
-        current_app.logger.exception("the error page failed")
-        return render_template("bare_error.html", sentence=sentence, hint=hint), status
+    except SQLAlchemyError as error:
+        # A page's frame names the account: where the database itself is broken, the bare sentence must do.
+        current_app.logger.warning("the error page has no frame: %s", error)
+        bare = current_app.jinja_env.get_template("bare_error.html")
+        return bare.render(sentence=sentence, hint=hint), status
 
 
 def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:

@@ -30,7 +30,7 @@ def register(app: Flask) -> None:
         if endpoint.startswith("rq_dashboard."):
             app.view_functions[endpoint] = requires(Role.OWNER)(view)
     # In place of its own, which opens a new connection for each request.
-    app.before_request_funcs["rq_dashboard"] = [_prepare]
+    app.before_request_funcs["rq_dashboard"] = [requires(Role.OWNER)(_prepare)]
     app.after_request_funcs.setdefault("rq_dashboard", []).append(_finish)
     app.register_error_handler(NoSuchJobError, _no_such_job)
     app.register_error_handler(InvalidJobOperation, _not_now)

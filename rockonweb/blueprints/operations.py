@@ -23,7 +23,8 @@ OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART)
 @requires(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """List what runs and waits, and what ran, newest first; of one rock-on where the address says so."""
-    rockon = db.session.get(RockOn, request.args.get("rockon", 0, type=int))
+    asked = request.args.get("rockon", 0, type=int)
+    rockon = db.session.get(RockOn, asked) if 0 < asked < 2**31 else None
     chosen = Operation.rockon_id == rockon.id if rockon else Operation.id > 0
     pages = max(1, -(-(db.session.scalar(select(func.count()).where(chosen)) or 0) // PAGE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)

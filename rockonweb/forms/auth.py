@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField, SubmitField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
 from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
 
@@ -15,7 +15,7 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
 
     name = StringField(
         _l("Name"),
-        [InputRequired(_l("Type your name."))],
+        [DataRequired(_l("Type your name."))],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(
@@ -35,7 +35,7 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
     )
     name = StringField(
         _l("Name"),
-        [InputRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)],
+        [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(

@@ -1,0 +1,247 @@
+"""Logging in and out, and the first account."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb import accounts
+from rockonweb.config import Settings
+from rockonweb.errors import BadInput, Conflict
+from rockonweb.models import Role, User, db, writing
+from tests.support.app import HX, PASSWORD, Visitor, add_user, make_app
+
+
+@pytest.fixture
+def new_app(tmp_path: Path) -> Iterator[Flask]:
+    """An application without an account."""
+    app = make_app(tmp_path)
+    with app.app_context():
+        yield app
+
+
+def settings_of(app: Flask) -> Settings:
+    settings: Settings = app.config["SETTINGS"]
+    return settings
+
+
+def first_account(app: Flask, **changes: str) -> dict[str, str]:
+    code = accounts.setup_code(settings_of(app)) or ""
+    return {"code": code, "name": "grace", "password": PASSWORD, "again": PASSWORD, **changes}
+
+
+# -- the first account --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/rockons", "/operations", "/login", "/rockons/1"])
+def test_without_an_account_every_page_leads_to_setup(new_app: Flask, path: str) -> None:
+    answer = new_app.test_client().get(path)
+    assert (answer.status_code, answer.location) == (303, "/setup")
+
+
+def test_the_code_makes_the_owner_and_logs_in(new_app: Flask) -> None:
+    client: Any = new_app.test_client()
+    answer = client.send("/setup", first_account(new_app), page="/setup")
+    assert (answer.status_code, answer.location) == (303, "/rockons")
+    assert client.get("/rockons").status_code == 200
+    assert db.session.query(User).one().role is Role.OWNER
+
+
+def test_the_code_is_private_stays_the_same_and_goes_with_the_first_account(new_app: Flask) -> None:
+    settings = settings_of(new_app)
+    path = settings.instance / "setup-code"
+    code = accounts.setup_code(settings)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert accounts.setup_code(settings) == code == path.read_text().strip()
+    accounts.make_first_user(settings, "grace", PASSWORD)
+    assert not path.exists()
+    assert accounts.setup_code(settings) is None
+
+
+def test_case_and_dashes_of_the_code_do_not_matter(new_app: Flask) -> None:
+    code = str(accounts.setup_code(settings_of(new_app)))
+    assert accounts.code_matches(settings_of(new_app), code.lower().replace("-", " "))
+    assert not accounts.code_matches(settings_of(new_app), "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"code": "AAAA-AAAA"}, "This is not the code."),
+        ({"password": "short", "again": "short"}, "Use at least 10"),
+        ({"again": "something different"}, "The two passwords differ."),
+        ({"name": " "}, "Choose a name."),
+        ({"name": "a\tb"}, "printable characters"),
+    ],
+)
+def test_a_faulty_setup_says_why_beside_the_field_and_makes_nothing(
+    new_app: Flask, changes: dict[str, str], sentence: str
+) -> None:
+    client: Any = new_app.test_client()
+    answer = client.send("/setup", first_account(new_app, **changes), page="/setup")
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert PASSWORD not in answer.text
+    assert db.session.query(User).count() == 0
+
+
+def test_setup_is_over_once_there_is_an_account(client: Visitor) -> None:
+    for answer in (client.get("/setup"), client.send("/setup", {"code": "x"})):
+        assert (answer.status_code, answer.location) == (303, "/login")
+    with pytest.raises(Conflict):
+        accounts.make_first_user(settings_of(client.application), "eve", PASSWORD)
+
+
+def test_the_code_cannot_be_guessed_fast(new_app: Flask) -> None:
+    client: Any = new_app.test_client()
+    data = first_account(new_app, code="AAAA-AAAA")
+    codes = [client.send("/setup", data, page="/setup").status_code for _ in range(11)]
+    assert codes == [422] * 10 + [429]
+
+
+def test_the_environment_makes_the_first_account_and_no_second_one(tmp_path: Path) -> None:
+    app = make_app(tmp_path, ROCKONWEB_ADMIN_USER="root", ROCKONWEB_ADMIN_PASSWORD=PASSWORD)
+    with app.app_context():
+        for _ in range(2):
+            accounts.ensure_admin(settings_of(app))
+        assert [user.name for user in db.session.query(User)] == ["root"]
+
+
+def test_the_environment_s_password_must_be_long_enough(tmp_path: Path) -> None:
+    app = make_app(tmp_path, ROCKONWEB_ADMIN_USER="root", ROCKONWEB_ADMIN_PASSWORD="short")
+    with app.app_context(), pytest.raises(BadInput, match="at least 10"):
+        accounts.ensure_admin(settings_of(app))
+
+
+def test_two_accounts_cannot_have_one_name(app: Flask) -> None:
+    with pytest.raises(BadInput, match='There is an account "ada" already'):
+        accounts.make_user(" ada ", PASSWORD)
+
+
+# -- logging in ---------------------------------------------------------------------------------------------------
+
+
+def test_name_and_password_let_in(client: Visitor) -> None:
+    answer = client.send("/login", {"name": "ada", "password": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/rockons")
+    assert client.get("/rockons").status_code == 200
+
+
+@pytest.mark.parametrize(("name", "password"), [("ada", "wrong"), ("nobody", PASSWORD), ("ada", ""), ("", PASSWORD)])
+def test_anything_else_does_not(client: Visitor, name: str, password: str) -> None:
+    answer = client.send("/login", {"name": name, "password": password})
+    assert answer.status_code == 422
+    assert client.get("/rockons").status_code == 303
+
+
+def test_an_unknown_name_is_checked_against_a_hash_too(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = []
+
+    class Hasher:
+        def hash(self, password: str) -> str:
+            return "a hash"
+
+        def verify(self, stored: str, password: str) -> bool:
+            checked.append(stored)
+            raise accounts.VerificationError
+
+    monkeypatch.setattr(accounts, "_hasher", Hasher())
+    accounts._nobodys_hash.cache_clear()
+    assert accounts.authenticate("nobody", "x") is None
+    assert checked == ["a hash"]
+    accounts._nobodys_hash.cache_clear()
+
+
+def test_passwords_are_kept_as_argon2_hashes(app: Flask) -> None:
+    assert db.session.query(User).one().password_hash.startswith("$argon2id$")
+
+
+def test_the_sixth_failure_within_a_minute_has_to_wait(client: Visitor) -> None:
+    wrong = {"name": "ada", "password": "wrong"}
+    answers = [client.send("/login", wrong) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert "Wait a minute" in answers[-1].text
+    assert client.send("/login", {"name": "ADA", "password": PASSWORD}).status_code == 429
+
+
+def test_one_account_s_failures_do_not_lock_out_another(client: Visitor, app: Flask) -> None:
+    add_user("grace")
+    for _ in range(6):
+        client.send("/login", {"name": "ada", "password": "wrong"})
+    assert client.send("/login", {"name": "grace", "password": PASSWORD}).status_code == 303
+
+
+def test_logging_in_often_is_no_failure(app: Flask) -> None:
+    for _ in range(7):
+        visitor = app.test_client()
+        assert isinstance(visitor, Visitor)
+        visitor.log_in("ada")
+
+
+def test_login_leads_back_to_the_page_that_was_asked(client: Visitor) -> None:
+    answer = client.get("/rockons?tab=all&q=a%20b")
+    assert answer.location == "/login?next=/rockons?tab%3Dall%26q%3Da%2520b"
+    answer = client.send(answer.location, {"name": "ada", "password": PASSWORD}, page=answer.location)
+    assert answer.location == "/rockons?tab=all&q=a%20b"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "javascript:alert(1)",
+        "/a\nb",
+        "",
+        "/\t/x",
+    ],
+)
+def test_login_never_leads_to_another_site(client: Visitor, target: str) -> None:
+    data = {"name": "ada", "password": PASSWORD, "csrf_token": client.token("/login")}
+    assert client.post("/login", query_string={"next": target}, data=data).location == "/rockons"
+
+
+def test_a_session_begins_anew_at_login_and_lasts(client: Visitor) -> None:
+    with client.session_transaction() as session:
+        session["left"] = "by an attacker"
+    client.log_in("ada")
+    with client.session_transaction() as session:
+        assert "left" not in session
+        assert session.permanent
+    cookie = client.send("/logout").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_the_cookie_bears_the_port_because_cookies_do_not_know_ports(app: Flask, client: Visitor) -> None:
+    assert app.config["SESSION_COOKIE_NAME"] == "rockonweb_8000"
+    assert "rockonweb_8000=" in client.get("/login").headers["Set-Cookie"]
+
+
+def test_logout_ends_the_session_and_needs_a_post(owner_client: Visitor) -> None:
+    assert owner_client.get("/logout").status_code == 405
+    assert owner_client.send("/logout", page="/rockons").location == "/login"
+    assert owner_client.get("/rockons").status_code == 303
+
+
+def test_who_is_logged_in_does_not_see_the_login(owner_client: Visitor) -> None:
+    assert owner_client.get("/login?next=/shares").location == "/shares"
+
+
+def test_htmx_is_sent_to_the_login_as_a_page(client: Visitor) -> None:
+    answer = client.get("/rockons", headers={**HX, "HX-Current-URL": "http://localhost/operations/3"})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/login?next=/operations/3"
+    assert not re.search("<", answer.text)
+
+
+def test_an_account_that_is_gone_is_logged_out(owner_client: Visitor) -> None:
+    add_user("grace")
+    with writing() as session:
+        session.delete(session.query(User).filter_by(name="ada").one())
+    assert owner_client.get("/rockons").location == "/login?next=/rockons"

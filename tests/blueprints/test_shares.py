@@ -1,0 +1,56 @@
+"""The shares of the host."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from rockonweb.config import Settings
+from rockonweb.models import writing
+from tests.support.app import Visitor, install, shelve
+
+VOLUME = {"web": {"volumes": {"/data": {"label": "", "description": ""}}}}
+
+
+def root(app: Flask) -> Path:
+    settings: Settings = app.config["SETTINGS"]
+    return settings.shares_root
+
+
+def test_the_list_tells_path_owner_and_who_uses_it(app: Flask, owner_client: Visitor) -> None:
+    for name in ("photos", "music"):
+        (root(app) / name).mkdir()
+    for name in ("Notes", "Wiki"):
+        rockon = shelve(name, VOLUME)
+        if name == "Notes":
+            install(rockon)
+        with writing():
+            rockon.containers[0].volumes[0].share = "photos/notes"
+    text = owner_client.get("/shares").text
+    assert str(root(app) / "photos") in text
+    assert ">Notes</a>" in text
+    assert ">Wiki</a>" not in text
+    assert text.count("not used") == 1
+
+
+def test_without_a_share_the_page_says_so(owner_client: Visitor) -> None:
+    assert "There is no share yet." in owner_client.get("/shares").text
+
+
+def test_a_share_is_made(app: Flask, owner_client: Visitor) -> None:
+    answer = owner_client.send("/shares", {"name": " photos "}, page="/shares")
+    assert (answer.status_code, answer.location) == (303, "/shares")
+    assert (root(app) / "photos").is_dir()
+    assert "The share &#34;photos&#34; is there." in owner_client.get("/shares").text
+
+
+@pytest.mark.parametrize("name", ["", " ", ".hidden", "../etc", "a/b", "a b\n", "photos", "<b>", "x" * 300])
+def test_a_name_that_cannot_be_is_refused_beside_the_field(app: Flask, owner_client: Visitor, name: str) -> None:
+    (root(app) / "photos").mkdir()
+    answer = owner_client.send("/shares", {"name": name}, page="/shares")
+    assert answer.status_code == 422
+    assert 'class="form-control is-invalid"' in answer.text
+    assert 'aria-describedby="name-help name-errors"' in answer.text
+    assert 'id="name-errors"' in answer.text
+    assert "<b>" not in answer.text
+    assert [path.name for path in root(app).iterdir()] == ["photos"]

@@ -1,0 +1,192 @@
+"""After a crash: nothing hangs, nothing runs twice, and what was half made is taken back."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from rq import Queue, SimpleWorker
+
+from rockonweb import jobs, operations, queue, recovery, roles
+from rockonweb.engine import Engine as OurEngine
+from rockonweb.models import Kind, Operation, Progress, db, writing
+from tests.support.apps import eventually
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+from tests.support.queue_server import QueueServer
+
+VOLUME = {"/data": {"label": "Data", "description": ""}}
+
+
+def waiting_jobs() -> list[str]:
+    return Queue(queue.NAME, connection=queue.connection()).job_ids
+
+
+@contextmanager
+def working(instance: Instance, operation_id: int, hang_at: Callable[..., object]) -> Iterator[int]:
+    """A worker's process in the middle of an operation, where it hangs; killed at the end at the latest."""
+    pid = os.fork()
+    if not pid:
+        try:
+            roles.forget_connections(instance.app)
+            hang_at()
+            instance.run(operation_id)
+        finally:
+            os._exit(0)
+    try:
+        eventually(lambda: _progress(operation_id) is Progress.RUNNING)
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _progress(operation_id: int) -> Progress:
+    db.session.rollback()
+    return db.session.get_one(Operation, operation_id).progress
+
+
+def hang_after(container: str) -> Callable[[], None]:
+    """A function that makes this process hang for ever once `container` was started."""
+
+    def patch() -> None:
+        start = OurEngine.start
+
+        def hang(self: OurEngine, name: str) -> None:
+            start(self, name)
+            if name == container:
+                time.sleep(600)
+
+        OurEngine.start = hang  # type: ignore[method-assign]
+
+    return patch
+
+
+def test_an_install_whose_process_was_killed_is_cleaned_up_and_can_be_repeated(
+    engine: Engine, instance: Instance, standin: Callable[..., str]
+) -> None:
+    image = standin("lifecycle/linked:1", volumes=["/cache"])
+    rockon = instance.add(
+        "Killed",
+        {
+            "killed-db": {"image": image, "tag": "", "volumes": VOLUME},
+            "killed-app": {"image": image, "tag": "", "opts": [["--link", "killed-db:db"]]},
+            "killed-last": {"image": image, "tag": ""},
+        },
+    )
+    engine.docker("run", "-d", "--name", "strange", image)
+    operation_id = instance.submit(instance.review(rockon))
+    with working(instance, operation_id, hang_after("killed-app")):
+        eventually(lambda: "killed-app" in engine.docker("ps", "--format", "{{.Names}}"))
+        assert recovery.recover() == []  # its process lives
+        assert _progress(operation_id) is Progress.RUNNING
+    assert recovery.recover() == [operation_id]
+    operation = db.session.get_one(Operation, operation_id)
+    assert operation.progress == "interrupted", told(operation)
+    assert "interrupted" in operation.error
+    assert (rockon.state, rockon.error) == ("install_failed", operation.error)
+    assert Progress.RUNNING not in {step.progress for step in operation.steps}
+    assert engine.docker("ps", "-a", "--format", "{{.Names}}") == "strange"
+    assert recovery.recover() == []
+    instance.succeed(operations.retry(operation_id, "tester"))
+    assert (rockon.state, rockon.status) == ("installed", "started")
+
+
+def test_a_stop_whose_process_was_killed_is_told_and_can_be_repeated(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Halted", {name: {"image": app_image, "tag": ""} for name in ("halt-a", "halt-b")})
+    instance.install(rockon)
+    operation_id = operations.begin(Kind.RESTART, rockon, "tester")
+    with working(instance, operation_id, hang_after("halt-a")):
+        eventually(lambda: engine.docker("ps", "--format", "{{.Names}}") == "halt-a")
+        eventually(lambda: recovery.recover() == [])
+    recovery.recover()
+    assert _progress(operation_id) == "interrupted"
+    assert rockon.state == "installed"
+    assert set(engine.docker("ps", "-a", "--format", "{{.Names}}").split()) == {"halt-a", "halt-b"}
+    instance.succeed(operations.retry(operation_id, "tester"))
+    assert rockon.status == "started"
+
+
+def test_one_whose_lock_another_process_holds_is_left_alone(instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Held", {"held": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit(instance.review(rockon))
+    with writing() as session:
+        session.get_one(Operation, operation_id).progress = Progress.RUNNING
+    instance.settings.locks.mkdir()
+    lock = instance.settings.locks / f"operation-{operation_id}.lock"
+    with subprocess.Popen(
+        ["flock", "--no-fork", lock, "sh", "-c", "echo held; exec sleep 60"], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        assert recovery.recover() == []
+        assert _progress(operation_id) is Progress.RUNNING
+        holder.terminate()
+    assert recovery.recover() == [operation_id]
+    assert _progress(operation_id) is Progress.INTERRUPTED
+
+
+def test_an_interrupted_install_without_an_engine_is_ended_and_the_retry_cleans_up(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add(
+        "Dark", {"dark-a": {"image": app_image, "tag": ""}, "dark-b": {"image": app_image, "tag": ""}}
+    )
+    operation_id = instance.submit(instance.review(rockon))
+    with working(instance, operation_id, hang_after("dark-a")):
+        eventually(lambda: engine.docker("ps", "-q"))
+    old = engine.docker("ps", "-q")
+    engine.stop()
+    assert recovery.recover() == [operation_id]
+    assert rockon.state == "install_failed"
+    engine.start()
+    instance.succeed(operations.retry(operation_id, "tester"))
+    assert rockon.status == "started"
+    assert old not in engine.docker("ps", "-aq").split()
+
+
+def test_a_waiting_operation_without_a_job_gets_one(
+    instance: Instance, app_image: str, queue_server: QueueServer
+) -> None:
+    rockon = instance.add("Lost", {"lost": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit(instance.review(rockon))
+    assert waiting_jobs() == [operations.job_id(operation_id)]
+    assert recovery.recover() == []
+    queue_server.flush()
+    assert recovery.recover() == [operation_id]
+    assert waiting_jobs() == [operations.job_id(operation_id)]
+    assert recovery.recover() == []
+    SimpleWorker([queue.NAME], connection=queue.connection()).work(burst=True, logging_level="ERROR")
+    assert _progress(operation_id) is Progress.DONE
+    assert rockon.state == "installed"
+
+
+def test_an_operation_that_does_not_wait_is_not_run_again(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Again", {"again": {"image": app_image, "tag": ""}})
+    reviewed = instance.review(rockon)
+    done = instance.submit(reviewed)
+    instance.succeed(done)
+    before = engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "again")
+    rows = instance.rows_of("operation", "operation_step")
+    jobs.run(done)
+    assert instance.rows_of("operation", "operation_step") == rows
+    assert engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "again") == before
+    jobs.run(4711)  # one that was never there
+
+
+@pytest.mark.parametrize("progress", [Progress.RUNNING, Progress.FAILED, Progress.CANCELLED, Progress.INTERRUPTED])
+def test_whatever_else_an_operation_is_its_job_does_nothing(
+    engine: Engine, instance: Instance, app_image: str, progress: Progress
+) -> None:
+    rockon = instance.add("Still", {"still": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit(instance.review(rockon))
+    with writing() as session:
+        session.get_one(Operation, operation_id).progress = progress
+    jobs.run(operation_id)
+    assert _progress(operation_id) is progress
+    assert engine.docker("ps", "-aq") == ""

@@ -176,6 +176,7 @@ def test_the_jobs_dashboard_shows_the_queue(browser: Browser, product: Stack) ->
     with person(browser, javascript=True) as page:
         heard = complaints(page)
         log_in(page, product)
+        refresh(page, javascript=True)
         page.goto(f"{product.url}/jobs")
-        expect(page.locator("body")).to_contain_text("rockonweb", timeout=LONG)
+        expect(page.get_by_role("row", name=re.compile("rockonweb"))).to_be_visible(timeout=LONG)
         assert heard == []

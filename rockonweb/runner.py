@@ -224,7 +224,8 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
         if rockon is None:
             return
         done = progress is Progress.DONE
-        rockon.error = None if done else (error or None)
+        went_wrong = progress in (Progress.FAILED, Progress.INTERRUPTED)
+        rockon.error = error if went_wrong else None
         if kind is Kind.INSTALL:
             rockon.state = State.INSTALLED if done else State.INSTALL_FAILED
             if progress is Progress.CANCELLED:
@@ -239,7 +240,7 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
         elif not done:
             rockon.status = Status.STOP_FAILED if kind is Kind.STOP else Status.START_FAILED
         if facts is not None:
-            observer.write(rockon, facts, keep_failure=not done)
+            observer.write(rockon, facts, keep_failure=went_wrong)
 
 
 def _check(output: str) -> OperationStep:

@@ -342,6 +342,23 @@ def _cancel(instance: Instance, operation_id: int) -> None:
         operations.cancel(operation_id)
 
 
+def test_a_cancelled_restart_shows_how_the_app_is_and_no_failure(
+    instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = simple(instance, app_image)
+    instance.install(rockon)
+    operation_id = operations.begin(Kind.RESTART, rockon, "tester")
+    stop = OurEngine.stop
+
+    def meanwhile(self: OurEngine, name: str) -> None:
+        stop(self, name)
+        operations.cancel(operation_id)
+
+    monkeypatch.setattr(OurEngine, "stop", meanwhile)
+    assert instance.run(operation_id).progress == "cancelled"
+    assert (rockon.state, rockon.status, rockon.error) == ("installed", "stopped", None)
+
+
 def test_a_container_that_fails_undoes_those_before_it(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = trio(instance, app_image, opts=[["--no-such-flag", "x"]])
     operation = fail(instance, instance.submit(instance.review(rockon, **FRESH)))

@@ -54,7 +54,7 @@ def test_two_instances_on_one_engine_leave_each_other_alone(
     with other.app.app_context():
         second = other.add("Shared", {"shared": {"image": app_image, "tag": ""}})
         reviewed = other.review(second)
-        assert any("not made by Rockonweb" in str(finding) for finding in reviewed.plan.blocked)
+        assert any("not made by this Rockonweb" in str(finding) for finding in reviewed.plan.blocked)
         assert other.run(other.submit(reviewed)).progress == "failed"
         other.do(Kind.UNINSTALL, second)
     assert engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "shared") == before

@@ -49,6 +49,7 @@ class Instance:
         self.app = create_app(self.settings)
         self.settings.shares_root.mkdir()
         self.raised: Exception | None = None  # by the operation that ran last
+        self.asks_docker = True  # for a plan
         with self.app.app_context():
             migrate.upgrade()
 
@@ -92,11 +93,12 @@ class Instance:
 
     def look_again(self, reviewed: Reviewed) -> Reviewed:
         """Plan the same answers once more."""
-        docker = engine.connect(config.instance_id(self.settings))
+        docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
         try:
             facts = host.gather(reviewed.rockon, reviewed.answers, engine=docker)
         finally:
-            docker.close()
+            if docker:
+                docker.close()
         found = plan.install(reviewed.rockon.definition, reviewed.answers, facts, reviewed.new_shares)
         return Reviewed(reviewed.rockon, reviewed.answers, reviewed.new_shares, found)
 

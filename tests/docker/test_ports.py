@@ -1,0 +1,70 @@
+"""Whose port it is, told from real sockets of real containers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rockonweb import config, host
+from rockonweb import engine as docker
+from rockonweb.answers import Answers
+from rockonweb.facts import HostFacts
+from rockonweb.models import Kind, RockOn
+from rockonweb.preflight import port_conflict
+from tests.support.apps import page
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.instance import Instance
+
+WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
+
+
+def facts(instance: Instance, rockon: RockOn) -> HostFacts:
+    """The host as a plan for a rock-on sees it."""
+    return host.gather(rockon, Answers(), engine=docker.connect(config.instance_id(instance.settings)))
+
+
+@pytest.fixture
+def other(instance: Instance) -> RockOn:
+    """A rock-on that is not installed."""
+    return instance.add("Other", {"other": {"image": "example/other"}})
+
+
+def test_a_published_port_is_its_rock_ons_running_or_stopped(instance: Instance, other: RockOn, app_image: str) -> None:
+    mine = instance.add("Mine", {"mine": {"image": app_image, "tag": "", "ports": WEB}})
+    port = instance.install(mine).port("mine")
+    held = port_conflict("Other", port, "tcp", facts(instance, other))
+    assert held
+    assert (held.rockon, held.holder) == ("Mine", "the container mine")
+    assert not port_conflict("Mine", port, "tcp", facts(instance, mine))
+    assert not port_conflict("Other", port, "udp", facts(instance, other))
+    instance.do(Kind.STOP, mine)
+    held = port_conflict("Other", port, "tcp", facts(instance, other))
+    assert held
+    assert (held.rockon, held.holder) == ("Mine", "the rock-on Mine")
+    instance.do(Kind.UNINSTALL, mine)
+    assert not port_conflict("Other", port, "tcp", facts(instance, other))
+
+
+def test_an_app_on_the_hosts_network_is_told_by_its_rock_on(
+    instance: Instance, other: RockOn, standin: Callable[..., str]
+) -> None:
+    port = free_port()
+    asked = {str(port): {"label": "", "description": "", "host_default": port, "protocol": "tcp"}}
+    spec = {"image": standin("lifecycle/port:1", (port,)), "tag": "", "ports": asked, "opts": [["--network=host", ""]]}
+    mine = instance.add("Mine", {"mine": spec})
+    instance.install(mine)
+    page(port)
+    held = port_conflict("Other", port, "tcp", facts(instance, other))
+    assert held
+    assert (held.rockon, held.holder) == ("Mine", "the rock-on Mine")
+    assert not port_conflict("Mine", port, "tcp", facts(instance, mine))
+
+
+def test_a_strangers_container_is_named(engine: Engine, instance: Instance, other: RockOn, app_image: str) -> None:
+    port = free_port()
+    engine.docker("run", "-d", "--name", "strange", "-p", f"{port}:8080", app_image)
+    engine.docker("run", "-d", "--name", "linked", "--link", "strange:alias", app_image)
+    held = port_conflict("Other", port, "tcp", facts(instance, other))
+    assert held
+    assert (held.rockon, held.holder) == ("", "the container strange")
+    assert set(facts(instance, other).containers or ()) == {"strange", "linked"}

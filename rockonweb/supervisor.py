@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,6 +128,7 @@ class _Supervisor:
                 if role.pid:
                     _signal(role, signal.SIGKILL)
                     os.waitpid(role.pid, 0)
+                    role.pid = 0
 
     def _announce(self, late: bool) -> bool:
         """Print that all is ready, once it is. Returns whether it was said."""
@@ -205,8 +207,12 @@ def _server_binary() -> str:
 
 
 def _await_socket(path: Path) -> None:
+    """Wait until a server takes connections; the file alone may be what a killed one has left."""
     deadline = time.monotonic() + 10
-    while not path.exists() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.connect(str(path))
+            return
         time.sleep(0.02)
 
 

@@ -51,14 +51,8 @@ def register(app: Flask) -> None:
         app.register_blueprint(module.blueprint)
     jobs.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])
-    app.add_url_rule("/favicon.ico", "favicon", _favicon)  # the queue's dashboard names no icon of its own
     app.before_request(_refuse_unguarded)
     app.after_request(_add_headers)
-
-
-@public
-def _favicon() -> Response:
-    return current_app.send_static_file("favicon.svg")
 
 
 def _refuse_unguarded() -> None:

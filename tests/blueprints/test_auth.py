@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from rockonweb import accounts
 from rockonweb.config import Settings
 from rockonweb.errors import BadInput, Conflict
-from rockonweb.models import Role, User, db, writing
+from rockonweb.models import Role, Token, User, db, writing
 from tests.support.app import HX, PASSWORD, Visitor, add_user, make_app
 
 
@@ -245,3 +246,21 @@ def test_an_account_that_is_gone_is_logged_out(owner_client: Visitor) -> None:
     with writing() as session:
         session.delete(session.query(User).filter_by(name="ada").one())
     assert owner_client.get("/rockons").location == "/login?next=/rockons"
+
+
+def test_a_token_reads_pages_without_a_session_and_a_wrong_one_does_not(app: Flask, client: Visitor) -> None:
+    with app.app_context():
+        accounts.make_user("owner", "a long enough password")
+        token = accounts.make_token("owner")
+    good = client.get("/shares", headers={"Authorization": f"Bearer {token}"})
+    bad = client.get("/shares", headers={"Authorization": f"Bearer {token}x"})
+    assert (good.status_code, bad.status_code) == (200, 303)
+
+
+def test_only_a_tokens_hash_is_kept(app: Flask) -> None:
+    with app.app_context():
+        accounts.make_user("owner", "a long enough password")
+        token = accounts.make_token("owner")
+        assert token not in db.session.scalars(select(Token.hash)).one()
+        with pytest.raises(BadInput, match='no account "nobody"'):
+            accounts.make_token("nobody")

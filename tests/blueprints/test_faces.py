@@ -16,7 +16,7 @@ from rockonweb.models import Role
 from rockonweb.permission import PUBLIC
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
-ANYBODY = {"static", "favicon", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
+ANYBODY = {"static", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
 
 
 def example(rule: Any) -> str:

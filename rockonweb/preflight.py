@@ -145,7 +145,7 @@ def _container_name(definition: Definition, name: str, facts: HostFacts) -> Iter
         owner = (
             t("it belongs to the rock-on %(rockon)s", rockon=known.rockon)
             if known.rockon
-            else t("it was not made by Rockonweb and is left alone")
+            else t("it was not made by this Rockonweb and is left alone")
         )
         yield Finding(
             "block",

@@ -159,7 +159,7 @@ def test_a_conflict_names_the_first_who_holds_the_port():
 def test_a_container_of_a_stranger_is_never_taken_over():
     facts = host(containers={"bare": ContainerFacts("bare")})
     assert found(definition("bare"), Answers(), facts) == [
-        'block: A container named "bare" exists already; it was not made by Rockonweb and is left alone.'
+        'block: A container named "bare" exists already; it was not made by this Rockonweb and is left alone.'
         " Rename or remove it, for example: docker rename bare bare-old",
     ]
 

@@ -61,10 +61,12 @@ def test_any_programs_port_is_seen_with_its_name(
     assert not listeners(port)
 
 
-def test_a_connection_is_not_a_listener() -> None:
+def test_the_port_that_a_connection_goes_out_from_is_held_too() -> None:
     with held(socket.SOCK_STREAM) as port, socket.create_connection(("127.0.0.1", port)) as client:
-        assert len(listeners(port)) == 1
-        assert not listeners(client.getsockname()[1])
+        mine = client.getsockname()[1]
+        assert [one.protocol for one in listeners(port)] == ["tcp"]
+        assert [one.protocol for one in listeners(mine)] == ["tcp"]
+    assert not listeners(mine)
 
 
 def test_what_a_container_publishes_is_its_and_not_docker_proxys() -> None:

@@ -21,7 +21,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from rockonweb.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
-from rockonweb.errors import EngineError, EngineUnreachable
+from rockonweb.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.facts import ContainerFacts, Listener, Mount, NetworkFacts
 from rockonweb.secret import redact, reveal
 from rockonweb.text import t
@@ -30,6 +30,7 @@ READ_TIMEOUT = 60  # seconds
 PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60
+PORT_ATTEMPTS = 3  # a second apart
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
@@ -236,9 +237,19 @@ class Engine:
         return self._command(argv, argv)
 
     def start(self, name: str) -> None:
-        """Start a container of ours."""
-        with _translated(name):
-            self._api.start(self._own(name))
+        """Start a container of ours.
+
+        A port may be held for a moment by an outgoing connection, or by what was stopped just now: that is waited for.
+        """
+        for attempt in range(PORT_ATTEMPTS):
+            try:
+                with _translated(name):
+                    self._api.start(self._own(name))
+                return
+            except PortTaken:
+                if attempt == PORT_ATTEMPTS - 1:
+                    raise
+            time.sleep(1)
 
     def stop(self, name: str) -> None:
         """Stop a container of ours; one that does not run or does not exist is fine."""
@@ -395,7 +406,7 @@ def _translated(name: str = "", refusal: Callable[[str, str], EngineError] | Non
 def _refusal(name: str, words: str) -> EngineError:
     if "port is already allocated" in words or "address already in use" in words:
         port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
-        return EngineError(
+        return PortTaken(
             t(
                 "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
                 port=port[1] if port else "?",

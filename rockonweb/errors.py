@@ -35,6 +35,10 @@ class EngineError(RockonwebError):
     """Docker refused or failed at something; `output` has its words."""
 
 
+class PortTaken(EngineError):
+    """A container can't start because something else has a host port that it needs."""
+
+
 class EngineUnreachable(EngineError):
     """No Docker Engine answers."""
 

@@ -83,7 +83,7 @@ def _that_run(claims: Iterable[Listener], containers: Mapping[str, ContainerFact
 
 
 def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Return what listens on the host: ports that containers publish, then every other socket.
+    """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
 
     A socket on a port that a running rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
     host's own network.
@@ -93,19 +93,21 @@ def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tupl
     owner = {(claim.port, claim.protocol): claim for claim in claims}
     found = {}
     try:
-        connections = psutil.net_connections("inet")
+        sockets = psutil.net_connections("inet")
     except (psutil.AccessDenied, OSError):
-        connections = []
-    for connection in connections:
-        tcp = connection.type == socket.SOCK_STREAM
-        if not connection.laddr or (tcp and connection.status != psutil.CONN_LISTEN) or (not tcp and connection.raddr):
+        sockets = []
+    # Listeners first: the connections that they accepted have the same port.
+    for one in sorted(sockets, key=lambda one: one.status != psutil.CONN_LISTEN):
+        tcp = one.type == socket.SOCK_STREAM
+        idle = one.status in (psutil.CONN_TIME_WAIT, psutil.CONN_CLOSE) if tcp else bool(one.raddr)
+        if not one.laddr or idle:
             continue
-        key = (connection.laddr.port, "tcp" if tcp else "udp")
+        key = (one.laddr.port, "tcp" if tcp else "udp")
         if key in by_container or key in found:
             continue
         claim = owner.get(key)
-        holder = claim.holder if claim else _process(connection.pid)
-        found[key] = Listener(*key, connection.laddr.ip, holder, claim.rockon if claim else "")
+        holder = claim.holder if claim else _process(one.pid)
+        found[key] = Listener(*key, one.laddr.ip, holder, claim.rockon if claim else "")
     return (*published, *found.values())
 
 

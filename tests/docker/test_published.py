@@ -39,8 +39,13 @@ def lab() -> Iterator[str]:
         check=True,
         env=environment,
     )
+    address = re.findall(r"DOCKER_HOST=(\S+)", started.stdout)[-1]
+    docker = ["docker", "--host", address]
+    ids = subprocess.run([*docker, "ps", "-aq"], capture_output=True, text=True, check=True).stdout.split()
+    if ids:  # of a run that was cut off
+        subprocess.run([*docker, "rm", "--force", *ids], stdout=subprocess.DEVNULL, check=True)
     try:
-        yield re.findall(r"DOCKER_HOST=(\S+)", started.stdout)[-1]
+        yield address
     finally:
         subprocess.run([folder / "lab-down"], check=True)
 

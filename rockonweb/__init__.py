@@ -13,8 +13,9 @@ __version__ = version("rockonweb")
 
 def create_app(settings: config.Settings | None = None) -> Flask:
     """Return the application. It opens no connection: not to the database, the queue or Docker."""
-    from rockonweb import cli, faces
+    from rockonweb import cli
     from rockonweb.models import base
+    from rockonweb.web import faces
 
     settings = settings or config.read()
     app = Flask(__name__, instance_path=str(settings.instance))

@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings, make_private
-from rockonweb.errors import BadInput, Conflict
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.text import t
 from rockonweb.models import Role, Token, User, db, writing
-from rockonweb.text import t
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1_000

@@ -17,12 +17,15 @@ from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
 
-from rockonweb import __version__, catalog, create_app, engine, host, migrate, operations, plan, rows, shares
-from rockonweb.answers import Answers, load, read
+from rockonweb import __version__, catalog, create_app, migrate, rows
 from rockonweb.config import Settings, instance_id
-from rockonweb.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core import plan
+from rockonweb.core.answers import Answers, load, read
+from rockonweb.core.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core.secret import reveal
+from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
-from rockonweb.secret import reveal
+from rockonweb.work import operations
 
 POLL_SECONDS = 0.3
 
@@ -83,7 +86,7 @@ def group() -> None:
 @with_appcontext
 def up() -> None:
     """Run everything: database, queue server, web server, workers, watcher."""
-    from rockonweb import supervisor
+    from rockonweb.work import supervisor
 
     sys.exit(supervisor.up(_app()))
 
@@ -92,7 +95,7 @@ def up() -> None:
 @with_appcontext
 def web() -> None:
     """Serve the pages only."""
-    from rockonweb import roles
+    from rockonweb.work import roles
 
     _prepare()
     roles.web(_app())
@@ -102,7 +105,7 @@ def web() -> None:
 @with_appcontext
 def worker() -> None:
     """Run one worker only."""
-    from rockonweb import roles
+    from rockonweb.work import roles
 
     _prepare()
     roles.worker(_app())
@@ -112,7 +115,7 @@ def worker() -> None:
 @with_appcontext
 def watch() -> None:
     """Run the watcher only."""
-    from rockonweb import roles
+    from rockonweb.work import roles
 
     _prepare()
     roles.watch(_app())
@@ -206,7 +209,7 @@ def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     _prepare()
     rockon = _rockon(name)
-    answers = host.fixed_ports(rockon, _answers(rockon, file))
+    answers = survey.fixed_ports(rockon, _answers(rockon, file))
     docker = engine.connect(instance_id(_settings()))
     try:
         found = _plan(rockon, answers, docker)
@@ -365,7 +368,7 @@ def _answers(rockon: RockOn, file: Path | None) -> Answers:
 
 
 def _plan(rockon: RockOn, found: Answers, docker: engine.Engine | None) -> plan.Plan:
-    return plan.install(rockon.definition, found, host.gather(rockon, found, engine=docker))
+    return plan.install(rockon.definition, found, survey.gather(rockon, found, engine=docker))
 
 
 def _report(operation_id: int, wait: bool) -> None:

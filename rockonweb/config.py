@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from rockonweb.errors import BadInput
+from rockonweb.core.errors import BadInput
 
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ORIGINAL_SHARES_ROOT = Path("/mnt2")

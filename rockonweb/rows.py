@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rockonweb.answers import Answers
-from rockonweb.definition import ContainerSpec, Definition, in_question_order
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
 from rockonweb.models import (
     Container,
     CustomConfig,

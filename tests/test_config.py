@@ -9,7 +9,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.config import Settings
-from rockonweb.errors import BadInput
+from rockonweb.core.errors import BadInput
 
 
 def read(tmp_path: Path, **environ: str) -> Settings:

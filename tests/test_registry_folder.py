@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from rockonweb import plan
-from rockonweb.answers import Answers, read
-from rockonweb.definition import Parsed, from_source, parse
-from rockonweb.facts import HostFacts, ShareFacts
-from rockonweb.preflight import Finding
-from rockonweb.secret import reveal
+from rockonweb.core import plan
+from rockonweb.core.answers import Answers, read
+from rockonweb.core.definition import Parsed, from_source, parse
+from rockonweb.core.facts import HostFacts, ShareFacts
+from rockonweb.core.preflight import Finding
+from rockonweb.core.secret import reveal
 
 pytestmark = pytest.mark.registry
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from rockonweb.answers import Answers
-from rockonweb.definition import Parsed, parse
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Parsed, parse
 from rockonweb.models import Container, Environment, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, forget_added, put, store, suggested_port
 from tests.support.database import make_app

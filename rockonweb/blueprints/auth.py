@@ -9,12 +9,12 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 
 from rockonweb import accounts
-from rockonweb.errors import BadInput
-from rockonweb.extensions import limiter
+from rockonweb.core.errors import BadInput
 from rockonweb.forms.auth import LoginForm, SetupForm
 from rockonweb.models import User
-from rockonweb.permission import account_exists, public, safe_next
-from rockonweb.wording import say
+from rockonweb.web.extensions import limiter
+from rockonweb.web.permission import account_exists, public, safe_next
+from rockonweb.web.wording import say
 
 blueprint = Blueprint("auth", __name__)
 

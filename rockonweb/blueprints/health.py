@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb import heartbeat
 from rockonweb.models import Role, db
-from rockonweb.permission import public, requires
+from rockonweb.web.permission import public, requires
+from rockonweb.work import heartbeat
 
 blueprint = Blueprint("health", __name__)
 ENGINE = {True: "ok", False: "down", None: "unknown"}

@@ -12,19 +12,22 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
-from rockonweb import drafts, engine, host, operations, plan, shares, wizard
-from rockonweb.answers import Answers
 from rockonweb.config import instance_id
-from rockonweb.definition import Definition
-from rockonweb.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
-from rockonweb.facts import HostFacts
+from rockonweb.core import plan, wizard
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition
+from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
+from rockonweb.host import engine, shares, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
-from rockonweb.partials import partial_wanted, render
-from rockonweb.permission import requires
 from rockonweb.rows import suggested_port
-from rockonweb.steps import MakeNetwork
+from rockonweb.web import drafts
+from rockonweb.web.partials import partial_wanted, render
+from rockonweb.web.permission import requires
+from rockonweb.work import operations
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -195,11 +198,11 @@ def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, E
     try:
         docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
         try:
-            return host.gather(rockon, answers, engine=docker), None
+            return survey.gather(rockon, answers, engine=docker), None
         finally:
             docker.close()
     except EngineError as error:
-        return host.gather(rockon, answers, engine=None), error
+        return survey.gather(rockon, answers, engine=None), error
 
 
 def _questions(here: Here, form: PageForm) -> str:

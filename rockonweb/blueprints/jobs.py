@@ -10,9 +10,10 @@ from flask_wtf.csrf import generate_csrf
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from werkzeug.exceptions import MethodNotAllowed
 
-from rockonweb import faults, queue
 from rockonweb.models import Role
-from rockonweb.permission import requires
+from rockonweb.web import faults
+from rockonweb.web.permission import requires
+from rockonweb.work import queue
 
 PREFIX = "/jobs"
 # The dashboard has inline scripts and templates that are compiled in the browser.

@@ -8,11 +8,12 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload, lazyload
 
-from rockonweb import operations, ui_link
 from rockonweb.blueprints.rockons import hostname
 from rockonweb.models import ACTIVE, Kind, Operation, RockOn, Role, db
-from rockonweb.partials import render
-from rockonweb.permission import may, requires
+from rockonweb.web import ui_link
+from rockonweb.web.partials import render
+from rockonweb.web.permission import may, requires
+from rockonweb.work import operations
 
 blueprint = Blueprint("operations", __name__)
 PAGE = 50

@@ -10,10 +10,13 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from rockonweb import container_logs, operations, plan, rows, shelf, ui_link
+from rockonweb import rows
+from rockonweb.core import plan
 from rockonweb.models import Container, Kind, Operation, RefreshReport, RockOn, Role, State, db
-from rockonweb.partials import partial_wanted, render
-from rockonweb.permission import requires
+from rockonweb.web import container_logs, shelf, ui_link
+from rockonweb.web.partials import partial_wanted, render
+from rockonweb.web.permission import requires
+from rockonweb.work import operations
 
 blueprint = Blueprint("rockons", __name__)
 HISTORY = 10  # operations on a rock-on's page; all of them stand on /operations

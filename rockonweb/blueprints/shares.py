@@ -11,14 +11,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from rockonweb import shares
-from rockonweb.answers import split_share
-from rockonweb.errors import BadInput
-from rockonweb.facts import ShareFacts
+from rockonweb.core.answers import split_share
+from rockonweb.core.errors import BadInput
+from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
+from rockonweb.host import shares
 from rockonweb.models import Container, RockOn, Role, State, Volume, db
-from rockonweb.permission import may, requires
-from rockonweb.wording import say
+from rockonweb.web.permission import may, requires
+from rockonweb.web.wording import say
 
 blueprint = Blueprint("shares", __name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import Field
 
-from rockonweb.wizard import Ask, Values
+from rockonweb.core.wizard import Ask, Values
 
 
 class PageForm(FlaskForm):  # type: ignore[misc]

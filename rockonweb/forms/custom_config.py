@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rockonweb.definition import Definition
+from rockonweb.core.definition import Definition
+from rockonweb.core.wizard import Values, asks
 from rockonweb.forms import PageForm
 from rockonweb.forms.environment import text_form
-from rockonweb.wizard import Values, asks
 
 
 def form(definition: Definition, values: Values) -> PageForm:

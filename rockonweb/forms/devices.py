@@ -6,10 +6,10 @@ import os
 
 from wtforms import Field, Form, StringField, ValidationError
 
-from rockonweb.definition import Definition
+from rockonweb.core.definition import Definition
+from rockonweb.core.text import t
+from rockonweb.core.wizard import Values, asks, device_fault
 from rockonweb.forms import Asked, PageForm, build, stripped
-from rockonweb.text import t
-from rockonweb.wizard import Values, asks, device_fault
 
 
 class DeviceField(Asked, StringField):  # type: ignore[misc]

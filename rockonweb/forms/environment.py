@@ -7,10 +7,10 @@ from typing import Any
 
 from wtforms import BooleanField, Field, Form, PasswordField, StringField, ValidationError
 
-from rockonweb.definition import Definition
+from rockonweb.core.definition import Definition
+from rockonweb.core.text import t
+from rockonweb.core.wizard import Ask, Values, asks, text_fault
 from rockonweb.forms import Asked, PageForm, build
-from rockonweb.text import t
-from rockonweb.wizard import Ask, Values, asks, text_fault
 
 FORGET = "forget-"  # before the name of a secret that may be blank: a box to take it back
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from wtforms import Field, Form, StringField, ValidationError
 
-from rockonweb.definition import Definition, PortSpec
-from rockonweb.facts import HostFacts
+from rockonweb.core.definition import Definition, PortSpec
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.text import t
+from rockonweb.core.wizard import Ask, PortSuggestion, Values, asks, port_fault, port_number
 from rockonweb.forms import Asked, PageForm, build, stripped
-from rockonweb.text import t
-from rockonweb.wizard import Ask, PortSuggestion, Values, asks, port_fault, port_number
 
 
 class PortField(Asked, StringField):  # type: ignore[misc]

@@ -7,11 +7,11 @@ from collections.abc import Collection
 import humanize
 from wtforms import Field, Form, StringField, ValidationError
 
-from rockonweb.answers import share_fault, split_share
-from rockonweb.definition import Definition, VolumeSpec
+from rockonweb.core.answers import share_fault, split_share
+from rockonweb.core.definition import Definition, VolumeSpec
+from rockonweb.core.text import t
+from rockonweb.core.wizard import Ask, Values, asks
 from rockonweb.forms import Asked, PageForm, build, stripped
-from rockonweb.text import t
-from rockonweb.wizard import Ask, Values, asks
 
 LIST_ID = "known-shares"  # of the datalist that offers the shares there are
 A_MEBIBYTE = 2**20

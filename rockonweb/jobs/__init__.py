@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rockonweb import runner
+from rockonweb.work import runner
 
 
 def run(operation_id: int) -> None:

@@ -1,5 +1,6 @@
 """The things that are remembered, a file per noun."""
 
+from rockonweb.core.status import Status
 from rockonweb.models.base import Base, Secret, db, now, writing
 from rockonweb.models.container import Container
 from rockonweb.models.custom_config import CustomConfig
@@ -16,7 +17,6 @@ from rockonweb.models.rockon import RockOn, State
 from rockonweb.models.token import Token
 from rockonweb.models.user import Role, User
 from rockonweb.models.volume import Volume
-from rockonweb.status import Status
 
 __all__ = [
     "ACTIVE",

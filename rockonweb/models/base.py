@@ -18,7 +18,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.errors import RockonwebError
+from rockonweb.core.errors import RockonwebError
 
 # Named constraints, so that a later migration can drop them on SQLite too.
 NAMING = {

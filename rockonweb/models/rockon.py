@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Enum, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.definition import Definition, digest, from_source
+from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.core.status import Status
 from rockonweb.models.base import Base
-from rockonweb.status import Status
 
 if TYPE_CHECKING:
     from rockonweb.models.container import Container

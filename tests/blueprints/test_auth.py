@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from rockonweb import accounts
 from rockonweb.config import Settings
-from rockonweb.errors import BadInput, Conflict
+from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.models import Role, Token, User, db, writing
 from tests.support.app import HX, PASSWORD, Visitor, add_user, make_app
 

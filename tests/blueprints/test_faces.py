@@ -8,12 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from rockonweb import heartbeat, operations, shelf
-from rockonweb.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
-from rockonweb.faces import POLICY
-from rockonweb.heartbeat import EngineStatus
+from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
 from rockonweb.models import Role
-from rockonweb.permission import PUBLIC
+from rockonweb.web import shelf
+from rockonweb.web.faces import POLICY
+from rockonweb.web.permission import PUBLIC
+from rockonweb.work import heartbeat, operations
+from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
 ANYBODY = {"static", "auth.login", "auth.logout", "auth.setup", "health.healthz"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rockonweb import heartbeat
-from rockonweb.heartbeat import EngineStatus
+from rockonweb.work import heartbeat
+from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import Visitor
 
 

@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from rockonweb import engine, host, rows
-from rockonweb.answers import Answers
-from rockonweb.definition import Parsed, parse
-from rockonweb.errors import EngineUnreachable
-from rockonweb.facts import ContainerFacts, Listener
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Parsed, parse
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.host import engine, survey
 from rockonweb.models import Draft, Kind, Operation, RockOn, Role, State, db, writing
 from tests.support.pages import add_user, log_in, make_app, make_shares, put
 from tests.support.queue_server import QueueServer
@@ -49,7 +50,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     """An engine, and no other socket on the host."""
     docker = Docker()
     monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(host.psutil, "net_connections", lambda kind: [])
+    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
     return docker
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from rockonweb import operations
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, Role, State, Status, db, now, writing
-from rockonweb.wording import percent
+from rockonweb.web.wording import percent
+from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
 
@@ -198,8 +198,8 @@ def test_an_unknown_operation_is_not_found(owner_client: Visitor) -> None:
 
 
 def test_an_unreachable_queue_gives_a_sentence(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rockonweb import queue
-    from rockonweb.errors import QueueUnreachable
+    from rockonweb.core.errors import QueueUnreachable
+    from rockonweb.work import queue
 
     def refuse() -> None:
         raise QueueUnreachable("The job queue does not answer.", "Start it.")

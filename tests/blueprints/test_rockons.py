@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from rockonweb import engine, operations
-from rockonweb.errors import EngineError, EngineUnreachable
+from rockonweb.core.errors import EngineError, EngineUnreachable
+from rockonweb.core.secret import MASK
+from rockonweb.host import engine
 from rockonweb.models import (
     Kind,
     Operation,
@@ -21,7 +22,7 @@ from rockonweb.models import (
     db,
     writing,
 )
-from rockonweb.secret import MASK
+from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
 
 WEB = {

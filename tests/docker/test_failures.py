@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from rockonweb import config, operations, queue
-from rockonweb import engine as docker
-from rockonweb.engine import Engine as OurEngine
-from rockonweb.errors import Conflict, EngineError, EngineUnreachable, QueueUnreachable
+from rockonweb import config
+from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable, QueueUnreachable
+from rockonweb.core.secret import SecretWord
+from rockonweb.host import engine as docker
+from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
-from rockonweb.secret import SecretWord
+from rockonweb.work import operations, queue
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.instance import Instance, Reviewed, told
@@ -319,7 +320,7 @@ def test_cancelling_before_the_job_began_does_nothing_at_all(
 def test_cancelling_during_a_pull_stops_it(
     engine: Engine, instance: Instance, standin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rockonweb.executor.PROGRESS_SECONDS", 0)
+    monkeypatch.setattr("rockonweb.work.executor.PROGRESS_SECONDS", 0)
     image = standin("lifecycle/large:1", padding=40_000_000)
     rockon = instance.add("Large", {"large": {"image": image, "tag": ""}})
     operation_id = instance.submit(instance.review(rockon))

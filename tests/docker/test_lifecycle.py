@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import shares
+from rockonweb.host import shares
 from rockonweb.models import Kind, Operation, RockOn, db
 from tests.support.apps import eventually, page, silent
 from tests.support.claims import free_port

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import pytest
 from rq import Queue, SimpleWorker
 
-from rockonweb import jobs, operations, queue, recovery, roles
-from rockonweb.engine import Engine as OurEngine
+from rockonweb import jobs
+from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, db, writing
+from rockonweb.work import operations, queue, recovery, roles
 from tests.support.apps import eventually
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import config, engine
-from rockonweb.errors import EngineError
+from rockonweb import config
+from rockonweb.core.errors import EngineError
+from rockonweb.host import engine
 from rockonweb.models import Kind
 from tests.support.engine import Engine
 from tests.support.instance import Instance

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import heartbeat, observer, operations
+from rockonweb.host import observer
 from rockonweb.models import Container, Kind, RockOn, db
+from rockonweb.work import heartbeat, operations
 from tests.support.apps import eventually
 from tests.support.engine import Engine
 from tests.support.instance import Instance

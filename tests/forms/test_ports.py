@@ -2,10 +2,10 @@
 
 import pytest
 
-from rockonweb.definition import Definition
-from rockonweb.facts import HostFacts, Listener
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.wizard import PortSuggestion, asks
 from rockonweb.forms import PageForm, ports
-from rockonweb.wizard import PortSuggestion, asks
 from tests.forms.conftest import Posted
 from tests.support.samples import definition
 

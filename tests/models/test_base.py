@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from rockonweb.errors import RockonwebError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.models import (
     Container,
     CustomConfig,

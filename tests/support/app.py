@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from rockonweb import accounts
-from rockonweb.definition import parse
-from rockonweb.extensions import limiter
+from rockonweb.core.definition import parse
 from rockonweb.models import RockOn, Role, State, Status, db, writing
+from rockonweb.web.extensions import limiter
 from tests.support import pages
 
 PASSWORD = "correct horse battery"

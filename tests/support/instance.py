@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rockonweb import config, create_app, engine, host, migrate, operations, plan, rows, runner, shares
-from rockonweb.answers import Answers, read
-from rockonweb.definition import parse
-from rockonweb.errors import RockonwebError
+from rockonweb import config, create_app, migrate, rows
+from rockonweb.core import plan
+from rockonweb.core.answers import Answers, read
+from rockonweb.core.definition import parse
+from rockonweb.core.errors import RockonwebError
+from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, RockOn, db, writing
+from rockonweb.work import operations, runner
 
 from .claims import free_port
 
@@ -84,7 +87,7 @@ class Instance:
         }
         for part, by_container in parts.items():
             given[part] = {**given.get(part, {}), **by_container}
-        answers = host.fixed_ports(rockon, read(definition, given, lambda _container, _port: free_port()))
+        answers = survey.fixed_ports(rockon, read(definition, given, lambda _container, _port: free_port()))
         fresh = frozenset(new_shares)
         for share in answers.used_shares():
             if share not in fresh and share not in shares.listing(self.settings):
@@ -95,7 +98,7 @@ class Instance:
         """Plan the same answers once more."""
         docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
         try:
-            facts = host.gather(reviewed.rockon, reviewed.answers, engine=docker)
+            facts = survey.gather(reviewed.rockon, reviewed.answers, engine=docker)
         finally:
             if docker:
                 docker.close()

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rockonweb import config, create_app, rows
-from rockonweb.definition import Parsed
+from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, User, db, writing
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rockonweb.answers import Answers, read
-from rockonweb.definition import Definition, from_body, parse
-from rockonweb.facts import HostFacts, ShareFacts
+from rockonweb.core.answers import Answers, read
+from rockonweb.core.definition import Definition, from_body, parse
+from rockonweb.core.facts import HostFacts, ShareFacts
 
 FOLDER = Path(__file__).parent.parent / "definitions"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))

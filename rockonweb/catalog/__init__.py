@@ -1,0 +1,151 @@
+"""The catalogue: what the metastores offer is brought in line with the rows, and reported.
+
+Files are fetched and read first, without a transaction; the rows are then changed in a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from rockonweb import rows
+from rockonweb.catalog.metastore import Content, Unusable, decoded, read_file
+from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, local_metastore, remote_metastore, starter
+from rockonweb.catalog.report import Report
+from rockonweb.config import Settings
+from rockonweb.core.definition import DefinitionFaults, parse
+from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
+
+REPORTS = 20  # kept
+BATCH = 250  # rock-ons; a catalogue with more takes several transactions, so that others get to write in between
+
+
+def refresh() -> Report:
+    """Fetch the metastores, bring the rows in line with them, and return, and keep, the report.
+
+    Needs an application context. Raises nothing for what a metastore does: that is in the report.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    known = _known()
+    remote = remote_metastore(settings.remote_metastore, known)
+    local = local_metastore(settings.local_metastore, known)
+    base = remote if had_remote([*known, *remote.loaded_keys]) else starter()
+    offers = catalogue(base, local)
+    report = Report(loaded=any(offer.origin != "starter" and not offer.file.stale for offer in offers))
+    batches = [offers[start : start + BATCH] for start in range(0, len(offers), BATCH)] or [[]]
+    for batch in batches:
+        with writing() as session:
+            if batch is batches[0]:  # first, so that the ports of those that leave are free
+                first_local = _leave(session, report, {offer.name for offer in offers}, remote, local)
+            _put(session, report, batch, first_local)
+            if batch is batches[-1]:
+                _remember(session, known, remote, local)
+                _conclude(session, report, remote, local)
+    return report
+
+
+def load_starter() -> None:
+    """Put the starter catalogue into the rows, unless a remote metastore was loaded once."""
+    if had_remote(_known()):
+        return
+    with writing() as session:
+        others = set(session.scalars(select(RockOn.name).where(RockOn.origin != "starter")))
+        offers = catalogue(starter(), Metastore("local"))
+        _put(session, Report(), [offer for offer in offers if offer.name not in others], 0)
+
+
+def lint(path: Path) -> list[dict[str, str]]:
+    """Return the faults of a definition file as `catalog lint --json` prints them; none: it can be used."""
+    try:
+        parse(decoded(read_file(path)))
+    except Unusable as error:
+        return [{"file": str(path), "path": "", "message": error.args[0]}]
+    except DefinitionFaults as error:
+        return [{"file": str(path), "path": fault.path, "message": fault.message} for fault in error.faults]
+    return []
+
+
+def _known() -> dict[str, Content]:
+    """Return what earlier refreshes kept, by key, and hold no transaction afterwards."""
+    columns = (MetastoreFile.url, MetastoreFile.body, MetastoreFile.etag, MetastoreFile.last_modified)
+    found = {key: Content(*content) for key, *content in db.session.execute(select(*columns))}
+    db.session.rollback()
+    return found
+
+
+def _put(session: Session, report: Report, batch: list[Offer], first_local: int) -> None:
+    """Bring the rows of some offers in line and report what that did; local ones are placed behind all others.
+
+    The report is about metastores: a starter rock-on is not in it, and who takes the place of one is added.
+    """
+    names = [offer.name for offer in batch]
+    known = {rockon.name: rockon for rockon in session.scalars(select(RockOn).where(RockOn.name.in_(names)))}
+    suggestions = rows.Suggestions.load(session)
+    for offer in batch:
+        row, parsed = known.get(offer.name), offer.parsed
+        stood_in = row is not None and row.origin == "starter"
+        position = offer.place + (first_local if offer.origin == "local" else 0)
+        _, outcome = rows.put(
+            session, row, parsed.definition, parsed.source, suggestions, origin=offer.origin, position=position
+        )
+        if offer.origin == "starter":
+            continue
+        if outcome == "added" or stood_in:
+            report.added.append(offer.name)
+        elif outcome == "changed":
+            report.changed.append(offer.name)
+        elif not offer.file.stale:
+            report.unchanged += 1
+
+
+def _leave(session: Session, report: Report, offered: set[str], *metastores: Metastore) -> int:
+    """Delete rock-ons that are offered no more and that nobody has touched, and mark the others as gone.
+
+    Nothing leaves that may only be out of reach. Returns the place behind the last of those.
+    """
+    incomplete = {metastore.origin for metastore in metastores if not metastore.complete}
+    staying: list[RockOn] = []
+    leaving: list[RockOn] = []
+    for row in session.scalars(select(RockOn).order_by(RockOn.position)):
+        if row.name not in offered:
+            (staying if not report.loaded or row.origin in incomplete else leaving).append(row)
+    if leaving:
+        tables = (Operation, Draft, KeptVolume)
+        touched = {rockon_id for table in tables for rockon_id in session.scalars(select(table.rockon_id))}
+        unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
+        for row in leaving:
+            if row.in_catalogue and (row.origin != "starter" or row.id not in unused):
+                report.removed.append(row.name)
+            if row.in_catalogue and row.id not in unused:
+                row.in_catalogue = False
+        session.execute(delete(RockOn).where(RockOn.id.in_(unused)))
+    return max((row.position + 1 for row in staying), default=0)
+
+
+def _remember(session: Session, known: Mapping[str, Content], *metastores: Metastore) -> None:
+    """Keep the files that could be used, and forget those that are listed no more."""
+    files = {file.key: file.content for metastore in metastores for file in metastore.files if file.content}
+    fresh = {key: content for key, content in files.items() if known.get(key) != content}
+    gone = {key for metastore in metastores for key in metastore.keys} - files.keys()
+    if fresh or gone:
+        session.execute(delete(MetastoreFile).where(MetastoreFile.url.in_([*fresh, *gone])))
+    if fresh:
+        columns = [{"url": key, **vars(content)} for key, content in fresh.items()]
+        session.execute(insert(MetastoreFile), columns)
+
+
+def _conclude(session: Session, report: Report, *metastores: Metastore) -> None:
+    """Complete the report with the faults, and keep it in place of the oldest one."""
+    for metastore in metastores:
+        for name, fault in metastore.faults.items():
+            report.fault(name, [fault])
+        for file in metastore.files:
+            report.fault(file.name, file.reasons)
+    session.add(RefreshReport(content=report.content()))
+    session.flush()
+    newest = select(RefreshReport.id).order_by(RefreshReport.id.desc()).limit(REPORTS)
+    session.execute(delete(RefreshReport).where(RefreshReport.id.not_in(newest.scalar_subquery())))

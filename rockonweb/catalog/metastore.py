@@ -1,0 +1,136 @@
+"""Metastores: what their files are called, what root.json says, and what a folder on this machine holds.
+
+Knows nothing of rock-ons or rows: what comes out is text, or a sentence that says why there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rockonweb.core.definition import MAX_BYTES
+from rockonweb.core.text import t
+
+ROOT = "root.json"
+MAX_ROOT_BYTES = 1_000_000
+MAX_FILES = 20_000
+MAX_NAME = 200
+
+
+class Unusable(Exception):
+    """A file can't be had or used; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file's text, with the validators for asking conditionally the next time."""
+
+    body: str
+    etag: str = ""
+    last_modified: str = ""
+
+
+class Fetched(NamedTuple):
+    """The outcome for one file: its content, or else the fault."""
+
+    file: str
+    content: Content | None
+    fault: str = ""
+
+
+@dataclass
+class Listing:
+    """What root.json says: the files in its order, each once, and what is wrong with entries of it."""
+
+    files: dict[str, None]
+    faults: dict[str, str]
+
+
+def listing(text: str) -> Listing:
+    """Return what root.json says. Raises Unusable when it is no such file."""
+    if text.lstrip()[:1] == "<":
+        raise Unusable(t("is a web page and not JSON: the address must be that of the folder that holds root.json"))
+    if not text.strip():
+        raise Unusable(t("is empty"))
+    try:
+        data = json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError) as error:
+        raise Unusable(t("is not JSON: %(error)s", error=error)) from None
+    if not isinstance(data, _Pairs):
+        raise Unusable(t("must be an object of display names and file names"))
+    if not data:
+        raise Unusable(t("names no rock-on"))
+    if len(data) > MAX_FILES:
+        raise Unusable(t("names more than %(limit)s files", limit=f"{MAX_FILES:,}"))
+    found = Listing({}, {})
+    for display, file in data:
+        if fault := name_fault(file):
+            found.faults[clean(file if isinstance(file, str) else display)] = fault
+        else:
+            found.files[file] = None
+    return found
+
+
+def name_fault(file: object) -> str:
+    """Return why an entry of root.json is no plain file name, blank when it is one."""
+    if not isinstance(file, str):
+        return t("its entry in root.json must be a file name")
+    if not file.endswith(".json") or file in (ROOT, ".json"):
+        return t("its entry in root.json must be a file name that ends in .json")
+    if len(file) > MAX_NAME:
+        return t("its file name is longer than %(limit)d characters", limit=MAX_NAME)
+    if ".." in file or not file.isprintable() or any(sign in file for sign in "/\\:%?#"):
+        return t("its entry in root.json must be a plain file name, without a path or an address")
+    return ""
+
+
+def local_files(folder: Path) -> Iterator[Fetched]:
+    """Read the *.json of a folder by name; a folder that does not exist has none. Raises Unusable."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name != ROOT)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Unusable(t("can't be read: %(error)s", error=error.strerror or error)) from None
+    for path in paths:
+        try:
+            yield Fetched(clean(path.name), Content(decoded(read_file(path))))
+        except Unusable as error:
+            yield Fetched(clean(path.name), None, error.args[0])
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a definition file. Raises Unusable."""
+    try:
+        if not path.exists():
+            raise Unusable(t("there is no such file"))
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise Unusable(t("is not a file"))
+        with path.open("rb") as file:
+            body = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unusable(t("can't be read: %(error)s", error=error.strerror or error)) from None
+    if len(body) > MAX_BYTES:
+        raise Unusable(t("is larger than %(limit)s bytes", limit=f"{MAX_BYTES:,}"))
+    return body
+
+
+def clean(text: str, limit: int = MAX_NAME) -> str:
+    """Return text of unknown origin for showing: printable, and not too long."""
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[:limit] + "…"
+
+
+def decoded(body: bytes) -> str:
+    """Return the text of a file. Raises Unusable."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unusable(t("is not text in UTF-8")) from None
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with every key that was written, also one that stands twice."""

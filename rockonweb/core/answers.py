@@ -1,0 +1,256 @@
+"""A person's answers to a rock-on's questions, by name, as the wizard, the answers file and the rows hold them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rockonweb.core.definition import Definition, is_mount_point
+from rockonweb.core.errors import BadInput
+
+NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
+OUR_LABELS = "rockonweb."
+SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
+PARTS = ("shares", "ports", "devices", "environment", "custom_config", "storage", "labels", "networks")
+OPTIONAL_PARTS = ("storage", "labels", "networks")
+
+PerContainer = dict[str, dict[str, str]]
+Suggest = Callable[[str, int], int]  # the host port suggested for a container's port
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to every question of a rock-on. The outer key is a container's name.
+
+    `shares` and `storage` map a path in the container to "SHARE" or "SHARE/FOLDER"; `ports` a container port to a
+    host port, or to None where it is not published.
+    """
+
+    shares: PerContainer = field(default_factory=dict)
+    ports: dict[str, dict[int, int | None]] = field(default_factory=dict)
+    devices: PerContainer = field(default_factory=dict)
+    environment: PerContainer = field(default_factory=dict)
+    custom_config: dict[str, str] = field(default_factory=dict)
+    storage: PerContainer = field(default_factory=dict)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    networks: dict[str, list[str]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what an answers file holds."""
+        data = {part: getattr(self, part) for part in PARTS if part not in OPTIONAL_PARTS or getattr(self, part)}
+        data["ports"] = {
+            container: {str(port): host for port, host in ports.items()} for container, ports in self.ports.items()
+        }
+        return data
+
+    def used_shares(self) -> list[str]:
+        """Return the names of the shares that are used, each once, in the order of use."""
+        places = [place for part in (self.shares, self.storage) for by in part.values() for place in by.values()]
+        return list(dict.fromkeys(split_share(place)[0] for place in places))
+
+
+def split_share(place: str) -> tuple[str, str]:
+    """Split "SHARE/FOLDER" into the share's name and the folder, which may be blank."""
+    share, _, folder = place.partition("/")
+    return share, folder
+
+
+def share_fault(place: str) -> str:
+    """Return a sentence on what is wrong with "SHARE" or "SHARE/FOLDER", blank when nothing is."""
+    share, folder = split_share(place)
+    if not SHARE_NAME.fullmatch(share):
+        return (
+            f'"{share}" is not a name for a share: use letters, digits, dots, dashes and underscores, '
+            "and begin with a letter or digit."
+        )
+    if folder and not all(
+        part.isprintable() and ":" not in part and part.strip() and part not in (".", "..")
+        for part in folder.split("/")
+    ):
+        return f'"{folder}" is not a folder inside a share.'
+    return ""
+
+
+def port_fault(value: object) -> str:
+    """Return a sentence on what is wrong with a host port, blank when nothing is."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+        return ""
+    return f"{value!r} is not a port: a port is a number from 1 to 65535."
+
+
+def load(text: str) -> Mapping[str, Any]:
+    """Return the object of an answers file. Raises BadInput when it is not JSON or not an object."""
+    try:
+        data = json.loads(text, parse_float=str)  # 1.10 stays as it was written
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"The answers are not JSON: {error}.", "Mend the file.") from None
+    if not isinstance(data, dict):
+        raise BadInput("The answers must be a JSON object.", "See the README for its parts.")
+    return data
+
+
+def read(definition: Definition, given: Mapping[str, Any], suggest: Suggest) -> Answers:
+    """Return complete answers from the object of an answers file.
+
+    An omitted port takes `suggest(container, port)`, an omitted device is blank. Raises BadInput with a sentence for
+    each answer that is missing, unknown or out of range.
+    """
+    reader = _Reader(definition, given)
+    answers = Answers(
+        shares=reader.per_container("shares", lambda c: c.volumes),
+        ports=reader.ports(suggest),
+        devices=reader.per_container("devices", lambda c: c.devices, default=""),
+        environment=reader.per_container("environment", lambda c: dict.fromkeys(c.environment)),
+        custom_config=reader.custom_config(),
+        storage=reader.storage(),
+        labels=reader.lists("labels"),
+        networks=reader.lists("networks"),
+    )
+    faults = [*reader.faults, *check(definition, answers)]
+    if faults:
+        raise BadInput(f"The answers for {definition.name} can't be used.", faults=faults)
+    return answers
+
+
+def check(definition: Definition, answers: Answers) -> Iterator[str]:
+    """Yield a sentence for each answer that is out of range, whoever gave it."""
+    asked = {(container, path) for container, spec in definition.containers.items() for path in spec.volumes}
+    for part, by_container in (("shares", answers.shares), ("storage", answers.storage)):
+        for container, places in by_container.items():
+            for destination, place in places.items():
+                if fault := share_fault(place):
+                    yield f"{part}.{container}.{destination}: {fault}"
+                if part == "storage" and not is_mount_point(destination):
+                    yield f"{part}.{container}.{destination}: a path in a container is absolute and has no colon."
+                elif part == "storage" and (container, destination) in asked:
+                    yield f"{part}.{container}.{destination}: the definition mounts a share there itself."
+    for container, ports in answers.ports.items():
+        for port, host in ports.items():
+            if host is not None and (fault := port_fault(host)):
+                yield f"ports.{container}.{port}: {fault}"
+    for path, value in _all_texts(definition, answers):
+        if re.search("[\0\ud800-\udfff]", value):
+            yield f"{path}: a value can't contain a NUL character or half a character."
+    for container, devices in answers.devices.items():
+        for device, value in devices.items():
+            if value and not (re.fullmatch(r"/\S+", value) and value.isprintable()):
+                yield f"devices.{container}.{device}: a device is an absolute path, such as /dev/dri, or blank."
+    for container, labels in answers.labels.items():
+        for label in labels:
+            if not label.partition("=")[0].strip() or label.startswith(OUR_LABELS):
+                yield f'labels.{container}: "{label}" is no label: use KEY or KEY=VALUE, not {OUR_LABELS}…'
+    for container, networks in answers.networks.items():
+        for network in networks:
+            if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
+                yield f'networks.{container}: "{network}" is not a network that a container can join.'
+
+
+def _all_texts(definition: Definition, answers: Answers) -> Iterator[tuple[str, str]]:
+    for container, values in answers.environment.items():
+        for key, value in values.items():
+            yield f"environment.{container}.{key}", value
+    for key, value in answers.custom_config.items():
+        yield f"custom_config.{key}", value
+    for container, labels in answers.labels.items():
+        for label in labels:
+            yield f"labels.{container}", label
+
+
+class _Reader:
+    """Takes answers out of untyped JSON and collects what is wrong with it."""
+
+    def __init__(self, definition: Definition, given: Mapping[str, Any]) -> None:
+        self.definition = definition
+        self.given = given
+        self.faults = [f'"{part}" is not a part of an answers file.' for part in given if part not in PARTS]
+
+    def part(self, name: str) -> dict[str, Any]:
+        value = self.given.get(name) or {}
+        if not isinstance(value, dict):
+            self.faults.append(f"{name}: must be an object.")
+            return {}
+        return value
+
+    def containers(self, name: str) -> dict[str, Any]:
+        part = self.part(name)
+        for container in part:
+            if container not in self.definition.containers:
+                self.faults.append(f'{name}.{container}: {self.definition.name} has no container "{container}".')
+        return part
+
+    def values(self, path: str, value: Any, known: Mapping[str, object]) -> dict[str, Any]:
+        if value is None:
+            value = {}
+        if not isinstance(value, dict):
+            self.faults.append(f"{path}: must be an object.")
+            return {}
+        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in value if key not in known]
+        return value
+
+    def text(self, path: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str | int | float):
+            return str(value)
+        self.faults.append(f"{path}: must be text.")
+        return ""
+
+    def per_container(
+        self, name: str, questions: Callable[[Any], Mapping[str, object]], default: str | None = None
+    ) -> PerContainer:
+        part = self.containers(name)
+        found: PerContainer = {}
+        for container, spec in self.definition.containers.items():
+            asked = questions(spec)
+            given = self.values(f"{name}.{container}", part.get(container), asked)
+            for key in asked:
+                path = f"{name}.{container}.{key}"
+                if key in given and not (given[key] is None and default is not None):
+                    found.setdefault(container, {})[key] = self.text(path, given[key])
+                elif default is not None:
+                    found.setdefault(container, {})[key] = default
+                else:
+                    self.faults.append(f"{path}: an answer is missing.")
+        return found
+
+    def ports(self, suggest: Suggest) -> dict[str, dict[int, int | None]]:
+        part = self.containers("ports")
+        found: dict[str, dict[int, int | None]] = {}
+        for container, spec in self.definition.containers.items():
+            asked = spec.port_specs
+            given = self.values(f"ports.{container}", part.get(container), {str(port): None for port in asked})
+            for port in asked:
+                host = given.get(str(port), suggest(container, port))
+                if isinstance(host, str) and re.fullmatch(r"[0-9]{1,5}", host):
+                    host = int(host)
+                found.setdefault(container, {})[port] = host
+        return found
+
+    def custom_config(self) -> dict[str, str]:
+        asked = self.definition.custom_config
+        given = self.values("custom_config", self.part("custom_config"), asked)
+        self.faults += [f"custom_config.{key}: an answer is missing." for key in asked if key not in given]
+        return {key: self.text(f"custom_config.{key}", given[key]) for key in asked if key in given}
+
+    def storage(self) -> PerContainer:
+        found: PerContainer = {}
+        for container, places in self.containers("storage").items():
+            path = f"storage.{container}"
+            if not isinstance(places, dict):
+                self.faults.append(f"{path}: must be an object.")
+                continue
+            found[container] = {key: self.text(f"{path}.{key}", place) for key, place in places.items()}
+        return found
+
+    def lists(self, name: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for container, values in self.containers(name).items():
+            if not isinstance(values, list):
+                self.faults.append(f"{name}.{container}: must be a list.")
+                continue
+            found[container] = [self.text(f"{name}.{container}", value) for value in values]
+        return found

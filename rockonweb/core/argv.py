@@ -1,0 +1,141 @@
+"""The `docker run` of a container: one small function per group of flags.
+
+The groups come in the order of the framework's own command, because a later flag wins: what a definition's options
+say beats the defaults before them, and a person's answers beat the options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rockonweb.core.answers import Answers, split_share
+from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
+from rockonweb.core.facts import HostFacts, ShareFacts
+from rockonweb.core.secret import SecretWord, is_secret
+
+OUR_LABEL = "rockonweb."
+ROCKON_LABEL = "rockonweb.rockon"
+INSTANCE_LABEL = "rockonweb.instance"
+OPERATION_LABEL = "rockonweb.operation"
+DETACHED = ("-d", "--restart=unless-stopped")
+
+Argv = tuple[str, ...]
+
+
+def docker_run(definition: Definition, container: str, answers: Answers, facts: HostFacts) -> Argv:
+    """Return the whole command line that makes and starts `container`."""
+    spec = definition.containers[container]
+    return (
+        *("docker", "run", *DETACHED, "--name", container),
+        *volumes(container, spec, answers, facts),
+        *("-v", "/etc/localtime:/etc/localtime:ro"),
+        *devices(container, spec, answers),
+        *user(container, spec, answers, facts),
+        *ports(container, spec, answers),
+        *options(spec),
+        *environment(container, spec, answers),
+        *labels(container, answers),
+        *management_labels(definition, facts),
+        spec.reference,
+        *arguments(spec),
+    )
+
+
+def share_facts(place: str, facts: HostFacts) -> ShareFacts:
+    """Return path and owner of "SHARE" or "SHARE/FOLDER"; a share that is yet to be made will be root's."""
+    share, folder = split_share(place)
+    known = facts.shares.get(share) or ShareFacts(f"{facts.shares_root}/{share}")
+    return ShareFacts(f"{known.path}/{folder}", known.uid, known.gid) if folder else known
+
+
+def volumes(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> Iterator[str]:
+    """Shares on the definition's volumes, in its order, then storage that the user added, then kept volumes."""
+    answered = answers.shares.get(container, {})
+    added = answers.storage.get(container, {})
+    mounts = [(destination, answered[destination]) for destination in spec.volumes if destination in answered]
+    for destination, place in [*mounts, *added.items()]:
+        yield from ("-v", f"{share_facts(place, facts).path}:{destination}")
+    for kept in facts.kept_volumes.get(container, ()):
+        if kept.destination not in {*answered, *added}:
+            yield from ("-v", f"{kept.volume}:{kept.destination}")
+
+
+def devices(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
+    """Answered devices only."""
+    for device, _ in in_question_order(spec.devices):
+        if value := answers.devices.get(container, {}).get(device):
+            yield from ("--device", value)
+
+
+def user(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> Iterator[str]:
+    """`-u UID[:GID]`, where the definition gives a uid; -1 is the owner of the first volume's share."""
+    if spec.uid is None:
+        return
+    owner = first_share(container, spec, answers, facts)
+    uid = spec.uid if spec.uid >= 0 else owner and owner.uid
+    gid = {None: None, -1: owner and owner.gid, -2: facts.groups.get("docker")}.get(spec.gid, spec.gid)
+    if uid is not None:
+        yield from ("-u", str(uid) if gid is None else f"{uid}:{gid}")
+
+
+def first_share(container: str, spec: ContainerSpec, answers: Answers, facts: HostFacts) -> ShareFacts | None:
+    """Return the share of the container's first volume."""
+    place = answers.shares.get(container, {}).get(next(iter(spec.volumes), ""))
+    return share_facts(place, facts) if place else None
+
+
+def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) -> int | None:
+    """Return the port of the host that really reaches `port`; None for one that is not published.
+
+    On the host's network a container's own port is the host's.
+    """
+    published = answers.ports.get(container, {}).get(port)
+    return port if published is not None and spec.on_host_network else published
+
+
+def ports(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
+    """Published ports only; without a protocol both tcp and udp. On the host's network Docker ignores them."""
+    for port, port_spec in spec.port_specs.items():
+        host = answers.ports.get(container, {}).get(port)
+        for protocol in port_spec.protocols if host is not None else ():
+            yield from ("-p", f"{host}:{port}/{protocol}")
+
+
+def options(spec: ContainerSpec) -> Iterator[str]:
+    """The definition's options as they are, repeated ones too; a blank value means the flag alone."""
+    for flag, value in spec.opts:
+        yield flag
+        if value.strip():
+            yield value
+
+
+def environment(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
+    """Answered variables in the order of the questions, secrets masked; one without an answer is left out."""
+    answered = answers.environment.get(container, {})
+    questions = dict(in_question_order(spec.environment))
+    for key in [*questions, *(key for key in answered if key not in questions)]:
+        if key in answered:
+            value = answered[key]
+            secret = is_secret(key, questions[key].label if key in questions else "")
+            yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
+
+
+def labels(container: str, answers: Answers) -> Iterator[str]:
+    """The labels that the user added."""
+    for label in answers.labels.get(container, ()):
+        yield from ("--label", label)
+
+
+def management_labels(definition: Definition, facts: HostFacts) -> Iterator[str]:
+    """Labels by which a container is known to be ours, whatever its name."""
+    yield from ("--label", f"{ROCKON_LABEL}={definition.name}")
+    if facts.instance:
+        yield from ("--label", f"{INSTANCE_LABEL}={facts.instance}")
+
+
+def arguments(spec: ContainerSpec) -> Iterator[str]:
+    """What follows the image; a blank second word of a pair is left out."""
+    for first, second in spec.cmd_arguments:
+        yield first
+        if second.strip():
+            yield second

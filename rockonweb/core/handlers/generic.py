@@ -1,0 +1,38 @@
+"""The launch of any rock-on: each container in launch order is made, joined to its networks, and started."""
+
+from __future__ import annotations
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.argv import docker_run
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.steps import AnyStep, Create, Join, Start
+
+
+def fits(definition: Definition) -> bool:
+    """Any rock-on."""
+    return True
+
+
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+    """Return the steps that make and start all containers."""
+    return [step for name, _ in definition.launch_order for step in launch_container(definition, name, answers, facts)]
+
+
+def launch_container(definition: Definition, name: str, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+    """Return the steps for one container. It joins its networks before the app starts, so names resolve at once."""
+    spec = definition.containers[name]
+    links = [link.network for link in definition.links if name in (link.source, link.target)]
+    networks = dict.fromkeys([*links, *answers.networks.get(name, ())])
+    return [
+        Create(
+            container=name,
+            argv=docker_run(definition, name, answers, facts),
+            why=f"container {spec.launch_order} of {definition.name}",
+        ),
+        *(
+            Join(network=network, container=name, required=spec.network is None, why="so that names resolve")
+            for network in networks
+        ),
+        Start(container=name, why="in launch order"),
+    ]

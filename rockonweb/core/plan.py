@@ -1,0 +1,173 @@
+"""Decides what an operation does: a plan is data, and prints as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rockonweb.core import handlers
+from rockonweb.core.answers import Answers
+from rockonweb.core.argv import Argv
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import Finding, examine
+from rockonweb.core.secret import render, reveal
+from rockonweb.core.steps import (
+    AnyStep,
+    Create,
+    MakeNetwork,
+    MakeShare,
+    Pull,
+    Remove,
+    RemoveNetwork,
+    RunOnce,
+    Start,
+    Stop,
+)
+
+BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an operation will do, in order, and what speaks against it."""
+
+    rockon: str
+    steps: tuple[AnyStep, ...]
+    networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def containers(self) -> list[tuple[str, Argv]]:
+        """Name and command line of each lasting container, in launch order."""
+        return [(step.container, step.argv) for step in self.steps if isinstance(step, Create)]
+
+    @property
+    def lines(self) -> list[str]:
+        """The `docker run` lines as they are reviewed, one-shot runs included, secrets masked."""
+        return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
+
+    @property
+    def revealed_lines(self) -> list[str]:
+        """The `docker run` lines with their secrets, for the person who asked to see them."""
+        return [shlex.join(reveal(step.argv)) for step in self.steps if isinstance(step, Create | RunOnce)]
+
+    @property
+    def blocked(self) -> list[Finding]:
+        """The findings that forbid it."""
+        return [finding for finding in self.findings if finding.level == "block"]
+
+    def to_json(self, words: Callable[[Iterable[str]], list[str]] = list) -> dict[str, Any]:
+        """Return the plan as `rockonweb plan --json` prints it; `words` may be `reveal`."""
+        return {
+            "rockon": self.rockon,
+            "containers": [{"name": name, "argv": words(argv)} for name, argv in self.containers],
+            "networks": [{"name": name, "containers": list(members)} for name, members in self.networks],
+            "steps": [
+                shlex.join(reveal(step.argv)) if words is reveal and isinstance(step, RunOnce) else str(step)
+                for step in self.steps
+            ],
+            "findings": [{"level": finding.level, "message": str(finding)} for finding in self.findings],
+        }
+
+
+def install(
+    definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
+) -> Plan:
+    """Plan an install: shares, images, networks, then the containers in launch order.
+
+    `new_shares` are the shares that the person asked to be made; any other that is missing is a finding.
+    """
+    networks = network_members(definition, answers)
+    return Plan(
+        definition.name,
+        (
+            *(
+                MakeShare(share=share, why="a new share for the app's data")
+                for share in answers.used_shares()
+                if share in new_shares and share not in facts.shares
+            ),
+            *(Pull(image=image, why="get the newest image of this name") for image in images(definition)),
+            *(MakeNetwork(network=name, why="the containers find each other on it") for name in networks),
+            *(
+                MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")
+                for name in missing_option_networks(definition, facts)
+                if name not in networks
+            ),
+            *handlers.find(definition).launch(definition, answers, facts),
+        ),
+        tuple((name, tuple(members)) for name, members in networks.items()),
+        tuple(examine(definition, answers, facts, new_shares)),
+    )
+
+
+def images(definition: Definition) -> list[str]:
+    """Return each image once, in launch order."""
+    return list(dict.fromkeys(spec.reference for _, spec in definition.launch_order))
+
+
+def network_members(definition: Definition, answers: Answers) -> dict[str, list[str]]:
+    """Return the link networks and the user's own, with the containers on each."""
+    members: dict[str, list[str]] = {}
+    for link in definition.links:
+        found = members.setdefault(link.network, [])
+        found += [name for name in (link.source, link.target) if name not in found]
+    for container, networks in answers.networks.items():
+        for network in networks:
+            found = members.setdefault(network, [])
+            found += [container] if container not in found else []
+    return members
+
+
+def missing_option_networks(definition: Definition, facts: HostFacts) -> list[str]:
+    """Return the networks that options name and that do not exist; none when no engine was asked."""
+    named = [spec.network for _, spec in definition.launch_order if spec.network]
+    return [
+        name
+        for name in dict.fromkeys(named)
+        if name not in BUILT_IN_NETWORKS
+        and not name.startswith("container:")
+        and facts.networks is not None
+        and name not in facts.networks
+    ]
+
+
+def start(definition: Definition) -> Plan:
+    """Plan a start: in launch order."""
+    return Plan(
+        definition.name,
+        tuple(Start(container=name, why="in launch order") for name, _ in definition.launch_order),
+    )
+
+
+def stop(definition: Definition) -> Plan:
+    """Plan a stop: in the reverse of the launch order."""
+    return Plan(
+        definition.name,
+        tuple(Stop(container=name, why="the last one first") for name, _ in reversed(definition.launch_order)),
+    )
+
+
+def restart(definition: Definition) -> Plan:
+    """Plan a restart: stop all, start all."""
+    return Plan(definition.name, (*stop(definition).steps, *start(definition).steps))
+
+
+def uninstall(definition: Definition, present: Collection[str]) -> Plan:
+    """Plan an uninstall of the containers that are `present` and ours, and of the link networks.
+
+    Shares, images and volumes stay.
+    """
+    known = [name for name, _ in reversed(definition.launch_order)]
+    names = [name for name in known if name in present] + sorted(set(present) - set(known))
+    links = dict.fromkeys(link.network for link in definition.links)
+    return Plan(
+        definition.name,
+        (
+            *(Stop(container=name, why="the last one first") for name in names),
+            *(Remove(container=name, why="its shares, images and volumes stay") for name in names),
+            *(RemoveNetwork(network=name, why="unless something else uses it") for name in links),
+        ),
+    )

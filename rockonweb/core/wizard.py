@@ -1,0 +1,340 @@
+"""The install wizard's pages and questions, what is suggested, and what the answers come to: pure, no form, no page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rockonweb.core.answers import Answers, PerContainer, share_fault
+from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
+from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.preflight import Finding, port_conflict
+from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.text import Text, t
+
+SUMMARY = "summary"
+PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
+
+Values = Mapping[str, str]  # what was typed, by field name
+
+_OPTIONAL = re.compile(r"\boptional(ly)?\b|\b(leave|left|be|keep|kept) (it |this )?(blank|empty)\b", re.IGNORECASE)
+_USER_OR_GROUP = re.compile(r"(?:^|_)P?[UG]ID$", re.IGNORECASE)
+_EXAMPLE = re.compile(r"[\[(]\s*(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question of a page. `container` is blank for a setting of the whole rock-on.
+
+    `fixed` is a port on the host's own network: nothing can be chosen.
+    """
+
+    page: str
+    container: str
+    key: str
+    question: Question
+    fixed: bool = False
+    ui: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its field."""
+        return "-".join(part for part in (self.page, self.container, self.key) if part)
+
+    @property
+    def label(self) -> str:
+        """The definition's label, or the key where it has none."""
+        return self.question.label.strip() or self.key
+
+    @property
+    def secret(self) -> bool:
+        """Whether the answer must not be shown."""
+        return self.page in ("environment", "custom-config") and is_secret(self.key, self.question.label)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the answer may be blank, because the definition says so."""
+        return bool(_OPTIONAL.search(self.question.label) or _OPTIONAL.search(self.question.description))
+
+    @property
+    def is_user_or_group(self) -> bool:
+        """Whether the answer is the number of a user or group (PUID, PGID and their like)."""
+        return self.page == "environment" and bool(_USER_OR_GROUP.search(self.key))
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What a port is published for; nothing for another question."""
+        return self.question.protocols if isinstance(self.question, PortSpec) else ()
+
+    @property
+    def example(self) -> str:
+        """The word that the label gives as an example in brackets, blank where it has none."""
+        found = _EXAMPLE.search(self.question.label)
+        return found[2] if found and (found[1] or "-" in found[2]) else ""
+
+
+def asks(definition: Definition, page: str) -> list[Ask]:
+    """Return the questions of a page, by container in launch order."""
+    if page == "custom-config":
+        return [Ask(page, "", key, question) for key, question in in_question_order(definition.custom_config)]
+    questions: dict[str, Callable[[ContainerSpec], Mapping[str, Question]]] = {
+        "shares": lambda spec: dict(in_question_order(spec.volumes)),
+        "ports": lambda spec: {str(port): question for port, question in spec.port_specs.items()},
+        "devices": lambda spec: dict(in_question_order(spec.devices)),
+        "environment": lambda spec: dict(in_question_order(spec.environment)),
+    }
+    if page not in questions:
+        return []
+    return [
+        Ask(
+            page,
+            container,
+            key,
+            question,
+            fixed=page == "ports" and spec.on_host_network,
+            ui=isinstance(question, PortSpec) and question.ui,
+        )
+        for container, spec in definition.launch_order
+        for key, question in questions[page](spec).items()
+    ]
+
+
+def all_asks(definition: Definition) -> list[Ask]:
+    """Return the questions of all pages."""
+    return [ask for page in PAGES for ask in asks(definition, page)]
+
+
+def pages(definition: Definition) -> list[str]:
+    """Return the pages that apply: those with a question, and the summary."""
+    return [page for page in PAGES if page == SUMMARY or asks(definition, page)]
+
+
+def beside(definition: Definition, page: str, step: int) -> str:
+    """Return the page `step` places further (or back, when negative), at most the first or last one."""
+    applying = pages(definition)
+    place = applying.index(page) + step
+    return applying[min(max(place, 0), len(applying) - 1)]
+
+
+def unanswered(definition: Definition, done: Collection[str]) -> str | None:
+    """Return the first page that is not among the accepted ones; None when only the summary is left."""
+    return next((page for page in pages(definition) if page != SUMMARY and page not in done), None)
+
+
+# -- suggestions ------------------------------------------------------------------------------------------------------
+
+
+def suggested_shares(definition: Definition) -> dict[str, str]:
+    """Return a share's name for each question of the shares page, by field name; none is suggested twice.
+
+    The example in the label is the author's own suggestion, otherwise it is APP-FOLDER.
+    """
+    app = _slug(definition.name) or "app"
+    found: dict[str, str] = {}
+    for ask in asks(definition, "shares"):
+        folder = _slug(ask.key.rstrip("/").rsplit("/", 1)[-1]) or "data"
+        names = [ask.example, f"{app}-{folder}", f"{app}-{_slug(ask.container)}-{folder}"]
+        names += [f"{app}-{folder}-{number}" for number in range(2, len(found) + 3)]
+        found[ask.name] = next(
+            name for name in names if name and not share_fault(name) and "/" not in name and name not in found.values()
+        )
+    return found
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-")
+
+
+@dataclass(frozen=True)
+class PortSuggestion:
+    """A host port to offer. `why` says why it is not the usual one, blank when it is."""
+
+    port: int
+    why: str = ""
+
+
+def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: HostFacts) -> dict[str, PortSuggestion]:
+    """Return a free host port for each question of the ports page, by field name: the wanted one unless it is taken."""
+    found: dict[str, PortSuggestion] = {}
+    taken: set[tuple[int, str]] = set()
+    for ask in asks(definition, "ports"):
+        usual = int(ask.key) if ask.fixed else wanted[ask.name]
+        port = usual if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken)
+        port = port or usual
+        taken |= {(port, protocol) for protocol in ask.protocols}
+        found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask.protocols, facts))
+    return found
+
+
+def free_port(
+    rockon: str, start: int, protocols: tuple[str, ...], facts: HostFacts, taken: Collection[tuple[int, str]] = ()
+) -> int | None:
+    """Return the first port from `start` that nobody holds and that is not among `taken`; None when there is none."""
+    for port in range(start, 65536):
+        in_form = any((port, protocol) in taken for protocol in protocols)
+        if not in_form and holder_of(rockon, port, protocols, facts) is None:
+            return port
+    return None
+
+
+def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> tuple[Listener, str] | None:
+    """Return who else holds a host port, and for which protocol."""
+    for protocol in protocols:
+        if listener := port_conflict(rockon, port, protocol, facts):
+            return listener, protocol
+    return None
+
+
+def holder_name(listener: Listener) -> str:
+    """Return who holds a port, in words."""
+    return listener.holder or t("another program")
+
+
+def port_fault(
+    definition: Definition, ask: Ask, port: int, facts: HostFacts, others: Mapping[tuple[int, str], Ask]
+) -> Finding | None:
+    """Return why a host port can't be had, with a free one to take instead; None when it can.
+
+    `others` are the ports that the same form gives to other questions.
+    """
+    twice = next((others[port, protocol] for protocol in ask.protocols if (port, protocol) in others), None)
+    held = holder_of(definition.name, port, ask.protocols, facts)
+    if twice:
+        sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=twice.label)
+    elif held:
+        listener, protocol = held
+        who = holder_name(listener)
+        sentence = t("Port %(port)s (%(protocol)s) is in use by %(who)s.", port=port, protocol=protocol, who=who)
+    else:
+        return None
+    if ask.fixed:
+        hint = t("%(container)s can't use another one: stop what holds it first.", container=ask.container)
+        return Finding("block", sentence, hint)
+    free = free_port(definition.name, port + 1, ask.protocols, facts, others)
+    return Finding("block", sentence, t("Port %(free)s is free.", free=free) if free else t("Choose another one."))
+
+
+def _why_not(rockon: str, usual: int, port: int, protocols: tuple[str, ...], facts: HostFacts) -> str:
+    if port == usual:
+        return ""
+    if held := holder_of(rockon, usual, protocols, facts):
+        who = holder_name(held[0])
+        return t("Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=who, port=port)
+    return t("Port %(usual)s is suggested for another question above, so this is %(port)s.", usual=usual, port=port)
+
+
+# -- faults of single values ------------------------------------------------------------------------------------------
+
+
+def text_fault(ask: Ask, value: str) -> str:
+    """Return what is wrong with a variable or setting, blank when nothing is."""
+    if "\0" in value or "\n" in value or "\r" in value:
+        return t("This must be a single line of text.")
+    if not value.strip():
+        return "" if ask.optional else t("An answer is needed here.")
+    if ask.is_user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
+        return t("This must be a whole number, 0 or more: the number of a user or group, not its name.")
+    return ""
+
+
+def device_fault(value: str) -> str:
+    """Return what is wrong with a device, blank when nothing is or it is blank. Does not look whether it exists."""
+    if value and not re.fullmatch(r"/[^\s\0]+", value):
+        return t("A device is an absolute path without spaces, such as /dev/dri. Leave it blank for none.")
+    return ""
+
+
+def port_number(value: str) -> int | None:
+    """Return the port that was typed, None when it is not one."""
+    typed = value.strip()
+    return int(typed) if re.fullmatch(r"[0-9]{1,5}", typed) and 1 <= int(typed) <= 65535 else None
+
+
+# -- what the answers come to -----------------------------------------------------------------------------------------
+
+
+def answers(definition: Definition, values: Values) -> Answers:
+    """Return the answers that the accepted pages amount to."""
+
+    def texts(page: str) -> PerContainer:
+        found: PerContainer = {}
+        for ask in asks(definition, page):
+            found.setdefault(ask.container, {})[ask.key] = values.get(ask.name, "")
+        return found
+
+    ports: dict[str, dict[int, int | None]] = {}
+    for ask in asks(definition, "ports"):
+        chosen = int(ask.key) if ask.fixed else port_number(values.get(ask.name, ""))
+        ports.setdefault(ask.container, {})[int(ask.key)] = chosen
+    return Answers(
+        shares=texts("shares"),
+        ports=ports,
+        devices=texts("devices"),
+        environment=texts("environment"),
+        custom_config={ask.key: values.get(ask.name, "") for ask in asks(definition, "custom-config")},
+    )
+
+
+def values_of(definition: Definition, given: Answers) -> dict[str, str]:
+    """Return the field values of earlier answers, without what was never answered."""
+    found: dict[str, str] = {}
+    ports_answered = any(host is not None for by_port in given.ports.values() for host in by_port.values())
+    for ask in all_asks(definition):
+        if ask.page == "ports":
+            host = given.ports.get(ask.container, {}).get(int(ask.key))
+            # Where other ports were answered, none means not published; the app's own page needs one all the same.
+            value = None if host is None and (not ports_answered or ask.ui) else str(host or "")
+        elif ask.page == "custom-config":
+            value = given.custom_config.get(ask.key)
+        else:
+            part: PerContainer = getattr(given, ask.page)
+            value = part.get(ask.container, {}).get(ask.key)
+        if value is not None:
+            found[ask.name] = value
+    return found
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """An answer as the summary shows it: secrets masked; `new` is a share that Submit makes."""
+
+    ask: Ask
+    shown: str
+    new: bool = False
+
+
+def review(definition: Definition, values: Values, new_shares: Collection[str]) -> list[tuple[str, list[Reviewed]]]:
+    """Return every answer, grouped by page."""
+    return [
+        (page, [_reviewed(ask, values.get(ask.name, ""), new_shares) for ask in asks(definition, page)])
+        for page in pages(definition)
+        if page != SUMMARY
+    ]
+
+
+def _reviewed(ask: Ask, value: str, new_shares: Collection[str]) -> Reviewed:
+    if ask.secret and value:
+        return Reviewed(ask, MASK)
+    if ask.fixed:
+        return Reviewed(ask, ask.key)
+    return Reviewed(ask, value, ask.page == "shares" and value.split("/", 1)[0] in new_shares)
+
+
+def notes(definition: Definition, values: Values) -> Iterator[Finding]:
+    """Yield what is allowed but worth knowing: two volumes in one folder see each other's files."""
+    first: dict[str, Ask] = {}
+    for ask in asks(definition, "shares"):
+        place = values.get(ask.name, "").rstrip("/")
+        other = first.setdefault(place, ask)
+        if place and other is not ask:
+            yield Finding("note", _same_place(place, other, ask))
+
+
+def _same_place(place: str, one: Ask, other: Ask) -> Text:
+    return t(
+        '"%(one)s" and "%(other)s" are both in %(place)s: they see each other\'s files.',
+        one=one.label,
+        other=other.label,
+        place=place,
+    )

@@ -1,0 +1,492 @@
+"""The Docker Engine: the only module that talks to it.
+
+Reads, pulls, logs, events and networks go through the Docker SDK; containers are made by the docker command line from
+the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils import parse_repository_tag
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
+from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
+from rockonweb.core.facts import ContainerFacts, Listener, Mount, NetworkFacts
+from rockonweb.core.secret import redact, reveal
+from rockonweb.core.text import t
+
+READ_TIMEOUT = 60  # seconds
+PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
+STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
+COMMAND_TIMEOUT = 10 * 60
+DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
+PORT_ATTEMPTS = 3  # a second apart
+NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
+ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
+
+# Flags of `docker run` without a value: what follows them is another flag, or the image.
+_SWITCHES = frozenset(
+    (
+        *("--detach", "--disable-content-trust", "--help", "--init", "--interactive", "--no-healthcheck"),
+        *("--oom-kill-disable", "--privileged", "--publish-all", "--quiet", "--read-only", "--rm", "--sig-proxy"),
+        *("--tty", "--use-api-socket"),
+    )
+)
+_SHORT_SWITCHES = "ditPq"
+_OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
+
+OnProgress = Callable[[int, int, str], None]  # bytes so far, bytes in all, a line of text
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """The engine that answers."""
+
+    version: str
+    api_version: str
+
+
+class Engine:
+    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's."""
+
+    def __init__(self, client: docker.DockerClient, instance: str) -> None:
+        self._api = client.api
+        self.instance = instance
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._api.close()
+
+    def info(self) -> EngineInfo:
+        """Return the engine's version."""
+        with _translated():
+            found = self._api.version()
+        return EngineInfo(found.get("Version", ""), found.get("ApiVersion", ""))
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        """Return all containers of the host by name, ours and others; without exit codes."""
+        with _translated():
+            found = self._api.containers(all=True)
+        facts = [
+            ContainerFacts(
+                name=name,
+                id=item["Id"],
+                image=item.get("Image", ""),
+                state=item.get("State", ""),
+                rockon=self._rockon(item.get("Labels") or {}),
+                networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
+            )
+            for item in found
+            if (name := _name(item))
+        ]
+        return {one.name: one for one in facts}
+
+    def published(self) -> list[Listener]:
+        """Return the host ports that running containers publish."""
+        with _translated():
+            found = self._api.containers()
+        return [
+            Listener(
+                port=port["PublicPort"],
+                protocol=port.get("Type", "tcp"),
+                address=port.get("IP", ""),
+                holder=str(t("the container %(name)s", name=_name(item) or "?")),
+                rockon=self._rockon(item.get("Labels") or {}),
+            )
+            for item in found
+            for port in item.get("Ports") or ()
+            if port.get("PublicPort")
+        ]
+
+    def container(self, name: str) -> ContainerFacts | None:
+        """Return one container with its exit code, None when there is none of exactly this name."""
+        found = self._inspect(name)
+        if found is None:
+            return None
+        state = found["State"]
+        return ContainerFacts(
+            name=name,
+            id=found["Id"],
+            image=found["Config"].get("Image", ""),
+            state=state.get("Status", ""),
+            exit_code=int(state.get("ExitCode") or 0),
+            error=state.get("Error") or "",
+            rockon=self._rockon(found["Config"].get("Labels") or {}),
+            restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
+            networks=tuple(found["NetworkSettings"].get("Networks") or {}),
+        )
+
+    def made_by(self, operation: int) -> list[str]:
+        """Return the names of our containers that an operation made."""
+        with _translated():
+            found = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
+        return [name for item in found if self._is_ours(item.get("Labels") or {}) and (name := _name(item))]
+
+    def anonymous_volumes(self, name: str) -> list[Mount]:
+        """Return the volumes that Docker itself made for a container, without those that it has from another one."""
+        found = self._inspect(name) or {}
+        sources = (found.get("HostConfig") or {}).get("VolumesFrom") or ()
+        borrowed = {mount.volume for source in sources for mount in self.anonymous_volumes(source.split(":")[0])}
+        return [
+            Mount(mount["Name"], mount["Destination"])
+            for mount in found.get("Mounts") or ()
+            if mount.get("Type") == "volume"
+            and ANONYMOUS.fullmatch(mount.get("Name") or "")
+            and mount["Name"] not in borrowed
+        ]
+
+    def networks(self) -> dict[str, NetworkFacts]:
+        """Return all networks by name."""
+        with _translated():
+            found = self._api.networks()
+        return {
+            item["Name"]: NetworkFacts(item["Name"], ours=self._is_ours(item.get("Labels") or {})) for item in found
+        }
+
+    def has_image(self, image: str) -> bool:
+        """Whether an image of this name is on the host."""
+        with _translated():
+            try:
+                self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                return False
+        return True
+
+    def logs(self, name: str, tail: int = 200) -> str:
+        """Return the last lines of a container of ours."""
+        with _translated():
+            raw = self._api.logs(self._own(name), tail=tail, timestamps=False)
+        text: str = raw.decode("utf-8", "replace")
+        return text
+
+    def events(self) -> Iterator[str]:
+        """Yield the name of a rock-on of ours each time that one of its containers changes. Blocks; ends with the
+        connection.
+        """
+        stream = docker.from_env(timeout=NEVER).api.events(
+            decode=True, filters={"type": "container", "label": [f"{INSTANCE_LABEL}={self.instance}"]}
+        )
+        for event in stream:
+            attributes = (event.get("Actor") or {}).get("Attributes") or {}
+            if not str(event.get("Action", "")).startswith("exec_"):
+                yield attributes.get(ROCKON_LABEL, "")
+
+    # -- acting -------------------------------------------------------------------------------------------------
+
+    def pull(self, image: str, on_progress: OnProgress) -> str:
+        """Get the newest image of this name and return a sentence on it.
+
+        When that fails and an older one is on the host, that one is used, and the sentence says so.
+        """
+        try:
+            return self._pull(image, on_progress)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if not self.has_image(image):
+                raise
+            return f"{error.output or error.sentence}\nThe image that is on this host is used instead."
+
+    def _pull(self, image: str, on_progress: OnProgress) -> str:
+        repository, tag = parse_repository_tag(image)
+        layers: dict[str, tuple[int, int]] = {}
+        status = ""
+        with _translated(image):
+            client = docker.from_env(timeout=PULL_SILENCE)
+        try:
+            with _translated(image, _pull_error):
+                for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                    if "error" in line:
+                        raise _pull_error(image, str(line["error"]))
+                    detail = line.get("progressDetail") or {}
+                    layer, status = line.get("id", ""), line.get("status", "")
+                    if status == "Downloading" and detail.get("total"):
+                        layers[layer] = (detail["current"], detail["total"])
+                    elif status in ("Download complete", "Pull complete") and layer in layers:
+                        layers[layer] = (layers[layer][1], layers[layer][1])
+                    done, total = (sum(part) for part in zip(*layers.values(), strict=True)) if layers else (0, 0)
+                    on_progress(done, total, f"{layer}: {status}" if layer else status)
+        finally:
+            client.close()
+        return status.removeprefix("Status: ")
+
+    def create(self, argv: Argv, operation: int) -> None:
+        """Make a container from its `docker run` line, not started yet."""
+        name = argv[argv.index("--name") + 1]
+        known = self.container(name)
+        if known and not known.rockon:
+            raise _stranger(name)
+        if known:
+            return  # made before by this operation or an earlier one of this rock-on: safe to repeat
+        self._command(create_form(argv, operation), argv)
+
+    def run_once(self, argv: Argv) -> str:
+        """Run a container to its end and return what it printed."""
+        return self._command(argv, argv)
+
+    def start(self, name: str) -> None:
+        """Start a container of ours.
+
+        A port may be held for a moment by an outgoing connection, or by what was stopped just now: that is waited for.
+        """
+        for attempt in range(PORT_ATTEMPTS):
+            try:
+                with _translated(name):
+                    self._api.start(self._own(name))
+                return
+            except PortTaken:
+                if attempt == PORT_ATTEMPTS - 1:
+                    raise
+            time.sleep(1)
+
+    def stop(self, name: str) -> None:
+        """Stop a container of ours; one that does not run or does not exist is fine."""
+        if self.container(name):
+            with _translated(name):
+                self._api.stop(self._own(name), timeout=STOP_GRACE)
+
+    def remove(self, name: str) -> None:
+        """Remove a container of ours, running or not, but never its volumes; one that does not exist is fine."""
+        if self.container(name):
+            with _translated(name), suppress(NotFound):
+                self._api.remove_container(self._own(name), v=False, force=True)
+
+    def await_end(self, name: str, seconds: int) -> None:
+        """Wait until a container of ours has ended with status 0."""
+        deadline = time.monotonic() + seconds
+        while (known := self.container(name)) and known.state in ("running", "created", "restarting"):
+            if time.monotonic() > deadline:
+                raise EngineError(t("%(name)s has not ended after %(seconds)s seconds.", name=name, seconds=seconds))
+            time.sleep(0.1)
+        if known is None or known.exit_code != 0:
+            raise EngineError(
+                t("%(name)s ended with status %(code)s.", name=name, code=known.exit_code if known else "?"),
+                output=self.logs(name, 20) if known else "",
+            )
+
+    def make_network(self, name: str) -> bool:
+        """Make a network unless one of this name exists. Returns whether it was made."""
+        if name in self.networks():
+            return False
+        with _translated(name):
+            self._api.create_network(name, check_duplicate=True, labels={INSTANCE_LABEL: self.instance})
+        return True
+
+    def join(self, network: str, name: str) -> None:
+        """Connect a container of ours to a network; it may be there already."""
+        known = self.container(name)
+        if known and network in known.networks:
+            return
+        with _translated(name):
+            self._api.connect_container_to_network(self._own(name), network)
+
+    def remove_network(self, name: str) -> bool:
+        """Remove a network of ours that nothing is connected to. Returns whether it is gone."""
+        known = self.networks().get(name)
+        if known is None or not known.ours:
+            return known is None
+        if any(name in facts.networks for facts in self.containers().values()):  # stopped ones would not start again
+            return False
+        with _translated(name):
+            try:
+                self._api.remove_network(name)
+            except APIError as error:
+                if error.status_code == 403:  # a stopped container of somebody else holds it
+                    return False
+                raise
+        return True
+
+    # -- below --------------------------------------------------------------------------------------------------
+
+    def _rockon(self, labels: dict[str, str]) -> str:
+        return labels.get(ROCKON_LABEL, "") if self._is_ours(labels) else ""
+
+    def _is_ours(self, labels: dict[str, str]) -> bool:
+        return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        with _translated(name):
+            try:
+                found: dict[str, Any] = self._api.inspect_container(name)
+            except NotFound:
+                return None
+        return found if found.get("Name") == f"/{name}" else None  # Docker takes the beginning of an id as well
+
+    def _own(self, name: str) -> str:
+        known = self.container(name)
+        if known is None:
+            raise EngineError(
+                t('The container "%(name)s" does not exist.', name=name),
+                t("It was removed by hand. Uninstall the rock-on and install it again; its data is in the shares."),
+            )
+        if not known.rockon:
+            raise _stranger(name)
+        return known.id
+
+    def _command(self, command: Argv, shown: Argv) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603 - an argv list, never a shell string
+                reveal(command),
+                env={
+                    "DOCKER_HOST": DEFAULT_HOST,
+                    **os.environ,
+                },  # and no `docker context`, which the SDK knows nothing of
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=COMMAND_TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise EngineError(
+                t("The docker command is not installed."), t("Install the package docker.io or docker-ce-cli.")
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise EngineError(t("Docker did not finish within %(seconds)s seconds.", seconds=COMMAND_TIMEOUT)) from None
+        output = redact(f"{done.stdout}\n{done.stderr}".strip(), shown)
+        if done.returncode:
+            raise _command_error(output, done.returncode)
+        return output
+
+
+def connect(instance: str = "") -> Engine:
+    """Connect to the engine that DOCKER_HOST or Docker's default names. Raises EngineUnreachable."""
+    try:
+        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance)
+    except (DockerException, RequestException, OSError) as error:
+        raise _unreachable(error) from None
+
+
+def create_form(argv: Argv, operation: int) -> Argv:
+    """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
+    kept: list[str] = []
+    words = list(argv[2:])
+    while words and words[0].startswith("-"):
+        flag, *value = words[: 1 + _takes_next(words[0])]
+        del words[: 1 + len(value)]
+        if short := re.match(f"-[{_SHORT_SWITCHES}]+", flag):
+            flag = short[0].replace("d", "") + flag[short.end() :]
+        if flag.partition("=")[0] not in ("-", *_OF_RUN_ALONE):
+            kept += [flag, *value]
+    return ("docker", "create", "--label", f"{OPERATION_LABEL}={operation}", *kept, *words)
+
+
+def _takes_next(flag: str) -> bool:
+    """Whether the word after a flag of `docker run` is its value."""
+    if flag.startswith("--"):
+        return "=" not in flag and flag not in _SWITCHES
+    return len(flag.lstrip("-").lstrip(_SHORT_SWITCHES)) == 1
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    """Return the name of a container in a list; those of a link of the old kind are not names but paths."""
+    return next((name.lstrip("/") for name in item.get("Names") or () if name.count("/") == 1), "")
+
+
+@contextmanager
+def _translated(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
+    """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
+    try:
+        yield
+    except APIError as error:
+        raise (refusal or _refusal)(name, str(error.explanation or error)) from None
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise _unreachable(error) from None
+
+
+def _refusal(name: str, words: str) -> EngineError:
+    if "port is already allocated" in words or "address already in use" in words:
+        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
+        return PortTaken(
+            t(
+                "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
+                port=port[1] if port else "?",
+                name=name,
+            ),
+            t("Choose another port, or stop what holds it."),
+            output=words,
+        )
+    if "no such file or directory" in words and "/dev/" in words:
+        return EngineError(
+            t("A device that %(name)s needs does not exist on this host.", name=name),
+            t("Plug it in, or leave the device blank."),
+            output=words,
+        )
+    if "no space left" in words:
+        return EngineError(t("Docker's disk is full."), t("Make room where images live, then try again."), output=words)
+    return EngineError(
+        t("Docker refused: %(words)s", words=words.splitlines()[0] if words else "?"),
+        t("Docker's own words are below."),
+        output=words,
+    )
+
+
+def _pull_error(image: str, words: str) -> EngineError:
+    lowered = words.lower()
+    if "no space left" in lowered:
+        sentence = t("Docker's disk is full: %(image)s does not fit.", image=image)
+        hint = t("Make room where images live, then try again.")
+    elif any(part in lowered for part in ("manifest unknown", "not found", "does not exist", "repository name")):
+        sentence = t('The image "%(image)s" was not found in its registry.', image=image)
+        hint = t("Its name or tag has changed, or it needs a login. Refresh the catalogue, or tell its maintainer.")
+    elif any(part in lowered for part in ("denied", "unauthorized", "authentication")):
+        sentence = t('The registry refused the image "%(image)s".', image=image)
+        hint = t("It may need a login: docker login.")
+    elif "no matching manifest" in lowered:
+        sentence = t('The image "%(image)s" does not exist for this machine\'s processor.', image=image)
+        hint = t("Choose another rock-on.")
+    elif "toomanyrequests" in lowered or "rate limit" in lowered:
+        sentence = t('The registry limits downloads; "%(image)s" was refused for now.', image=image)
+        hint = t("Try again in some hours, or log in: docker login.")
+    else:
+        sentence = t('The image "%(image)s" could not be pulled.', image=image)
+        hint = t("Check that this machine reaches the internet, then try again.")
+    return EngineError(sentence, hint, output=words)
+
+
+def _command_error(output: str, status: int) -> EngineError:
+    words = output.removeprefix("docker: ").strip()
+    if "Cannot connect to the Docker daemon" in words or "error during connect" in words:
+        return _unreachable(words)
+    found = re.search(r"(unknown (?:shorthand )?flag: .+)", words)
+    if found:
+        return EngineError(
+            t("An option of the definition is not one of Docker's: %(words)s", words=found[1]),
+            t("Tell the definition's maintainer."),
+            output=words,
+        )
+    first = next((line for line in words.splitlines() if line.strip()), f"status {status}")
+    first = first.removeprefix("Error response from daemon: ")
+    return EngineError(
+        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=words
+    )
+
+
+def _stranger(name: str) -> EngineError:
+    return EngineError(
+        t('A container named "%(name)s" exists and was not made by this Rockonweb; it is left alone.', name=name),
+        t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
+    )
+
+
+def _unreachable(error: object) -> EngineUnreachable:
+    return EngineUnreachable(
+        t("Docker does not answer."),
+        t("Start it (systemctl start docker), and check that this user may use its socket."),
+        output=str(error),
+    )

@@ -1,0 +1,68 @@
+"""Looks at a rock-on's containers and writes on the rows how they are."""
+
+from __future__ import annotations
+
+from flask import current_app
+from sqlalchemy import select
+
+from rockonweb.config import instance_id
+from rockonweb.core.errors import EngineError
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.status import observe
+from rockonweb.host import engine
+from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db, writing
+
+Facts = dict[str, ContainerFacts | None]
+
+
+def look(rockon_id: int, docker: engine.Engine | None = None) -> None:
+    """Write a rock-on's status as its containers have it. Does nothing when no engine answers, or when an operation
+    is working on the rock-on: that writes the status itself.
+    """
+    facts = containers(rockon_id, docker)
+    if facts is None:
+        return
+    with writing() as session:
+        rockon = session.get(RockOn, rockon_id)
+        if rockon is not None and not _busy(rockon_id):
+            write(rockon, facts)
+
+
+def containers(rockon_id: int, docker: engine.Engine | None = None) -> Facts | None:
+    """Return a rock-on's containers as Docker has them, by name; None stands for one that is not there or not ours.
+
+    Returns None when no engine answers.
+    """
+    rockon = db.session.get(RockOn, rockon_id)
+    name, names = (rockon.name, [container.name for container in rockon.containers]) if rockon else ("", [])
+    db.session.rollback()
+    try:
+        docker = docker or engine.connect(instance_id(current_app.config["SETTINGS"]))
+        found = {one: docker.container(one) for one in names}
+    except EngineError:
+        return None
+    return {one: facts if facts and facts.rockon == name else None for one, facts in found.items()}
+
+
+def write(rockon: RockOn, facts: Facts, *, keep_failure: bool = False) -> None:
+    """Put what was seen on the rows, inside a unit of work.
+
+    With `keep_failure`, a start or stop that failed stays shown as failed.
+    """
+    for container in rockon.containers:
+        known = facts.get(container.name)
+        container.docker_state = known.state if known else ""
+        container.exit_code = known.exit_code if known else None
+        container.docker_error = known.error if known else ""
+    failed = rockon.status in (Status.START_FAILED, Status.STOP_FAILED)
+    if rockon.state is State.INSTALLED and not (keep_failure and failed):
+        seen = observe(facts)
+        rockon.status, rockon.exit_code, rockon.status_error = seen.status, seen.exit_code, seen.error
+
+
+def _busy(rockon_id: int) -> bool:
+    return bool(
+        db.session.scalar(
+            select(Operation.id).where(Operation.rockon_id == rockon_id, Operation.progress.in_(ACTIVE)).limit(1)
+        )
+    )

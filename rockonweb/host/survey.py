@@ -1,0 +1,140 @@
+"""Gathers what the deciding parts need to know of the host."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+from collections.abc import Iterable, Mapping
+
+import psutil
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb.config import Settings, instance_id
+from rockonweb.core.answers import Answers, split_share
+from rockonweb.core.argv import host_port
+from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
+from rockonweb.core.text import t
+from rockonweb.host import shares
+from rockonweb.host.engine import Engine
+from rockonweb.models import Container, Port, RockOn, State, db
+from rockonweb.rows import answers_of
+
+
+def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | None) -> HostFacts:
+    """Return the facts for planning `rockon`. Without an engine, what only it knows is None.
+
+    Raises EngineError when an engine was given and fails.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    answers = answers or answers_of(rockon)
+    known_shares = shares.listing(settings)
+    claims = claimed_ports(db.session())
+    containers = engine.containers() if engine else None
+    kept: dict[str, list[Mount]] = {}
+    for volume in rockon.kept_volumes:
+        kept.setdefault(volume.container, []).append(Mount(volume.volume, volume.destination))
+    return HostFacts(
+        shares_root=str(settings.shares_root),
+        shares=known_shares,
+        listening=listening(_that_run(claims, containers), engine.published() if engine else ()),
+        claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
+        groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
+        missing_devices=frozenset(
+            path
+            for values in answers.devices.values()
+            for value in values.values()
+            if value and not os.path.exists(path := value.split(":", 1)[0])
+        ),
+        missing_folders=frozenset(_missing_folders(settings, answers)),
+        containers=containers,
+        networks=engine.networks() if engine else None,
+        kept_volumes={name: tuple(mounts) for name, mounts in kept.items()},
+        instance=instance_id(settings),
+    )
+
+
+def claimed_ports(session: Session) -> list[Listener]:
+    """Return the host ports of all installed rock-ons, running or not."""
+    holding = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+    rows = session.execute(
+        select(Port, RockOn.name)
+        .join(Port.container)
+        .join(Container.rockon)
+        .where(RockOn.state.in_(holding), Port.host.is_not(None))
+    )
+    return [
+        Listener(port.host, protocol, "", str(t("the rock-on %(name)s", name=name)), name)
+        for port, name in rows
+        for protocol in port.protocols
+        if port.host is not None
+    ]
+
+
+def _that_run(claims: Iterable[Listener], containers: Mapping[str, ContainerFacts] | None) -> list[Listener]:
+    """Return the claims of rock-ons that have a running container; all of them when no engine was asked.
+
+    The socket on a port that an install has only reserved is somebody else's.
+    """
+    running = {facts.rockon for facts in (containers or {}).values() if facts.state == "running"}
+    return [claim for claim in claims if containers is None or claim.rockon in running]
+
+
+def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
+
+    A socket on a port that a running rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
+    host's own network.
+    """
+    published = list(published)
+    by_container = {(listener.port, listener.protocol) for listener in published}
+    owner = {(claim.port, claim.protocol): claim for claim in claims}
+    found = {}
+    try:
+        sockets = psutil.net_connections("inet")
+    except (psutil.AccessDenied, OSError):
+        sockets = []
+    # Listeners first: the connections that they accepted have the same port.
+    for one in sorted(sockets, key=lambda one: one.status != psutil.CONN_LISTEN):
+        tcp = one.type == socket.SOCK_STREAM
+        idle = one.status in (psutil.CONN_TIME_WAIT, psutil.CONN_CLOSE) if tcp else bool(one.raddr)
+        if not one.laddr or idle:
+            continue
+        key = (one.laddr.port, "tcp" if tcp else "udp")
+        if key in by_container or key in found:
+            continue
+        claim = owner.get(key)
+        holder = claim.holder if claim else _process(one.pid)
+        found[key] = Listener(*key, one.laddr.ip, holder, claim.rockon if claim else "")
+    return (*published, *found.values())
+
+
+def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
+    """Return the answers with the ports of host-network containers as they really are."""
+    containers = rockon.definition.containers
+    ports = {
+        name: {port: host_port(name, containers[name], port, answers) for port in by_port}
+        for name, by_port in answers.ports.items()
+        if name in containers
+    }
+    return Answers(**{**vars(answers), "ports": ports})
+
+
+def _process(pid: int | None) -> str:
+    if pid is None:
+        return ""
+    try:
+        return str(t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid))
+    except psutil.Error:
+        return ""
+
+
+def _missing_folders(settings: Settings, answers: Answers) -> Iterable[str]:
+    for part in (answers.shares, answers.storage):
+        for places in part.values():
+            for place in places.values():
+                share, folder = split_share(place)
+                if folder and not (settings.shares_root / share / folder).is_dir():
+                    yield place

@@ -1,0 +1,103 @@
+"""Drafts: what a person typed so far in a rock-on's wizard, kept until the submit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb import rows
+from rockonweb.core import wizard
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.models import Draft, RockOn, db, writing
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft as the pages need it.
+
+    `values` are by field name, as typed; `done` the pages that were accepted; `new_shares` those that did not exist
+    when their page was accepted. Of a draft from an older definition, `dropped` names the answers that are no longer
+    asked for, and no page is done: the questions may mean something else now.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+    new_shares: frozenset[str] = frozenset()
+    outdated: bool = False
+    dropped: tuple[str, ...] = ()
+
+
+def definition_of(rockon: RockOn) -> Definition:
+    """Return the definition that an install takes: the catalogue's newest."""
+    return from_source(rockon.name, rockon.source)
+
+
+def load(rockon: RockOn, definition: Definition, user_id: int) -> Kept:
+    """Return a person's draft, an empty one where there is none. Only reads."""
+    return _kept(_find(db.session(), rockon, user_id), rockon, definition)
+
+
+def save(
+    rockon: RockOn,
+    definition: Definition,
+    user_id: int,
+    page: str,
+    typed: Mapping[str, str],
+    *,
+    accepted: bool | None,
+    new_shares: frozenset[str] | None = None,
+) -> None:
+    """Keep what was typed on a page.
+
+    `accepted` is False for a page with errors, and None for one that was left by Back: it stays done when nothing
+    on it was changed. `new_shares` come with the accepted shares page.
+    """
+    with writing() as session:
+        row = _find(session, rockon, user_id)
+        kept = _kept(row, rockon, definition)
+        changed = any(kept.values.get(name) != value for name, value in typed.items())
+        done = set(kept.done) | ({page} if accepted else set())
+        if accepted is False or (accepted is None and changed):
+            done.discard(page)
+        if row is None:
+            row = Draft(user_id=user_id, rockon_id=rockon.id)
+            session.add(row)
+        row.definition_hash = digest(rockon.source)
+        row.data = {
+            "values": {**kept.values, **typed},
+            "done": sorted(done),
+            "new_shares": sorted(kept.new_shares if new_shares is None else new_shares),
+        }
+
+
+def prefill(rockon: RockOn, definition: Definition, kept: Kept) -> dict[str, str]:
+    """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
+    return {**wizard.values_of(definition, rows.answers_of(rockon)), **kept.values}
+
+
+def draft_answers(definition: Definition, kept: Kept) -> Answers:
+    """Return the answers that a draft with all pages done amounts to."""
+    return wizard.answers(definition, kept.values)
+
+
+def _find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
+    return session.scalar(select(Draft).where(Draft.rockon_id == rockon.id, Draft.user_id == user_id))
+
+
+def _kept(row: Draft | None, rockon: RockOn, definition: Definition) -> Kept:
+    if row is None:
+        return Kept()
+    data = row.data
+    values: dict[str, str] = data["values"]
+    if row.definition_hash == digest(rockon.source):
+        return Kept(values, tuple(data["done"]), frozenset(data["new_shares"]))
+    asked = {ask.name for ask in wizard.all_asks(definition)}
+    return Kept(
+        {name: value for name, value in values.items() if name in asked},
+        outdated=True,
+        dropped=tuple(name for name in values if name not in asked),
+    )

@@ -1,0 +1,72 @@
+"""What the outside meets: the pages, and what every answer of theirs carries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, abort, current_app, request, session
+from flask_babel import get_locale
+from werkzeug.routing import IntegerConverter, Map
+
+from rockonweb.blueprints import auth, health, install, jobs, operations, rockons, shares
+from rockonweb.config import Settings
+from rockonweb.web import faults, troubles
+from rockonweb.web.extensions import babel, csrf, language, limiter, login
+from rockonweb.web.permission import may, public
+from rockonweb.web.wording import FILTERS
+
+LARGEST_ID = 2**31 - 1
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class RowId(IntegerConverter):
+    """The numbers of rows in addresses; a database knows none that is larger."""
+
+    def __init__(self, url_map: Map, fixed_digits: int = 0, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
+        super().__init__(url_map, fixed_digits, min, LARGEST_ID if max is None else max)
+
+
+def register(app: Flask) -> None:
+    """Add extensions, blueprints, error pages and headers to the application."""
+    settings: Settings = app.config["SETTINGS"]
+    # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
+    app.config.update(
+        SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=14),
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    app.url_map.converters["int"] = RowId
+    csrf.init_app(app)
+    login.init_app(app)
+    limiter.init_app(app)
+    babel.init_app(app, locale_selector=language)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
+    faults.register(app)
+    for module in (auth, health, install, operations, rockons, shares):
+        app.register_blueprint(module.blueprint)
+    jobs.register(app)
+    app.view_functions["static"] = public(app.view_functions["static"])
+    app.before_request(_refuse_unguarded)
+    app.after_request(_add_headers)
+
+
+def _refuse_unguarded() -> None:
+    """A view that says nothing about who may use it is a mistake of ours: nobody may."""
+    if request.endpoint and not hasattr(current_app.view_functions[request.endpoint], "permission"):
+        abort(403)
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        response.vary.add("HX-Request")
+        if response.mimetype == "text/html" and "_user_id" in session:
+            response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,164 @@
+"""The words, colours and icons for states, and other ways in which pages show values. Pure but for the language."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
+from typing import Any
+
+import humanize
+from flask_babel import LazyString, format_datetime, gettext, ngettext
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+
+from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.text import Text
+from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status
+
+
+@dataclass(frozen=True)
+class Pill:
+    """A state as a page shows it: words, a tone (the colour) and an icon. `detail` may be blank."""
+
+    words: str | LazyString
+    tone: str  # good, busy, bad, quiet
+    icon: str
+    detail: str = ""
+
+
+STATES = {
+    State.AVAILABLE: Pill(_l("Not installed"), "quiet", "box-seam"),
+    State.PENDING_INSTALL: Pill(_l("Installing"), "busy", "hourglass-split"),
+    State.INSTALL_FAILED: Pill(_l("Install failed"), "bad", "exclamation-triangle"),
+    State.PENDING_UPDATE: Pill(_l("Updating"), "busy", "hourglass-split"),
+    State.PENDING_UNINSTALL: Pill(_l("Uninstalling"), "busy", "hourglass-split"),
+}
+STATUSES = {
+    Status.STOPPED: Pill(_l("Stopped"), "quiet", "stop-fill"),
+    Status.PENDING_START: Pill(_l("Starting"), "busy", "hourglass-split"),
+    Status.STARTED: Pill(_l("Running"), "good", "play-fill"),
+    Status.START_FAILED: Pill(_l("Start failed"), "bad", "exclamation-triangle"),
+    Status.PENDING_STOP: Pill(_l("Stopping"), "busy", "hourglass-split"),
+    Status.STOP_FAILED: Pill(_l("Stop failed"), "bad", "exclamation-triangle"),
+}
+PROGRESS = {
+    Progress.QUEUED: Pill(_l("Waiting"), "quiet", "hourglass-split"),
+    Progress.RUNNING: Pill(_l("Running"), "busy", "arrow-repeat"),
+    Progress.DONE: Pill(_l("Done"), "good", "check-circle"),
+    Progress.FAILED: Pill(_l("Failed"), "bad", "x-circle"),
+    Progress.CANCELLED: Pill(_l("Cancelled"), "quiet", "x-circle"),
+    Progress.INTERRUPTED: Pill(_l("Interrupted"), "bad", "exclamation-triangle"),
+    Progress.UNDONE: Pill(_l("Taken back"), "quiet", "arrow-clockwise"),
+    Progress.SKIPPED: Pill(_l("Skipped"), "quiet", "chevron-right"),
+}
+KINDS = {
+    Kind.INSTALL: _l("Install"),
+    Kind.START: _l("Start"),
+    Kind.STOP: _l("Stop"),
+    Kind.RESTART: _l("Restart"),
+    Kind.UPDATE: _l("Update"),
+    Kind.UNINSTALL: _l("Uninstall"),
+    Kind.REFRESH: _l("Refresh of the catalogue"),
+}
+
+
+def pill_of(rockon: RockOn) -> Pill:
+    """Return how a rock-on is: its state, and where it is installed its status."""
+    if rockon.state is not State.INSTALLED:
+        return STATES[rockon.state]
+    if rockon.status is Status.EXITED:
+        words = gettext("Ended with exit code %(code)s", code="?" if rockon.exit_code is None else rockon.exit_code)
+        return Pill(words, "bad", "exclamation-triangle", rockon.status_error)
+    return STATUSES[rockon.status]
+
+
+def progress_pill(progress: Progress) -> Pill:
+    """Return how an operation or a step is."""
+    return PROGRESS[progress]
+
+
+def kind_words(kind: Kind) -> str:
+    """Return the name of a kind of operation."""
+    return str(KINDS[kind])
+
+
+def title_of(operation: Operation) -> str:
+    """Return what an operation does, to what."""
+    words = kind_words(operation.kind)
+    return f"{words}: {operation.rockon.name}" if operation.rockon else words
+
+
+def percent(operation: Operation) -> int:
+    """Return how much of an operation is done, 0 to 100: its ended steps, and the part of the pull that runs."""
+    if not operation.steps:
+        return 100 if operation.progress is Progress.DONE else 0
+    ended = sum(step.finished is not None for step in operation.steps)
+    part = sum(
+        min(step.current or 0, step.total) / step.total
+        for step in operation.steps
+        if step.progress is Progress.RUNNING and step.total and not step.finished
+    )
+    return min(100, round(100 * (ended + part) / len(operation.steps)))
+
+
+def say(text: str) -> str:
+    """Return a sentence of the core in the reader's language."""
+    return gettext(text.template, **text.values) if isinstance(text, Text) and hasattr(text, "template") else str(text)
+
+
+def answer(row: Environment | CustomConfig) -> str:
+    """Return what was answered, masked where it is a secret."""
+    if not row.value:
+        return ""
+    return MASK if is_secret(row.key, row.label) else row.value
+
+
+def moment(value: datetime | None) -> Markup:
+    """Return a moment as a `<time>` element, in the server's own time."""
+    if value is None:
+        return Markup("")
+    words = format_datetime(value.astimezone(), "medium", rebase=False)
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a span of time in short."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return str(gettext("%(n)s s", n=f"{seconds:.1f}"))
+    if seconds < 120:
+        return str(gettext("%(n)s s", n=round(seconds)))
+    return str(gettext("%(m)s min %(s)s s", m=int(seconds) // 60, s=int(seconds) % 60))
+
+
+def size(number: int | None) -> str:
+    """Return a number of bytes for people."""
+    return "" if number is None else humanize.naturalsize(number)
+
+
+def count_words(number: int) -> str:
+    """Return how many rock-ons a list has."""
+    return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", number))
+
+
+def plain(html: str) -> str:
+    """Return the words of a piece of HTML, for searching and short notes."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+FILTERS: dict[str, Any] = {
+    "answer": answer,
+    "pill": pill_of,
+    "progress_pill": progress_pill,
+    "kind_words": kind_words,
+    "title_of": title_of,
+    "percent": percent,
+    "say": say,
+    "moment": moment,
+    "duration": duration,
+    "size": size,
+    "count_words": count_words,
+}

@@ -1,0 +1,1 @@
+"""What happens in the background: operations, their queue, and the processes that run them."""

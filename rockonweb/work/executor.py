@@ -1,0 +1,206 @@
+"""Does the steps of a plan one by one, writes each on its row, and takes them back when one fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from rockonweb.config import Settings
+from rockonweb.core.errors import RockonwebError
+from rockonweb.core.steps import (
+    AnyStep,
+    AwaitEnd,
+    Create,
+    Join,
+    MakeNetwork,
+    MakeShare,
+    Pull,
+    Remove,
+    RemoveNetwork,
+    RunOnce,
+    Start,
+    Stop,
+)
+from rockonweb.core.text import t
+from rockonweb.host import shares
+from rockonweb.host.engine import Engine
+from rockonweb.models import KeptVolume, Operation, OperationStep, Progress, db, now, writing
+
+PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
+OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
+
+
+class Cancelled(Exception):
+    """The person asked to stop."""
+
+
+class Refused(RockonwebError):
+    """The job itself decided not to act; `output` shows why."""
+
+
+class Executor:
+    """Performs steps for one operation. With `undoes`, a failure takes back what this operation made."""
+
+    def __init__(self, engine: Engine, settings: Settings, operation_id: int, *, undoes: bool) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.operation_id = operation_id
+        self.undoes = undoes
+        self.made: list[tuple[int, AnyStep]] = []
+
+    def perform(self, steps: Iterable[AnyStep]) -> None:
+        """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
+        steps = list(steps)
+        rows = self._announce(steps)
+        for step, row in zip(steps, rows, strict=True):
+            try:
+                self._stop_if_cancelled()
+                self._mark(row, Progress.RUNNING)
+                output = self._do(step, row)
+            except (RockonwebError, Cancelled) as error:
+                output = error.output if isinstance(error, RockonwebError) else ""
+                self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
+                if self.undoes:
+                    self._undo(row)
+                raise
+            self._mark(row, Progress.DONE, output)
+
+    # -- one step -----------------------------------------------------------------------------------------------
+
+    def _do(self, step: AnyStep, row: int) -> str:
+        """Do one step and return what is worth reading of it."""
+        match step:
+            case MakeShare(share=name):
+                if name not in shares.listing(self.settings):
+                    shares.make(self.settings, name)
+                    self.made.append((row, step))
+            case Pull(image=image):
+                return self.engine.pull(image, _Throttled(self, row))
+            case MakeNetwork(network=name):
+                if self.engine.make_network(name):
+                    self.made.append((row, step))
+            case Create(container=name, argv=argv):
+                self._remove(name)  # one of ours that an interrupted operation left
+                self.made.append((row, step))
+                self.engine.create(argv, self.operation_id)
+            case Join(network=network, container=name):
+                return self._join(step, network, name)
+            case RunOnce(argv=argv):
+                return self.engine.run_once(argv)
+            case Start(container=name):
+                self.engine.start(name)
+            case AwaitEnd(container=name, seconds=seconds):
+                self.engine.await_end(name, seconds)
+            case Stop(container=name):
+                self.engine.stop(name)
+            case Remove(container=name):
+                self._remove(name)
+            case RemoveNetwork(network=name):
+                if not self.engine.remove_network(name):
+                    return str(t("It stays: something else is connected to it, or it is not ours."))
+        return ""
+
+    def _join(self, step: Join, network: str, name: str) -> str:
+        try:
+            self.engine.join(network, name)
+        except RockonwebError as error:
+            if step.required:
+                raise
+            return str(t("Not connected: %(why)s", why=error.output or error.sentence))
+        return ""
+
+    def _remove(self, name: str) -> None:
+        """Remove a container; the volumes that Docker made for it are remembered for its next life."""
+        known = self.engine.container(name)
+        if known is None:
+            return
+        if known.rockon:
+            kept = self.engine.anonymous_volumes(name)
+            with writing() as session:
+                rockon = session.get_one(Operation, self.operation_id).rockon
+                if rockon is not None and kept:
+                    others = [volume for volume in rockon.kept_volumes if volume.container != name]
+                    rockon.kept_volumes = others + [
+                        KeptVolume(container=name, volume=mount.volume, destination=mount.destination) for mount in kept
+                    ]
+            self.engine.remove(name)
+
+    def remove_made(self) -> None:
+        """Remove the containers that carry this operation's label, whoever lost track of them."""
+        for name in self.engine.made_by(self.operation_id):
+            self._remove(name)
+
+    # -- taking back --------------------------------------------------------------------------------------------
+
+    def _undo(self, failed: int) -> None:
+        """Take back what this operation made, the last first. What can't be taken back is told on its step.
+
+        The step that failed stays shown as failed, also where half of it was taken back.
+        """
+        for row, step in reversed(self.made):
+            try:
+                left = self._take_back(step)
+            except RockonwebError as error:
+                left = str(error)
+            if row != failed or left:
+                self._mark(row, Progress.UNDONE if not left else Progress.FAILED, left)
+
+    def _take_back(self, step: AnyStep) -> str:
+        match step:
+            case Create(container=name):
+                self._remove(name)
+            case MakeNetwork(network=name):
+                self.engine.remove_network(name)
+            case MakeShare(share=name):
+                if not shares.remove_if_empty(self.settings, name):
+                    return str(t("The share stays: it is not empty."))
+        return ""
+
+    # -- the rows -----------------------------------------------------------------------------------------------
+
+    def _announce(self, steps: list[AnyStep]) -> list[int]:
+        with writing() as session:
+            rows = [
+                OperationStep(operation_id=self.operation_id, position=place, title=str(step), why=str(step.why))
+                for place, step in enumerate(steps)
+            ]
+            session.add_all(rows)
+            session.flush()
+            return [row.id for row in rows]
+
+    def _mark(self, row: int, progress: Progress, output: str = "") -> None:
+        with writing() as session:
+            step = session.get_one(OperationStep, row)
+            step.progress = progress
+            if progress is Progress.RUNNING:
+                step.started = now()
+            else:
+                step.finished = now()
+            if output:
+                step.output = "\n".join(filter(None, (step.output, output)))[-OUTPUT_LIMIT:]
+
+    def _stop_if_cancelled(self) -> None:
+        if db.session.get_one(Operation, self.operation_id, populate_existing=True).cancel_requested:
+            raise Cancelled
+        db.session.rollback()
+
+    def show_progress(self, row: int, current: int, total: int, text: str) -> None:
+        """Write how far a pull is, and stop it when that was asked."""
+        self._stop_if_cancelled()
+        with writing() as session:
+            step = session.get_one(OperationStep, row)
+            step.current, step.total, step.output = current, total, text
+
+
+class _Throttled:
+    """Hands the progress of a pull on, but not more often than people can see."""
+
+    def __init__(self, executor: Executor, row: int) -> None:
+        self.executor = executor
+        self.row = row
+        self.last = 0.0
+
+    def __call__(self, current: int, total: int, text: str) -> None:
+        if time.monotonic() - self.last >= PROGRESS_SECONDS:
+            self.executor.show_progress(self.row, current, total, text)
+            self.last = time.monotonic()

@@ -1,0 +1,55 @@
+"""What the watcher and the workers tell the pages through the queue's server, so that no page has to ask Docker."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+
+from rockonweb.work.queue import connection
+
+KEY = "rockonweb:engine"
+LIFETIME = 30  # seconds; the watcher speaks every few
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """What is known of the Docker Engine; `reachable` is None while nobody has looked."""
+
+    reachable: bool | None = None
+    message: str = ""
+    version: str = ""
+
+
+def tell(redis: Redis, status: EngineStatus) -> None:
+    """Remember how the engine is. Called by the watcher."""
+    redis.set(KEY, json.dumps(asdict(status)), ex=LIFETIME)
+
+
+def engine_status() -> EngineStatus:
+    """Return what the watcher last said; unknown when it has been silent or the queue is down."""
+    try:
+        raw = connection().get(KEY)
+    except RedisError:
+        return EngineStatus()
+    return EngineStatus(**json.loads(raw)) if isinstance(raw, bytes | str) else EngineStatus()
+
+
+def queue_alive() -> bool:
+    """Whether the queue's server answers."""
+    try:
+        connection().ping()
+    except RedisError:
+        return False
+    return True
+
+
+def workers() -> int:
+    """Return how many workers are listening; 0 when the queue is down."""
+    try:
+        return len(Worker.all(connection=connection()))
+    except RedisError:
+        return 0

@@ -1,0 +1,189 @@
+"""Operations on rock-ons: begun, cancelled and repeated, by a page or the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import from_source
+from rockonweb.core.errors import Conflict, QueueUnreachable
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import port_conflict, wanted_ports
+from rockonweb.core.text import t
+from rockonweb.host import survey
+from rockonweb.models import (
+    ACTIVE,
+    Draft,
+    Kind,
+    Operation,
+    Progress,
+    RockOn,
+    State,
+    Status,
+    db,
+    writing,
+)
+from rockonweb.work import queue
+
+JOB = "rockonweb.jobs.run"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What a rock-on must be like before an operation, and what it is like while the operation waits and runs."""
+
+    allowed: tuple[State, ...]
+    state: State | None = None
+    status: Status | None = None
+
+
+INSTALLED = (State.INSTALLED,)
+TRANSITIONS = {
+    Kind.INSTALL: Transition((State.AVAILABLE, State.INSTALL_FAILED), State.PENDING_INSTALL, Status.PENDING_START),
+    Kind.START: Transition(INSTALLED, status=Status.PENDING_START),
+    Kind.STOP: Transition(INSTALLED, status=Status.PENDING_STOP),
+    Kind.RESTART: Transition(INSTALLED, status=Status.PENDING_START),
+    Kind.UNINSTALL: Transition((State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL),
+}
+
+
+def begin(kind: Kind, rockon: RockOn, user: str) -> int:
+    """Queue an operation on an installed rock-on and return its id. Raises Conflict or QueueUnreachable."""
+    queue.ping()
+    with writing() as session:
+        operation = _insert(session, kind, rockon, user)
+    return enqueue(operation.id)
+
+
+def begin_install(rockon: RockOn, answers: Answers, new_shares: frozenset[str], reviewed: list[str], user: str) -> int:
+    """Store the answers, reserve the ports and queue the install, in one transaction; return the operation's id.
+
+    `reviewed` are the `docker run` lines that the person saw. Raises Conflict when a port was taken meanwhile or the
+    rock-on is busy, QueueUnreachable.
+    """
+    queue.ping()
+    with writing() as session:
+        operation = _insert(session, Kind.INSTALL, rockon, user, {"new_shares": sorted(new_shares)})
+        operation.reviewed = json.dumps(reviewed)
+        rockon.installed_source = rockon.source
+        answers = survey.fixed_ports(rockon, answers)
+        _refuse_claimed_ports(session, rockon, answers)
+        rows.store(rockon, answers)
+        for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
+            session.delete(draft)
+    return enqueue(operation.id)
+
+
+def begin_refresh(user: str) -> int:
+    """Queue a refresh of the catalogue and return the operation's id; one that waits or runs is joined."""
+    queue.ping()
+    with writing() as session:
+        running = session.scalar(
+            select(Operation).where(Operation.kind == Kind.REFRESH, Operation.progress.in_(ACTIVE))
+        )
+        if running is not None:
+            return running.id
+        operation = Operation(kind=Kind.REFRESH, user=user)
+        session.add(operation)
+    return enqueue(operation.id)
+
+
+def cancel(operation_id: int) -> None:
+    """Ask an operation to stop at the next step and take back what it did. Raises Conflict when it has ended."""
+    with writing() as session:
+        operation = session.get(Operation, operation_id)
+        if operation is None or not operation.active:
+            raise Conflict(t("This operation has ended already."))
+        operation.cancel_requested = True
+
+
+def retry(operation_id: int, user: str) -> int:
+    """Begin again what failed and return the new operation's id."""
+    operation = db.session.get(Operation, operation_id)
+    if operation is None or operation.active or operation.progress is Progress.DONE:
+        raise Conflict(t("There is nothing to repeat."))
+    if operation.kind is Kind.REFRESH:
+        return begin_refresh(user)
+    if operation.rockon is None:
+        raise Conflict(t("There is nothing to repeat."))
+    if operation.kind is Kind.INSTALL:
+        return begin_install(
+            operation.rockon,
+            rows.answers_of(operation.rockon),
+            frozenset(operation.options.get("new_shares", ())),
+            operation.lines,
+            user,
+        )
+    return begin(operation.kind, operation.rockon, user)
+
+
+@contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if "uq_operation_active" not in str(error) and "operation.rockon_id" not in str(error):
+            raise
+        raise Conflict(
+            t("%(name)s is busy with another operation.", name=name), t("Wait until it has ended.")
+        ) from None
+
+
+def _insert(
+    session: Session, kind: Kind, rockon: RockOn, user: str, parameters: dict[str, Any] | None = None
+) -> Operation:
+    transition = TRANSITIONS[kind]
+    active = session.scalar(
+        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    )
+    if active is None and rockon.state not in transition.allowed:
+        raise Conflict(
+            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
+            t("It can't be asked to %(kind)s now.", kind=str(kind)),
+        )
+    operation = Operation(
+        kind=kind, rockon_id=rockon.id, user=user, parameters=json.dumps(parameters or {}), progress=Progress.QUEUED
+    )
+    with _one_at_a_time(rockon.name):
+        session.add(operation)
+        session.flush()
+    if transition.state:
+        rockon.state = transition.state
+    if transition.status:
+        rockon.status = transition.status
+    rockon.error = None
+    return operation
+
+
+def _refuse_claimed_ports(session: Session, rockon: RockOn, answers: Answers) -> None:
+    """The last word on ports between rock-ons: two people may have reviewed the same one."""
+    definition = from_source(rockon.name, rockon.source)
+    claims = HostFacts(claimed=tuple(survey.claimed_ports(session)))
+    for _, _, port, protocol in wanted_ports(definition, answers):
+        if holder := port_conflict(rockon.name, port, protocol, claims):
+            raise Conflict(
+                t("Host port %(port)s (%(protocol)s) was taken meanwhile by %(who)s.",
+                  port=port, protocol=protocol, who=holder.holder),
+                t("Choose another port."),
+            )  # fmt: skip
+
+
+def enqueue(operation_id: int) -> int:
+    """Put the job on the queue. Should the queue have gone since it was asked, the watcher does it later."""
+    with suppress(QueueUnreachable):
+        queue.enqueue(JOB, operation_id, job_id=job_id(operation_id))
+    return operation_id
+
+
+def job_id(operation_id: int) -> str:
+    """Return the id of the operation's job on the queue."""
+    return f"operation-{operation_id}"

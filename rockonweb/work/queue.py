@@ -1,0 +1,67 @@
+"""The job queue: RQ on a Redis-compatible server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+from rockonweb.config import Settings
+from rockonweb.core.errors import QueueUnreachable
+
+NAME = "rockonweb"
+JOB_TIMEOUT = 6 * 3600  # seconds; an image of many gigabytes on a slow line takes hours
+KEEP_RESULT = 24 * 3600
+KEEP_FAILURE = 7 * 24 * 3600
+
+
+def connect(settings: Settings) -> Redis:
+    """Return a connection pool to the queue's server. Connects at the first command."""
+    return Redis.from_url(settings.queue_url, socket_connect_timeout=3)
+
+
+def connection() -> Redis:
+    """Return this process's connection pool."""
+    found = current_app.extensions.get("redis")
+    if found is None:
+        found = current_app.extensions["redis"] = connect(current_app.config["SETTINGS"])
+    return found
+
+
+def enqueue(function: str, *ids: int, job_id: str) -> None:
+    """Put a job on the queue, by the dotted name of its function; only ids cross.
+
+    Call it after the commit. Raises QueueUnreachable.
+    """
+    try:
+        Queue(NAME, connection=connection()).enqueue(
+            function,
+            args=ids,
+            job_id=job_id,
+            job_timeout=JOB_TIMEOUT,
+            result_ttl=KEEP_RESULT,
+            failure_ttl=KEEP_FAILURE,
+        )
+    except RedisError as error:
+        raise unreachable(error) from None
+
+
+def ping() -> dict[str, Any]:
+    """Return the server's name and version. Raises QueueUnreachable."""
+    try:
+        info: Any = connection().info("server")
+    except RedisError as error:
+        raise unreachable(error) from None
+    return {"version": info.get("valkey_version") or info.get("redis_version", "")}
+
+
+def unreachable(error: Exception) -> QueueUnreachable:
+    """Return the sentence for a server that does not answer."""
+    return QueueUnreachable(
+        "The job queue does not answer.",
+        "`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.",
+        output=str(error),
+    )

@@ -1,0 +1,108 @@
+"""The long-running roles: web, worker, watcher. Each may run alone or as a child of `rockonweb up`."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from rq import Worker
+
+from rockonweb.config import Settings
+from rockonweb.models import db
+from rockonweb.work import queue, watcher
+
+WEB_THREADS = 32
+PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
+
+
+def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
+    """Ask the kernel to end this process when its parent ends, however that happens. A fork forgets it."""
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number)
+    except (OSError, AttributeError):  # not Linux: the supervisor's own end has to do
+        logging.getLogger(__name__).debug("no PR_SET_PDEATHSIG here")
+
+
+def forget_connections(app: Flask) -> None:
+    """Let a forked process open connections of its own: those of its parent are the parent's."""
+    with app.app_context():
+        db.engine.dispose(close=False)
+    app.extensions.pop("redis", None)
+
+
+class _WebServer(BaseApplication):  # type: ignore[misc]
+    """Gunicorn, configured by us alone."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self.app = app
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in self.options.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Flask:
+        return self.app
+
+
+def web(app: Flask, socket_fd: int | None = None) -> None:
+    """Serve the pages, on a socket that is open already or on the configured address."""
+    settings: Settings = app.config["SETTINGS"]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+
+    def after_fork(_server: object, _worker: object) -> None:
+        die_with_parent()
+        forget_connections(app)
+
+    _WebServer(
+        app,
+        {
+            "bind": f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": WEB_THREADS,
+            "timeout": 120,
+            "graceful_timeout": 5,
+            "loglevel": "warning",
+            "preload_app": True,
+            "post_fork": after_fork,
+            "control_socket_disable": True,
+        },
+    ).run()
+
+
+class _QueueWorker(Worker):
+    """A worker whose work process ends with it, and opens connections of its own."""
+
+    app: Flask
+
+    def main_work_horse(self, job: Any, queue: Any) -> Any:
+        die_with_parent()
+        with self.app.app_context():
+            db.engine.dispose(close=False)
+        self.app.extensions.pop("redis", None)
+        return super().main_work_horse(job, queue)
+
+
+def worker(app: Flask) -> None:
+    """Run jobs, one at a time, each in a process of its own."""
+    settings: Settings = app.config["SETTINGS"]
+    with app.app_context():
+        one = _QueueWorker(
+            [queue.NAME], connection=queue.connect(settings), maintenance_interval=60, log_job_description=False
+        )
+        one.app = app
+        one.work(logging_level="WARNING")
+
+
+def watch(app: Flask) -> None:
+    """Keep the rows true."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    with app.app_context():
+        watcher.watch()

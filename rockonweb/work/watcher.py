@@ -1,0 +1,118 @@
+"""Keeps the rows true: looks at our containers at start, at each of Docker's events, and now and then."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue as inbox
+import threading
+import time
+
+from flask import current_app
+from redis.exceptions import RedisError
+from sqlalchemy import select
+
+from rockonweb.config import instance_id
+from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.host import engine, observer
+from rockonweb.models import RockOn, State, db
+from rockonweb.work import heartbeat, queue, recovery
+
+HEARTBEAT_SECONDS = 5
+LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
+RECOVER_SECONDS = 15
+logger = logging.getLogger(__name__)
+
+
+def watch() -> None:
+    """Watch for ever. An engine or a queue that goes away is waited for."""
+    names: inbox.Queue[str] = inbox.Queue()
+    last_look = last_recovery = -math.inf
+    listener: threading.Thread | None = None
+    docker: engine.Engine | None = None
+    while True:
+        if docker is None:
+            docker, last_look = _connect(), -math.inf
+        if docker and not _beat(docker):
+            docker = None
+        if docker and (listener is None or not listener.is_alive()):
+            listener = threading.Thread(target=_listen, args=(docker, names), daemon=True)
+            listener.start()
+            last_look = -math.inf
+        if docker and time.monotonic() - last_look > LOOK_SECONDS:
+            _look_at(docker, None)
+            last_look = time.monotonic()
+        if time.monotonic() - last_recovery > RECOVER_SECONDS:
+            _recover()
+            last_recovery = time.monotonic()
+        changed = _drain(names, HEARTBEAT_SECONDS)
+        if docker and changed:
+            _look_at(docker, changed)
+
+
+def _connect() -> engine.Engine | None:
+    try:
+        return engine.connect(instance_id(current_app.config["SETTINGS"]))
+    except EngineError as error:
+        _tell(heartbeat.EngineStatus(False, str(error)))
+        return None
+
+
+def _beat(docker: engine.Engine) -> bool:
+    try:
+        version = docker.info().version
+    except EngineError as error:
+        _tell(heartbeat.EngineStatus(False, str(error)))
+        return False
+    _tell(heartbeat.EngineStatus(True, "", version))
+    return True
+
+
+def _tell(status: heartbeat.EngineStatus) -> None:
+    try:
+        heartbeat.tell(queue.connection(), status)
+    except RedisError:
+        logger.warning("the queue does not answer; the pages can't be told how Docker is")
+
+
+def _listen(docker: engine.Engine, names: inbox.Queue[str]) -> None:
+    try:
+        for name in docker.events():
+            names.put(name)
+    except Exception as error:
+        logger.info("the stream of Docker's events ended: %s", type(error).__name__)
+
+
+def _drain(names: inbox.Queue[str], seconds: float) -> set[str]:
+    """Wait for an event up to `seconds`, then take all that came with it."""
+    found: set[str] = set()
+    try:
+        found.add(names.get(timeout=seconds))
+        time.sleep(0.1)  # a start comes as several events
+        while True:
+            found.add(names.get_nowait())
+    except inbox.Empty:
+        return found
+
+
+def _look_at(docker: engine.Engine, names: set[str] | None) -> None:
+    query = select(RockOn.id).where(RockOn.state != State.AVAILABLE)
+    if names is not None:
+        query = query.where(RockOn.name.in_(names))
+    try:
+        for rockon_id in list(db.session.scalars(query)):
+            observer.look(rockon_id, docker=docker)
+    except RockonwebError as error:
+        logger.warning("a look at Docker failed: %s", error)
+    finally:
+        db.session.remove()
+
+
+def _recover() -> None:
+    try:
+        for operation_id in recovery.recover():
+            logger.warning("operation %s was recovered", operation_id)
+    except (RockonwebError, RedisError) as error:
+        logger.warning("recovery has to wait: %s", error)
+    finally:
+        db.session.remove()

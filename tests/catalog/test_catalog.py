@@ -1,0 +1,688 @@
+"""The catalogue: refresh, starter, lint."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb import catalog, config, create_app
+from rockonweb.catalog import lint, load_starter, offers, refresh
+from rockonweb.core.definition import MAX_BYTES, parse
+from rockonweb.models import (
+    Base,
+    Container,
+    Kind,
+    MetastoreFile,
+    Operation,
+    Port,
+    RefreshReport,
+    RockOn,
+    State,
+    db,
+    writing,
+)
+from tests.support.claims import free_port
+from tests.support.metastore import Metastore
+from tests.support.samples import body
+
+STARTER = sorted(one.definition.name for path in offers.STARTER.glob("*.json") for one in parse(path.read_bytes()))
+
+
+def app_of(name: str, port: int = 8080, container: str = "", **keys: Any) -> dict[str, Any]:
+    """A definition file with a rock-on of one container and one port."""
+    container = container or f"the-{name.lower().replace(' ', '-')}"
+    ports = {"80": {"label": "Web", "description": "", "host_default": port, "protocol": "tcp", "ui": True}}
+    return {name: body({container: {"image": f"example/{container}", "launch_order": 1, "ports": ports}}, **keys)}
+
+
+def publish(store: Metastore, **files: Any) -> None:
+    """Serve these files, and a root.json that names them in this order."""
+    store.files = {f"{name}.json": content for name, content in files.items()}
+    store.files["root.json"] = {name: f"{name}.json" for name in files}
+
+
+@pytest.fixture
+def store() -> Iterator[Metastore]:
+    store = Metastore({})
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
+    app = instance(tmp_path, store.url)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def local(app: Flask) -> Path:
+    folder: Path = app.config["SETTINGS"].local_metastore
+    folder.mkdir()
+    return folder
+
+
+def instance(folder: Path, remote: str) -> Flask:
+    app = create_app(config.read({"ROCKONWEB_INSTANCE": str(folder), "ROCKONWEB_REMOTE_METASTORE": remote}))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+    return app
+
+
+def configure(app: Flask, **settings: Any) -> None:
+    from dataclasses import replace
+
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], **settings)
+
+
+def rockons() -> dict[str, RockOn]:
+    """What is in the catalogue, in its order."""
+    db.session.rollback()
+    found = db.session.scalars(select(RockOn).where(RockOn.in_catalogue).order_by(RockOn.position))
+    return {row.name: row for row in found}
+
+
+def rockon(name: str) -> RockOn | None:
+    db.session.rollback()
+    return db.session.scalar(select(RockOn).where(RockOn.name == name))
+
+
+def suggestions() -> dict[str, int]:
+    db.session.rollback()
+    query = select(RockOn.name, Port.suggested).join(Container, Container.rockon_id == RockOn.id).join(Port)
+    return {name: port for name, port in db.session.execute(query)}  # noqa: C416
+
+
+def change(name: str, **fields: Any) -> None:
+    with writing() as session:
+        row = session.scalars(select(RockOn).where(RockOn.name == name)).one()
+        for field, value in fields.items():
+            setattr(row, field, value)
+
+
+def faulty(report: catalog.Report) -> dict[str, list[str]]:
+    return dict(report.faulty)
+
+
+# -- the remote metastore ----------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_adds_what_the_remote_metastore_offers_in_its_order(app, store):
+    publish(store, zoo=app_of("Zoo"), ant=app_of("Ant", description="<p>small<script>x</script></p>"))
+    report = refresh()
+    assert report.loaded
+    assert report.to_json() == {"added": ["Zoo", "Ant"], "changed": [], "removed": [], "unchanged": 0, "faulty": []}
+    assert [(row.name, row.origin, row.state) for row in rockons().values()] == [
+        ("Zoo", "remote", "available"),
+        ("Ant", "remote", "available"),
+    ]
+    assert rockons()["Ant"].description == "<p>small</p>"
+    assert suggestions() == {"Zoo": 8080, "Ant": 8081}
+
+
+def test_an_unchanged_catalogue_is_asked_conditionally_and_stays(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    ids = {row.name: row.id for row in rockons().values()}
+    report = refresh()
+    assert report.to_json() == {"added": [], "changed": [], "removed": [], "unchanged": 2, "faulty": []}
+    assert store.count(status=304) == 3
+    assert {row.name: row.id for row in rockons().values()} == ids
+
+
+def test_only_what_changed_is_changed(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    publish(store, a=app_of("A"), b=app_of("B", version="2"), c=app_of("C"))
+    report = refresh()
+    assert (report.added, report.changed, report.removed, report.unchanged) == (["C"], ["B"], [], 1)
+    assert rockon("B").version == "2"
+
+
+def test_a_suggested_port_does_not_change_under_a_refresh(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"), c=app_of("C"))
+    refresh()
+    publish(store, c=app_of("C", version="2"), b=app_of("B"), new=app_of("New"))
+    refresh()
+    assert suggestions() == {"B": 8081, "C": 8082, "New": 8080}
+
+
+def test_a_file_may_hold_several_rock_ons(app, store):
+    publish(store, both=app_of("A") | app_of("B"))
+    assert refresh().added == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not JSON"),
+        ("<html>", "not JSON"),
+        ("[1, 2", "not JSON"),
+        ("[]", "must be an object"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
+        (b" " * (MAX_BYTES + 1), "is larger than"),
+        ("[" * 200_000, ""),
+        ('{"A": 1}', "must be an object"),
+        ('{"A": {"version": "\\ud800"}}', "surrogate"),
+        ('{"A": {}, "A": {}}', "twice"),
+        (app_of("A", container="x/y"), "container's name"),
+        (app_of("A") | {"B": {}}, "is required"),
+        ({"A": body({"a1": {"image": "x", "launch_order": 10**30}})}, "launch_order"),
+    ],
+)
+def test_a_bad_file_is_reported_and_the_others_load(app, store, content, words):
+    publish(store, before=app_of("Before"), bad=content, after=app_of("After"))
+    report = refresh()
+    assert report.loaded
+    assert report.added == ["Before", "After"]
+    [(file, reasons)] = report.faulty
+    assert file == "bad.json"
+    assert reasons
+    assert any(words in reason for reason in reasons)
+    assert list(rockons()) == ["Before", "After"]
+
+
+def test_every_reason_of_a_bad_file_is_told_with_its_path(app, store):
+    bad = app_of("A")
+    del bad["A"]["version"]
+    bad["A"]["containers"]["the-a"]["ports"]["80"]["protocol"] = "icmp"
+    bad["A"]["containers"]["the-a"]["ports"]["99999"] = {}
+    publish(store, bad=bad)
+    [(_, reasons)] = refresh().faulty
+    assert len(reasons) >= 3
+    for path in ("version", "containers.the-a.ports.80.protocol", "containers.the-a.ports.99999"):
+        assert any(reason.startswith(f"{path}: ") for reason in reasons)
+
+
+def test_a_missing_file_is_reported_and_the_others_load(app, store):
+    publish(store, a=app_of("A"), gone=app_of("Gone"), b=app_of("B"))
+    store.answers["gone.json"] = 404
+    report = refresh()
+    assert report.added == ["A", "B"]
+    assert faulty(report) == {"gone.json": ["is missing: the metastore answers 404 Not Found"]}
+
+
+def test_a_file_name_with_a_path_is_reported_and_not_fetched(app, store):
+    publish(store, a=app_of("A"))
+    store.files["root.json"] = {"a": "a.json", "b": "../b.json", "c": "http://127.0.0.1:9/c.json", "d": 4}
+    report = refresh()
+    assert report.added == ["A"]
+    assert set(faulty(report)) == {"../b.json", "http://127.0.0.1:9/c.json", "d"}
+    assert {name for name, _ in store.requests} == {"root.json", "a.json"}
+
+
+def test_two_files_with_the_same_rock_on_make_the_second_one_faulty(app, store):
+    publish(store, one=app_of("A", version="first"), two=app_of("A", version="second") | app_of("B"))
+    for added in (["A", "B"], []):
+        report = refresh()
+        assert report.added == added
+        assert report.changed == []
+        assert faulty(report) == {"two.json": ['the rock-on "A" is in one.json already']}
+        assert rockon("A").version == "first"
+
+
+def test_a_rock_on_that_moves_to_another_file_stays(app, store):
+    publish(store, one=app_of("A"), two=app_of("B"))
+    refresh()
+    row = rockon("A").id
+    publish(store, two=app_of("B"), three=app_of("A"))
+    assert refresh().to_json() == {"added": [], "changed": [], "removed": [], "unchanged": 2, "faulty": []}
+    assert rockon("A").id == row
+
+
+def test_a_file_that_can_be_had_counts_before_the_memory_of_one_that_can_not(app, store):
+    publish(store, one=app_of("A", version="old"))
+    refresh()
+    publish(store, one=app_of("A", version="old"), two=app_of("A", version="new"))
+    store.answers["one.json"] = 404
+    report = refresh()
+    assert report.changed == ["A"]
+    assert set(faulty(report)) == {"one.json"}
+    store.answers.clear()
+    report = refresh()
+    assert report.changed == ["A"]
+    assert set(faulty(report)) == {"two.json"}
+    assert rockon("A").version == "old"
+
+
+# -- what was loaded stays ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["answer", "content"])
+def test_a_rock_on_whose_file_is_faulty_this_time_stays_as_it_was(app, store, broken):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    if broken == "answer":
+        store.answers["a.json"] = 500
+    else:
+        store.files["a.json"] = "no JSON any more"
+    for _ in range(2):
+        report = refresh()
+        assert report.loaded
+        assert (report.removed, report.changed, report.unchanged) == ([], [], 1)
+        assert set(faulty(report)) == {"a.json"}
+        assert list(rockons()) == ["A", "B"]
+    store.answers.clear()
+    store.files["a.json"] = app_of("A", version="2")
+    assert refresh().changed == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        ("<html>Welcome to the hotel's network</html>", "is a web page"),
+        ("", "is empty"),
+        ("[]", "must be an object"),
+        ("{}", "names no rock-on"),
+        (None, "is missing"),
+    ],
+)
+def test_a_metastore_without_a_usable_root_json_loses_nothing(app, store, root, words):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    if root is None:
+        del store.files["root.json"]
+    else:
+        store.files["root.json"] = root
+    report = refresh()
+    assert not report.loaded
+    assert (report.added, report.changed, report.removed) == ([], [], [])
+    [(file, [reason])] = report.faulty
+    assert file == "root.json"
+    assert words in reason
+    assert list(rockons()) == ["A", "B"]
+
+
+def test_without_a_network_nothing_is_lost(app, store):
+    publish(store, a=app_of("A"))
+    refresh()
+    configure(app, remote_metastore=f"http://127.0.0.1:{free_port()}")
+    report = refresh()
+    assert not report.loaded
+    assert faulty(report) == {"root.json": ["can't be had: the metastore refuses connections"]}
+    assert list(rockons()) == ["A"]
+
+
+def test_when_every_file_is_faulty_nothing_is_loaded_and_nothing_lost(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    publish(store, a="nothing", c="nothing")
+    report = refresh()
+    assert not report.loaded
+    assert report.removed == []
+    assert list(rockons()) == ["A", "B"]
+
+
+def test_the_local_metastore_loads_also_when_the_remote_one_is_out_of_reach(app, store, local):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    (local / "own.json").write_text(json.dumps(app_of("Own")))
+    refresh()
+    configure(app, remote_metastore=f"http://127.0.0.1:{free_port()}")
+    (local / "own.json").unlink()
+    (local / "other.json").write_text(json.dumps(app_of("Other")))
+    report = refresh()
+    assert report.loaded
+    assert (report.added, report.removed) == (["Other"], ["Own"])
+    assert list(rockons()) == ["A", "B", "Other"]
+
+
+def test_another_remote_metastore_replaces_the_first(app, store, metastore):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    other = metastore({})
+    publish(other, b=app_of("B"), c=app_of("C"))
+    configure(app, remote_metastore=other.url)
+    report = refresh()
+    assert (report.added, report.removed, report.unchanged) == (["C"], ["A"], 1)
+    assert all(url.startswith(other.url) for url in db.session.scalars(select(MetastoreFile.url)))
+
+
+def test_without_a_remote_metastore_only_the_local_one_counts(app, store, local):
+    publish(store, a=app_of("A"))
+    refresh()
+    configure(app, remote_metastore="")
+    assert not refresh().loaded
+    assert list(rockons()) == ["A"]
+    (local / "own.json").write_text(json.dumps(app_of("Own")))
+    report = refresh()
+    assert (report.added, report.removed) == (["Own"], ["A"])
+
+
+# -- the local metastore -----------------------------------------------------------------------------------------------
+
+
+def test_local_rock_ons_come_after_the_remote_ones_by_file_name(app, store, local):
+    publish(store, z=app_of("Z"))
+    (local / "b.json").write_text(json.dumps(app_of("First by name")))
+    (local / "c.json").write_text(json.dumps(app_of("Second")))
+    assert refresh().added == ["Z", "First by name", "Second"]
+    assert list(rockons()) == ["Z", "First by name", "Second"]
+    assert refresh().unchanged == 3
+
+
+def test_a_local_rock_on_replaces_the_remote_one_of_its_name(app, store, local):
+    publish(store, a=app_of("A", version="remote"), b=app_of("B"))
+    refresh()
+    own = local / "whatever.json"
+    own.write_text(json.dumps(app_of("A", version="local")))
+    report = refresh()
+    assert (report.added, report.changed, report.faulty) == ([], ["A"], [])
+    assert (rockon("A").version, rockon("A").origin) == ("local", "local")
+    own.unlink()
+    assert refresh().changed == ["A"]
+    assert (rockon("A").version, rockon("A").origin) == ("remote", "remote")
+
+
+def test_a_bad_local_file_is_reported_and_what_it_had_stays(app, store, local):
+    publish(store, a=app_of("A"))
+    own = local / "own.json"
+    own.write_text(json.dumps(app_of("Own")))
+    refresh()
+    own.write_text("{")
+    (local / "more.json").write_text(json.dumps(app_of("More")))
+    report = refresh()
+    assert report.added == ["More"]
+    assert report.removed == []
+    assert set(faulty(report)) == {"own.json"}
+    assert list(rockons()) == ["A", "More", "Own"]
+    own.unlink()
+    assert refresh().removed == ["Own"]
+
+
+def test_a_local_folder_that_can_not_be_read_is_reported_and_loses_nothing(app, store, local):
+    publish(store, a=app_of("A"))
+    (local / "own.json").write_text(json.dumps(app_of("Own")))
+    refresh()
+    not_a_folder = local / "own.json"
+    configure(app, local_metastore=not_a_folder)
+    report = refresh()
+    assert set(faulty(report)) == {str(not_a_folder)}
+    assert set(rockons()) == {"A", "Own"}
+
+
+# -- what leaves -------------------------------------------------------------------------------------------------------
+
+
+def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    publish(store, b=app_of("B"))
+    report = refresh()
+    assert report.removed == ["A"]
+    assert rockon("A") is None
+    assert set(suggestions()) == {"B"}
+    assert set(db.session.scalars(select(Container.name))) == {"the-b"}
+    assert {url.rsplit("/", 1)[1] for url in db.session.scalars(select(MetastoreFile.url))} == {"root.json", "b.json"}
+    assert refresh().removed == []
+
+
+@pytest.mark.parametrize(
+    "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UNINSTALL, State.INSTALL_FAILED]
+)
+def test_an_installed_rock_on_stays_when_it_leaves_the_catalogue(app, store, state):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    change("A", state=state, installed_source=rockon("A").source)
+    publish(store, b=app_of("B"))
+    assert refresh().removed == ["A"]
+    assert list(rockons()) == ["B"]
+    gone = rockon("A")
+    assert (gone.state, gone.in_catalogue, len(gone.containers)) == (state, False, 1)
+    assert refresh().to_json() == {"added": [], "changed": [], "removed": [], "unchanged": 1, "faulty": []}
+    publish(store, a=app_of("A"), b=app_of("B"))
+    assert refresh().added == ["A"]
+    assert rockon("A").id == gone.id
+
+
+def test_a_rock_on_with_a_history_is_only_marked(app, store):
+    publish(store, a=app_of("A"), b=app_of("B"))
+    refresh()
+    with writing() as session:
+        session.add(Operation(rockon_id=rockon_id(session, "A"), kind=Kind.INSTALL, progress="DONE"))
+    publish(store, b=app_of("B"))
+    assert refresh().removed == ["A"]
+    assert rockon("A").in_catalogue is False
+
+
+def rockon_id(session: Any, name: str) -> int:
+    return int(session.scalars(select(RockOn.id).where(RockOn.name == name)).one())
+
+
+def test_a_new_rock_on_may_take_the_place_and_ports_of_one_that_left(app, store):
+    publish(store, a=app_of("A"))
+    refresh()
+    publish(store, b=app_of("B"))
+    report = refresh()
+    assert (report.added, report.removed) == (["B"], ["A"])
+    assert suggestions() == {"B": 8080}
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, installed):
+    publish(store, a=app_of("Old name", container="app"), b=app_of("B"))
+    refresh()
+    if installed:
+        change("Old name", state=State.INSTALLED, installed_source=rockon("Old name").source)
+    publish(store, a=app_of("New name", container="app"), b=app_of("B"))
+    report = refresh()
+    assert (report.added, report.removed, report.faulty) == (["New name"], ["Old name"], [])
+    assert list(rockons()) == ["New name", "B"]
+    assert (rockon("Old name") is not None) is installed
+    assert [c.name for c in rockon("New name").containers] == ["app"]
+    if installed:
+        assert [c.name for c in rockon("Old name").containers] == ["app"]
+
+
+def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
+    publish(store, a=app_of("A", port=8080))
+    refresh()
+    before = rockon("A").source
+    change("A", state=State.INSTALLED, installed_source=before)
+    publish(store, a=app_of("A", port=9090, container="another"))
+    assert refresh().changed == ["A"]
+    row = rockon("A")
+    assert row.installed_source == before
+    assert row.source != before
+    assert [c.name for c in row.containers] == ["the-a"]
+    assert suggestions() == {"A": 8080}
+
+
+# -- large catalogues and reports --------------------------------------------------------------------------------------
+
+
+def test_a_large_catalogue_is_stored_in_several_transactions(app, store, monkeypatch):
+    monkeypatch.setattr(catalog, "BATCH", 7)
+    publish(store, **{f"f{n:02}": app_of(f"App {n}") for n in range(30)})
+    assert len(refresh().added) == 30
+    assert sorted(suggestions().values()) == list(range(8080, 8110))
+    assert refresh().unchanged == 30
+    publish(store, **{f"f{n:02}": app_of(f"App {n}", version="2") for n in range(29)})
+    report = refresh()
+    assert (len(report.changed), report.removed) == (29, ["App 29"])
+    assert db.session.query(RefreshReport).count() == 3
+
+
+def test_no_transaction_is_open_while_the_network_is_used(app, store, monkeypatch):
+    publish(store, a=app_of("A"))
+    refresh()
+    seen = []
+    fetch = offers.Remote.root
+
+    def root(self):
+        seen.append(db.session().in_transaction())
+        with writing() as session:  # would wait and fail were one open elsewhere
+            session.add(Operation(kind=Kind.REFRESH))
+        return fetch(self)
+
+    monkeypatch.setattr(offers.Remote, "root", root)
+    assert refresh().loaded
+    assert seen == [False]
+
+
+def test_the_last_twenty_reports_are_kept_as_they_are_printed(app, store):
+    publish(store, a=app_of("A"))
+    first = refresh().to_json()
+    kept = db.session.scalars(select(RefreshReport)).one()
+    assert kept.data == first
+    for _ in range(22):
+        last = refresh()
+    reports = db.session.scalars(select(RefreshReport).order_by(RefreshReport.id)).all()
+    assert len(reports) == 20
+    assert reports[-1].data == last.to_json()
+
+
+def test_a_report_prints_for_a_terminal():
+    report = catalog.Report(added=["A", "B"], removed=["C"], unchanged=3, loaded=True)
+    report.fault("bad.json", ["version: is required", "100% wrong"])
+    assert str(report).splitlines() == [
+        "2 added: A, B",
+        "1 removed: C",
+        "3 unchanged",
+        "bad.json: version: is required",
+        "bad.json: 100% wrong",
+    ]
+    assert str(catalog.Report()).startswith("No catalogue could be loaded.")
+
+
+def test_a_name_with_control_characters_can_be_printed(app, store):
+    publish(store, a=app_of("A"))
+    store.files["root.json"] = json.dumps({"a": "a.json", "\x1b[31mred": "\x1b[31m/../\ud800.json"})
+    report = refresh()
+    assert "\x1b" not in str(report)
+    str(report).encode()
+
+
+# -- the starter catalogue ---------------------------------------------------------------------------------------------
+
+
+def test_the_starter_catalogue_has_what_a_home_server_wants():
+    assert 8 <= len(STARTER) == len(set(STARTER))
+    for path in offers.STARTER.glob("*.json"):
+        [one] = parse(path.read_bytes())
+        assert lint(path) == []
+        assert one.definition.ui_port
+        assert one.definition.website.startswith("https://")
+        assert all(spec.volumes for spec in one.definition.containers.values())
+        for spec in one.definition.containers.values():
+            for part in (spec.ports, spec.volumes, spec.environment, spec.devices):
+                assert all(question.label and question.description for question in part.values())
+
+
+def test_no_two_starter_rock_ons_want_the_same_port_or_container_name():
+    found = [one.definition for path in offers.STARTER.glob("*.json") for one in parse(path.read_bytes())]
+    ports = [s.host_default for d in found for c in d.containers.values() for s in c.ports.values()]
+    names = [name for d in found for name in d.containers]
+    assert len(ports) == len(set(ports))
+    assert len(names) == len(set(names))
+
+
+def test_the_starter_catalogue_serves_at_the_first_start(app, store):
+    for _ in range(2):
+        load_starter()
+        assert sorted(rockons()) == STARTER
+        assert {row.origin for row in rockons().values()} == {"starter"}
+
+
+def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
+    load_starter()
+    report = refresh()  # there is no root.json
+    assert not report.loaded
+    assert (report.added, report.changed, report.removed, report.unchanged) == ([], [], [], 0)
+    assert sorted(rockons()) == STARTER
+    row = rockon("Syncthing").id
+    change("Jellyfin", state=State.INSTALLED, installed_source=rockon("Jellyfin").source)
+    publish(store, a=app_of("A"), own=app_of("Syncthing", version="remote"))
+    report = refresh()
+    assert report.to_json() == {
+        "added": ["A", "Syncthing"],
+        "changed": [],
+        "removed": ["Jellyfin"],  # the one that was installed
+        "unchanged": 0,
+        "faulty": [],
+    }
+    assert rockon("Syncthing").id == row
+    assert refresh().unchanged == 2
+    assert list(rockons()) == ["A", "Syncthing"]
+    assert rockon("Gitea") is None
+    assert rockon("Jellyfin").installed
+    load_starter()
+    assert list(rockons()) == ["A", "Syncthing"]
+    store.answers["root.json"] = 500
+    refresh()
+    assert list(rockons()) == ["A", "Syncthing"]
+
+
+def test_the_starter_catalogue_stays_while_the_remote_one_has_only_faulty_files(app, store):
+    load_starter()
+    publish(store, a="nothing")
+    assert not refresh().loaded
+    assert sorted(rockons()) == STARTER
+
+
+def test_a_local_rock_on_replaces_one_of_the_starter_catalogue(app, store, local):
+    (local / "own.json").write_text(json.dumps(app_of("Gitea", version="own")))
+    load_starter()
+    report = refresh()
+    assert (report.added, report.changed, report.unchanged) == (["Gitea"], [], 0)
+    assert sorted(rockons()) == STARTER
+    assert rockon("Gitea").version == "own"
+    load_starter()
+    assert rockon("Gitea").version == "own"
+    (local / "own.json").unlink()
+    (local / "other.json").write_text(json.dumps(app_of("Other")))
+    refresh()
+    assert rockon("Gitea").origin == "starter"
+    assert sorted(rockons()) == sorted([*STARTER, "Other"])
+
+
+# -- lint --------------------------------------------------------------------------------------------------------------
+
+
+def test_lint_finds_nothing_in_a_good_file(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(app_of("A")))
+    assert lint(tmp_path / "a.json") == []
+
+
+def test_lint_names_each_fault_with_its_path(tmp_path):
+    bad = app_of("Web app", container="web")
+    bad["Web app"]["containers"]["web"]["ports"]["80"]["label"] = ["no", "text"]
+    del bad["Web app"]["website"]
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(bad))
+    found = {fault["path"]: fault for fault in lint(path)}
+    assert set(found) == {"containers.web.ports.80.label", "website"}
+    assert all(fault["file"] == str(path) and fault["message"] for fault in found.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no such file"), (b"", "not JSON"), (b"\xff", "UTF-8"), (b" " * (MAX_BYTES + 1), "larger than")],
+)
+def test_lint_names_what_is_wrong_with_the_whole_file(tmp_path, content, words):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    [fault] = lint(path)
+    assert (fault["file"], fault["path"]) == (str(path), "")
+    assert words in fault["message"]
+
+
+@pytest.mark.registry
+def test_the_published_metastore_loads_whole(app):
+    import os
+
+    store = Metastore(Path(os.environ["ROCKONWEB_TEST_REGISTRY"]))
+    try:
+        configure(app, remote_metastore=store.url)
+        report = refresh()
+        assert report.faulty == []
+        assert len(report.added) == len(json.loads(store.files["root.json"]))
+        assert refresh().unchanged == len(report.added)
+    finally:
+        store.close()

@@ -1,0 +1,258 @@
+"""What speaks against a plan, in sentences."""
+
+import pytest
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, NetworkFacts
+from rockonweb.core.preflight import examine, free_port, port_conflict, wanted_ports
+from tests.support.samples import NAMES, answer, definition, host, rockon
+
+
+def found(
+    rockon: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return the findings as text."""
+    return [f"{finding.level}: {finding}" for finding in examine(rockon, answers, facts, new_shares)]
+
+
+def web(protocol: str | None = "tcp", **more: object) -> Definition:
+    """Return a rock-on that listens on port 80, suggested at 8080."""
+    return rockon({"web": {"ports": {"80": {"host_default": 8080, "protocol": protocol}}, **more}})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("no-volumes", "same-inner-port")])
+def test_nothing_forbids_a_fixture_on_a_host_where_all_is_well(name: str):
+    sample = definition(name)
+    answers = answer(sample)
+    assert [line for line in found(sample, answers, host(answers)) if not line.startswith("note")] == []
+
+
+# Shares
+
+
+def test_a_share_that_is_gone_is_named_with_what_to_do():
+    sample = rockon({"app": {"volumes": {"/a": {}, "/b": {}}}})
+    answers = Answers(shares={"app": {"/a": "films/old", "/b": "films"}})
+    assert found(sample, answers, HostFacts()) == [
+        'block: The share "films" does not exist. Choose another one, or make it: rockonweb share add films',
+    ]
+    assert found(sample, answers, HostFacts(), frozenset({"films"})) == []
+
+
+def test_a_share_of_added_storage_counts_too():
+    sample = definition("bare")
+    answers = answer(sample, storage={"bare": {"/films": "films"}})
+    assert found(sample, answers, HostFacts())[0].startswith('block: The share "films" does not exist.')
+
+
+def test_a_folder_that_docker_would_make_is_noted():
+    sample = rockon({"app": {"volumes": {"/a": {}}}})
+    answers = Answers(shares={"app": {"/a": "films/old/b"}})
+    assert found(sample, answers, host(answers, missing_folders=frozenset({"films/old/b"}))) == [
+        'note: The folder "old/b" of share "films" is new. Docker makes it, owned by root.',
+    ]
+
+
+# Ports
+
+
+def test_a_port_that_the_host_listens_on_is_explained_and_a_free_one_named():
+    facts = host(listening=(Listener(8080, "tcp", holder="nginx (process 12)"), Listener(8081, "tcp")))
+    assert found(web(), answer(web()), facts) == [
+        "block: Host port 8080 (tcp) is in use by nginx (process 12). Port 8082 is free.",
+    ]
+
+
+def test_who_holds_a_port_may_be_unknown():
+    facts = host(listening=(Listener(8080, "tcp"),))
+    assert found(web(), answer(web()), facts) == [
+        "block: Host port 8080 (tcp) is in use by another program. Port 8081 is free.",
+    ]
+
+
+def test_udp_does_not_stand_in_the_way_of_tcp():
+    facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"),))
+    assert found(web("tcp"), answer(web("tcp")), facts) == []
+    assert found(web("udp"), answer(web("udp")), facts) == [
+        "block: Host port 8080 (udp) is in use by dnsmasq. Port 8081 is free.",
+    ]
+
+
+def test_no_protocol_needs_both_and_the_free_port_is_free_in_both():
+    facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"), Listener(8081, "tcp"), Listener(8082, "udp")))
+    assert found(web(None), answer(web(None)), facts) == [
+        "block: Host port 8080 (udp) is in use by dnsmasq. Port 8083 is free.",
+    ]
+
+
+def test_a_port_of_another_installed_rockon_is_taken_also_while_that_is_stopped():
+    facts = host(claimed=(Listener(8080, "tcp", holder="the rock-on Other", rockon="Other"),))
+    assert found(web(), answer(web()), facts) == [
+        "block: Host port 8080 (tcp) is in use by the rock-on Other. Port 8081 is free.",
+    ]
+
+
+def test_a_port_that_the_rockon_itself_holds_is_its_own():
+    facts = host(listening=(Listener(8080, "tcp", rockon="Sample"),), claimed=(Listener(8080, "tcp", rockon="Sample"),))
+    assert found(web(), answer(web()), facts) == []
+
+
+def test_a_port_that_is_not_published_is_in_nobodys_way():
+    facts = host(listening=(Listener(8080, "tcp"),))
+    assert found(web(), answer(web(), ports={"web": {"80": None}}), facts) == []
+
+
+def test_a_port_that_is_wanted_twice_is_said_for_both():
+    sample = definition("same-inner-port")
+    assert found(sample, answer(sample), host()) == [
+        "block: Host port 8080 (tcp) is wanted twice: for front 80 and for back 80. Give one of them another port.",
+    ]
+
+
+def test_tcp_and_udp_of_one_number_may_be_two_ports():
+    sample = rockon({"app": {"ports": {"1": {"protocol": "tcp"}, "2": {"protocol": "udp"}}}})
+    assert found(sample, answer(sample, ports={"app": {"1": 9, "2": 9}}), host()) == []
+
+
+def test_on_the_hosts_network_the_containers_own_port_counts():
+    sample = definition("host-network")
+    free = host(listening=(Listener(8080, "tcp", holder="nginx"),))
+    held = host(listening=(Listener(80, "tcp", holder="nginx"),))
+    note = "note: hostly uses the host's own network: its ports are the host's and can't be mapped."
+    assert found(sample, answer(sample), free) == [note]
+    assert found(sample, answer(sample), held) == [
+        "block: Host port 80 (tcp) is in use by nginx."
+        " hostly runs on the host's own network and can't use another: stop it first.",
+        note,
+    ]
+
+
+def test_wanted_ports_are_those_that_will_really_listen():
+    sample = definition("everything")
+    assert wanted_ports(sample, answer(sample, ports={"box": {"5353": None}})) == [
+        ("box", 8443, 8443, "tcp"),
+        ("box", 9000, 9000, "tcp"),
+        ("box", 9000, 9000, "udp"),
+    ]
+
+
+def test_the_next_free_port_may_be_nowhere():
+    facts = host(listening=(Listener(65535, "tcp"),))
+    assert free_port("Sample", 65534, ("tcp",), facts) == 65534
+    assert free_port("Sample", 65535, ("tcp",), facts) is None
+    full = host(listening=(Listener(65534, "tcp", holder="x"), Listener(65535, "tcp")))
+    assert found(web(), answer(web(), ports={"web": {"80": 65534}}), full) == [
+        "block: Host port 65534 (tcp) is in use by x. Choose another.",
+    ]
+
+
+def test_a_conflict_names_the_first_who_holds_the_port():
+    nginx, other = Listener(80, "tcp", holder="nginx"), Listener(80, "tcp", rockon="Other")
+    assert port_conflict("Sample", 80, "tcp", host(listening=(nginx,), claimed=(other,))) == nginx
+    assert port_conflict("Other", 80, "tcp", host(claimed=(other,))) is None
+
+
+# Containers
+
+
+def test_a_container_of_a_stranger_is_never_taken_over():
+    facts = host(containers={"bare": ContainerFacts("bare")})
+    assert found(definition("bare"), Answers(), facts) == [
+        'block: A container named "bare" exists already; it was not made by this Rockonweb and is left alone.'
+        " Rename or remove it, for example: docker rename bare bare-old",
+    ]
+
+
+def test_a_container_of_another_rockon_is_named_with_its_owner():
+    facts = host(containers={"bare": ContainerFacts("bare", rockon="Barer")})
+    assert found(definition("bare"), Answers(), facts)[0].startswith(
+        'block: A container named "bare" exists already; it belongs to the rock-on Barer.'
+    )
+
+
+def test_a_container_of_its_own_is_no_finding_and_without_an_engine_none_is_known():
+    mine = host(containers={"bare": ContainerFacts("bare", rockon="Bare")})
+    assert found(definition("bare"), Answers(), mine) == []
+    assert found(definition("bare"), Answers(), host(containers=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (["--volumes-from", "store:ro"], "app takes its volumes from"),
+        (["--volumes-from=store", ""], "app takes its volumes from"),
+        (["--link", "store:db"], "app links to"),
+        (["--net=container:store", ""], "app uses the network of"),
+        (["--network", "container:store"], "app uses the network of"),
+        (["--pid", "container:store"], "app uses the processes of"),
+        (["--ipc=container:store", ""], "app uses the memory of"),
+    ],
+)
+def test_a_container_that_an_option_refers_to_must_exist(option: list[str], sentence: str):
+    sample = rockon({"app": {"opts": [option]}})
+    assert found(sample, Answers(), host(containers={}, networks={})) == [
+        f'block: {sentence} a container "store", which does not exist. Install what provides it first.',
+    ]
+    there = host(containers={"store": ContainerFacts("store")}, networks={})
+    assert found(sample, Answers(), there) == []
+    assert found(rockon({"store": {}, "app": {"opts": [option]}}), Answers(), host(containers={})) == []
+    assert found(sample, Answers(), host(containers=None)) == []
+
+
+def test_other_words_with_a_colon_refer_to_nobody():
+    sample = rockon({"app": {"opts": [["--pid", "host"], ["-v", "container:/x"], ["--ipc", "shareable"]]}})
+    assert found(sample, Answers(), host(containers={})) == []
+
+
+# Devices, owners, networks
+
+
+def test_a_device_that_is_not_there_is_said_for_its_container():
+    sample = definition("one-device")
+    answers = answer(sample, devices={"tuner": {"tuner-card": "/dev/dvb:/dev/dvb:rw"}})
+    assert found(sample, answers, host(missing_devices=frozenset({"/dev/dvb"}))) == [
+        "block: The device /dev/dvb, wanted for tuner, does not exist on this host."
+        " Plug it in, choose another one, or leave the field blank.",
+    ]
+    assert found(sample, answers, host()) == []
+
+
+def test_an_owner_that_can_not_be_known_is_a_warning():
+    assert found(definition("no-volumes"), Answers(), host(groups={})) == [
+        "warn: nobody should run as the owner of its first volume, but has no volume. It runs as its image says.",
+        "warn: no-group should run in the group of its first volume, but has no volume."
+        " It runs without a group of its own.",
+        "warn: only-docker should run in the group docker, which this host does not have."
+        " It runs without a group of its own.",
+    ]
+
+
+def test_a_network_that_is_missing_is_a_warning_since_submit_makes_it():
+    sample = definition("own-network")
+    assert found(sample, Answers(), host(networks={})) == [
+        'warn: own-app wants a network "own-lan", which does not exist.'
+        " Submit makes it, with Docker's own choice of addresses.",
+    ]
+    assert found(sample, Answers(), host(networks={"own-lan": NetworkFacts("own-lan")})) == []
+    assert found(sample, Answers(), host(networks=None)) == []
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    box = definition("everything")
+    answers = answer(box, devices={"box": {"video": "/dev/dri"}})
+    facts = HostFacts(
+        listening=(Listener(8443, "tcp", holder="nginx"), Listener(9000, "udp", holder="php")),
+        missing_devices=frozenset({"/dev/dri"}),
+        containers={"box": ContainerFacts("box")},
+    )
+    assert [line.split(" ", 3)[:3] for line in found(box, answers, facts)] == [
+        ["block:", "The", "share"],
+        ["block:", "The", "share"],
+        ["block:", "The", "share"],
+        ["block:", "Host", "port"],
+        ["block:", "Host", "port"],
+        ["block:", "A", "container"],
+        ["block:", "The", "device"],
+        ["warn:", "box", "should"],
+    ]

@@ -1,0 +1,58 @@
+"""What the engine's module decides without an engine."""
+
+import pytest
+
+from rockonweb.host.engine import create_form
+
+
+def made(*words: str) -> list[str]:
+    """The words of `docker create` for those of `docker run`, without the operation's label."""
+    head, form = create_form(("docker", "run", *words), 7)[:4], create_form(("docker", "run", *words), 7)[4:]
+    assert head == ("docker", "create", "--label", "rockonweb.operation=7")
+    return list(form)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        *(["-d"], ["--detach"], ["--detach=true"], ["--detach=false"], ["-d=true"], ["-dd"]),
+        *(["--sig-proxy"], ["--sig-proxy=false"], ["--detach-keys", "ctrl-a"], ["--detach-keys=ctrl-a"]),
+    ],
+)
+def test_what_only_run_takes_is_left_out_wherever_it_stands(flags: list[str]) -> None:
+    assert made(*flags, "--name", "app", "image") == ["--name", "app", "image"]
+    assert made("--init", "--name", "app", *flags, "image", "x") == ["--init", "--name", "app", "image", "x"]
+    assert made("--net=host", *flags, "-v", "/a:/b", "image") == ["--net=host", "-v", "/a:/b", "image"]
+    assert made("-it", *flags, "image") == ["-it", "image"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("-itd", "-it"), ("-dit", "-it"), ("-di", "-i"), ("-dP", "-P"), ("-tdi=true", "-ti=true")],
+)
+def test_it_is_taken_out_of_joined_switches(given: str, kept: str) -> None:
+    assert made(given, "image") == [kept, "image"]
+
+
+def test_it_is_taken_out_before_a_joined_flag_with_a_value() -> None:
+    assert made("-dp", "80:80", "-de", "-d", "image") == ["-p", "80:80", "-e", "-d", "image"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-e", "-d", "image"],
+        ["--label", "--detach", "image"],
+        ["--entrypoint", "-d", "image", "-d"],
+        ["image", "-d"],
+        ["--name", "app", "image", "serve", "-d", "--detach", "-itd"],
+        ["--privileged", "image", "--verbose", "-d", "daemon"],
+        ["-v/data:/data", "-u1000", "-w", "/d", "image"],
+        ["--device=/dev/dri", "--device", "/dev/d", "-e", "A=-d", "image"],
+        ["--rm", "--read-only", "--init", "image", "-d"],
+        ["-P", "image", "-d"],
+        ["--dns", "1.1.1.1", "--dns", "1.1.1.1", "image"],
+    ],
+)
+def test_nothing_else_is_touched(words: list[str]) -> None:
+    assert made(*words) == words

@@ -1,0 +1,87 @@
+"""Shares are the folders below the root, and nothing else is."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rockonweb import config
+from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.host import shares
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> config.Settings:
+    root = tmp_path / "root"
+    root.mkdir()
+    return config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
+
+
+def test_only_folders_with_usable_names_are_shares(settings: config.Settings, tmp_path: Path) -> None:
+    root = settings.shares_root
+    for name in ("Music", "apps", ".hidden", "-dash", "two words", "ünicode"):
+        (root / name).mkdir()
+    (root / "file").write_text("")
+    (root / "link").symlink_to(tmp_path)
+    (root / "inner").symlink_to(root / "apps")
+    os.mkfifo(root / "pipe")
+    os.chown(root / "Music", 1000, 100)
+    found = shares.listing(settings)
+    assert list(found) == ["apps", "Music"]
+    assert (found["Music"].path, found["Music"].uid, found["Music"].gid) == (str(root / "Music"), 1000, 100)
+
+
+def test_without_a_root_there_are_no_shares_until_one_is_made(settings: config.Settings, tmp_path: Path) -> None:
+    elsewhere = replace(settings, shares_root=tmp_path / "not" / "yet")
+    assert shares.listing(elsewhere) == {}
+    made = shares.make(elsewhere, "first")
+    assert shares.listing(elsewhere) == {"first": made}
+
+
+def test_a_new_share_is_empty_and_known_at_once(settings: config.Settings) -> None:
+    made = shares.make(settings, "new-share_1.0")
+    assert shares.listing(settings)["new-share_1.0"] == made
+    assert not list(Path(made.path).iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "a/b", "../out", "/etc", "two words", "a\0b", "x" * 255, "-v"]
+)
+def test_a_name_that_can_not_be_used_is_refused_and_makes_nothing(settings: config.Settings, name: str) -> None:
+    with pytest.raises(BadInput):
+        shares.make(settings, name)
+    assert not list(settings.shares_root.iterdir())
+    assert not (settings.shares_root.parent / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_a_name_that_is_taken_is_refused_and_stays_as_it_was(settings: config.Settings, kind: str) -> None:
+    path = settings.shares_root / "taken"
+    if kind == "folder":
+        path.mkdir()
+        (path / "data").write_text("mine")
+    elif kind == "file":
+        path.write_text("mine")
+    else:
+        path.symlink_to("/nowhere")
+    with pytest.raises(BadInput, match='"taken"'):
+        shares.make(settings, "taken")
+    assert path.is_symlink() or path.exists()
+
+
+def test_a_root_that_can_not_be_written_is_named(settings: config.Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    broken = replace(settings, shares_root=tmp_path / "file" / "root")
+    with pytest.raises(RockonwebError, match="could not be made") as caught:
+        shares.make(broken, "share")
+    assert str(broken.shares_root) in caught.value.hint
+
+
+def test_only_an_empty_share_is_removed(settings: config.Settings) -> None:
+    shares.make(settings, "empty")
+    Path(shares.make(settings, "full").path, "data").write_text("mine")
+    assert shares.remove_if_empty(settings, "empty")
+    assert shares.remove_if_empty(settings, "never-there")
+    assert not shares.remove_if_empty(settings, "full")
+    assert list(shares.listing(settings)) == ["full"]

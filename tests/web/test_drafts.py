@@ -1,0 +1,166 @@
+"""Drafts: what was typed is kept per person and rock-on, over restarts and changed definitions."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition, Parsed, parse
+from rockonweb.models import Draft, RockOn, db, writing
+from rockonweb.web import drafts
+from tests.support.pages import add_user, make_app, put
+from tests.support.samples import source
+
+PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
+
+
+def sample(**body: Any) -> Parsed:
+    web = {
+        "image": "example/web",
+        "launch_order": 1,
+        "ports": {"80": PORT},
+        "volumes": {"/data": {}},
+        "environment": {"API_KEY": {}},
+        **body,
+    }
+    return parse(source({"web": web}))[0]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path)
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def anna(app: Flask) -> int:
+    return add_user()
+
+
+@pytest.fixture
+def rockon(app: Flask) -> RockOn:
+    return db.session.get_one(RockOn, put(sample())[0])
+
+
+@pytest.fixture
+def definition(rockon: RockOn) -> Definition:
+    return drafts.definition_of(rockon)
+
+
+def test_without_a_draft_nothing_is_kept_and_nothing_is_written(
+    rockon: RockOn, definition: Definition, anna: int
+) -> None:
+    assert drafts.load(rockon, definition, anna) == drafts.Kept()
+    assert db.session.query(Draft).count() == 0
+
+
+def test_what_was_typed_comes_back(rockon: RockOn, definition: Definition, anna: int) -> None:
+    drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True,
+                new_shares=frozenset({"box"}))  # fmt: skip
+    drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "nonsense"}, accepted=False)
+    kept = drafts.load(rockon, definition, anna)
+    assert kept.values == {"shares-web-/data": "box", "ports-web-80": "nonsense"}
+    assert kept.done == ("shares",)
+    assert kept.new_shares == {"box"}
+
+
+def test_a_draft_survives_a_restart(rockon: RockOn, definition: Definition, anna: int, tmp_path: Path) -> None:
+    drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+    with make_app(tmp_path).app_context():
+        again = db.session.get_one(RockOn, rockon.id)
+        assert drafts.load(again, definition, anna).values == {"shares-web-/data": "box"}
+
+
+def test_people_have_drafts_of_their_own(rockon: RockOn, definition: Definition, anna: int) -> None:
+    ben = add_user("ben")
+    drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "annas"}, accepted=True)
+    drafts.save(rockon, definition, ben, "shares", {"shares-web-/data": "bens"}, accepted=True)
+    assert drafts.load(rockon, definition, anna).values == {"shares-web-/data": "annas"}
+    assert drafts.load(rockon, definition, ben).values == {"shares-web-/data": "bens"}
+    assert db.session.query(Draft).count() == 2
+
+
+def test_what_was_typed_is_encrypted_in_the_database(
+    rockon: RockOn, definition: Definition, anna: int, tmp_path: Path
+) -> None:
+    drafts.save(rockon, definition, anna, "environment", {"environment-web-API_KEY": "hush-hush"}, accepted=True)
+    for file in (tmp_path / "instance").glob("rockonweb.db*"):
+        assert b"hush-hush" not in file.read_bytes()
+
+
+def test_back_without_a_change_leaves_a_page_done(rockon: RockOn, definition: Definition, anna: int) -> None:
+    typed = {"shares-web-/data": "box"}
+    drafts.save(rockon, definition, anna, "shares", typed, accepted=True)
+    drafts.save(rockon, definition, anna, "shares", typed, accepted=None)
+    assert drafts.load(rockon, definition, anna).done == ("shares",)
+
+
+def test_back_with_a_change_or_an_error_makes_a_page_undone(rockon: RockOn, definition: Definition, anna: int) -> None:
+    for accepted in (None, False):
+        drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+        drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "../x"}, accepted=accepted)
+        kept = drafts.load(rockon, definition, anna)
+        assert kept.done == ()
+        assert kept.values == {"shares-web-/data": "../x"}
+
+
+def change(rockon: RockOn, found: Parsed) -> Definition:
+    put(found)
+    db.session.expire_all()
+    return drafts.definition_of(rockon)
+
+
+def test_after_a_change_of_the_definition_answers_are_kept_by_key_and_the_dropped_ones_named(
+    rockon: RockOn, definition: Definition, anna: int
+) -> None:
+    drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+    drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "8080"}, accepted=True)
+    changed = change(rockon, sample(volumes={"/data": {}, "/more": {}}, ports={}))
+    kept = drafts.load(rockon, changed, anna)
+    assert kept.values == {"shares-web-/data": "box"}
+    assert kept.outdated
+    assert kept.dropped == ("ports-web-80",)
+    assert kept.done == ()
+
+
+def test_the_notice_of_a_change_ends_with_the_next_post(rockon: RockOn, definition: Definition, anna: int) -> None:
+    drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "8080"}, accepted=True)
+    changed = change(rockon, sample(ports={}))
+    drafts.save(rockon, changed, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+    kept = drafts.load(rockon, changed, anna)
+    assert not kept.outdated
+    assert kept.values == {"shares-web-/data": "box"}
+
+
+def test_the_draft_wins_over_the_answers_of_an_earlier_install(
+    rockon: RockOn, definition: Definition, anna: int
+) -> None:
+    earlier = Answers({"web": {"/data": "old"}}, {"web": {80: 8181}}, {}, {"web": {"API_KEY": "abc"}})
+    with writing():
+        rows.store(rockon, earlier)
+    drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
+    kept = drafts.load(rockon, definition, anna)
+    assert drafts.prefill(rockon, definition, kept) == {
+        "shares-web-/data": "box",
+        "ports-web-80": "8181",
+        "environment-web-API_KEY": "abc",
+    }
+
+
+def test_a_complete_draft_amounts_to_answers(rockon: RockOn, definition: Definition, anna: int) -> None:
+    typed = {"shares-web-/data": "box", "ports-web-80": "8080", "environment-web-API_KEY": "abc"}
+    drafts.save(rockon, definition, anna, "environment", typed, accepted=True)
+    answers = drafts.draft_answers(definition, drafts.load(rockon, definition, anna))
+    assert json.loads(json.dumps(answers.to_json())) == {
+        "shares": {"web": {"/data": "box"}},
+        "ports": {"web": {"80": 8080}},
+        "devices": {},
+        "environment": {"web": {"API_KEY": "abc"}},
+        "custom_config": {},
+    }

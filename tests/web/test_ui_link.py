@@ -1,0 +1,40 @@
+"""The address of an app's own page."""
+
+from typing import Any
+
+import pytest
+
+from rockonweb.web.ui_link import link
+from tests.support.samples import rockon
+
+PORT = {"label": "", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
+
+
+@pytest.mark.parametrize(
+    ("keys", "host_port", "hostname", "address"),
+    [
+        ({}, 8081, "nas.local", "http://nas.local:8081/"),
+        ({"ui": {"https": True}}, 8081, "nas.local", "https://nas.local:8081/"),
+        (
+            {"ui": {"slug": "admin/index.php?x=1#/top"}},
+            8081,
+            "10.0.0.2",
+            "http://10.0.0.2:8081/admin/index.php?x=1#/top",
+        ),
+        ({"ui": {"slug": 'a "b"<c>'}}, 8081, "nas", "http://nas:8081/a%20%22b%22%3Cc%3E"),
+        ({}, 8081, "fd00::2", "http://[fd00::2]:8081/"),
+        ({}, None, "nas.local", None),
+    ],
+)
+def test_a_link(keys: dict[str, Any], host_port: int | None, hostname: str, address: str | None) -> None:
+    definition = rockon({"web": {"ports": {"80": PORT}}}, **keys)
+    assert link(definition, host_port, hostname) == address
+
+
+def test_on_the_host_s_network_the_container_s_own_port_counts() -> None:
+    definition = rockon({"web": {"ports": {"80": PORT}, "opts": [["--net=host", ""]]}})
+    assert link(definition, 8081, "nas.local") == "http://nas.local:80/"
+
+
+def test_no_port_with_a_ui_no_link() -> None:
+    assert link(rockon({"web": {"ports": {"80": {**PORT, "ui": False}}}}), 8080, "nas.local") is None

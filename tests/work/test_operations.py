@@ -1,0 +1,246 @@
+"""Operations are begun, cancelled and repeated in one transaction each; no engine is asked."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from rq.job import Job
+
+from rockonweb import rows
+from rockonweb.core.errors import Conflict, QueueUnreachable
+from rockonweb.models import Draft, Kind, Operation, Progress, RockOn, State, User, db, writing
+from rockonweb.work import operations, queue
+from tests.support.claims import free_port
+from tests.support.instance import Instance
+from tests.support.queue_server import QueueServer
+
+WEB = {"8080": {"label": "Web", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}
+SPEC = {
+    "image": "example/app",
+    "ports": WEB,
+    "volumes": {"/data": {"label": "Data", "description": ""}},
+    "environment": {"API_TOKEN": {"label": "Token", "description": ""}},
+}
+
+
+@pytest.fixture
+def instance(queue_server: QueueServer, tmp_path: Path) -> Iterator[Instance]:
+    made = Instance(tmp_path, queue_server.url)
+    made.asks_docker = False
+    with made.app.app_context():
+        yield made
+    queue_server.start()
+    queue_server.flush()
+
+
+def installed(instance: Instance, name: str = "App") -> RockOn:
+    """A rock-on whose row says that it is installed."""
+    rockon = instance.add(name, {name.lower(): SPEC})
+    with writing():
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+    return rockon
+
+
+def ended(operation_id: int, progress: Progress) -> None:
+    """Let an operation be over."""
+    with writing() as session:
+        operation = session.get_one(Operation, operation_id)
+        operation.progress = progress
+        if operation.kind is Kind.INSTALL and operation.rockon:
+            operation.rockon.state = State.INSTALL_FAILED
+
+
+def job(operation_id: int) -> Job:
+    return Job.fetch(operations.job_id(operation_id), connection=queue.connection())
+
+
+def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": SPEC})
+    with writing() as session:
+        user = User(name="me", password_hash="x")
+        session.add(user)
+        session.flush()
+        session.add(Draft(user_id=user.id, rockon_id=rockon.id, definition_hash="x"))
+    reviewed = instance.review(rockon, new_shares=["new"], shares={"app": {"/data": "new/folder"}})
+    operation = db.session.get_one(Operation, instance.submit(reviewed))
+    assert (operation.kind, operation.progress, operation.user) == ("install", "queued", "tester")
+    assert operation.lines == reviewed.plan.lines
+    assert operation.options == {"new_shares": ["new"]}
+    assert (rockon.state, rockon.status) == ("pending_install", "pending_start")
+    assert rockon.installed_source == rockon.source
+    assert rows.answers_of(rockon) == reviewed.answers
+    assert not db.session.query(Draft).count()
+
+
+def test_only_the_id_crosses_the_queue_and_only_after_the_commit(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[object] = []
+    enqueue = queue.enqueue
+
+    def look(function: str, *ids: int, job_id: str) -> None:
+        with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
+            committed.extend(file.execute("SELECT id, progress FROM operation"))
+        enqueue(function, *ids, job_id=job_id)
+
+    monkeypatch.setattr(queue, "enqueue", look)
+    operation_id = instance.submit(instance.review(instance.add("App", {"app": SPEC})))
+    assert committed == [(operation_id, "QUEUED")]
+    assert (job(operation_id).func_name, job(operation_id).args) == ("rockonweb.jobs.run", (operation_id,))
+    assert not job(operation_id).kwargs
+    assert (job(operation_id).timeout or 0) >= 3600  # a pull takes long
+
+
+def test_a_queue_that_goes_in_between_leaves_an_operation_that_waits(
+    instance: Instance, queue_server: QueueServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = installed(instance)
+    ping = queue.ping
+
+    def last_words() -> dict[str, object]:
+        found = ping()
+        queue_server.stop()
+        return found
+
+    monkeypatch.setattr(queue, "ping", last_words)
+    operation = db.session.get_one(Operation, operations.begin(Kind.STOP, rockon, "me"))
+    assert operation.progress == "queued"
+
+
+def test_without_a_queue_nothing_is_written(instance: Instance, queue_server: QueueServer) -> None:
+    rockon = installed(instance)
+    before = instance.rows_of()
+    queue_server.stop()
+    with pytest.raises(QueueUnreachable):
+        operations.begin(Kind.STOP, rockon, "me")
+    with pytest.raises(QueueUnreachable):
+        operations.begin_refresh("me")
+    assert instance.rows_of() == before
+
+
+def test_of_many_who_begin_at_once_one_may(instance: Instance) -> None:
+    rockon_id = installed(instance).id
+    outcomes: list[str] = []
+    together = threading.Barrier(6)
+
+    def click() -> None:
+        with instance.app.app_context():
+            rockon = db.session.get_one(RockOn, rockon_id)
+            together.wait()
+            try:
+                operations.begin(Kind.STOP, rockon, "me")
+                outcomes.append("begun")
+            except Conflict as error:
+                outcomes.append(str(error))
+
+    threads = [threading.Thread(target=click) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.rollback()
+    assert sorted(outcomes) == ["App is busy with another operation. Wait until it has ended."] * 5 + ["begun"]
+    assert db.session.query(Operation).count() == 1
+
+
+def test_operations_of_different_rock_ons_wait_side_by_side(instance: Instance) -> None:
+    for name in ("One", "Two", "Three"):
+        operations.begin(Kind.STOP, installed(instance, name), "me")
+    assert db.session.query(Operation).filter_by(progress=Progress.QUEUED).count() == 3
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("kind", [Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL])
+def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> None:
+    rockon = installed(instance)
+    with writing():
+        rockon.state = state
+    before = instance.rows_of()
+    if state is State.INSTALLED or (state is State.INSTALL_FAILED and kind is Kind.UNINSTALL):
+        operations.begin(kind, rockon, "me")
+        assert rockon.pending
+    else:
+        with pytest.raises(Conflict, match=f"App is {state.replace('_', ' ')}"):
+            operations.begin(kind, rockon, "me")
+        assert instance.rows_of() == before
+
+
+def test_an_installed_rock_on_is_not_installed_over(instance: Instance) -> None:
+    rockon = installed(instance)
+    before = instance.rows_of()
+    with pytest.raises(Conflict, match="App is installed"):
+        instance.submit(instance.review(rockon))
+    assert instance.rows_of() == before
+
+
+def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(instance: Instance) -> None:
+    port = free_port()
+    first, second = (instance.add(name, {name.lower(): SPEC}) for name in ("First", "Second"))
+    mine = instance.review(first, ports={"first": {"8080": port}})
+    theirs = instance.review(second, ports={"second": {"8080": port}})
+    instance.submit(mine)
+    before = instance.rows_of()
+    with pytest.raises(Conflict) as caught:
+        instance.submit(theirs)
+    assert caught.value.sentence == f"Host port {port} (tcp) was taken meanwhile by the rock-on First."
+    assert instance.rows_of() == before
+    # A rock-on that is not installed holds nothing.
+    ended(1, Progress.FAILED)
+    instance.submit(theirs)
+
+
+def test_the_same_number_is_free_for_the_other_protocol(instance: Instance) -> None:
+    port = free_port()
+    udp = {"8080": {**WEB["8080"], "protocol": "udp"}}
+    first, second = (
+        instance.add("First", {"first": SPEC}),
+        instance.add("Second", {"second": {**SPEC, "ports": udp}}),
+    )
+    instance.submit(instance.review(first, ports={"first": {"8080": port}}))
+    instance.submit(instance.review(second, ports={"second": {"8080": port}}))
+
+
+def test_one_refresh_at_a_time_and_whoever_asks_joins_it(instance: Instance) -> None:
+    first = operations.begin_refresh("me")
+    assert operations.begin_refresh("you") == first
+    ended(first, Progress.DONE)
+    assert operations.begin_refresh("you") != first
+
+
+@pytest.mark.parametrize("progress", [Progress.DONE, Progress.FAILED, Progress.CANCELLED, Progress.INTERRUPTED])
+def test_what_has_ended_can_not_be_cancelled(instance: Instance, progress: Progress) -> None:
+    operation_id = operations.begin(Kind.STOP, installed(instance), "me")
+    operations.cancel(operation_id)
+    assert db.session.get_one(Operation, operation_id).cancel_requested
+    ended(operation_id, progress)
+    with pytest.raises(Conflict, match="ended already"):
+        operations.cancel(operation_id)
+
+
+def test_a_retry_begins_the_same_again_with_the_answers_that_were_kept(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": SPEC})
+    reviewed = instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken"}})
+    first = instance.submit(reviewed)
+    with pytest.raises(Conflict, match="nothing to repeat"):
+        operations.retry(first, "you")  # it waits
+    ended(first, Progress.FAILED)
+    second = db.session.get_one(Operation, operations.retry(first, "you"))
+    assert (second.kind, second.user, second.lines) == ("install", "you", reviewed.plan.lines)
+    assert rows.answers_of(rockon) == reviewed.answers
+    ended(second.id, Progress.DONE)
+    with pytest.raises(Conflict, match="nothing to repeat"):
+        operations.retry(second.id, "you")
+    with pytest.raises(Conflict, match="nothing to repeat"):
+        operations.retry(4711, "you")
+
+
+def test_a_secret_answer_is_in_no_row_in_the_clear(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": SPEC})
+    instance.submit(instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken-of-mine"}}))
+    assert "t0ken-of-mine" not in instance.rows_of()
+    assert "API_TOKEN=********" in instance.rows_of("operation")
+    assert rows.answers_of(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
+    assert b"t0ken-of-mine" not in job(1).data

@@ -1,0 +1,113 @@
+"""How an operation ends, whatever happens to it; no engine answers here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rockonweb import catalog
+from rockonweb.catalog.report import Report
+from rockonweb.core.errors import EngineUnreachable, RockonwebError
+from rockonweb.models import Kind, Operation, Progress, State, db, writing
+from rockonweb.work import operations, runner
+from tests.support.instance import Instance
+from tests.support.queue_server import QueueServer
+
+
+@pytest.fixture
+def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    made = Instance(tmp_path, queue_server.url)
+    made.asks_docker = False
+    with made.app.app_context():
+        yield made
+    queue_server.flush()
+
+
+def test_without_an_engine_an_install_fails_with_its_sentence_and_docker_s_words(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": {"image": "example/app"}})
+    operation_id = instance.submit(instance.review(rockon))
+    with pytest.raises(EngineUnreachable):
+        runner.run(operation_id)
+    operation = db.session.get_one(Operation, operation_id, populate_existing=True)
+    assert (operation.progress, operation.error) == ("failed", "Docker does not answer.")
+    assert "systemctl start docker" in operation.hint
+    assert "nowhere.sock" in operation.steps[0].output or "Connection" in operation.steps[0].output
+    assert (rockon.state, rockon.error) == ("install_failed", "Docker does not answer.")
+    assert operation.finished
+    assert operation.started
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [(Kind.START, "start_failed"), (Kind.RESTART, "start_failed"), (Kind.STOP, "stop_failed")]
+)
+def test_a_failed_start_or_stop_is_shown_as_that(instance: Instance, kind: Kind, status: str) -> None:
+    rockon = instance.add("App", {"app": {"image": "example/app"}})
+    with writing():
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+    instance.run(operations.begin(kind, rockon, "me"))
+    assert (rockon.state, rockon.status, rockon.error) == ("installed", status, "Docker does not answer.")
+
+
+def test_a_failed_uninstall_leaves_it_installed(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": {"image": "example/app"}})
+    with writing():
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+    instance.run(operations.begin(Kind.UNINSTALL, rockon, "me"))
+    assert (rockon.state, rockon.installed_source) == ("installed", rockon.source)
+
+
+def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall() -> Report:
+        raise ValueError("the token is t0ken-of-mine")
+
+    monkeypatch.setattr(catalog, "refresh", fall)
+    operation_id = operations.begin_refresh("me")
+    with pytest.raises(ValueError, match="token"):
+        runner.run(operation_id)
+    operation = db.session.get_one(Operation, operation_id, populate_existing=True)
+    assert (operation.progress, operation.error) == ("failed", "Rockonweb itself failed: ValueError.")
+    assert [step.progress for step in operation.steps] == ["failed"]
+    assert "t0ken" not in instance.rows_of()
+
+
+def test_a_refresh_is_an_operation_with_its_report(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "refresh", lambda: Report(added=["App"], loaded=True))
+    operation = instance.run(operations.begin_refresh("me"))
+    assert (operation.progress, operation.rockon) == ("done", None)
+    assert "1 added: App" in operation.steps[0].output
+
+
+def test_a_refresh_that_loads_nothing_fails_in_words(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "refresh", lambda: Report())
+    operation = instance.run(operations.begin_refresh("me"))
+    assert isinstance(instance.raised, RockonwebError)
+    assert (operation.progress, operation.error) == ("failed", "No catalogue could be loaded.")
+    assert operation.steps[0].progress == "failed"
+
+
+def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": {"image": "example/app"}})
+    operation_id = instance.submit(instance.review(rockon))
+    instance.add("App", {"app": {"image": "example/newer"}, "more": {"image": "example/more"}})
+    assert [container.image for container in rockon.containers] == ["example/app:latest"]  # what waits stays as it was
+    assert instance.run(operation_id).progress is Progress.FAILED
+    assert [container.image for container in rockon.containers] == ["example/newer:latest", "example/more:latest"]
+
+
+def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    for report in (Report(loaded=True), Report()):
+        monkeypatch.setattr(catalog, "refresh", lambda report=report: report)
+        instance.run(operations.begin_refresh("me"))
+        assert not list(instance.settings.locks.iterdir())
+
+
+def test_only_volumes_that_docker_made_may_differ_from_the_review() -> None:
+    volume = "0123456789abcdef" * 4
+    line = "docker run -d --name app -v /shares/a:/data"
+    assert runner._without_kept([f"{line} -v {volume}:/cache image"]) == [f"{line} image"]
+    assert runner._without_kept([f"{line} -v '{volume}:/with space' image"]) == [f"{line} image"]
+    for other in (f"{line} -v named:/cache image", f"{line} -e {volume}:/x image", f"{line} -v /etc:/cache image"):
+        assert runner._without_kept([other]) == [other]

@@ -1,0 +1,297 @@
+"""The parts of `rockonweb up`: each role ends with it, and one that dies is started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+from flask import Flask
+
+from rockonweb import config
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.work import supervisor
+from rockonweb.work.supervisor import Role
+from tests.support.apps import eventually
+from tests.support.claims import free_port
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> config.Settings:
+    made = config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "i"), "ROCKONWEB_BIND": f"127.0.0.1:{free_port()}"})
+    config.make_private(made.instance)
+    return made
+
+
+def child(code: str) -> Callable[[], int]:
+    """A function that starts a role: a Python program."""
+    return lambda: subprocess.Popen([sys.executable, "-S", "-c", f"import signal, time; {code}"]).pid
+
+
+SLEEPS = "time.sleep(60)"
+
+
+@pytest.fixture
+def over(settings: config.Settings) -> Iterator[Any]:
+    """A function that makes a supervisor of these roles, and ends what it left."""
+    made = []
+
+    def make(*roles: Role) -> Any:
+        with socket.socket() as listener:
+            one = supervisor._Supervisor(Flask("none"), settings, listener)
+        one.roles = list(roles)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one._stop_all()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and not only its remains."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_roles_are_web_workers_watcher_and_the_queues_server_unless_there_is_one(
+    settings: config.Settings,
+) -> None:
+    with socket.socket() as listener:
+        ours = supervisor._Supervisor(Flask("none"), replace(settings, workers=2), listener)
+        theirs = supervisor._Supervisor(Flask("none"), replace(settings, redis_url="redis://x"), listener)
+    assert [role.name for role in ours.roles] == ["queue server", "web", "worker 1", "worker 2", "watcher"]
+    assert [role.name for role in theirs.roles] == ["web", "worker 1", "worker 2", "worker 3", "watcher"]
+
+
+def test_a_role_that_dies_is_started_again_with_a_growing_pause(
+    over: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    dying, steady = Role("dying", child("raise SystemExit(1)")), Role("steady", child(SLEEPS))
+    one = over(dying, steady)
+    pauses = []
+    one._start(steady)
+    for _ in range(8):
+        one._start(dying)
+        while dying.pid:
+            one._reap()
+            time.sleep(0.005)
+        pauses.append(dying.due - time.monotonic())
+    assert pauses == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30], abs=0.2)
+    assert alive(steady.pid)
+    assert "dying ended" in capfd.readouterr().out
+    dying.started -= supervisor.STEADY_SECONDS  # one that lived for long begins anew
+    dying.pid = child("raise SystemExit(1)")()
+    while dying.pid:
+        one._reap()
+    assert dying.due - time.monotonic() == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_role_whose_program_is_missing_is_told_and_tried_again_later(
+    over: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> int:
+        raise FileNotFoundError("no Redis-compatible server")
+
+    role = Role("queue server", missing)
+    over(role)._start(role)
+    assert role.pid == 0
+    assert role.due > time.monotonic() + 10
+    assert "queue server can't be started: no Redis-compatible server" in capfd.readouterr().out
+
+
+def test_at_the_end_all_roles_end_the_queues_server_last_and_the_deaf_are_killed(
+    over: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(supervisor, "END_SECONDS", 1)
+    mark = tmp_path / "ready"
+    deaf = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(mark)!r}, 'w'); time.sleep(60)"
+    roles = [Role("queue server", child(SLEEPS)), Role("web", child(SLEEPS)), Role("deaf", child(deaf))]
+    one = over(*roles)
+    for role in roles:
+        one._start(role)
+    pids = [role.pid for role in roles]
+    eventually(mark.exists)
+    ended: list[str] = []
+    send = supervisor._signal
+
+    def note(role: Role, number: int) -> None:
+        ended.append(role.name)
+        send(role, number)
+
+    monkeypatch.setattr(supervisor, "_signal", note)
+    one._stop_all()
+    assert not any(alive(pid) for pid in pids)
+    assert ended == ["web", "deaf", "deaf", "queue server"]
+
+
+def test_a_role_forgets_its_parents_signals_and_ends_with_it(tmp_path: Path) -> None:
+    report = tmp_path / "pid"
+    script = f"""
+import os, signal, time
+from flask import Flask
+from rockonweb.work import roles, supervisor
+roles.forget_connections = lambda app: None
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def work():
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert os.getpgid(0) == os.getpid()
+    open({str(report)!r}, "w").write(str(os.getpid()))
+    time.sleep(60)
+supervisor._fork(Flask("none"), work)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        eventually(lambda: report.exists() and report.read_text(), 20)
+        role = int(report.read_text())
+        assert alive(role)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually(lambda: not alive(role), 3)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"), [("SystemExit(3)", 3), ("BadInput('bad')", 2), ("ValueError('x')", 1), ("SystemExit('x')", 1)]
+)
+def test_what_a_child_raises_is_its_exit_status(raised: str, status: int) -> None:
+    def work() -> None:
+        raise eval(raised)
+
+    assert supervisor._in_child(work) == status
+    assert supervisor._in_child(lambda: None) == 0
+
+
+def test_two_at_once_on_one_instance_are_refused(settings: config.Settings) -> None:
+    with supervisor._alone(settings), pytest.raises(Conflict) as caught:
+        supervisor._alone(settings)
+    assert str(settings.instance) in str(caught.value)
+    assert "ROCKONWEB_INSTANCE" in caught.value.hint
+    supervisor._alone(settings).close()
+
+
+def test_an_address_that_is_in_use_or_not_ours_is_named_with_a_way_out(settings: config.Settings) -> None:
+    with supervisor._bind(settings), pytest.raises(BadInput) as caught:
+        supervisor._bind(settings)
+    assert f"127.0.0.1:{settings.port}" in caught.value.sentence
+    assert "ROCKONWEB_BIND" in caught.value.hint
+    supervisor._bind(settings).close()
+    with pytest.raises(BadInput, match=r"192\.0\.2\.1"):
+        supervisor._bind(replace(settings, host="192.0.2.1"))
+    with supervisor._bind(replace(settings, host="::1")) as listener:
+        assert listener.family == socket.AF_INET6
+
+
+def test_the_queues_server_is_private_keeps_its_data_and_can_be_started_again(settings: config.Settings) -> None:
+    for value in (None, b"kept"):
+        pid = supervisor.start_queue_server(settings)
+        try:
+            supervisor._await_socket(settings.redis_socket)
+            with redis.Redis.from_url(settings.queue_url) as connection:
+                assert connection.get("key") == value
+                connection.set("key", "kept")
+                assert connection.config_get("port")["port"] == "0"
+            assert settings.redis_socket.stat().st_mode & 0o777 == 0o700
+            assert settings.redis_socket.parent.stat().st_mode & 0o777 == 0o700
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def test_the_queues_server_ends_with_whoever_started_it(settings: config.Settings) -> None:
+    script = (
+        "import sys, time; from rockonweb import config; from rockonweb.work import supervisor; "
+        f"print(supervisor.start_queue_server(config.read({{'ROCKONWEB_INSTANCE': {str(settings.instance)!r}}})), "
+        "flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    server = int(parent.stdout.readline())
+    supervisor._await_socket(settings.redis_socket)
+    assert alive(server)
+    parent.kill()
+    parent.wait()
+    eventually(lambda: not alive(server), 5)
+
+
+def test_without_a_server_program_it_says_what_to_install(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(FileNotFoundError, match=r"redis-server or valkey-server.*REDIS_URL"):
+        supervisor.start_queue_server(settings)
+
+
+def test_a_server_on_the_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert supervisor._server_binary() == str(program)
+
+
+def test_how_to_reach_it_is_told_on_loopback_without_a_screen_alone(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    told = "\n".join(supervisor.how_to_reach(settings))
+    assert f"ssh -L {settings.port}:127.0.0.1:{settings.port} {socket.gethostname()}" in told
+    assert f"ROCKONWEB_BIND=0.0.0.0:{settings.port}" in told
+    assert "unencrypted" in told
+    assert supervisor.how_to_reach(replace(settings, host="0.0.0.0")) == []
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert supervisor.how_to_reach(settings) == []
+
+
+class Health:
+    """What `/healthz` answers."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def json(self) -> dict[str, Any]:
+        return self.content
+
+
+@pytest.mark.parametrize(
+    ("health", "late", "said"),
+    [
+        ({"status": "ok", "workers": 3, "docker": "ok"}, False, "Rockonweb is ready: http://127.0.0.1:"),
+        ({"status": "degraded", "workers": 3, "docker": "down"}, False, "Docker does not answer yet"),
+        ({"status": "ok", "workers": 2, "docker": "ok"}, False, ""),
+        ({"status": "degraded", "workers": 3, "docker": "unknown"}, False, ""),
+        ({"status": "degraded", "workers": 3, "docker": "unknown"}, True, "Rockonweb is ready"),
+        ({"status": "down"}, False, ""),
+        ({"status": "down"}, True, "Not everything answers"),
+    ],
+)
+def test_it_is_ready_when_all_answer(
+    over: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    health: dict[str, Any],
+    late: bool,
+    said: str,
+) -> None:
+    monkeypatch.setattr(requests, "get", lambda *_, **__: Health(health))
+    assert over()._announce(late) is bool(said)
+    printed = capfd.readouterr().out
+    assert said in printed
+    assert bool(printed) is bool(said)
+
+
+def test_a_web_server_that_does_not_answer_is_waited_for(over: Callable[..., Any], settings: config.Settings) -> None:
+    assert over()._announce(False) is False

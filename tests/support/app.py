@@ -23,10 +23,10 @@ PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
 
 
-class QueueStandIn(FakeRedis):  # type: ignore[misc]
+class QueueStandIn(FakeRedis):
     """A queue's server in this process."""
 
-    def info(self, section: str | None = None) -> dict[str, str]:
+    def info(self, section: str | None = None, *args: str, **kwargs: Any) -> dict[str, Any]:
         """What `queue.ping` asks, and the stand-in does not know."""
         return {"redis_version": "7.0"}
 

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one packet, or each answer waits 40 ms for an acknowledgement
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
+        with suppress(ConnectionError):  # who asks may have had enough
+            self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from flask import current_app
@@ -15,6 +16,9 @@ extension = Migrate(directory=str(FOLDER), render_as_batch=True, compare_type=Tr
 
 
 def upgrade() -> None:
-    """Bring the schema of the configured database up to date."""
+    """Bring the schema of the configured database up to date. A new SQLite file is its owner's alone."""
+    database = db.engine.url.database
+    if db.engine.dialect.name == "sqlite" and database:
+        os.close(os.open(database, os.O_CREAT, 0o600))
     extension.init_app(current_app, db)
     upgrade_schema()

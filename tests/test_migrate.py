@@ -1,6 +1,7 @@
 """The migrations make the schema that the models describe."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -71,3 +72,8 @@ def test_the_database_itself_allows_one_active_operation_of_a_rock_on(app: Flask
                     f"INSERT INTO operation ({columns}) VALUES (1, 'START', '{progress}', '', '', '', 0, '', '')"
                 )
         file.execute(f"INSERT INTO operation ({columns}) VALUES (2, 'START', 'RUNNING', '', '', '', 0, '', '')")
+
+
+def test_a_new_database_is_its_owners_alone(app: Flask, tmp_path: Path) -> None:
+    migrate.upgrade()
+    assert stat.S_IMODE((tmp_path / "rockonweb.db").stat().st_mode) == 0o600

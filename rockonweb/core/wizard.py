@@ -19,7 +19,9 @@ PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
 Values = Mapping[str, str]  # what was typed, by field name
 
 _OPTIONAL = re.compile(r"\boptional(ly)?\b|\b(leave|left|be|keep|kept) (it |this )?(blank|empty)\b", re.IGNORECASE)
-_USER_OR_GROUP = re.compile(r"(?:^|_)P?[UG]ID$", re.IGNORECASE)
+_USER_OR_GROUP = re.compile(r"(?:^|_)P?([UG])ID$", re.IGNORECASE)
+_USER_OR_GROUP_ID = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or the name of an account somewhere
+_SAYS_NUMBER = re.compile(r"\b[UG]ID\b", re.IGNORECASE)
 _EXAMPLE = re.compile(r"[\[(]\s*(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
 
 
@@ -58,9 +60,14 @@ class Ask:
         return bool(_OPTIONAL.search(self.question.label) or _OPTIONAL.search(self.question.description))
 
     @property
-    def is_user_or_group(self) -> bool:
-        """Whether the answer is the number of a user or group (PUID, PGID and their like)."""
-        return self.page == "environment" and bool(_USER_OR_GROUP.search(self.key))
+    def user_or_group(self) -> str:
+        """Whether the answer is the number of a "user" or a "group" (PUID, PGID and their like); else blank."""
+        if self.page != "environment":
+            return ""
+        found = _USER_OR_GROUP.search(self.key)
+        if not found and _SAYS_NUMBER.search(self.question.label):
+            found = _USER_OR_GROUP_ID.search(self.key)
+        return ("user" if found[1][0] in "uU" else "group") if found else ""
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -233,7 +240,7 @@ def text_fault(ask: Ask, value: str) -> str:
         return t("This must be a single line of text.")
     if not value.strip():
         return "" if ask.optional else t("An answer is needed here.")
-    if ask.is_user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
+    if ask.user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
         return t("This must be a whole number, 0 or more: the number of a user or group, not its name.")
     return ""
 

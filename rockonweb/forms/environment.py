@@ -60,7 +60,7 @@ def _notes(ask: Ask, values: Values) -> list[str]:
     notes: list[str] = []
     if ask.secret and values.get(ask.name):
         notes.append(t("A value was given and is not shown. Leave this blank to keep it."))
-    if ask.is_user_or_group:
+    if ask.user_or_group:
         notes.append(t("A whole number, such as 1000. In a terminal, “id NAME” shows the numbers of a user."))
     return notes
 
@@ -68,7 +68,7 @@ def _notes(ask: Ask, values: Values) -> list[str]:
 def _attributes(ask: Ask) -> dict[str, str]:
     if ask.secret:
         return {"autocomplete": "new-password"}
-    numeric = {"inputmode": "numeric"} if ask.is_user_or_group else {}
+    numeric = {"inputmode": "numeric"} if ask.user_or_group else {}
     return {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none", **numeric}
 
 

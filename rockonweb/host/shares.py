@@ -3,52 +3,201 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.config import Settings
+import humanize
+
+from rockonweb.config import ORIGINAL_SHARES_ROOT, Settings
 from rockonweb.core.answers import share_fault
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.facts import ShareFacts
-from rockonweb.core.text import t
+from rockonweb.core.text import Text, t
+from rockonweb.host import disks
+
+MOST_FOLDERS = 50  # of one share that are offered
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the data of a new share would go.
+
+    `only_mounts`: each share of this root is a disk (or another file system) of its own, so a plain folder is none.
+    """
+
+    root: Path
+    mount: disks.Mount | None
+    free: int | None
+    only_mounts: bool
+    on_system_disk: bool
+
+    @property
+    def is_btrfs(self) -> bool:
+        """Whether a new share can be a subvolume, with the tool for it."""
+        return self.mount is not None and self.mount.kind == "btrfs"
+
+    @property
+    def subvolumes(self) -> bool:
+        """Whether a new share is a subvolume."""
+        return self.is_btrfs and disks.can_make_subvolumes() and not (self.only_mounts and self.on_system_disk)
+
+    @property
+    def refusal(self) -> Text | None:
+        """Why no share can be made here; None when one can."""
+        if not self.only_mounts or self.subvolumes:
+            return None
+        if self.on_system_disk:
+            return t(
+                "Each share below %(root)s is a disk of its own: a new folder there would fill the system's disk, "
+                "%(disk)s.",
+                root=str(self.root),
+                disk=self.disk,
+            )
+        return t(
+            "Each share below %(root)s is a disk of its own: a new folder there would fill %(disk)s.",
+            root=str(self.root),
+            disk=self.disk,
+        )
+
+    @property
+    def way_out(self) -> Text:
+        """What to do where none can be made."""
+        return t(
+            "Choose a share that is mounted, or a new folder of one (SHARE/FOLDER), or mount a disk at %(root)s/NAME "
+            "first.",
+            root=str(self.root),
+        )
+
+    @property
+    def words(self) -> Text:
+        """What a new share will be, and where."""
+        if self.refusal:
+            return self.refusal
+        if self.subvolumes:
+            return t("A new share is a Btrfs subvolume on %(disk)s.", disk=self.disk)
+        if self.is_btrfs:
+            return t(
+                "A new share is a plain folder on %(disk)s: the program btrfs, which makes subvolumes, is not "
+                "installed.",
+                disk=self.disk,
+            )
+        return t("A new share is a folder on %(disk)s.", disk=self.disk)
+
+    @property
+    def disk(self) -> str:
+        """The disk and how much room it has, in words."""
+        name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
+        if self.free is None:
+            return name
+        return str(t("%(disk)s, where %(free)s are free", disk=name, free=humanize.naturalsize(self.free)))
+
+
+def ground(settings: Settings) -> Ground:
+    """Return where the data of a new share would go."""
+    return _ground(settings, disks.mounts())
+
+
+def _ground(settings: Settings, known: list[disks.Mount]) -> Ground:
+    root = settings.shares_root
+    mount = disks.holding(root, known)
+    system = disks.holding(Path("/"), known)
+    real = root.resolve()
+    return Ground(
+        root,
+        mount,
+        disks.room(root),
+        only_mounts=root == ORIGINAL_SHARES_ROOT or any(one.path.parent == real != one.path for one in known),
+        on_system_disk=mount is None or system is None or mount.is_same_disk(system),
+    )
 
 
 def listing(settings: Settings) -> dict[str, ShareFacts]:
-    """Return the shares by name: the folders of the root, no links and no hidden ones."""
+    """Return the shares by name: the folders of the root, no links and no hidden ones.
+
+    Where shares are mount points, a plain folder is none: what apps put there would fill another disk.
+    """
     try:
         entries = sorted(os.scandir(settings.shares_root), key=lambda entry: entry.name.lower())
     except OSError:
         return {}
+    known = disks.mounts()
+    below = _ground(settings, known)
+    real = settings.shares_root.resolve()
+    mounted = {one.path.name for one in known if one.path.parent == real}
     found = {}
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False) and not share_fault(entry.name):
-            about = entry.stat(follow_symlinks=False)
-            found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid)
+        if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
+            continue
+        about = entry.stat(follow_symlinks=False)
+        if below.only_mounts and entry.name not in mounted:
+            own = below.is_btrfs and not below.on_system_disk
+            if not (own and disks.is_subvolume(Path(entry.path), below.mount)):
+                continue
+        found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid)
     return found
 
 
+def folders(settings: Settings) -> Iterator[str]:
+    """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
+    for name, facts in listing(settings).items():
+        try:
+            inside = sorted(entry.name for entry in os.scandir(facts.path) if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+        places = [f"{name}/{folder}" for folder in inside if not folder.startswith(".")]
+        yield from [place for place in places if not share_fault(place)][:MOST_FOLDERS]
+
+
+def roomiest(settings: Settings) -> str:
+    """Return the share with the most room, blank when there is none."""
+    known = listing(settings)
+    return max(known, key=lambda name: disks.room(Path(known[name].path)) or 0, default="")
+
+
 def make(settings: Settings, name: str) -> ShareFacts:
-    """Make a new, empty share. Raises BadInput for a name that can't be used or is taken."""
+    """Make a new, empty share, on Btrfs a subvolume.
+
+    Raises BadInput for a name that can't be used or is taken, and where shares are mount points.
+    """
     if "/" in name or (fault := share_fault(name)):
         raise BadInput(str(fault if "/" not in name else t("A share's name has no slash: %(name)s", name=name)))
     path = settings.shares_root / name
+    below = ground(settings)
+    if os.path.lexists(path) and name in listing(settings):
+        raise _taken(name)
+    if below.refusal:
+        raise BadInput(below.refusal, below.way_out)
     try:
         settings.shares_root.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o755)
+        if os.path.lexists(path):
+            raise _taken(name)
+        if below.subvolumes:
+            if why := disks.make_subvolume(path):
+                raise _not_made(settings, name, why)
+        else:
+            path.mkdir(mode=0o755)
     except FileExistsError:
-        raise BadInput(
-            t('There is a share or file "%(name)s" already.', name=name), t("Choose another name.")
-        ) from None
+        raise _taken(name) from None
     except OSError as error:
-        raise RockonwebError(
-            t('The share "%(name)s" could not be made: %(why)s.', name=name, why=error.strerror or str(error)),
-            t("Check the folder %(root)s.", root=str(settings.shares_root)),
-        ) from None
+        raise _not_made(settings, name, error.strerror or str(error)) from None
     about = path.stat()
     return ShareFacts(str(path), about.st_uid, about.st_gid)
 
 
+def _taken(name: str) -> BadInput:
+    return BadInput(t('There is a share or file "%(name)s" already.', name=name), t("Choose another name."))
+
+
+def _not_made(settings: Settings, name: str, why: str) -> RockonwebError:
+    return RockonwebError(
+        t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
+        t("Check the folder %(root)s.", root=str(settings.shares_root)),
+    )
+
+
 def remove_if_empty(settings: Settings, name: str) -> bool:
-    """Remove a share that has nothing in it. Returns whether it is gone."""
+    """Remove a share that has nothing in it; an empty subvolume goes like a folder. Returns whether it is gone."""
     path = Path(settings.shares_root, name)
     try:
         path.rmdir()

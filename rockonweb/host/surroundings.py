@@ -1,0 +1,74 @@
+"""Where this server is: its time zone, its name and address, its groups, and whose its folders are."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+from collections.abc import Collection
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from rockonweb.config import Settings
+from rockonweb.core.answers import share_fault, split_share
+from rockonweb.core.suggest import Owner, Surroundings
+
+ELSEWHERE = "192.0.2.1"  # of the documentation's network: nothing is ever sent there
+NOT_A_NAME = ("", "localhost", "localhost.localdomain")
+
+
+def gather(settings: Settings, places: Collection[str], visited: str = "") -> Surroundings:
+    """Return what suggestions need of the host.
+
+    `places` are the shares and folders that were chosen; `visited` is the name or address by which the person
+    reached these pages: where it is this server for others too, apps are reached by it.
+    """
+    reached = "" if visited in NOT_A_NAME or visited.startswith("127.") or visited == "::1" else visited
+    return Surroundings(
+        time_zone=time_zone(),
+        host_name=host_name() or address(),
+        address=reached or address() or host_name(),
+        groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
+        owners={place: owner(settings, place) for place in places if place and not share_fault(place)},
+    )
+
+
+def time_zone(etc: Path = Path("/etc")) -> str:
+    """Return the host's time zone, such as Europe/Lisbon: Etc/UTC where none is set."""
+    candidates = [os.environ.get("TZ", "").lstrip(":")] if etc == Path("/etc") else []
+    try:
+        candidates.append(str((etc / "localtime").resolve()).partition("/zoneinfo/")[2])
+        candidates += (etc / "timezone").read_text().split()[:1]
+    except (OSError, UnicodeDecodeError):
+        pass
+    known = available_timezones()
+    return next((name for name in candidates if name in known), "Etc/UTC")
+
+
+def host_name() -> str:
+    """Return the host's name, blank when it has none of its own."""
+    name = socket.gethostname()
+    return "" if name in NOT_A_NAME else name
+
+
+def address() -> str:
+    """Return the address by which this host talks to others; blank without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ELSEWHERE, 9))  # chooses a route, sends nothing
+        except OSError:
+            return ""
+        found: str = probe.getsockname()[0]
+    return "" if found.startswith("127.") else found
+
+
+def owner(settings: Settings, place: str) -> Owner:
+    """Return whose a share or folder is. One that is not there yet will be ours, a folder of a share root's."""
+    share, folder = split_share(place)
+    root = settings.shares_root / share
+    try:
+        about = (root / folder if folder else root).stat()
+    except OSError:
+        docker_makes_it = bool(folder)
+        return Owner(0, 0, new=True) if docker_makes_it else Owner(os.geteuid(), os.getegid(), new=True)
+    return Owner(about.st_uid, about.st_gid)

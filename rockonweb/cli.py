@@ -16,6 +16,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
+from sqlalchemy.exc import DBAPIError
 
 from rockonweb import __version__, catalog, create_app, migrate, rows
 from rockonweb.config import Settings, instance_id
@@ -25,6 +26,7 @@ from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.models.base import database_trouble
 from rockonweb.work import operations
 
 POLL_SECONDS = 0.3
@@ -36,6 +38,8 @@ def main() -> NoReturn:
         sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
     except RockonwebError as error:
         fail(error)
+    except DBAPIError as error:
+        fail(database_trouble(error))
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -53,3 +53,15 @@ class QueueUnreachable(RockonwebError):
 
 class Conflict(RockonwebError):
     """The rock-on or the thing is in a state that does not allow this now."""
+
+
+class DatabaseUnusable(RockonwebError):
+    """The database is busy, or can't be opened or written."""
+
+
+class DatabaseOutdated(RockonwebError):
+    """The database's schema is not this program's."""
+
+
+class DiskFull(RockonwebError):
+    """No room is left where something must be written."""

@@ -15,10 +15,12 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, Text, event
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.core.errors import RockonwebError
+from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, RockonwebError
+from rockonweb.core.text import t
 
 # Named constraints, so that a later migration can drop them on SQLite too.
 NAMING = {
@@ -139,3 +141,17 @@ def engine_of(app: Flask) -> Engine:
     """Return the SQLAlchemy engine of `app`."""
     with app.app_context():
         return db.engine
+
+
+def database_trouble(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:
+    """Return the sentence for what the database's driver raised."""
+    words = str(error.orig).lower()
+    if "locked" in words or "busy" in words:
+        return DatabaseUnusable(t("The database is busy."), t("Wait a moment and try again; nothing was changed."))
+    if "full" in words or "no space" in words:
+        return DiskFull(t("The disk that holds the database is full."), t("Make room there and try again."))
+    if "no such table" in words or "no such column" in words:
+        return DatabaseOutdated(t("The database is older than this program."), t("Start it with `rockonweb up`."))
+    return DatabaseUnusable(
+        t("The database can't be opened."), t("Check that its folder exists and that Rockonweb may write there.")
+    )

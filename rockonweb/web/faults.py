@@ -11,7 +11,17 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import (
+    BadInput,
+    Conflict,
+    DatabaseOutdated,
+    DatabaseUnusable,
+    DiskFull,
+    EngineUnreachable,
+    QueueUnreachable,
+    RockonwebError,
+)
+from rockonweb.models.base import database_trouble
 from rockonweb.web.partials import partial_wanted
 from rockonweb.web.wording import say
 from rockonweb.work import queue
@@ -27,6 +37,7 @@ SENTENCES = {
     429: (_l("Too many attempts in a short time."), _l("Wait a minute, then try again.")),
     500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason stands in its log.")),
 }
+DATABASE_STATUS = {DiskFull: 507, DatabaseOutdated: 500, DatabaseUnusable: 503}
 STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
 
 
@@ -78,14 +89,6 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
-    words = str(error.orig).lower()
     current_app.logger.error("database: %s", error.orig)
-    if "locked" in words or "busy" in words:
-        return answer(503, _("The database is busy."), _("Wait a moment and try again; nothing was changed."))
-    if "full" in words or "no space" in words:
-        return answer(507, _("The disk that holds the database is full."), _("Make room there and try again."))
-    if "no such table" in words or "no such column" in words:
-        return answer(500, _("The database is older than this program."), _("Start it with `rockonweb up`."))
-    return answer(
-        503, _("The database can't be opened."), _("Check that its folder exists and that Rockonweb may write there.")
-    )
+    found = database_trouble(error)
+    return answer(DATABASE_STATUS[type(found)], say(found.sentence), say(found.hint))

@@ -5,7 +5,8 @@ Files are fetched and read first, without a transaction; the rows are then chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flask import current_app
@@ -14,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from rockonweb import rows
 from rockonweb.catalog.metastore import Content, Unusable, decoded, read_file
-from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, local_metastore, remote_metastore, starter
-from rockonweb.catalog.report import Report
+from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, load, starter
+from rockonweb.catalog.report import Part, Report
+from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
 from rockonweb.config import Settings
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
@@ -30,21 +32,30 @@ def refresh() -> Report:
     Needs an application context. Raises nothing for what a metastore does: that is in the report.
     """
     settings: Settings = current_app.config["SETTINGS"]
+    known_sources = listed(settings)
     known = _known()
-    remote = remote_metastore(settings.remote_metastore, known)
-    local = local_metastore(settings.local_metastore, known)
-    base = remote if had_remote([*known, *remote.loaded_keys]) else starter()
-    offers = catalogue(base, local)
-    report = Report(loaded=any(offer.origin != "starter" and not offer.file.stale for offer in offers))
+    asked = [source for source in known_sources if source.enabled]
+    metastores = _loaded(asked, known)
+    loaded_keys = [key for metastore in metastores for key in metastore.loaded_keys]
+    base = [] if had_remote([*known, *loaded_keys]) else [starter()]
+    offers = catalogue([*base, *metastores], _origins())
+    report = Report(
+        loaded=any(offer.origin != "starter" and not offer.file.stale for offer in offers),
+        parts=[
+            Part(origin=source.origin, place=source.shown, rockons=len(metastore.names))
+            for source, metastore in zip(asked, metastores, strict=True)
+            if source.place
+        ],
+    )
     batches = [offers[start : start + BATCH] for start in range(0, len(offers), BATCH)] or [[]]
     for batch in batches:
         with writing() as session:
             if batch is batches[0]:  # first, so that the ports of those that leave are free
-                first_local = _leave(session, report, {offer.name for offer in offers}, remote, local)
+                first_local = _leave(session, report, {offer.name for offer in offers}, metastores)
             _put(session, report, batch, first_local)
             if batch is batches[-1]:
-                _remember(session, known, remote, local)
-                _conclude(session, report, remote, local)
+                _remember(session, known, metastores, {source.home for source in known_sources})
+                _conclude(session, report, metastores)
     return report
 
 
@@ -54,7 +65,7 @@ def load_starter() -> None:
         return
     with writing() as session:
         others = set(session.scalars(select(RockOn.name).where(RockOn.origin != "starter")))
-        offers = catalogue(starter(), Metastore("local"))
+        offers = catalogue([starter()])
         _put(session, Report(), [offer for offer in offers if offer.name not in others], 0)
 
 
@@ -77,6 +88,21 @@ def _known() -> dict[str, Content]:
     return found
 
 
+def _loaded(asked: Sequence[Source], known: Mapping[str, Content]) -> list[Metastore]:
+    """Return what the metastores offer, several at once: one that is slow does not hold up the others."""
+    if sum(source.remote for source in asked) < 2:
+        return [load(source, known) for source in asked]
+    with ThreadPoolExecutor(AT_ONCE, "metastores") as pool:
+        return list(pool.map(lambda source: load(source, known), asked))
+
+
+def _origins() -> dict[str, str]:
+    """Return where each rock-on of the catalogue came from, and hold no transaction afterwards."""
+    found = {name: origin for name, origin in db.session.execute(select(RockOn.name, RockOn.origin))}  # noqa: C416
+    db.session.rollback()
+    return found
+
+
 def _put(session: Session, report: Report, batch: list[Offer], first_local: int) -> None:
     """Bring the rows of some offers in line and report what that did; local ones are placed behind all others.
 
@@ -88,21 +114,22 @@ def _put(session: Session, report: Report, batch: list[Offer], first_local: int)
     for offer in batch:
         row, parsed = known.get(offer.name), offer.parsed
         stood_in = row is not None and row.origin == "starter"
-        position = offer.place + (first_local if offer.origin == "local" else 0)
+        position = offer.place + (first_local if offer.origin == LOCAL_ORIGIN else 0)
         _, outcome = rows.put(
             session, row, parsed.definition, parsed.source, suggestions, origin=offer.origin, position=position
         )
         if offer.origin == "starter":
             continue
-        if outcome == "added" or stood_in:
-            report.added.append(offer.name)
-        elif outcome == "changed":
-            report.changed.append(offer.name)
-        elif not offer.file.stale:
-            report.unchanged += 1
+        for sheet in report.sheets(offer.origin):
+            if outcome == "added" or stood_in:
+                sheet.added.append(offer.name)
+            elif outcome == "changed":
+                sheet.changed.append(offer.name)
+            elif not offer.file.stale:
+                sheet.unchanged += 1
 
 
-def _leave(session: Session, report: Report, offered: set[str], *metastores: Metastore) -> int:
+def _leave(session: Session, report: Report, offered: set[str], metastores: Sequence[Metastore]) -> int:
     """Delete rock-ons that are offered no more and that nobody has touched, and mark the others as gone.
 
     Nothing leaves that may only be out of reach. Returns the place behind the last of those.
@@ -119,18 +146,25 @@ def _leave(session: Session, report: Report, offered: set[str], *metastores: Met
         unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
         for row in leaving:
             if row.in_catalogue and (row.origin != "starter" or row.id not in unused):
-                report.removed.append(row.name)
+                for sheet in report.sheets(row.origin):
+                    sheet.removed.append(row.name)
             if row.in_catalogue and row.id not in unused:
                 row.in_catalogue = False
         session.execute(delete(RockOn).where(RockOn.id.in_(unused)))
     return max((row.position + 1 for row in staying), default=0)
 
 
-def _remember(session: Session, known: Mapping[str, Content], *metastores: Metastore) -> None:
-    """Keep the files that could be used, and forget those that are listed no more."""
+def _remember(session: Session, known: Mapping[str, Content], metastores: Sequence[Metastore], homes: set[str]) -> None:
+    """Keep the files that could be used, and forget those that are listed no more.
+
+    Those of another remote metastore than is configured now (whose home is none of `homes`) go when this one was had.
+    """
     files = {file.key: file.content for metastore in metastores for file in metastore.files if file.content}
     fresh = {key: content for key, content in files.items() if known.get(key) != content}
-    gone = {key for metastore in metastores for key in metastore.keys} - files.keys()
+    gone = {key for metastore in metastores for key in metastore.keys}
+    if metastores[0].files and metastores[0].complete:
+        gone |= {key for key in known if home(key) not in homes}
+    gone -= files.keys()
     if fresh or gone:
         session.execute(delete(MetastoreFile).where(MetastoreFile.url.in_([*fresh, *gone])))
     if fresh:
@@ -138,13 +172,14 @@ def _remember(session: Session, known: Mapping[str, Content], *metastores: Metas
         session.execute(insert(MetastoreFile), columns)
 
 
-def _conclude(session: Session, report: Report, *metastores: Metastore) -> None:
+def _conclude(session: Session, report: Report, metastores: Sequence[Metastore]) -> None:
     """Complete the report with the faults, and keep it in place of the oldest one."""
     for metastore in metastores:
-        for name, fault in metastore.faults.items():
-            report.fault(name, [fault])
-        for file in metastore.files:
-            report.fault(file.name, file.reasons)
+        for sheet in report.sheets(metastore.origin):
+            for name, fault in metastore.faults.items():
+                sheet.fault(name, [fault])
+            for file in metastore.files:
+                sheet.fault(file.name, file.reasons)
     session.add(RefreshReport(content=report.content()))
     session.flush()
     newest = select(RefreshReport.id).order_by(RefreshReport.id.desc()).limit(REPORTS)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rockonweb.catalog.metastore import ROOT, Content, Fetched, Unusable, clean, listing, local_files
 from rockonweb.catalog.remote import Remote
+from rockonweb.catalog.sources import LOCAL, Source, home
 from rockonweb.core.definition import DefinitionFaults, Parsed, parse
 from rockonweb.core.text import t
 
 STARTER = Path(__file__).with_name("starter")
-LOCAL = "local:"  # begins the keys of the local metastore's files, instead of an address
 
 
 @dataclass
@@ -41,6 +41,11 @@ class Metastore:
     def loaded_keys(self) -> list[str]:
         """The keys of the files that gave a rock-on."""
         return [file.key for file in self.files if file.rockons]
+
+    @property
+    def names(self) -> set[str]:
+        """The names of its rock-ons."""
+        return {one.definition.name for file in self.files for one in file.rockons}
 
     def rockons(self) -> dict[str, tuple[Parsed, File]]:
         """Return the rock-ons by name, in the metastore's order. A name that stands in two files is a fault."""
@@ -78,12 +83,17 @@ def had_remote(keys: Iterable[str]) -> bool:
     return any(not key.startswith(LOCAL) and not key.endswith(f"/{ROOT}") for key in keys)
 
 
-def remote_metastore(base: str, known: Mapping[str, Content]) -> Metastore:
-    """Fetch the remote metastore behind an address; blank is none. `known` is what earlier refreshes kept."""
-    found = Metastore("remote")
-    if not base:
+def load(source: Source, known: Mapping[str, Content]) -> Metastore:
+    """Fetch or read a metastore. `known` is what earlier refreshes kept of all of them."""
+    return remote_metastore(source, known) if source.remote else folder_metastore(source, known)
+
+
+def remote_metastore(source: Source, known: Mapping[str, Content]) -> Metastore:
+    """Fetch the metastore behind an address; blank is none."""
+    found = Metastore(source.origin)
+    if not source.place:
         return found  # none is configured: what came from one leaves
-    remote = Remote(base, known)
+    remote = Remote(source.place, known)
     root = remote.root()
     try:
         if root.content is None:
@@ -96,19 +106,22 @@ def remote_metastore(base: str, known: Mapping[str, Content]) -> Metastore:
     files = {one.file: _file(one, remote.key(one.file), known) for one in remote.files(list(listed.files))}
     found.files = [File(ROOT, remote.key(ROOT), [], root.content), *(files[name] for name in listed.files)]
     found.faults = listed.faults
-    found.keys = {key for key in known if not key.startswith(LOCAL)}
+    found.keys = {key for key in known if home(key) == source.home}
     return found
 
 
-def local_metastore(folder: Path, known: Mapping[str, Content]) -> Metastore:
-    """Read the local metastore."""
-    found = Metastore("local")
+def folder_metastore(source: Source, known: Mapping[str, Content]) -> Metastore:
+    """Read a folder of this machine. Only the configured one may be missing: it is made when it is needed."""
+    found = Metastore(source.origin)
+    folder = Path(source.place)
     try:
-        found.files = [_file(one, LOCAL + one.file, known) for one in local_files(folder)]
-    except Unusable as error:
-        found.complete, found.faults[str(folder)] = False, error.args[0]
+        if not source.configured and not folder.exists():
+            raise Unusable(t("there is no such folder"))
+        found.files = [_file(one, source.home + one.file, known) for one in local_files(folder)]
+    except (Unusable, OSError) as error:
+        found.complete, found.faults[source.place] = False, str(error.args[0])
     else:
-        found.keys = {key for key in known if key.startswith(LOCAL)}
+        found.keys = {key for key in known if home(key) == source.home}
     return found
 
 
@@ -133,9 +146,22 @@ def _file(fetched: Fetched, key: str, known: Mapping[str, Content]) -> File:
     return File(fetched.file, key, rockons, kept, stale=True, reasons=reasons)
 
 
-def catalogue(base: Metastore, local: Metastore) -> list[Offer]:
-    """Return what the catalogue shall have, in its order: a local rock-on replaces one of the same name."""
-    own = local.rockons()
-    shared = [(base.origin, *found) for name, found in base.rockons().items() if name not in own]
-    found = [*shared, *((local.origin, *found) for found in own.values())]
-    return [Offer(origin, parsed, file, place) for place, (origin, parsed, file) in enumerate(found)]
+def catalogue(metastores: Sequence[Metastore], held: Mapping[str, str] | None = None) -> list[Offer]:
+    """Return what the catalogue shall have, in its order: a rock-on replaces one of the same name before it.
+
+    `held` are rock-ons with the origins that they came from earlier: where such a metastore is out of reach this time,
+    those before it do not get their place.
+    """
+    order = {metastore.origin: place for place, metastore in enumerate(metastores)}
+    away = {metastore.origin for metastore in metastores if not metastore.complete}
+    last = {name: order[origin] for name, origin in (held or {}).items() if origin in away}
+    found = [metastore.rockons() for metastore in metastores]
+    for place, rockons in enumerate(found):
+        last |= {name: place for name in rockons if last.get(name, 0) <= place}
+    kept = [
+        (metastore.origin, *one)
+        for metastore, rockons in zip(metastores, found, strict=True)
+        for name, one in rockons.items()
+        if last[name] == order[metastore.origin]
+    ]
+    return [Offer(origin, parsed, file, place) for place, (origin, parsed, file) in enumerate(kept)]

@@ -9,7 +9,7 @@ from rockonweb.models.draft import Draft
 from rockonweb.models.environment import Environment
 from rockonweb.models.kept_volume import KeptVolume
 from rockonweb.models.label import Label
-from rockonweb.models.metastore import MetastoreFile, RefreshReport
+from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
@@ -29,6 +29,7 @@ __all__ = [
     "KeptVolume",
     "Kind",
     "Label",
+    "Metastore",
     "MetastoreFile",
     "NetworkMember",
     "Operation",

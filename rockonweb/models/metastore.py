@@ -9,7 +9,18 @@ from typing import Any
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import Base, Moment, now
+from rockonweb.models.base import Base, Moment, Secret, now
+
+
+class Metastore(Base):
+    """A metastore that an owner added to the configured ones."""
+
+    __tablename__ = "metastore"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    place: Mapped[str] = mapped_column(Secret)  # an address, which may bear a password, or an absolute folder
+    enabled: Mapped[bool] = mapped_column(default=True)
 
 
 class MetastoreFile(Base):
@@ -34,6 +45,6 @@ class RefreshReport(Base):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`."""
+        """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`, `metastores`."""
         data: dict[str, Any] = json.loads(self.content)
         return data

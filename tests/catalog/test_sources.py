@@ -1,0 +1,300 @@
+"""Several metastores: their order, who replaces whom, and each one's own part of the report."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb.catalog import refresh, sources
+from rockonweb.catalog.sources import Source, home
+from rockonweb.config import Settings
+from rockonweb.core.errors import BadInput
+from rockonweb.models import Metastore as Row
+from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, writing
+from tests.catalog.test_catalog import app_of, changes, instance, publish, rockons
+from tests.support.metastore import Metastore
+
+
+@pytest.fixture
+def store() -> Iterator[Metastore]:
+    """The configured metastore."""
+    store = Metastore({})
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Metastore]:
+    """One that an owner adds."""
+    store = Metastore({})
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
+    app = instance(tmp_path, store.url)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def configured(app: Flask) -> Settings:
+    settings: Settings = app.config["SETTINGS"]
+    return settings
+
+
+def ids() -> list[int]:
+    return list(db.session.scalars(select(Row.id).order_by(Row.position)))
+
+
+def rockon(name: str) -> RockOn:
+    db.session.rollback()
+    return db.session.scalars(select(RockOn).where(RockOn.name == name)).one()
+
+
+def part(report: Any, origin: str) -> dict[str, Any]:
+    (found,) = [one for one in report.to_json()["metastores"] if one["origin"] == origin]
+    return {key: value for key, value in found.items() if key not in ("origin", "place")}
+
+
+def test_the_configured_ones_are_first_and_last(app: Flask, store: Metastore, other: Metastore) -> None:
+    sources.add(other.url)
+    found = sources.listed(configured(app))
+    assert [one.shown for one in found] == [store.url, other.url, str(configured(app).local_metastore)]
+    assert [one.configured for one in found] == [True, False, True]
+    assert [one.remote for one in found] == [True, True, False]
+
+
+def test_a_later_metastore_replaces_a_rock_on_of_the_same_name(
+    app: Flask, store: Metastore, other: Metastore, tmp_path: Path
+) -> None:
+    publish(store, a=app_of("A", version="first"), b=app_of("B", version="first"))
+    publish(other, b=app_of("B", version="second"), c=app_of("C", version="second"))
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "c.json").write_text(_text(app_of("C", version="third")))
+    for place in (other.url, str(folder)):
+        sources.add(place)
+    report = refresh()
+    assert {name: row.version for name, row in rockons().items()} == {"A": "first", "B": "second", "C": "third"}
+    assert report.added == ["A", "B", "C"]
+    assert part(report, "remote") == _part(2, added=["A"])
+    assert part(report, f"metastore-{ids()[0]}") == _part(2, added=["B"])
+    assert part(report, f"metastore-{ids()[1]}") == _part(1, added=["C"])
+    assert part(report, "local") == _part(0)
+    again = refresh()
+    assert (changes(again)["unchanged"], part(again, f"metastore-{ids()[0]}")["unchanged"]) == (3, 1)
+
+
+def test_the_order_can_be_changed(app: Flask, store: Metastore, other: Metastore, tmp_path: Path) -> None:
+    publish(store, a=app_of("A"))
+    publish(other, b=app_of("B", version="other"))
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "b.json").write_text(_text(app_of("B", version="folder")))
+    for place in (other.url, str(folder)):
+        sources.add(place)
+    refresh()
+    first, second = ids()
+    assert rockon("B").version == "folder"
+    sources.move(first, 1)
+    assert ids() == [second, first]
+    refresh()
+    assert rockon("B").version == "other"
+    sources.move(first, 1)  # the last one can't go further
+    sources.move(99, 1)
+    assert ids() == [second, first]
+    sources.move(first, -1)
+    assert ids() == [first, second]
+
+
+def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: Metastore, other: Metastore) -> None:
+    publish(store, a=app_of("A"), bad="{")
+    publish(other, b=app_of("B"), worse="<html>")
+    sources.add(other.url)
+    report = refresh()
+    assert [one.file for one in report.faulty] == ["bad.json", "worse.json"]
+    assert [one["file"] for one in part(report, "remote")["faulty"]] == ["bad.json"]
+    assert [one["file"] for one in part(report, f"metastore-{ids()[0]}")["faulty"]] == ["worse.json"]
+    lines = str(report).splitlines()
+    assert f"{store.url}: 1 rock-ons, 1 added, 1 faulty" in lines
+    assert f"{other.url}: 1 rock-ons, 1 added, 1 faulty" in lines
+
+
+def test_what_one_metastore_had_stays_while_it_is_out_of_reach(app: Flask, store: Metastore, other: Metastore) -> None:
+    publish(store, a=app_of("A"), b=app_of("B", version="first"))
+    publish(other, b=app_of("B", version="second"), c=app_of("C"))
+    sources.add(other.url)
+    refresh()
+    other.answers["root.json"] = 500
+    report = refresh()
+    assert (report.added, report.changed, report.removed) == ([], [], [])
+    assert (rockon("B").version, rockon("B").origin) == ("second", f"metastore-{ids()[0]}")
+    assert set(rockons()) == {"A", "B", "C"}
+    assert [one["file"] for one in part(report, f"metastore-{ids()[0]}")["faulty"]] == ["root.json"]
+
+
+def test_a_later_one_gets_a_place_whose_earlier_one_is_out_of_reach(
+    app: Flask, store: Metastore, other: Metastore
+) -> None:
+    publish(store, b=app_of("B", version="first"))
+    refresh()
+    store.answers["root.json"] = 500
+    publish(other, b=app_of("B", version="second"))
+    sources.add(other.url)
+    assert refresh().changed == ["B"]
+    assert rockon("B").version == "second"
+
+
+def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installed(
+    app: Flask, store: Metastore, other: Metastore
+) -> None:
+    publish(store, a=app_of("A"))
+    publish(other, b=app_of("B"), c=app_of("C"))
+    sources.add(other.url)
+    refresh()
+    with writing() as session:
+        row = session.scalars(select(RockOn).where(RockOn.name == "C")).one()
+        row.state, row.installed_source = State.INSTALLED, row.source
+    (one,) = ids()
+    assert sources.rockons_of(f"metastore-{one}") == (["B"], ["C"])
+    sources.enable(one, False)
+    assert set(refresh().removed) == {"B", "C"}
+    assert set(rockons()) == {"A"}
+    assert rockon("C").installed
+    sources.enable(one, True)
+    assert set(refresh().added) == {"B", "C"}
+    sources.remove(one)
+    assert all(home(key) == f"{store.url}/" for key in db.session.scalars(select(MetastoreFile.url)))
+    assert set(refresh().removed) == {"B", "C"}
+    assert rockon("C").installed
+    sources.remove(one)
+    sources.enable(one, True)
+
+
+def test_a_new_metastore_with_the_number_of_a_removed_one_does_not_keep_its_rock_ons(
+    app: Flask, store: Metastore, other: Metastore
+) -> None:
+    publish(store, a=app_of("A"))
+    publish(other, b=app_of("B"))
+    sources.add(other.url)
+    refresh()
+    before = ids()
+    sources.remove(before[0])
+    sources.add("http://127.0.0.1:9")
+    assert ids() == before
+    assert refresh().removed == ["B"]
+
+
+def test_a_folder_that_is_gone_is_reported_and_loses_nothing(app: Flask, store: Metastore, tmp_path: Path) -> None:
+    publish(store, a=app_of("A"))
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "b.json").write_text(_text(app_of("B")))
+    sources.add(str(folder))
+    refresh()
+    folder.rename(tmp_path / "away")
+    report = refresh()
+    assert dict(report.faulty) == {str(folder): ["there is no such folder"]}
+    assert set(rockons()) == {"A", "B"}
+
+
+def test_two_folders_may_have_files_of_the_same_name(app: Flask, store: Metastore, tmp_path: Path) -> None:
+    publish(store, a=app_of("A"))
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.json").write_text(_text(app_of(name)))
+        sources.add(str(tmp_path / name))
+    refresh()
+    for name in ("one", "two"):  # what was kept of each is its own
+        (tmp_path / name / "x.json").write_text("{")
+    assert refresh().removed == []
+    assert set(rockons()) == {"A", "one", "two"}
+
+
+def test_a_slow_metastore_does_not_hold_up_the_others(app: Flask, store: Metastore, other: Metastore) -> None:
+    import time
+
+    publish(store, a=app_of("A"))
+    publish(other, b=app_of("B"))
+    store.delay = other.delay = 0.5
+    sources.add(other.url)
+    begin = time.monotonic()
+    assert refresh().added == ["A", "B"]
+    assert time.monotonic() - begin < 1.8  # one after another: 2
+
+
+def test_a_password_is_used_but_shown_nowhere(app: Flask, store: Metastore, other: Metastore) -> None:
+    publish(other, b=app_of("B"))
+    sources.add(other.url.replace("//", "//me:hush@"))
+    report = refresh()
+    assert "B" in report.added
+    kept = db.session.scalars(select(RefreshReport.content)).one() + str(report)
+    assert "hush" not in kept
+    assert other.url in kept
+    assert "hush" not in str(db.session.connection().exec_driver_sql("SELECT place FROM metastore").all())
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" https://Example.org/rockons/ ", "https://Example.org/rockons"),
+        ("HTTPS://example.org/rockons/root.json", "https://example.org/rockons"),
+        ("http://10.0.0.7:8080", "http://10.0.0.7:8080"),
+        ("http://[::1]:80/x", "http://[::1]:80/x"),
+    ],
+)
+def test_an_address_is_taken_in_one_spelling(app: Flask, typed: str, kept: str) -> None:
+    assert sources.read_place(typed, configured(app)) == kept
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "", "ftp://example.org", "example.org", "https://", "http://[::1", "http://a:99999", "http://a b/", "rockons",
+        "javascript:alert(1)", "https://a/?x=1", "https://a/#x", "https://a/\x00", "/no/such/folder",
+        "http://" + "a" * 300, "\\\\server\\share", "http://a\\b/",
+    ],
+)  # fmt: skip
+def test_what_is_no_place_is_refused_with_a_sentence(app: Flask, typed: str) -> None:
+    with pytest.raises(BadInput):
+        sources.read_place(typed, configured(app))
+
+
+def test_a_place_that_is_there_already_is_refused(app: Flask, store: Metastore, tmp_path: Path) -> None:
+    configured(app).local_metastore.mkdir()
+    sources.add("http://example.org/x")
+    for place in (store.url + "/", str(configured(app).local_metastore), "http://me:pw@example.org/x/root.json"):
+        with pytest.raises(BadInput, match="in the list already"):
+            sources.read_place(place, configured(app))
+
+
+def test_there_is_a_limit(app: Flask) -> None:
+    for number in range(sources.MOST):
+        sources.add(f"http://example.org/{number}")
+    with pytest.raises(BadInput, match="20 metastores already"):
+        sources.add("http://example.org/more")
+
+
+def test_the_addresses_that_configurations_may_hold_never_raise(app: Flask) -> None:
+    for place in ("http://[::1", "nonsense", "", "http://me:pw@[::1"):
+        source = Source("remote", place)
+        assert "pw" not in source.shown + source.home
+        app.config["SETTINGS"] = replace(configured(app), remote_metastore=place)
+        refresh()
+
+
+def _part(rockons: int, **keys: Any) -> dict[str, Any]:
+    return {"rockons": rockons, "added": [], "changed": [], "removed": [], "unchanged": 0, "faulty": [], **keys}
+
+
+def _text(content: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(content)

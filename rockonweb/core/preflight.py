@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.argv import host_port
+from rockonweb.core.browser_ports import REFUSED
 from rockonweb.core.definition import ContainerSpec, Definition
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.text import t
+from rockonweb.core.text import Text, t
 
 Level = Literal["block", "warn", "note"]
+EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104
 REFERRING_OPTIONS = {"--volumes-from": "takes its volumes from", "--link": "links to"}
 SHARING_OPTIONS = {
     "--net": "uses the network of",
@@ -80,19 +82,56 @@ def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, in
 
 
 def port_conflict(rockon: str, host: int, protocol: str, facts: HostFacts) -> Listener | None:
-    """Return who holds a port of the host, other than the rock-on itself."""
+    """Return who holds a port of the host, other than the rock-on itself.
+
+    On whichever address: Docker publishes on all of them, so one that is held on 127.0.0.1 alone is not to be had.
+    """
     for listener in (*facts.listening, *facts.claimed):
         if listener.port == host and listener.protocol == protocol and listener.rockon != rockon:
             return listener
     return None
 
 
-def free_port(rockon: str, start: int, protocols: tuple[str, ...], facts: HostFacts) -> int | None:
-    """Return the first port from `start` upwards that nobody holds, None when there is none."""
+def free_port(
+    rockon: str,
+    start: int,
+    protocols: Iterable[str],
+    facts: HostFacts,
+    taken: Collection[tuple[int, str]] = (),
+    *,
+    ui: bool = False,
+) -> int | None:
+    """Return the first port from `start` upwards that nobody holds; None when there is none.
+
+    `taken` are those that the rock-on wants for something else; with `ui`, those that browsers refuse are left out.
+    """
+    wanted = set(protocols)
+    held = {(one.port, one.protocol) for one in (*facts.listening, *facts.claimed) if one.rockon != rockon} | set(taken)
     for port in range(start, 65536):
-        if not any(port_conflict(rockon, port, protocol, facts) for protocol in protocols):
+        if not (ui and port in REFUSED) and not any((port, protocol) in held for protocol in wanted):
             return port
     return None
+
+
+def in_use(port: int, protocol: str, holder: Listener) -> Text:
+    """Return who holds a port, as a sentence; with the address where it is not held on all of them."""
+    who = str(holder.holder or t("another program"))
+    if holder.address in EVERY_ADDRESS:
+        return t("Port %(port)s (%(protocol)s) is in use by %(who)s.", port=port, protocol=protocol, who=who)
+    return t(
+        "Port %(port)s (%(protocol)s) is in use by %(who)s, at the address %(address)s.",
+        port=port,
+        protocol=protocol,
+        who=who,
+        address=holder.address,
+    )
+
+
+def browser_refusal(port: int) -> Text | None:
+    """Return why the app's own page can't be on a port; None when it can."""
+    if port not in REFUSED:
+        return None
+    return t("Browsers refuse to open pages on port %(port)s, so the app's own page can't be there.", port=port)
 
 
 def ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -113,29 +152,42 @@ def ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterato
                 t("Give one of them another port."),
             )
         elif holder := port_conflict(definition.name, host, protocol, facts):
-            yield port_finding(definition, container, port, host, protocol, holder, facts)
+            yield _port_finding(definition, answers, (container, port), in_use(host, protocol, holder), facts)
+    yield from _pages(definition, answers, facts)
 
 
-def port_finding(
-    definition: Definition,
-    container: str,
-    port: int,
-    host: int,
-    protocol: str,
-    holder: Listener,
-    facts: HostFacts,
+def _pages(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+    """Yield a finding for each page that no browser would open."""
+    for name, spec in definition.launch_order:
+        for port, port_spec in spec.port_specs.items():
+            host = host_port(name, spec, port, answers)
+            refusal = browser_refusal(host) if port_spec.ui and host is not None else None
+            if refusal and spec.on_host_network:
+                yield Finding("warn", refusal, t("The definition leaves no other choice."))
+            elif refusal:
+                yield _port_finding(definition, answers, (name, port), refusal, facts)
+
+
+def _port_finding(
+    definition: Definition, answers: Answers, wants: tuple[str, int], sentence: Text, facts: HostFacts
 ) -> Finding:
-    """Return the finding for a port that `holder` has, with a free one to take instead."""
+    """Return the finding for a port (of a container) that can't be had, with a free one to take instead."""
+    container, port = wants
     spec = definition.containers[container]
-    who = holder.holder or t("another program")
-    sentence = t("Host port %(host)s (%(protocol)s) is in use by %(who)s.", host=host, protocol=protocol, who=str(who))
     if spec.on_host_network:
         hint = t(
             "%(container)s runs on the host's own network and can't use another: stop it first.",
             container=container,
         )
         return Finding("block", sentence, hint)
-    free = free_port(definition.name, host + 1, spec.port_specs[port].protocols, facts)
+    others = {
+        (host, protocol)
+        for name, number, host, protocol in wanted_ports(definition, answers)
+        if (name, number) != (container, port)
+    }
+    start = (host_port(container, spec, port, answers) or 0) + 1
+    asked = spec.port_specs[port]
+    free = free_port(definition.name, start, asked.protocols, facts, others, ui=asked.ui)
     return Finding("block", sentence, t("Port %(free)s is free.", free=free) if free else t("Choose another."))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rockonweb.core.answers import Answers, PerContainer, share_fault
 from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.preflight import Finding, port_conflict
+from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
 from rockonweb.core.secret import MASK, is_secret
 from rockonweb.core.text import Text, t
 
@@ -132,21 +132,23 @@ def unanswered(definition: Definition, done: Collection[str]) -> str | None:
 # -- suggestions ------------------------------------------------------------------------------------------------------
 
 
-def suggested_shares(definition: Definition) -> dict[str, str]:
+def suggested_shares(definition: Definition, inside: str = "", taken: Collection[str] = ()) -> dict[str, str]:
     """Return a share's name for each question of the shares page, by field name; none is suggested twice.
 
-    The example in the label is the author's own suggestion, otherwise it is APP-FOLDER.
+    The example in the label is the author's own suggestion, otherwise it is APP-FOLDER, unless another rock-on has
+    `taken` that one. `inside` is the share in which they are folders, where no share can be made.
     """
     app = _slug(definition.name) or "app"
     found: dict[str, str] = {}
     for ask in asks(definition, "shares"):
         folder = _slug(ask.key.rstrip("/").rsplit("/", 1)[-1]) or "data"
         names = [ask.example, f"{app}-{folder}", f"{app}-{_slug(ask.container)}-{folder}"]
-        names += [f"{app}-{folder}-{number}" for number in range(2, len(found) + 3)]
+        names += [f"{app}-{folder}-{number}" for number in range(2, len(found) + len(taken) + 3)]
+        usable = (name for name in names if name and not share_fault(name) and "/" not in name)
         found[ask.name] = next(
-            name for name in names if name and not share_fault(name) and "/" not in name and name not in found.values()
+            name for name in usable if name not in found.values() and (name == ask.example or name not in taken)
         )
-    return found
+    return {name: f"{inside}/{share}" if inside else share for name, share in found.items()}
 
 
 def _slug(name: str) -> str:
@@ -167,22 +169,11 @@ def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: Ho
     taken: set[tuple[int, str]] = set()
     for ask in asks(definition, "ports"):
         usual = int(ask.key) if ask.fixed else wanted[ask.name]
-        port = usual if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken)
+        port = usual if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
         port = port or usual
         taken |= {(port, protocol) for protocol in ask.protocols}
-        found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask.protocols, facts))
+        found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask, facts))
     return found
-
-
-def free_port(
-    rockon: str, start: int, protocols: tuple[str, ...], facts: HostFacts, taken: Collection[tuple[int, str]] = ()
-) -> int | None:
-    """Return the first port from `start` that nobody holds and that is not among `taken`; None when there is none."""
-    for port in range(start, 65536):
-        in_form = any((port, protocol) in taken for protocol in protocols)
-        if not in_form and holder_of(rockon, port, protocols, facts) is None:
-            return port
-    return None
 
 
 def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> tuple[Listener, str] | None:
@@ -191,11 +182,6 @@ def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts
         if listener := port_conflict(rockon, port, protocol, facts):
             return listener, protocol
     return None
-
-
-def holder_name(listener: Listener) -> str:
-    """Return who holds a port, in words."""
-    return listener.holder or t("another program")
 
 
 def port_fault(
@@ -211,23 +197,26 @@ def port_fault(
         sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=twice.label)
     elif held:
         listener, protocol = held
-        who = holder_name(listener)
-        sentence = t("Port %(port)s (%(protocol)s) is in use by %(who)s.", port=port, protocol=protocol, who=who)
+        sentence = in_use(port, protocol, listener)
+    elif ask.ui and not ask.fixed and (refusal := browser_refusal(port)):
+        sentence = refusal
     else:
         return None
     if ask.fixed:
         hint = t("%(container)s can't use another one: stop what holds it first.", container=ask.container)
         return Finding("block", sentence, hint)
-    free = free_port(definition.name, port + 1, ask.protocols, facts, others)
+    free = free_port(definition.name, port + 1, ask.protocols, facts, others, ui=ask.ui)
     return Finding("block", sentence, t("Port %(free)s is free.", free=free) if free else t("Choose another one."))
 
 
-def _why_not(rockon: str, usual: int, port: int, protocols: tuple[str, ...], facts: HostFacts) -> str:
+def _why_not(rockon: str, usual: int, port: int, ask: Ask, facts: HostFacts) -> str:
     if port == usual:
         return ""
-    if held := holder_of(rockon, usual, protocols, facts):
-        who = holder_name(held[0])
+    if held := holder_of(rockon, usual, ask.protocols, facts):
+        who = held[0].holder or t("another program")
         return t("Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=who, port=port)
+    if ask.ui and browser_refusal(usual):
+        return t("Browsers refuse port %(usual)s, so %(port)s is suggested.", usual=usual, port=port)
     return t("Port %(usual)s is suggested for another question above, so this is %(port)s.", usual=usual, port=port)
 
 
@@ -330,15 +319,21 @@ def _reviewed(ask: Ask, value: str, new_shares: Collection[str]) -> Reviewed:
 
 def notes(definition: Definition, values: Values) -> Iterator[Finding]:
     """Yield what is allowed but worth knowing: two volumes in one folder see each other's files."""
-    first: dict[str, Ask] = {}
+    for place, sharing in same_places(definition, values).items():
+        for ask in sharing[1:]:
+            yield Finding("note", same_place(place, sharing[0], ask))
+
+
+def same_places(definition: Definition, values: Values) -> dict[str, list[Ask]]:
+    """Return each share or folder that is the answer to several questions, with these questions."""
+    found: dict[str, list[Ask]] = {}
     for ask in asks(definition, "shares"):
-        place = values.get(ask.name, "").rstrip("/")
-        other = first.setdefault(place, ask)
-        if place and other is not ask:
-            yield Finding("note", _same_place(place, other, ask))
+        found.setdefault(values.get(ask.name, "").strip().rstrip("/"), []).append(ask)
+    return {place: sharing for place, sharing in found.items() if place and len(sharing) > 1}
 
 
-def _same_place(place: str, one: Ask, other: Ask) -> Text:
+def same_place(place: str, one: Ask, other: Ask) -> Text:
+    """Return what two volumes in one folder mean."""
     return t(
         '"%(one)s" and "%(other)s" are both in %(place)s: they see each other\'s files.',
         one=one.label,

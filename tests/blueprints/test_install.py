@@ -553,7 +553,7 @@ def test_a_port_that_was_taken_meanwhile_refuses_the_submit(
     docker.ports = [Listener(8090, "tcp", holder="the container web")]
     response = wizard.submit()
     assert response.status_code == 422
-    assert "Host port 8090 (tcp) is in use by the container web." in words(response)
+    assert "Port 8090 (tcp) is in use by the container web." in words(response)
     assert begun(app) == 0
 
 

@@ -60,14 +60,14 @@ def test_a_folder_that_docker_would_make_is_noted():
 def test_a_port_that_the_host_listens_on_is_explained_and_a_free_one_named():
     facts = host(listening=(Listener(8080, "tcp", holder="nginx (process 12)"), Listener(8081, "tcp")))
     assert found(web(), answer(web()), facts) == [
-        "block: Host port 8080 (tcp) is in use by nginx (process 12). Port 8082 is free.",
+        "block: Port 8080 (tcp) is in use by nginx (process 12). Port 8082 is free.",
     ]
 
 
 def test_who_holds_a_port_may_be_unknown():
     facts = host(listening=(Listener(8080, "tcp"),))
     assert found(web(), answer(web()), facts) == [
-        "block: Host port 8080 (tcp) is in use by another program. Port 8081 is free.",
+        "block: Port 8080 (tcp) is in use by another program. Port 8081 is free.",
     ]
 
 
@@ -75,21 +75,21 @@ def test_udp_does_not_stand_in_the_way_of_tcp():
     facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"),))
     assert found(web("tcp"), answer(web("tcp")), facts) == []
     assert found(web("udp"), answer(web("udp")), facts) == [
-        "block: Host port 8080 (udp) is in use by dnsmasq. Port 8081 is free.",
+        "block: Port 8080 (udp) is in use by dnsmasq. Port 8081 is free.",
     ]
 
 
 def test_no_protocol_needs_both_and_the_free_port_is_free_in_both():
     facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"), Listener(8081, "tcp"), Listener(8082, "udp")))
     assert found(web(None), answer(web(None)), facts) == [
-        "block: Host port 8080 (udp) is in use by dnsmasq. Port 8083 is free.",
+        "block: Port 8080 (udp) is in use by dnsmasq. Port 8083 is free.",
     ]
 
 
 def test_a_port_of_another_installed_rockon_is_taken_also_while_that_is_stopped():
     facts = host(claimed=(Listener(8080, "tcp", holder="the rock-on Other", rockon="Other"),))
     assert found(web(), answer(web()), facts) == [
-        "block: Host port 8080 (tcp) is in use by the rock-on Other. Port 8081 is free.",
+        "block: Port 8080 (tcp) is in use by the rock-on Other. Port 8081 is free.",
     ]
 
 
@@ -122,7 +122,7 @@ def test_on_the_hosts_network_the_containers_own_port_counts():
     note = "note: hostly uses the host's own network: its ports are the host's and can't be mapped."
     assert found(sample, answer(sample), free) == [note]
     assert found(sample, answer(sample), held) == [
-        "block: Host port 80 (tcp) is in use by nginx."
+        "block: Port 80 (tcp) is in use by nginx."
         " hostly runs on the host's own network and can't use another: stop it first.",
         note,
     ]
@@ -143,7 +143,7 @@ def test_the_next_free_port_may_be_nowhere():
     assert free_port("Sample", 65535, ("tcp",), facts) is None
     full = host(listening=(Listener(65534, "tcp", holder="x"), Listener(65535, "tcp")))
     assert found(web(), answer(web(), ports={"web": {"80": 65534}}), full) == [
-        "block: Host port 65534 (tcp) is in use by x. Choose another.",
+        "block: Port 65534 (tcp) is in use by x. Choose another.",
     ]
 
 

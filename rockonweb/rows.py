@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rockonweb.core import shown
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
+from rockonweb.core.definition import ContainerSpec, Definition, DefinitionFaults, from_source, in_question_order
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -88,14 +89,16 @@ def put(
         outcome = "changed"
     if known is None:
         session.add(rockon)
+    stale = rockon.source != source or rockon.origin != origin or rockon.described != shown.EDITION
     for field, value in (("in_catalogue", True), ("origin", origin), ("position", position)):
         if getattr(rockon, field) != value:
             setattr(rockon, field, value)
-    if rockon.source != source:
-        rockon.source = source
+    changed = rockon.source != source
+    rockon.source = source
+    if stale:
         describe(rockon, definition)
-        if not rockon.installed and rockon.state is not State.PENDING_INSTALL:
-            sync_children(rockon, definition, suggestions)
+    if changed and not rockon.installed and rockon.state is not State.PENDING_INSTALL:
+        sync_children(rockon, definition, suggestions)
     return rockon, outcome
 
 
@@ -105,6 +108,18 @@ def describe(rockon: RockOn, definition: Definition) -> None:
     rockon.version = definition.version
     rockon.website = definition.website
     rockon.has_ui = definition.ui_port is not None
+    for field, value in vars(shown.show(definition, local=rockon.origin == "local")).items():
+        setattr(rockon, field, value)
+    rockon.described = shown.EDITION
+
+
+def describe_again(session: Session) -> None:
+    """Describe the rock-ons that another version of this program described, or none did."""
+    for rockon in session.scalars(select(RockOn).where(RockOn.described != shown.EDITION)):
+        try:
+            describe(rockon, from_source(rockon.name, rockon.source))
+        except DefinitionFaults:  # an older version took it
+            rockon.sort_name = rockon.search = rockon.name.casefold()
 
 
 def sync_children(rockon: RockOn, definition: Definition, suggestions: Suggestions) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Enum, String, Text
+from sqlalchemy import Dialect, Enum, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.definition import Definition, digest, from_source
 from rockonweb.core.status import Status
@@ -29,6 +30,21 @@ class State(enum.StrEnum):
     PENDING_UNINSTALL = "pending_uninstall"
 
 
+class Words(TypeDecorator[tuple[str, ...]]):
+    """Words without spaces, in their order."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
+        """Write them as one text."""
+        return " ".join(value or ())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        """Read them."""
+        return tuple((value or "").split())
+
+
 class RockOn(Base):
     """A rock-on: its newest definition, the one it was installed from, and how it is."""
 
@@ -46,6 +62,15 @@ class RockOn(Base):
     version: Mapped[str] = mapped_column(Text, default="")
     website: Mapped[str] = mapped_column(Text, default="")
     has_ui: Mapped[bool] = mapped_column(default=False)
+
+    # What the list of rock-ons shows and searches, from the newest definition; see `rows.describe`.
+    described: Mapped[int] = mapped_column(default=0)  # the edition of core.shown that wrote them
+    sort_name: Mapped[str] = mapped_column(Text, default="", index=True)
+    search: Mapped[str] = mapped_column(Text, default="", deferred=True)
+    summary: Mapped[str] = mapped_column(Text, default="")  # the description's first words, without markup
+    badges: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
+    categories: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
+    icon: Mapped[str] = mapped_column(Text, default="")  # the address that the definition names
 
     state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
     status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)

@@ -22,6 +22,8 @@ CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 NETWORK_OPTIONS = ("--net", "--network")
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
+MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
+MAX_HTML = 20_000  # characters; cleaning takes time that grows with the square of what is nested in it
 MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
@@ -117,6 +119,8 @@ def _html(value: object) -> object:
     if value is None:
         return ""
     value = _text(value)
+    if isinstance(value, str) and len(value) > MAX_HTML:
+        raise ValueError(f"has more than {MAX_HTML:,} characters")
     return nh3.clean(value, link_rel="noopener noreferrer nofollow") if isinstance(value, str) else value
 
 
@@ -471,6 +475,8 @@ def _check_names(body: Mapping[str, Any]) -> list[Fault]:
     if not isinstance(containers, dict):
         return []
     faults = []
+    if (count := _question_count(body, containers)) > MAX_QUESTIONS:
+        return [Fault("", f"asks {count:,} questions; {MAX_QUESTIONS:,} are allowed")]
     for name, container in containers.items():
         here = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
@@ -493,6 +499,14 @@ def _check_names(body: Mapping[str, Any]) -> list[Fault]:
                     )
                 )
     return faults
+
+
+def _question_count(body: Mapping[str, Any], containers: Mapping[str, Any]) -> int:
+    parts = [body.get("custom_config")]
+    for container in containers.values():
+        if isinstance(container, dict):
+            parts += [container.get(part) for part in ("ports", "volumes", "environment", "devices")]
+    return sum(len(part) for part in parts if isinstance(part, dict))
 
 
 def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:

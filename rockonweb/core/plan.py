@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core import handlers
@@ -12,11 +12,13 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import Finding, examine
+from rockonweb.core.preflight import Finding, examine, referred_containers
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
+    AwaitEnd,
     Create,
+    Join,
     MakeNetwork,
     MakeShare,
     Pull,
@@ -139,6 +141,50 @@ def start(definition: Definition) -> Plan:
     return Plan(
         definition.name,
         tuple(Start(container=name, why="in launch order") for name, _ in definition.launch_order),
+    )
+
+
+def remake(
+    definition: Definition,
+    answers: Answers,
+    facts: HostFacts,
+    missing: Collection[str],
+    absent_images: Collection[str] = (),
+) -> Plan:
+    """Plan a start of a rock-on of which containers are `missing`: they are made anew from the answers.
+
+    So is what refers to them, as it would look for the old ones. An image is pulled only when it is absent.
+    """
+    again = dict.fromkeys(missing, "it was removed by hand and is made anew from its answers")
+    for name, spec in definition.launch_order:
+        for _, other in referred_containers(spec):
+            if other in again:
+                again.setdefault(name, f"it refers to {other}, which is made anew")
+    first = definition.launch_order[0][0]
+    networks = [name for name, members in network_members(definition, answers).items() if again.keys() & set(members)]
+    networks += [name for name in missing_option_networks(definition, facts) if name not in networks]
+    return Plan(
+        definition.name,
+        (
+            *(
+                Pull(image=image, why="a container is made anew, and its image is not on this host")
+                for image in images(definition)
+                if image in absent_images
+            ),
+            *(
+                MakeNetwork(network=name, why="a container that is made anew belongs on it")
+                for name in networks
+                if name not in (facts.networks or {})
+            ),
+            *(
+                replace(step, why=again[step.container]) if isinstance(step, Create) else step
+                for step in handlers.find(definition).launch(definition, answers, facts)
+                if isinstance(step, Start)
+                or (isinstance(step, Create | Join | AwaitEnd) and step.container in again)
+                or (isinstance(step, RunOnce) and first in again)
+            ),
+        ),
+        findings=tuple(examine(definition, answers, facts)),
     )
 
 

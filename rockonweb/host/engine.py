@@ -1,7 +1,8 @@
 """The Docker Engine: the only module that talks to it.
 
 Reads, pulls, logs, events and networks go through the Docker SDK; containers are made by the docker command line from
-the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of ours.
+the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of the
+rock-on that the connection is for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import docker
@@ -26,6 +27,15 @@ from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import ContainerFacts, Listener, Mount, NetworkFacts
 from rockonweb.core.secret import redact, reveal
 from rockonweb.core.text import t
+from rockonweb.host.docker_settings import (
+    DockerSettings,
+    DockerUsage,
+    LogOptions,
+    parse_log_options,
+    parse_settings,
+    parse_usage,
+)
+from rockonweb.host.layers import Layer, advance
 
 READ_TIMEOUT = 60  # seconds
 PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
@@ -47,33 +57,50 @@ _SWITCHES = frozenset(
 _SHORT_SWITCHES = "ditPq"
 _OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
 
-OnProgress = Callable[[int, int, str], None]  # bytes so far, bytes in all, a line of text
-
-
-@dataclass(frozen=True)
-class EngineInfo:
-    """The engine that answers."""
-
-    version: str
-    api_version: str
+OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
 
 
 class Engine:
-    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's."""
+    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's.
 
-    def __init__(self, client: docker.DockerClient, instance: str) -> None:
+    It looks at all containers, but acts only on those of `rockon`; without one it acts on none.
+    """
+
+    def __init__(self, client: docker.DockerClient, instance: str, rockon: str = "") -> None:
         self._api = client.api
         self.instance = instance
+        self.rockon = rockon
 
     def close(self) -> None:
         """Close the connection."""
         self._api.close()
 
-    def info(self) -> EngineInfo:
-        """Return the engine's version."""
+    def clock(self) -> int:
+        """Return the engine's own time, in whole seconds since 1970."""
         with _translated():
-            found = self._api.version()
-        return EngineInfo(found.get("Version", ""), found.get("ApiVersion", ""))
+            told = str(self._api.info().get("SystemTime") or "")
+        try:
+            return int(datetime.fromisoformat(told).timestamp())
+        except ValueError:
+            return int(time.time())
+
+    def settings(self) -> DockerSettings:
+        """Return how the engine is set up."""
+        with _translated():
+            info, version = self._api.info(), self._api.version()
+        return parse_settings(info, version, local=self._api.base_url.startswith("http+docker://"))
+
+    def log_options(self) -> LogOptions | None:
+        """Return how the log of the newest container is kept, None where there is no container."""
+        with _translated():
+            newest = self._api.containers(all=True, limit=1)
+        found = self._inspect(newest[0]["Id"], by_id=True) if newest else None
+        return parse_log_options((found.get("HostConfig") or {}).get("LogConfig") or {}) if found else None
+
+    def usage(self) -> DockerUsage:
+        """Return how much room images, containers and volumes take. Docker may count for a while."""
+        with _translated():
+            return parse_usage(self._api.df())
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -136,6 +163,12 @@ class Engine:
             found = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
         return [name for item in found if self._is_ours(item.get("Labels") or {}) and (name := _name(item))]
 
+    def networks_made_by(self, operation: int) -> list[str]:
+        """Return the names of our networks that an operation made."""
+        with _translated():
+            found = self._api.networks(filters={"label": f"{OPERATION_LABEL}={operation}"})
+        return [item["Name"] for item in found if self._is_ours(item.get("Labels") or {})]
+
     def anonymous_volumes(self, name: str) -> list[Mount]:
         """Return the volumes that Docker itself made for a container, without those that it has from another one."""
         found = self._inspect(name) or {}
@@ -167,18 +200,18 @@ class Engine:
         return True
 
     def logs(self, name: str, tail: int = 200) -> str:
-        """Return the last lines of a container of ours."""
+        """Return the last lines of a container of the rock-on."""
         with _translated():
-            raw = self._api.logs(self._own(name), tail=tail, timestamps=False)
+            raw = self._api.logs(self._own(name).id, tail=tail, timestamps=False)
         text: str = raw.decode("utf-8", "replace")
         return text
 
-    def events(self) -> Iterator[str]:
-        """Yield the name of a rock-on of ours each time that one of its containers changes. Blocks; ends with the
-        connection.
+    def events(self, since: int) -> Iterator[str]:
+        """Yield the name of a rock-on of ours each time that one of its containers changes, from a moment of the
+        engine's clock on. Blocks; ends with the connection.
         """
         stream = docker.from_env(timeout=NEVER).api.events(
-            decode=True, filters={"type": "container", "label": [f"{INSTANCE_LABEL}={self.instance}"]}
+            since=since, decode=True, filters={"type": "container", "label": [f"{INSTANCE_LABEL}={self.instance}"]}
         )
         for event in stream:
             attributes = (event.get("Actor") or {}).get("Attributes") or {}
@@ -203,23 +236,18 @@ class Engine:
 
     def _pull(self, image: str, on_progress: OnProgress) -> str:
         repository, tag = parse_repository_tag(image)
-        layers: dict[str, tuple[int, int]] = {}
+        layers: dict[str, Layer] = {}
         status = ""
         with _translated(image):
-            client = docker.from_env(timeout=PULL_SILENCE)
+            client = docker.from_env(timeout=PULL_SILENCE, version=self._api.api_version)
         try:
             with _translated(image, _pull_error):
                 for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if "error" in line:
                         raise _pull_error(image, str(line["error"]))
-                    detail = line.get("progressDetail") or {}
-                    layer, status = line.get("id", ""), line.get("status", "")
-                    if status == "Downloading" and detail.get("total"):
-                        layers[layer] = (detail["current"], detail["total"])
-                    elif status in ("Download complete", "Pull complete") and layer in layers:
-                        layers[layer] = (layers[layer][1], layers[layer][1])
-                    done, total = (sum(part) for part in zip(*layers.values(), strict=True)) if layers else (0, 0)
-                    on_progress(done, total, f"{layer}: {status}" if layer else status)
+                    status = str(line.get("status", ""))
+                    if advance(layers, line):
+                        on_progress(list(layers.values()))
         finally:
             client.close()
         return status.removeprefix("Status: ")
@@ -228,9 +256,8 @@ class Engine:
         """Make a container from its `docker run` line, not started yet."""
         name = argv[argv.index("--name") + 1]
         known = self.container(name)
-        if known and not known.rockon:
-            raise _stranger(name)
         if known:
+            self._refuse_others(known)
             return  # made before by this operation or an earlier one of this rock-on: safe to repeat
         self._command(create_form(argv, operation), argv)
 
@@ -239,14 +266,15 @@ class Engine:
         return self._command(argv, argv)
 
     def start(self, name: str) -> None:
-        """Start a container of ours.
+        """Start a container of the rock-on.
 
         A port may be held for a moment by an outgoing connection, or by what was stopped just now: that is waited for.
         """
+        container = self._own(name).id
         for attempt in range(PORT_ATTEMPTS):
             try:
                 with _translated(name):
-                    self._api.start(self._own(name))
+                    self._api.start(container)
                 return
             except PortTaken:
                 if attempt == PORT_ATTEMPTS - 1:
@@ -254,19 +282,21 @@ class Engine:
             time.sleep(1)
 
     def stop(self, name: str) -> None:
-        """Stop a container of ours; one that does not run or does not exist is fine."""
-        if self.container(name):
+        """Stop a container of the rock-on; one that does not run or does not exist is fine."""
+        if known := self.container(name):
+            self._refuse_others(known)
             with _translated(name):
-                self._api.stop(self._own(name), timeout=STOP_GRACE)
+                self._api.stop(known.id, timeout=STOP_GRACE)
 
     def remove(self, name: str) -> None:
-        """Remove a container of ours, running or not, but never its volumes; one that does not exist is fine."""
-        if self.container(name):
+        """Remove a container of the rock-on, running or not, but never its volumes; one that does not exist is fine."""
+        if known := self.container(name):
+            self._refuse_others(known)
             with _translated(name), suppress(NotFound):
-                self._api.remove_container(self._own(name), v=False, force=True)
+                self._api.remove_container(known.id, v=False, force=True)
 
     def await_end(self, name: str, seconds: int) -> None:
-        """Wait until a container of ours has ended with status 0."""
+        """Wait until a container of the rock-on has ended with status 0."""
         deadline = time.monotonic() + seconds
         while (known := self.container(name)) and known.state in ("running", "created", "restarting"):
             if time.monotonic() > deadline:
@@ -278,21 +308,22 @@ class Engine:
                 output=self.logs(name, 20) if known else "",
             )
 
-    def make_network(self, name: str) -> bool:
+    def make_network(self, name: str, operation: int) -> bool:
         """Make a network unless one of this name exists. Returns whether it was made."""
         if name in self.networks():
             return False
+        labels = {INSTANCE_LABEL: self.instance, OPERATION_LABEL: str(operation)}
         with _translated(name):
-            self._api.create_network(name, check_duplicate=True, labels={INSTANCE_LABEL: self.instance})
+            self._api.create_network(name, check_duplicate=True, labels=labels)
         return True
 
     def join(self, network: str, name: str) -> None:
-        """Connect a container of ours to a network; it may be there already."""
-        known = self.container(name)
-        if known and network in known.networks:
+        """Connect a container of the rock-on to a network; it may be there already."""
+        known = self._own(name)
+        if network in known.networks:
             return
         with _translated(name):
-            self._api.connect_container_to_network(self._own(name), network)
+            self._api.connect_container_to_network(known.id, network)
 
     def remove_network(self, name: str) -> bool:
         """Remove a network of ours that nothing is connected to. Returns whether it is gone."""
@@ -318,24 +349,38 @@ class Engine:
     def _is_ours(self, labels: dict[str, str]) -> bool:
         return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
 
-    def _inspect(self, name: str) -> dict[str, Any] | None:
+    def _inspect(self, name: str, *, by_id: bool = False) -> dict[str, Any] | None:
         with _translated(name):
             try:
                 found: dict[str, Any] = self._api.inspect_container(name)
             except NotFound:
                 return None
-        return found if found.get("Name") == f"/{name}" else None  # Docker takes the beginning of an id as well
+        # Docker takes the beginning of an id for a name as well.
+        return found if by_id or found.get("Name") == f"/{name}" else None
 
-    def _own(self, name: str) -> str:
+    def _own(self, name: str) -> ContainerFacts:
+        """Return a container that may be acted on. Raises EngineError for any other."""
         known = self.container(name)
         if known is None:
             raise EngineError(
                 t('The container "%(name)s" does not exist.', name=name),
-                t("It was removed by hand. Uninstall the rock-on and install it again; its data is in the shares."),
+                t("It was removed by hand. Start the rock-on again: that makes it anew."),
             )
+        self._refuse_others(known)
+        return known
+
+    def _refuse_others(self, known: ContainerFacts) -> None:
         if not known.rockon:
-            raise _stranger(name)
-        return known.id
+            raise _stranger(known.name)
+        if known.rockon != self.rockon:
+            raise EngineError(
+                t(
+                    'The container "%(name)s" belongs to the rock-on %(rockon)s; it is left alone.',
+                    name=known.name,
+                    rockon=known.rockon,
+                ),
+                t("Uninstall that rock-on first; two with a container of the same name can't be installed together."),
+            )
 
     def _command(self, command: Argv, shown: Argv) -> str:
         try:
@@ -364,10 +409,13 @@ class Engine:
         return output
 
 
-def connect(instance: str = "") -> Engine:
-    """Connect to the engine that DOCKER_HOST or Docker's default names. Raises EngineUnreachable."""
+def connect(instance: str = "", rockon: str = "") -> Engine:
+    """Connect to the engine that DOCKER_HOST or Docker's default names; `rockon` is the one that may be acted on.
+
+    Raises EngineUnreachable.
+    """
     try:
-        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance)
+        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance, rockon)
     except (DockerException, RequestException, OSError) as error:
         raise _unreachable(error) from None
 

@@ -15,17 +15,22 @@ from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db, writi
 Facts = dict[str, ContainerFacts | None]
 
 
-def look(rockon_id: int, docker: engine.Engine | None = None) -> None:
+def look(rockon_id: int, docker: engine.Engine | None = None) -> bool:
     """Write a rock-on's status as its containers have it. Does nothing when no engine answers, or when an operation
     is working on the rock-on: that writes the status itself.
+
+    Returns False in that last case: what was seen may be newer than what the operation saw.
     """
     facts = containers(rockon_id, docker)
     if facts is None:
-        return
+        return True
     with writing() as session:
         rockon = session.get(RockOn, rockon_id)
-        if rockon is not None and not _busy(rockon_id):
+        if rockon is not None and _busy(rockon_id):
+            return False
+        if rockon is not None:
             write(rockon, facts)
+    return True
 
 
 def containers(rockon_id: int, docker: engine.Engine | None = None) -> Facts | None:

@@ -40,7 +40,7 @@ class Progress(enum.StrEnum):
 
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
-_active = text("progress IN ('QUEUED', 'RUNNING')")
+IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
 
 
 class Operation(Base):
@@ -51,7 +51,7 @@ class Operation(Base):
 
     __tablename__ = "operation"
     __table_args__ = (
-        Index("uq_operation_active", "rockon_id", unique=True, sqlite_where=_active, postgresql_where=_active),
+        Index("uq_operation_active", "rockon_id", unique=True, sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -111,6 +111,7 @@ class OperationStep(Base):
     finished: Mapped[datetime | None] = mapped_column(Moment)
     current: Mapped[int | None]  # bytes pulled so far
     total: Mapped[int | None]
+    layers: Mapped[str] = mapped_column(Text, default="", server_default="")  # JSON: those of the image that is pulled
     output: Mapped[str] = mapped_column(Text, default="")
 
     @property

@@ -32,7 +32,7 @@ def of_containers(rockon: RockOn) -> list[ContainerLog]:
     """Ask Docker for the logs of a rock-on's containers. Secrets that were given as answers are masked."""
     names = [container.name for container in rockon.containers]
     try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
+        docker = engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)
     except EngineError as error:
         return [ContainerLog(name, error=say(error.sentence)) for name in names]
     try:

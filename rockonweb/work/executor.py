@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from sqlalchemy import select
+
 from rockonweb.config import Settings
+from rockonweb.core.answers import split_share
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.steps import (
     AnyStep,
@@ -22,9 +25,22 @@ from rockonweb.core.steps import (
     Stop,
 )
 from rockonweb.core.text import t
-from rockonweb.host import shares
+from rockonweb.host import layers, shares
 from rockonweb.host.engine import Engine
-from rockonweb.models import KeptVolume, Operation, OperationStep, Progress, db, now, writing
+from rockonweb.host.layers import Layer
+from rockonweb.models import (
+    Container,
+    KeptVolume,
+    Operation,
+    OperationStep,
+    Progress,
+    RockOn,
+    State,
+    Volume,
+    db,
+    now,
+    writing,
+)
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
@@ -75,9 +91,12 @@ class Executor:
                     shares.make(self.settings, name)
                     self.made.append((row, step))
             case Pull(image=image):
-                return self.engine.pull(image, _Throttled(self, row))
+                progress = _Throttled(self, row)
+                words = self.engine.pull(image, progress)
+                progress.flush()
+                return words
             case MakeNetwork(network=name):
-                if self.engine.make_network(name):
+                if self.engine.make_network(name, self.operation_id):
                     self.made.append((row, step))
             case Create(container=name, argv=argv):
                 self._remove(name)  # one of ours that an interrupted operation left
@@ -114,7 +133,7 @@ class Executor:
         known = self.engine.container(name)
         if known is None:
             return
-        if known.rockon:
+        if known.rockon == self.engine.rockon:
             kept = self.engine.anonymous_volumes(name)
             with writing() as session:
                 rockon = session.get_one(Operation, self.operation_id).rockon
@@ -126,9 +145,27 @@ class Executor:
             self.engine.remove(name)
 
     def remove_made(self) -> None:
-        """Remove the containers that carry this operation's label, whoever lost track of them."""
+        """Remove the containers that carry this operation's label, whoever lost track of them, then its networks and
+        the shares that it made, where nothing else uses them.
+        """
         for name in self.engine.made_by(self.operation_id):
             self._remove(name)
+        for name in self.engine.networks_made_by(self.operation_id):
+            self.engine.remove_network(name)
+        for name in self._shares_made():
+            shares.remove_if_empty(self.settings, name)
+
+    def _shares_made(self) -> list[str]:
+        """Return the shares that this operation had come to make, without those that another rock-on uses now."""
+        operation = db.session.get_one(Operation, self.operation_id)
+        begun = {step.title for step in operation.steps if step.started and step.progress is not Progress.SKIPPED}
+        made = [name for name in operation.options.get("new_shares", ()) if str(MakeShare(share=name, why="")) in begun]
+        query = select(Volume.share).join(Container, Volume.container_id == Container.id).join(Container.rockon)
+        others = db.session.scalars(
+            query.where(Volume.share.is_not(None), RockOn.id != operation.rockon_id, RockOn.state != State.AVAILABLE)
+        )
+        used = {split_share(place)[0] for place in others if place}
+        return [name for name in made if name not in used]
 
     # -- taking back --------------------------------------------------------------------------------------------
 
@@ -184,12 +221,13 @@ class Executor:
             raise Cancelled
         db.session.rollback()
 
-    def show_progress(self, row: int, current: int, total: int, text: str) -> None:
+    def show_progress(self, row: int, found: list[Layer]) -> None:
         """Write how far a pull is, and stop it when that was asked."""
         self._stop_if_cancelled()
         with writing() as session:
             step = session.get_one(OperationStep, row)
-            step.current, step.total, step.output = current, total, text
+            step.current, step.total = layers.pulled(found)
+            step.layers = layers.pack(found)
 
 
 class _Throttled:
@@ -199,8 +237,15 @@ class _Throttled:
         self.executor = executor
         self.row = row
         self.last = 0.0
+        self.unseen: list[Layer] = []
 
-    def __call__(self, current: int, total: int, text: str) -> None:
+    def __call__(self, found: list[Layer]) -> None:
+        self.unseen = found
         if time.monotonic() - self.last >= PROGRESS_SECONDS:
-            self.executor.show_progress(self.row, current, total, text)
-            self.last = time.monotonic()
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was held back."""
+        if self.unseen:
+            self.executor.show_progress(self.row, self.unseen)
+            self.last, self.unseen = time.monotonic(), []

@@ -22,6 +22,9 @@ class EngineStatus:
     reachable: bool | None = None
     message: str = ""
     version: str = ""
+    images_folder: str = ""
+    file_system: str = ""  # of the disk that images live on; blank where it can't be seen from here
+    free: int | None = None  # bytes on that disk
 
 
 def tell(redis: Redis, status: EngineStatus) -> None:

@@ -60,7 +60,7 @@ def begin(kind: Kind, rockon: RockOn, user: str) -> int:
     """Queue an operation on an installed rock-on and return its id. Raises Conflict or QueueUnreachable."""
     queue.ping()
     with writing() as session:
-        operation = _insert(session, kind, rockon, user)
+        operation = _insert(session, kind, rockon, user, {"state": rockon.state.value})
     return enqueue(operation.id)
 
 

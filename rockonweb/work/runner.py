@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from difflib import ndiff
 from typing import IO
 
@@ -18,6 +19,7 @@ from rockonweb.core import plan
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.plan import Plan
+from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
 from rockonweb.core.text import t
 from rockonweb.host import engine, observer, survey
 from rockonweb.models import (
@@ -79,10 +81,11 @@ def interrupt(operation_id: int) -> bool:
 
 
 def _clean_up(operation_id: int) -> None:
-    """Remove the containers that an interrupted install made. Without an engine the retry does it."""
+    """Take back what an interrupted install made. Without an engine the retry removes its containers."""
     settings: Settings = current_app.config["SETTINGS"]
+    rockon = db.session.get_one(Operation, operation_id).rockon
     with suppress(EngineError):
-        docker = engine.connect(instance_id(settings))
+        docker = engine.connect(instance_id(settings), rockon.name if rockon else "")
         executor.Executor(docker, settings, operation_id, undoes=True).remove_made()
 
 
@@ -126,9 +129,9 @@ def _perform(operation_id: int) -> None:
         _refresh(operation_id)
         return
     settings: Settings = current_app.config["SETTINGS"]
-    docker = engine.connect(instance_id(settings))
+    assert operation.rockon is not None  # noqa: S101 - only a refresh has none
+    docker = engine.connect(instance_id(settings), operation.rockon.name)
     try:
-        assert operation.rockon is not None  # noqa: S101 - only a refresh has none
         steps = PLANNERS[operation.kind](operation, operation.rockon, docker).steps
         db.session.rollback()
         executor.Executor(docker, settings, operation_id, undoes=operation.kind is Kind.INSTALL).perform(steps)
@@ -145,9 +148,7 @@ def _install(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Pla
         survey.gather(rockon, answers, engine=docker),
         frozenset(operation.options.get("new_shares", ())),
     )
-    if found.blocked:
-        first = found.blocked[0]
-        raise RockonwebError(first.sentence, first.hint)
+    _refuse_blocked(found)
     if _without_kept(found.lines) != _without_kept(operation.lines):
         difference = "\n".join(line for line in ndiff(operation.lines, found.lines) if line[0] in "+-")
         raise executor.Refused(
@@ -156,6 +157,12 @@ def _install(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Pla
             output=difference,
         )
     return found
+
+
+def _refuse_blocked(found: Plan) -> None:
+    if found.blocked:
+        first = found.blocked[0]
+        raise RockonwebError(first.sentence, first.hint)
 
 
 def _without_kept(lines: list[str]) -> list[str]:
@@ -170,11 +177,32 @@ def _uninstall(operation: Operation, rockon: RockOn, docker: engine.Engine) -> P
     return plan.uninstall(rockon.definition, ours)
 
 
+def _start(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Plan:
+    """Plan a start, or a restart; a container that was removed by hand is made anew."""
+    definition = rockon.definition
+    stops = plan.stop(definition).steps if operation.kind is Kind.RESTART else ()
+    present = {name for name, facts in docker.containers().items() if facts.rockon == rockon.name}
+    missing = [name for name, _ in definition.launch_order if name not in present]
+    if not missing:
+        return Plan(rockon.name, (*stops, *plan.start(definition).steps))
+    answers = rows.answers_of(rockon)
+    facts = survey.gather(rockon, answers, engine=docker)
+    lent = {**facts.kept_volumes}
+    for name, spec in definition.launch_order:
+        for verb, other in referred_containers(spec):
+            if verb == REFERRING_OPTIONS["--volumes-from"] and name in present and other in missing:
+                lent[other] = tuple(docker.anonymous_volumes(name))
+    absent = {spec.reference for _, spec in definition.launch_order if not docker.has_image(spec.reference)}
+    found = plan.remake(definition, answers, replace(facts, kept_volumes=lent), missing, absent)
+    _refuse_blocked(found)
+    return Plan(rockon.name, (*stops, *found.steps))
+
+
 PLANNERS: dict[Kind, Planner] = {
     Kind.INSTALL: _install,
-    Kind.START: lambda operation, rockon, docker: plan.start(rockon.definition),
+    Kind.START: _start,
     Kind.STOP: lambda operation, rockon, docker: plan.stop(rockon.definition),
-    Kind.RESTART: lambda operation, rockon, docker: plan.restart(rockon.definition),
+    Kind.RESTART: _start,
     Kind.UNINSTALL: _uninstall,
 }
 
@@ -236,7 +264,7 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
             if not done:
                 _release(rockon)
         elif kind is Kind.UNINSTALL:
-            rockon.state = State.AVAILABLE if done else State.INSTALLED
+            rockon.state = State.AVAILABLE if done else State(operation.options.get("state", State.INSTALLED))
             if done:
                 _release(rockon)
                 rows.forget_added(rockon)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, RockonwebError
-from rockonweb.host import engine, observer
+from rockonweb.host import docker_settings, engine, observer
 from rockonweb.models import RockOn, State, db
 from rockonweb.work import heartbeat, queue, recovery
 
@@ -30,24 +30,22 @@ def watch() -> None:
     last_look = last_recovery = -math.inf
     listener: threading.Thread | None = None
     docker: engine.Engine | None = None
+    unseen: set[str] = set()
     while True:
         if docker is None:
-            docker, last_look = _connect(), -math.inf
+            docker, listener, last_look = _connect(), None, -math.inf
+        if docker and (listener is None or not listener.is_alive()):
+            listener, last_look = _start_listening(docker, names), -math.inf
         if docker and not _beat(docker):
             docker = None
-        if docker and (listener is None or not listener.is_alive()):
-            listener = threading.Thread(target=_listen, args=(docker, names), daemon=True)
-            listener.start()
-            last_look = -math.inf
         if docker and time.monotonic() - last_look > LOOK_SECONDS:
-            _look_at(docker, None)
+            unseen = _look_at(docker, None)
             last_look = time.monotonic()
         if time.monotonic() - last_recovery > RECOVER_SECONDS:
             _recover()
             last_recovery = time.monotonic()
-        changed = _drain(names, HEARTBEAT_SECONDS)
-        if docker and changed:
-            _look_at(docker, changed)
+        changed = unseen | _drain(names, HEARTBEAT_SECONDS)
+        unseen = _look_at(docker, changed) if docker and changed else set()
 
 
 def _connect() -> engine.Engine | None:
@@ -60,11 +58,13 @@ def _connect() -> engine.Engine | None:
 
 def _beat(docker: engine.Engine) -> bool:
     try:
-        version = docker.info().version
+        found = docker.settings()
     except EngineError as error:
         _tell(heartbeat.EngineStatus(False, str(error)))
         return False
-    _tell(heartbeat.EngineStatus(True, "", version))
+    room = docker_settings.room(found.images_folder) if found.local else None
+    where = (found.images_folder, room.file_system, room.free) if room else (found.images_folder,)
+    _tell(heartbeat.EngineStatus(True, "", found.version, *where))
     return True
 
 
@@ -75,9 +75,20 @@ def _tell(status: heartbeat.EngineStatus) -> None:
         logger.warning("the queue does not answer; the pages can't be told how Docker is")
 
 
-def _listen(docker: engine.Engine, names: inbox.Queue[str]) -> None:
+def _start_listening(docker: engine.Engine, names: inbox.Queue[str]) -> threading.Thread | None:
+    """Listen to Docker's events from now on, by its own clock: none is lost while the stream is being opened."""
     try:
-        for name in docker.events():
+        since = docker.clock()
+    except EngineError:
+        return None  # the next heartbeat tells of it
+    listener = threading.Thread(target=_listen, args=(docker, names, since), daemon=True)
+    listener.start()
+    return listener
+
+
+def _listen(docker: engine.Engine, names: inbox.Queue[str], since: int) -> None:
+    try:
+        for name in docker.events(since):
             names.put(name)
     except Exception as error:
         logger.info("the stream of Docker's events ended: %s", type(error).__name__)
@@ -95,17 +106,21 @@ def _drain(names: inbox.Queue[str], seconds: float) -> set[str]:
         return found
 
 
-def _look_at(docker: engine.Engine, names: set[str] | None) -> None:
-    query = select(RockOn.id).where(RockOn.state != State.AVAILABLE)
+def _look_at(docker: engine.Engine, names: set[str] | None) -> set[str]:
+    """Look at these rock-ons, at all without names; returns those that an operation works on, to look at later."""
+    query = select(RockOn.id, RockOn.name).where(RockOn.state != State.AVAILABLE)
     if names is not None:
         query = query.where(RockOn.name.in_(names))
+    busy = set()
     try:
-        for rockon_id in list(db.session.scalars(query)):
-            observer.look(rockon_id, docker=docker)
+        for rockon_id, name in db.session.execute(query).all():
+            if not observer.look(rockon_id, docker=docker):
+                busy.add(name)
     except RockonwebError as error:
         logger.warning("a look at Docker failed: %s", error)
     finally:
         db.session.remove()
+    return busy
 
 
 def _recover() -> None:

@@ -14,6 +14,7 @@ from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable, Queu
 from rockonweb.core.secret import SecretWord
 from rockonweb.host import engine as docker
 from rockonweb.host.engine import Engine as OurEngine
+from rockonweb.host.layers import Layer, pulled
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
@@ -437,17 +438,6 @@ def test_a_failed_start_stays_shown_and_can_be_tried_again(engine: Engine, insta
     assert (rockon.status, rockon.error) == ("started", None)
 
 
-def test_starting_what_was_removed_by_hand_says_so(engine: Engine, instance: Instance, app_image: str) -> None:
-    rockon = simple(instance, app_image)
-    instance.install(rockon)
-    engine.docker("rm", "-f", "simple")
-    operation = fail(instance, operations.begin(Kind.START, rockon, "tester"))
-    assert '"simple" does not exist' in operation.error
-    assert "Uninstall" in operation.hint
-    instance.do(Kind.UNINSTALL, rockon)
-    assert rockon.state == "available"
-
-
 def test_without_an_engine_each_operation_says_what_to_do_and_loses_nothing(
     engine: Engine, instance: Instance, app_image: str
 ) -> None:
@@ -465,7 +455,7 @@ def test_without_an_engine_each_operation_says_what_to_do_and_loses_nothing(
         assert installed.state == "installed"
     # A connection that was open says the same, whatever it is asked.
     for ask in (
-        connected.info,
+        connected.settings,
         connected.containers,
         connected.networks,
         lambda: connected.logs("simple"),
@@ -486,8 +476,8 @@ def test_an_engine_that_ends_during_a_pull_fails_it_with_a_sentence(
     connected = docker.connect(config.instance_id(instance.settings))
     stops: list[threading.Thread] = []
 
-    def stop(done: int, _total: int, _text: str) -> None:
-        if done and not stops:
+    def stop(found: list[Layer]) -> None:
+        if pulled(found)[0] and not stops:
             stops.append(threading.Thread(target=engine.stop))
             stops[0].start()
 

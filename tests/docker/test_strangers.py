@@ -7,7 +7,9 @@ import pytest
 from rockonweb import config
 from rockonweb.core.errors import EngineError
 from rockonweb.host import engine
-from rockonweb.models import Kind
+from rockonweb.host.engine import connect
+from rockonweb.models import Kind, State, writing
+from rockonweb.work import operations
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
@@ -15,8 +17,8 @@ from tests.support.queue_server import QueueServer
 
 @pytest.fixture
 def ours(instance: Instance) -> engine.Engine:
-    """The product's own connection."""
-    return engine.connect(config.instance_id(instance.settings))
+    """The connection of a job on the rock-on `Mine`."""
+    return engine.connect(config.instance_id(instance.settings), "Mine")
 
 
 def labels(instance: str) -> list[str]:
@@ -76,9 +78,9 @@ def test_a_network_that_is_not_ours_stays_and_so_does_one_in_use(
     engine: Engine, instance: Instance, ours: engine.Engine, app_image: str
 ) -> None:
     engine.docker("network", "create", "foreign")
-    assert not ours.make_network("foreign")
+    assert not ours.make_network("foreign", 1)
     assert not ours.remove_network("foreign")
-    assert ours.make_network("used")
+    assert ours.make_network("used", 1)
     # Docker would let go of a network that only a stopped container needs, and that would never start again.
     engine.docker("create", "--name", "sleeper", "--network", "used", app_image)
     assert not ours.remove_network("used")
@@ -99,3 +101,27 @@ def test_anonymous_volumes_are_told_from_named_and_borrowed_ones(
     assert [mount.destination for mount in ours.anonymous_volumes("borrows")] == ["/more"]
     ours.remove("has")
     assert len(engine.docker("volume", "ls", "-q").split()) == 3
+
+
+def test_another_rock_on_s_container_of_the_same_name_is_left_alone(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    """The one was installed with a container named `same`; later the catalogue has another rock-on with one."""
+    first = instance.add("First", {"same": {"image": app_image, "tag": ""}})
+    second = instance.add("Second", {"same": {"image": app_image, "tag": ""}})
+    instance.install(second)
+    with writing():
+        first.state, first.installed_source = State.INSTALLED, first.source
+    before = engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "same")
+    for kind in (Kind.STOP, Kind.START, Kind.RESTART):
+        operation = instance.run(operations.begin(kind, first, "tester"))
+        assert operation.progress == "failed"
+        assert "belongs to the rock-on Second" in operation.error
+    instance.do(Kind.UNINSTALL, first)
+    mine = connect(config.instance_id(instance.settings), "First")
+    nobody = connect(config.instance_id(instance.settings))
+    for docker in (mine, nobody):
+        for act in (docker.start, docker.stop, docker.remove, docker.logs):
+            with pytest.raises(EngineError, match="belongs to the rock-on Second"):
+                act("same")
+    assert engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "same") == before

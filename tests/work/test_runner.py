@@ -111,3 +111,14 @@ def test_only_volumes_that_docker_made_may_differ_from_the_review() -> None:
     assert runner._without_kept([f"{line} -v '{volume}:/with space' image"]) == [f"{line} image"]
     for other in (f"{line} -v named:/cache image", f"{line} -e {volume}:/x image", f"{line} -v /etc:/cache image"):
         assert runner._without_kept([other]) == [other]
+
+
+@pytest.mark.parametrize("state", [State.INSTALLED, State.INSTALL_FAILED])
+def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, state: State) -> None:
+    rockon = instance.add("App", {"app": {"image": "example/app"}})
+    with writing():
+        rockon.state, rockon.installed_source = state, rockon.source
+    failed = instance.run(operations.begin(Kind.UNINSTALL, rockon, "me"))
+    assert (failed.progress, rockon.state) == ("failed", state)
+    instance.run(operations.retry(failed.id, "me"))
+    assert rockon.state == state

@@ -1,0 +1,144 @@
+"""How a Docker Engine is set up, as far as it matters to somebody who runs apps on it, and the room that it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+TIGHT = 10 * 10**9  # bytes; below, a few more images may fill the disk
+CONTAINERD_FOLDER = "/var/lib/containerd"  # where a system's containerd keeps images that Docker leaves to it
+SIZE_LIMITED = ("local", "journald", "syslog", "none")  # drivers of logs that stay small by themselves, or go elsewhere
+
+
+@dataclass(frozen=True)
+class Room:
+    """The disk below a folder: its file system, and how many bytes are free and there are."""
+
+    file_system: str
+    mount_point: str
+    free: int
+    total: int
+
+    @property
+    def tight(self) -> bool:
+        """Whether a few more images may fill it."""
+        return self.free < TIGHT
+
+
+@dataclass(frozen=True)
+class DockerSettings:
+    """The settings that matter. Texts are blank and numbers None where the engine does not tell."""
+
+    version: str = ""
+    api_version: str = ""
+    folder: str = ""  # Docker's own, DockerRootDir
+    images_folder: str = ""  # where images live; another one where containerd keeps them
+    storage_driver: str = ""
+    backing_file_system: str = ""
+    images: int = 0
+    running: int = 0
+    stopped: int = 0
+    cgroup_version: str = ""
+    cgroup_driver: str = ""
+    live_restore: bool = False
+    log_driver: str = ""
+    local: bool = True  # whether it runs on this machine, as far as its address tells
+
+    @property
+    def containerd_images(self) -> bool:
+        """Whether images are kept by containerd."""
+        return self.images_folder != self.folder
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """How the log of a container is kept; a size that is blank has no limit."""
+
+    driver: str
+    max_size: str = ""
+    max_file: str = ""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether an app that writes much into its log can't fill the disk."""
+        return self.driver in SIZE_LIMITED or bool(self.max_size)
+
+
+@dataclass(frozen=True)
+class DockerUsage:
+    """The room that things take, in bytes, and how many there are."""
+
+    images: int
+    images_size: int
+    containers: int
+    containers_size: int
+    volumes: int
+    volumes_size: int
+    cache_size: int
+
+
+def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any], *, local: bool) -> DockerSettings:
+    """Return the settings from Docker's answers to `/info` and `/version`."""
+    driver = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
+    folder = str(info.get("DockerRootDir") or "")
+    by_containerd = "containerd" in driver.get("driver-type", "")
+    return DockerSettings(
+        version=str(version.get("Version") or ""),
+        api_version=str(version.get("ApiVersion") or ""),
+        folder=folder,
+        images_folder=CONTAINERD_FOLDER if by_containerd else folder,
+        storage_driver=str(info.get("Driver") or ""),
+        backing_file_system=driver.get("Backing Filesystem", ""),
+        images=int(info.get("Images") or 0),
+        running=int(info.get("ContainersRunning") or 0),
+        stopped=int(info.get("Containers") or 0) - int(info.get("ContainersRunning") or 0),
+        cgroup_version=str(info.get("CgroupVersion") or ""),
+        cgroup_driver=str(info.get("CgroupDriver") or ""),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+        log_driver=str(info.get("LoggingDriver") or ""),
+        local=local,
+    )
+
+
+def parse_log_options(config: Mapping[str, Any]) -> LogOptions:
+    """Return the options from a container's LogConfig, which has the engine's defaults in it."""
+    options = config.get("Config") or {}
+    return LogOptions(
+        str(config.get("Type") or ""), str(options.get("max-size") or ""), str(options.get("max-file") or "")
+    )
+
+
+def parse_usage(df: Mapping[str, Any]) -> DockerUsage:
+    """Return the sizes from Docker's answer to `/system/df`."""
+    images, containers = df.get("Images") or (), df.get("Containers") or ()
+    volumes = [volume.get("UsageData") or {} for volume in df.get("Volumes") or ()]
+    return DockerUsage(
+        images=len(images),
+        images_size=int(df.get("LayersSize") or 0),
+        containers=len(containers),
+        containers_size=sum(int(one.get("SizeRw") or 0) for one in containers),
+        volumes=len(volumes),
+        volumes_size=sum(max(0, int(one.get("Size") or 0)) for one in volumes),
+        cache_size=sum(int(one.get("Size") or 0) for one in df.get("BuildCache") or () if not one.get("Shared")),
+    )
+
+
+def room(folder: str) -> Room | None:
+    """Return the disk that a folder of this machine is on; None where the folder can't be seen from here."""
+    if not folder:
+        return None
+    try:
+        path = os.path.realpath(folder, strict=True)
+        usage = psutil.disk_usage(path)
+        mounts = psutil.disk_partitions(all=True)
+    except OSError:
+        return None
+    above = [one for one in mounts if os.path.commonpath([path, one.mountpoint]) == one.mountpoint]
+    nearest = max(reversed(above), key=lambda one: len(one.mountpoint), default=None)
+    if nearest is None:
+        return Room("", "", usage.free, usage.total)
+    return Room(nearest.fstype, nearest.mountpoint, usage.free, usage.total)

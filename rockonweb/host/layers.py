@@ -1,0 +1,80 @@
+"""The layers of an image while it is pulled, from the lines that Docker tells of them. Pure."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+
+class LayerState(enum.StrEnum):
+    """How far a layer is."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    LOADED = "loaded"  # all of it is here, not unpacked yet
+    UNPACKING = "unpacking"
+    DONE = "done"
+    PRESENT = "present"  # it was on the host already
+
+
+_STATES = {
+    "Pulling fs layer": LayerState.WAITING,
+    "Waiting": LayerState.WAITING,
+    "Downloading": LayerState.LOADING,
+    "Verifying Checksum": LayerState.LOADED,
+    "Download complete": LayerState.LOADED,
+    "Extracting": LayerState.UNPACKING,
+    "Pull complete": LayerState.DONE,
+    "Already exists": LayerState.PRESENT,
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer: its short id, how far it is, the bytes that are here and those it has; 0 while Docker has not said."""
+
+    id: str
+    state: LayerState
+    current: int = 0
+    total: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state in (LayerState.DONE, LayerState.PRESENT)
+
+
+def advance(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
+    """Take up a line of a pull; returns whether it was about a layer."""
+    state = _STATES.get(str(line.get("status", "")))
+    layer = str(line.get("id", ""))
+    if state is None or not layer:
+        return False
+    known = layers.get(layer) or Layer(layer, state)
+    detail = line.get("progressDetail") or {}
+    current, total = known.current, known.total
+    if state is LayerState.LOADING and detail.get("total"):
+        current, total = int(detail.get("current") or 0), int(detail["total"])
+    elif state not in (LayerState.WAITING, LayerState.LOADING):
+        current = total
+    layers[layer] = Layer(layer, state, current, total)
+    return True
+
+
+def pulled(layers: Iterable[Layer]) -> tuple[int, int]:
+    """Return the bytes that are here, and all of which Docker has told."""
+    layers = list(layers)
+    return sum(layer.current for layer in layers), sum(layer.total for layer in layers)
+
+
+def pack(layers: Sequence[Layer]) -> str:
+    """Return layers as the text that their row keeps."""
+    return json.dumps([astuple(layer) for layer in layers], separators=(",", ":"))
+
+
+def unpack(text: str) -> list[Layer]:
+    """Return the layers that a row keeps."""
+    return [Layer(key, LayerState(state), current, total) for key, state, current, total in json.loads(text or "[]")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,8 +13,8 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
-from rockonweb.config import instance_id
-from rockonweb.core import plan, wizard
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import plan, suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
@@ -21,12 +22,14 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import engine, shares, survey
+from rockonweb.host import devices as host_devices
+from rockonweb.host import engine, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import drafts
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
+from rockonweb.web.share_users import share_users
 from rockonweb.work import operations
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
@@ -84,15 +87,26 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 @blueprint.post("/<page>")
 @requires(Role.OWNER)
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
-    """Take the answers of a page; Back keeps them unchecked."""
+    """Take the answers of a page; Back keeps them unchecked, the buttons beside secrets keep nothing."""
     here = _here(rockon_id, page)
     form = _form(here)
     if "Back" in request.form:
         _save(here, form.sent, accepted=None)
         return here.beside(-1)
+    if {"Generate", "Reveal", "Hide"} & request.form.keys():
+        return _another_look(here, form), 200, FAULTY
     accepted = form.validate()
-    _save(here, form.typed, accepted=accepted)
+    _save(here, form.typed if accepted else form.typed_so_far, accepted=accepted)
     return here.beside(1) if accepted else (_questions(here, form), 422, FAULTY)
+
+
+def _another_look(here: Here, form: PageForm) -> str:
+    """Return the page as it was sent, with a new secret, or with one to be read."""
+    if name := request.form.get("Generate", ""):
+        environment.generate(form, name, _suggested(here, drafts.prefill(here.rockon, here.definition, here.kept)))
+    else:
+        environment.show(form, request.form.get("Reveal", ""))
+    return _questions(here, form)
 
 
 @blueprint.get("/summary")
@@ -152,8 +166,13 @@ def _leave(address: str) -> NoReturn:
     abort(Response(headers={"HX-Redirect": address}) if partial_wanted() else redirect(address, code=303))
 
 
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
 def _save(here: Here, typed: dict[str, str], *, accepted: bool | None) -> None:
-    known = shares.listing(current_app.config["SETTINGS"])
+    known = shares.listing(_settings())
     new = shares_form.new_shares(typed, known) if accepted and here.page == "shares" else None
     drafts.save(here.rockon, here.definition, current_user.id, here.page, typed, accepted=accepted, new_shares=new)
 
@@ -162,15 +181,42 @@ def _form(here: Here) -> PageForm:
     """Return the form of a page, filled with what is known, bound to what was sent."""
     definition, values = here.definition, drafts.prefill(here.rockon, here.definition, here.kept)
     if here.page == "shares":
-        known = shares.listing(current_app.config["SETTINGS"])
-        return shares_form.form(definition, {**wizard.suggested_shares(definition), **values}, known)
+        return _shares_form(here, values)
     if here.page == "ports":
         return _ports_form(here, values)
     if here.page == "devices":
         return devices.form(definition, values)
     if here.page == "environment":
-        return environment.form(definition, values)
-    return custom_config.form(definition, values)
+        return environment.form(definition, values, _suggested(here, values))
+    return custom_config.form(definition, values, _suggested(here, values))
+
+
+def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
+    """Return what can be said about the variables or settings of a page."""
+    chosen = {values.get(ask.name, "") for ask in wizard.asks(here.definition, "shares")}
+    visited = urlsplit(request.host_url).hostname or ""
+    return suggest.texts(
+        here.definition,
+        here.page,
+        values,
+        surroundings.gather(_settings(), chosen, visited),
+        environment.new_secret,
+    )
+
+
+def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
+    ground = shares.ground(_settings())
+    users = {
+        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
+        for share, found in share_users().items()
+    }
+    room = shares_form.Room(shares.listing(_settings()), users, ground.refusal, ground.way_out, ground.words)
+    suggested = wizard.suggested_shares(
+        here.definition,
+        inside=shares.roomiest(_settings()) if ground.refusal else "",
+        taken=[share for share, others in users.items() if others],
+    )
+    return shares_form.form(here.definition, {**suggested, **values}, room, agreed="shares" in here.kept.done)
 
 
 def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
@@ -196,7 +242,7 @@ def _planned(here: Here) -> tuple[plan.Plan, EngineError | None]:
 def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, EngineError | None]:
     """Return the host's facts; without what only Docker knows where it does not answer, and why."""
     try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
+        docker = engine.connect(instance_id(_settings()))
         try:
             return survey.gather(rockon, answers, engine=docker), None
         finally:
@@ -206,8 +252,12 @@ def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, E
 
 
 def _questions(here: Here, form: PageForm) -> str:
-    known = shares.listing(current_app.config["SETTINGS"]) if here.page == "shares" else ()
-    return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known)
+    if here.page == "shares":
+        known = [*shares.listing(_settings()), *shares.folders(_settings())]
+        return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known, same=shares_form.SAME)
+    if here.page == "devices":
+        return _render(here, form=form, list_id=devices.LIST_ID, known_devices=host_devices.offered())
+    return _render(here, form=form)
 
 
 def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:

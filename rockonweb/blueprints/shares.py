@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import select
 
-from rockonweb.core.answers import split_share
 from rockonweb.core.errors import BadInput
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
 from rockonweb.host import shares
-from rockonweb.models import Container, RockOn, Role, State, Volume, db
+from rockonweb.models import Role
 from rockonweb.web.permission import may, requires
+from rockonweb.web.share_users import share_users
 from rockonweb.web.wording import say
 
 blueprint = Blueprint("shares", __name__)
@@ -50,7 +49,7 @@ def make() -> ResponseReturnValue:
     try:
         shares.make(current_app.config["SETTINGS"], form.name.data.strip())
     except BadInput as error:
-        form.name.errors = [say(fault) for fault in error.faults]
+        form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(form), 422
     flash(_('The share "%(name)s" is there.', name=form.name.data.strip()), "success")
     return redirect(url_for("shares.index"), code=303)
@@ -58,29 +57,17 @@ def make() -> ResponseReturnValue:
 
 def _page(form: ShareForm) -> str:
     settings = current_app.config["SETTINGS"]
-    users = _users()
+    users = share_users()
     lines = [
         Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in shares.listing(settings).items()
     ]
     return render_template(
-        "shares/index.html", form=form if may(Role.OWNER) else None, shares=lines, root=settings.shares_root
+        "shares/index.html",
+        form=form if may(Role.OWNER) else None,
+        shares=lines,
+        root=settings.shares_root,
+        ground=shares.ground(settings),
     )
-
-
-def _users() -> dict[str, list[tuple[int, str]]]:
-    """Return who uses which share."""
-    query = select(Volume.share, RockOn.id, RockOn.name).join(Container, Volume.container_id == Container.id)
-    rows = db.session.execute(
-        query.join(RockOn, Container.rockon_id == RockOn.id)
-        .where(Volume.share.is_not(None), RockOn.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
-        .distinct()
-        .order_by(RockOn.name)
-    )
-    found: dict[str, list[tuple[int, str]]] = {}
-    for place, rockon_id, name in rows:
-        users = found.setdefault(split_share(place or "")[0], [])
-        users += [(rockon_id, name)] if (rockon_id, name) not in users else []
-    return found
 
 
 def _owner(facts: ShareFacts) -> str:

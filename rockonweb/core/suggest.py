@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +46,9 @@ _SAME_AS = re.compile(r"[\[(]\s*same as (?:the )?([^\])]+)[\])]", re.IGNORECASE)
 _EXAMPLE = re.compile(r"[\[(]\s*(?:e\.?\s?g\.?[:,]?|must be|default:?)\s+([^\])]+?)\s*[\])]", re.IGNORECASE)
 _DEFAULT = re.compile(r"\bfor (?:the )?default,? enter:? (.+?)\.?\s*$", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"[<>@…]|\b(your|my|some)|rockstor|example|'s\b|x\.x", re.IGNORECASE)
+_HOME_NETWORK = re.compile(
+    r"(?:10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d+){2,3}(?:/\d+)?"
+)  # another one here
 _TEMPLATE = re.compile(r"[a-z][a-z0-9+]*://(?:<[^<>]*>|[^\s<>\]])+", re.IGNORECASE)
 _BLANK = re.compile(r"<([^<>]*)>")
 
@@ -284,12 +286,4 @@ def _example(ask: Ask) -> str:
     """Return the example of the label (or the default that the description names) when it can be taken as it is."""
     found = _EXAMPLE.search(ask.question.label) or _DEFAULT.search(ask.question.description)
     example = found[1].strip() if found else ""
-    return "" if _NOT_PLAIN.search(example) or _is_somebodys_network(example) else example
-
-
-def _is_somebodys_network(example: str) -> bool:
-    """Whether an example is an address at somebody's home, which is another one here."""
-    try:
-        return ipaddress.ip_network(example, strict=False).is_private
-    except ValueError:
-        return False
+    return "" if _NOT_PLAIN.search(example) or _HOME_NETWORK.fullmatch(example) else example

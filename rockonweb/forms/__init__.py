@@ -32,13 +32,28 @@ class PageForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def sent(self) -> dict[str, str]:
-        """What the fields hold that were in the submitted form, by name."""
-        return {field.name: field.data or "" for field in self.answers if field.sent}
+        """What a person typed into the submitted form, by name."""
+        return {field.name: field.data or "" for field in self.answers if field.sent and not field.fresh}
+
+    @property
+    def typed_so_far(self) -> dict[str, str]:
+        """What the fields of a page with errors hold: a secret that was just generated is still on that page."""
+        return {field.name: field.data or "" for field in self.answers if not field.fresh}
 
     @property
     def first_fault(self) -> Field | None:
         """The first field with an error; it gets the focus."""
         return next((field for field in self.answers if field.errors), None)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field holds a secret, with buttons of its own."""
+        return any(field.ask.secret for field in self.answers)
+
+    @property
+    def focus(self) -> Field | None:
+        """The field that gets the focus: the first with an error, or the one that was asked to be shown."""
+        return self.first_fault or next((field for field in self.answers if field.shown), None)
 
 
 class Asked:
@@ -48,6 +63,9 @@ class Asked:
     """
 
     data: str | None
+    fresh = False  # a secret that was generated for this page and is kept nowhere yet
+    shown = False  # a secret that the person asked to see
+    suggested = False  # filled in by us; the notes say where it comes from
 
     def __init__(self, *, ask: Ask, place: int, notes: Sequence[str] = (), **options: Any) -> None:
         self.ask = ask
@@ -63,9 +81,9 @@ class Asked:
             self.data = ""
 
 
-def build(name: str, fields: Mapping[str, Any], values: Values) -> PageForm:
+def build(name: str, fields: Mapping[str, Any], values: Values, kind: type[PageForm] = PageForm) -> PageForm:
     """Return a form of these fields, in this order; `values` fill it until it is submitted."""
-    form: PageForm = type(name, (PageForm,), dict(fields))(data=dict(values))
+    form: PageForm = type(name, (kind,), dict(fields))(data=dict(values))
     return form
 
 

@@ -11,6 +11,8 @@ from rockonweb.core.text import t
 from rockonweb.core.wizard import Values, asks, device_fault
 from rockonweb.forms import Asked, PageForm, build, stripped
 
+LIST_ID = "known-devices"  # of the datalist that offers the devices there are
+
 
 class DeviceField(Asked, StringField):  # type: ignore[misc]
     """A device's path, or blank for none."""
@@ -24,7 +26,7 @@ def form(definition: Definition, values: Values) -> PageForm:
             place=place,
             filters=[stripped],
             validators=[_check],
-            render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+            render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
         )
         for place, ask in enumerate(asks(definition, "devices"), 1)
     }

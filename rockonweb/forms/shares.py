@@ -2,39 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 import humanize
+from flask import request
 from wtforms import Field, Form, StringField, ValidationError
 
 from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.definition import Definition, VolumeSpec
-from rockonweb.core.text import t
-from rockonweb.core.wizard import Ask, Values, asks
+from rockonweb.core.text import Text, t
+from rockonweb.core.wizard import Ask, Values, asks, same_place, same_places
 from rockonweb.forms import Asked, PageForm, build, stripped
 
 LIST_ID = "known-shares"  # of the datalist that offers the shares there are
+SAME = "same-place"  # the box that confirms two volumes in one folder
 A_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the page needs to know of the host.
+
+    `known` are the names of the shares there are, `users` the other rock-ons that have data in them. `refusal` and
+    `way_out` say why no share can be made and what to do instead; `new` says what and where a new one will be.
+    """
+
+    known: Collection[str] = ()
+    users: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refusal: Text | None = None
+    way_out: str = ""
+    new: str = ""
 
 
 class ShareField(Asked, StringField):  # type: ignore[misc]
     """SHARE or SHARE/FOLDER."""
 
 
-def form(definition: Definition, values: Values, known: Collection[str]) -> PageForm:
-    """Return the form; `known` are the names of the shares there are."""
+class SharesForm(PageForm):
+    """The shares, and a box that must be ticked when two volumes are given one folder."""
+
+    room: Room
+    definition: Definition
+    agreed = False
+
+    @property
+    def same(self) -> list[Text]:
+        """What has one folder together, in words."""
+        places = same_places(self.definition, self.typed)
+        return [same_place(place, sharing[0], other) for place, sharing in places.items() for other in sharing[1:]]
+
+    @property
+    def same_mark(self) -> str:
+        """The value of the box: it confirms these folders and no others."""
+        places = same_places(self.definition, self.typed)
+        told = sorted(f"{place}:{','.join(ask.name for ask in sharing)}" for place, sharing in places.items())
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the box is ticked for what the page says now."""
+        if self.is_submitted():
+            return request.form.get(SAME) in ("y", self.same_mark)
+        return self.agreed
+
+
+def form(definition: Definition, values: Values, room: Room | None = None, *, agreed: bool = False) -> SharesForm:
+    """Return the form; `agreed` says whether two volumes in one folder were confirmed with these values."""
+    room = room or Room()
     fields = {
         ask.name: ShareField(
             ask=ask,
             place=place,
-            notes=_notes(ask, values.get(ask.name, ""), known),
+            notes=_notes(ask, values.get(ask.name, ""), room),
             filters=[stripped],
             validators=[_check],
             render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
         )
         for place, ask in enumerate(asks(definition, "shares"), 1)
     }
-    return build("SharesForm", fields, values)
+    made = cast(SharesForm, build("SharesForm", fields, values, SharesForm))
+    made.room, made.definition, made.agreed = room, definition, agreed
+    return made
 
 
 def new_shares(typed: Values, known: Collection[str]) -> frozenset[str]:
@@ -50,16 +101,28 @@ def size_in_words(size: int | None) -> str:
     return t("Needs room for at least %(size)s.", size=words)
 
 
-def _notes(ask: Ask, place: str, known: Collection[str]) -> list[str]:
+def _notes(ask: Ask, place: str, room: Room) -> list[str]:
     share, _ = split_share(place)
     notes = [size_in_words(ask.question.min_size)] if isinstance(ask.question, VolumeSpec) else []
-    if share and share not in known and not share_fault(place):
+    if share and share not in room.known and not share_fault(place) and not room.refusal:
         notes.append(t('The share "%(share)s" does not exist yet: it will be made on Submit.', share=share))
+    if users := room.users.get(share):
+        notes.append(t('The share "%(share)s" is used by %(users)s too.', share=share, users=", ".join(users)))
     return [note for note in notes if note]
 
 
-def _check(_form: Form, field: Field) -> None:
+def _check(form: Form, field: Field) -> None:
     if not field.data:
         raise ValidationError(t("Choose a share, or name a new one."))
     if fault := share_fault(field.data):
         raise ValidationError(fault)
+    share, _ = split_share(field.data)
+    if share not in form.room.known and form.room.refusal:
+        field.errors.append(t('The share "%(share)s" does not exist, and can\'t be made.', share=share))
+        field.errors.append(form.room.refusal)
+        raise ValidationError(form.room.way_out)
+    if not form.confirmed:
+        for place, sharing in same_places(form.definition, form.typed).items():
+            if field.ask in sharing[1:]:
+                field.errors.append(same_place(place, sharing[0], field.ask))
+                raise ValidationError(t("Choose another folder, or confirm it below."))

@@ -493,9 +493,18 @@ def test_a_port_left_blank_is_shown_as_not_published(start: Callable[..., Wizard
     assert "vpn 1194 not published" in words(wizard.get("summary"))
 
 
-def test_two_volumes_in_one_folder_are_noted(queue: Redis, start: Callable[..., Wizard]) -> None:
+def test_two_volumes_in_one_folder_are_confirmed_and_noted(queue: Redis, start: Callable[..., Wizard]) -> None:
     wizard = start(small(volumes={"/data": {}, "/more": {}}))
-    wizard.fill("shares", **{"shares-web-/data": "same", "shares-web-/more": "same"})
+    same = {"shares-web-/data": "same", "shares-web-/more": "same/"}
+    refused = wizard.fill("shares", **same)
+    assert refused.status_code == 422
+    assert errors(refused)[0] == '"/data" and "/more" are both in same: they see each other\'s files.'
+    box = re.search(r'name="same-place" value="(\w+)"', refused.text)
+    assert box
+    wrong = wizard.fill("shares", **{"shares-web-/data": "b", "shares-web-/more": "b", "same-place": box[1]})
+    assert wrong.status_code == 422  # another folder than the one that the page told of
+    assert wizard.page_of(wizard.fill("shares", **same, **{"same-place": box[1]})) == "summary"
+    assert re.search(r'name="same-place" value="\w+" checked', wizard.get("shares").text)
     assert '"/data" and "/more" are both in same' in words(wizard.get("summary"))
     assert wizard.submit().status_code == 303
 

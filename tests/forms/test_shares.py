@@ -13,7 +13,7 @@ NAME = "shares-web-/a b"
 
 def errors(posted: Posted, place: str) -> list[str]:
     with posted({NAME: place}):
-        form = shares.form(BOX, {}, ["media"])
+        form = shares.form(BOX, {}, shares.Room(["media"]))
         form.validate()
         return [str(error) for error in form[NAME].errors]
 
@@ -36,7 +36,7 @@ def test_a_blank_share_is_refused(posted: Posted, place: str) -> None:
 
 def test_a_field_that_was_not_sent_is_blank_and_not_its_suggestion(posted: Posted) -> None:
     with posted({"other": "x"}):
-        form = shares.form(BOX, {NAME: "suggested"}, [])
+        form = shares.form(BOX, {NAME: "suggested"})
         assert not form.validate()
         assert form.typed == {NAME: ""}
         assert form.sent == {}
@@ -44,12 +44,12 @@ def test_a_field_that_was_not_sent_is_blank_and_not_its_suggestion(posted: Poste
 
 def test_values_fill_the_fields_until_they_are_submitted(posted: Posted) -> None:
     with posted():
-        assert shares.form(BOX, {NAME: "media"}, ["media"]).typed == {NAME: "media"}
+        assert shares.form(BOX, {NAME: "media"}, shares.Room(["media"])).typed == {NAME: "media"}
 
 
 def test_the_name_is_exact_and_the_id_is_safe(posted: Posted) -> None:
     with posted():
-        field = shares.form(BOX, {}, [])[NAME]
+        field = shares.form(BOX, {})[NAME]
         html = str(field())
     assert 'name="shares-web-/a b"' in html
     assert 'id="shares-1"' in html
@@ -58,11 +58,11 @@ def test_the_name_is_exact_and_the_id_is_safe(posted: Posted) -> None:
 
 def test_a_share_that_does_not_exist_is_said_to_be_new(posted: Posted) -> None:
     with posted():
-        assert shares.form(BOX, {NAME: "fresh/folder"}, ["media"])[NAME].notes == [
+        assert shares.form(BOX, {NAME: "fresh/folder"}, shares.Room(["media"]))[NAME].notes == [
             'The share "fresh" does not exist yet: it will be made on Submit.'
         ]
-        assert shares.form(BOX, {NAME: "media"}, ["media"])[NAME].notes == []
-        assert shares.form(BOX, {NAME: "../x"}, ["media"])[NAME].notes == []
+        assert shares.form(BOX, {NAME: "media"}, shares.Room(["media"]))[NAME].notes == []
+        assert shares.form(BOX, {NAME: "../x"}, shares.Room(["media"]))[NAME].notes == []
 
 
 def test_new_shares_are_those_that_do_not_exist() -> None:
@@ -87,6 +87,6 @@ def test_a_least_size_is_in_words_when_it_looks_like_bytes(size: int | None, wor
 
 def test_fields_are_grouped_by_container_in_launch_order(posted: Posted) -> None:
     with posted():
-        groups = shares.form(OWNERS, {}, []).groups
+        groups = shares.form(OWNERS, {}).groups
     assert [name for name, _ in groups][:3] == ["owner-unsaid", "owner-of-share", "owner-and-group"]
     assert [field.ask.key for field in groups[0][1]] == ["/data", "/more"]

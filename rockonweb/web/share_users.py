@@ -1,0 +1,24 @@
+"""Which rock-ons keep data in which share."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from rockonweb.core.answers import split_share
+from rockonweb.models import Container, RockOn, State, Volume, db
+
+
+def share_users() -> dict[str, list[tuple[int, str]]]:
+    """Return who uses which share: the rock-ons by id and name."""
+    query = select(Volume.share, RockOn.id, RockOn.name).join(Container, Volume.container_id == Container.id)
+    rows = db.session.execute(
+        query.join(RockOn, Container.rockon_id == RockOn.id)
+        .where(Volume.share.is_not(None), RockOn.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
+        .distinct()
+        .order_by(RockOn.name)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for place, rockon_id, name in rows:
+        users = found.setdefault(split_share(place or "")[0], [])
+        users += [(rockon_id, name)] if (rockon_id, name) not in users else []
+    return found

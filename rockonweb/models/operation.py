@@ -111,7 +111,7 @@ class OperationStep(Base):
     finished: Mapped[datetime | None] = mapped_column(Moment)
     current: Mapped[int | None]  # bytes pulled so far
     total: Mapped[int | None]
-    layers: Mapped[str] = mapped_column(Text, default="", server_default="")  # JSON: those of the image that is pulled
+    layers: Mapped[str] = mapped_column(Text, default="")  # JSON: those of the image that is pulled
     output: Mapped[str] = mapped_column(Text, default="")
 
     @property

@@ -16,6 +16,8 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("operation_step", schema=None) as batch_op:
         batch_op.add_column(sa.Column("layers", sa.Text(), server_default="", nullable=False))
+    with op.batch_alter_table("operation_step", schema=None) as batch_op:
+        batch_op.alter_column("layers", server_default=None)
 
 
 def downgrade() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import func, select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import defer, joinedload, lazyload
 
 from rockonweb.blueprints.rockons import hostname
 from rockonweb.models import ACTIVE, Kind, Operation, RockOn, Role, db
+from rockonweb.web import running as running_now
 from rockonweb.web import ui_link
 from rockonweb.web.partials import render
 from rockonweb.web.permission import may, requires
@@ -47,7 +48,21 @@ def show(operation_id: int) -> ResponseReturnValue:
     rockons = [operation.rockon] if operation.rockon else []
     link = next(iter(ui_link.links(rockons, hostname()).values()), None)
     context = {"operation": operation, "link": link, "allowed": _allowed(operation)}
-    return render("operations/show.html", "operations/_operation.html", **context)
+    return render("operations/show.html", "operations/_polled.html", **context)
+
+
+@blueprint.get("/operations/<int:operation_id>/line")
+@requires(Role.VIEWER)
+def line(operation_id: int) -> ResponseReturnValue:
+    """Show in one line how far an operation is, for its card."""
+    return render_template("operations/_line.html", line=running_now.line_of(operation_id) or abort(404))
+
+
+@blueprint.get("/operations/running")
+@requires(Role.VIEWER)
+def running() -> ResponseReturnValue:
+    """Show how many operations run, for the top bar."""
+    return render_template("operations/_running_alone.html")
 
 
 @blueprint.post("/operations/<int:operation_id>/cancel")

@@ -8,9 +8,9 @@ from flask import Flask, Response, abort, current_app, request, session
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
-from rockonweb.blueprints import auth, health, install, jobs, operations, rockons, shares
+from rockonweb.blueprints import auth, definitions, docker, health, install, jobs, metastores, operations, rockons, shares
 from rockonweb.config import Settings
-from rockonweb.web import faults, troubles
+from rockonweb.web import faults, running, troubles
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
@@ -46,8 +46,14 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
+    app.jinja_env.globals.update(
+        running=running.running,
+        line_of=running.line_of,
+        layers_of=running.layers_of,
+        docker_notice=troubles.docker_notice,
+    )
     faults.register(app)
-    for module in (auth, health, install, operations, rockons, shares):
+    for module in (auth, definitions, docker, health, install, metastores, operations, rockons, shares):
         app.register_blueprint(module.blueprint)
     jobs.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
 from typing import Any
 
 import humanize
-from flask_babel import LazyString, format_datetime, gettext, ngettext
+from flask_babel import LazyString, format_datetime, format_timedelta, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from rockonweb.core.badges import CAUTION, Badge
+from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK, is_secret
 from rockonweb.core.text import Text
-from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status
+from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status, now
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,74 @@ class Pill:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Tag:
+    """A badge as a page shows it: a short word, the sentence that explains it, an icon, and whether to be careful."""
+
+    words: LazyString
+    why: LazyString
+    icon: str
+    caution: bool = False
+
+
+BADGES = {
+    badge: Tag(words, why, icon, badge in CAUTION)
+    for badge, words, why, icon in (
+        (Badge.UI, _l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
+        (
+            Badge.CONTAINERS,
+            _l("Several containers"),
+            _l("It consists of several containers, which are installed, started and stopped together."),
+            "boxes",
+        ),
+        (
+            Badge.HOST_NETWORK,
+            _l("Host network"),
+            _l(
+                "It uses this machine's network directly: it can listen on any port, and its ports can't be changed here."
+            ),
+            "ethernet",
+        ),
+        (
+            Badge.PRIVILEGED,
+            _l("Privileged"),
+            _l(
+                "It runs with nearly all rights on this machine, its disks and devices included. Install it if you trust it."
+            ),
+            "shield-lock",
+        ),
+        (
+            Badge.DOCKER_SOCKET,
+            _l("Controls Docker"),
+            _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
+            "key",
+        ),
+        (
+            Badge.LOCAL,
+            _l("Local"),
+            _l("Its definition comes from this machine's own folder and not from a metastore."),
+            "house",
+        ),
+    )
+}
+CATEGORIES = {
+    Category.MEDIA: _l("Media"),
+    Category.PHOTOS: _l("Photos"),
+    Category.FILES: _l("Files and sync"),
+    Category.DOCUMENTS: _l("Documents and notes"),
+    Category.DOWNLOADS: _l("Downloads"),
+    Category.HOME: _l("Home automation"),
+    Category.NETWORK: _l("Network"),
+    Category.SECURITY: _l("Passwords and logins"),
+    Category.MONITORING: _l("Monitoring"),
+    Category.BACKUP: _l("Backup"),
+    Category.COMMUNICATION: _l("Communication"),
+    Category.WEB: _l("Websites"),
+    Category.DEVELOPMENT: _l("Development"),
+    Category.DATABASES: _l("Databases"),
+    Category.GAMES: _l("Games"),
+    Category.OTHER: _l("Other"),
+}
 STATES = {
     State.AVAILABLE: Pill(_l("Not installed"), "quiet", "box-seam"),
     State.PENDING_INSTALL: Pill(_l("Installing"), "busy", "hourglass-split"),
@@ -90,6 +159,12 @@ def title_of(operation: Operation) -> str:
     return f"{words}: {operation.rockon.name}" if operation.rockon else words
 
 
+def state_title(operation: Operation) -> str:
+    """Return an operation's title with how it is, for the browser's tab: `Install: Immich · 40 %`."""
+    state = f"{percent(operation)} %" if operation.progress is Progress.RUNNING else PROGRESS[operation.progress].words
+    return f"{title_of(operation)} · {state}"
+
+
 def percent(operation: Operation) -> int:
     """Return how much of an operation is done, 0 to 100: its ended steps, and the part of the pull that runs."""
     if not operation.steps:
@@ -144,9 +219,32 @@ def count_words(number: int) -> str:
     return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", number))
 
 
-def plain(html: str) -> str:
-    """Return the words of a piece of HTML, for searching and short notes."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+def category_words(category: str) -> str:
+    """Return the name of a category."""
+    return str(CATEGORIES[Category(category)]) if category in CATEGORIES else category
+
+
+def badge_of(badge: str) -> Tag:
+    """Return how a badge is shown."""
+    return BADGES[Badge(badge)]
+
+
+def report_words(data: Mapping[str, Any]) -> str:
+    """Return what a refresh brought, in a few words."""
+    numbers = {key: len(data.get(key, ())) for key in ("added", "changed", "removed", "faulty")}
+    words = [
+        ngettext("%(num)s new", "%(num)s new", numbers["added"]),
+        ngettext("%(num)s changed", "%(num)s changed", numbers["changed"]),
+        ngettext("%(num)s removed", "%(num)s removed", numbers["removed"]),
+        ngettext("%(num)s faulty", "%(num)s faulty", numbers["faulty"]),
+    ]
+    said = [str(words) for words, number in zip(words, numbers.values(), strict=True) if number]
+    return ", ".join(said) or str(gettext("nothing new"))
+
+
+def ago(value: datetime) -> str:
+    """Return how long ago a moment was, coarsely."""
+    return format_timedelta(value - now(), add_direction=True)  # type: ignore[no-any-return]
 
 
 FILTERS: dict[str, Any] = {
@@ -156,9 +254,14 @@ FILTERS: dict[str, Any] = {
     "kind_words": kind_words,
     "title_of": title_of,
     "percent": percent,
+    "state_title": state_title,
     "say": say,
     "moment": moment,
     "duration": duration,
     "size": size,
     "count_words": count_words,
+    "category_words": category_words,
+    "badge": badge_of,
+    "report_words": report_words,
+    "ago": ago,
 }

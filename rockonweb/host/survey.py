@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import psutil
 from flask import current_app
@@ -16,6 +18,7 @@ from rockonweb.config import Settings, instance_id
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.argv import host_port
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
+from rockonweb.core.preflight import EVERY_ADDRESS
 from rockonweb.core.text import t
 from rockonweb.host import shares
 from rockonweb.host.engine import Engine
@@ -39,7 +42,7 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
     return HostFacts(
         shares_root=str(settings.shares_root),
         shares=known_shares,
-        listening=listening(_that_run(claims, containers), engine.published() if engine else ()),
+        listening=listening(_that_run(claims, containers), engine.published() if engine else (), _names(containers)),
         claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
         groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
         missing_devices=frozenset(
@@ -82,32 +85,40 @@ def _that_run(claims: Iterable[Listener], containers: Mapping[str, ContainerFact
     return [claim for claim in claims if containers is None or claim.rockon in running]
 
 
-def listening(claims: Iterable[Listener], published: Iterable[Listener]) -> tuple[Listener, ...]:
+def listening(
+    claims: Iterable[Listener], published: Iterable[Listener], names: Mapping[str, str] | None = None
+) -> tuple[Listener, ...]:
     """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
 
-    A socket on a port that a running rock-on claims is taken to be that rock-on's: docker-proxy, or an app on the
-    host's own network.
+    A port may be held by several, each on an address of its own. `names` are the containers' by their ids, to tell
+    which of those on the host's own network a process is in. A socket on a port that a running rock-on claims is
+    taken to be that rock-on's: docker-proxy, or an app on the host's own network.
     """
     published = list(published)
     by_container = {(listener.port, listener.protocol) for listener in published}
     owner = {(claim.port, claim.protocol): claim for claim in claims}
-    found = {}
+    found: dict[tuple[int, str, str], Listener] = {}
+    everywhere: set[tuple[int, str]] = set()  # held on all addresses
     try:
         sockets = psutil.net_connections("inet")
     except (psutil.AccessDenied, OSError):
         sockets = []
-    # Listeners first: the connections that they accepted have the same port.
-    for one in sorted(sockets, key=lambda one: one.status != psutil.CONN_LISTEN):
+    # Listeners first: the connections that they accepted have the same port. Of these, those on all addresses.
+    for one in sorted(
+        sockets,
+        key=lambda one: (one.status != psutil.CONN_LISTEN, not one.laddr or one.laddr.ip not in EVERY_ADDRESS),
+    ):
         tcp = one.type == socket.SOCK_STREAM
         idle = one.status in (psutil.CONN_TIME_WAIT, psutil.CONN_CLOSE) if tcp else bool(one.raddr)
         if not one.laddr or idle:
             continue
         key = (one.laddr.port, "tcp" if tcp else "udp")
-        if key in by_container or key in found:
+        if key in by_container or key in everywhere or (*key, one.laddr.ip) in found:
             continue
         claim = owner.get(key)
-        holder = claim.holder if claim else _process(one.pid)
-        found[key] = Listener(*key, one.laddr.ip, holder, claim.rockon if claim else "")
+        holder = claim.holder if claim else _holder(one.pid, names)
+        found[*key, one.laddr.ip] = Listener(*key, one.laddr.ip, holder, claim.rockon if claim else "")
+        everywhere |= {key} if one.laddr.ip in EVERY_ADDRESS else set()
     return (*published, *found.values())
 
 
@@ -120,6 +131,23 @@ def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
         if name in containers
     }
     return Answers(**{**vars(answers), "ports": ports})
+
+
+def _names(containers: Mapping[str, ContainerFacts] | None) -> dict[str, str]:
+    return {facts.id: name for name, facts in (containers or {}).items() if facts.id}
+
+
+def _holder(pid: int | None, names: Mapping[str, str] | None) -> str:
+    """Return what a process is, in words: the container that it runs in, or the program."""
+    if pid is not None and names:
+        try:
+            groups = Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            groups = ""
+        for found in re.findall(r"[0-9a-f]{64}", groups):
+            if found in names:
+                return str(t("the container %(name)s", name=names[found]))
+    return _process(pid)
 
 
 def _process(pid: int | None) -> str:

@@ -10,5 +10,5 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     const show = field.type === "password";
     field.type = show ? "text" : "password";
-    button.textContent = show ? button.dataset.hide : button.dataset.show;
+    button.querySelector(".secret-word").textContent = show ? button.dataset.hide : button.dataset.show;
 }, true);

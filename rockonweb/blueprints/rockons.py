@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from rockonweb import rows
+from rockonweb.catalog import icons
 from rockonweb.core import plan
 from rockonweb.models import Container, Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import container_logs, shelf, ui_link
@@ -19,6 +20,8 @@ from rockonweb.web.permission import requires
 from rockonweb.work import operations
 
 blueprint = Blueprint("rockons", __name__)
+ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
+ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG is a document of a stranger's
 HISTORY = 10  # operations on a rock-on's page; all of them stand on /operations
 
 
@@ -33,15 +36,12 @@ def home() -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """Show the catalogue; a page that polls and has seen everything gets no content."""
-    found = shelf.look(
-        request.args.get("tab", ""),
-        request.args.get("q", "").strip()[:200],
-        request.args.get("page", 1, type=int),
-        hostname(),
-    )
-    if partial_wanted() and request.args.get("seen") == found.mark:
+    found = shelf.look(shelf.Wish.read(request.args), hostname())
+    if not partial_wanted():
+        return render_template("rockons/index.html", shelf=found, report=_last_report())
+    if request.args.get("seen") == found.mark:
         return "", 204
-    return render("rockons/index.html", "rockons/_list.html", shelf=found, report=_last_report())
+    return render_template("rockons/_list.html", shelf=found)
 
 
 @blueprint.post("/rockons/refresh")
@@ -55,7 +55,11 @@ def refresh() -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def report() -> str:
     """Show what the last refresh brought."""
-    return render_template("rockons/report.html", report=_last_report())
+    found = _last_report()
+    data = found.data if found else {}
+    named = {*data.get("added", ()), *data.get("changed", ())}
+    ids = {name: one for name, one in db.session.execute(select(RockOn.name, RockOn.id)) if name in named}
+    return render_template("rockons/report.html", report=found, ids=ids)
 
 
 @blueprint.get("/rockons/<int:rockon_id>")
@@ -67,10 +71,30 @@ def show(rockon_id: int) -> ResponseReturnValue:
         "rockon": rockon,
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
+        "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
     }
     if partial_wanted():
         return render_template("rockons/_head.html", **head)
     return render_template("rockons/show.html", **head, history=_history(rockon))
+
+
+@blueprint.get("/rockons/<int:rockon_id>/icon")
+@requires(Role.VIEWER)
+def icon(rockon_id: int) -> ResponseReturnValue:
+    """Send the kept picture of a rock-on, or the tile with its letter."""
+    name, url = db.session.execute(select(RockOn.name, RockOn.icon).where(RockOn.id == rockon_id)).one_or_none() or (
+        abort(404)
+    )
+    picture = icons.load(icons.folder(current_app.config["SETTINGS"]), url)
+    answer = Response(
+        picture.body if picture else render_template("rockons/tile.svg", letter=name[:1].upper()),
+        mimetype=picture.kind if picture else "image/svg+xml",
+    )
+    answer.headers["Content-Security-Policy"] = ICON_POLICY
+    answer.cache_control.private = True
+    answer.cache_control.max_age = ICON_SECONDS if picture else 60
+    answer.add_etag()
+    return answer.make_conditional(request)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>")

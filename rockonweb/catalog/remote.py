@@ -32,7 +32,7 @@ MAX_URL = 500  # as long as its column
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 # Everything that an odd address, server or answer makes these libraries raise.
-_FAILURES = (
+FAILURES = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
@@ -58,9 +58,9 @@ class Remote:
 
     def root(self) -> Fetched:
         """Fetch root.json."""
-        if not _is_web_address(self.base):
+        if not is_web_address(self.base):
             return Fetched(ROOT, None, t("the metastore's address must begin with http:// or https://"))
-        with _session() as session:
+        with new_session() as session:
             return self._fetch(session, ROOT, MAX_ROOT_BYTES)
 
     def files(self, names: Sequence[str]) -> Iterator[Fetched]:
@@ -75,7 +75,7 @@ class Remote:
             waiting.put(name)
 
         def work() -> None:
-            with _session() as session:
+            with new_session() as session:
                 while time.monotonic() < self._until:
                     try:
                         name = waiting.get_nowait()
@@ -112,7 +112,7 @@ class Remote:
                         raise
         except Unusable as error:
             return Fetched(file, None, error.args[0])
-        except _FAILURES as error:
+        except FAILURES as error:
             return Fetched(file, None, _sentence(error))
         raise AssertionError("unreachable")
 
@@ -173,12 +173,12 @@ class Remote:
     def _redirected(self, url: str, location: str) -> str:
         """Return where to go. Raises Unusable for an address that a public metastore has no business with."""
         target = urljoin(url, location)
-        if not _is_web_address(target):
+        if not is_web_address(target):
             raise Unusable(t("is redirected to something other than a web address"))
         if self._home is None:
-            self._home = _on_own_network(urlsplit(self.base).hostname or "")
+            self._home = on_own_network(urlsplit(self.base).hostname or "")
         host = urlsplit(target).hostname or ""
-        if not self._home and _on_own_network(host):
+        if not self._home and on_own_network(host):
             raise Unusable(t("is redirected to %(host)s, which is on this machine or its network", host=clean(host)))
         return target
 
@@ -192,7 +192,8 @@ def _header(response: requests.Response, name: str) -> str:
     return value if len(value) <= MAX_NAME and value.isascii() and value.isprintable() else ""
 
 
-def _session() -> requests.Session:
+def new_session() -> requests.Session:
+    """Return a session that asks for nothing compressed."""
     session = requests.Session()
     # Asked not to compress: a few bytes could then unpack to gigabytes.
     session.headers["Accept-Encoding"] = "identity"
@@ -231,7 +232,8 @@ def _sentence(error: Exception) -> str:
     return t("can't be had: %(error)s", error=clean(str(error)))
 
 
-def _is_web_address(url: str) -> bool:
+def is_web_address(url: str) -> bool:
+    """Whether an address is one of http or https, with a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -239,7 +241,7 @@ def _is_web_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _on_own_network(host: str) -> bool:
+def on_own_network(host: str) -> bool:
     """Whether a host is this machine, or has an address that is not of the public internet."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

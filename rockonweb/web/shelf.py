@@ -2,41 +2,119 @@
 
 from __future__ import annotations
 
+import enum
 import zlib
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import defer
+from flask import current_app
+from sqlalchemy import and_, or_, select, true
+from sqlalchemy.orm import load_only, raiseload
 
-from rockonweb.models import ACTIVE, Operation, RockOn, State, db
+from rockonweb.catalog import icons
+from rockonweb.core.badges import Badge
+from rockonweb.core.categories import Category
+from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db
 from rockonweb.web import ui_link
-from rockonweb.web.wording import plain
 
 PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
+MAX_SEARCH = 200  # characters
+
+
+class Condition(enum.StrEnum):
+    """How rock-ons are, coarse enough to choose by."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    BUSY = "busy"
+    FAILED = "failed"
+    AVAILABLE = "available"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person wants to see, as the address says it. What it does not know is left out."""
+
+    tab: str = ""
+    search: str = ""
+    category: Category | None = None
+    badges: tuple[Badge, ...] = ()
+    condition: Condition | None = None
+    page: int = 1
+
+    @classmethod
+    def read(cls, arguments: Any) -> Wish:
+        """Return the wish of an address's arguments, a `MultiDict`."""
+        tab = arguments.get("tab", "")
+        given = set(arguments.getlist("badge"))
+        return cls(
+            tab=tab if tab in (INSTALLED, ALL) else "",
+            search=arguments.get("q", "").replace("\0", "").strip()[:MAX_SEARCH],
+            category=next((one for one in Category if one == arguments.get("category")), None),
+            badges=tuple(badge for badge in Badge if badge in given),
+            condition=next((one for one in Condition if one == arguments.get("state")), None),
+            page=max(1, arguments.get("page", 1, type=int)),
+        )
+
+    @property
+    def filtered(self) -> bool:
+        """Whether more than the tab is chosen."""
+        return bool(self.search or self.category or self.badges or self.condition)
+
+    def toggled(self, badge: Badge) -> tuple[Badge, ...]:
+        """Return the badges with one more, or without one that is chosen."""
+        return tuple(one for one in Badge if (one in self.badges) != (one == badge))
+
+    def arguments(self, **changes: Any) -> dict[str, Any]:
+        """Return the address's arguments with some fields changed; a change begins on the first page."""
+        wish = replace(self, **{"page": 1, **changes})
+        return {
+            "tab": wish.tab or None,
+            "q": wish.search or None,
+            "category": wish.category,
+            "badge": [*wish.badges],
+            "state": wish.condition,
+            "page": wish.page if wish.page > 1 else None,
+        }
+
+
+class Choice(NamedTuple):
+    """A filter that can be chosen, how many rock-ons it would show, and whether it is chosen."""
+
+    key: enum.StrEnum
+    number: int
+    chosen: bool
 
 
 @dataclass(frozen=True)
 class Card:
-    """A rock-on of the list; `link` leads to the app's own page, `operation` is the one that waits or runs."""
+    """A rock-on of the list.
+
+    `link` leads to the app's own page, `operation` is the one that waits or runs, `icon` the version of its picture.
+    """
 
     rockon: RockOn
     link: str | None
     operation: int | None
+    icon: str
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A page of the catalogue. `found` counts what the search matches, `installed` and `everything` the tabs."""
+    """A page of the catalogue. `found` counts what the wish matches, `installed` and `everything` the tabs."""
 
     cards: list[Card]
-    tab: str
-    search: str
-    page: int
+    wish: Wish
     pages: int
     found: int
     installed: int
     everything: int
+    categories: list[Choice]
+    badges: list[Choice]
+    conditions: list[Choice]
 
     @property
     def pending(self) -> bool:
@@ -48,34 +126,35 @@ class Shelf:
         """A fingerprint of what can change, so that a page that polls is sent only news."""
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
-             card.rockon.error, card.rockon.version, card.rockon.description, card.link, card.operation)
+             card.rockon.error, card.rockon.version, card.rockon.summary, card.rockon.badges, card.icon, card.link,
+             card.operation)
             for card in self.cards
         ]  # fmt: skip
-        return f"{zlib.crc32(repr((states, self.found, self.installed, self.everything)).encode()):08x}"
+        counts = (self.found, self.installed, self.everything, self.categories, self.badges, self.conditions)
+        return f"{zlib.crc32(repr((states, counts)).encode()):08x}"
 
 
-def look(tab: str, search: str, page: int, hostname: str) -> Shelf:
+def look(wish: Wish, hostname: str) -> Shelf:
     """Return a page of the catalogue in name order, with the same number of statements however long it is.
 
     Without a tab: what is installed, or all where nothing is.
     """
-    lines = db.session.execute(select(RockOn.id, RockOn.name, RockOn.description, RockOn.state, RockOn.in_catalogue))
-    known = sorted(
-        (line for line in lines if line.in_catalogue or line.state is not State.AVAILABLE),
-        key=lambda line: (line.name.casefold(), line.name),
-    )
-    installed = [line for line in known if line.state not in (State.AVAILABLE, State.INSTALL_FAILED)]
-    tab = tab if tab in (INSTALLED, ALL) else INSTALLED if installed else ALL
-    words = search.casefold().split()
-    chosen = [
-        line.id
-        for line in (installed if tab == INSTALLED else known)
-        if not words or _matches(words, line.name, line.description)
-    ]
+    lines = _lines(wish.search)
+    installed = sum(line.installed for line in lines)
+    wish = replace(wish, tab=wish.tab or (INSTALLED if installed else ALL))
+    shown = [line for line in lines if line.matches and (line.installed or wish.tab == ALL)]
+    chosen = [line.id for line in shown if line.fits(wish)]
     pages = max(1, -(-len(chosen) // PAGE))
-    page = min(max(1, page), pages)
-    cards = _cards(chosen[(page - 1) * PAGE : page * PAGE], hostname)
-    return Shelf(cards, tab, search, page, pages, len(chosen), len(installed), len(known))
+    wish = replace(wish, page=min(wish.page, pages))
+    return Shelf(
+        cards=_cards(chosen[(wish.page - 1) * PAGE : wish.page * PAGE], hostname),
+        wish=wish,
+        pages=pages,
+        found=len(chosen),
+        installed=installed,
+        everything=len(lines),
+        **_choices(shown, wish),
+    )
 
 
 def active_operations(ids: list[int]) -> dict[int, int]:
@@ -85,14 +164,85 @@ def active_operations(ids: list[int]) -> dict[int, int]:
     return {rockon: operation for rockon, operation in rows if rockon is not None}
 
 
-def _matches(words: list[str], name: str, description: str) -> bool:
-    text = f"{name} {plain(description)}".casefold()
-    return all(word in text for word in words)
+def condition_of(state: State, status: Status) -> Condition:
+    """Return how a rock-on is."""
+    if state.startswith("pending") or status.startswith("pending"):
+        return Condition.BUSY
+    if state is not State.INSTALLED:
+        return Condition.FAILED if state is State.INSTALL_FAILED else Condition.AVAILABLE
+    return {Status.STARTED: Condition.RUNNING, Status.STOPPED: Condition.STOPPED}.get(status, Condition.FAILED)
+
+
+class _Line(NamedTuple):
+    """What decides whether a rock-on is shown."""
+
+    id: int
+    installed: bool
+    matches: bool  # the search
+    condition: Condition
+    categories: tuple[str, ...]
+    badges: tuple[str, ...]
+
+    def fits(self, wish: Wish, *, but: str = "") -> bool:
+        """Whether it is what the filters ask for, all of them or all but one."""
+        return (
+            (but == "category" or wish.category is None or wish.category in self.categories)
+            and (but == "badges" or not wish.badges or set(wish.badges) <= set(self.badges))
+            and (but == "condition" or wish.condition is None or wish.condition is self.condition)
+        )
+
+
+def _lines(search: str) -> list[_Line]:
+    """Return all rock-ons that a list may show, in name order."""
+    words = [RockOn.search.contains(word, autoescape=True) for word in dict.fromkeys(search.casefold().split())]
+    columns = (RockOn.id, RockOn.state, RockOn.status, RockOn.categories, RockOn.badges)
+    query = select(*columns, and_(true(), *words).label("matches"))
+    query = query.where(or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE))
+    return [
+        _Line(
+            id=one,
+            installed=state not in (State.AVAILABLE, State.INSTALL_FAILED),
+            matches=bool(matches),
+            condition=condition_of(state, status),
+            categories=categories,
+            badges=badges,
+        )
+        for one, state, status, categories, badges, matches in db.session.execute(
+            query.order_by(RockOn.sort_name, RockOn.name)
+        )
+    ]
+
+
+def _choices(shown: list[_Line], wish: Wish) -> dict[str, list[Choice]]:
+    """Return the filters that would show something, each counted as if the others stayed."""
+    categories = Counter(one for line in shown if line.fits(wish, but="category") for one in line.categories)
+    badges = Counter(one for line in shown if line.fits(wish) for one in line.badges)
+    conditions = Counter(str(line.condition) for line in shown if line.fits(wish, but="condition"))
+    return {
+        "categories": _offered(Category, categories, (wish.category,)),
+        "badges": _offered(Badge, badges, wish.badges),
+        "conditions": _offered(Condition, conditions, (wish.condition,)),
+    }
+
+
+def _offered(
+    keys: type[enum.StrEnum], counts: Mapping[str, int], chosen: tuple[enum.StrEnum | None, ...]
+) -> list[Choice]:
+    return [Choice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
 
 
 def _cards(ids: list[int], hostname: str) -> list[Card]:
-    query = select(RockOn).where(RockOn.id.in_(ids)).options(defer(RockOn.source))
+    columns = (
+        RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
+        RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error, RockOn.installed_source,
+    )  # fmt: skip
+    query = select(RockOn).where(RockOn.id.in_(ids)).options(load_only(*columns), raiseload("*"))
     rockons = {rockon.id: rockon for rockon in db.session.scalars(query)}
     links = ui_link.links(rockons.values(), hostname)
     operations = active_operations(ids)
-    return [Card(rockons[one], links.get(one), operations.get(one)) for one in ids if one in rockons]
+    folder = icons.folder(current_app.config["SETTINGS"])
+    return [
+        Card(rockons[one], links.get(one), operations.get(one), icons.version(folder, rockons[one].icon))
+        for one in ids
+        if one in rockons
+    ]

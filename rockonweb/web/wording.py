@@ -52,17 +52,13 @@ BADGES = {
         (
             Badge.HOST_NETWORK,
             _l("Host network"),
-            _l(
-                "It uses this machine's network directly: it can listen on any port, and its ports can't be changed here."
-            ),
+            _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
             "ethernet",
         ),
         (
             Badge.PRIVILEGED,
             _l("Privileged"),
-            _l(
-                "It runs with nearly all rights on this machine, its disks and devices included. Install it if you trust it."
-            ),
+            _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
             "shield-lock",
         ),
         (

@@ -124,7 +124,7 @@ def test_the_number_of_statements_does_not_grow_with_the_list(app: Flask, owner_
     few = count()
     for number in range(30):
         install(shelve(f"App {number}", WEB))
-    assert count() == few < 8
+    assert count() == few < 10
 
 
 def test_the_list_asks_docker_nothing(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -356,13 +356,13 @@ def test_a_public_metastore_can_not_redirect_into_the_own_network(target, monkey
 
     public = ["127.0.0.1"]  # for the connection
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    judge = remote._on_own_network
+    judge = remote.on_own_network
 
     def judged(host: str) -> bool:
         public[0] = "93.184.215.14"
         return judge(host)
 
-    monkeypatch.setattr(remote, "_on_own_network", judged)
+    monkeypatch.setattr(remote, "on_own_network", judged)
     with odd_server({"/a.json": send_to(f"http://{target}:9/x")}) as url:
         found = fetch(url.replace("127.0.0.1", "public.example"), "a.json")
     assert "which is on this machine or its network" in found["a.json"].fault

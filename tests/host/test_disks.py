@@ -1,0 +1,179 @@
+"""Shares on mount points and on Btrfs: real file systems, made and taken down here."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from rockonweb import config
+from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.host import disks, shares
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+A_BTRFS = 128 * 2**20  # bytes: Btrfs wants a little more than 100 MiB
+
+
+def run(*command: str | Path) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., Path]]:
+    """`mount(folder, …)` mounts something there until the test ends."""
+    with ExitStack() as mounted:
+
+        def there(folder: Path, *words: str) -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            run("mount", *words, folder)
+            mounted.callback(run, "umount", folder)
+            return folder
+
+        yield there
+
+
+@pytest.fixture
+def tmpfs(mount: Callable[..., Path]) -> Callable[[Path], Path]:
+    return lambda folder: mount(folder, "-t", "tmpfs", "-o", "size=8m", "disk of a test")
+
+
+@pytest.fixture
+def btrfs(tmp_path: Path) -> Iterator[Path]:
+    """An empty Btrfs on a loop device."""
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(A_BTRFS)
+    run("mkfs.btrfs", "-q", image)
+    device = run("losetup", "--find", "--show", image)
+    folder = tmp_path / "btrfs"
+    folder.mkdir()
+    try:
+        run("mount", device, folder)
+        try:
+            yield folder
+        finally:
+            run("umount", folder)
+    finally:
+        run("losetup", "--detach", device)
+
+
+def settings(root: Path) -> config.Settings:
+    return config.read({"ROCKONWEB_INSTANCE": str(root.parent / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
+
+
+def test_where_something_is_mounted_only_mount_points_are_shares(tmp_path: Path, tmpfs: Callable[[Path], Path]) -> None:
+    here = settings(tmp_path / "root")
+    (here.shares_root / "plain").mkdir(parents=True)
+    assert list(shares.listing(here)) == ["plain"]
+    tmpfs(here.shares_root / "media")
+    tmpfs(here.shares_root / "two words")
+    assert list(shares.listing(here)) == ["media"]
+
+
+def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would_fill(
+    tmp_path: Path, tmpfs: Callable[[Path], Path]
+) -> None:
+    here = settings(tmp_path / "root")
+    tmpfs(here.shares_root / "media")
+    with pytest.raises(BadInput) as caught:
+        shares.make(here, "fresh")
+    below = disks.holding(here.shares_root, disks.mounts())
+    assert below
+    assert f"{below.source} ({below.kind}), where" in caught.value.sentence
+    assert "would fill the system's disk" in caught.value.sentence
+    assert f"{here.shares_root}/NAME" in caught.value.hint
+    assert not (here.shares_root / "fresh").exists()
+    with pytest.raises(BadInput, match="already"):
+        shares.make(here, "media")
+
+
+def test_what_is_mounted_deeper_or_elsewhere_makes_no_mount_points_of_the_shares(
+    tmp_path: Path, tmpfs: Callable[[Path], Path]
+) -> None:
+    here = settings(tmp_path / "root")
+    tmpfs(here.shares_root / "plain" / "deep")
+    tmpfs(tmp_path / "elsewhere")
+    assert list(shares.listing(here)) == ["plain"]
+    shares.make(here, "fresh")
+    assert list(shares.listing(here)) == ["fresh", "plain"]
+
+
+def test_the_share_with_the_most_room_is_named(tmp_path: Path, mount: Callable[..., Path]) -> None:
+    here = settings(tmp_path / "root")
+    assert shares.roomiest(here) == ""
+    for name, size in (("large", "16m"), ("small", "4m")):
+        mount(here.shares_root / name, "-t", "tmpfs", "-o", f"size={size}", "test")
+    assert shares.roomiest(here) == "large"
+
+
+def test_on_btrfs_a_new_share_is_a_subvolume_and_goes_when_it_is_empty(btrfs: Path) -> None:
+    here = settings(btrfs)
+    assert shares.ground(here).words.startswith("A new share is a Btrfs subvolume on /dev/loop")
+    made = shares.make(here, "photos")
+    assert "photos" in run("btrfs", "subvolume", "list", btrfs)
+    assert Path(made.path).stat().st_ino == disks.SUBVOLUME_INODE
+    assert shares.listing(here) == {"photos": made}
+    with pytest.raises(BadInput, match='"photos" already'):
+        shares.make(here, "photos")
+    (btrfs / "photos" / "one").write_text("mine")
+    assert not shares.remove_if_empty(here, "photos")
+    (btrfs / "photos" / "one").unlink()
+    assert shares.remove_if_empty(here, "photos")
+    assert run("btrfs", "subvolume", "list", btrfs) == ""
+
+
+def test_plain_folders_of_a_btrfs_stay_shares_beside_subvolumes(btrfs: Path) -> None:
+    here = settings(btrfs)
+    (btrfs / "plain").mkdir()
+    shares.make(here, "photos")
+    assert list(shares.listing(here)) == ["photos", "plain"]
+
+
+def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
+    btrfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = settings(btrfs)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "the program btrfs, which makes subvolumes, is not installed" in shares.ground(here).words
+    made = shares.make(here, "photos")
+    assert Path(made.path).stat().st_ino != disks.SUBVOLUME_INODE
+    assert list(shares.listing(here)) == ["photos"]
+
+
+def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_folder_is_none(
+    btrfs: Path, tmpfs: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = settings(btrfs)
+    tmpfs(btrfs / "media")
+    (btrfs / "plain").mkdir()
+    shares.make(here, "photos")
+    assert list(shares.listing(here)) == ["media", "photos"]
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BadInput, match="would fill /dev/loop"):
+        shares.make(here, "more")
+
+
+def test_what_the_tool_says_is_told_when_it_fails(btrfs: Path) -> None:
+    run("mount", "-o", "remount,ro", btrfs)
+    try:
+        with pytest.raises(RockonwebError, match="could not be made: .*[Rr]ead-only"):
+            shares.make(settings(btrfs), "photos")
+    finally:
+        run("mount", "-o", "remount,rw", btrfs)
+
+
+def test_the_room_of_what_is_not_there_yet_is_that_of_the_folder_above(tmp_path: Path) -> None:
+    free = disks.room(tmp_path / "not" / "yet")
+    assert free is not None
+    assert free > 0
+
+
+def test_folders_of_shares_are_offered_but_no_hidden_ones_and_no_links(tmp_path: Path) -> None:
+    here = settings(tmp_path / "root")
+    for folder in ("media/films/deep", "media/a b", "media/.hidden", "empty"):
+        (here.shares_root / folder).mkdir(parents=True)
+    (here.shares_root / "media" / "link").symlink_to(tmp_path)
+    (here.shares_root / "media" / "file").write_text("")
+    assert list(shares.folders(here)) == ["media/a b", "media/films"]

@@ -8,7 +8,18 @@ from flask import Flask, Response, abort, current_app, request, session
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
-from rockonweb.blueprints import auth, definitions, docker, health, install, jobs, metastores, operations, rockons, shares
+from rockonweb.blueprints import (
+    auth,
+    definitions,
+    docker,
+    health,
+    install,
+    jobs,
+    metastores,
+    operations,
+    rockons,
+    shares,
+)
 from rockonweb.config import Settings
 from rockonweb.web import faults, running, troubles
 from rockonweb.web.extensions import babel, csrf, language, limiter, login

@@ -1,0 +1,189 @@
+"""The definitions of one's own: the files of the local metastore."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from rockonweb.catalog import local
+from rockonweb.catalog.metastore import Unusable
+from rockonweb.config import Settings
+from rockonweb.core.definition import DefinitionFaults, Fault, parse
+from rockonweb.forms.definition import DefinitionForm
+from rockonweb.models import RockOn, Role, State, db
+from rockonweb.web import trial
+from rockonweb.web.permission import requires
+from rockonweb.web.renewal import refresh_soon
+from rockonweb.web.wording import say
+
+blueprint = Blueprint("definitions", __name__, url_prefix="/definitions")
+
+EXAMPLE = {
+    "My App": {
+        "description": "What it is for.",
+        "version": "1.0",
+        "website": "https://example.org",
+        "ui": {"slug": ""},
+        "containers": {
+            "my-app": {
+                "image": "example/my-app",
+                "launch_order": 1,
+                "ports": {
+                    "80": {
+                        "label": "Web port",
+                        "description": "The app's own page.",
+                        "host_default": 8080,
+                        "protocol": "tcp",
+                        "ui": True,
+                    }
+                },
+                "volumes": {"/data": {"label": "Data", "description": "Where the app keeps its data."}},
+            }
+        },
+    }
+}
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def index() -> str:
+    """List the files of the local metastore, and offer what the catalogue has as a starting point."""
+    settings = _settings()
+    offered = db.session.execute(select(RockOn.id, RockOn.name).where(RockOn.in_catalogue))
+    rockons = sorted(((row.name, row.id) for row in offered), key=lambda one: one[0].casefold())
+    return render_template(
+        "definitions/index.html", files=local.listing(settings), folder=settings.local_metastore, rockons=rockons
+    )
+
+
+@blueprint.get("/new")
+@requires(Role.OWNER)
+def new() -> str:
+    """Show the editor, with an example or a copy of a rock-on of the catalogue."""
+    form = DefinitionForm()
+    copied = request.args.get("from", type=int)
+    rockon = db.session.get(RockOn, copied) if copied else None
+    if copied and rockon is None:
+        abort(404)
+    form.text.data = _pretty({rockon.name: json.loads(rockon.source)} if rockon else EXAMPLE)
+    return _editor(form, copied=rockon)
+
+
+@blueprint.post("/new")
+@requires(Role.OWNER)
+def create() -> ResponseReturnValue:
+    """Check, try or save a new definition."""
+    return _submitted("")
+
+
+@blueprint.get("/<file>/edit")
+@requires(Role.OWNER)
+def edit(file: str) -> str:
+    """Show the editor with a file and everything that is wrong with it."""
+    form = DefinitionForm()
+    form.text.data, faults = _text_of(file), []
+    if form.text.data:
+        faults = local.faults(_settings(), form.text.data, file)
+    return _editor(form, file, faults)
+
+
+@blueprint.post("/<file>/edit")
+@requires(Role.OWNER)
+def change(file: str) -> ResponseReturnValue:
+    """Check, try or save a file."""
+    _text_of(file)
+    return _submitted(file)
+
+
+@blueprint.get("/<file>/remove")
+@requires(Role.OWNER)
+def confirm_remove(file: str) -> str:
+    """Say what goes and what stays, and ask."""
+    _text_of(file)
+    found = next((one for one in local.listing(_settings()) if one.name == file), None) or abort(404)
+    query = select(RockOn).where(RockOn.name.in_(found.rockons), RockOn.origin == "local").order_by(RockOn.name)
+    rockons = list(db.session.scalars(query))
+    return render_template(
+        "definitions/remove.html",
+        file=found,
+        leaving=[rockon for rockon in rockons if rockon.state is State.AVAILABLE],
+        staying=[rockon for rockon in rockons if rockon.state is not State.AVAILABLE],
+    )
+
+
+@blueprint.post("/<file>/remove")
+@requires(Role.OWNER)
+def remove(file: str) -> ResponseReturnValue:
+    """Remove a file."""
+    _text_of(file)
+    local.remove(_settings(), file)
+    refresh_soon(_("%(file)s was removed.", file=file))
+    return redirect(url_for("definitions.index"), code=303)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a file, blank where it can't be read; 404 where there is none."""
+    try:
+        text = local.read(_settings(), file)
+    except Unusable as error:
+        flash(_("%(file)s: %(why)s", file=file, why=say(error.args[0])), "warning")
+        return ""
+    return abort(404) if text is None else text
+
+
+def _submitted(file: str) -> ResponseReturnValue:
+    form = DefinitionForm()
+    if fault := form.take_file():
+        form.file.errors = [say(fault)]
+        return _editor(form, file), 422
+    text = form.content
+    faults = local.faults(_settings(), text, file)
+    if faults:
+        return _editor(form, file, faults), 422
+    if form.save.data:
+        saved = local.save(_settings(), text, file)
+        refresh_soon(_("The definition is saved as %(file)s.", file=saved))
+        return redirect(url_for("definitions.index"), code=303)
+    trials = [trial.run(one.definition) for one in parse(text)] if form.attempt.data else None
+    return _editor(form, file, checked=True, trials=trials)
+
+
+def _editor(
+    form: DefinitionForm,
+    file: str = "",
+    faults: list[Fault] | None = None,
+    *,
+    copied: RockOn | None = None,
+    checked: bool = False,
+    trials: list[trial.Trial] | None = None,
+) -> str:
+    return render_template(
+        "definitions/edit.html",
+        form=form,
+        file=file,
+        faults=faults or [],
+        copied=copied,
+        checked=checked,
+        trials=trials or [],
+        names=_names(form.content),
+    )
+
+
+def _names(text: str) -> list[str]:
+    try:
+        return [one.definition.name for one in parse(text)]
+    except DefinitionFaults:
+        return []
+
+
+def _pretty(content: object) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

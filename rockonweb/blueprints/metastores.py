@@ -1,0 +1,114 @@
+"""The metastores: where the catalogue's definitions come from, in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from rockonweb.catalog import sources
+from rockonweb.catalog.sources import Source
+from rockonweb.core.errors import BadInput
+from rockonweb.forms.metastore import MetastoreForm
+from rockonweb.models import RefreshReport, Role, db
+from rockonweb.web.permission import requires
+from rockonweb.web.renewal import refresh_soon
+from rockonweb.web.wording import say
+
+blueprint = Blueprint("metastores", __name__, url_prefix="/metastores")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metastore as the list shows it, with its part of the last report that has one."""
+
+    source: Source
+    finished: datetime | None = None
+    part: dict[str, Any] | None = None
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def index() -> str:
+    """List the metastores, with a form to add one."""
+    return _page(MetastoreForm())
+
+
+@blueprint.post("")
+@requires(Role.OWNER)
+def add() -> ResponseReturnValue:
+    """Add a metastore behind the others."""
+    form = MetastoreForm()
+    if not form.validate():
+        return _page(form), 422
+    try:
+        sources.add(sources.read_place(form.place.data, current_app.config["SETTINGS"]))
+    except BadInput as error:
+        form.place.errors = [" ".join(say(part) for part in (error.sentence, error.hint) if part)]
+        return _page(form), 422
+    refresh_soon(_("The metastore was added."))
+    return _back()
+
+
+@blueprint.post("/<int:metastore_id>/<what>")
+@requires(Role.OWNER)
+def change(metastore_id: int, what: str) -> ResponseReturnValue:
+    """Move a metastore in the order, or let refreshes use it or leave it out."""
+    source = _get(metastore_id)
+    if what not in ("up", "down", "enable", "disable"):
+        abort(404)
+    if what in ("up", "down"):
+        sources.move(metastore_id, -1 if what == "up" else 1)
+        flash(_("The order was changed; the next refresh of the catalogue follows it."), "success")
+        return _back()
+    sources.enable(metastore_id, what == "enable")
+    if what == "enable":
+        refresh_soon(_("%(place)s is used again.", place=source.shown))
+    else:
+        refresh_soon(_("%(place)s is left out.", place=source.shown))
+    return _back()
+
+
+@blueprint.get("/<int:metastore_id>/remove")
+@requires(Role.OWNER)
+def confirm_remove(metastore_id: int) -> str:
+    """Say which rock-ons leave and which stay, and ask."""
+    source = _get(metastore_id)
+    leaving, staying = sources.rockons_of(source.origin)
+    return render_template("metastores/remove.html", source=source, leaving=leaving, staying=staying)
+
+
+@blueprint.post("/<int:metastore_id>/remove")
+@requires(Role.OWNER)
+def remove(metastore_id: int) -> ResponseReturnValue:
+    """Remove a metastore."""
+    source = _get(metastore_id)
+    sources.remove(metastore_id)
+    refresh_soon(_("%(place)s was removed.", place=source.shown))
+    return _back()
+
+
+def _get(metastore_id: int) -> Source:
+    found = sources.listed(current_app.config["SETTINGS"])
+    return next((source for source in found if source.id == metastore_id), None) or abort(404)
+
+
+def _back() -> ResponseReturnValue:
+    return redirect(url_for("metastores.index"), code=303)
+
+
+def _page(form: MetastoreForm) -> str:
+    report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
+    parts = {part["origin"]: part for part in report.data.get("metastores", ())} if report else {}
+    lines = []
+    for source in sources.listed(current_app.config["SETTINGS"]):
+        part = parts.get(source.origin)
+        # A metastore may have the number of one that was removed.
+        fits = part is not None and part["place"] == source.shown
+        lines.append(Line(source, report.finished if report and fits else None, part if fits else None))
+    return render_template("metastores/index.html", form=form, lines=lines)

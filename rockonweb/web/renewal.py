@@ -1,0 +1,22 @@
+"""After a change to what the catalogue is made of: the refresh that brings it in."""
+
+from __future__ import annotations
+
+from flask import flash
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from rockonweb.core.errors import RockonwebError
+from rockonweb.web.wording import say
+from rockonweb.work import operations
+
+
+def refresh_soon(sentence: str) -> None:
+    """Tell what was changed, and begin a refresh of the catalogue; where that can't be, say so too."""
+    flash(sentence, "success")
+    try:
+        operations.begin_refresh(current_user.name)
+    except RockonwebError as error:
+        flash(_("The catalogue could not be refreshed: %(why)s Refresh it later.", why=say(error.sentence)), "warning")
+    else:
+        flash(_("The catalogue is being refreshed."), "info")

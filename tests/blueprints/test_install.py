@@ -1,5 +1,6 @@
 """The install wizard's pages, as a browser without JavaScript meets them."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -18,7 +19,8 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.facts import ContainerFacts, Listener
-from rockonweb.host import engine, survey
+from rockonweb.core.text import t
+from rockonweb.host import devices, engine, shares, survey
 from rockonweb.models import Draft, Kind, Operation, RockOn, Role, State, db, writing
 from tests.support.pages import add_user, log_in, make_app, make_shares, put
 from tests.support.queue_server import QueueServer
@@ -680,3 +682,199 @@ def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: 
     assert wizard.post("ports", **{"ports-vpn-1194": "1194"}).status_code == 400
     assert kept(app) == 0
     assert wizard.page_of(wizard.fill("ports")) == "custom-config"
+
+
+# -- suggestions
+
+
+SECRETS = {
+    "environment": {
+        "ADMIN_PASSWORD": {"label": "Admin password", "description": ""},
+        "API_TOKEN": {"label": "Token", "description": ""},
+        "PUID": {"label": "UID", "description": ""},
+        "TZ": {"label": "Zone", "description": ""},
+    },
+    "volumes": {"/data": {"label": "", "description": ""}},
+}
+PASSWORD, TOKEN, PUID, TZ = (f"environment-web-{key}" for key in ("ADMIN_PASSWORD", "API_TOKEN", "PUID", "TZ"))
+
+
+@pytest.fixture
+def secretive(start: Callable[..., Wizard], app: Flask) -> Wizard:
+    """A wizard whose shares page is done, before its environment page."""
+    make_shares(app, ["media"])
+    os.chown(app.config["SETTINGS"].shares_root / "media", 1234, 100)
+    wizard = start(small(**SECRETS))
+    assert wizard.page_of(wizard.fill("shares", **{"shares-web-/data": "media"})) == "environment"
+    return wizard
+
+
+def typed(response: TestResponse) -> dict[str, str]:
+    """Return what the form of a page holds, whatever its status."""
+    found = re.findall(r'<input[^>]* name="(environment[^"]*)"[^>]* value="([^"]*)"', response.text)
+    return {unescape(name): unescape(value) for name, value in found}
+
+
+def kinds(response: TestResponse) -> dict[str, str]:
+    tags = re.findall(r'<input[^>]* name="environment[^>]*>', response.text)
+    return {re.findall(r'name="([^"]*)"', tag)[0]: re.findall(r'type="(\w+)"', tag)[0] for tag in tags}
+
+
+def test_suggestions_fill_the_page_and_say_where_they_come_from(secretive: Wizard) -> None:
+    page = secretive.get("environment")
+    found = inputs(page)
+    assert (found[PUID], len(found[PASSWORD]), found[TOKEN]) == ("1234", 24, "")
+    assert found[TZ]
+    assert "The owner of media." in words(page)
+    assert "The time zone of this server." in words(page)
+    assert page.text.count('"badge-suggested"') == 3
+    assert kinds(page)[PASSWORD] == "password"
+    assert secretive.get("environment").text != page.text  # looking keeps nothing, so it is another one
+    assert "no-store" in page.headers.get("Cache-Control", "")
+
+
+def test_a_generated_secret_is_kept_by_next_and_then_not_shown(secretive: Wizard) -> None:
+    secret = inputs(secretive.get("environment"))[PASSWORD]
+    fields = {**inputs(secretive.get("environment")), PASSWORD: secret, TOKEN: "hush"}
+    assert secretive.page_of(secretive.post("environment", **fields)) == "summary"
+    page = secretive.get("environment")
+    assert secret not in page.text
+    assert "A value was given and is not shown." in words(page)
+    assert secret not in secretive.get("summary").text
+
+
+@pytest.mark.parametrize("name", [PASSWORD, TOKEN])
+def test_reveal_shows_one_secret_and_keeps_everything_typed(secretive: Wizard, name: str, app: Flask) -> None:
+    fields = {**inputs(secretive.get("environment")), TOKEN: "hush-hush", TZ: "Asia/Tokyo"}
+    page = secretive.post("environment", "", **fields, Reveal=name)
+    assert page.status_code == 200
+    assert kinds(page) == {PASSWORD: "password", TOKEN: "password", PUID: "text", TZ: "text"} | {name: "text"}
+    assert typed(page) == {key: value for key, value in fields.items() if key.startswith("environment")}
+    (focused,) = re.findall(r"<input[^>]*autofocus[^>]*>", page.text)
+    assert f'name="{name}"' in focused
+    hidden = secretive.post("environment", "", **fields, Hide=name)
+    assert kinds(hidden)[name] == "password"
+    assert typed(hidden)[TOKEN] == "hush-hush"
+    assert TOKEN not in drafted(app)
+
+
+def drafted(app: Flask) -> dict[str, str]:
+    with app.app_context():
+        values: dict[str, str] = db.session.query(Draft).one().data["values"]
+        return values
+
+
+def test_generate_makes_a_new_secret_and_shows_it(secretive: Wizard, app: Flask) -> None:
+    fields = {**inputs(secretive.get("environment")), TOKEN: "hush-hush"}
+    page = secretive.post("environment", "", **fields, Generate=PASSWORD)
+    new = typed(page)[PASSWORD]
+    assert page.status_code == 200
+    assert new != fields[PASSWORD]
+    assert len(new) == 24
+    assert kinds(page)[PASSWORD] == "text"
+    assert typed(page)[TOKEN] == "hush-hush"
+    assert PASSWORD not in drafted(app)
+    assert f'value="{TOKEN}"' not in "".join(re.findall(r"<button[^>]*Generate[^>]*>", page.text))
+
+
+def test_generate_replaces_a_secret_that_was_given_only_with_next(secretive: Wizard, app: Flask) -> None:
+    secretive.fill("environment", **{TOKEN: "hush", PASSWORD: "my own words"})
+    blank = inputs(secretive.get("environment"))
+    assert blank[PASSWORD] == ""
+    page = secretive.post("environment", "", **blank, Generate=PASSWORD)
+    assert "my own words" not in page.text
+    assert drafted(app)[PASSWORD] == "my own words"
+    secretive.post("environment", **{**blank, PASSWORD: typed(page)[PASSWORD]})
+    assert drafted(app)[PASSWORD] == typed(page)[PASSWORD]
+
+
+def test_a_generated_secret_stays_on_a_page_with_errors_until_it_is_kept(secretive: Wizard, app: Flask) -> None:
+    fields = inputs(secretive.get("environment"))
+    page = secretive.post("environment", **{**fields, PUID: "anna"})
+    assert page.status_code == 422
+    assert typed(page)[PASSWORD] == fields[PASSWORD]
+    assert kinds(page)[PASSWORD] == "password"
+    assert PASSWORD not in drafted(app)
+
+
+def test_back_keeps_a_secret_that_was_typed_and_no_generated_one(secretive: Wizard, app: Flask) -> None:
+    fields = inputs(secretive.get("environment"))
+    secretive.post("environment", "Back", **{**fields, TOKEN: "hush"})
+    assert (drafted(app)[TOKEN], PASSWORD in drafted(app)) == ("hush", False)
+    secretive.post("environment", "Back", **{**fields, PASSWORD: "my own words"})
+    assert drafted(app)[PASSWORD] == "my own words"
+
+
+def test_nonsense_beside_generate_and_reveal_does_no_harm(secretive: Wizard) -> None:
+    for button in ("Generate", "Reveal"):
+        for name in ("", "nothing", PUID, TOKEN):
+            page = secretive.post("environment", "", **inputs(secretive.get("environment")), **{button: name})
+            assert page.status_code == 200
+    assert secretive.post("shares", "", Generate="shares-web-/data", **{"shares-web-/data": "x"}).status_code == 200
+
+
+def test_enter_presses_next_also_where_a_secret_has_buttons(secretive: Wizard) -> None:
+    form = re.search(r"<form[^>]*/install/.*?</form>", secretive.get("environment").text, re.DOTALL)
+    assert form
+    first = re.findall(r"<button[^>]*>", form[0])[0]
+    assert 'name="Next"' in first
+    assert 'tabindex="-1"' in first
+
+
+def test_devices_of_the_host_are_offered(start: Callable[..., Wizard], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "offered", lambda: [devices.Device("/dev/ttyUSB7", t("serial port"))])
+    wizard = start(small(devices={"stick": {"label": "Stick", "description": ""}}))
+    page = wizard.get("devices")
+    assert '<option value="/dev/ttyUSB7">serial port</option>' in page.text
+    assert 'list="known-devices"' in page.text
+    assert wizard.page_of(wizard.fill("devices", **{"devices-web-stick": ""})) == "summary"
+
+
+def test_folders_of_shares_are_offered(start: Callable[..., Wizard], app: Flask) -> None:
+    make_shares(app, ["media", "media/films"])
+    page = start(small(volumes={"/data": {}})).get("shares")
+    assert '<option value="media/films">' in page.text
+    assert "A new share is a" in words(page)
+
+
+def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(
+    start: Callable[..., Wizard], app: Flask
+) -> None:
+    make_shares(app, ["sample-data"])
+    other = start(small("Other", volumes={"/data": {}}))
+    with app.app_context(), writing() as session:
+        rockon = session.get_one(RockOn, other.id)
+        rows.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
+        rockon.state = State.INSTALLED
+    wizard = start(small("Sample", volumes={"/data": {}}))
+    assert inputs(wizard.get("shares"))["shares-web-/data"] == "sample-web-data"
+    refused = wizard.fill("shares", **{"shares-web-/data": "sample-data"})
+    assert wizard.page_of(refused) == "summary"
+    assert 'The share "sample-data" is used by Other too.' in words(wizard.get("shares"))
+
+
+def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
+    start: Callable[..., Wizard], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_shares(app, ["disk"])
+    ground = shares.Ground(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(shares, "ground", lambda settings: ground)
+    wizard = start(small(volumes={"/data": {}}))
+    assert inputs(wizard.get("shares"))["shares-web-/data"] == "disk/sample-data"
+    refused = wizard.fill("shares", **{"shares-web-/data": "fresh"})
+    assert refused.status_code == 422
+    assert errors(refused)[0] == 'The share "fresh" does not exist, and can\'t be made.'
+    assert "would fill the system's disk" in errors(refused)[1]
+    assert "1.0 GB are free" in errors(refused)[1]
+    assert wizard.page_of(wizard.fill("shares", **{"shares-web-/data": "disk/sample-data"})) == "summary"
+
+
+@pytest.mark.parametrize("port", ["6000", "22", "10080"])
+def test_a_port_that_browsers_refuse_can_not_be_the_apps_page(start: Callable[..., Wizard], port: str) -> None:
+    wizard = start(fixture("star"))
+    refused = wizard.fill("ports", **{"ports-star-web-80": port})
+    assert refused.status_code == 422
+    assert errors(refused) == [
+        f"Browsers refuse to open pages on port {port}, so the app's own page can't be there.",
+        f"Port {int(port) + (2 if port == '22' else 1)} is free.",
+    ]

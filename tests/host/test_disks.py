@@ -158,7 +158,7 @@ def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_
 def test_what_the_tool_says_is_told_when_it_fails(btrfs: Path) -> None:
     run("mount", "-o", "remount,ro", btrfs)
     try:
-        with pytest.raises(RockonwebError, match="could not be made: .*[Rr]ead-only"):
+        with pytest.raises(RockonwebError, match=r"could not be made: .*[Rr]ead-only"):
             shares.make(settings(btrfs), "photos")
     finally:
         run("mount", "-o", "remount,rw", btrfs)

@@ -1,0 +1,269 @@
+"""Pictures: fetched behind everybody's back, told by what they are, and never asked of a stranger by a page."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb.catalog import icons, pictures
+from rockonweb.catalog.metastore import Unusable
+from rockonweb.models import RockOn, db, writing
+from tests.support.app import Visitor, add_user, make_app, shelve
+from tests.support.metastore import Metastore
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
+JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 32
+SVG = b'<?xml version="1.0"?>\n<!-- a - comment -->\n<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'
+
+
+@pytest.fixture
+def store(metastore: Callable[..., Metastore]) -> Metastore:
+    """A server on this machine."""
+    return metastore({"a.png": PNG, "b.svg": SVG, "page.png": b"<!doctype html><html><svg></svg></html>"})
+
+
+@pytest.fixture
+def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
+    """An application whose metastore is that server, so that its pictures may be on this machine too."""
+    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE=store.url)
+    with app.app_context():
+        add_user()
+        yield app
+
+
+def folder(app: Flask) -> Path:
+    return icons.folder(app.config["SETTINGS"])
+
+
+def owner(app: Flask) -> Visitor:
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client.log_in("ada")
+
+
+# -- what is a picture --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (PNG, "image/png"),
+        (JPEG, "image/jpeg"),
+        (b"GIF89a....", "image/gif"),
+        (b"GIF87a....", "image/gif"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", ""),
+        (SVG, "image/svg+xml"),
+        (b"\xef\xbb\xbf  <svg/>", ""),
+        (b"\xef\xbb\xbf  <svg viewBox='0 0 1 1'/>", "image/svg+xml"),
+        (b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x">\n<svg >', "image/svg+xml"),
+        (b'<!DOCTYPE svg [<!ENTITY a "b">]><svg >', ""),
+        (b"<html><svg></svg></html>", ""),
+        (b"<!-- <svg> --><html>", ""),
+        (b"", ""),
+        (b"\0\0\1\0", ""),
+    ],
+)
+def test_a_picture_is_told_by_its_first_bytes(body: bytes, kind: str) -> None:
+    assert pictures.kind_of(body) == kind
+
+
+# -- fetching -----------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore) -> None:
+    rockon = shelve("Notes", icon=f"{store.url}/a.png")
+    assert icons.version(folder(app), rockon.icon) == ""
+    assert icons.refresh() == icons.Outcome(fetched=1)
+    version = icons.version(folder(app), rockon.icon)
+    client = owner(app)
+    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in client.get("/rockons").text
+    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in client.get(f"/rockons/{rockon.id}").text
+    answer = client.get(f"/rockons/{rockon.id}/icon")
+    assert (answer.data, answer.mimetype) == (PNG, "image/png")
+    assert answer.cache_control.max_age == 30 * 24 * 3600
+    assert answer.cache_control.private
+    again = client.get(f"/rockons/{rockon.id}/icon", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert icons.refresh() == icons.Outcome()
+    assert store.count("a.png") == 1
+
+
+def test_an_svg_may_do_nothing(app: Flask, store: Metastore) -> None:
+    rockon = shelve("Notes", icon=f"{store.url}/b.svg")
+    icons.refresh()
+    answer = owner(app).get(f"/rockons/{rockon.id}/icon")
+    assert answer.mimetype == "image/svg+xml"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_without_a_picture_there_is_the_letter(app: Flask) -> None:
+    rockon = shelve("<Notes", icon="")
+    client = owner(app)
+    assert "/icon?" not in client.get("/rockons").text
+    answer = client.get(f"/rockons/{rockon.id}/icon")
+    assert answer.mimetype == "image/svg+xml"
+    assert "&lt;</text>" in answer.text
+    assert client.get("/rockons/99/icon").status_code == 404
+
+
+def test_strangers_get_no_picture(app: Flask) -> None:
+    rockon = shelve("Notes")
+    answer = app.test_client().get(f"/rockons/{rockon.id}/icon")
+    assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/login")
+
+
+@pytest.mark.parametrize("name", ["missing.png", "page.png"])
+def test_what_is_no_picture_is_left_alone_for_a_week(app: Flask, store: Metastore, name: str) -> None:
+    rockon = shelve("Notes", icon=f"{store.url}/{name}")
+    assert icons.refresh() == icons.Outcome(failed=1)
+    assert icons.refresh() == icons.Outcome()
+    assert store.count(name) == 1
+    (failed,) = folder(app).glob("*.failed")
+    week_ago = time.time() - icons.FAILED - 1
+    os.utime(failed, (week_ago, week_ago))
+    assert icons.refresh() == icons.Outcome(failed=1)
+    store.files["other.png"] = PNG
+    with writing():
+        rockon.icon = f"{store.url}/other.png"
+    assert icons.refresh() == icons.Outcome(fetched=1, removed=1)
+
+
+def test_an_old_picture_is_fetched_anew_and_stays_when_that_fails(app: Flask, store: Metastore) -> None:
+    rockon = shelve("Notes", icon=f"{store.url}/a.png")
+    icons.refresh()
+    (kept,) = (path for path in folder(app).iterdir() if path.name != icons.LOCK)
+    old = time.time() - icons.KEPT - 1
+    os.utime(kept, (old, old))
+    store.answers["a.png"] = 500
+    assert icons.refresh() == icons.Outcome(failed=1)
+    assert icons.load(folder(app), rockon.icon) == pictures.Picture("image/png", PNG)
+    assert icons.refresh() == icons.Outcome()
+
+
+def test_a_picture_that_no_rockon_has_is_removed(app: Flask, store: Metastore) -> None:
+    rockon = shelve("Notes", icon=f"{store.url}/a.png")
+    icons.refresh()
+    (folder(app) / "0123.half").write_bytes(b"")
+    with writing() as session:
+        session.delete(db.session.get_one(RockOn, rockon.id))
+    assert icons.refresh() == icons.Outcome(removed=2)
+    assert [path.name for path in folder(app).iterdir()] == [icons.LOCK]
+
+
+def test_only_one_process_at_a_time_is_at_it(app: Flask, store: Metastore) -> None:
+    shelve("Notes", icon=f"{store.url}/a.png")
+    folder(app).mkdir()
+    with icons._alone(folder(app)) as alone:
+        assert alone
+        assert icons.refresh() == icons.Outcome()
+    assert icons.refresh() == icons.Outcome(fetched=1)
+
+
+def test_one_that_hangs_does_not_hold_up_the_others_for_long(
+    app: Flask, store: Metastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(icons, "REFRESH_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shelve("Hangs", icon=f"http://127.0.0.1:{silent.getsockname()[1]}/x.png")
+        shelve("Notes", icon=f"{store.url}/a.png")
+        start = time.monotonic()
+        assert icons.refresh() == icons.Outcome(fetched=1)
+        assert time.monotonic() - start < 5
+
+
+# -- limits -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/a.png",
+        "http://localhost:{port}/a.png",
+        "http://[::1]:{port}/a.png",
+        "http://[::ffff:127.0.0.1]:{port}/a.png",
+        "http://2130706433:{port}/a.png",
+        "http://10.0.0.1/a.png",
+        "http://192.168.1.1/a.png",
+        "http://169.254.169.254/latest",
+        "http://0.0.0.0:{port}/a.png",
+        "file:///etc/passwd",
+        "ftp://example.org/a.png",
+        "javascript:alert(1)",
+        "http://",
+        "http://[bad",
+        "",
+    ],
+)
+def test_nothing_of_this_machine_or_its_network_is_asked(store: Metastore, url: str) -> None:
+    with pytest.raises(Unusable):
+        pictures.fetch(url.format(port=store.url.rpartition(":")[2]), ["https://93.184.216.34/rockons"])
+    assert store.count() == 0
+
+
+def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/a": (302, {"Location": f"{store.url}/a.png"}, b"")}) as address:
+        # Stands for a machine of the public internet.
+        judge = pictures._addresses
+        monkeypatch.setattr(
+            pictures, "_addresses", lambda host: {"93.184.216.34"} if host == "localhost" else judge(host)
+        )
+        with pytest.raises(Unusable, match=r"127\.0\.0\.1"):
+            pictures.fetch(f"http://localhost:{address.rpartition(':')[2]}/a", [])
+    assert store.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((302, {"Location": "/a"}, b""), "redirected more than 3 times"),
+        ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
+        ((200, {"Content-Type": "image/png"}, PNG + b"\0" * 500_000), "larger than 500,000 bytes"),
+        ((200, {"Content-Type": "image/png"}, b"<html>"), "no PNG"),
+        ((204, {}, b""), "204"),
+        ((403, {}, PNG), "403"),
+    ],
+)
+def test_limits(answer: tuple[int, dict[str, str], bytes], words: str) -> None:
+    with serving({"/a": answer}) as address, pytest.raises(Unusable, match=words):
+        pictures.fetch(f"{address}/a", [address])
+
+
+def test_a_redirect_is_followed() -> None:
+    with serving({"/a": (301, {"Location": "b"}, b""), "/b": (200, {}, JPEG)}) as address:
+        assert pictures.fetch(f"{address}/a", [address]) == pictures.Picture("image/jpeg", JPEG)
+
+
+class serving:  # noqa: N801 - reads as a sentence
+    """Serves answers (status, headers, body) by path on loopback."""
+
+    def __init__(self, answers: Mapping[str, tuple[int, dict[str, str], bytes]]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, headers, body = answers[self.path]
+                self.send_response(status)
+                for key, value in headers.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                """Keep quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *error: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()

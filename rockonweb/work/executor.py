@@ -217,9 +217,10 @@ class Executor:
                 step.output = "\n".join(filter(None, (step.output, output)))[-OUTPUT_LIMIT:]
 
     def _stop_if_cancelled(self) -> None:
-        if db.session.get_one(Operation, self.operation_id, populate_existing=True).cancel_requested:
-            raise Cancelled
+        asked = db.session.scalar(select(Operation.cancel_requested).where(Operation.id == self.operation_id))
         db.session.rollback()
+        if asked:
+            raise Cancelled
 
     def show_progress(self, row: int, found: list[Layer]) -> None:
         """Write how far a pull is, and stop it when that was asked."""

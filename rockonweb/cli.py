@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+import humanize
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
@@ -24,7 +25,7 @@ from rockonweb.core import plan
 from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
-from rockonweb.host import engine, shares, survey
+from rockonweb.host import disks, engine, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
 from rockonweb.work import operations
@@ -258,8 +259,11 @@ def share() -> None:
 @click.argument("name")
 @with_appcontext
 def add_share(name: str) -> None:
-    """Make a new share."""
-    click.echo(shares.make(_settings(), name).path)
+    """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
+    where = shares.ground(_settings()).words
+    path = shares.make(_settings(), name).path
+    click.echo(where, err=True)
+    click.echo(path)
 
 
 @share.command("list")
@@ -269,10 +273,15 @@ def list_shares(as_json: bool) -> None:
     """List the shares."""
     found = shares.listing(_settings())
     if as_json:
-        click.echo(json.dumps([{"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()]))
+        listed: list[dict[str, Any]] = [
+            {"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()
+        ]
+        click.echo(json.dumps([{**row, "free": disks.room(Path(row["path"]))} for row in listed]))
         return
     for name, facts in found.items():
-        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}")
+        free = disks.room(Path(facts.path))
+        room = "" if free is None else f"  {humanize.naturalsize(free)} free"
+        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")
 
 
 @click.group()

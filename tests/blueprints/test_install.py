@@ -687,7 +687,7 @@ def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: 
 # -- suggestions
 
 
-SECRETS = {
+SECRETS: dict[str, Any] = {
     "environment": {
         "ADMIN_PASSWORD": {"label": "Admin password", "description": ""},
         "API_TOKEN": {"label": "Token", "description": ""},

@@ -1,5 +1,7 @@
 """What is suggested for variables and settings, and where each comes from."""
 
+from typing import Any
+
 import pytest
 
 from rockonweb.core import suggest
@@ -17,7 +19,7 @@ HERE = Surroundings(
 )
 
 
-def app(key: str, label: str = "", description: str = "", **keys: object) -> Definition:
+def app(key: str, label: str = "", description: str = "", **keys: Any) -> Definition:
     return rockon({"web": {"environment": {key: {"label": label, "description": description}}, **keys}})
 
 
@@ -37,7 +39,7 @@ def value(key: str, label: str = "", description: str = "") -> str:
     return next((one for one, _ in found(app(key, label, description)).values()), "")
 
 
-VOLUMES = {"volumes": {"/config": {}, "/data": {}}}
+VOLUMES: dict[str, Any] = {"volumes": {"/config": {}, "/data": {}}}
 SHARES = {"shares-web-/config": "media", "shares-web-/data": "roots"}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from rockonweb import __version__, catalog, create_app, migrate, rows
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers, load, read
+from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
 from rockonweb.host import disks, engine, shares, survey
@@ -168,16 +170,22 @@ def list_rockons(as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def lint(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check definition files; exit 1 when one has a fault."""
-    found = [fault for file in files for fault in catalog.lint(file)]
+    """Check definition files; `-` is standard input. Exit 1 when one has a fault, 2 when one can't be read."""
+    readable = {file: str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files}
+    found = [
+        fault
+        for file in files
+        for fault in catalog.lint(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None)
+    ]
     if as_json:
         click.echo(json.dumps(found))
     else:
         for fault in found:
             click.echo(": ".join(filter(None, (fault["file"], fault["path"], fault["message"]))))
-        if not found:
-            click.echo(f"{len(files)} without a fault")
-    sys.exit(1 if found else 0)
+        faultless = len(files) - len({fault["file"] for fault in found})
+        if faultless:
+            click.echo(f"{faultless} without a fault")
+    sys.exit(2 if not all(readable.values()) else 1 if found else 0)
 
 
 # -- rock-ons ----------------------------------------------------------------------------------------------------------

@@ -74,6 +74,15 @@ def listing(text: str) -> Listing:
     return found
 
 
+def is_root(text: str) -> bool:
+    """Whether a text is what a root.json holds: nothing but display names and file names."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and bool(data) and all(isinstance(file, str) for file in data.values())
+
+
 def name_fault(file: object) -> str:
     """Return why an entry of root.json is no plain file name, blank when it is one."""
     if not isinstance(file, str):

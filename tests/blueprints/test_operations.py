@@ -210,3 +210,68 @@ def test_an_unreachable_queue_gives_a_sentence(owner_client: Visitor, monkeypatc
     assert answer.status_code == 503
     assert "The job queue does not answer." in answer.text
     assert db.session.query(Operation).count() == 0
+
+
+# -- what runs, in short ------------------------------------------------------------------------------------------
+
+
+LAYERS = '[["aa11","loading",3000000,9000000],["bb22","done",5000000,5000000],["cc33","waiting",0,0]]'
+
+
+def test_layers_under_way_have_bars_and_the_others_are_folded(owner_client: Visitor) -> None:
+    pull = step("pull example/web", Progress.RUNNING, current=8_000_000, total=14_000_000, layers=LAYERS)
+    operation = make(install(shelve("Notes")), Progress.RUNNING, pull, OperationStep(title="start web"))
+    page = owner_client.get(f"/operations/{operation}").text
+    assert "8.0 MB of 14.0 MB" in page
+    assert '<progress class="bar bar-small" max="9000000" value="3000000" aria-label="aa11">' in page
+    assert "1 layer waits" in page
+    assert "1 layer is here" in page
+    with writing() as session:
+        ended = session.get_one(Operation, operation)
+        ended.progress, ended.steps[0].progress, ended.steps[0].finished = Progress.DONE, Progress.DONE, now()
+    page = owner_client.get(f"/operations/{operation}").text
+    assert "3 layers, 8.0 MB pulled" in page
+    assert "aa11" not in page
+
+
+def test_the_browser_s_tab_tells_how_far_it_is(owner_client: Visitor) -> None:
+    pull = step("pull example/web", Progress.RUNNING, current=8, total=10)
+    operation = make(install(shelve("Notes")), Progress.RUNNING, pull, OperationStep(title="start web"))
+    title = "<title>Stop: Notes · 40 % · Rockonweb</title>"
+    page = owner_client.get(f"/operations/{operation}").text
+    assert page.count("<title>") == 1
+    assert title in page
+    assert owner_client.get(f"/operations/{operation}", headers=HX).text.startswith(title)
+    with writing() as session:
+        session.get_one(Operation, operation).progress = Progress.FAILED
+    assert "<title>Stop: Notes · Failed · Rockonweb</title>" in owner_client.get(f"/operations/{operation}").text
+
+
+def test_every_page_says_how_many_run_and_rests_when_none_does(owner_client: Visitor) -> None:
+    assert re.search(r'<span id="running" hidden [^>]*every 30s', owner_client.get("/shares").text)
+    notes, wiki = install(shelve("Notes")), install(shelve("Wiki"))
+    first, second = make(notes, Progress.RUNNING), make(wiki, Progress.QUEUED)
+    link = r'<a id="running"[^>]*href="/operations"[^>]*hx-get="/operations/running" hx-trigger="every 3s"'
+    page = owner_client.get("/shares").text
+    assert re.search(link, page)
+    assert "<span>2 running</span>" in page
+    with writing() as session:
+        session.get_one(Operation, first).progress = Progress.DONE
+    assert "1 running" in owner_client.get("/operations/running", headers=HX).text
+    with writing() as session:
+        session.get_one(Operation, second).progress = Progress.DONE
+    assert "hidden" in owner_client.get("/operations/running", headers=HX).text
+
+
+def test_a_card_says_how_far_it_is_and_then_rests(owner_client: Visitor) -> None:
+    pull = step("pull example/web", Progress.RUNNING, current=8_000_000, total=10_000_000)
+    operation = make(install(shelve("Notes")), Progress.RUNNING, pull, OperationStep(title="start web"))
+    words = "40 % · step 1 of 2 · 8.0 MB of 10.0 MB"
+    assert words in owner_client.get("/rockons").text
+    line = owner_client.get(f"/operations/{operation}/line", headers=HX).text
+    assert words in line
+    assert "every 2s" in line
+    with writing() as session:
+        session.get_one(Operation, operation).progress = Progress.DONE
+    assert owner_client.get(f"/operations/{operation}/line", headers=HX).text.strip() == ""
+    assert owner_client.get("/operations/99/line", headers=HX).status_code == 404

@@ -191,3 +191,50 @@ def test_whatever_else_an_operation_is_its_job_does_nothing(
     jobs.run(operation_id)
     assert _progress(operation_id) is progress
     assert engine.docker("ps", "-aq") == ""
+
+
+def test_an_interrupted_install_s_networks_and_empty_new_shares_go_too(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    volumes = {path: {"label": path, "description": ""} for path in ("/empty", "/full", "/lent")}
+    rockon = instance.add(
+        "Halfway",
+        {
+            "half-a": {"image": app_image, "tag": "", "volumes": volumes},
+            "half-b": {"image": app_image, "tag": ""},
+        },
+        container_links={"half-b": [{"name": "HalfLink", "source_container": "half-a"}]},
+    )
+    engine.docker("network", "create", "strange")
+    other = instance.add("Other", {"other": {"image": app_image, "tag": "", "volumes": VOLUME}})
+    places = {"half-a": {"/empty": "half-empty", "/full": "half-full", "/lent": "half-lent"}}
+    reviewed = instance.review(rockon, new_shares=["half-empty", "half-full", "half-lent"], shares=places)
+    operation_id = instance.submit(reviewed)
+    root = instance.settings.shares_root
+    with working(instance, operation_id, hang_after("half-a")):
+        eventually(lambda: "half-a" in engine.docker("ps", "--format", "{{.Names}}"))
+        (root / "half-full" / "mine").write_text("mine")
+        instance.install(other, shares={"other": {"/data": "half-lent"}})
+        engine.docker("stop", "-t", "0", "other")
+    assert recovery.recover() == [operation_id]
+    assert sorted(path.name for path in root.iterdir()) == ["half-full", "half-lent"]
+    networks = engine.docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}")
+    assert networks == "strange"
+    instance.succeed(operations.retry(operation_id, "tester"))
+    assert (root / "half-full" / "mine").read_text() == "mine"
+
+
+def test_a_network_that_was_there_before_an_interrupted_install_stays(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    engine.docker("network", "create", "OldLink")
+    rockon = instance.add(
+        "Early",
+        {"early-a": {"image": app_image, "tag": ""}, "early-b": {"image": app_image, "tag": ""}},
+        container_links={"early-b": [{"name": "OldLink", "source_container": "early-a"}]},
+    )
+    operation_id = instance.submit(instance.review(rockon))
+    with working(instance, operation_id, hang_after("early-a")):
+        eventually(lambda: "early-a" in engine.docker("ps", "--format", "{{.Names}}"))
+    assert recovery.recover() == [operation_id]
+    assert "OldLink" in engine.docker("network", "ls", "--format", "{{.Name}}")

@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rockonweb import config
 from rockonweb.host import observer
+from rockonweb.host.engine import connect
 from rockonweb.models import Container, Kind, RockOn, db
 from rockonweb.work import heartbeat, operations
+from rockonweb.work import watcher as watcher_module
 from tests.support.apps import eventually
 from tests.support.engine import Engine
 from tests.support.instance import Instance
@@ -169,3 +173,27 @@ def test_without_an_engine_what_was_seen_last_stays(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     assert seen(rockon) == "stopped"
     assert db.session.query(Container).filter_by(name="rows").one().docker_state == "exited"
+
+
+def test_an_event_before_the_stream_was_open_is_not_lost(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Early", {"early": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    docker = connect(config.instance_id(instance.settings))
+    since = docker.clock()
+    assert abs(since - time.time()) < 5
+    engine.docker("kill", "early")  # nobody listens yet
+    assert next(docker.events(since)) == "Early"
+    docker.close()
+
+
+def test_what_happened_while_an_operation_worked_is_looked_at_after_it(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Later", {"later": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    docker = connect(config.instance_id(instance.settings))
+    operation_id = operations.begin(Kind.STOP, rockon, "tester")
+    assert watcher_module._look_at(docker, {"Later"}) == {"Later"}
+    instance.succeed(operation_id)
+    assert watcher_module._look_at(docker, {"Later"}) == set()
+    docker.close()

@@ -76,7 +76,6 @@ def form(definition: Definition, values: Values, room: Room | None = None, *, ag
         ask.name: ShareField(
             ask=ask,
             place=place,
-            notes=_notes(ask, values.get(ask.name, ""), room),
             filters=[stripped],
             validators=[_check],
             render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
@@ -85,6 +84,8 @@ def form(definition: Definition, values: Values, room: Room | None = None, *, ag
     }
     made = cast(SharesForm, build("SharesForm", fields, values, SharesForm))
     made.room, made.definition, made.agreed = room, definition, agreed
+    for one in made.answers:
+        one.notes = _notes(one.ask, one.data or "", room)
     return made
 
 

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.config import Settings
+from rockonweb.host import shares
 from rockonweb.models import writing
 from tests.support.app import Visitor, install, shelve
 
@@ -54,3 +55,23 @@ def test_a_name_that_cannot_be_is_refused_beside_the_field(app: Flask, owner_cli
     assert 'id="name-errors"' in answer.text
     assert "<b>" not in answer.text
     assert [path.name for path in root(app).iterdir()] == ["photos"]
+
+
+def test_the_page_says_where_a_new_share_goes(owner_client: Visitor) -> None:
+    text = owner_client.get("/shares").text
+    assert "A new share is a" in text
+    assert "are free." in text
+
+
+def test_where_none_can_be_made_the_page_says_why_and_what_to_do(
+    app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = shares.Ground(root(app), None, 5 * 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(shares, "ground", lambda settings: ground)
+    text = owner_client.get("/shares").text
+    assert "would fill the system&#39;s disk" in text
+    assert "5.0 GB are free" in text
+    assert 'name="name"' not in text
+    answer = owner_client.send("/shares", {"name": "photos"}, page="/shares")
+    assert answer.status_code == 422
+    assert not (root(app) / "photos").exists()

@@ -90,3 +90,17 @@ def test_fields_are_grouped_by_container_in_launch_order(posted: Posted) -> None
         groups = shares.form(OWNERS, {}).groups
     assert [name for name, _ in groups][:3] == ["owner-unsaid", "owner-of-share", "owner-and-group"]
     assert [field.ask.key for field in groups[0][1]] == ["/data", "/more"]
+
+
+def test_what_is_said_of_a_share_is_said_of_the_one_that_was_sent(posted: Posted) -> None:
+    with posted({NAME: "media"}):
+        assert shares.form(BOX, {NAME: "fresh"}, shares.Room(["media"]))[NAME].notes == []
+
+
+def test_a_plain_yes_confirms_two_volumes_in_one_folder_too(posted: Posted) -> None:
+    pair = rockon({"web": {"volumes": {"/a": {}, "/b": {}}}})
+    both = {"shares-web-/a": "media", "shares-web-/b": "media"}
+    with posted(both):
+        assert not shares.form(pair, {}, shares.Room(["media"])).validate()
+    with posted({**both, shares.SAME: "y"}):
+        assert shares.form(pair, {}, shares.Room(["media"])).validate()

@@ -39,16 +39,16 @@ def line_of(operation_id: int) -> Line | None:
 def short(operation: Operation) -> str:
     """Return how far an operation is, in a few words."""
     if not operation.active:
-        return _("ended")
+        return str(_("ended"))
     if operation.cancel_requested:
-        return _("stopping")
+        return str(_("stopping"))
     ended = sum(step.finished is not None for step in operation.steps)
     words = _("step %(n)s of %(all)s", n=min(ended + 1, len(operation.steps)), all=len(operation.steps))
     for step in operation.steps:
         if step.progress is Progress.RUNNING and step.total:
             bytes_pulled = _("%(part)s of %(all)s", part=size(step.current or 0), all=size(step.total))
             return f"{words} · {bytes_pulled}"
-    return words if operation.steps else _("waiting")
+    return str(words if operation.steps else _("waiting"))
 
 
 def layers_of(text: str) -> list[layers.Layer]:

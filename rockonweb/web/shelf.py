@@ -7,10 +7,11 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import Text, and_, or_, select, true, type_coerce
 from sqlalchemy.orm import load_only, raiseload
 
 from rockonweb.catalog import icons
@@ -140,10 +141,12 @@ def look(wish: Wish, hostname: str) -> Shelf:
     Without a tab: what is installed, or all where nothing is.
     """
     lines = _lines(wish.search)
-    installed = sum(line.installed for line in lines)
+    installed = sum(line.sort.installed for line in lines)
     wish = replace(wish, tab=wish.tab or (INSTALLED if installed else ALL))
-    shown = [line for line in lines if line.matches and (line.installed or wish.tab == ALL)]
-    chosen = [line.id for line in shown if line.fits(wish)]
+    shown = [line for line in lines if line.matches and (line.sort.installed or wish.tab == ALL)]
+    sorts = Counter(line.sort for line in shown)
+    fitting = {sort for sort in sorts if sort.fits(wish)}
+    chosen = [line.id for line in shown if line.sort in fitting]
     pages = max(1, -(-len(chosen) // PAGE))
     wish = replace(wish, page=min(wish.page, pages))
     return Shelf(
@@ -153,7 +156,7 @@ def look(wish: Wish, hostname: str) -> Shelf:
         found=len(chosen),
         installed=installed,
         everything=len(lines),
-        **_choices(shown, wish),
+        **_choices(sorts, wish),
     )
 
 
@@ -173,12 +176,11 @@ def condition_of(state: State, status: Status) -> Condition:
     return {Status.STARTED: Condition.RUNNING, Status.STOPPED: Condition.STOPPED}.get(status, Condition.FAILED)
 
 
-class _Line(NamedTuple):
-    """What decides whether a rock-on is shown."""
+@dataclass(frozen=True, eq=False)
+class _Sort:
+    """What filters look at. Thousands of rock-ons are of a few dozen sorts, and there is one object for each."""
 
-    id: int
     installed: bool
-    matches: bool  # the search
     condition: Condition
     categories: tuple[str, ...]
     badges: tuple[str, ...]
@@ -187,37 +189,54 @@ class _Line(NamedTuple):
         """Whether it is what the filters ask for, all of them or all but one."""
         return (
             (but == "category" or wish.category is None or wish.category in self.categories)
-            and (but == "badges" or not wish.badges or set(wish.badges) <= set(self.badges))
+            and (not wish.badges or set(wish.badges) <= set(self.badges))
             and (but == "condition" or wish.condition is None or wish.condition is self.condition)
         )
+
+
+class _Line(NamedTuple):
+    """A rock-on that a list may show."""
+
+    id: int
+    sort: _Sort
+    matches: bool  # the search
+
+
+@lru_cache(maxsize=10_000)
+def _sort(state: str, status: str, categories: str, badges: str) -> _Sort:
+    """Return the sort of a rock-on from what its columns hold."""
+    known = State[state]
+    return _Sort(
+        installed=known not in (State.AVAILABLE, State.INSTALL_FAILED),
+        condition=condition_of(known, Status[status]),
+        categories=tuple(categories.split()),
+        badges=tuple(badges.split()),
+    )
 
 
 def _lines(search: str) -> list[_Line]:
     """Return all rock-ons that a list may show, in name order."""
     words = [RockOn.search.contains(word, autoescape=True) for word in dict.fromkeys(search.casefold().split())]
-    columns = (RockOn.id, RockOn.state, RockOn.status, RockOn.categories, RockOn.badges)
-    query = select(*columns, and_(true(), *words).label("matches"))
+    # As they are stored: making values of thousands of rows takes longer than all the rest.
+    columns = (type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges))
+    query = select(RockOn.id, and_(true(), *words), *columns)
     query = query.where(or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE))
-    return [
-        _Line(
-            id=one,
-            installed=state not in (State.AVAILABLE, State.INSTALL_FAILED),
-            matches=bool(matches),
-            condition=condition_of(state, status),
-            categories=categories,
-            badges=badges,
-        )
-        for one, state, status, categories, badges, matches in db.session.execute(
-            query.order_by(RockOn.sort_name, RockOn.name)
-        )
-    ]
+    found = db.session.execute(query.order_by(RockOn.sort_name, RockOn.name))
+    return [_Line(one, _sort(*sort), bool(matches)) for one, matches, *sort in found]
 
 
-def _choices(shown: list[_Line], wish: Wish) -> dict[str, list[Choice]]:
+def _choices(sorts: Counter[_Sort], wish: Wish) -> dict[str, list[Choice]]:
     """Return the filters that would show something, each counted as if the others stayed."""
-    categories = Counter(one for line in shown if line.fits(wish, but="category") for one in line.categories)
-    badges = Counter(one for line in shown if line.fits(wish) for one in line.badges)
-    conditions = Counter(str(line.condition) for line in shown if line.fits(wish, but="condition"))
+    categories: Counter[str] = Counter()
+    badges: Counter[str] = Counter()
+    conditions: Counter[str] = Counter()
+    for sort, times in sorts.items():
+        if sort.fits(wish, but="category"):
+            categories.update(dict.fromkeys(sort.categories, times))
+        if sort.fits(wish):
+            badges.update(dict.fromkeys(sort.badges, times))
+        if sort.fits(wish, but="condition"):
+            conditions[sort.condition] += times
     return {
         "categories": _offered(Category, categories, (wish.category,)),
         "badges": _offered(Badge, badges, wish.badges),

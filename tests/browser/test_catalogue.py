@@ -1,0 +1,176 @@
+"""The catalogue in a real browser: the search narrows as one types, filters combine and stay, no stranger is asked."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, Route, expect
+from werkzeug.serving import make_server
+
+from rockonweb.catalog import icons
+from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.metastore import Metastore
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://stranger.invalid/x.png"/></svg>'
+UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
+SOCKET = {"opts": [["-v", "/var/run/docker.sock:/var/run/docker.sock"]]}
+
+
+@pytest.fixture
+def store(metastore: Callable[..., Metastore]) -> Metastore:
+    return metastore({"a.svg": SVG})
+
+
+@pytest.fixture
+def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
+    """A small catalogue, with definitions that name pictures of strangers."""
+    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE=store.url)
+    with app.app_context():
+        add_user()
+        stranger = '<p>Music <img src="http://stranger.invalid/y.png">for all</p>'
+        shelve("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
+        shelve("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
+        shelve("Navidrome", {"web": {}}, description="Songs")
+        shelve("Jukebox", {"web": {"image": "ghcr.io/songs/juke"}, "db": {}}, description="Plays")
+        shelve("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
+        install(shelve("Gitea", {"web": UI}, description="Code"))
+        icons.refresh()
+        yield app
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def javascript(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str, javascript: bool) -> Iterator[Page]:
+    """The whole catalogue, and a person in front of it."""
+    with new_page(browser, javascript=javascript) as page:
+        page.goto(f"{address}/login")
+        page.get_by_label("Name").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("link", name=re.compile("^All")).click()
+        expect(page.locator(".app")).to_have_count(6)
+        yield page
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".app-name").all_inner_texts()
+
+
+def wanted(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+def test_the_search_narrows_as_one_types(visit: Page) -> None:
+    heard = complaints(visit)
+    field = visit.get_by_role("searchbox")
+    field.press_sequentially("song")
+    expect(visit.locator(".app")).to_have_count(2)
+    assert names(visit) == ["Jukebox", "Navidrome"]  # one has it in its image
+    field.press_sequentially("s ghcr")
+    expect(visit.locator(".app")).to_have_count(1)
+    expect(field).to_be_focused()
+    assert wanted(visit) == {"q": ["songs ghcr"], "tab": ["all"]}
+    visit.reload()
+    assert names(visit) == ["Jukebox"]
+    expect(field).to_have_value("songs ghcr")
+    field.fill("nothing of the kind")
+    expect(visit.get_by_text("No rock-on matches “nothing of the kind”.")).to_be_visible()
+    assert heard == []
+
+
+def test_filters_combine_and_stay(visit: Page, javascript: bool) -> None:
+    heard = complaints(visit)
+    filters = visit.get_by_role("navigation", name="Filters")
+    filters.get_by_role("link", name="Media").click()
+    expect(visit.locator(".app")).to_have_count(3)
+    filters.get_by_role("link", name="Web page").click()
+    expect(visit.locator(".app")).to_have_count(2)
+    field = visit.get_by_role("searchbox")
+    field.fill("music")
+    if not javascript:
+        visit.get_by_role("button", name="Search", exact=True).click()
+    expect(visit.locator(".app")).to_have_count(1)
+    assert wanted(visit) == {"q": ["music"], "category": ["media"], "badge": ["ui"], "tab": ["all"]}
+    visit.reload()
+    assert names(visit) == ["Jellyfin"]
+    expect(filters.locator("[aria-current]")).to_have_count(2)
+    filters.get_by_role("link", name="Media").click()  # a second time takes it back
+    expect(filters.locator("[aria-current]")).to_have_count(1)
+    assert wanted(visit) == {"q": ["music"], "badge": ["ui"], "tab": ["all"]}
+    visit.go_back()
+    expect(filters.locator("[aria-current]")).to_have_count(2)
+    visit.get_by_role("link", name="Show all of them").click()
+    expect(visit.locator(".app")).to_have_count(6)
+    expect(field).to_have_value("")
+    filters.get_by_role("link", name="Running").click()
+    expect(visit.locator(".app")).to_have_count(1)
+    assert names(visit) == ["Gitea"]
+    assert heard == []
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+def test_the_keyboard_reaches_a_filter_and_stays_there(visit: Page) -> None:
+    visit.get_by_role("button", name="Search", exact=True).focus()
+    for _ in range(3):  # over the two tabs
+        visit.keyboard.press("Tab")
+    chip = visit.locator(".chip").first
+    expect(chip).to_be_focused()
+    visit.keyboard.press("Enter")
+    expect(chip).to_have_attribute("aria-current", "true")
+    expect(chip).to_be_focused()
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+def test_no_request_leaves_for_a_stranger(visit: Page, address: str) -> None:
+    asked: list[str] = []
+
+    def record(route: Route) -> None:
+        asked.append(route.request.url)
+        route.continue_()
+
+    visit.context.route("**/*", record)  # what the policy of a page blocks does not come here: it never leaves
+    visit.reload()
+    picture = visit.locator("img.tile-picture")
+    expect(picture).to_have_count(1)
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    for name in ("Jellyfin", "Plex"):
+        visit.goto(f"{address}/rockons?tab=all")
+        visit.get_by_role("link", name=name, exact=True).click()
+        expect(visit.get_by_role("heading", level=1)).to_have_text(name)
+        assert visit.locator(".html img").count() == 0
+    visit.goto(f"{address}/rockons/1/icon")
+    assert len(asked) > 8
+    assert [url for url in asked if not url.startswith((f"{address}/", "data:"))] == []
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
+    visit: Page, address: str, width: int, scheme: str
+) -> None:
+    visit.set_viewport_size({"width": width, "height": 900})
+    visit.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for path in ("/rockons?tab=all", "/rockons?tab=all&category=media&badge=ui", "/rockons?q=none", "/rockons/5"):
+        visit.goto(address + path)
+        assert accessibility_violations(visit) == [], path
+        assert visit.evaluate("document.querySelector('main').scrollWidth") <= width, path

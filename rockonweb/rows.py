@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -27,6 +26,7 @@ from rockonweb.models import (
 )
 
 Row = TypeVar("Row", Port, Volume, Environment, Device, CustomConfig, Container)
+LARGEST_PORT = 65535
 
 
 class Suggestions:
@@ -37,7 +37,8 @@ class Suggestions:
 
     def __init__(self, taken: Iterable[tuple[int, str]] = ()) -> None:
         self.taken = Counter(taken)
-        self._next: dict[tuple[int, tuple[str, ...]], int] = {}  # where the last search for the same ended
+        # For each kind of search: from a port that is taken to where the search goes on, past others that are taken.
+        self._next: dict[tuple[str, ...], dict[int, int]] = {}
 
     @classmethod
     def load(cls, session: Session) -> Suggestions:
@@ -51,11 +52,22 @@ class Suggestions:
     def take(self, default: int, protocols: Iterable[str]) -> int:
         """Return `default` or the next free number, and remember it."""
         wanted = tuple(protocols)
-        candidates = chain(range(self._next.get((default, wanted), default), 65536), range(1024, default))
-        free = (port for port in candidates if not any(self.taken[port, protocol] for protocol in wanted))
-        port = next(free, default)
-        self._next[default, wanted] = port
+        port = self._free(default, wanted)
+        if port > LARGEST_PORT:
+            port = self._free(1024, wanted)
+        port = port if port <= LARGEST_PORT else default
         self.hold(port, wanted)
+        return port
+
+    def _free(self, start: int, wanted: tuple[str, ...]) -> int:
+        """Return the first free port from `start`, in a time that does not depend on how many are taken."""
+        following = self._next.setdefault(wanted, {})
+        passed = []
+        port = start
+        while port in following or (port <= LARGEST_PORT and any(self.taken[port, one] > 0 for one in wanted)):
+            passed.append(port)
+            port = following.get(port, port + 1)
+        following.update(dict.fromkeys(passed, port))
         return port
 
     def hold(self, port: int, protocols: Iterable[str]) -> None:

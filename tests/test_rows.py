@@ -400,3 +400,16 @@ def test_a_variable_that_is_new_in_a_definition_has_no_answer_instead_of_none():
         store(rockon(), Answers(environment={"app": {"OLD": "1"}}))
     refresh(sample({"app": {"environment": {"OLD": {}, "NEW": {}}}}))
     assert answers_of(rockon()).environment == {"app": {"OLD": "1"}}
+
+
+def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
+    suggestions = Suggestions()
+    begin = time.monotonic()
+    found = [suggestions.take(1 + number * 7 % 65_535, ("tcp", "udp")) for number in range(64_000)]
+    assert len(set(found)) == 64_000
+    for number in range(20_000):  # more than there are
+        suggestions.take(1 + number * 3, ("tcp",))
+    assert time.monotonic() - begin < 5
+    suggestions.release(30_000, ("tcp", "udp"))
+    suggestions.release(30_000, ("tcp",))
+    assert 1 <= suggestions.take(80, ("tcp", "udp")) <= 65_535

@@ -1,0 +1,239 @@
+"""Hostile metastores and definitions: each is reported, the rest loads, and time and memory stay bounded.
+
+Each runs in a process of its own, so that what it used at most can be told.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import samples
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 30  # of a refresh, where no other limit is given: a fraction of it is usual
+MEGABYTES = 400  # an idle process has about 80
+
+# What the process does: a refresh with shorter patience than the program's, and a report of what it used.
+PROGRAM = """
+import json, resource, sys, time
+from rockonweb import catalog, config, create_app
+from rockonweb.catalog import remote
+from rockonweb.models import Base, RockOn, db
+from sqlalchemy import select
+remote.FILE_SECONDS, remote.READ_SECONDS, remote.REFRESH_SECONDS = 2, 1, 6
+app = create_app(config.read({"ROCKONWEB_INSTANCE": sys.argv[1], "ROCKONWEB_REMOTE_METASTORE": sys.argv[2]}))
+with app.app_context():
+    Base.metadata.create_all(db.engine)
+    begin = time.monotonic()
+    report = catalog.refresh()
+    seconds = time.monotonic() - begin
+    print(json.dumps({
+        "report": report.to_json(), "text": str(report), "seconds": seconds,
+        "names": sorted(db.session.scalars(select(RockOn.name).where(RockOn.origin != "starter"))),
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }))
+"""
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def say(body: bytes | str, status: int = 200, **headers: str) -> Answer:
+    content = body.encode() if isinstance(body, str) else body
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for key, value in {"Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(key, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """Two gigabytes, in pieces."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for _ in range(2_000_000_000 // 0x10000):
+        handler.wfile.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """A byte now and then."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    for _ in range(600):
+        handler.wfile.write(b" ")
+        time.sleep(0.1)
+
+
+def nothing(handler: BaseHTTPRequestHandler) -> None:
+    """No answer, and the connection stays open."""
+    time.sleep(30)
+
+
+@contextlib.contextmanager
+def metastore(answers: dict[str, Answer]) -> Iterator[tuple[str, list[str]]]:
+    """Serve answers by path; gives the address, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            with contextlib.suppress(OSError):
+                answers.get(self.path, say("", 404))(self)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def good(name: str = "Good", **keys: Any) -> str:
+    return samples.source({name.lower(): {"image": "example/good", "launch_order": 1}}, name, **keys)
+
+
+def refresh(folder: Path, url: str) -> dict[str, Any]:
+    """Refresh in a process of its own and return what it told."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "REDIS_URL": "unix:///nobody.sock"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder / "instance"), url],
+        capture_output=True, env=environ, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told["seconds"] < SECONDS
+    assert told["megabytes"] < MEGABYTES
+    return told
+
+
+def with_root(files: dict[str, Answer], root: object = None) -> dict[str, Answer]:
+    listed = root if root is not None else {name: name for name in files}
+    return {"/root.json": say(json.dumps(listed)), **{f"/{name}": answer for name, answer in files.items()}}
+
+
+def faults(told: dict[str, Any]) -> dict[str, list[str]]:
+    return {one["file"]: one["reasons"] for one in told["report"]["faulty"]}
+
+
+# -- a metastore ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        (say("<!doctype html><title>Welcome</title>"), "is a web page and not JSON"),
+        (say("", 302, Location="http://[::1]:9/"), ""),
+        (say("", 302, Location="file:///etc/passwd"), "is redirected to something other than a web address"),
+        (endless, "is larger than 1,000,000 bytes"),
+        (say(""), "is empty"),
+        (nothing, "was not there in time"),
+        (drip, "was not there in time"),
+        (say("[" * 900_000), "is not JSON"),
+        (say("{" + ",".join(f'"{n}":"{n}.json"' for n in range(45_000)) + "}"), "names more than 20,000 files"),
+    ],
+    ids=["html", "private", "file", "2-GB", "empty", "nothing", "drip", "nested", "many"],
+)
+def test_a_metastore_that_is_none_is_reported_and_the_starter_serves(tmp_path: Path, root: Answer, words: str) -> None:
+    with metastore({"/root.json": root}) as (url, _):
+        told = refresh(tmp_path, url)
+    assert words in faults(told)["root.json"][0]
+    assert told["names"] == []
+    assert told["text"].startswith("No catalogue could be loaded.")
+
+
+def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
+    bad: dict[str, tuple[Answer, str]] = {
+        "html.json": (say("<html>"), "not JSON"),
+        "large.json": (endless, "is larger than"),
+        "drip.json": (drip, "too slow"),
+        "silent.json": (nothing, "too slow"),
+        "away.json": (say("", 302, Location="gopher://127.0.0.1/"), "is redirected"),
+        "keys.json": (say(json.dumps({"A": dict.fromkeys(map(str, range(1_000_000)))})), "is larger than"),
+        "keys2.json": (say(json.dumps({str(n): 1 for n in range(70_000)})), "must be an object"),
+        "variables.json": (say(one({"environment": {f"V{n}": {} for n in range(70_000)}})), "allowed"),
+        "ports.json": (say(many_ports()), "allowed"),
+        "nested.json": (say('{"a":' * 150_000 + "1" + "}" * 150_000), "nested too deeply"),
+        "lists.json": (say('{"A":' + "[" * 400_000 + "]" * 400_000 + "}"), "nested too deeply"),
+        "html2.json": (say(good("Tags", description="<div>" * 150_000)), "more than 20,000 characters"),
+        "signs.json": (say(good("Signs", more_info="&" * 900_000)), "more than 20,000 characters"),
+        "twice.json": (say('{"A":{"containers":{"aa":{},"aa":{}}}}'), 'the key "aa" stands twice'),
+        "newline.json": (say(good("New\nline")), "printable"),
+        "surrogate.json": (say('{"\\ud800": {}}'), "half a character"),
+        "number.json": (say('{"A": {"version": ' + "9" * 500_000 + "}}"), "not JSON"),
+        "taken.json": (say(good("Good")), 'the rock-on "Good" is in good.json already'),
+    }
+    files = {name: answer for name, (answer, _) in bad.items()}
+    files = {"good.json": say(good()), **files, "last.json": say(good("Last"))}
+    with metastore(with_root(files)) as (url, _):
+        told = refresh(tmp_path, url)
+    assert told["names"] == ["Good", "Last"]
+    found = faults(told)
+    assert set(found) == set(bad)
+    for name, (_, words) in bad.items():
+        assert any(words in reason for reason in found[name]), (name, found[name])
+        assert len(found[name]) <= 50
+
+
+def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_path: Path) -> None:
+    elsewhere = [
+        "../../etc/passwd", "..%2f..%2fetc%2fpasswd.json", "/etc/passwd", "file:///etc/passwd.json",
+        "http://127.0.0.1:9/x.json", "//example.org/x.json", "x.json?y.json", "x\r\nHost: y.json", "a\\b.json", 7, None, {},
+    ]  # fmt: skip
+    root = {"good": "good.json", **{f"bad {place}": entry for place, entry in enumerate(elsewhere)}}
+    with metastore(with_root({"good.json": say(good())}, root)) as (url, asked):
+        told = refresh(tmp_path, url)
+    assert sorted(asked) == ["/good.json", "/root.json"]
+    assert told["names"] == ["Good"]
+    assert len(told["report"]["faulty"]) == len(elsewhere)
+
+
+def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: Path) -> None:
+    files = {f"{n}.json": say(good(f"App{n}")) for n in range(4)} | {f"slow{n}.json": drip for n in range(60)}
+    with metastore(with_root(files)) as (url, _):
+        told = refresh(tmp_path, url)
+    assert told["names"] == ["App0", "App1", "App2", "App3"]
+    assert len(told["report"]["faulty"]) == 60
+    assert told["seconds"] < 12
+
+
+def test_every_port_of_every_rock_on_may_be_asked_for(tmp_path: Path) -> None:
+    def asking(number: int) -> str:
+        ports: dict[str, Any] = {str(port): {} for port in range(1 + number, 999 + number)}
+        return samples.source({f"c{number}": {"image": "x", "launch_order": 1, "ports": ports}}, f"App{number}")
+
+    files = {f"{number}.json": say(asking(number)) for number in range(25)}
+    with metastore(with_root(files)) as (url, _):
+        told = refresh(tmp_path, url)
+    assert len(told["names"]) == 25
+    assert told["report"]["faulty"] == []
+
+
+def one(container: dict[str, Any]) -> str:
+    return samples.source({"aa": {"image": "x", "launch_order": 1, **container}})
+
+
+def many_ports() -> str:
+    ports: dict[str, Any] = {str(port): {} for port in range(1, 1000)}
+    return samples.source({f"c{n:02}": {"image": "x", "launch_order": 1, "ports": ports} for n in range(80)})

@@ -198,9 +198,19 @@ def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
 
 def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_path: Path) -> None:
     elsewhere = [
-        "../../etc/passwd", "..%2f..%2fetc%2fpasswd.json", "/etc/passwd", "file:///etc/passwd.json",
-        "http://127.0.0.1:9/x.json", "//example.org/x.json", "x.json?y.json", "x\r\nHost: y.json", "a\\b.json", 7, None, {},
-    ]  # fmt: skip
+        "../../etc/passwd",
+        "..%2f..%2fetc%2fpasswd.json",
+        "/etc/passwd",
+        "file:///etc/passwd.json",
+        "http://127.0.0.1:9/x.json",
+        "//example.org/x.json",
+        "x.json?y.json",
+        "x\r\nHost: y.json",
+        "a\\b.json",
+        7,
+        None,
+        {},
+    ]
     root = {"good": "good.json", **{f"bad {place}": entry for place, entry in enumerate(elsewhere)}}
     with metastore(with_root({"good.json": say(good())}, root)) as (url, asked):
         told = refresh(tmp_path, url)

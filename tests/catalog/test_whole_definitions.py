@@ -1,0 +1,31 @@
+"""Twenty definitions that hypothesis makes load whole."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rockonweb.catalog import refresh
+from rockonweb.models import db
+from tests.catalog.test_catalog import instance
+from tests.support.definitions_strategy import bodies
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(bodies(), min_size=20, max_size=20))
+def test_twenty_random_definitions_all_load(found: list[dict[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        app = instance(Path(name), "")
+        folder = app.config["SETTINGS"].local_metastore
+        folder.mkdir()
+        for number, body in enumerate(found):
+            (folder / f"{number:02}.json").write_text(json.dumps({f"App {number:02}": body}))
+        with app.app_context():
+            report = refresh()
+            db.session.remove()
+            db.engine.dispose()
+    assert report.faulty == []
+    assert report.added == [f"App {number:02}" for number in range(20)]

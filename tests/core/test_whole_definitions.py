@@ -1,0 +1,58 @@
+"""Whole definitions that hypothesis makes: they parse, plan and print, and the groups of the command are in order."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+
+from rockonweb.core import plan, wizard
+from rockonweb.core.argv import host_port
+from rockonweb.core.definition import ContainerSpec, from_source, parse
+from rockonweb.core.secret import reveal
+from tests.support import samples
+from tests.support.definitions_strategy import definitions
+
+
+@settings(max_examples=200, deadline=None)
+@given(definitions())
+def test_a_whole_definition_parses_plans_and_prints(file: dict[str, Any]) -> None:
+    (one,) = parse(json.dumps(file))
+    definition = one.definition
+    assert from_source(definition.name, one.source) == definition
+    answers = samples.answer(definition)
+    planned = plan.install(definition, answers, samples.host(answers))
+    assert len(planned.lines) >= 1
+    assert all("********" in line or "PASSWORD=" not in line for line in planned.lines)
+    assert json.dumps(planned.to_json())
+    assert [name for name, _ in planned.containers] == [name for name, _ in definition.launch_order]
+    for name, argv in planned.containers:
+        check(reveal(argv), definition.containers[name], answers.ports.get(name, {}))
+    for page in wizard.pages(definition):
+        assert len({ask.name for ask in wizard.asks(definition, page)}) == len(wizard.asks(definition, page))
+    assert wizard.suggested_shares(definition).keys() == {ask.name for ask in wizard.asks(definition, "shares")}
+    for name, spec in definition.containers.items():
+        assert all(host_port(name, spec, port, answers) for port in spec.port_specs)
+
+
+def check(words: list[str], spec: ContainerSpec, ports: dict[int, int | None]) -> None:
+    """The groups come in the order of the format, each as long as the definition says."""
+    assert words[:4] == ["docker", "run", "-d", "--restart=unless-stopped"]
+    rest = words[6:]
+    for path in spec.volumes:
+        assert rest.pop(0) == "-v"
+        assert rest.pop(0).endswith(f":{path}")
+    assert [rest.pop(0), rest.pop(0)] == ["-v", "/etc/localtime:/etc/localtime:ro"]
+    if spec.uid is not None and rest[0] == "-u":
+        del rest[:2]
+    for port, asked in spec.port_specs.items():
+        for protocol in asked.protocols:
+            assert [rest.pop(0), rest.pop(0)] == ["-p", f"{ports[port]}:{port}/{protocol}"]
+    for flag, value in spec.opts:
+        assert rest.pop(0) == flag
+        assert not value.strip() or rest.pop(0) == value
+    variables = [rest.pop(0) and rest.pop(0).partition("=")[0] for _ in spec.environment]
+    assert sorted(variables) == sorted(spec.environment)
+    while rest[0] == "--label":
+        del rest[:2]
+    assert rest.pop(0) == spec.reference
+    assert rest == [word for pair in spec.cmd_arguments for place, word in enumerate(pair) if word.strip() or not place]

@@ -30,7 +30,7 @@ from rockonweb.core.secret import reveal
 from rockonweb.host import disks, engine, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
-from rockonweb.work import operations
+from rockonweb.work import icons, operations
 
 POLL_SECONDS = 0.3
 
@@ -144,6 +144,7 @@ def refresh(as_json: bool) -> None:
     _prepare()
     report = catalog.refresh()
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
+    icons.begin()
     sys.exit(0 if report.loaded else 1)
 
 

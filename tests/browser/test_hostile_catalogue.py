@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 from werkzeug.serving import make_server
 
 from rockonweb import catalog
@@ -42,7 +42,12 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_a_hostile_catalogue_is_inert_on_every_page(address: str, page: Page) -> None:
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def hear(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
     heard = complaints(page)
     page.goto(f"{address}/login")
     page.get_by_label("Name").fill("ada")

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.models import Container, Environment, Port, RockOn, State, Volume, db, writing
-from rockonweb.rows import Suggestions, answers_of, forget_added, put, store, suggested_port
+from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
 from tests.support.database import make_app
 from tests.support.samples import FOLDER, NAMES, answer, body, definition
 
@@ -413,3 +414,36 @@ def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
     suggestions.release(30_000, ("tcp", "udp"))
     suggestions.release(30_000, ("tcp",))
     assert 1 <= suggestions.take(80, ("tcp", "udp")) <= 65_535
+
+
+def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
+    one = sample({"web": {"image": "ghcr.io/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
+    refresh(one)
+    row = db.session.scalars(select(RockOn)).one()
+    assert (row.sort_name, row.search, row.summary) == ("sample", "sample\nfilms\nghcr.io/x/y", "Films")
+    assert (row.badges, row.categories, row.icon) == ((), ("other",), "https://example.org/a.png")
+
+
+def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
+    one = sample({"web": {}})
+    refresh(one)
+    with writing() as session:
+        row = session.scalars(select(RockOn)).one()
+        put(session, row, one.definition, one.source, Suggestions(), origin="local", position=0)
+    assert row.badges == ("local",)
+    with writing():
+        row.described, row.summary = shown.EDITION - 1, "stale"
+    assert refresh(one) == {"Sample": "unchanged"}
+    assert (row.described, row.summary) == (shown.EDITION, "A sample.")
+
+
+def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
+    refresh(sample({"web": {}}, "Good", description="fine"), sample({"web": {}}, "Bad"))
+    with writing() as session:
+        for row in session.scalars(select(RockOn)):
+            row.described, row.search, row.sort_name = 0, "", ""
+            row.source = row.source if row.name == "Good" else "{}"
+        session.flush()
+        describe_again(session)
+    found = {row.name: (row.sort_name, row.search) for row in db.session.scalars(select(RockOn))}
+    assert found == {"Good": ("good", "good\nfine\nexample/web"), "Bad": ("bad", "bad")}

@@ -1,0 +1,64 @@
+"""The pictures follow a refresh."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from rq import Queue
+
+from rockonweb import jobs
+from rockonweb.catalog import icons as pictures
+from rockonweb.models import Kind, Operation, Progress, db, writing
+from rockonweb.work import icons, queue
+from tests.support.app import make_app
+
+DEFINITIONS = Path(__file__).parent.parent / "definitions"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
+    with app.app_context():
+        yield app
+
+
+def waiting() -> list[str]:
+    return [str(job.func_name) for job in Queue(queue.NAME, connection=queue.connection()).jobs]
+
+
+@pytest.mark.parametrize(
+    ("kind", "progress", "follows"),
+    [
+        (Kind.REFRESH, Progress.DONE, True),
+        (Kind.REFRESH, Progress.FAILED, False),
+        (Kind.STOP, Progress.DONE, False),
+    ],
+)
+def test_only_a_refresh_that_is_done_is_followed(app: Flask, kind: Kind, progress: Progress, follows: bool) -> None:
+    with writing() as session:
+        session.add(Operation(kind=kind, progress=progress))
+    icons.follow(1)
+    assert waiting() == ([icons.JOB] if follows else [])
+    icons.follow(99)
+
+
+def test_a_refresh_as_a_job_is_followed_by_one_for_pictures(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder: Path = app.config["SETTINGS"].local_metastore
+    folder.mkdir(parents=True)
+    (folder / "bare.json").write_text((DEFINITIONS / "bare.json").read_text())
+    with writing() as session:
+        session.add(Operation(kind=Kind.REFRESH))
+    asked: list[bool] = []
+    monkeypatch.setattr(pictures, "refresh", lambda: asked.append(True))
+    jobs.run(1)
+    assert waiting() == ["rockonweb.jobs.fetch_icons"]
+    assert asked == []  # not within the refresh: it waits for nobody
+    jobs.fetch_icons()
+    assert asked == [True]
+    assert db.session.get_one(Operation, 1).error == ""
+
+
+def test_without_a_queue_nothing_happens(app: Flask) -> None:
+    app.extensions["redis"] = queue.connect(app.config["SETTINGS"])
+    icons.begin()

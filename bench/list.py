@@ -13,19 +13,14 @@ import cProfile
 import json
 import pstats
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-
 from refresh import definition
+from sqlalchemy import event
 
 from rockonweb import config, create_app, rows
 from rockonweb.core.definition import parse
@@ -127,9 +122,7 @@ def main() -> None:
         for size, found in results.items():
             taken, length, statements = found[name]
             ratio = taken / results[smallest][name][0]
-            print(
-                f"  {size:6,} rock-ons {taken:7.1f} ms  ratio {ratio:5.2f}  {length / 1000:6.0f} kB  {statements} statements"
-            )
+            print(f"  {size:6,} rock-ons {taken:7.1f} ms, ratio {ratio:5.2f} {length / 1000:5.0f} kB {statements} SQL")
 
 
 if __name__ == "__main__":

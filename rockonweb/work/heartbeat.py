@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import asdict, dataclass
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
@@ -51,8 +53,13 @@ def queue_alive() -> bool:
 
 
 def workers() -> int:
-    """Return how many workers are listening; 0 when the queue is down."""
+    """Return how many workers are listening; 0 when the queue is down.
+
+    The queue remembers a worker that was killed for minutes; one of this machine whose process is gone is not counted.
+    """
     try:
-        return len(Worker.all(connection=connection()))
+        found = Worker.all(connection=connection())
     except RedisError:
         return 0
+    here = socket.gethostname()
+    return sum(one.hostname != here or one.pid is None or psutil.pid_exists(one.pid) for one in found)

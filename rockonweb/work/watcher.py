@@ -52,7 +52,7 @@ def _connect() -> engine.Engine | None:
     try:
         return engine.connect(instance_id(current_app.config["SETTINGS"]))
     except EngineError as error:
-        _tell(heartbeat.EngineStatus(False, str(error)))
+        _tell(heartbeat.EngineStatus(False, error.hint))
         return None
 
 
@@ -60,7 +60,7 @@ def _beat(docker: engine.Engine) -> bool:
     try:
         found = docker.settings()
     except EngineError as error:
-        _tell(heartbeat.EngineStatus(False, str(error)))
+        _tell(heartbeat.EngineStatus(False, error.hint))
         return False
     room = docker_settings.room(found.images_folder) if found.local else None
     where = (found.images_folder, room.file_system, room.free) if room else (found.images_folder,)

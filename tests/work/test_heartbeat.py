@@ -1,0 +1,45 @@
+"""What the pages are told of the engine and the workers."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq import Worker
+
+from rockonweb import config, create_app
+from rockonweb.work import heartbeat, queue
+from tests.support.queue_server import QueueServer
+
+
+@pytest.fixture
+def redis(queue_server: QueueServer, tmp_path: Path) -> Iterator[Redis]:
+    """The queue's server, in the application's context."""
+    queue_server.flush()
+    app: Flask = create_app(
+        config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "REDIS_URL": queue_server.url}),
+    )
+    with app.app_context():
+        yield queue.connection()
+
+
+def register(redis: Redis, name: str, hostname: str, pid: int) -> None:
+    worker = Worker([queue.NAME], name=name, connection=redis)
+    worker.hostname, worker.pid = hostname, pid
+    worker.register_birth()
+
+
+def test_a_worker_whose_process_was_killed_does_not_count(redis: Redis) -> None:
+    register(redis, "alive", socket.gethostname(), os.getpid())
+    register(redis, "killed", socket.gethostname(), 2**22 - 1)
+    register(redis, "elsewhere", "another-host", 2**22 - 1)
+    assert heartbeat.workers() == 2
+
+
+def test_what_the_watcher_tells_is_read_back(redis: Redis) -> None:
+    assert heartbeat.engine_status().reachable is None
+    heartbeat.tell(redis, heartbeat.EngineStatus(True, version="28.0"))
+    assert (heartbeat.engine_status().reachable, heartbeat.engine_status().version) == (True, "28.0")

@@ -92,7 +92,7 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
     assert box.definition == definition("everything")
     store_row, app_row = box.containers
     assert [c.name for c in box.containers] == ["box-store", "box"]
-    assert [c.image for c in box.containers] == ["registry.example.org/box/store:15-slim", "ghcr.io/example/box:latest"]
+    assert [c.image for c in box.containers] == ["registry.example.org/box/store:15-slim", "box.example/example/box:latest"]
     assert [e.key for e in app_row.environment] == ["OWNER", "ZONE", "API_KEY"]
     assert [d.name for d in app_row.devices] == ["serial", "video"]
     assert [v.destination for v in app_row.volumes] == ["/config", "/data"]
@@ -417,10 +417,10 @@ def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
 
 
 def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
-    one = sample({"web": {"image": "ghcr.io/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
+    one = sample({"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
     refresh(one)
     row = db.session.scalars(select(RockOn)).one()
-    assert (row.sort_name, row.search, row.summary) == ("sample", "sample\nfilms\nghcr.io/x/y", "Films")
+    assert (row.sort_name, row.search, row.summary) == ("sample", "sample\nfilms\nbox.example/x/y", "Films")
     assert (row.badges, row.categories, row.icon) == ((), ("other",), "https://example.org/a.png")
 
 

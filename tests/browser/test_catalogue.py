@@ -36,7 +36,7 @@ def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
         shelve("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
         shelve("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
         shelve("Navidrome", {"web": {}}, description="Songs")
-        shelve("Jukebox", {"web": {"image": "ghcr.io/songs/juke"}, "db": {}}, description="Plays")
+        shelve("Jukebox", {"web": {"image": "box.example/songs/juke"}, "db": {}}, description="Plays")
         shelve("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
         install(shelve("Gitea", {"web": UI}, description="Code"))
         icons.refresh()

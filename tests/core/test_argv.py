@@ -38,7 +38,7 @@ def test_the_groups_come_in_the_order_of_the_format_page():
         f" -e OWNER=owner-value -e ZONE=zone-value -e API_KEY={MASK}"
         " --label room=cellar --label quiet"
         " --label 'rockonweb.rockon=Everything Box'"
-        " ghcr.io/example/box:latest serve /data --verbose"
+        " box.example/example/box:latest serve /data --verbose"
     )
 
 

@@ -50,7 +50,7 @@ def test_every_key_of_the_format_is_read():
         -1,
         -1,
     )
-    assert (app.reference, app.launch_order, app.uid, app.gid) == ("ghcr.io/example/box:latest", 2, 1000, -2)
+    assert (app.reference, app.launch_order, app.uid, app.gid) == ("box.example/example/box:latest", 2, 1000, -2)
     assert {
         port: (spec.label, spec.description, spec.host_default, spec.protocols, spec.ui)
         for port, spec in app.port_specs.items()
@@ -179,7 +179,7 @@ def test_no_protocol_is_both(protocol: str | None, published: tuple[str, ...]):
         ("busybox:1.36", "1.36", "busybox:1.36"),
         ("localhost:5000/app", None, "localhost:5000/app:latest"),
         ("localhost:5000/app", "2", "localhost:5000/app:2"),
-        ("codeberg.org/a/b@sha256:0123", None, "codeberg.org/a/b@sha256:0123"),
+        ("berg.example/a/b@sha256:0123", None, "berg.example/a/b@sha256:0123"),
     ],
 )
 def test_an_image_has_one_tag(image: str, tag: str | None, reference: str):

@@ -35,7 +35,7 @@ def test_the_steps_of_a_rockon_with_one_container():
 def test_a_link_network_is_made_first_and_joined_before_the_app_starts():
     assert text(install("everything")) == (
         "pull registry.example.org/box/store:15-slim\n"
-        "pull ghcr.io/example/box:latest\n"
+        "pull box.example/example/box:latest\n"
         "make network BoxToStore\n"
         "make container box-store\n"
         "connect box-store to network BoxToStore\n"
@@ -199,7 +199,7 @@ def test_the_lines_are_the_commands_with_their_secrets_masked():
         "docker run -d --restart=unless-stopped --name box -v /shares/box-config:/config -v /shares/box-data:/data"
         " -v /etc/localtime:/etc/localtime:ro -u 1000:998 -p 8443:8443/tcp -p 5353:5353/udp -p 9000:9000/tcp"
         " -p 9000:9000/udp --cap-add NET_RAW --shm-size=64m -e MODE=quiet -e OWNER=owner-value -e ZONE=zone-value"
-        f" -e API_KEY={MASK} --label 'rockonweb.rockon=Everything Box' ghcr.io/example/box:latest"
+        f" -e API_KEY={MASK} --label 'rockonweb.rockon=Everything Box' box.example/example/box:latest"
         " serve /data --verbose",
     ]
     assert "api_key-value" not in repr(made)

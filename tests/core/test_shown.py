@@ -21,7 +21,7 @@ def test_everything_that_a_list_needs() -> None:
     }
     shown = show(parse(json.dumps({"Über-Player": body}))[0].definition, local=True)
     assert shown.sort_name == "über-player"
-    assert shown.search == "über-player\nfilms & music, strasse\nghcr.io/jelly/fin\nredis"
+    assert shown.search == "über-player\nfilms & music, strasse\nbox.example/jelly/fin\nredis"
     assert shown.summary == "Films & music, STRASSE"
     assert shown.badges == ("containers", "local")
     assert shown.categories == ("media",)

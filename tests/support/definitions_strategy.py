@@ -59,7 +59,7 @@ KEYS = st.sampled_from(
 CONTAINER = st.fixed_dictionaries(
     {
         "image": st.sampled_from(
-            ["example/app", "ghcr.io/example/app", "docker.io/library/app", "app@sha256:" + "0" * 64]
+            ["example/app", "box.example/example/app", "hub.example/library/app", "app@sha256:" + "0" * 64]
         ),
         "launch_order": st.integers(1, 5) | st.just("2"),
     },

@@ -92,7 +92,10 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
     assert box.definition == definition("everything")
     store_row, app_row = box.containers
     assert [c.name for c in box.containers] == ["box-store", "box"]
-    assert [c.image for c in box.containers] == ["registry.example.org/box/store:15-slim", "box.example/example/box:latest"]
+    assert [c.image for c in box.containers] == [
+        "registry.example.org/box/store:15-slim",
+        "box.example/example/box:latest",
+    ]
     assert [e.key for e in app_row.environment] == ["OWNER", "ZONE", "API_KEY"]
     assert [d.name for d in app_row.devices] == ["serial", "video"]
     assert [v.destination for v in app_row.volumes] == ["/config", "/data"]

@@ -15,7 +15,7 @@ def test_everything_that_a_list_needs() -> None:
         "website": "",
         "icon": "https://example.org/a.png",
         "containers": {
-            "player": {"image": "Ghcr.io/Jelly/Fin", "launch_order": 1},
+            "player": {"image": "Box.example/Jelly/Fin", "launch_order": 1},
             "helper": {"image": "redis", "launch_order": 2},
         },
     }

@@ -25,7 +25,8 @@ MEGABYTES = 400  # an idle process has about 80
 
 # What the process does: a refresh with shorter patience than the program's, and a report of what it used.
 PROGRAM = """
-import json, resource, sys, time
+import json, re, sys, time
+from pathlib import Path
 from rockonweb import catalog, config, create_app
 from rockonweb.catalog import remote
 from rockonweb.models import Base, RockOn, db
@@ -40,7 +41,8 @@ with app.app_context():
     print(json.dumps({
         "report": report.to_json(), "text": str(report), "seconds": seconds,
         "names": sorted(db.session.scalars(select(RockOn.name).where(RockOn.origin != "starter"))),
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        # Its own peak: the one of getrusage begins with that of the large process that started it.
+        "megabytes": int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024,
     }))
 """
 

@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -316,32 +315,6 @@ def test_cancelling_before_the_job_began_does_nothing_at_all(
     operations.cancel(operation_id)
     assert instance.run(operation_id).progress == "cancelled"
     assert (rockon.state, containers(engine)) == ("available", [])
-
-
-def test_cancelling_during_a_pull_stops_it(
-    engine: Engine, instance: Instance, standin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rockonweb.work.executor.PROGRESS_SECONDS", 0)
-    image = standin("lifecycle/large:1", padding=40_000_000)
-    rockon = instance.add("Large", {"large": {"image": image, "tag": ""}})
-    operation_id = instance.submit(instance.review(rockon))
-    with_cancel = threading.Timer(0.4, _cancel, (instance, operation_id))
-    with_cancel.start()
-    operation = instance.run(operation_id)
-    with_cancel.join()
-    assert operation.progress == "cancelled", told(operation)
-    (pull,) = [step for step in operation.steps if step.title.startswith("pull")]
-    assert pull.progress == "cancelled"
-    assert pull.total
-    assert image not in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
-
-
-def _cancel(instance: Instance, operation_id: int) -> None:
-    with instance.app.app_context():
-        while not (steps := db.session.get_one(Operation, operation_id).steps) or not steps[0].total:
-            db.session.rollback()
-            time.sleep(0.01)
-        operations.cancel(operation_id)
 
 
 def test_a_cancelled_restart_shows_how_the_app_is_and_no_failure(

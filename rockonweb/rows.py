@@ -186,9 +186,16 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggestions: Suggestion
         ),
         *added,
     ]
-    row.environment = _matched(
-        row.environment, lambda r: r.key, _questions(spec.environment), lambda key: Environment(key=key), _ask
-    )
+    row.environment = [
+        *_matched(
+            [variable for variable in row.environment if not variable.added],
+            lambda r: r.key,
+            _questions(spec.environment),
+            lambda key: Environment(key=key),
+            _ask,
+        ),
+        *(variable for variable in row.environment if variable.added and variable.key not in spec.environment),
+    ]
     row.devices = _matched(row.devices, lambda r: r.name, _questions(spec.devices), lambda key: Device(name=key), _ask)
 
 
@@ -229,15 +236,20 @@ def answers_of(rockon: RockOn) -> Answers:
         ports={c.name: {p.number: p.host for p in c.ports} for c in rockon.containers if c.ports},
         devices={c.name: {d.name: d.value or "" for d in c.devices} for c in rockon.containers if c.devices},
         environment={
-            c.name: {e.key: e.value for e in c.environment if e.value is not None}
+            c.name: {e.key: e.value for e in c.environment if e.value is not None and not e.added}
             for c in rockon.containers
-            if c.environment
+            if any(not e.added for e in c.environment)
         },
         custom_config={c.key: c.value for c in rockon.custom_config if c.value is not None},
         storage={
             c.name: {v.destination: v.share for v in c.volumes if v.share and v.added}
             for c in rockon.containers
             if any(v.added for v in c.volumes)
+        },
+        variables={
+            c.name: {e.key: e.value or "" for e in c.environment if e.added}
+            for c in rockon.containers
+            if any(e.added for e in c.environment)
         },
         labels={c.name: [label.value for label in c.labels] for c in rockon.containers if c.labels},
         networks={c.name: [member.network for member in c.networks] for c in rockon.containers if c.networks},
@@ -249,11 +261,19 @@ def store(rockon: RockOn, answers: Answers) -> None:
     for container in rockon.containers:
         name = container.name
         for port in container.ports:
-            port.host = answers.ports.get(name, {}).get(port.number)
+            port.host, port.reserved = answers.ports.get(name, {}).get(port.number), None
         for device in container.devices:
             device.value = answers.devices.get(name, {}).get(device.name)
-        for variable in container.environment:
+        named = [variable for variable in container.environment if not variable.added]
+        for variable in named:
             variable.value = answers.environment.get(name, {}).get(variable.key)
+        container.environment = [
+            *named,
+            *(
+                Environment(key=key, value=value, added=True, position=len(named) + place)
+                for place, (key, value) in enumerate(answers.variables.get(name, {}).items())
+            ),
+        ]
         asked = [volume for volume in container.volumes if not volume.added]
         for volume in asked:
             volume.share = answers.shares.get(name, {}).get(volume.destination)
@@ -274,6 +294,7 @@ def forget_added(rockon: RockOn) -> None:
     """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
     for container in rockon.containers:
         container.volumes = [volume for volume in container.volumes if not volume.added]
+        container.environment = [variable for variable in container.environment if not variable.added]
         container.labels = []
         container.networks = []
 

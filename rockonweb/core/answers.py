@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rockonweb.core.definition import Definition, is_mount_point
+from rockonweb.core.definition import ContainerSpec, Definition, is_mount_point
 from rockonweb.core.errors import BadInput
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
 OUR_LABELS = "rockonweb."
+VARIABLE_NAME = re.compile(r"[^\s=\0]{1,200}")
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
-PARTS = ("shares", "ports", "devices", "environment", "custom_config", "storage", "labels", "networks")
-OPTIONAL_PARTS = ("storage", "labels", "networks")
+OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what was added after the install
+PARTS = ("shares", "ports", "devices", "environment", "custom_config", *OPTIONAL_PARTS)
 
 PerContainer = dict[str, dict[str, str]]
 Suggest = Callable[[str, int], int]  # the host port suggested for a container's port
@@ -27,7 +28,7 @@ class Answers:
     """Answers to every question of a rock-on. The outer key is a container's name.
 
     `shares` and `storage` map a path in the container to "SHARE" or "SHARE/FOLDER"; `ports` a container port to a
-    host port, or to None where it is not published.
+    host port, or to None where it is not published. `variables` are those that the definition does not name.
     """
 
     shares: PerContainer = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Answers:
     environment: PerContainer = field(default_factory=dict)
     custom_config: dict[str, str] = field(default_factory=dict)
     storage: PerContainer = field(default_factory=dict)
+    variables: PerContainer = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     networks: dict[str, list[str]] = field(default_factory=dict)
 
@@ -106,7 +108,8 @@ def read(definition: Definition, given: Mapping[str, Any], suggest: Suggest) -> 
         devices=reader.per_container("devices", lambda c: c.devices, default=""),
         environment=reader.per_container("environment", lambda c: dict.fromkeys(c.environment)),
         custom_config=reader.custom_config(),
-        storage=reader.storage(),
+        storage=reader.added("storage"),
+        variables=reader.added("variables"),
         labels=reader.lists("labels"),
         networks=reader.lists("networks"),
     )
@@ -139,6 +142,10 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
         for device, value in devices.items():
             if value and not (re.fullmatch(r"/\S+", value) and value.isprintable()):
                 yield f"devices.{container}.{device}: a device is an absolute path, such as /dev/dri, or blank."
+    for container, variables in answers.variables.items():
+        for key in variables:
+            if fault := variable_fault(key, definition.containers.get(container)):
+                yield f"variables.{container}.{key}: {fault}"
     for container, labels in answers.labels.items():
         for label in labels:
             if not label.partition("=")[0].strip() or label.startswith(OUR_LABELS):
@@ -149,10 +156,20 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
                 yield f'networks.{container}: "{network}" is not a network that a container can join.'
 
 
+def variable_fault(key: str, spec: ContainerSpec | None) -> str:
+    """Return a sentence on what is wrong with the name of an added variable, blank when nothing is."""
+    if not VARIABLE_NAME.fullmatch(key):
+        return f'"{key}" is no name for a variable: use printable characters without spaces and equals signs.'
+    if spec and key in spec.environment:
+        return "the definition names this variable itself."
+    return ""
+
+
 def _all_texts(definition: Definition, answers: Answers) -> Iterator[tuple[str, str]]:
-    for container, values in answers.environment.items():
-        for key, value in values.items():
-            yield f"environment.{container}.{key}", value
+    for part, by_container in (("environment", answers.environment), ("variables", answers.variables)):
+        for container, values in by_container.items():
+            for key, value in values.items():
+                yield f"{part}.{container}.{key}", value
     for key, value in answers.custom_config.items():
         yield f"custom_config.{key}", value
     for container, labels in answers.labels.items():
@@ -236,14 +253,14 @@ class _Reader:
         self.faults += [f"custom_config.{key}: an answer is missing." for key in asked if key not in given]
         return {key: self.text(f"custom_config.{key}", given[key]) for key in asked if key in given}
 
-    def storage(self) -> PerContainer:
+    def added(self, name: str) -> PerContainer:
         found: PerContainer = {}
-        for container, places in self.containers("storage").items():
-            path = f"storage.{container}"
-            if not isinstance(places, dict):
+        for container, given in self.containers(name).items():
+            path = f"{name}.{container}"
+            if not isinstance(given, dict):
                 self.faults.append(f"{path}: must be an object.")
                 continue
-            found[container] = {key: self.text(f"{path}.{key}", place) for key, place in places.items()}
+            found[container] = {key: self.text(f"{path}.{key}", value) for key, value in given.items()}
         return found
 
     def lists(self, name: str) -> dict[str, list[str]]:

@@ -110,14 +110,16 @@ def options(spec: ContainerSpec) -> Iterator[str]:
 
 
 def environment(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
-    """Answered variables in the order of the questions, secrets masked; one without an answer is left out."""
+    """Answered variables in the order of the questions, then added ones; secrets masked.
+
+    One without an answer is left out.
+    """
     answered = answers.environment.get(container, {})
-    questions = dict(in_question_order(spec.environment))
-    for key in [*questions, *(key for key in answered if key not in questions)]:
-        if key in answered:
-            value = answered[key]
-            secret = is_secret(key, questions[key].label if key in questions else "")
-            yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
+    labels = {key: question.label for key, question in in_question_order(spec.environment) if key in answered}
+    added = answers.variables.get(container, {})
+    for key, value in [*((key, answered[key]) for key in labels), *added.items()]:
+        secret = is_secret(key, labels.get(key, ""))
+        yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
 
 
 def labels(container: str, answers: Answers) -> Iterator[str]:

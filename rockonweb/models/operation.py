@@ -21,8 +21,10 @@ class Kind(enum.StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
-    UPDATE = "update"
+    CHANGE = "change"  # other settings, or a newer definition
+    UPDATE = "update"  # newer images
     UNINSTALL = "uninstall"
+    ACTION = "action"  # what the rock-on's handler offers beside, such as a client's profile
     REFRESH = "refresh"
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Port(Base):
-    """A port. `suggested` is what the wizard offers, `host` what the person chose: None is not published."""
+    """A port. `suggested` is what the wizard offers, `host` what the person chose: None is not published.
+
+    `reserved` is the host port that an update under way will publish it on; both are spoken for until that ends.
+    """
 
     __tablename__ = "port"
 
@@ -25,6 +28,7 @@ class Port(Base):
     default: Mapped[int]  # the definition's
     suggested: Mapped[int]
     host: Mapped[int | None] = mapped_column(index=True)
+    reserved: Mapped[int | None]
     ui: Mapped[bool] = mapped_column(default=False)
     position: Mapped[int] = mapped_column(default=0)
     label: Mapped[str] = mapped_column(Text, default="")

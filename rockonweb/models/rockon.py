@@ -57,6 +57,7 @@ class RockOn(Base):
     in_catalogue: Mapped[bool] = mapped_column(default=True)
     source: Mapped[str] = mapped_column(Text)  # the newest definition, canonical JSON
     installed_source: Mapped[str | None] = mapped_column(Text)  # the one that the containers were made from
+    ignored: Mapped[str] = mapped_column(String(32), default="")  # fingerprint of a newer one that an owner left aside
 
     description: Mapped[str] = mapped_column(Text, default="")  # sanitised HTML
     version: Mapped[str] = mapped_column(Text, default="")

@@ -9,16 +9,22 @@ from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
 from rockonweb.blueprints import (
+    api,
     auth,
+    backup,
     definitions,
     docker,
     health,
     install,
     jobs,
     metastores,
+    networks,
+    openvpn,
     operations,
     rockons,
+    settings,
     shares,
+    succession,
 )
 from rockonweb.config import Settings
 from rockonweb.web import faults, running, troubles
@@ -26,6 +32,23 @@ from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
 
+PAGES = (
+    api,
+    auth,
+    backup,
+    definitions,
+    docker,
+    health,
+    install,
+    metastores,
+    networks,
+    openvpn,
+    operations,
+    rockons,
+    settings,
+    shares,
+    succession,
+)
 LARGEST_ID = 2**31 - 1
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -64,7 +87,7 @@ def register(app: Flask) -> None:
         docker_notice=troubles.docker_notice,
     )
     faults.register(app)
-    for module in (auth, definitions, docker, health, install, metastores, operations, rockons, shares):
+    for module in PAGES:
         app.register_blueprint(module.blueprint)
     jobs.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])

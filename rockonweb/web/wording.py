@@ -123,8 +123,10 @@ KINDS = {
     Kind.START: _l("Start"),
     Kind.STOP: _l("Stop"),
     Kind.RESTART: _l("Restart"),
+    Kind.CHANGE: _l("Change"),
     Kind.UPDATE: _l("Update"),
     Kind.UNINSTALL: _l("Uninstall"),
+    Kind.ACTION: _l("Task"),
     Kind.REFRESH: _l("Refresh of the catalogue"),
 }
 

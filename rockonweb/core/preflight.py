@@ -11,6 +11,7 @@ from rockonweb.core.argv import host_port
 from rockonweb.core.browser_ports import REFUSED
 from rockonweb.core.definition import ContainerSpec, Definition
 from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.networks import join_refusal
 from rockonweb.core.text import Text, t
 
 Level = Literal["block", "warn", "note"]
@@ -48,6 +49,7 @@ def examine(
         yield from _user(name, spec, facts)
         yield from _references(definition, name, spec, facts)
         yield from _network(definition, name, spec, facts)
+        yield from _joins(name, spec, answers)
 
 
 def _shares(answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[Finding]:
@@ -292,3 +294,14 @@ def _network(definition: Definition, name: str, spec: ContainerSpec, facts: Host
                 ),
                 t("Submit makes it, with Docker's own choice of addresses."),
             )
+
+
+def _joins(name: str, spec: ContainerSpec, answers: Answers) -> Iterator[Finding]:
+    networks = answers.networks.get(name)
+    refusal = join_refusal(spec)
+    if networks and refusal:
+        yield Finding(
+            "block",
+            t("%(name)s can't join the network %(networks)s.", name=name, networks=", ".join(networks)),
+            refusal,
+        )

@@ -256,3 +256,12 @@ def test_everything_that_is_wrong_is_told_at_once():
         ["block:", "The", "device"],
         ["warn:", "box", "should"],
     ]
+
+
+def test_an_added_network_that_its_container_cannot_join_is_forbidden_and_says_why():
+    sample = rockon({"app": {"opts": [["--net=host", ""]]}, "db": {}})
+    answers = answer(sample, networks={"app": ["media"], "db": ["media"]})
+    assert [line for line in found(sample, answers, host(answers)) if line.startswith("block")] == [
+        "block: app can't join the network media. It uses the host's own network, and Docker lets it join no other "
+        "one beside that.",
+    ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from rockonweb.core.argv import Argv
 from rockonweb.core.secret import render
 
+ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -69,9 +71,36 @@ class Join(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOnce(Step):
-    """Run a container to its end and remove it. A status other than 0 fails the step."""
+class Leave(Step):
+    """Disconnect a container from a network. Undo: connect it again."""
 
+    network: str
+    container: str
+
+    def __str__(self) -> str:
+        return f"disconnect {self.container} from network {self.network}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetMode(Step):
+    """Set the permissions of a share's folder, such as 0o700. Undo: the ones that it had."""
+
+    share: str
+    mode: int
+    container: str
+
+    def __str__(self) -> str:
+        return f"set the permissions of share {self.share} to {self.mode:o}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOnce(Step):
+    """Run a container to its end and remove it. A status other than 0 fails the step.
+
+    `container` is the lasting one that it prepares.
+    """
+
+    container: str
     argv: Argv
 
     def __str__(self) -> str:
@@ -97,6 +126,38 @@ class AwaitEnd(Step):
 
     def __str__(self) -> str:
         return f"wait until {self.container} has done its work"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwaitAnswer(Step):
+    """Wait until a command inside a running container ends with status 0."""
+
+    container: str
+    command: tuple[str, ...]
+    seconds: int = 300
+
+    def __str__(self) -> str:
+        return f"wait until {self.container} is ready"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside(Step):
+    """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
+
+    container: str
+
+    def __str__(self) -> str:
+        return f"set container {self.container} aside"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discard(Step):
+    """Remove a container that was set aside, never its volumes. From the first one on there is no undo."""
+
+    container: str
+
+    def __str__(self) -> str:
+        return f"remove the old container {self.container}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,4 +190,32 @@ class RemoveNetwork(Step):
         return f"remove network {self.network}"
 
 
-AnyStep = MakeShare | Pull | MakeNetwork | Create | Join | RunOnce | Start | AwaitEnd | Stop | Remove | RemoveNetwork
+@dataclass(frozen=True, kw_only=True)
+class RemoveImage(Step):
+    """Remove an image that nothing uses any more."""
+
+    image: str
+
+    def __str__(self) -> str:
+        return f"remove image {self.image}"
+
+
+AnyStep = (
+    MakeShare
+    | SetMode
+    | Pull
+    | MakeNetwork
+    | Create
+    | Join
+    | Leave
+    | RunOnce
+    | Start
+    | AwaitEnd
+    | AwaitAnswer
+    | Stop
+    | SetAside
+    | Discard
+    | Remove
+    | RemoveNetwork
+    | RemoveImage
+)

@@ -26,6 +26,7 @@ from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, A
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import ContainerFacts, Listener, Mount, NetworkFacts
 from rockonweb.core.secret import redact, reveal
+from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import t
 from rockonweb.host.docker_settings import (
     DockerSettings,
@@ -42,6 +43,7 @@ PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example wh
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60
 DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
+UP = ("running", "restarting", "paused")  # states of a container
 PORT_ATTEMPTS = 3  # a second apart
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
@@ -63,13 +65,14 @@ OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever on
 class Engine:
     """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's.
 
-    It looks at all containers, but acts only on those of `rockon`; without one it acts on none.
+    It looks at all containers, but acts only on those of `rockons`, a rock-on's present name and its former ones;
+    without any it acts on none.
     """
 
-    def __init__(self, client: docker.DockerClient, instance: str, rockon: str = "") -> None:
+    def __init__(self, client: docker.DockerClient, instance: str, *rockons: str) -> None:
         self._api = client.api
         self.instance = instance
-        self.rockon = rockon
+        self.rockons = rockons
 
     def close(self) -> None:
         """Close the connection."""
@@ -295,6 +298,76 @@ class Engine:
             with _translated(name), suppress(NotFound):
                 self._api.remove_container(known.id, v=False, force=True)
 
+    def rename(self, name: str, new: str) -> None:
+        """Give a container of the rock-on another name."""
+        known = self._own(name)
+        with _translated(name):
+            self._api.rename(known.id, new)
+
+    def set_aside(self, name: str) -> bool:
+        """Rename a container so that its replacement can have its name. Returns False where there is none."""
+        if self.container(name) is None:
+            return False
+        self.rename(name, name + ASIDE)
+        return True
+
+    def put_back(self, name: str) -> None:
+        """Give a container that was set aside its name back, unless it has it."""
+        if self.container(name + ASIDE) is not None:
+            self.rename(name + ASIDE, name)
+
+    def runs(self, name: str) -> bool:
+        """Whether a container is up, or Docker tries to bring it up."""
+        known = self.container(name)
+        return known is not None and known.state in UP
+
+    def acts_on(self, known: ContainerFacts) -> bool:
+        """Whether a container is one that this connection may act on."""
+        return bool(known.rockon) and known.rockon in self.rockons
+
+    def execute(self, name: str, command: tuple[str, ...]) -> tuple[int, str]:
+        """Run a command inside a running container of the rock-on; return its status and what it printed."""
+        known = self._own(name)
+        with _translated(name):
+            run = self._api.exec_create(known.id, list(command))
+            printed = self._api.exec_start(run["Id"])
+            status = self._api.exec_inspect(run["Id"]).get("ExitCode")
+        return (-1 if status is None else int(status)), printed.decode("utf-8", "replace")
+
+    def remove_image(self, image: str) -> bool:
+        """Remove an image, unless a container uses it or it is gone. Returns whether it is gone."""
+        with _translated(image):
+            try:
+                self._api.remove_image(image)
+            except ImageNotFound:
+                return True
+            except APIError as error:
+                if error.status_code == 409:
+                    return False
+                raise
+        return True
+
+    def await_answer(self, name: str, command: tuple[str, ...], seconds: int) -> None:
+        """Wait until a command inside a container of the rock-on ends with status 0."""
+        deadline = time.monotonic() + seconds
+        while True:
+            known = self._own(name)
+            printed = ""
+            if known.state == "running":
+                with suppress(EngineError):  # it may end between the two questions
+                    status, printed = self.execute(name, command)
+                    if status == 0:
+                        return
+            ended = known.state in ("exited", "dead")
+            if ended or time.monotonic() > deadline:
+                sentence = (
+                    t("%(name)s ended before it was ready.", name=name)
+                    if ended
+                    else t("%(name)s was not ready after %(seconds)s seconds.", name=name, seconds=seconds)
+                )
+                raise EngineError(sentence, t("Its log is below."), output=f"{printed}\n{self.logs(name, 20)}".strip())
+            time.sleep(1)
+
     def await_end(self, name: str, seconds: int) -> None:
         """Wait until a container of the rock-on has ended with status 0."""
         deadline = time.monotonic() + seconds
@@ -317,13 +390,23 @@ class Engine:
             self._api.create_network(name, check_duplicate=True, labels=labels)
         return True
 
-    def join(self, network: str, name: str) -> None:
-        """Connect a container of the rock-on to a network; it may be there already."""
+    def join(self, network: str, name: str) -> bool:
+        """Connect a container of the rock-on to a network. Returns False where it is there already."""
         known = self._own(name)
         if network in known.networks:
-            return
+            return False
         with _translated(name):
             self._api.connect_container_to_network(known.id, network)
+        return True
+
+    def leave(self, network: str, name: str) -> bool:
+        """Disconnect a container of the rock-on from a network. Returns False where it is not there."""
+        known = self._own(name)
+        if network not in known.networks:
+            return False
+        with _translated(name), suppress(NotFound):
+            self._api.disconnect_container_from_network(known.id, network)
+        return True
 
     def remove_network(self, name: str) -> bool:
         """Remove a network of ours that nothing is connected to. Returns whether it is gone."""
@@ -372,7 +455,7 @@ class Engine:
     def _refuse_others(self, known: ContainerFacts) -> None:
         if not known.rockon:
             raise _stranger(known.name)
-        if known.rockon != self.rockon:
+        if not self.acts_on(known):
             raise EngineError(
                 t(
                     'The container "%(name)s" belongs to the rock-on %(rockon)s; it is left alone.',
@@ -409,13 +492,13 @@ class Engine:
         return output
 
 
-def connect(instance: str = "", rockon: str = "") -> Engine:
-    """Connect to the engine that DOCKER_HOST or Docker's default names; `rockon` is the one that may be acted on.
+def connect(instance: str = "", *rockons: str) -> Engine:
+    """Connect to the engine that DOCKER_HOST or Docker's default names; `rockons` are those that may be acted on.
 
     Raises EngineUnreachable.
     """
     try:
-        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance, rockon)
+        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance, *rockons)
     except (DockerException, RequestException, OSError) as error:
         raise _unreachable(error) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,24 @@ def _not_made(settings: Settings, name: str, why: str) -> RockonwebError:
         t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
         t("Check the folder %(root)s.", root=str(settings.shares_root)),
     )
+
+
+def set_mode(settings: Settings, place: str, mode: int) -> int:
+    """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link at its end."""
+    path = settings.shares_root / place
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            before = stat.S_IMODE(os.fstat(folder).st_mode)
+            os.fchmod(folder, mode)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise RockonwebError(
+            t("The permissions of %(path)s can't be set: %(why)s.", path=str(path), why=error.strerror or str(error)),
+            t("Check that the folder exists and that Rockonweb may change it."),
+        ) from None
+    return before
 
 
 def remove_if_empty(settings: Settings, name: str) -> bool:

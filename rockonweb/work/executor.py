@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import select
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
 from rockonweb.core.errors import RockonwebError
+from rockonweb.core.facts import Mount
 from rockonweb.core.steps import (
+    ASIDE,
     AnyStep,
+    AwaitAnswer,
     AwaitEnd,
     Create,
+    Discard,
     Join,
+    Leave,
     MakeNetwork,
     MakeShare,
     Pull,
     Remove,
+    RemoveImage,
     RemoveNetwork,
     RunOnce,
+    SetAside,
+    SetMode,
     Start,
     Stop,
 )
@@ -45,6 +53,8 @@ from rockonweb.models import (
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
 
+Undo = Callable[[], object]  # a text that it returns tells what could not be taken back
+
 
 class Cancelled(Exception):
     """The person asked to stop."""
@@ -62,7 +72,7 @@ class Executor:
         self.settings = settings
         self.operation_id = operation_id
         self.undoes = undoes
-        self.made: list[tuple[int, AnyStep]] = []
+        self.done: list[tuple[int, Undo]] = []  # rows of the steps that can be taken back, and how
 
     def perform(self, steps: Iterable[AnyStep]) -> None:
         """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
@@ -70,7 +80,10 @@ class Executor:
         rows = self._announce(steps)
         for step, row in zip(steps, rows, strict=True):
             try:
-                self._stop_if_cancelled()
+                if isinstance(step, Discard):
+                    self.done.clear()  # the replacements hold: from here on there is only forward
+                else:
+                    self._stop_if_cancelled()
                 self._mark(row, Progress.RUNNING)
                 output = self._do(step, row)
             except (RockonwebError, Cancelled) as error:
@@ -89,7 +102,10 @@ class Executor:
             case MakeShare(share=name):
                 if name not in shares.listing(self.settings):
                     shares.make(self.settings, name)
-                    self.made.append((row, step))
+                    self._undo_by(row, lambda: self._remove_share(name))
+            case SetMode(share=place, mode=mode):
+                before = shares.set_mode(self.settings, place, mode)
+                self._undo_by(row, lambda: shares.set_mode(self.settings, place, before))
             case Pull(image=image):
                 progress = _Throttled(self, row)
                 words = self.engine.pull(image, progress)
@@ -97,31 +113,50 @@ class Executor:
                 return words
             case MakeNetwork(network=name):
                 if self.engine.make_network(name, self.operation_id):
-                    self.made.append((row, step))
+                    self._undo_by(row, lambda: self.engine.remove_network(name))
             case Create(container=name, argv=argv):
                 self._remove(name)  # one of ours that an interrupted operation left
-                self.made.append((row, step))
+                self._undo_by(row, lambda: self._remove(name))
                 self.engine.create(argv, self.operation_id)
             case Join(network=network, container=name):
-                return self._join(step, network, name)
+                return self._join(step, row)
+            case Leave(network=network, container=name):
+                if self.engine.leave(network, name):
+                    self._undo_by(row, lambda: self.engine.join(network, name))
             case RunOnce(argv=argv):
                 return self.engine.run_once(argv)
             case Start(container=name):
                 self.engine.start(name)
             case AwaitEnd(container=name, seconds=seconds):
                 self.engine.await_end(name, seconds)
+            case AwaitAnswer(container=name, command=command, seconds=seconds):
+                self.engine.await_answer(name, command, seconds)
             case Stop(container=name):
+                if self.engine.runs(name):
+                    self._undo_by(row, lambda: self.engine.start(name))
                 self.engine.stop(name)
+            case SetAside(container=name):
+                if self.engine.set_aside(name):
+                    self._undo_by(row, lambda: self.engine.put_back(name))
+            case Discard(container=name):
+                return self._discard(name)
             case Remove(container=name):
                 self._remove(name)
             case RemoveNetwork(network=name):
                 if not self.engine.remove_network(name):
                     return str(t("It stays: something else is connected to it, or it is not ours."))
+            case RemoveImage(image=image):
+                if not self.engine.remove_image(image):
+                    return str(t("It stays: a container uses it."))
         return ""
 
-    def _join(self, step: Join, network: str, name: str) -> str:
+    def _undo_by(self, row: int, undo: Undo) -> None:
+        self.done.append((row, undo))
+
+    def _join(self, step: Join, row: int) -> str:
         try:
-            self.engine.join(network, name)
+            if self.engine.join(step.network, step.container):
+                self._undo_by(row, lambda: self.engine.leave(step.network, step.container))
         except RockonwebError as error:
             if step.required:
                 raise
@@ -133,16 +168,31 @@ class Executor:
         known = self.engine.container(name)
         if known is None:
             return
-        if known.rockon == self.engine.rockon:
-            kept = self.engine.anonymous_volumes(name)
-            with writing() as session:
-                rockon = session.get_one(Operation, self.operation_id).rockon
-                if rockon is not None and kept:
-                    others = [volume for volume in rockon.kept_volumes if volume.container != name]
-                    rockon.kept_volumes = others + [
-                        KeptVolume(container=name, volume=mount.volume, destination=mount.destination) for mount in kept
-                    ]
+        if self.engine.acts_on(known):
+            self._remember_volumes(name.removesuffix(ASIDE), self.engine.anonymous_volumes(name))
             self.engine.remove(name)
+
+    def _remember_volumes(self, container: str, mounts: list[Mount]) -> None:
+        with writing() as session:
+            rockon = session.get_one(Operation, self.operation_id).rockon
+            if rockon is not None and mounts:
+                rockon.kept_volumes = [volume for volume in rockon.kept_volumes if volume.container != container] + [
+                    KeptVolume(container=container, volume=mount.volume, destination=mount.destination)
+                    for mount in mounts
+                ]
+
+    def _discard(self, name: str) -> str:
+        """Remove what was set aside. Its replacement runs by now, so a refusal is told and fails nothing."""
+        try:
+            self._remove(name + ASIDE)
+        except RockonwebError as error:
+            return str(t("It stays for now and is removed later: %(why)s", why=error.output or error.sentence))
+        return ""
+
+    def _remove_share(self, name: str) -> str:
+        if shares.remove_if_empty(self.settings, name):
+            return ""
+        return str(t("The share stays: it is not empty."))
 
     def remove_made(self) -> None:
         """Remove the containers that carry this operation's label, whoever lost track of them, then its networks and
@@ -174,24 +224,14 @@ class Executor:
 
         The step that failed stays shown as failed, also where half of it was taken back.
         """
-        for row, step in reversed(self.made):
+        for row, undo in reversed(self.done):
             try:
-                left = self._take_back(step)
+                left = undo()
             except RockonwebError as error:
                 left = str(error)
-            if row != failed or left:
-                self._mark(row, Progress.UNDONE if not left else Progress.FAILED, left)
-
-    def _take_back(self, step: AnyStep) -> str:
-        match step:
-            case Create(container=name):
-                self._remove(name)
-            case MakeNetwork(network=name):
-                self.engine.remove_network(name)
-            case MakeShare(share=name):
-                if not shares.remove_if_empty(self.settings, name):
-                    return str(t("The share stays: it is not empty."))
-        return ""
+            told = left if isinstance(left, str) else ""
+            if row != failed or told:
+                self._mark(row, Progress.UNDONE if not told else Progress.FAILED, told)
 
     # -- the rows -----------------------------------------------------------------------------------------------
 

@@ -346,6 +346,7 @@ def test_a_container_that_fails_undoes_those_before_it(engine: Engine, instance:
     assert undone == {
         *("make share fresh", "make share used", "make network TrioLink"),
         *("make container trio-one", "make container trio-two"),
+        *("connect trio-one to network TrioLink", "connect trio-two to network TrioLink"),
     }
 
 

@@ -41,6 +41,6 @@ def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[A
         Create(container=data, argv=run_data, why="it holds the volume with the keys and certificates"),
         Start(container=data, why="it ends at once; its volume stays"),
         AwaitEnd(container=data, why="the configuration is written into its volume"),
-        RunOnce(argv=configure, why="writes the server's configuration for this address"),
+        RunOnce(container=server, argv=configure, why="writes the server's configuration for this address"),
         *generic.launch_container(definition, server, answers, facts),
     ]

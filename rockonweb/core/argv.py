@@ -6,7 +6,8 @@ say beats the defaults before them, and a person's answers beat the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
@@ -22,18 +23,37 @@ DETACHED = ("-d", "--restart=unless-stopped")
 Argv = tuple[str, ...]
 
 
-def docker_run(definition: Definition, container: str, answers: Answers, facts: HostFacts) -> Argv:
+@dataclass(frozen=True)
+class Additions:
+    """What a handler adds to a container's command line; each goes into its own group.
+
+    `mounts` are paths of the host and of the container, `links` containers and the names by which they are called.
+    """
+
+    mounts: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Additions()
+
+
+def docker_run(
+    definition: Definition, container: str, answers: Answers, facts: HostFacts, added: Additions = NOTHING
+) -> Argv:
     """Return the whole command line that makes and starts `container`."""
     spec = definition.containers[container]
     return (
         *("docker", "run", *DETACHED, "--name", container),
         *volumes(container, spec, answers, facts),
+        *mounts(container, answers, added),
         *("-v", "/etc/localtime:/etc/localtime:ro"),
         *devices(container, spec, answers),
         *user(container, spec, answers, facts),
         *ports(container, spec, answers),
         *options(spec),
-        *environment(container, spec, answers),
+        *links(added),
+        *environment(container, spec, answers, added),
         *labels(container, answers),
         *management_labels(definition, facts),
         spec.reference,
@@ -58,6 +78,14 @@ def volumes(container: str, spec: ContainerSpec, answers: Answers, facts: HostFa
     for kept in facts.kept_volumes.get(container, ()):
         if kept.destination not in {*answered, *added}:
             yield from ("-v", f"{kept.volume}:{kept.destination}")
+
+
+def mounts(container: str, answers: Answers, added: Additions) -> Iterator[str]:
+    """What the handler mounts, except where a share is mounted already."""
+    taken = {*answers.shares.get(container, {}), *answers.storage.get(container, {})}
+    for path, destination in added.mounts:
+        if destination not in taken:
+            yield from ("-v", f"{path}:{destination}")
 
 
 def devices(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
@@ -109,15 +137,21 @@ def options(spec: ContainerSpec) -> Iterator[str]:
             yield value
 
 
-def environment(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:
-    """Answered variables in the order of the questions, then added ones; secrets masked.
+def links(added: Additions) -> Iterator[str]:
+    """The containers that the handler links to."""
+    for container, alias in added.links:
+        yield from ("--link", f"{container}:{alias}")
+
+
+def environment(container: str, spec: ContainerSpec, answers: Answers, added: Additions = NOTHING) -> Iterator[str]:
+    """The handler's variables, answered ones in the order of the questions, then the user's own; secrets masked.
 
     One without an answer is left out.
     """
     answered = answers.environment.get(container, {})
     labels = {key: question.label for key, question in in_question_order(spec.environment) if key in answered}
-    added = answers.variables.get(container, {})
-    for key, value in [*((key, answered[key]) for key in labels), *added.items()]:
+    own = answers.variables.get(container, {})
+    for key, value in [*added.environment.items(), *((key, answered[key]) for key in labels), *own.items()]:
         secret = is_secret(key, labels.get(key, ""))
         yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
 
@@ -133,6 +167,13 @@ def management_labels(definition: Definition, facts: HostFacts) -> Iterator[str]
     yield from ("--label", f"{ROCKON_LABEL}={definition.name}")
     if facts.instance:
         yield from ("--label", f"{INSTANCE_LABEL}={facts.instance}")
+
+
+def own_words(argv: Sequence[str]) -> list[str]:
+    """Return a command line without our management labels."""
+    pairs = zip(argv, (*argv[1:], ""), strict=True)
+    ours = {place for place, (word, value) in enumerate(pairs) if word == "--label" and value.startswith(OUR_LABEL)}
+    return [word for place, word in enumerate(argv) if place not in ours and place - 1 not in ours]
 
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:

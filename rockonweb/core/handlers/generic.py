@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.core.answers import Answers
-from rockonweb.core.argv import docker_run
+from rockonweb.core.argv import NOTHING, Additions, docker_run
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.steps import AnyStep, Create, Join, Start
@@ -19,15 +19,20 @@ def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[A
     return [step for name, _ in definition.launch_order for step in launch_container(definition, name, answers, facts)]
 
 
-def launch_container(definition: Definition, name: str, answers: Answers, facts: HostFacts) -> list[AnyStep]:
-    """Return the steps for one container. It joins its networks before the app starts, so names resolve at once."""
+def launch_container(
+    definition: Definition, name: str, answers: Answers, facts: HostFacts, added: Additions = NOTHING
+) -> list[AnyStep]:
+    """Return the steps for one container, whose command line a handler may add to.
+
+    It joins its networks before the app starts, so names resolve at once.
+    """
     spec = definition.containers[name]
     links = [link.network for link in definition.links if name in (link.source, link.target)]
     networks = dict.fromkeys([*links, *answers.networks.get(name, ())])
     return [
         Create(
             container=name,
-            argv=docker_run(definition, name, answers, facts),
+            argv=docker_run(definition, name, answers, facts, added),
             why=f"container {spec.launch_order} of {definition.name}",
         ),
         *(

@@ -10,6 +10,7 @@ from typing import Any
 
 from rockonweb.core.definition import ContainerSpec, Definition, is_mount_point
 from rockonweb.core.errors import BadInput
+from rockonweb.core.text import t
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
@@ -148,8 +149,8 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
                 yield f"variables.{container}.{key}: {fault}"
     for container, labels in answers.labels.items():
         for label in labels:
-            if not label.partition("=")[0].strip() or label.startswith(OUR_LABELS):
-                yield f'labels.{container}: "{label}" is no label: use KEY or KEY=VALUE, not {OUR_LABELS}…'
+            if fault := label_fault(label):
+                yield f"labels.{container}: {fault}"
     for container, networks in answers.networks.items():
         for network in networks:
             if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
@@ -162,6 +163,18 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
         return f'"{key}" is no name for a variable: use printable characters without spaces and equals signs.'
     if spec and key in spec.environment:
         return "the definition names this variable itself."
+    return ""
+
+
+def label_fault(label: str) -> str:
+    """Return a sentence on what is wrong with a label, blank when nothing is. Docker takes no blanks in its key."""
+    key = label.partition("=")[0]
+    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABELS):
+        return t(
+            '"%(label)s" is no label: use KEY or KEY=VALUE, without spaces in the key, not %(ours)s…',
+            label=label,
+            ours=OUR_LABELS,
+        )
     return ""
 
 

@@ -77,7 +77,7 @@ NO_NAME = (
     '"" is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit.'
 )
 NO_PATH = "a path in a container is absolute and has no colon."
-NO_LABEL = "is no label: use KEY or KEY=VALUE, not rockonweb.…"
+NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not rockonweb.…"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ NO_LABEL = "is no label: use KEY or KEY=VALUE, not rockonweb.…"
         ({"labels": {"app": "a"}}, "labels.app: must be a list."),
         ({"labels": {"app": [""]}}, 'labels.app: "" ' + NO_LABEL),
         ({"labels": {"app": ["=x"]}}, 'labels.app: "=x" ' + NO_LABEL),
+        ({"labels": {"app": ["a b=x"]}}, 'labels.app: "a b=x" ' + NO_LABEL),
         ({"labels": {"app": ["rockonweb.rockon=Other"]}}, 'labels.app: "rockonweb.rockon=Other" ' + NO_LABEL),
         ({"networks": {"app": ["--gpus"]}}, 'networks.app: "--gpus" is not a network that a container can join.'),
         ({"networks": {"app": ["host"]}}, 'networks.app: "host" is not a network that a container can join.'),

@@ -1,0 +1,431 @@
+"""Settings of an installed rock-on: their pages, what typed fields come to, what changed, what to know before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rockonweb.core.answers import (
+    NETWORK_NAME,
+    NOT_TO_BE_JOINED,
+    PARTS,
+    Answers,
+    label_fault,
+    split_share,
+    variable_fault,
+)
+from rockonweb.core.argv import host_port
+from rockonweb.core.definition import ContainerSpec, Definition, Question, is_mount_point
+from rockonweb.core.networks import join_refusal
+from rockonweb.core.preflight import Finding
+from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.text import Text, t
+from rockonweb.core.wizard import Ask, asks
+
+PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks")
+ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be added on these
+REVIEW = "review"
+ALL = "*"  # in place of a container's name
+MOUNTED_ALWAYS = "/etc/localtime"
+MOUNTING_OPTIONS = ("-v", "--volume", "--tmpfs")
+LISTS = ("labels", "networks")
+
+Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
+Places = dict[str, dict[str, str]]
+
+
+def pages(definition: Definition) -> list[str]:
+    """Return the pages that apply: those on which something is asked or can be added."""
+    return [page for page in PAGES if page not in ONLY_ASKED or asks(definition, page)]
+
+
+def with_variables(definition: Definition, variables: Mapping[str, Iterable[str]]) -> Definition:
+    """Return a definition that asks for these variables too, by container, after its own."""
+    containers = dict(definition.containers)
+    for name, keys in variables.items():
+        spec = containers[name]
+        added = {key: _added_question(key) for key in keys if key not in spec.environment}
+        containers[name] = spec.model_copy(update={"environment": {**spec.environment, **added}})
+    return definition.model_copy(update={"containers": containers})
+
+
+def _added_question(key: str) -> Question:
+    return Question.model_construct(label=key, description=t("Added here. It may be left blank."))
+
+
+# -- what was typed ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A row of a page: a path and a share, a variable and its value, a label, or a network.
+
+    `container` may be ALL. `name` is the row's on the page.
+    """
+
+    name: str
+    container: str
+    key: str
+    value: str = ""
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was typed into it."""
+        return not self.key.strip() and not self.value
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a row; `part` is its field: container, key or value."""
+
+    name: str
+    part: str
+    sentence: str
+
+
+@dataclass
+class Rows:
+    """What the rows of a page come to, by container: keys with their values; and what is wrong."""
+
+    found: Places = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        """The keys alone."""
+        return {container: list(keys) for container, keys in self.found.items()}
+
+
+Refuse = Callable[[str, ContainerSpec], str]  # a key and the container that it is for; blank when nothing is wrong
+
+
+def sent_keys(definition: Definition, page: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return container and key of each field that is named PAGE-CONTAINER-KEY; others are left out."""
+    longest = sorted(definition.containers, key=len, reverse=True)
+    found = {}
+    for name in names:
+        for container in longest:
+            begin = f"{page}-{container}-"
+            if name.startswith(begin) and len(name) > len(begin):
+                found[name] = (container, name.removeprefix(begin))
+                break
+    return found
+
+
+def storage(definition: Definition, typed: Iterable[Typed]) -> Rows:
+    """Return the shares by the paths that they are mounted on, and what is wrong with the paths."""
+
+    def refuse(path: str, spec: ContainerSpec) -> str:
+        if not is_mount_point(path):
+            return t("A path in the app begins with a slash and has no colon, such as /photos.")
+        if path in map(_path, (*spec.volumes, MOUNTED_ALWAYS, *_mounted_by_options(spec))):
+            return t("The definition mounts something at %(path)s itself. Choose another path.", path=path)
+        return ""
+
+    return _rows(definition, typed, _path, refuse, t("Type the path at which the app sees it, such as /photos."))
+
+
+def variables(definition: Definition, typed: Iterable[Typed]) -> Rows:
+    """Return the values of added variables, and what is wrong with their names."""
+
+    def refuse(key: str, spec: ContainerSpec) -> str:
+        if key in spec.environment:
+            return t("The definition asks for %(key)s itself: change it above.", key=key)
+        return variable_fault(key, None)
+
+    return _rows(definition, typed, str.strip, refuse, t("Type the name of the variable."))
+
+
+def labels(definition: Definition, typed: Iterable[Typed]) -> Rows:
+    """Return the labels of each container, and what is wrong with them."""
+    made = _rows(definition, typed, str.strip, lambda label, _: label_fault(label), t("Type the label."))
+    for container, found in made.found.items():
+        keys: dict[str, str] = {}
+        for label in found:
+            first = keys.setdefault(label.partition("=")[0], label)
+            if first != label:
+                name = next(one.name for one in typed if one.key.strip() == label and one.container in (container, ALL))
+                made.faults.append(
+                    Fault(name, "key", t('%(container)s would have "%(first)s" too: a key can be there once.',
+                                         container=container, first=first))
+                )  # fmt: skip
+    return made
+
+
+def networks(definition: Definition, typed: Iterable[Typed]) -> Rows:
+    """Return the networks that each container is on, and what is wrong with their names.
+
+    For ALL containers means: for all that can join one.
+    """
+
+    def refuse(network: str, spec: ContainerSpec) -> str:
+        if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
+            return t(
+                '"%(network)s" is not a network that a container can join: use letters, digits, dots, dashes and '
+                "underscores, and begin with a letter or digit.",
+                network=network,
+            )
+        return join_refusal(spec) or ""
+
+    able = [name for name, spec in definition.launch_order if not join_refusal(spec)]
+    return _rows(definition, typed, str.strip, refuse, t("Type the network's name."), able)
+
+
+def _rows(
+    definition: Definition,
+    typed: Iterable[Typed],
+    clean: Callable[[str], str],
+    refuse: Refuse,
+    needed: Text,
+    everyone: Collection[str] = (),
+) -> Rows:
+    made = Rows()
+    for one in typed:
+        if one.blank:
+            continue
+        key = clean(one.key)
+        if not key:
+            made.faults.append(Fault(one.name, "key", needed))
+            continue
+        targets = list(everyone or definition.containers) if one.container == ALL else [one.container]
+        for container in targets:
+            if container not in definition.containers:
+                sentence = t('%(name)s has no container "%(container)s".', name=definition.name, container=container)
+                made.faults.append(Fault(one.name, "container", sentence))
+            elif refusal := refuse(key, definition.containers[container]):
+                made.faults.append(Fault(one.name, "key", refusal))
+                break
+            elif key in made.found.setdefault(container, {}):
+                sentence = t("%(key)s is there twice for %(container)s.", key=key, container=container)
+                made.faults.append(Fault(one.name, "key", sentence))
+                break
+            else:
+                made.found[container][key] = one.value
+    made.found = {container: keys for container, keys in made.found.items() if keys}
+    return made
+
+
+def _path(path: str) -> str:
+    """Return a path without what means nothing in it; one that is not absolute as it is."""
+    path = path.strip()
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", ".")) if path.startswith("/") else path
+
+
+def _mounted_by_options(spec: ContainerSpec) -> Iterator[str]:
+    for flag, value in spec.options():
+        if flag in MOUNTING_OPTIONS:
+            parts = value.split(":")
+            yield parts[0] if flag == "--tmpfs" or len(parts) == 1 else parts[1]
+        elif flag == "--mount":
+            named = dict(word.partition("=")[::2] for word in value.split(","))
+            yield named.get("target") or named.get("destination") or named.get("dst") or ""
+
+
+# -- answers, one by one ----------------------------------------------------------------------------------------------
+
+
+def leaves(answers: Answers) -> dict[Leaf, Any]:
+    """Return every answer by its part, container and key; a label or network is there or not."""
+    found: dict[Leaf, Any] = {}
+    for part in PARTS:
+        given = getattr(answers, part)
+        if part == "custom_config":
+            found |= {(part, "", key): value for key, value in given.items()}
+        else:
+            for container, values in given.items():
+                pairs = dict.fromkeys(values, True) if part in LISTS else values
+                found |= {(part, container, str(key)): value for key, value in pairs.items()}
+    return found
+
+
+def together(found: Mapping[Leaf, Any]) -> Answers:
+    """Return the answers that these are."""
+    parts: dict[str, Any] = {part: {} for part in PARTS}
+    for (part, container, key), value in found.items():
+        if part == "custom_config":
+            parts[part][key] = value
+        elif part in LISTS:
+            parts[part].setdefault(container, []).append(key)
+        else:
+            parts[part].setdefault(container, {})[int(key) if part == "ports" else key] = value
+    return Answers(**parts)
+
+
+def from_json(data: Mapping[str, Any]) -> Answers:
+    """Return the answers that `Answers.to_json` wrote."""
+    ports = {name: {int(port): host for port, host in by.items()} for name, by in data.get("ports", {}).items()}
+    return Answers(**{**data, "ports": ports})
+
+
+def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
+    """Return the `current` answers with what `wanted` changed of `base`: others may have changed them meanwhile.
+
+    A change of a question that is no longer asked is left out.
+    """
+    old, new, now = leaves(base), leaves(wanted), leaves(current)
+    added = ("storage", "variables", *LISTS)
+    merged: dict[Leaf, Any] = {}
+    for leaf in {**now, **new}:
+        value = now.get(leaf) if new.get(leaf) == old.get(leaf) else new.get(leaf)
+        kept = leaf in now if new.get(leaf) == old.get(leaf) else leaf in new
+        if kept and (leaf in now or leaf not in old or leaf[0] in added):
+            merged[leaf] = value
+    return together(merged)
+
+
+def same(one: Answers, other: Answers) -> bool:
+    """Whether two answers say the same."""
+    return leaves(one) == leaves(other)
+
+
+# -- what changed, and what to know -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting before and after, secrets masked; None where it is not there."""
+
+    page: str
+    container: str
+    key: str
+    label: str
+    before: str | None
+    after: str | None
+
+
+PAGE_OF = {"custom_config": "custom-config", "variables": "environment"}
+
+
+def differences(definition: Definition, old: Answers, new: Answers) -> list[Difference]:
+    """Return what differs, in the order of the pages."""
+    before, after = leaves(old), leaves(new)
+    questions = {ask.name: ask for page in PAGES for ask in asks(definition, page)}
+    found = []
+    for leaf in {**before, **after}:
+        if before.get(leaf) == after.get(leaf) and (leaf in before) == (leaf in after):
+            continue
+        part, container, key = leaf
+        page = PAGE_OF.get(part, part)
+        ask = questions.get("-".join(word for word in (page, container, key) if word))
+        secret = ask.secret if ask else part == "variables" and is_secret(key)
+        shown = [_shown(part, given[leaf], secret=secret) if leaf in given else None for given in (before, after)]
+        found.append(Difference(page, container, key, ask.label if ask else "", *shown))
+    return sorted(found, key=lambda one: PAGES.index(one.page))
+
+
+def _shown(part: str, value: Any, *, secret: bool) -> str:
+    if part in LISTS:
+        return ""
+    if part == "ports" and value is None:
+        return str(t("not published"))
+    return MASK if secret and value else str(value)
+
+
+def warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+    """Yield what a person should know before settings are changed in this way."""
+    yield from _moved(definition, old, new)
+    yield from _removed_storage(old, new)
+    yield from _own_page(definition, old, new)
+    yield from _secrets(definition, old, new)
+    added = leaves(Answers(storage=new.storage)).keys() - leaves(Answers(storage=old.storage)).keys()
+    if added and not definition.volume_add_support:
+        yield Finding("note", no_support(definition))
+
+
+def no_support(definition: Definition) -> Text:
+    """Return what it means that the definition does not speak of more storage."""
+    return t(
+        "The definition of %(name)s does not say that the app can use more storage. It will be there at its path; "
+        "whether the app looks at it, its own pages must tell.",
+        name=definition.name,
+    )
+
+
+def stays_behind(place: str, other: str) -> Text:
+    """Return what it means that a volume is at `other` from now on and no longer at `place`."""
+    return t(
+        "The files that are in %(place)s stay there and are not copied: the app begins with what is in %(other)s.",
+        place=place,
+        other=other,
+    )
+
+
+def _moved(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+    for ask in asks(definition, "shares"):
+        before = old.shares.get(ask.container, {}).get(ask.key)
+        after = new.shares.get(ask.container, {}).get(ask.key)
+        if before and after and before != after:
+            yield Finding(
+                "warn",
+                t('"%(label)s" moves from %(place)s to %(other)s.', label=ask.label, place=before, other=after),
+                stays_behind(before, after),
+            )
+    for container, places in old.storage.items():
+        for path, before in places.items():
+            after = new.storage.get(container, {}).get(path)
+            if after and after != before:
+                sentence = t("%(path)s in %(container)s will show %(other)s in place of %(place)s.",
+                             path=path, container=container, other=after, place=before)  # fmt: skip
+                yield Finding("warn", sentence, stays_behind(before, after))
+
+
+def _removed_storage(old: Answers, new: Answers) -> Iterator[Finding]:
+    for container, places in old.storage.items():
+        for path, place in places.items():
+            if path not in new.storage.get(container, {}):
+                sentence = t("%(container)s will no longer see %(place)s at %(path)s.",
+                             container=container, place=place, path=path)  # fmt: skip
+                hint = t("The files in the share %(share)s stay where they are.", share=split_share(place)[0])
+                yield Finding("note", sentence, hint)
+
+
+def _own_page(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+    """The app's own page has another address, or none."""
+    for container, spec in definition.launch_order:
+        for port, port_spec in spec.port_specs.items():
+            before, after = (host_port(container, spec, port, answers) for answers in (old, new))
+            if not port_spec.ui or before == after:
+                continue
+            if after is None:
+                yield Finding("warn", *page_is_gone(definition.name))
+            elif before is not None:
+                yield Finding("warn", *page_has_moved(before, after))
+
+
+def page_is_gone(name: str) -> tuple[Text, Text]:
+    """Return what it means that the port of the app's own page is not published."""
+    return (
+        t("The page of %(name)s will not be reachable at this server's address any more.", name=name),
+        t("Only other containers on its networks will reach it. Publish the port again to open it in a browser."),
+    )
+
+
+def page_has_moved(before: int, after: int) -> tuple[Text, Text]:
+    """Return what it means that the port of the app's own page is another one."""
+    return (
+        t("The app's own page moves from port %(before)s to port %(after)s.", before=before, after=after),
+        t("Change bookmarks, apps on phones and a proxy that use the old one. Open UI here knows the new one."),
+    )
+
+
+def _secrets(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+    for one in differences(definition, old, new):
+        if one.before == MASK == one.after:
+            yield Finding(
+                "note",
+                t('"%(label)s" gets another value.', label=one.label or one.key),
+                t(
+                    "Some apps take a password only at their first start and keep it in their data: if the old one "
+                    "still counts afterwards, change it in the app itself too."
+                ),
+            )
+
+
+def asked_or_added(definition: Definition, answers: Answers) -> list[Ask]:
+    """Return the storage that was added, as questions of the storage page."""
+    return [
+        Ask("storage", container, path, Question.model_construct(label=path))
+        for container, places in answers.storage.items()
+        for path in places
+    ]

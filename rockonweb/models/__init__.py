@@ -10,7 +10,7 @@ from rockonweb.models.environment import Environment
 from rockonweb.models.kept_volume import KeptVolume
 from rockonweb.models.label import Label
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
-from rockonweb.models.network import NetworkMember
+from rockonweb.models.network import Network, NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
 from rockonweb.models.rockon import RockOn, State
@@ -31,6 +31,7 @@ __all__ = [
     "Label",
     "Metastore",
     "MetastoreFile",
+    "Network",
     "NetworkMember",
     "Operation",
     "OperationStep",

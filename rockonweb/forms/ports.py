@@ -27,8 +27,18 @@ class PortField(Asked, StringField):  # type: ignore[misc]
         super().process(formdata, *data, **options)
 
 
-def form(definition: Definition, values: Values, suggested: Mapping[str, PortSuggestion], facts: HostFacts) -> PageForm:
-    """Return the form, checked against the host's facts; `suggested` fill what `values` leave out."""
+def form(
+    definition: Definition,
+    values: Values,
+    suggested: Mapping[str, PortSuggestion],
+    facts: HostFacts,
+    *,
+    page_needed: bool = True,
+) -> PageForm:
+    """Return the form, checked against the host's facts; `suggested` fill what `values` leave out.
+
+    `page_needed`: the port of the app's own page may not be blank.
+    """
     fields = {}
     for place, ask in enumerate(asks(definition, "ports"), 1):
         fields[ask.name] = PortField(
@@ -36,7 +46,7 @@ def form(definition: Definition, values: Values, suggested: Mapping[str, PortSug
             place=place,
             notes=[] if ask.name in values else _notes(ask, suggested[ask.name]),
             filters=[stripped],
-            validators=[_Check(definition, facts)],
+            validators=[_Check(definition, facts, page_needed)],
             render_kw={"inputmode": "numeric", "autocomplete": "off"} | ({"readonly": True} if ask.fixed else {}),
         )
     offered = {name: str(suggestion.port) for name, suggestion in suggested.items()}
@@ -55,14 +65,15 @@ def _notes(ask: Ask, suggestion: PortSuggestion) -> list[str]:
 class _Check:
     """Validates one port against the host and the form's other ports."""
 
-    def __init__(self, definition: Definition, facts: HostFacts) -> None:
+    def __init__(self, definition: Definition, facts: HostFacts, page_needed: bool) -> None:
         self.definition = definition
         self.facts = facts
+        self.page_needed = page_needed
 
     def __call__(self, form: Form, field: Field) -> None:
         ask: Ask = field.ask
         if not field.data:
-            if ask.ui:
+            if ask.ui and self.page_needed:
                 raise ValidationError(t("The app's own page needs a port."))
             return
         port = port_number(field.data)

@@ -27,7 +27,8 @@ class Room:
     """What the page needs to know of the host.
 
     `known` are the names of the shares there are, `users` the other rock-ons that have data in them. `refusal` and
-    `way_out` say why no share can be made and what to do instead; `new` says what and where a new one will be.
+    `way_out` say why no share can be made and what to do instead; `new` says what and where a new one will be, and
+    `button` is what makes it.
     """
 
     known: Collection[str] = ()
@@ -35,6 +36,7 @@ class Room:
     refusal: Text | None = None
     way_out: str = ""
     new: str = ""
+    button: str = "Submit"
 
 
 class ShareField(Asked, StringField):  # type: ignore[misc]
@@ -102,26 +104,42 @@ def size_in_words(size: int | None) -> str:
     return t("Needs room for at least %(size)s.", size=words)
 
 
-def _notes(ask: Ask, place: str, room: Room) -> list[str]:
+def place_notes(place: str, room: Room) -> list[Text]:
+    """Return what to know about SHARE or SHARE/FOLDER."""
     share, _ = split_share(place)
-    notes = [size_in_words(ask.question.min_size)] if isinstance(ask.question, VolumeSpec) else []
+    notes = []
     if share and share not in room.known and not share_fault(place) and not room.refusal:
-        notes.append(t('The share "%(share)s" does not exist yet: it will be made on Submit.', share=share))
+        new = t(
+            'The share "%(share)s" does not exist yet: it will be made on %(button)s.', share=share, button=room.button
+        )
+        notes.append(new)
     if users := room.users.get(share):
         notes.append(t('The share "%(share)s" is used by %(users)s too.', share=share, users=", ".join(users)))
-    return [note for note in notes if note]
+    return notes
+
+
+def place_faults(place: str, room: Room) -> list[str]:
+    """Return what is wrong with SHARE or SHARE/FOLDER, and what to do instead."""
+    if not place:
+        return [t("Choose a share, or name a new one.")]
+    if fault := share_fault(place):
+        return [fault]
+    share, _ = split_share(place)
+    if share not in room.known and room.refusal:
+        sentence = t('The share "%(share)s" does not exist, and can\'t be made.', share=share)
+        return [sentence, room.refusal, room.way_out]
+    return []
+
+
+def _notes(ask: Ask, place: str, room: Room) -> list[str]:
+    size = size_in_words(ask.question.min_size) if isinstance(ask.question, VolumeSpec) else ""
+    return [*filter(None, [size]), *place_notes(place, room)]
 
 
 def _check(form: Form, field: Field) -> None:
-    if not field.data:
-        raise ValidationError(t("Choose a share, or name a new one."))
-    if fault := share_fault(field.data):
-        raise ValidationError(fault)
-    share, _ = split_share(field.data)
-    if share not in form.room.known and form.room.refusal:
-        field.errors.append(t('The share "%(share)s" does not exist, and can\'t be made.', share=share))
-        field.errors.append(form.room.refusal)
-        raise ValidationError(form.room.way_out)
+    if faults := place_faults(field.data, form.room):
+        field.errors.extend(faults[:-1])
+        raise ValidationError(faults[-1])
     if not form.confirmed:
         for place, sharing in same_places(form.definition, form.typed).items():
             if field.ask in sharing[1:]:

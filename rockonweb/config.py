@@ -35,6 +35,8 @@ class Settings:
     redis_url: str  # blank: `up` starts a server of its own
     admin_user: str
     admin_password: str
+    tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
+    tls_certificate: Path | None = None
 
     @property
     def url(self) -> str:
@@ -76,6 +78,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
                 os.environ.setdefault(key, environ[key])
     instance = Path(environ.get("ROCKONWEB_INSTANCE") or "instance").absolute()
     host, port = _bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
+    tls_key, tls_certificate = _tls(environ)
     return Settings(
         instance=instance,
         host=host,
@@ -88,6 +91,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=environ.get("REDIS_URL") or "",
         admin_user=environ.get("ROCKONWEB_ADMIN_USER") or "",
         admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
+        tls_key=tls_key,
+        tls_certificate=tls_certificate,
     )
 
 
@@ -115,6 +120,20 @@ def _bind(value: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise BadInput(f'ROCKONWEB_BIND is "{value}".', "It must be ADDRESS:PORT, such as 127.0.0.1:8000.")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104
+
+
+def _tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
+    """Return the paths of the host's key and certificate, which come together or not at all."""
+    key, certificate = environ.get("ROCKONWEB_TLS_KEY"), environ.get("ROCKONWEB_TLS_CERT")
+    if key and certificate:
+        return Path(key).absolute(), Path(certificate).absolute()
+    if key or certificate:
+        given, other = ("KEY", "CERT") if key else ("CERT", "KEY")
+        raise BadInput(
+            f"ROCKONWEB_TLS_{given} is set and ROCKONWEB_TLS_{other} is not.",
+            "A key and its certificate belong together: set both, or neither.",
+        )
+    return None, None
 
 
 def _number(environ: Mapping[str, str], key: str, default: int) -> int:

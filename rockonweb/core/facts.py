@@ -34,6 +34,9 @@ class Mount:
     destination: str
 
 
+UP = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
+
+
 @dataclass(frozen=True)
 class ContainerFacts:
     """A container as the engine tells of it. `rockon` is blank for one that is not ours."""
@@ -41,6 +44,7 @@ class ContainerFacts:
     name: str
     id: str = ""
     image: str = ""
+    image_id: str = ""
     state: str = ""  # created, running, paused, restarting, removing, exited, dead
     exit_code: int = 0
     error: str = ""
@@ -59,12 +63,25 @@ class NetworkFacts:
 
 
 @dataclass(frozen=True)
+class CertificateFacts:
+    """The paths of the host's key and certificate. A self-signed pair is made when it is first needed.
+
+    `missing` is the path of a file that the configuration names and that is not there.
+    """
+
+    key: str = "/etc/ssl/private/rockonweb.key"
+    certificate: str = "/etc/ssl/certs/rockonweb.crt"
+    self_signed: bool = True
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """The host at one moment.
 
     `containers` and `networks` are None when no engine was asked or none answered. `claimed` are the ports of other
     installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` are paths that were asked about
-    and are not there.
+    and are not there, `absent_images` those that Docker does not have.
     """
 
     shares_root: str = "/mnt2"
@@ -74,7 +91,9 @@ class HostFacts:
     groups: Mapping[str, int] = field(default_factory=dict)
     missing_devices: frozenset[str] = frozenset()
     missing_folders: frozenset[str] = frozenset()
+    absent_images: frozenset[str] = frozenset()
     containers: Mapping[str, ContainerFacts] | None = None
     networks: Mapping[str, NetworkFacts] | None = None
     kept_volumes: Mapping[str, tuple[Mount, ...]] = field(default_factory=dict)
     instance: str = ""
+    certificate: CertificateFacts = CertificateFacts()

@@ -94,6 +94,17 @@ class SetMode(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MakeCertificate(Step):
+    """Make the self-signed key and certificate of this host, unless they are there. They stay for the next app."""
+
+    path: str
+    container: str
+
+    def __str__(self) -> str:
+        return f"make the certificate {self.path}, unless it is there"
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunOnce(Step):
     """Run a container to its end and remove it. A status other than 0 fails the step.
 
@@ -102,6 +113,7 @@ class RunOnce(Step):
 
     container: str
     argv: Argv
+    seconds: int = 600  # the longest that it may take
 
     def __str__(self) -> str:
         return render(self.argv)
@@ -203,6 +215,7 @@ class RemoveImage(Step):
 AnyStep = (
     MakeShare
     | SetMode
+    | MakeCertificate
     | Pull
     | MakeNetwork
     | Create

@@ -7,11 +7,13 @@ rock-on that the connection is for.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
+import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -24,7 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import ContainerFacts, Listener, Mount, NetworkFacts
+from rockonweb.core.facts import UP, ContainerFacts, Listener, Mount, NetworkFacts
 from rockonweb.core.secret import redact, reveal
 from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import t
@@ -42,8 +44,8 @@ READ_TIMEOUT = 60  # seconds
 PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60
+LARGEST_FILE = 4_000_000  # bytes that are read out of a container
 DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
-UP = ("running", "restarting", "paused")  # states of a container
 PORT_ATTEMPTS = 3  # a second apart
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
@@ -116,6 +118,7 @@ class Engine:
                 name=name,
                 id=item["Id"],
                 image=item.get("Image", ""),
+                image_id=item.get("ImageID", ""),
                 state=item.get("State", ""),
                 rockon=self._rockon(item.get("Labels") or {}),
                 networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
@@ -193,14 +196,18 @@ class Engine:
             item["Name"]: NetworkFacts(item["Name"], ours=self._is_ours(item.get("Labels") or {})) for item in found
         }
 
-    def has_image(self, image: str) -> bool:
-        """Whether an image of this name is on the host."""
+    def image_id(self, image: str) -> str | None:
+        """Return the id of the image of this name, None where there is none on the host."""
         with _translated():
             try:
-                self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+                found: str = self._api.inspect_image(image)["Id"]  # type: ignore[no-untyped-call]
             except ImageNotFound:
-                return False
-        return True
+                return None
+        return found
+
+    def has_image(self, image: str) -> bool:
+        """Whether an image of this name is on the host."""
+        return self.image_id(image) is not None
 
     def logs(self, name: str, tail: int = 200) -> str:
         """Return the last lines of a container of the rock-on."""
@@ -220,6 +227,22 @@ class Engine:
             attributes = (event.get("Actor") or {}).get("Attributes") or {}
             if not str(event.get("Action", "")).startswith("exec_"):
                 yield attributes.get(ROCKON_LABEL, "")
+
+    def read_file(self, name: str, path: str) -> str | None:
+        """Return a text file of a container of the rock-on, running or not; None when there is none. Changes nothing.
+
+        Raises EngineError also for one that is too large.
+        """
+        known = self._own(name)
+        with _translated(name):
+            try:
+                chunks, _ = self._api.get_archive(known.id, path)
+            except NotFound:
+                return None
+            archive = b"".join(_at_most(LARGEST_FILE, chunks, path))
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            file = next((tar.extractfile(one) for one in tar if one.isfile()), None)
+            return file.read().decode("utf-8", "replace") if file else None
 
     # -- acting -------------------------------------------------------------------------------------------------
 
@@ -264,9 +287,16 @@ class Engine:
             return  # made before by this operation or an earlier one of this rock-on: safe to repeat
         self._command(create_form(argv, operation), argv)
 
-    def run_once(self, argv: Argv) -> str:
+    def run_once(self, argv: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
         """Run a container to its end and return what it printed."""
-        return self._command(argv, argv)
+        return self._command(argv, argv, seconds)
+
+    def read_once(self, argv: Argv) -> str:
+        """Run a container to its end and return its standard output alone, which is kept nowhere."""
+        done = self._run(argv, COMMAND_TIMEOUT)
+        if done.returncode:
+            raise _command_error(redact(done.stderr.strip(), argv), done.returncode)
+        return done.stdout
 
     def start(self, name: str) -> None:
         """Start a container of the rock-on.
@@ -315,6 +345,14 @@ class Engine:
         """Give a container that was set aside its name back, unless it has it."""
         if self.container(name + ASIDE) is not None:
             self.rename(name + ASIDE, name)
+
+    def aside(self) -> list[str]:
+        """Return the names of the rock-on's containers that are set aside, without what marks them."""
+        return [
+            name.removesuffix(ASIDE)
+            for name, known in self.containers().items()
+            if name.endswith(ASIDE) and self.acts_on(known)
+        ]
 
     def runs(self, name: str) -> bool:
         """Whether a container is up, or Docker tries to bring it up."""
@@ -465,9 +503,17 @@ class Engine:
                 t("Uninstall that rock-on first; two with a container of the same name can't be installed together."),
             )
 
-    def _command(self, command: Argv, shown: Argv) -> str:
+    def _command(self, command: Argv, shown: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
+        """Run a command line and return all that it printed, without the secrets in it."""
+        done = self._run(command, seconds)
+        output = redact(f"{done.stdout}\n{done.stderr}".strip(), shown)
+        if done.returncode:
+            raise _command_error(output, done.returncode)
+        return output
+
+    def _run(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
         try:
-            done = subprocess.run(  # noqa: S603 - an argv list, never a shell string
+            return subprocess.run(  # noqa: S603 - an argv list, never a shell string
                 reveal(command),
                 env={
                     "DOCKER_HOST": DEFAULT_HOST,
@@ -477,7 +523,7 @@ class Engine:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=COMMAND_TIMEOUT,
+                timeout=seconds,
                 check=False,
             )
         except FileNotFoundError:
@@ -485,11 +531,7 @@ class Engine:
                 t("The docker command is not installed."), t("Install the package docker.io or docker-ce-cli.")
             ) from None
         except subprocess.TimeoutExpired:
-            raise EngineError(t("Docker did not finish within %(seconds)s seconds.", seconds=COMMAND_TIMEOUT)) from None
-        output = redact(f"{done.stdout}\n{done.stderr}".strip(), shown)
-        if done.returncode:
-            raise _command_error(output, done.returncode)
-        return output
+            raise EngineError(t("Docker did not finish within %(seconds)s seconds.", seconds=seconds)) from None
 
 
 def connect(instance: str = "", *rockons: str) -> Engine:
@@ -515,6 +557,16 @@ def create_form(argv: Argv, operation: int) -> Argv:
         if flag.partition("=")[0] not in ("-", *_OF_RUN_ALONE):
             kept += [flag, *value]
     return ("docker", "create", "--label", f"{OPERATION_LABEL}={operation}", *kept, *words)
+
+
+def _at_most(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """Yield the chunks of a file; raise EngineError where they are more than `limit` bytes."""
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > limit:
+            raise EngineError(t("The file %(path)s of the container is too large to be read.", path=path))
+        yield chunk
 
 
 def _takes_next(flag: str) -> bool:

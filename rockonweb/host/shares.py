@@ -201,6 +201,8 @@ def set_mode(settings: Settings, place: str, mode: int) -> int:
     """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link at its end."""
     path = settings.shares_root / place
     try:
+        if "/" in place:
+            path.mkdir(exist_ok=True)  # a new folder of a share, which Docker would make
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             before = stat.S_IMODE(os.fstat(folder).st_mode)

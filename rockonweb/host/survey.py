@@ -11,16 +11,16 @@ from pathlib import Path
 
 import psutil
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings, instance_id
+from rockonweb.core import argv
 from rockonweb.core.answers import Answers, split_share
-from rockonweb.core.argv import host_port
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.core.preflight import EVERY_ADDRESS
 from rockonweb.core.text import t
-from rockonweb.host import shares
+from rockonweb.host import certificate, shares
 from rockonweb.host.engine import Engine
 from rockonweb.models import Container, Port, RockOn, State, db
 from rockonweb.rows import answers_of
@@ -36,9 +36,6 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
     known_shares = shares.listing(settings)
     claims = claimed_ports(db.session())
     containers = engine.containers() if engine else None
-    kept: dict[str, list[Mount]] = {}
-    for volume in rockon.kept_volumes:
-        kept.setdefault(volume.container, []).append(Mount(volume.volume, volume.destination))
     return HostFacts(
         shares_root=str(settings.shares_root),
         shares=known_shares,
@@ -54,25 +51,42 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
         missing_folders=frozenset(_missing_folders(settings, answers)),
         containers=containers,
         networks=engine.networks() if engine else None,
-        kept_volumes={name: tuple(mounts) for name, mounts in kept.items()},
+        kept_volumes=_volumes(rockon, engine, containers),
         instance=instance_id(settings),
+        certificate=certificate.facts(settings),
     )
 
 
+def _volumes(
+    rockon: RockOn, engine: Engine | None, containers: Mapping[str, ContainerFacts] | None
+) -> dict[str, tuple[Mount, ...]]:
+    """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
+    found: dict[str, dict[str, Mount]] = {}
+    for volume in rockon.kept_volumes:
+        found.setdefault(volume.container, {})[volume.destination] = Mount(volume.volume, volume.destination)
+    for container in rockon.containers:
+        known = (containers or {}).get(container.name)
+        if engine and known and known.rockon == rockon.name:
+            for mount in engine.anonymous_volumes(container.name):
+                found.setdefault(container.name, {})[mount.destination] = mount
+    return {name: tuple(mounts.values()) for name, mounts in found.items()}
+
+
 def claimed_ports(session: Session) -> list[Listener]:
-    """Return the host ports of all installed rock-ons, running or not."""
+    """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
     holding = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
     rows = session.execute(
         select(Port, RockOn.name)
         .join(Port.container)
         .join(Container.rockon)
-        .where(RockOn.state.in_(holding), Port.host.is_not(None))
+        .where(RockOn.state.in_(holding), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     return [
-        Listener(port.host, protocol, "", str(t("the rock-on %(name)s", name=name)), name)
+        Listener(host, protocol, "", str(t("the rock-on %(name)s", name=name)), name)
         for port, name in rows
+        for host in {port.host, port.reserved}
         for protocol in port.protocols
-        if port.host is not None
+        if host is not None
     ]
 
 
@@ -124,13 +138,7 @@ def listening(
 
 def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
     """Return the answers with the ports of host-network containers as they really are."""
-    containers = rockon.definition.containers
-    ports = {
-        name: {port: host_port(name, containers[name], port, answers) for port in by_port}
-        for name, by_port in answers.ports.items()
-        if name in containers
-    }
-    return Answers(**{**vars(answers), "ports": ports})
+    return argv.fixed_ports(rockon.definition, answers)
 
 
 def _names(containers: Mapping[str, ContainerFacts] | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from rockonweb.core.steps import (
     Discard,
     Join,
     Leave,
+    MakeCertificate,
     MakeNetwork,
     MakeShare,
     Pull,
@@ -33,7 +34,7 @@ from rockonweb.core.steps import (
     Stop,
 )
 from rockonweb.core.text import t
-from rockonweb.host import layers, shares
+from rockonweb.host import certificate, layers, shares
 from rockonweb.host.engine import Engine
 from rockonweb.host.layers import Layer
 from rockonweb.models import (
@@ -106,6 +107,9 @@ class Executor:
             case SetMode(share=place, mode=mode):
                 before = shares.set_mode(self.settings, place, mode)
                 self._undo_by(row, lambda: shares.set_mode(self.settings, place, before))
+            case MakeCertificate():
+                if not certificate.ensure(self.settings):
+                    return str(t("It is there already."))
             case Pull(image=image):
                 progress = _Throttled(self, row)
                 words = self.engine.pull(image, progress)
@@ -123,8 +127,8 @@ class Executor:
             case Leave(network=network, container=name):
                 if self.engine.leave(network, name):
                     self._undo_by(row, lambda: self.engine.join(network, name))
-            case RunOnce(argv=argv):
-                return self.engine.run_once(argv)
+            case RunOnce(argv=argv, seconds=seconds):
+                return self.engine.run_once(argv, seconds)
             case Start(container=name):
                 self.engine.start(name)
             case AwaitEnd(container=name, seconds=seconds):

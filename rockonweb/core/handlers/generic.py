@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import NOTHING, Additions, docker_run
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.handlers.tasks import Tasks
+from rockonweb.core.preflight import Finding
 from rockonweb.core.steps import AnyStep, Create, Join, Start
+
+tasks: Tasks | None = None
 
 
 def fits(definition: Definition) -> bool:
@@ -41,3 +47,13 @@ def launch_container(
         ),
         Start(container=name, why="in launch order"),
     ]
+
+
+def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
+    """Nothing beside what any rock-on is examined for."""
+    yield from ()
+
+
+def references(definition: Definition) -> Iterator[tuple[str, str]]:
+    """None beside those of the options."""
+    yield from ()

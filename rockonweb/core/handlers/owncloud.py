@@ -1,0 +1,154 @@
+"""ownCloud: its PostgreSQL has a private share and is ready before the app, which links to it and encrypts its page.
+
+The answers to the rock-on's own two questions are the account that both containers use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.argv import Additions
+from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.handlers import generic
+from rockonweb.core.preflight import Finding
+from rockonweb.core.steps import AnyStep, AwaitAnswer, MakeCertificate, SetMode
+from rockonweb.core.text import t
+
+USER, PASSWORD = "db_user", "db_pw"
+KEY_IN_APP = "/etc/ssl/private/owncloud.key"
+CERTIFICATE_IN_APP = "/etc/ssl/certs/owncloud.crt"
+SECONDS = 300
+tasks = generic.tasks
+# Over TCP: while its first start sets it up, the database answers on its socket only. An image that has none of its own
+# programs can't be asked; an open port then does, or that it has run for a while.
+READY = """
+if command -v pg_isready >/dev/null; then exec pg_isready -q -h 127.0.0.1; fi
+if command -v psql >/dev/null; then PGPASSWORD=$POSTGRES_PASSWORD exec psql -h 127.0.0.1 -U "$POSTGRES_USER" -l; fi
+for second in 1 2 3 4 5 6 7 8 9 10; do
+    grep -qs ':1538 [0-9A-F:]* 0A ' /proc/net/tcp /proc/net/tcp6 && break
+    sleep 1
+done
+""".strip()
+
+
+class Parts(NamedTuple):
+    """The two containers, and the name by which the app calls its database."""
+
+    database: str
+    app: str
+    alias: str
+
+
+def fits(definition: Definition) -> bool:
+    """The questions for the database's account, a PostgreSQL with a volume, and an ownCloud that links to it."""
+    return _parts(definition) is not None
+
+
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+    """Return the steps: a private share, the database, its answer, a certificate, the app; others in their order."""
+    parts = _parts(definition)
+    steps: list[AnyStep] = []
+    for name, spec in definition.launch_order:
+        if parts and name == parts.database:
+            steps += _database(definition, name, spec, answers, facts)
+        elif parts and name == parts.app:
+            steps += _app(definition, parts, answers, facts)
+        else:
+            steps += generic.launch_container(definition, name, answers, facts)
+    return steps
+
+
+def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
+    """Yield what should be known of the certificate."""
+    parts = _parts(definition)
+    app = parts.app if parts else ""
+    if facts.certificate.missing:
+        yield Finding(
+            "block",
+            t("The file %(path)s, which %(name)s gets for https, does not exist.",
+              path=facts.certificate.missing, name=app),
+            t("Correct ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT, or unset both: then a certificate is made."),
+        )  # fmt: skip
+    elif facts.certificate.self_signed:
+        yield Finding(
+            "note",
+            t("%(name)s gets the certificate %(path)s of this host, which is self-signed: browsers will warn of it.",
+              name=app, path=facts.certificate.certificate),
+            t("Name your own by ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT if you have one."),
+        )  # fmt: skip
+
+
+def references(definition: Definition) -> Iterator[tuple[str, str]]:
+    """The app refers to its database."""
+    if parts := _parts(definition):
+        yield parts.app, parts.database
+
+
+def _database(
+    definition: Definition, name: str, spec: ContainerSpec, answers: Answers, facts: HostFacts
+) -> Iterator[AnyStep]:
+    place = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
+    if place:
+        yield SetMode(share=place, mode=0o700, container=name, why="the database wants its files for itself")
+    account = Additions(
+        environment={
+            "POSTGRES_USER": answers.custom_config.get(USER, ""),
+            "POSTGRES_PASSWORD": answers.custom_config.get(PASSWORD, ""),
+        }
+    )
+    yield from generic.launch_container(definition, name, answers, facts, account)
+    yield AwaitAnswer(
+        container=name, command=("sh", "-c", READY), seconds=SECONDS, why="the app fails without its database"
+    )
+
+
+def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFacts) -> Iterator[AnyStep]:
+    ours = facts.certificate
+    if ours.self_signed:
+        why = "the app encrypts its page with it; it is self-signed, so browsers will warn"
+        yield MakeCertificate(path=ours.certificate, container=parts.app, why=why)
+    linked = any(other == parts.database for other, _ in _options_of_links(definition.containers[parts.app]))
+    added = Additions(
+        mounts=((ours.key, KEY_IN_APP), (ours.certificate, CERTIFICATE_IN_APP)),
+        links=() if linked else ((parts.database, parts.alias),),
+        environment={
+            "HTTPS_ENABLED": "true",
+            "DB_USER": answers.custom_config.get(USER, ""),
+            "DB_PASS": answers.custom_config.get(PASSWORD, ""),
+        },
+    )
+    yield from generic.launch_container(definition, parts.app, answers, facts, added)
+
+
+def _parts(definition: Definition) -> Parts | None:
+    """Return who is who; None where the definition is not of the shape."""
+    if not {USER, PASSWORD} <= definition.custom_config.keys():
+        return None
+    order = definition.launch_order
+    databases = [place for place, (_, spec) in enumerate(order) if _program(spec) == "postgres" and spec.volumes]
+    if len(databases) != 1:
+        return None
+    database = order[databases[0]][0]
+    for name, spec in order[databases[0] + 1 :]:
+        if "owncloud" in name.lower() or "owncloud" in _program(spec):
+            links = [link.network for link in definition.links if (link.source, link.target) == (database, name)]
+            links += [alias for other, alias in _options_of_links(spec) if other == database]
+            if links:
+                return Parts(database, name, links[0])
+    return None
+
+
+def _program(spec: ContainerSpec) -> str:
+    """Return the last part of an image's name, without its tag."""
+    return spec.image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0].lower()
+
+
+def _options_of_links(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+    """Yield container and alias of each `--link` among the options."""
+    for flag, value in spec.options():
+        if flag == "--link":
+            other, _, alias = value.partition(":")
+            yield other, alias or other

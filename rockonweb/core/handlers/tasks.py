@@ -1,0 +1,35 @@
+"""What a handler offers on a rock-on's page once it is installed: things to do, each by a few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.steps import AnyStep
+
+Files = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done, and for whom where the task is for somebody."""
+
+    task: str
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """A handler's tasks.
+
+    `panel` names the pages that offer them. `files` says which files the tasks depend on: by key, the container whose
+    file it is and the path in it. `steps` decides from their text; it raises BadInput or Conflict for what can't be
+    done.
+    """
+
+    panel: str
+    files: Callable[[Definition], Mapping[str, tuple[str, str]]]
+    steps: Callable[[Definition, Answers, HostFacts, Files, Order], list[AnyStep]]

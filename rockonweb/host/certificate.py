@@ -1,0 +1,98 @@
+"""The host's own key and certificate, which apps get that encrypt their pages themselves."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rockonweb.config import Settings, make_private
+from rockonweb.core.errors import RockonwebError
+from rockonweb.core.facts import CertificateFacts
+from rockonweb.core.text import t
+
+YEARS = 10
+LONGEST_NAME = 64  # of a certificate's subject
+
+
+def facts(settings: Settings) -> CertificateFacts:
+    """Return where key and certificate are, or will be; makes nothing."""
+    if settings.tls_key and settings.tls_certificate:
+        paths = (settings.tls_key, settings.tls_certificate)
+        missing = next((str(path) for path in paths if not path.is_file()), "")
+        return CertificateFacts(str(paths[0]), str(paths[1]), self_signed=False, missing=missing)
+    key, certificate = _own(settings)
+    return CertificateFacts(str(key), str(certificate))
+
+
+def ensure(settings: Settings) -> bool:
+    """Make the instance's self-signed pair, unless it is there. Returns whether it was made."""
+    key_path, certificate_path = _own(settings)
+    if key_path.is_file() and certificate_path.is_file():
+        return False
+    key, certificate = self_signed(socket.gethostname())
+    try:
+        make_private(key_path.parent)
+        _write(key_path, key)
+        _write(certificate_path, certificate)
+    except OSError as error:
+        raise RockonwebError(
+            t("The certificate %(path)s can't be made: %(why)s.", path=str(certificate_path), why=error.strerror or ""),
+            t("Check that Rockonweb may write there, or name a certificate by ROCKONWEB_TLS_KEY and _CERT."),
+        ) from None
+    return True
+
+
+def self_signed(host: str) -> tuple[bytes, bytes]:
+    """Return a new key and a certificate of its own for this host name, both as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:LONGEST_NAME] or "localhost")])
+    short = host.partition(".")[0]
+    names = dict.fromkeys(one for one in (host, short, f"{short}.local", "localhost") if one.strip("."))
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))  # for a reader whose clock is behind
+        .not_valid_after(today + timedelta(days=365 * YEARS))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))],
+            ),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        certificate.public_bytes(serialization.Encoding.PEM),
+    )
+
+
+def _own(settings: Settings) -> tuple[Path, Path]:
+    folder = settings.instance / "tls"
+    return folder / "host.key", folder / "host.crt"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, and that is never there without its content."""
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -55,11 +55,14 @@ class ContainerFacts:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """A Docker network: its name, who is on it (container names), and whether we made it."""
+    """A Docker network: its name, who is on it (container names, running or not), and whether we made it."""
 
     name: str
     containers: tuple[str, ...] = ()
     ours: bool = False
+    driver: str = ""
+    subnets: tuple[str, ...] = ()
+    internal: bool = False
 
 
 @dataclass(frozen=True)

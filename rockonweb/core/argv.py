@@ -7,7 +7,7 @@ say beats the defaults before them, and a person's answers beat the options.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
@@ -119,6 +119,16 @@ def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) 
     """
     published = answers.ports.get(container, {}).get(port)
     return port if published is not None and spec.on_host_network else published
+
+
+def fixed_ports(definition: Definition, answers: Answers) -> Answers:
+    """Return the answers with the ports of host-network containers as they really are."""
+    ports = {
+        name: {port: host_port(name, definition.containers[name], port, answers) for port in by_port}
+        for name, by_port in answers.ports.items()
+        if name in definition.containers
+    }
+    return replace(answers, ports=ports)
 
 
 def ports(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str]:

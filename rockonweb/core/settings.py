@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rockonweb.core.answers import (
@@ -21,7 +21,7 @@ from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import MASK, is_secret
 from rockonweb.core.text import Text, t
-from rockonweb.core.wizard import Ask, asks
+from rockonweb.core.wizard import Ask, asks, values_of
 
 PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks")
 ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be added on these
@@ -33,6 +33,7 @@ LISTS = ("labels", "networks")
 
 Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
 Places = dict[str, dict[str, str]]
+Ports = dict[str, dict[int, int | None]]
 
 
 def pages(definition: Definition) -> list[str]:
@@ -50,8 +51,43 @@ def with_variables(definition: Definition, variables: Mapping[str, Iterable[str]
     return definition.model_copy(update={"containers": containers})
 
 
+def values(definition: Definition, answers: Answers) -> dict[str, str]:
+    """Return what the fields of the questions hold, by name; added variables are questions of this `definition`.
+
+    A port that is not published is blank. What was never answered is left out.
+    """
+    environment = {
+        name: {**answers.environment.get(name, {}), **answers.variables.get(name, {})} for name in definition.containers
+    }
+    found = values_of(definition, replace(answers, environment=environment))
+    for ask in asks(definition, "ports"):
+        found[ask.name] = str(answers.ports.get(ask.container, {}).get(int(ask.key)) or "")
+    return found
+
+
+def with_fixed(definition: Definition, typed: Ports, given: Ports) -> Ports:
+    """Return the ports that were typed, with those that nobody can choose as they were given."""
+    fixed = {(ask.container, int(ask.key)) for ask in asks(definition, "ports") if ask.fixed}
+    return {
+        name: {
+            port: given[name][port] if (name, port) in fixed and port in given.get(name, {}) else host
+            for port, host in by_port.items()
+        }
+        for name, by_port in typed.items()
+    }
+
+
 def _added_question(key: str) -> Question:
     return Question.model_construct(label=key, description=t("Added here. It may be left blank."))
+
+
+def storage_asks(places: Mapping[str, Iterable[str]]) -> list[Ask]:
+    """Return a question for each path that storage was added at, by container."""
+    return [
+        Ask("storage", container, path, Question.model_construct(label=path))
+        for container, paths in places.items()
+        for path in paths
+    ]
 
 
 # -- what was typed ---------------------------------------------------------------------------------------------------
@@ -409,6 +445,40 @@ def page_has_moved(before: int, after: int) -> tuple[Text, Text]:
     )
 
 
+def port_notes(definition: Definition, ask: Ask, typed: str, current: Answers, free: int) -> list[Text]:
+    """Return what to know beside the field of a port in which this is typed; `free` is one that can be had."""
+    if ask.fixed:
+        return []
+    if not typed:
+        blank = t("Not published: nothing outside of Docker reaches it. Port %(free)s is free.", free=free)
+        return [*(page_is_gone(definition.name) if ask.ui else ()), blank]
+    before = current.ports.get(ask.container, {}).get(int(ask.key))
+    if ask.ui and before and typed.isdecimal() and int(typed) != before:
+        return list(page_has_moved(before, int(typed)))
+    if ask.ui:
+        return [t("With another port, the app's own page has another address: bookmarks would need it.")]
+    return []
+
+
+def downtime(rebuilt: Collection[str], containers: int, *, running: bool) -> Text:
+    """Return how long the app does not answer, when these of its containers are rebuilt."""
+    if not running:
+        return t("The app is stopped now and stays stopped; the next start uses the new settings.")
+    if not rebuilt:
+        return t("Nothing is rebuilt: the app keeps running the whole time.")
+    if len(rebuilt) == containers:
+        return t(
+            "The app is down from the moment its old containers stop until the new ones have started, usually a few "
+            "seconds. Anything that must be downloaded is downloaded before that."
+        )
+    return t(
+        "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones do is "
+        "down in between, usually for a few seconds. Anything that must be downloaded is downloaded before that.",
+        count=len(rebuilt),
+        containers=containers,
+    )
+
+
 def _secrets(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     for one in differences(definition, old, new):
         if one.before == MASK == one.after:
@@ -420,12 +490,3 @@ def _secrets(definition: Definition, old: Answers, new: Answers) -> Iterator[Fin
                     "still counts afterwards, change it in the app itself too."
                 ),
             )
-
-
-def asked_or_added(definition: Definition, answers: Answers) -> list[Ask]:
-    """Return the storage that was added, as questions of the storage page."""
-    return [
-        Ask("storage", container, path, Question.model_construct(label=path))
-        for container, places in answers.storage.items()
-        for path in places
-    ]

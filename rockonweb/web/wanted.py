@@ -1,0 +1,90 @@
+"""The settings that a person wants for an installed rock-on and has not applied yet, kept in their draft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rockonweb import rows
+from rockonweb.core import settings
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import digest
+from rockonweb.models import Draft, RockOn, State, db, writing
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants, and the answers that the containers were made with.
+
+    `new_shares` did not exist when they were named: they are made when the change is applied.
+    """
+
+    answers: Answers
+    current: Answers
+    new_shares: frozenset[str] = frozenset()
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to apply."""
+        return not settings.same(self.answers, self.current)
+
+
+def load(rockon: RockOn, user_id: int) -> Wanted:
+    """Return what a person wants; what stands on the rows where they changed nothing. Only reads."""
+    return _wanted(_find(db.session(), rockon, user_id), rockon)
+
+
+def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()) -> None:
+    """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
+    with writing() as session:
+        row = _find(session, rockon, user_id)
+        current = rows.answers_of(rockon)
+        if settings.same(answers, current):
+            if row is not None:
+                session.delete(row)
+            return
+        if row is None:
+            row = Draft(user_id=user_id, rockon_id=rockon.id)
+            session.add(row)
+        row.definition_hash = digest(rockon.source)
+        row.data = {
+            "values": {},  # these three are the wizard's, should it be installed again
+            "done": [],
+            "new_shares": [],
+            "wanted": answers.to_json(),
+            "base": current.to_json(),
+            "wanted_shares": sorted(new_shares & set(answers.used_shares())),
+        }
+
+
+def discard(rockon: RockOn, user_id: int) -> None:
+    """Forget what a person wanted."""
+    with writing() as session:
+        row = _find(session, rockon, user_id)
+        if row is not None:
+            session.delete(row)
+
+
+def unapplied(rockon: RockOn) -> bool:
+    """Whether the person who is logged in has changes of this rock-on that are not applied yet; for templates."""
+    if rockon.state is not State.INSTALLED or not current_user.is_authenticated:
+        return False
+    row = _find(db.session(), rockon, current_user.id)
+    return row is not None and _wanted(row, rockon).changed
+
+
+def _find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
+    return session.scalar(select(Draft).where(Draft.rockon_id == rockon.id, Draft.user_id == user_id))
+
+
+def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:
+    current = rows.answers_of(rockon)
+    data: dict[str, Any] = row.data if row else {}
+    if "wanted" not in data:
+        return Wanted(current, current)
+    base, wanted = settings.from_json(data["base"]), settings.from_json(data["wanted"])
+    return Wanted(settings.rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))

@@ -290,6 +290,32 @@ def store(rockon: RockOn, answers: Answers) -> None:
         setting.value = answers.custom_config.get(setting.key)
 
 
+def reserve(rockon: RockOn, answers: Answers) -> None:
+    """Note the host ports that a change under way will publish, so that nobody else gets them meanwhile."""
+    for container in rockon.containers:
+        for port in container.ports:
+            wanted = answers.ports.get(container.name, {}).get(port.number)
+            port.reserved = wanted if wanted != port.host else None
+
+
+def release_reserved(rockon: RockOn) -> None:
+    """Forget the ports that a change had reserved."""
+    for container in rockon.containers:
+        for port in container.ports:
+            port.reserved = None
+
+
+def succeed(session: Session, rockon: RockOn, successor: RockOn) -> None:
+    """Give a rock-on the name and the place in the catalogue of its successor, whose row goes."""
+    fields = ("name", "source", "origin", "position", "in_catalogue")
+    taken = {field: getattr(successor, field) for field in fields}
+    session.delete(successor)
+    session.flush()
+    for field, value in taken.items():
+        setattr(rockon, field, value)
+    describe(rockon, from_source(rockon.name, rockon.source))
+
+
 def forget_added(rockon: RockOn) -> None:
     """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
     for container in rockon.containers:

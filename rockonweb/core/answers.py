@@ -56,6 +56,12 @@ class Answers:
         return list(dict.fromkeys(split_share(place)[0] for place in places))
 
 
+def from_json(data: Mapping[str, Any]) -> Answers:
+    """Return the answers that `Answers.to_json` gave; checks nothing."""
+    ports = {c: {int(port): host for port, host in by_port.items()} for c, by_port in data.get("ports", {}).items()}
+    return Answers(**{part: data[part] for part in PARTS if part in data and part != "ports"}, ports=ports)
+
+
 def split_share(place: str) -> tuple[str, str]:
     """Split "SHARE/FOLDER" into the share's name and the folder, which may be blank."""
     share, _, folder = place.partition("/")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from rockonweb.core import handlers
@@ -12,17 +12,16 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import Finding, examine, referred_containers
+from rockonweb.core.preflight import Finding, examine
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
-    AwaitEnd,
     Create,
-    Join,
     MakeNetwork,
     MakeShare,
     Pull,
     Remove,
+    RemoveImage,
     RemoveNetwork,
     RunOnce,
     Start,
@@ -49,7 +48,12 @@ class Plan:
     @property
     def lines(self) -> list[str]:
         """The `docker run` lines as they are reviewed, one-shot runs included, secrets masked."""
-        return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
+        return [self.line_of(step) for step in self.steps if isinstance(step, Create | RunOnce)]
+
+    @staticmethod
+    def line_of(step: Create | RunOnce) -> str:
+        """The `docker run` line of a step, secrets masked."""
+        return render(step.argv)
 
     @property
     def revealed_lines(self) -> list[str]:
@@ -86,11 +90,7 @@ def install(
     return Plan(
         definition.name,
         (
-            *(
-                MakeShare(share=share, why="a new share for the app's data")
-                for share in answers.used_shares()
-                if share in new_shares and share not in facts.shares
-            ),
+            *new_shares_first(answers, facts, new_shares),
             *(Pull(image=image, why="get the newest image of this name") for image in images(definition)),
             *(MakeNetwork(network=name, why="the containers find each other on it") for name in networks),
             *(
@@ -103,6 +103,18 @@ def install(
         tuple((name, tuple(members)) for name, members in networks.items()),
         tuple(examine(definition, answers, facts, new_shares)),
     )
+
+
+def new_shares_first(answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[MakeShare]:
+    """Yield the steps that make the shares which are used and yet to be made."""
+    for share in answers.used_shares():
+        if share in new_shares and share not in facts.shares:
+            yield MakeShare(share=share, why="a new share for the app's data")
+
+
+def link_networks(definition: Definition) -> list[str]:
+    """Return the names of the networks that connect the containers of a rock-on, each once."""
+    return list(dict.fromkeys(link.network for link in definition.links))
 
 
 def images(definition: Definition) -> list[str]:
@@ -144,50 +156,6 @@ def start(definition: Definition) -> Plan:
     )
 
 
-def remake(
-    definition: Definition,
-    answers: Answers,
-    facts: HostFacts,
-    missing: Collection[str],
-    absent_images: Collection[str] = (),
-) -> Plan:
-    """Plan a start of a rock-on of which containers are `missing`: they are made anew from the answers.
-
-    So is what refers to them, as it would look for the old ones. An image is pulled only when it is absent.
-    """
-    again = dict.fromkeys(missing, "it was removed by hand and is made anew from its answers")
-    for name, spec in definition.launch_order:
-        for _, other in referred_containers(spec):
-            if other in again:
-                again.setdefault(name, f"it refers to {other}, which is made anew")
-    first = definition.launch_order[0][0]
-    networks = [name for name, members in network_members(definition, answers).items() if again.keys() & set(members)]
-    networks += [name for name in missing_option_networks(definition, facts) if name not in networks]
-    return Plan(
-        definition.name,
-        (
-            *(
-                Pull(image=image, why="a container is made anew, and its image is not on this host")
-                for image in images(definition)
-                if image in absent_images
-            ),
-            *(
-                MakeNetwork(network=name, why="a container that is made anew belongs on it")
-                for name in networks
-                if name not in (facts.networks or {})
-            ),
-            *(
-                replace(step, why=again[step.container]) if isinstance(step, Create) else step
-                for step in handlers.find(definition).launch(definition, answers, facts)
-                if isinstance(step, Start)
-                or (isinstance(step, Create | Join | AwaitEnd) and step.container in again)
-                or (isinstance(step, RunOnce) and first in again)
-            ),
-        ),
-        findings=tuple(examine(definition, answers, facts)),
-    )
-
-
 def stop(definition: Definition) -> Plan:
     """Plan a stop: in the reverse of the launch order."""
     return Plan(
@@ -201,19 +169,26 @@ def restart(definition: Definition) -> Plan:
     return Plan(definition.name, (*stop(definition).steps, *start(definition).steps))
 
 
-def uninstall(definition: Definition, present: Collection[str]) -> Plan:
+def pull(definition: Definition) -> Plan:
+    """Plan to get the newest image of each name."""
+    return Plan(
+        definition.name, tuple(Pull(image=image, why="get the newest of this name") for image in images(definition))
+    )
+
+
+def uninstall(definition: Definition, present: Collection[str], unwanted_images: Collection[str] = ()) -> Plan:
     """Plan an uninstall of the containers that are `present` and ours, and of the link networks.
 
-    Shares, images and volumes stay.
+    Shares and volumes stay, and images but for the `unwanted_images`.
     """
     known = [name for name, _ in reversed(definition.launch_order)]
     names = [name for name in known if name in present] + sorted(set(present) - set(known))
-    links = dict.fromkeys(link.network for link in definition.links)
     return Plan(
         definition.name,
         (
             *(Stop(container=name, why="the last one first") for name in names),
             *(Remove(container=name, why="its shares, images and volumes stay") for name in names),
-            *(RemoveNetwork(network=name, why="unless something else uses it") for name in links),
+            *(RemoveNetwork(network=name, why="unless something else uses it") for name in link_networks(definition)),
+            *(RemoveImage(image=image, why="it was asked for, and nothing else uses it") for image in unwanted_images),
         ),
     )

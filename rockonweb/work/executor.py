@@ -61,10 +61,6 @@ class Cancelled(Exception):
     """The person asked to stop."""
 
 
-class Refused(RockonwebError):
-    """The job itself decided not to act; `output` shows why."""
-
-
 class Executor:
     """Performs steps for one operation. With `undoes`, a failure takes back what this operation made."""
 
@@ -197,6 +193,30 @@ class Executor:
         if shares.remove_if_empty(self.settings, name):
             return ""
         return str(t("The share stays: it is not empty."))
+
+    def recover(self, *, done: bool = False) -> bool:
+        """Take back what this operation did before its process ended, from what its rows and Docker tell.
+
+        A change whose old containers were being removed already is done instead, as is one that is known to be
+        `done`; returns whether it was.
+        """
+        operation = db.session.get_one(Operation, self.operation_id)
+        aside = self.engine.aside()
+        names = {*aside, *(c.name for c in (operation.rockon.containers if operation.rockon else ()))}
+        begun = {step.title for step in operation.steps if step.started}
+        running = operation.options.get("running", ())
+        db.session.rollback()
+        if done or any(str(Discard(container=name, why="")) in begun for name in names):
+            for name in aside:
+                self._discard(name)
+            return True
+        self.remove_made()
+        for name in aside:
+            self.engine.put_back(name)
+        for name in running:
+            if not self.engine.runs(name):
+                self.engine.start(name)
+        return False
 
     def remove_made(self) -> None:
         """Remove the containers that carry this operation's label, whoever lost track of them, then its networks and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rockonweb import rows
+from rockonweb.core import answers
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import from_source
+from rockonweb.core.argv import fixed_ports
+from rockonweb.core.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import port_conflict, wanted_ports
@@ -52,6 +54,8 @@ TRANSITIONS = {
     Kind.START: Transition(INSTALLED, status=Status.PENDING_START),
     Kind.STOP: Transition(INSTALLED, status=Status.PENDING_STOP),
     Kind.RESTART: Transition(INSTALLED, status=Status.PENDING_START),
+    Kind.CHANGE: Transition(INSTALLED, State.PENDING_UPDATE),
+    Kind.UPDATE: Transition(INSTALLED, State.PENDING_UPDATE),
     Kind.UNINSTALL: Transition((State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL),
 }
 
@@ -64,7 +68,7 @@ def begin(kind: Kind, rockon: RockOn, user: str) -> int:
     return enqueue(operation.id)
 
 
-def begin_install(rockon: RockOn, answers: Answers, new_shares: frozenset[str], reviewed: list[str], user: str) -> int:
+def begin_install(rockon: RockOn, given: Answers, new_shares: frozenset[str], reviewed: list[str], user: str) -> int:
     """Store the answers, reserve the ports and queue the install, in one transaction; return the operation's id.
 
     `reviewed` are the `docker run` lines that the person saw. Raises Conflict when a port was taken meanwhile or the
@@ -75,11 +79,56 @@ def begin_install(rockon: RockOn, answers: Answers, new_shares: frozenset[str], 
         operation = _insert(session, Kind.INSTALL, rockon, user, {"new_shares": sorted(new_shares)})
         operation.reviewed = json.dumps(reviewed)
         rockon.installed_source = rockon.source
-        answers = survey.fixed_ports(rockon, answers)
-        _refuse_claimed_ports(session, rockon, answers)
-        rows.store(rockon, answers)
+        given = fixed_ports(rockon.definition, given)
+        _refuse_claimed_ports(session, rockon, rockon.definition, given)
+        rows.store(rockon, given)
         for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
             session.delete(draft)
+    return enqueue(operation.id)
+
+
+def begin_change(
+    rockon: RockOn,
+    wanted: Answers,
+    user: str,
+    *,
+    reviewed: list[str] | None = None,
+    source: str | None = None,
+    successor: int | None = None,
+    new_shares: frozenset[str] = frozenset(),
+    rebuild: bool = False,
+) -> int:
+    """Queue a change of an installed rock-on to the answers `wanted`; return the operation's id.
+
+    The rows keep the present answers until it has succeeded; the ports that it needs are reserved. `reviewed` is what
+    the person agreed to (`core.change.Change.reviewed`); without it, what is assembled then counts. `source` is the
+    text of a newer definition, `successor` the id of the rock-on whose name it takes, `rebuild` asks for all
+    containers to be made anew. Raises Conflict or QueueUnreachable.
+    """
+    queue.ping()
+    options = {
+        "wanted": wanted.to_json(),
+        "source": source,
+        "successor": successor,
+        "new_shares": sorted(new_shares),
+        "rebuild": rebuild,
+    }
+    with writing() as session:
+        operation = _insert(session, Kind.CHANGE, rockon, user, options)
+        operation.reviewed = None if reviewed is None else json.dumps(reviewed)
+        definition = from_source(rockon.name, source) if source else rockon.definition
+        wanted = fixed_ports(definition, wanted)
+        _refuse_claimed_ports(session, rockon, definition, wanted)
+        rows.reserve(rockon, wanted)
+    return enqueue(operation.id)
+
+
+def begin_uninstall(rockon: RockOn, user: str, images: Collection[str] = ()) -> int:
+    """Queue an uninstall and return its id; `images` are those to be removed too, where nothing else uses them."""
+    queue.ping()
+    with writing() as session:
+        options = {"state": rockon.state.value, "images": list(images)}
+        operation = _insert(session, Kind.UNINSTALL, rockon, user, options)
     return enqueue(operation.id)
 
 
@@ -123,6 +172,20 @@ def retry(operation_id: int, user: str) -> int:
             operation.lines,
             user,
         )
+    if operation.kind is Kind.CHANGE:
+        options = operation.options
+        return begin_change(
+            operation.rockon,
+            answers.from_json(options["wanted"]),
+            user,
+            reviewed=None if operation.reviewed is None else operation.lines,
+            source=options["source"],
+            successor=options["successor"],
+            new_shares=frozenset(options["new_shares"]),
+            rebuild=options["rebuild"],
+        )
+    if operation.kind is Kind.UNINSTALL:
+        return begin_uninstall(operation.rockon, user, operation.options.get("images", ()))
     return begin(operation.kind, operation.rockon, user)
 
 
@@ -164,9 +227,8 @@ def _insert(
     return operation
 
 
-def _refuse_claimed_ports(session: Session, rockon: RockOn, answers: Answers) -> None:
+def _refuse_claimed_ports(session: Session, rockon: RockOn, definition: Definition, answers: Answers) -> None:
     """The last word on ports between rock-ons: two people may have reviewed the same one."""
-    definition = from_source(rockon.name, rockon.source)
     claims = HostFacts(claimed=tuple(survey.claimed_ports(session)))
     for _, _, port, protocol in wanted_ports(definition, answers):
         if holder := port_conflict(rockon.name, port, protocol, claims):

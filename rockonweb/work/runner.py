@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from difflib import ndiff
-from typing import IO
+from typing import IO, Any
 
 from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from rockonweb import catalog, rows
 from rockonweb.config import Settings, instance_id, make_private
-from rockonweb.core import plan
+from rockonweb.core import answers, argv
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import EngineError, RockonwebError
-from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.facts import UP
 from rockonweb.core.text import t
-from rockonweb.host import engine, observer, survey
+from rockonweb.host import engine, observer
 from rockonweb.models import (
+    Draft,
     Kind,
     Operation,
     OperationStep,
@@ -35,8 +35,10 @@ from rockonweb.models import (
     writing,
 )
 from rockonweb.work import executor
+from rockonweb.work.planners import PLANNERS
 
-Planner = Callable[[Operation, RockOn, engine.Engine], Plan]
+REPLACES = (Kind.CHANGE, Kind.UPDATE)  # what sets containers aside
+UNDOES = (Kind.INSTALL, *REPLACES)
 
 
 def run(operation_id: int) -> None:
@@ -69,8 +71,9 @@ def interrupt(operation_id: int) -> bool:
         operation = db.session.get(Operation, operation_id)
         if not free or operation is None or operation.progress is not Progress.RUNNING:
             return False
-        if operation.kind is Kind.INSTALL:
-            _clean_up(operation_id)
+        if operation.kind in UNDOES and _clean_up(operation):
+            _settle(operation_id, Progress.DONE, "", "")
+            return True
         _settle(
             operation_id,
             Progress.INTERRUPTED,
@@ -80,13 +83,32 @@ def interrupt(operation_id: int) -> bool:
         return True
 
 
-def _clean_up(operation_id: int) -> None:
-    """Take back what an interrupted install made. Without an engine the retry removes its containers."""
-    settings: Settings = current_app.config["SETTINGS"]
-    rockon = db.session.get_one(Operation, operation_id).rockon
-    with suppress(EngineError):
-        docker = engine.connect(instance_id(settings), rockon.name if rockon else "")
-        executor.Executor(docker, settings, operation_id, undoes=True).remove_made()
+def _clean_up(operation: Operation) -> bool:
+    """Take back what an interrupted install or change made; without an engine that waits until there is one.
+
+    Returns True for a change that had only the old containers left to remove: then it is done instead.
+    """
+    with suppress(EngineError), _at_work(operation) as work:
+        return work.recover()
+    return False
+
+
+def tidy(rockon_id: int, before: int) -> bool:
+    """Deal with containers that an ended change (the last one `before` an operation) left set aside: remove them where
+    it succeeded, else bring them back. Returns whether there were any. Raises EngineError.
+    """
+    query = select(Operation).where(
+        Operation.rockon_id == rockon_id, Operation.kind.in_(REPLACES), Operation.id < before
+    )
+    operation = db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
+    if operation is None or operation.active:
+        return False
+    with _at_work(operation) as work:
+        if not work.engine.aside():
+            return False
+        if work.recover(done=operation.progress is Progress.DONE) and operation.progress is not Progress.DONE:
+            _settle(operation.id, Progress.DONE, "", "")
+    return True
 
 
 @contextmanager
@@ -128,83 +150,42 @@ def _perform(operation_id: int) -> None:
     if operation.kind is Kind.REFRESH:
         _refresh(operation_id)
         return
+    assert operation.rockon is not None  # noqa: S101 - only a refresh has none
+    tidy(operation.rockon.id, before=operation_id)
+    with _at_work(operation) as work:
+        _remember_running(operation_id, work.engine)
+        for planner in PLANNERS[operation.kind]:
+            steps = planner(operation, operation.rockon, work.engine).steps
+            db.session.rollback()
+            work.perform(steps)
+
+
+@contextmanager
+def _at_work(operation: Operation) -> Iterator[executor.Executor]:
+    """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
     settings: Settings = current_app.config["SETTINGS"]
     assert operation.rockon is not None  # noqa: S101 - only a refresh has none
-    docker = engine.connect(instance_id(settings), operation.rockon.name)
+    names = [operation.rockon.name, *_successor_name(operation)]
+    docker = engine.connect(instance_id(settings), *names)
     try:
-        steps = PLANNERS[operation.kind](operation, operation.rockon, docker).steps
-        db.session.rollback()
-        executor.Executor(docker, settings, operation_id, undoes=operation.kind is Kind.INSTALL).perform(steps)
+        yield executor.Executor(docker, settings, operation.id, undoes=operation.kind in UNDOES)
     finally:
         docker.close()
 
 
-def _install(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Plan:
-    """Assemble the install anew; what the person reviewed must still be what would run."""
-    answers = rows.answers_of(rockon)
-    found = plan.install(
-        rockon.definition,
-        answers,
-        survey.gather(rockon, answers, engine=docker),
-        frozenset(operation.options.get("new_shares", ())),
-    )
-    _refuse_blocked(found)
-    if _without_kept(found.lines) != _without_kept(operation.lines):
-        difference = "\n".join(line for line in ndiff(operation.lines, found.lines) if line[0] in "+-")
-        raise executor.Refused(
-            t("Something changed since you looked; nothing was done."),
-            t("Look at the summary again and submit it."),
-            output=difference,
-        )
-    return found
+def _successor_name(operation: Operation) -> list[str]:
+    successor = operation.options.get("successor")
+    return [db.session.get_one(RockOn, successor).name] if successor else []
 
 
-def _refuse_blocked(found: Plan) -> None:
-    if found.blocked:
-        first = found.blocked[0]
-        raise RockonwebError(first.sentence, first.hint)
-
-
-def _without_kept(lines: list[str]) -> list[str]:
-    """Return the lines without the volumes that Docker made: a failed try leaves some, and the next one has them."""
-    return [re.sub(r" -v (?:'[0-9a-f]{64}:[^']*'|[0-9a-f]{64}:\S+)", "", line) for line in lines]
-
-
-def _uninstall(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Plan:
-    """Plan to remove what is there and ours; a stranger's container of the same name is not."""
-    containers = docker.containers()
-    ours = {name for name, facts in containers.items() if facts.rockon == rockon.name}
-    return plan.uninstall(rockon.definition, ours)
-
-
-def _start(operation: Operation, rockon: RockOn, docker: engine.Engine) -> Plan:
-    """Plan a start, or a restart; a container that was removed by hand is made anew."""
-    definition = rockon.definition
-    stops = plan.stop(definition).steps if operation.kind is Kind.RESTART else ()
-    present = {name for name, facts in docker.containers().items() if facts.rockon == rockon.name}
-    missing = [name for name, _ in definition.launch_order if name not in present]
-    if not missing:
-        return Plan(rockon.name, (*stops, *plan.start(definition).steps))
-    answers = rows.answers_of(rockon)
-    facts = survey.gather(rockon, answers, engine=docker)
-    lent = {**facts.kept_volumes}
-    for name, spec in definition.launch_order:
-        for verb, other in referred_containers(spec):
-            if verb == REFERRING_OPTIONS["--volumes-from"] and name in present and other in missing:
-                lent[other] = tuple(docker.anonymous_volumes(name))
-    absent = {spec.reference for _, spec in definition.launch_order if not docker.has_image(spec.reference)}
-    found = plan.remake(definition, answers, replace(facts, kept_volumes=lent), missing, absent)
-    _refuse_blocked(found)
-    return Plan(rockon.name, (*stops, *found.steps))
-
-
-PLANNERS: dict[Kind, Planner] = {
-    Kind.INSTALL: _install,
-    Kind.START: _start,
-    Kind.STOP: lambda operation, rockon, docker: plan.stop(rockon.definition),
-    Kind.RESTART: _start,
-    Kind.UNINSTALL: _uninstall,
-}
+def _remember_running(operation_id: int, docker: engine.Engine) -> None:
+    """Write which containers run before a change, so that whoever has to bring them back knows."""
+    if db.session.get_one(Operation, operation_id).kind not in REPLACES:
+        return
+    running = [n for n, facts in docker.containers().items() if docker.acts_on(facts) and facts.state in UP]
+    with writing() as session:
+        operation = session.get_one(Operation, operation_id)
+        operation.parameters = json.dumps({**operation.options, "running": running})
 
 
 def _refresh(operation_id: int) -> None:
@@ -268,10 +249,33 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
             if done:
                 _release(rockon)
                 rows.forget_added(rockon)
-        elif not done:
+        elif kind in REPLACES:
+            rockon.state = State.INSTALLED
+            if kind is Kind.CHANGE and done:
+                _take_over(session, rockon, operation.options)
+            else:
+                rows.release_reserved(rockon)
+        elif not done and kind is not Kind.ACTION:
             rockon.status = Status.STOP_FAILED if kind is Kind.STOP else Status.START_FAILED
         if facts is not None:
             observer.write(rockon, facts, keep_failure=went_wrong)
+        renamed = rockon.id if operation.options.get("successor") else None
+    if renamed is not None:
+        observer.look(renamed)
+
+
+def _take_over(session: Session, rockon: RockOn, options: dict[str, Any]) -> None:
+    """Write what a change brought: the definition, the answers, and the name where it took a successor's."""
+    wanted = answers.from_json(options["wanted"])
+    if options["successor"]:
+        successor = session.get_one(RockOn, options["successor"])
+        rows.succeed(session, rockon, successor)
+    if options["source"]:
+        rockon.installed_source = options["source"]
+        rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
+    rows.store(rockon, argv.fixed_ports(rockon.definition, wanted))
+    for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
+        session.delete(draft)
 
 
 def _check(output: str) -> OperationStep:

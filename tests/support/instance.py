@@ -7,18 +7,19 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rockonweb import config, create_app, migrate, rows
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers, read
+from rockonweb.core.change import Change
 from rockonweb.core.definition import parse
 from rockonweb.core.errors import RockonwebError
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, RockOn, db, writing
-from rockonweb.work import operations, runner
+from rockonweb.work import changes, operations, runner
 
 from .claims import free_port
 
@@ -110,6 +111,34 @@ class Instance:
         return operations.begin_install(
             reviewed.rockon, reviewed.answers, reviewed.new_shares, reviewed.plan.lines, "tester"
         )
+
+    def begin_change(self, rockon: RockOn, **parts: Any) -> int:
+        """Begin a change of some parts of the answers (`ports={"app": {80: 8080}}`), as reviewed now."""
+        wanted = self.wanted(rockon, **parts)
+        found = self.look_at(rockon, wanted)
+        assert not found.plan.blocked, found.plan.blocked
+        return operations.begin_change(rockon, wanted, "tester", reviewed=found.reviewed)
+
+    def wanted(self, rockon: RockOn, **parts: Any) -> Answers:
+        """The present answers of a rock-on with some changed; lists and values of a container are replaced."""
+        present = rows.answers_of(rockon)
+        merged = {}
+        for part, by_container in parts.items():
+            had = getattr(present, part)
+            merged[part] = {
+                **had,
+                **{c: {**had.get(c, {}), **new} if isinstance(new, dict) else new for c, new in by_container.items()},
+            }
+        return replace(present, **merged)
+
+    def look_at(self, rockon: RockOn, wanted: Answers, **options: Any) -> Change:
+        """What the review page shows of a change."""
+        docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
+        try:
+            return changes.planned(rockon, wanted, docker, **options)
+        finally:
+            if docker:
+                docker.close()
 
     # -- as a worker does ---------------------------------------------------------------------------------------
 

@@ -104,15 +104,6 @@ def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytes
         assert not list(instance.settings.locks.iterdir())
 
 
-def test_only_volumes_that_docker_made_may_differ_from_the_review() -> None:
-    volume = "0123456789abcdef" * 4
-    line = "docker run -d --name app -v /shares/a:/data"
-    assert runner._without_kept([f"{line} -v {volume}:/cache image"]) == [f"{line} image"]
-    assert runner._without_kept([f"{line} -v '{volume}:/with space' image"]) == [f"{line} image"]
-    for other in (f"{line} -v named:/cache image", f"{line} -e {volume}:/x image", f"{line} -v /etc:/cache image"):
-        assert runner._without_kept([other]) == [other]
-
-
 @pytest.mark.parametrize("state", [State.INSTALLED, State.INSTALL_FAILED])
 def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, state: State) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})

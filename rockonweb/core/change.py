@@ -1,0 +1,332 @@
+"""How a rock-on that is installed becomes another one: which containers are rebuilt, which stay, and the steps.
+
+Everything that changes an installed rock-on goes this way: other answers, a newer definition, newer images. A
+container is rebuilt when its command line differs, or that of a one-shot run that prepares it, and when it refers to
+one that is rebuilt. Networks alone are joined and left while the container runs.
+
+Rebuilding keeps what works until its replacement stands: everything is pulled first; then the old containers are
+stopped and set aside under another name, the new ones are made and started in launch order, and the old ones are
+removed. Until that last part every step can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from rockonweb.core import handlers
+from rockonweb.core.answers import Answers
+from rockonweb.core.argv import Argv, own_words
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import UP, HostFacts
+from rockonweb.core.plan import Plan, link_networks, missing_option_networks, network_members, new_shares_first
+from rockonweb.core.preflight import examine, referred_containers
+from rockonweb.core.secret import reveal
+from rockonweb.core.steps import (
+    AnyStep,
+    AwaitAnswer,
+    AwaitEnd,
+    Create,
+    Discard,
+    Join,
+    Leave,
+    MakeNetwork,
+    Pull,
+    RemoveNetwork,
+    RunOnce,
+    SetAside,
+    Start,
+    Stop,
+)
+from rockonweb.core.text import Text, t
+
+Recipe = tuple[AnyStep, ...]  # what makes and starts one container
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the containers of a rock-on are made from."""
+
+    definition: Definition
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One container before and after. `why` it is rebuilt is blank for one that stays.
+
+    `before` is None for a container that is new, `after` for one that goes.
+    """
+
+    container: str
+    why: str
+    before: Argv | None
+    after: Argv | None
+    joins: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether it is made anew, made for the first time, or removed."""
+        return bool(self.why)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change does to each container, and the steps that do it."""
+
+    plan: Plan
+    containers: tuple[Compared, ...] = field(default=())
+
+    @property
+    def rebuilt(self) -> list[str]:
+        """The names of the containers that are made anew, made, or removed."""
+        return [one.container for one in self.containers if one.rebuilt]
+
+    @property
+    def staying(self) -> list[str]:
+        """The names of those that are not touched, or only join and leave networks."""
+        return [one.container for one in self.containers if not one.rebuilt]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether Docker has nothing to do."""
+        return not self.plan.steps
+
+    @property
+    def reviewed(self) -> list[str]:
+        """What a person agrees to, secrets masked: the commands, and which containers and networks are touched.
+
+        Without what may differ between two looks and does not matter, such as which images are there already.
+        """
+        told = (Create, RunOnce, SetAside, Join, Leave)
+        return [
+            line
+            for step in self.plan.steps
+            if isinstance(step, told)
+            for line in (self.plan.line_of(step) if isinstance(step, Create | RunOnce) else str(step),)
+        ]
+
+
+def change(
+    old: Made,
+    new: Made,
+    facts: HostFacts,
+    *,
+    again: Mapping[str, str] | None = None,
+    fresh_images: bool = False,
+    start: bool = False,
+    new_shares: frozenset[str] = frozenset(),
+) -> Change:
+    """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
+
+    `again` are containers that are rebuilt in any case, with the reason; `fresh_images` asks for the newest image of
+    each that is rebuilt, not only for those that are absent. The rock-on ends as it is now: what runs, runs again;
+    with `start`, all of it runs then.
+    """
+    before, after = _recipes(old, facts), _recipes(new, facts)
+    present = set(before)
+    if facts.containers is not None:
+        present = {n for n in before if n in facts.containers and facts.containers[n].rockon == new.definition.name}
+    why = _reasons(before, after, present, again or {}, new.definition)
+    gone = {name: str(t("the definition no longer has it")) for name in before if name not in after}
+    replaced = [
+        name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
+    ]
+    live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
+    starts = set(after) if start else _starts(after, why, facts)
+    done = _prepared(before, after, why, new, facts)
+    networks = _new_networks(old, new, facts, [*why, *(name for name, (joins, _) in live.items() if joins)])
+    steps = (
+        *new_shares_first(new.answers, facts, new_shares),
+        *_pulls(old.definition, new.definition, why, facts, fresh_images),
+        *networks,
+        *(
+            Join(network=network, container=name, why="it joins while it runs")
+            for name, (joins, _) in live.items()
+            for network in joins
+        ),
+        *(Stop(container=name, why="the last one first") for name in replaced),
+        *(SetAside(container=name, why="it comes back should its replacement fail") for name in replaced),
+        *(
+            step
+            for name in after
+            for step in (
+                _build(after[name], why[name], starts, prepared=name in done)
+                if name in why
+                else [Start(container=name, why="in launch order")]
+                if start
+                else ()
+            )
+        ),
+        *(
+            Leave(network=network, container=name, why="it leaves while it runs")
+            for name, (_, leaves) in live.items()
+            for network in leaves
+        ),
+        *(Discard(container=name, why="its replacement holds; shares, images and volumes stay") for name in replaced),
+        *(
+            RemoveNetwork(network=name, why="unless something else uses it")
+            for name in link_networks(old.definition)
+            if name not in link_networks(new.definition)
+        ),
+    )
+    compared = tuple(
+        Compared(
+            name,
+            {**gone, **why}.get(name, ""),
+            _line(before.get(name)) if name in present else None,
+            _line(after.get(name)),
+            *live.get(name, ((), ())),
+        )
+        for name in dict.fromkeys([*after, *gone])
+    )
+    plan = Plan(
+        new.definition.name,
+        steps,
+        tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
+        tuple(examine(new.definition, new.answers, facts, new_shares)),
+    )
+    return Change(plan, compared)
+
+
+def _recipes(made: Made, facts: HostFacts) -> dict[str, Recipe]:
+    """Return the steps of a launch by container, in launch order."""
+    found: dict[str, list[AnyStep]] = {name: [] for name, _ in made.definition.launch_order}
+    for step in handlers.find(made.definition).launch(made.definition, made.answers, facts):
+        found[getattr(step, "container")].append(step)  # noqa: B009 - each step of a launch has one
+    return {name: tuple(steps) for name, steps in found.items()}
+
+
+def _reasons(
+    before: Mapping[str, Recipe],
+    after: Mapping[str, Recipe],
+    present: set[str],
+    again: Mapping[str, str],
+    definition: Definition,
+) -> dict[str, str]:
+    """Return why each container that is made or made anew is."""
+    why: dict[str, Text | str] = {}
+    for name, recipe in after.items():
+        if name not in before:
+            why[name] = t("it is new in the definition")
+        elif name not in present:
+            why[name] = t("it was removed by hand and is made anew from its answers")
+        elif _essence(recipe) != _essence(before[name]):
+            why[name] = t("its command line changes")
+        elif _runs_once(recipe) != _runs_once(before[name]):
+            why[name] = t("the run that prepares it changes")
+        elif name in again:
+            why[name] = again[name]
+    return {name: str(reason) for name, reason in referring(definition, why).items()}
+
+
+def referring(definition: Definition, why: Mapping[str, Text | str]) -> dict[str, Text | str]:
+    """Return the reasons, with those for the containers that refer to one that has a reason: they would look for the
+    old one.
+    """
+    found = dict(why)
+    grown = True
+    while grown:
+        grown = False
+        for name, spec in definition.launch_order:
+            other = next((other for _, other in referred_containers(spec) if other in found), None)
+            if other and name not in found:
+                found[name] = t("it refers to %(other)s, which is made anew", other=other)
+                grown = True
+    return {name: found[name] for name, _ in definition.launch_order if name in found}
+
+
+def _essence(recipe: Recipe) -> list[list[str]]:
+    return [reveal(step.argv) for step in recipe if isinstance(step, Create)]
+
+
+def _runs_once(recipe: Recipe) -> list[list[str]]:
+    return [own_words(reveal(step.argv)) for step in recipe if isinstance(step, RunOnce)]
+
+
+def _line(recipe: Recipe | None) -> Argv | None:
+    return next((step.argv for step in recipe or () if isinstance(step, Create)), None)
+
+
+def _moves(before: Recipe, after: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the networks that a container joins, and those that it leaves."""
+    had = [step.network for step in before if isinstance(step, Join)]
+    has = [step.network for step in after if isinstance(step, Join)]
+    return tuple(one for one in has if one not in had), tuple(one for one in had if one not in has)
+
+
+def _starts(after: Mapping[str, Recipe], why: Mapping[str, str], facts: HostFacts) -> set[str]:
+    """Return which of the containers that are made are started too: those that run now.
+
+    One that is new, or that does its work and ends, is started where the rock-on runs; one that others wait for is in
+    any case.
+    """
+    known = facts.containers
+    if known is None:
+        return set(why)
+    up = {name for name in after if name in known and known[name].state in UP}
+    lasting = {name for name, recipe in after.items() if not _ends(recipe)}
+    return {
+        name
+        for name in why
+        if name in up
+        or any(isinstance(step, AwaitEnd) for step in after[name])
+        or (up and (name not in known or name not in lasting))
+    }
+
+
+def _ends(recipe: Recipe) -> bool:
+    """Whether a container is meant to end: nothing restarts it."""
+    argv = _line(recipe) or ()
+    policies = [
+        word.partition("=")[2] or following
+        for word, following in zip(argv, (*argv[1:], ""), strict=True)
+        if word.partition("=")[0] == "--restart"
+    ]
+    return not policies or policies[-1] == "no"
+
+
+def _prepared(
+    before: Mapping[str, Recipe], after: Mapping[str, Recipe], why: Mapping[str, str], new: Made, facts: HostFacts
+) -> set[str]:
+    """Return the containers whose one-shot run stays done: it would do the same, and what it wrote into is kept."""
+    return {
+        name
+        for name in set(before) & set(after)
+        if _runs_once(before[name]) == _runs_once(after[name])
+        and all(
+            other not in why or facts.kept_volumes.get(other)
+            for _, other in referred_containers(new.definition.containers[name])
+        )
+    }
+
+
+def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Iterator[AnyStep]:
+    """Yield the steps that make one container anew, and start it where it is to run."""
+    for step in recipe:
+        if isinstance(step, Create):
+            yield replace(step, why=why)
+        elif isinstance(step, RunOnce):
+            yield from () if prepared else (step,)
+        elif not isinstance(step, Start | AwaitEnd | AwaitAnswer) or step.container in starts:
+            yield step
+
+
+def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: HostFacts, fresh: bool) -> Iterator[Pull]:
+    had = {spec.reference for _, spec in old.launch_order}
+    wanted = dict.fromkeys(spec.reference for name, spec in new.launch_order if name in why)
+    for image in wanted:
+        if fresh or image not in had:
+            yield Pull(image=image, why="get the newest image of this name, before anything is stopped")
+        elif image in facts.absent_images:
+            yield Pull(image=image, why="it is not on this host any more")
+
+
+def _new_networks(old: Made, new: Made, facts: HostFacts, moved: list[str]) -> Iterator[MakeNetwork]:
+    known = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
+    for name, members in network_members(new.definition, new.answers).items():
+        if name not in known and set(members) & set(moved):
+            yield MakeNetwork(network=name, why="the containers find each other on it")
+    for name in missing_option_networks(new.definition, facts):
+        yield MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")

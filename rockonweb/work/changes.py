@@ -1,0 +1,81 @@
+"""What a change of an installed rock-on would do on this host today: for the page that shows it and the job that does
+it, which must come to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from rockonweb import rows
+from rockonweb.core import argv
+from rockonweb.core.answers import Answers
+from rockonweb.core.change import Change, Made, change
+from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.plan import images
+from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.host import survey
+from rockonweb.host.engine import Engine
+from rockonweb.models import RockOn, db
+
+
+def planned(
+    rockon: RockOn,
+    wanted: Answers | None,
+    docker: Engine | None,
+    *,
+    source: str | None = None,
+    successor: int | None = None,
+    new_shares: frozenset[str] = frozenset(),
+    again: Mapping[str, str] | None = None,
+    fresh_images: bool = False,
+    start: bool = False,
+) -> Change:
+    """Plan what makes a rock-on as if it had been installed with the answers `wanted` (None: its present ones).
+
+    `source` is a newer definition's canonical text, `successor` the id of the rock-on whose name it takes; the others
+    are those of `core.change.change`. Without an engine, what only it knows is left out. Raises EngineError when an
+    engine was given and fails.
+    """
+    old = Made(rockon.definition, rows.answers_of(rockon))
+    name = db.session.get_one(RockOn, successor).name if successor else rockon.name
+    definition = from_source(name, source) if source else rockon.definition
+    new = Made(definition, argv.fixed_ports(definition, wanted or old.answers))
+    facts = _facts(rockon, old, new, docker)
+    return change(old, new, facts, again=again, fresh_images=fresh_images, start=start, new_shares=new_shares)
+
+
+def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
+    facts = _renamed(survey.gather(rockon, new.answers, engine=docker), rockon.name, new.definition.name)
+    if docker is None:
+        return facts
+    present = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
+    return replace(
+        facts,
+        absent_images=frozenset(image for image in images(new.definition) if not docker.has_image(image)),
+        kept_volumes={**facts.kept_volumes, **_lent(old.definition, present, docker)},
+    )
+
+
+def _renamed(facts: HostFacts, old: str, new: str) -> HostFacts:
+    """Return the facts with what belongs to the rock-on under its old name under its new one."""
+    if old == new:
+        return facts
+    return replace(
+        facts,
+        listening=tuple(replace(one, rockon=new) if one.rockon == old else one for one in facts.listening),
+        containers=facts.containers
+        and {n: replace(one, rockon=new) if one.rockon == old else one for n, one in facts.containers.items()},
+    )
+
+
+def _lent(definition: Definition, present: Collection[str], docker: Engine) -> dict[str, tuple[Mount, ...]]:
+    """Return the volumes of containers that were removed by hand, where another one still has them from there."""
+    lent = REFERRING_OPTIONS["--volumes-from"]
+    return {
+        other: tuple(docker.anonymous_volumes(name))
+        for name, spec in definition.launch_order
+        for verb, other in referred_containers(spec)
+        if verb == lent and name in present and other in definition.containers and other not in present
+    }

@@ -1,0 +1,652 @@
+"""A rock-on as a compose.yaml with its .env: what `docker run` was told, in the words of Docker Compose.
+
+The document is made from the plan of an install, so order, networks and every flag are those that really run. A flag
+that Compose has no word for is told in a comment at the top. Secrets stand in the .env only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from rockonweb.core.argv import OUR_LABEL, Argv
+from rockonweb.core.plan import BUILT_IN_NETWORKS, Plan
+from rockonweb.core.secret import SecretWord, render
+from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, RunOnce
+
+KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose takes for the name of a service, network or volume
+KEPT = re.compile(r"[0-9a-f]{64}")  # a volume that Docker made
+PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every YAML, also without quotes
+
+SHORT = {
+    "a": "attach",
+    "c": "cpu-shares",
+    "d": "detach",
+    "e": "env",
+    "h": "hostname",
+    "i": "interactive",
+    "l": "label",
+    "m": "memory",
+    "p": "publish",
+    "P": "publish-all",
+    "q": "quiet",
+    "t": "tty",
+    "u": "user",
+    "v": "volume",
+    "w": "workdir",
+}
+ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
+SWITCHES = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
+SWITCHES |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
+UNTRANSLATED_SWITCHES = frozenset(
+    ("detach", "disable-content-trust", "help", "no-healthcheck", "publish-all", "quiet", "rm", "sig-proxy")
+) | {"use-api-socket"}
+NEEDLESS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # mean nothing to Compose
+TEXTS = {
+    "cgroup-parent": "cgroup_parent",
+    "cgroupns": "cgroup",
+    "cpuset-cpus": "cpuset",
+    "domainname": "domainname",
+    "hostname": "hostname",
+    "isolation": "isolation",
+    "mac-address": "mac_address",
+    "memory": "mem_limit",
+    "memory-reservation": "mem_reservation",
+    "memory-swap": "memswap_limit",
+    "platform": "platform",
+    "pull": "pull_policy",
+    "restart": "restart",
+    "runtime": "runtime",
+    "shm-size": "shm_size",
+    "stop-signal": "stop_signal",
+    "user": "user",
+    "userns": "userns_mode",
+    "uts": "uts",
+    "workdir": "working_dir",
+}
+NUMBERS = {
+    "cpu-count": "cpu_count",
+    "cpu-percent": "cpu_percent",
+    "cpu-period": "cpu_period",
+    "cpu-quota": "cpu_quota",
+    "cpu-rt-period": "cpu_rt_period",
+    "cpu-rt-runtime": "cpu_rt_runtime",
+    "cpu-shares": "cpu_shares",
+    "memory-swappiness": "mem_swappiness",
+    "oom-score-adj": "oom_score_adj",
+    "pids-limit": "pids_limit",
+}
+LISTS = {
+    "add-host": "extra_hosts",
+    "cap-add": "cap_add",
+    "cap-drop": "cap_drop",
+    "device": "devices",
+    "dns": "dns",
+    "device-cgroup-rule": "device_cgroup_rules",
+    "dns-option": "dns_opt",
+    "dns-search": "dns_search",
+    "env-file": "env_file",
+    "expose": "expose",
+    "group-add": "group_add",
+    "publish": "ports",
+    "security-opt": "security_opt",
+    "tmpfs": "tmpfs",
+}
+MAPS = {"annotation": "annotations", "storage-opt": "storage_opt", "sysctl": "sysctls"}
+HEALTH = {
+    "health-interval": "interval",
+    "health-start-interval": "start_interval",
+    "health-start-period": "start_period",
+    "health-timeout": "timeout",
+}
+LIMITS = {"device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"}
+ON_A_NETWORK = {"ip": "ipv4_address", "ip6": "ipv6_address", "network-alias": "aliases"}
+ON_A_NETWORK |= {"link-local-ip": "link_local_ips", "driver-opt": ""}
+
+
+@dataclass(frozen=True)
+class Export:
+    """`document` is the text of compose.yaml; `variables` are the secrets that it takes from the .env, by name."""
+
+    document: str
+    variables: Mapping[str, str]
+
+    def env(self, *, reveal: bool) -> str:
+        """Return the text of the .env: with the secrets, or with blanks to fill in."""
+        if not self.variables:
+            return "# This rock-on has no secrets.\n"
+        head = "# The secrets of compose.yaml." if reveal else "# The secrets of compose.yaml: fill them in."
+        lines = (f"{name}={quoted(value) if reveal else ''}" for name, value in self.variables.items())
+        return "\n".join([head, *lines, ""])
+
+
+def export(plan: Plan, links: Iterable[str], how_to_make: Mapping[str, str] | None = None) -> Export:
+    """Return a rock-on as Compose runs it, from the plan of its install and the names of its link networks.
+
+    Compose makes the link networks; any other must exist. `how_to_make` has the command for those that want a special
+    one.
+    """
+    made = _Document(plan, frozenset(links), how_to_make or {})
+    return Export(made.text(), made.variables.values)
+
+
+def quoted(value: str) -> str:
+    """Return a value as it stands in an .env, where nothing in it is taken for a variable or the end of the line."""
+    if not re.search(r"['\\\n\r]", value):
+        return f"'{value}'"
+    for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
+        value = value.replace(sign, written)
+    return f'"{value}"'
+
+
+def flags(words: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the flags of `docker run` by their long names, and what follows them: the image and its arguments.
+
+    A switch has the value "true" unless it says otherwise.
+    """
+    left = list(words)
+    found: list[tuple[str, str]] = []
+    while left and left[0].startswith("-") and left[0] != "-":
+        word = left.pop(0)
+        if word == "--":
+            break
+        if word.startswith("--"):
+            name, given, value = word[2:].partition("=")
+            name = ALIASES.get(name, name)
+            if name in SWITCHES or name in UNTRANSLATED_SWITCHES:
+                found.append((name, value if given else "true"))
+            else:
+                found.append((name, value if given else left.pop(0) if left else ""))
+            continue
+        letters = word[1:]
+        while letters:
+            name, letters = SHORT.get(letters[0], letters[0]), letters[1:]
+            if name in SWITCHES or name in UNTRANSLATED_SWITCHES:
+                value, letters = (letters[1:], "") if letters.startswith("=") else ("true", letters)
+                found.append((name, value))
+            else:
+                found.append((name, letters.removeprefix("=") if letters else left.pop(0) if left else ""))
+                letters = ""
+    return found, left
+
+
+class _Variables:
+    """The names in the .env: the key of a secret alone where that is enough, else with its container before it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def name(self, container: str, key: str, value: str) -> str:
+        plain = _variable(key)
+        candidates = [plain, _variable(f"{container}_{key}")]
+        if plain.startswith(("COMPOSE_", "DOCKER_")):  # Compose itself reads these
+            del candidates[0]
+        candidates += [f"{candidates[-1]}_{number}" for number in range(2, 1000)]
+        name = next(one for one in candidates if self.values.get(one, value) == value)
+        self.values[name] = value
+        return name
+
+
+def _variable(key: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]", "_", key)
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+@dataclass
+class _Service:
+    """A container while its flags are read."""
+
+    name: str
+    body: dict[str, Any]
+    networks: list[str] = field(default_factory=list)  # as the flags name them
+    joined: dict[str, dict[str, Any]] = field(default_factory=dict)  # as Compose has them
+    on_network: dict[str, Any] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
+    shared: dict[str, str] = field(default_factory=dict)  # pid and ipc
+
+    def add(self, key: str, value: Any) -> None:
+        """Append to a list; Compose takes nothing twice."""
+        values = self.body.setdefault(key, [])
+        if value not in values:
+            values.append(value)
+
+
+class _Document:
+    def __init__(self, plan: Plan, links: Collection[str], how_to_make: Mapping[str, str]) -> None:
+        self.plan = plan
+        self.links = links
+        self.how_to_make = how_to_make
+        self.variables = _Variables()
+        self.services: dict[str, _Service] = {}
+        self.networks: dict[str, dict[str, Any]] = {}
+        self.volumes: dict[str, dict[str, Any]] = {}
+        self.told: list[str] = []
+        self.foreign: list[str] = []  # networks that Compose does not make
+        self._read()
+
+    def text(self) -> str:
+        """Return the whole file."""
+        head = [
+            f"{self.plan.rockon}, as `docker run` has it, for Docker Compose.",
+            "Secrets stand in the file .env beside this one.",
+            *self.told,
+            *(f"This network must exist: {self._command(name)}" for name in self.foreign),
+        ]
+        body: dict[str, Any] = {"services": {name: one.body for name, one in self.services.items()}}
+        if self.networks:
+            body["networks"] = self.networks
+        if self.volumes:
+            body["volumes"] = self.volumes
+        comments = "".join(f"# {line}\n" for words in head for line in _comment(words))
+        written = yaml.dump(
+            _keys_kept(body), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6, default_flow_style=False
+        )
+        return f"{comments}\n{written}"
+
+    def _command(self, name: str) -> str:
+        return self.how_to_make.get(name, f"docker network create {name}")
+
+    def _read(self) -> None:
+        previous = ""
+        condition = "service_started"
+        for step in self.plan.steps:
+            match step:
+                case Create(container=name, argv=argv):
+                    service = self._service(name, argv)
+                    if previous:
+                        service.body["depends_on"] = {previous: {"condition": condition}}
+                    previous, condition = name, "service_started"
+                case Join(network=network, container=name) if name in self.services:
+                    self._join(self.services[name], network)
+                case AwaitEnd(container=name) if name == previous:
+                    condition = "service_completed_successfully"
+                case AwaitAnswer(container=name, command=command) if name == previous:
+                    self.services[name].body.setdefault(
+                        "healthcheck", {"test": ["CMD", *command], "interval": "2s", "retries": step.seconds // 2}
+                    )
+                    condition = "service_healthy"
+                case RunOnce(argv=argv):
+                    self._tell(f"Before the first start, run once: {render(_ours_left_out(argv))}")
+        for service in self.services.values():
+            self._finish(service)
+
+    def _tell(self, sentence: str) -> None:
+        if sentence not in self.told:
+            self.told.append(sentence)
+
+    def _service(self, name: str, argv: Argv) -> _Service:
+        found, rest = flags(argv[2:])
+        service = self.services[name] = _Service(name, {"image": rest[0] if rest else "", "container_name": name})
+        for flag, value in found:
+            try:
+                self._flag(service, flag, value)
+            except ValueError:
+                self._untold(service, flag, value)
+        if rest[1:]:
+            service.body["command"] = list(rest[1:])
+        return service
+
+    def _untold(self, service: _Service, flag: str, value: str) -> None:
+        shown = f"--{flag}" if value == "true" else f"--{flag} {value}"
+        self._tell(f"Not in this file, because Compose has no word for it: {shown} of {service.name}")
+
+    def _flag(self, service: _Service, flag: str, value: str) -> None:
+        """Put a flag into the service. Raises ValueError for one that Compose has no word for."""
+        body = service.body
+        if flag in NEEDLESS:
+            return
+        if flag in SWITCHES:
+            body[SWITCHES[flag]] = _truth(value)
+        elif flag in TEXTS:
+            body[TEXTS[flag]] = -1 if value == "-1" else value
+        elif flag in NUMBERS:
+            body[NUMBERS[flag]] = int(value)
+        elif flag in LISTS:
+            service.add(LISTS[flag], value)
+        elif flag in MAPS:
+            key, _, given = value.partition("=")
+            body.setdefault(MAPS[flag], {})[key] = given
+        elif flag in HEALTH:
+            body.setdefault("healthcheck", {})[HEALTH[flag]] = value
+        elif flag in ON_A_NETWORK:
+            _place(service.on_network, flag, value)
+        elif flag in LIMITS:
+            path, rate = value.rsplit(":", 1)
+            entry = {"path": path, "rate": int(rate) if flag.endswith("iops") else rate}
+            body.setdefault("blkio_config", {}).setdefault(flag.replace("-", "_"), []).append(entry)
+        elif special := SPECIAL.get(flag):
+            special(self, service, value)
+        else:
+            raise ValueError(flag)
+
+    # -- flags with a meaning of their own ----------------------------------------------------------------------
+
+    def _environment(self, service: _Service, value: str) -> None:
+        variables = service.body.setdefault("environment", {})
+        if isinstance(value, SecretWord):
+            key, _, secret = value.revealed.partition("=")
+            variables[key] = _Raw(f"${{{self.variables.name(service.name, key, secret)}}}")
+        else:
+            key, given, text = value.partition("=")
+            variables[key] = text if given else None
+
+    def _label(self, service: _Service, value: str) -> None:
+        key, _, text = value.partition("=")
+        if not key.startswith(OUR_LABEL):
+            service.body.setdefault("labels", {})[key] = text
+
+    def _volume(self, service: _Service, value: str) -> None:
+        source, colon, _ = value.partition(":")
+        if colon and source and source[0] not in "/.~":
+            self._named(source)
+        service.add("volumes", value)
+
+    def _named(self, name: str) -> None:
+        if not KEY.fullmatch(name):
+            raise ValueError(name)
+        self.volumes[name] = {"external": True} if KEPT.fullmatch(name) else {"name": name}
+
+    def _mount(self, service: _Service, value: str) -> None:
+        entry: dict[str, Any] = {"type": "volume"}
+        for part in value.split(","):
+            key, _, text = part.partition("=")
+            place = MOUNTS.get(key.lower())
+            if place is None:
+                raise ValueError(key)
+            read = place[-1]
+            inner = entry
+            for name in place[:-2]:
+                inner = inner.setdefault(name, {})
+            inner[place[-2]] = read(text)
+        if entry["type"] == "volume" and "source" in entry:
+            self._named(entry["source"])
+        service.add("volumes", entry)
+
+    def _network(self, service: _Service, value: str) -> None:
+        service.networks.append(value)
+
+    def _link(self, service: _Service, value: str) -> None:
+        service.links.append(value)
+
+    def _borrow(self, service: _Service, value: str) -> None:
+        name, _, access = value.partition(":")
+        borrowed = value if self._before(name, service) else f"container:{name}" + (f":{access}" if access else "")
+        service.add("volumes_from", borrowed)
+
+    def _before(self, name: str, service: _Service) -> bool:
+        """Whether a name is that of a container which is made before; Compose takes no circles."""
+        return name in self.services and name != service.name
+
+    def _gpus(self, service: _Service, value: str) -> None:
+        wanted: dict[str, Any] = {"capabilities": ["gpu"]}
+        for part in re.findall(r'(?:[^,"]|"[^"]*")+', value.strip("'")):
+            key, given, text = part.strip('"').partition("=")
+            if not given:
+                wanted["count"] = key if key == "all" else int(key)
+            elif key == "device":
+                wanted["device_ids"] = text.split(",")
+            elif key == "capabilities":
+                wanted["capabilities"] += [one for one in text.split(",") if one != "gpu"]
+            elif key == "count":
+                wanted["count"] = text if text == "all" else int(text)
+            elif key == "driver":
+                wanted["driver"] = text
+            else:
+                raise ValueError(key)
+        devices = {"reservations": {"devices": [wanted]}}
+        service.body.setdefault("deploy", {})["resources"] = devices
+
+    # -- networks -----------------------------------------------------------------------------------------------
+
+    def _join(self, service: _Service, network: str) -> None:
+        service.joined.setdefault(self._network_key(network), {})
+
+    def _network_key(self, network: str) -> str:
+        if not KEY.fullmatch(network):
+            raise ValueError(network)
+        key = f"{network}-network" if network == "default" else network
+        if network in self.links:
+            self.networks[key] = {"name": network}
+        elif key not in self.networks:
+            self.networks[key] = {"name": network, "external": True}
+            self.foreign.append(network)
+        return key
+
+    def _finish(self, service: _Service) -> None:
+        """Write what depends on all flags together: networks, links, and the namespaces of other containers."""
+        body = service.body
+        for key, value in service.shared.items():
+            body[key] = self._mode(service, value)
+        last = service.networks[-1] if service.networks else ""
+        mode = last if _is_mode(last) else ""
+        mode = "bridge" if mode == "default" else mode
+        if mode == "bridge" and service.joined:
+            mode = ""
+        own: dict[str, dict[str, Any]] = {}
+        for value in service.networks if last and not _is_mode(last) else ():
+            if _is_mode(value):
+                continue
+            try:
+                key, placed = self._own_network(value)
+            except ValueError:
+                self._untold(service, "network", value)
+            else:
+                own[key] = placed
+        if mode:
+            body["network_mode"] = self._mode(service, mode)
+            for network in service.joined:
+                self._tell(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
+            for flag, value in service.on_network.items():
+                self._tell(f"Not in this file: {flag} {value} of {service.name}, as it is on {mode}.")
+            if mode != "bridge" and body.pop("ports", None):
+                self._tell(f"{service.name} publishes no ports: it is on the network of {mode}.")
+        elif own or service.joined or service.on_network:
+            first = own or {"default": {}}
+            for one in list(first)[:1]:
+                first[one] = {**first[one], **service.on_network}
+            body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
+        if service.links and not (mode and mode != "bridge"):
+            for link in service.links:
+                service.add("links" if self._earlier(link.partition(":")[0], service) else "external_links", link)
+
+    def _own_network(self, value: str) -> tuple[str, dict[str, Any]]:
+        """Return the key of a network that a flag names, and what it says of the container's place there."""
+        if "=" not in value:
+            return self._network_key(value), {}
+        name, placed = "", {}
+        for part in value.split(","):
+            key, _, text = part.partition("=")
+            if key == "name":
+                name = text
+            elif key == "mac-address":
+                placed["mac_address"] = text
+            else:
+                _place(placed, {"alias": "network-alias"}.get(key, key), text)
+        return self._network_key(name), placed
+
+    def _mode(self, service: _Service, value: str) -> str:
+        kind, colon, name = value.partition(":")
+        return f"service:{name}" if kind == "container" and colon and self._earlier(name, service) else value
+
+    def _earlier(self, name: str, service: _Service) -> bool:
+        order = list(self.services)
+        return name in order and order.index(name) < order.index(service.name)
+
+
+def _is_mode(network: str) -> bool:
+    """Whether the value of --network is no network of its own."""
+    return network in BUILT_IN_NETWORKS or network.startswith("container:")
+
+
+def _place(placed: dict[str, Any], flag: str, value: str) -> None:
+    """Write a container's place on a network. Raises ValueError."""
+    key = ON_A_NETWORK.get(flag)
+    if not key:
+        raise ValueError(flag)
+    if key.endswith("_address"):
+        placed[key] = value
+    else:
+        placed[key] = [*placed.get(key, ()), value]
+
+
+def _entrypoint(_: _Document, service: _Service, value: str) -> None:
+    service.body["entrypoint"] = [value] if value else []
+
+
+def _ulimit(_: _Document, service: _Service, value: str) -> None:
+    name, _equals, limits = value.partition("=")
+    soft, _colon, hard = limits.partition(":")
+    service.body.setdefault("ulimits", {})[name] = {"soft": int(soft), "hard": int(hard or soft)}
+
+
+def _weight(_: _Document, service: _Service, value: str) -> None:
+    service.body.setdefault("blkio_config", {})["weight"] = int(value)
+
+
+def _weight_device(_: _Document, service: _Service, value: str) -> None:
+    path, weight = value.rsplit(":", 1)
+    entries = service.body.setdefault("blkio_config", {}).setdefault("weight_device", [])
+    entries.append({"path": path, "weight": int(weight)})
+
+
+def _cpus(_: _Document, service: _Service, value: str) -> None:
+    service.body["cpus"] = float(value)
+
+
+def _stop_timeout(_: _Document, service: _Service, value: str) -> None:
+    service.body["stop_grace_period"] = f"{int(value)}s"
+
+
+def _health_command(_: _Document, service: _Service, value: str) -> None:
+    service.body.setdefault("healthcheck", {})["test"] = ["CMD-SHELL", value]
+
+
+def _health_retries(_: _Document, service: _Service, value: str) -> None:
+    service.body.setdefault("healthcheck", {})["retries"] = int(value)
+
+
+def _no_healthcheck(_: _Document, service: _Service, value: str) -> None:
+    service.body["healthcheck"] = {"disable": _truth(value)}
+
+
+def _log_driver(_: _Document, service: _Service, value: str) -> None:
+    service.body.setdefault("logging", {})["driver"] = value
+
+
+def _log_option(_: _Document, service: _Service, value: str) -> None:
+    key, _equals, text = value.partition("=")
+    service.body.setdefault("logging", {}).setdefault("options", {})[key] = text
+
+
+def _shared(key: str) -> Callable[[_Document, _Service, str], None]:
+    def remember(_: _Document, service: _Service, value: str) -> None:
+        service.shared[key] = value
+
+    return remember
+
+
+def _truth(value: str) -> bool:
+    if value.lower() not in ("", "true", "t", "1", "false", "f", "0"):
+        raise ValueError(value)
+    return value.lower() not in ("false", "f", "0")
+
+
+def _untruth(value: str) -> bool:
+    return not _truth(value)
+
+
+def _octal(value: str) -> int:
+    return int(value, 8)
+
+
+SPECIAL: dict[str, Callable[[_Document, _Service, str], None]] = {
+    "blkio-weight": _weight,
+    "blkio-weight-device": _weight_device,
+    "cpus": _cpus,
+    "entrypoint": _entrypoint,
+    "env": _Document._environment,
+    "gpus": _Document._gpus,
+    "health-cmd": _health_command,
+    "health-retries": _health_retries,
+    "ipc": _shared("ipc"),
+    "label": _Document._label,
+    "link": _Document._link,
+    "log-driver": _log_driver,
+    "log-opt": _log_option,
+    "mount": _Document._mount,
+    "network": _Document._network,
+    "no-healthcheck": _no_healthcheck,
+    "pid": _shared("pid"),
+    "stop-timeout": _stop_timeout,
+    "ulimit": _ulimit,
+    "volume": _Document._volume,
+    "volumes-from": _Document._borrow,
+}
+# The parts of --mount: where Compose has each, and how its value is read.
+MOUNTS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("type",), ("type", str)),
+    **dict.fromkeys(("source", "src"), ("source", str)),
+    **dict.fromkeys(("target", "destination", "dst"), ("target", str)),
+    **dict.fromkeys(("readonly", "ro"), ("read_only", _truth)),
+    "consistency": ("consistency", str),
+    "bind-propagation": ("bind", "propagation", str),
+    "volume-nocopy": ("volume", "nocopy", _truth),
+    "volume-subpath": ("volume", "subpath", str),
+    "tmpfs-size": ("tmpfs", "size", str),
+    "tmpfs-mode": ("tmpfs", "mode", _octal),
+}
+
+
+class _Raw(str):
+    """Text in which a `$` is meant as Compose takes it."""
+
+    __slots__ = ()
+
+
+def _keys_kept(value: Any) -> Any:
+    """Return a part of the document with its keys as they are: Compose puts no variables there."""
+    if isinstance(value, dict):
+        return {_Raw(key): _keys_kept(one) for key, one in value.items()}
+    return [_keys_kept(one) for one in value] if isinstance(value, list) else value
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML in which text stays text, whoever reads it, and a `$` is no variable."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Indent the entries of a list below their key."""
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what is the same twice."""
+        return True
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    shown = str(text) if isinstance(text, _Raw) else str(text).replace("$", "$$")
+    style = None if PLAIN.fullmatch(shown) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", shown, style=style)
+
+
+for kind in (str, _Raw, SecretWord):
+    _Dumper.add_representer(kind, _write_text)
+
+
+def _comment(words: str) -> list[str]:
+    """Return words as lines of a comment: nothing in them can end it."""
+    return ["".join(sign if sign.isprintable() else "?" for sign in line) for line in words.splitlines()]
+
+
+def _ours_left_out(argv: Argv) -> list[str]:
+    """Return a command line without the labels that mark what is ours."""
+    kept: list[str] = []
+    for word in argv:
+        if word.startswith(OUR_LABEL) and kept and kept[-1] in ("--label", "-l"):
+            kept.pop()
+        else:
+            kept.append(word)
+    return kept

@@ -1,7 +1,443 @@
-"""Settings of an installed rock-on: look, change, review, apply."""
+"""Settings of an installed rock-on: look, change, review, apply. A URL per page, nothing happens before Apply."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
-blueprint = Blueprint("settings", __name__)
+from flask import Blueprint, abort, current_app, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import settings, suggest, wizard
+from rockonweb.core.answers import Answers
+from rockonweb.core.change import Change
+from rockonweb.core.definition import Definition
+from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.plan import BUILT_IN_NETWORKS, link_networks
+from rockonweb.core.preflight import Finding
+from rockonweb.core.text import t
+from rockonweb.forms import (
+    PageForm,
+    added,
+    custom_config,
+    devices,
+    environment,
+    labels,
+    memberships,
+    ports,
+    storage,
+    summary,
+    variables,
+)
+from rockonweb.forms import shares as shares_form
+from rockonweb.forms.added import ADD, REMOVE, RowsForm
+from rockonweb.host import devices as host_devices
+from rockonweb.host import engine, shares, surroundings, survey
+from rockonweb.models import ACTIVE, Network, NetworkMember, Operation, RockOn, Role, State, Status, db
+from rockonweb.rows import suggested_port
+from rockonweb.web import difference, wanted
+from rockonweb.web.partials import partial_wanted, render
+from rockonweb.web.permission import requires
+from rockonweb.web.share_users import share_users
+from rockonweb.work import changes, operations
+
+blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
+
+TITLES = {
+    "shares": _l("Shares"),
+    "storage": _l("More storage"),
+    "ports": _l("Ports"),
+    "devices": _l("Devices"),
+    "environment": _l("Environment"),
+    "custom-config": _l("Custom config"),
+    "labels": _l("Labels"),
+    "networks": _l("Networks"),
+    "review": _l("Review"),
+}
+# A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
+STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
+APPLY = _l("Apply")
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where a person is in the settings of a rock-on, and what they want."""
+
+    rockon: RockOn
+    definition: Definition
+    wanted: wanted.Wanted
+    page: str
+
+    def url(self, page: str) -> str:
+        """The address of a page of these settings."""
+        return url_for("settings.show", rockon_id=self.rockon.id, page=page)
+
+    def go(self, page: str) -> ResponseReturnValue:
+        """Send the browser to a page of these settings."""
+        return redirect(self.url(page), code=303)
+
+    @property
+    def changed_pages(self) -> set[str]:
+        """The pages on which something is changed and not applied yet."""
+        found = settings.differences(self.definition, self.wanted.current, self.wanted.answers)
+        return {one.page for one in found}
+
+    def removable(self, ask: wizard.Ask) -> bool:
+        """Whether a question is about something that was added, and can be removed."""
+        return ask.page == "storage" or (
+            ask.page == "environment" and ask.key not in self.definition.containers[ask.container].environment
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The forms of a page: what is there, and rows for more. `strays` are fields that were sent and belong nowhere."""
+
+    form: Any  # PageForm, LabelsForm or MembershipsForm
+    rows: RowsForm | None = None
+    strays: tuple[str, ...] = ()
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something is wrong with what was sent."""
+        return bool(self.strays) or self._first_fault is not None
+
+    @property
+    def focus(self) -> Any:
+        """The field that gets the focus: the first with an error, a new row's, or one that was asked to be shown."""
+        others = (self.rows and self.rows.focus, getattr(self.form, "focus", None))
+        return self._first_fault or next(filter(None, others), None)
+
+    @property
+    def _first_fault(self) -> Any:
+        rows = [field for row in self.rows.rows for field in row.fields] if self.rows else []
+        return next((field for field in [*self.form, *rows] if field.errors), None)
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def begin(rockon_id: int) -> ResponseReturnValue:
+    """Lead to the first page that applies."""
+    here = _here(rockon_id)
+    return here.go(settings.pages(here.definition)[0])
+
+
+@blueprint.get("/<page>")
+@requires(Role.OWNER)
+def show(rockon_id: int, page: str) -> ResponseReturnValue:
+    """Show a page of settings."""
+    here = _here(rockon_id, page)
+    return _settings_page(here, _asked(here))
+
+
+@blueprint.post("/<page>")
+@requires(Role.OWNER)
+def submit(rockon_id: int, page: str) -> ResponseReturnValue:
+    """Keep what is wanted; the buttons that add or remove a row, and those beside secrets, keep nothing."""
+    here = _here(rockon_id, page)
+    asked = _asked(here)
+    if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
+        return _another_look(here, asked), 200, STAYING
+    if {ADD, REMOVE} & request.form.keys():
+        return _settings_page(here, _unchecked(asked)), 200, STAYING
+    answers = _taken(here, asked)
+    if answers is None or asked.strays:
+        return _settings_page(here, asked), 422, STAYING
+    known = shares.listing(_settings())
+    wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - frozenset(known))
+    return here.go(settings.REVIEW)
+
+
+@blueprint.get("/review")
+@requires(Role.OWNER)
+def review(rockon_id: int) -> ResponseReturnValue:
+    """Show what would change, and exactly what will be done."""
+    here = _here(rockon_id, settings.REVIEW)
+    return _review(here, *_planned(here))
+
+
+@blueprint.post("/review")
+@requires(Role.OWNER)
+def apply(rockon_id: int) -> ResponseReturnValue:
+    """Begin the change that was reviewed."""
+    here = _here(rockon_id, settings.REVIEW)
+    change, trouble = _planned(here)
+    if not here.wanted.changed:
+        return _review(here, change, trouble), 422
+    changed = not summary.SummaryForm().saw(change.reviewed)
+    if trouble or changed or change.plan.blocked:
+        return _review(here, change, trouble, changed=changed), 503 if trouble else 409 if changed else 422
+    try:
+        operation = operations.begin_change(
+            here.rockon,
+            here.wanted.answers,
+            current_user.name,
+            reviewed=change.reviewed,
+            new_shares=here.wanted.new_shares,
+        )
+    except (Conflict, QueueUnreachable) as error:
+        return _review(here, change, error), 409 if isinstance(error, Conflict) else 503
+    wanted.discard(here.rockon, current_user.id)
+    return redirect(url_for("operations.show", operation_id=operation), code=303)
+
+
+@blueprint.post("/discard")
+@requires(Role.OWNER)
+def discard(rockon_id: int) -> ResponseReturnValue:
+    """Forget the changes that are not applied."""
+    here = _here(rockon_id)
+    wanted.discard(here.rockon, current_user.id)
+    flash(_("Your changes are discarded. Nothing was done to the app."), "success")
+    return redirect(url_for("rockons.show", rockon_id=rockon_id), code=303)
+
+
+def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
+    """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
+    rockon = db.get_or_404(RockOn, rockon_id)
+    definition = rockon.definition
+    if page not in (*settings.pages(definition), settings.REVIEW):
+        abort(404)
+    busy = select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    if db.session.scalar(busy) is not None:
+        raise Conflict(
+            t("%(name)s is busy with another operation, so its settings can't be changed now.", name=rockon.name),
+            t("Wait until it has ended: its page shows how far it is."),
+        )
+    if rockon.state is not State.INSTALLED:
+        raise Conflict(
+            t("%(name)s is not installed, so there are no settings to change.", name=rockon.name),
+            t("Install it first; its questions are asked then."),
+        )
+    return Here(rockon, definition, wanted.load(rockon, current_user.id), page)
+
+
+def _settings() -> Settings:
+    found: Settings = current_app.config["SETTINGS"]
+    return found
+
+
+# -- the pages of questions -------------------------------------------------------------------------------------------
+
+
+def _asked(here: Here) -> Asked:
+    """Return the forms of a page, filled with what is wanted, bound to what was sent."""
+    definition, answers = here.definition, here.wanted.answers
+    values = _values(here)
+    rows = added.form(definition, here.page) if here.page in added.WORDS else None
+    form: FlaskForm
+    if here.page == "shares":
+        form = _shares_form(here, values)
+    elif here.page == "storage":
+        form = storage.form(definition, _kept(here, answers.storage), _room(here))
+    elif here.page == "ports":
+        form = _ports_form(here, values)
+    elif here.page == "devices":
+        form = devices.form(definition, values)
+    elif here.page == "environment":
+        form = environment.form(_with_variables(here), values, _suggested(here, values))
+    elif here.page == "custom-config":
+        form = custom_config.form(definition, values, _suggested(here, values))
+    elif here.page == "labels":
+        form = labels.form(definition, _labels(here))
+    else:
+        form = memberships.form(definition, answers.networks, _known_networks(here))
+    known = {name for one in (form, rows) if one is not None for name in one._fields}
+    sent = [name for name in request.form if name.startswith(f"{here.page}-") and name not in known]
+    return Asked(form, rows, tuple(name for name in sent if name != request.form.get(REMOVE)))
+
+
+def _taken(here: Here, asked: Asked) -> Answers | None:
+    """Return the answers with what was sent for this page; None when something is wrong, which stands on the forms."""
+    definition, answers, form = here.definition, here.wanted.answers, asked.form
+    if asked.rows is not None:
+        if here.page == "environment":
+            return variables.take(definition, form, asked.rows, answers)
+        kinds = {"storage": storage, "labels": labels, "networks": memberships}
+        taken: Answers | None = kinds[here.page].take(form, asked.rows, answers)
+        return taken
+    if not form.validate():
+        return None
+    part = here.page.replace("-", "_")
+    typed = getattr(wizard.answers(definition, form.typed), part)
+    if part == "ports":
+        typed = settings.with_fixed(definition, typed, answers.ports)
+    return Answers(**{**vars(answers), part: typed})
+
+
+def _unchecked(asked: Asked) -> Asked:
+    """Return the forms as they were sent: nothing of them is kept, so the secrets in them stay."""
+    if isinstance(asked.form, PageForm):
+        environment.show(asked.form, "")
+    return asked
+
+
+def _another_look(here: Here, asked: Asked) -> str:
+    """Return the page as it was sent, with a new secret, or with one to be read."""
+    if name := request.form.get("Generate", ""):
+        environment.generate(asked.form, name, _suggested(here, _values(here)))
+    else:
+        environment.show(asked.form, request.form.get("Reveal", ""))
+    return _settings_page(here, asked)
+
+
+def _values(here: Here) -> dict[str, str]:
+    """Return what the fields of the questions hold, by name."""
+    return settings.values(_with_variables(here), here.wanted.answers)
+
+
+def _with_variables(here: Here) -> Definition:
+    """Return the definition with the added variables as questions."""
+    return settings.with_variables(here.definition, _kept(here, here.wanted.answers.variables))
+
+
+def _kept(here: Here, there: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return what was added before; of a page that was sent, what is still on it and what it brings."""
+    if request.method != "POST" or here.page not in ("storage", "environment"):
+        return there
+    own = {ask.name for ask in wizard.asks(here.definition, here.page)}
+    names = [name for name in request.form if name not in own and name != request.form.get(REMOVE)]
+    found: dict[str, dict[str, str]] = {}
+    for container, key in settings.sent_keys(here.definition, here.page, names).values():
+        found.setdefault(container, {})[key] = there.get(container, {}).get(key, "")
+    return found
+
+
+def _labels(here: Here) -> dict[str, list[str]]:
+    """Return the labels that there are; of a page that was sent, those on it."""
+    if request.method != "POST":
+        return here.wanted.answers.labels
+    found: dict[str, list[str]] = {}
+    for name, (container, _number) in settings.sent_keys(here.definition, "labels", request.form).items():
+        if name != request.form.get(REMOVE):
+            found.setdefault(container, []).append(request.form[name])
+    return found
+
+
+def _room(here: Here) -> shares_form.Room:
+    ground = shares.ground(_settings())
+    users = {
+        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
+        for share, found in share_users().items()
+    }
+    known = shares.listing(_settings())
+    return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(APPLY))
+
+
+def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
+    form = shares_form.form(here.definition, values, _room(here), agreed=True)
+    for field in form.answers:
+        before = here.wanted.current.shares.get(field.ask.container, {}).get(field.ask.key)
+        if before and field.data and field.data != before:
+            field.notes = [*field.notes, settings.stays_behind(before, field.data)]
+    return form
+
+
+def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
+    facts, _trouble = _facts(here)
+    suggest_port = suggested_port(here.rockon)
+    usual = {ask.name: suggest_port(ask.container, int(ask.key)) for ask in wizard.asks(here.definition, "ports")}
+    suggested = wizard.suggested_ports(here.definition, usual, facts)
+    form = ports.form(here.definition, values, suggested, facts, page_needed=False)
+    for field in form.answers:
+        field.notes = settings.port_notes(
+            here.definition, field.ask, field.data or "", here.wanted.current, suggested[field.name].port
+        )
+    return form
+
+
+def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
+    """Return what can be said about the variables or settings of a page."""
+    places = {values.get(ask.name, "") for ask in wizard.asks(here.definition, "shares")}
+    visited = urlsplit(request.host_url).hostname or ""
+    around = surroundings.gather(_settings(), places, visited)
+    return suggest.texts(_with_variables(here), here.page, values, around, environment.new_secret)
+
+
+def _known_networks(here: Here) -> set[str]:
+    """Return the networks that can be joined: those that people made, here or elsewhere, not those of links."""
+    made = set(db.session.scalars(select(Network.name))) | set(db.session.scalars(select(NetworkMember.network)))
+    facts, _trouble = _facts(here)
+    foreign = {name for name, one in (facts.networks or {}).items() if not one.ours}
+    return (made | foreign) - {*BUILT_IN_NETWORKS, "ingress", *link_networks(here.definition)}
+
+
+def _facts(here: Here) -> tuple[HostFacts, EngineError | None]:
+    """Return the host's facts; without what only Docker knows where it does not answer, and why."""
+    try:
+        docker = engine.connect(instance_id(_settings()))
+        try:
+            return survey.gather(here.rockon, here.wanted.answers, engine=docker), None
+        finally:
+            docker.close()
+    except EngineError as error:
+        return survey.gather(here.rockon, here.wanted.answers, engine=None), error
+
+
+def _settings_page(here: Here, asked: Asked) -> str:
+    context: dict[str, Any] = {}
+    if here.page in ("shares", "storage"):
+        context["known_shares"] = [*shares.listing(_settings()), *shares.folders(_settings())]
+        context["list_id"] = shares_form.LIST_ID
+        context["same"] = shares_form.SAME
+    elif here.page == "devices":
+        context |= {"known_devices": host_devices.offered(), "list_id": devices.LIST_ID}
+    if here.page == "storage" and not here.definition.volume_add_support:
+        context["no_support"] = settings.no_support(here.definition)
+    return _render(here, asked=asked, form=asked.form, rows=asked.rows, **context)
+
+
+# -- the review -------------------------------------------------------------------------------------------------------
+
+
+def _planned(here: Here) -> tuple[Change, EngineError | None]:
+    """Return what would be done today, and why Docker could not be asked, if it could not."""
+    answers, new = here.wanted.answers, here.wanted.new_shares
+    try:
+        docker = engine.connect(instance_id(_settings()))
+        try:
+            return changes.planned(here.rockon, answers, docker, new_shares=new), None
+        finally:
+            docker.close()
+    except EngineError as error:
+        return changes.planned(here.rockon, answers, None, new_shares=new), error
+
+
+def _review(here: Here, change: Change, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
+    old, new = here.wanted.current, here.wanted.answers
+    findings: list[Finding] = [*change.plan.findings, *settings.warnings(here.definition, old, new)]
+    return _render(
+        here,
+        change=change,
+        trouble=trouble,
+        changed=changed,
+        digest=summary.digest(change.reviewed),
+        findings=findings,
+        differences=settings.differences(here.definition, old, new),
+        sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
+        downtime=settings.downtime(
+            change.rebuilt, len(change.containers), running=here.rockon.status is not Status.STOPPED
+        ),
+        new_shares=here.wanted.new_shares,
+    )
+
+
+def _render(here: Here, **context: Any) -> str:
+    return render(
+        "settings/page.html",
+        "settings/_page.html",
+        here=here,
+        rockon=here.rockon,
+        pages=settings.pages(here.definition),
+        titles=TITLES,
+        swapped=partial_wanted(),
+        title=_("%(page)s: settings of %(name)s", page=TITLES[here.page], name=here.rockon.name),
+        **context,
+    )

@@ -27,7 +27,7 @@ from rockonweb.blueprints import (
     succession,
 )
 from rockonweb.config import Settings
-from rockonweb.web import faults, running, troubles
+from rockonweb.web import faults, running, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
@@ -85,6 +85,7 @@ def register(app: Flask) -> None:
         line_of=running.line_of,
         layers_of=running.layers_of,
         docker_notice=troubles.docker_notice,
+        unapplied=wanted.unapplied,
     )
     faults.register(app)
     for module in PAGES:

@@ -21,13 +21,14 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb import __version__, catalog, create_app, migrate, rows
+from rockonweb.catalog import linter
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
-from rockonweb.host import disks, engine, shares, survey
+from rockonweb.host import disks, engine, registry, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
 from rockonweb.work import icons, operations
@@ -168,25 +169,40 @@ def list_rockons(as_json: bool) -> None:
 
 
 @catalogue.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def lint(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check definition files; `-` is standard input. Exit 1 when one has a fault, 2 when one can't be read."""
-    readable = {file: str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files}
-    found = [
-        fault
-        for file in files
-        for fault in catalog.lint(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None)
-    ]
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), help="A root.json: check that it and the files fit together.")
+@click.option("--images", is_flag=True, help="Ask the registries for the images; a missing one is a fault.")
+@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool) -> None:
+    """Check definition files; `-` is standard input. Without a file: those that root.json names.
+
+    Exit 1 when there is a fault, 2 when a file can't be read. Advice, and images that a registry will not tell about,
+    are printed and are no faults.
+    """
+    listed = linter.read_root(root) if root else None
+    if not files and listed is None:
+        raise click.MissingParameter(ctx=click.get_current_context(), param_type="argument", param_hint="'FILES...'")
+    files = files or tuple(listed.files if listed else ())
+    files = tuple(file for file in files if root is None or file.resolve() != root.resolve())
+    readable = [str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files]
+    checked = [linter.check(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None) for file in files]
+    found = [fault for one in checked for fault in one.faults]
+    if listed:
+        found += linter.check_root(listed, linter.with_those_named(listed, checked))
+        readable.append(not listed.fault)
+    for image, outcome in registry.look_all(linter.images_of(checked) if images else ()):
+        click.echo(linter.image_line(image, outcome), err=as_json)
+        found += linter.image_faults(checked, image, outcome)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps([fault.to_json() for fault in found]))
     else:
         for fault in found:
-            click.echo(": ".join(filter(None, (fault["file"], fault["path"], fault["message"]))))
-        faultless = len(files) - len({fault["file"] for fault in found})
-        if faultless:
+            click.echo(str(fault))
+        for advice in (each for one in checked for each in one.advice):
+            click.echo(f"advice: {advice}")
+        if faultless := len({one.file for one in checked} - {fault.file for fault in found}):
             click.echo(f"{faultless} without a fault")
-    sys.exit(2 if not all(readable.values()) else 1 if found else 0)
+    sys.exit(2 if not all(readable) else 1 if found else 0)
 
 
 # -- rock-ons ----------------------------------------------------------------------------------------------------------

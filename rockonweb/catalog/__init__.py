@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from rockonweb import rows
-from rockonweb.catalog.metastore import Content, Unusable, decoded, is_root, read_file
+from rockonweb.catalog.metastore import Content
 from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, load, starter
 from rockonweb.catalog.report import Part, Report
 from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
 from rockonweb.config import Settings
-from rockonweb.core.definition import DefinitionFaults, parse
-from rockonweb.core.text import t
 from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
 
 REPORTS = 20  # kept
@@ -68,25 +65,6 @@ def load_starter() -> None:
         others = set(session.scalars(select(RockOn.name).where(RockOn.origin != "starter")))
         offers = catalogue([starter()])
         _put(session, Report(), [offer for offer in offers if offer.name not in others], 0)
-
-
-def lint(path: Path, body: bytes | None = None) -> list[dict[str, str]]:
-    """Return the faults of a definition file as `catalog lint --json` prints them; none: it can be used.
-
-    A `body` is checked instead of what stands in the file.
-    """
-    text = ""
-    try:
-        text = decoded(read_file(path) if body is None else body)
-        parse(text)
-    except Unusable as error:
-        return [{"file": str(path), "path": "", "message": error.args[0]}]
-    except DefinitionFaults as error:
-        if is_root(text):
-            words = t("is a root.json, the list of a metastore, and no definition: give the files that it names")
-            return [{"file": str(path), "path": "", "message": words}]
-        return [{"file": str(path), "path": fault.path, "message": fault.message} for fault in error.faults]
-    return []
 
 
 def _known() -> dict[str, Content]:

@@ -41,6 +41,13 @@ class Fetched(NamedTuple):
     fault: str = ""
 
 
+class Entry(NamedTuple):
+    """An entry of root.json as it stands there: a display name, and what should be a file name."""
+
+    key: str
+    file: object
+
+
 @dataclass
 class Listing:
     """What root.json says: the files in its order, each once, and what is wrong with entries of it."""
@@ -51,6 +58,17 @@ class Listing:
 
 def listing(text: str) -> Listing:
     """Return what root.json says. Raises Unusable when it is no such file."""
+    found = Listing({}, {})
+    for display, file in entries(text):
+        if fault := name_fault(file):
+            found.faults[clean(file if isinstance(file, str) else display)] = fault
+        else:
+            found.files[str(file)] = None
+    return found
+
+
+def entries(text: str) -> list[Entry]:
+    """Return the entries of root.json, every one that was written. Raises Unusable when it is no such file."""
     if text.lstrip()[:1] == "<":
         raise Unusable(t("is a web page and not JSON: the address must be that of the folder that holds root.json"))
     if not text.strip():
@@ -65,13 +83,7 @@ def listing(text: str) -> Listing:
         raise Unusable(t("names no rock-on"))
     if len(data) > MAX_FILES:
         raise Unusable(t("names more than %(limit)s files", limit=f"{MAX_FILES:,}"))
-    found = Listing({}, {})
-    for display, file in data:
-        if fault := name_fault(file):
-            found.faults[clean(file if isinstance(file, str) else display)] = fault
-        else:
-            found.files[file] = None
-    return found
+    return [Entry(key, file) for key, file in data]
 
 
 def is_root(text: str) -> bool:

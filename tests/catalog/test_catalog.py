@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from rockonweb import catalog, config, create_app
-from rockonweb.catalog import lint, load_starter, offers, refresh
+from rockonweb.catalog import load_starter, offers, refresh
+from rockonweb.catalog.linter import lint
 from rockonweb.core.definition import MAX_BYTES, parse
 from rockonweb.models import (
     Base,

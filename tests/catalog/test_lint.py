@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from rockonweb.core.advice import advice
+from rockonweb.core.definition import parse
 from tests.support import samples
+from tests.support.claims import free_port
+from tests.support.pushing import put_image
+from tests.support.registry import Registry
 
 GOOD = (samples.FOLDER / "everything.json").read_text()
 BAD = json.dumps({"App": {"description": "", "version": "1", "containers": {}}})
@@ -80,3 +85,169 @@ def test_a_root_json_given_by_mistake_is_recognised(folder: Path) -> None:
     assert answer.stdout.decode() == (
         "root.json: is a root.json, the list of a metastore, and no definition: give the files that it names\n"
     )
+
+
+# -- root.json ----------------------------------------------------------------------------------------------------
+
+
+def app_named(name: str, container: str, image: str = "example/app", **keys: Any) -> str:
+    """The text of a definition with one container."""
+    return samples.source({container: {"image": image}}, name=name, **keys).replace(
+        f'"image": "{image}"', f'"image": "{image}", "launch_order": 1'
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A metastore's folder without a fault."""
+    (tmp_path / "a.json").write_text(app_named("Alpha", "alpha"))
+    (tmp_path / "b.json").write_text(app_named("Beta", "beta"))
+    (tmp_path / "root.json").write_text('{"alpha": "a.json", "beta": "b.json"}')
+    return tmp_path
+
+
+def test_a_root_json_and_its_files_without_a_fault(store: Path) -> None:
+    for files in ((), ("a.json",), ("a.json", "b.json"), ("a.json", "b.json", "root.json")):
+        answer = lint(store, *files, "--root", "root.json", "--json")
+        assert (answer.returncode, found(answer)) == (0, [])
+    assert lint(store, "--root", "root.json").stdout == b"2 without a fault\n"
+
+
+@pytest.mark.parametrize(
+    ("root", "fault"),
+    [
+        ('{"alpha": "a.json", "beta": "none.json"}', ("root.json", "beta", "there is no file none.json")),
+        ('{"alpha": "a.json", "beta": "b.json", "b": "b.json"}', ("root.json", "b", "names b.json, as beta does")),
+        ('{"alpha": "a.json", "Beta": "b.json"}', ("root.json", "Beta", "must be in lower case: beta")),
+        (
+            '{"alpha": "a.json", "beta": "b.json", "beta": "b.json"}',
+            ("root.json", "beta", "this key stands here twice"),
+        ),
+        ('{"alpha": "a.json", "beta": "../b.json"}', ("root.json", "beta", "must be a plain file name")),
+        ('{"alpha": "a.json", "beta": 7}', ("root.json", "beta", "must be a file name")),
+        ('{"alpha": "a.json"}', ("b.json", "", "is not named by root.json")),
+    ],
+)
+def test_a_root_json_with_a_fault(store: Path, root: str, fault: tuple[str, str, str]) -> None:
+    (store / "root.json").write_text(root)
+    answer = lint(store, "a.json", "b.json", "--root", "root.json", "--json")
+    assert answer.returncode == 1
+    assert any((one["file"], one["path"]) == fault[:2] and fault[2] in one["message"] for one in found(answer))
+
+
+def test_a_file_that_nobody_names_is_found_beside_root_json_too(store: Path) -> None:
+    (store / "c.json").write_text(app_named("Gamma", "gamma"))
+    answer = lint(store, "--root", "root.json", "--json")
+    assert [(one["file"], one["path"]) for one in found(answer)] == [("c.json", "")]
+
+
+@pytest.mark.parametrize("content", [None, "", "<html>", "[]", "{}"])
+def test_a_root_json_that_is_none_is_exit_2(store: Path, content: str | None) -> None:
+    (store / "root.json").unlink()
+    if content is not None:
+        (store / "root.json").write_text(content)
+    answer = lint(store, "a.json", "--root", "root.json", "--json")
+    assert answer.returncode == 2
+    assert [(one["file"], one["path"]) for one in found(answer)] == [("root.json", "")]
+
+
+def test_names_that_two_claim(store: Path) -> None:
+    (store / "b.json").write_text(app_named("Alpha", "other"))
+    [fault] = found(lint(store, "--root", "root.json", "--json"))
+    assert fault == {"file": "b.json", "path": "Alpha", "message": 'the rock-on "Alpha" is in a.json already'}
+    (store / "b.json").write_text(app_named("Beta", "alpha"))
+    for files in ((), ("b.json",)):
+        [fault] = found(lint(store, *files, "--root", "root.json", "--json"))
+        assert (fault["file"], fault["path"]) == ("b.json", "containers.alpha")
+        assert fault["message"] == '"Alpha" in a.json has a container of this name too'
+
+
+def test_faults_of_files_that_were_not_asked_for_are_not_told(store: Path) -> None:
+    (store / "b.json").write_text(BAD)
+    assert lint(store, "a.json", "--root", "root.json").returncode == 0
+    assert lint(store, "--root", "root.json").returncode == 1
+
+
+# -- images -------------------------------------------------------------------------------------------------------
+
+
+def test_images_are_looked_for_on_their_registry(tmp_path: Path, registry: Registry) -> None:
+    put_image(registry, "lint/app", "1", "arm64", layers=2)
+    there, missing, away = f"{registry.address}/lint/app", f"{registry.address}/lint/none", f"127.0.0.1:{free_port()}/x"
+    for name, image in {"there": f"{there}:1", "missing": missing, "away": away}.items():
+        (tmp_path / f"{name}.json").write_text(app_named(name, f"{name}-box", image))
+    answer = lint(tmp_path, "there.json", "away.json", "--images")
+    assert answer.returncode == 0
+    lines = answer.stdout.decode().splitlines()
+    assert f"{there}:1: linux/arm64; made on 2026-03-01; 0.0 MB compressed" in lines
+    assert any(line.startswith(f"{away}:latest: unknown: ") for line in lines)
+    answer = lint(tmp_path, "there.json", "missing.json", "away.json", "--images", "--json")
+    assert answer.returncode == 1
+    [fault] = found(answer)
+    assert (fault["file"], fault["path"]) == ("missing.json", "containers.missing-box.image")
+    assert "has no such image" in fault["message"]
+    assert f"{missing}:latest: missing: " in answer.stderr.decode()
+
+
+# -- advice -------------------------------------------------------------------------------------------------------
+
+
+def advised(text: str) -> list[str]:
+    """What is told to the author of a definition, without reasons."""
+    [one] = parse(text)
+    return [each.path for each in advice(one.definition, json.loads(one.source))]
+
+
+def test_advice_is_no_fault_and_not_in_the_json(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(app_named("Alpha", "alpha", wesbite="https://example.org"))
+    answer = lint(tmp_path, "a.json")
+    assert answer.returncode == 0
+    assert answer.stdout.decode() == "advice: a.json: wesbite: is a key that nothing reads\n1 without a fault\n"
+    answer = lint(tmp_path, "a.json", "--json")
+    assert (answer.returncode, found(answer), answer.stderr) == (0, [], b"")
+
+
+@pytest.mark.parametrize(
+    ("container", "keys", "paths"),
+    [
+        ({}, {}, []),
+        ({"enviroment": {}}, {}, ["containers.app.enviroment"]),
+        ({"ports": {"80": {"label": "Web", "hostdefault": 80}}}, {}, ["containers.app.ports.80.hostdefault"]),
+        ({}, {"ui": {"slog": "x"}}, ["ui.slog"]),
+        ({}, {"ui": {"slug": "x"}}, ["ui"]),
+        ({}, {"website": "example.org"}, ["website"]),
+        ({}, {"icon": "javascript:alert(1)"}, ["icon"]),
+        ({}, {"custom_config": {"a": {"label": "A", "lable": "B"}}}, ["custom_config.a.lable"]),
+        ({"volumes": {"/data": {}}}, {}, ["containers.app.volumes./data.label"]),
+        ({"environment": {"A": {"label": "A", "index": 3}}}, {}, ["containers.app.environment.A.index"]),
+        (
+            {"environment": {"A": {"label": "A", "index": 1}, "B": {"label": "B", "index": 1}}},
+            {},
+            ["containers.app.environment.A.index", "containers.app.environment.B.index"],
+        ),
+        (
+            {"ports": {"80": {"label": "A", "ui": True}, "81": {"label": "B", "ui": True}}},
+            {},
+            ["containers.app.ports.81.ui"],
+        ),
+        ({"ports": {"6000": {"label": "A", "ui": True}}}, {}, ["containers.app.ports.6000"]),
+        (
+            {"ports": {"80": {"label": "A", "host_default": 90}, "81": {"label": "B", "host_default": 90}}},
+            {},
+            ["containers.app.ports.81.host_default"],
+        ),
+        (
+            {
+                "ports": {
+                    "80": {"label": "A", "protocol": "tcp"},
+                    "81": {"label": "B", "host_default": 80, "protocol": "udp"},
+                }
+            },
+            {},
+            [],
+        ),
+    ],
+)
+def test_what_is_advised(container: dict[str, Any], keys: dict[str, Any], paths: list[str]) -> None:
+    body = {"image": "example/app", "launch_order": 1, **container}
+    assert advised(samples.source({"app": body}, **keys)) == paths

@@ -4,62 +4,19 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 
 from rockonweb.host import registry as registries
 from rockonweb.host.registry import INDEXES, MANIFESTS, Missing, Name, Remote, Unknown, look, look_all, name_of
 from tests.support.claims import free_port
+from tests.support.pushing import MADE, put_image, put_manifest
 from tests.support.registry import Registry
-
-MADE = "2026-03-01T10:20:30.123456789Z"
-
-
-def put_blob(registry: Registry, path: str, body: bytes) -> dict[str, Any]:
-    """Store some bytes and return how a manifest names them."""
-    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
-    begun = requests.post(f"{registry.url}/v2/{path}/blobs/uploads/", timeout=10)
-    ended = requests.put(begun.headers["Location"], params={"digest": digest}, data=body, timeout=10)
-    assert ended.status_code == 201, ended.text
-    return {"mediaType": "application/octet-stream", "digest": digest, "size": len(body)}
-
-
-def put_manifest(registry: Registry, path: str, tag: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Store a manifest under a tag and return how an index names it."""
-    text = json.dumps(body).encode()
-    headers = {"Content-Type": str(body["mediaType"])}
-    answer = requests.put(f"{registry.url}/v2/{path}/manifests/{tag}", data=text, headers=headers, timeout=10)
-    assert answer.status_code == 201, answer.text
-    digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
-    return {"mediaType": body["mediaType"], "digest": digest, "size": len(text)}
-
-
-def put_image(registry: Registry, path: str, tag: str, architecture: str, layers: int, **about: Any) -> dict[str, Any]:
-    """Store an image of one platform, with so many layers of 1,000 bytes."""
-    config = {"os": "linux", "architecture": architecture, "created": MADE, **about}
-    body = {
-        "schemaVersion": 2,
-        "mediaType": MANIFESTS[0],
-        "config": {
-            **put_blob(registry, path, json.dumps(config).encode()),
-            "mediaType": "application/vnd.oci.image.config.v1+json",
-        },
-        "layers": [
-            {
-                **put_blob(registry, path, bytes([number]) * 1000),
-                "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-            }
-            for number in range(layers)
-        ],
-    }
-    return put_manifest(registry, path, tag, body)
-
 
 # -- names --------------------------------------------------------------------------------------------------------
 
@@ -137,7 +94,7 @@ def test_an_image_of_several_platforms_without_what_is_no_image(
     body = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [*parts, signature]}
     stored = put_manifest(registry, path, "2", body)
     for machine, size in (("x86_64", 3000), ("aarch64", 2000), ("armv7l", 1000), ("riscv64", 1000)):
-        monkeypatch.setattr(registries.platform, "machine", lambda machine=machine: machine)
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
         found = look(f"{registry.address}/{path}:2")
         assert found.digest == stored["digest"]
         assert found.platforms == ("linux/arm/v7", "linux/arm64/v8", "linux/amd64")

@@ -1,0 +1,125 @@
+"""What is allowed in a definition but hardly meant: for those who write them. No reason to refuse anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from rockonweb.core.browser_ports import REFUSED
+from rockonweb.core.definition import (
+    ContainerSpec,
+    Definition,
+    Fault,
+    LinkSpec,
+    PortSpec,
+    Question,
+    Ui,
+    VolumeSpec,
+)
+from rockonweb.core.text import t
+
+QUESTIONS: dict[str, type[BaseModel]] = {
+    "ports": PortSpec,
+    "volumes": VolumeSpec,
+    "environment": Question,
+    "devices": Question,
+}
+
+
+def advice(definition: Definition, body: Mapping[str, Any]) -> list[Fault]:
+    """Return what the author of a definition may want to look at; `body` is the JSON object that it came from."""
+    return [
+        *_unread(body),
+        *_links(definition, body),
+        *_pages(definition),
+        *_questions(definition),
+        *_ports(definition),
+    ]
+
+
+def _unread(body: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the keys that nothing reads: misspelt ones, most likely."""
+    yield from _unknown("", body, Definition)
+    yield from _unknown("ui", body.get("ui"), Ui)
+    for key, question in _items(body.get("custom_config")):
+        yield from _unknown(f"custom_config.{key}", question, Question)
+    for name, container in _items(body.get("containers")):
+        here = f"containers.{name}"
+        yield from _unknown(here, container, ContainerSpec)
+        for part, kind in QUESTIONS.items():
+            for key, question in _items(container.get(part)):
+                yield from _unknown(f"{here}.{part}.{key}", question, kind)
+    for target, links in _items(body.get("container_links")):
+        for place, link in enumerate(links if isinstance(links, list) else ()):
+            yield from _unknown(f"container_links.{target}.{place}", link, LinkSpec)
+
+
+def _unknown(path: str, value: object, kind: type[BaseModel]) -> Iterator[Fault]:
+    for key, _ in _items(value):
+        if key not in kind.model_fields:
+            yield Fault(f"{path}.{key}" if path else key, t("is a key that nothing reads"))
+
+
+def _items(value: object) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _links(definition: Definition, body: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the addresses that no browser is sent to."""
+    for key, used in (("website", definition.website), ("icon", definition.icon)):
+        if body.get(key) and not used:
+            yield Fault(key, t("is no address that begins with https:// or http://, so it is left out"))
+
+
+def _pages(definition: Definition) -> Iterator[Fault]:
+    """Yield what is odd about the app's own page."""
+    pages = [
+        (name, port)
+        for name, spec in definition.launch_order
+        for port, port_spec in spec.port_specs.items()
+        if port_spec.ui
+    ]
+    if definition.ui.slug and not pages:
+        yield Fault("ui", t("has no effect: no port says that it is the app's own page"))
+    for name, port in pages[1:]:
+        yield Fault(
+            f"containers.{name}.ports.{port}.ui",
+            t("says that this is the app's own page, as another port before it does; that one is taken"),
+        )
+    for name, port in pages:
+        if (host := definition.containers[name].port_specs[port].host_default or port) in REFUSED:
+            yield Fault(f"containers.{name}.ports.{port}", t("browsers refuse to open port %(port)s", port=host))
+
+
+def _questions(definition: Definition) -> Iterator[Fault]:
+    """Yield the questions that a person can't understand, or that don't come in the order that was meant."""
+    asked = {
+        f"containers.{name}.{part}": getattr(spec, part)
+        for name, spec in definition.containers.items()
+        for part in QUESTIONS
+    }
+    for here, questions in {**asked, "custom_config": definition.custom_config}.items():
+        places = Counter(question.index for question in questions.values() if question.index is not None)
+        for key, question in questions.items():
+            if not question.label.strip():
+                yield Fault(f"{here}.{key}.label", t("is blank: people see the key instead"))
+            if question.index is not None and not 1 <= question.index <= len(questions):
+                yield Fault(f"{here}.{key}.index", t("is none of the places 1 to %(count)d", count=len(questions)))
+            elif places[question.index] > 1:
+                yield Fault(f"{here}.{key}.index", t("is the place of another question too"))
+
+
+def _ports(definition: Definition) -> Iterator[Fault]:
+    """Yield the ports whose suggestion can't be had."""
+    taken: dict[tuple[int, str], str] = {}
+    for name, spec in definition.launch_order:
+        for port, port_spec in spec.port_specs.items():
+            here, host = f"containers.{name}.ports.{port}", port_spec.host_default or port
+            others = {taken.get((host, protocol), here) for protocol in port_spec.protocols} - {here}
+            if others and not spec.on_host_network:
+                words = t("suggests port %(host)s, as %(other)s does", host=host, other=min(others))
+                yield Fault(f"{here}.host_default", words)
+            taken.update(((host, protocol), here) for protocol in port_spec.protocols if (host, protocol) not in taken)

@@ -65,6 +65,7 @@ TITLES = {
 # A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
 STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 APPLY = _l("Apply")
+LEVELS = ("block", "warn", "note")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Here:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageForms:
     """The forms of a page: what is there, and rows for more. `strays` are fields that were sent and belong nowhere."""
 
     form: Any  # PageForm, LabelsForm or MembershipsForm
@@ -151,8 +152,8 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     answers = _taken(here, asked)
     if answers is None or asked.strays:
         return _settings_page(here, asked), 422, STAYING
-    known = shares.listing(_settings())
-    wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - frozenset(known))
+    known = {*shares.listing(_settings()), *here.wanted.current.used_shares()}
+    wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)
     return here.go(settings.REVIEW)
 
 
@@ -227,7 +228,7 @@ def _settings() -> Settings:
 # -- the pages of questions -------------------------------------------------------------------------------------------
 
 
-def _asked(here: Here) -> Asked:
+def _asked(here: Here) -> PageForms:
     """Return the forms of a page, filled with what is wanted, bound to what was sent."""
     definition, answers = here.definition, here.wanted.answers
     values = _values(here)
@@ -251,10 +252,10 @@ def _asked(here: Here) -> Asked:
         form = memberships.form(definition, answers.networks, _known_networks(here))
     known = {name for one in (form, rows) if one is not None for name in one._fields}
     sent = [name for name in request.form if name.startswith(f"{here.page}-") and name not in known]
-    return Asked(form, rows, tuple(name for name in sent if name != request.form.get(REMOVE)))
+    return PageForms(form, rows, tuple(name for name in sent if name != request.form.get(REMOVE)))
 
 
-def _taken(here: Here, asked: Asked) -> Answers | None:
+def _taken(here: Here, asked: PageForms) -> Answers | None:
     """Return the answers with what was sent for this page; None when something is wrong, which stands on the forms."""
     definition, answers, form = here.definition, here.wanted.answers, asked.form
     if asked.rows is not None:
@@ -272,14 +273,14 @@ def _taken(here: Here, asked: Asked) -> Answers | None:
     return Answers(**{**vars(answers), part: typed})
 
 
-def _unchecked(asked: Asked) -> Asked:
+def _unchecked(asked: PageForms) -> PageForms:
     """Return the forms as they were sent: nothing of them is kept, so the secrets in them stay."""
     if isinstance(asked.form, PageForm):
         environment.show(asked.form, "")
     return asked
 
 
-def _another_look(here: Here, asked: Asked) -> str:
+def _another_look(here: Here, asked: PageForms) -> str:
     """Return the page as it was sent, with a new secret, or with one to be read."""
     if name := request.form.get("Generate", ""):
         environment.generate(asked.form, name, _suggested(here, _values(here)))
@@ -310,15 +311,16 @@ def _kept(here: Here, there: dict[str, dict[str, str]]) -> dict[str, dict[str, s
     return found
 
 
-def _labels(here: Here) -> dict[str, list[str]]:
-    """Return the labels that there are; of a page that was sent, those on it."""
+def _labels(here: Here) -> labels.Labels:
+    """Return the labels that there are; of a page that was sent, those on it under the names that they have there."""
     if request.method != "POST":
-        return here.wanted.answers.labels
-    found: dict[str, list[str]] = {}
-    for name, (container, _number) in settings.sent_keys(here.definition, "labels", request.form).items():
-        if name != request.form.get(REMOVE):
-            found.setdefault(container, []).append(request.form[name])
-    return found
+        return labels.field_names(here.wanted.answers.labels)
+    sent = settings.sent_keys(here.definition, "labels", request.form)
+    return [
+        (name, container, request.form[name])
+        for name, (container, _number) in sent.items()
+        if name != request.form.get(REMOVE)
+    ]
 
 
 def _room(here: Here) -> shares_form.Room:
@@ -381,7 +383,7 @@ def _facts(here: Here) -> tuple[HostFacts, EngineError | None]:
         return survey.gather(here.rockon, here.wanted.answers, engine=None), error
 
 
-def _settings_page(here: Here, asked: Asked) -> str:
+def _settings_page(here: Here, asked: PageForms) -> str:
     context: dict[str, Any] = {}
     if here.page in ("shares", "storage"):
         context["known_shares"] = [*shares.listing(_settings()), *shares.folders(_settings())]
@@ -412,14 +414,14 @@ def _planned(here: Here) -> tuple[Change, EngineError | None]:
 
 def _review(here: Here, change: Change, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
     old, new = here.wanted.current, here.wanted.answers
-    findings: list[Finding] = [*change.plan.findings, *settings.warnings(here.definition, old, new)]
+    findings: list[Finding] = [*settings.warnings(here.definition, old, new), *change.plan.findings]
     return _render(
         here,
         change=change,
         trouble=trouble,
         changed=changed,
         digest=summary.digest(change.reviewed),
-        findings=findings,
+        findings=sorted(findings, key=lambda finding: LEVELS.index(finding.level)),
         differences=settings.differences(here.definition, old, new),
         sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
         downtime=settings.downtime(

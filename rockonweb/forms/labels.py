@@ -16,6 +16,8 @@ from rockonweb.core.settings import Typed
 from rockonweb.forms import stripped
 from rockonweb.forms.added import RowsForm, attach
 
+Labels = list[tuple[str, str, str]]  # the field's name, the container, the label
+
 
 class LabelsForm(FlaskForm):  # type: ignore[misc]
     """The labels that there are; a blank one is removed."""
@@ -30,24 +32,31 @@ class LabelsForm(FlaskForm):  # type: ignore[misc]
             yield name, [field for _, field in found]
 
 
-def form(definition: Definition, labels: Mapping[str, Sequence[str]]) -> LabelsForm:
+def field_names(labels: Mapping[str, Sequence[str]]) -> Labels:
+    """Return a field's name, the container and the label for each of these labels."""
+    return [
+        (f"labels-{container}-{number}", container, label)
+        for container, found in labels.items()
+        for number, label in enumerate(found, 1)
+    ]
+
+
+def form(definition: Definition, labels: Labels) -> LabelsForm:
     """Return the form for these labels."""
-    fields: dict[str, Any] = {}
-    values = {}
-    containers = {}
-    for container, _ in definition.launch_order:
-        for number, label in enumerate(labels.get(container, ()), 1):
-            name = f"labels-{container}-{number}"
-            fields[name] = StringField(
-                label,
-                filters=[stripped],
-                id=f"label-{len(fields) + 1}",
-                render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-            )
-            values[name], containers[name] = label, container
-    made = cast(LabelsForm, type("LabelsForm", (LabelsForm,), fields)(data=values))
+    order = [name for name, _ in definition.launch_order]
+    there = sorted(labels, key=lambda one: order.index(one[1]))
+    fields: dict[str, Any] = {
+        name: StringField(
+            label,
+            filters=[stripped],
+            id=f"label-{place}",
+            render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
+        )
+        for place, (name, _, label) in enumerate(there, 1)
+    }
+    made = cast(LabelsForm, type("LabelsForm", (LabelsForm,), fields)(data={name: label for name, _, label in there}))
     made.definition = definition
-    made.there = [(container, made[name]) for name, container in containers.items()]
+    made.there = [(container, made[name]) for name, container, _ in there]
     return made
 
 

@@ -49,6 +49,10 @@ class NetworkSpec:
         """Whether its subnet is one of IPv6; Docker then adds one of IPv4 of its own choice."""
         return ":" in self.subnet
 
+    def has(self, address: str) -> bool:
+        """Whether an address is one of its subnet."""
+        return bool(self.subnet) and ip_address(address) in ip_network(self.subnet)
+
     @property
     def driver_options(self) -> dict[str, str]:
         """The options of Docker's bridge driver, without those that say what it does anyway."""

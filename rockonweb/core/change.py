@@ -20,7 +20,7 @@ from rockonweb.core.argv import Argv, own_words
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.plan import Plan, link_networks, missing_option_networks, network_members, new_shares_first
-from rockonweb.core.preflight import examine, referred_containers
+from rockonweb.core.preflight import referred_containers
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import (
     AnyStep,
@@ -185,7 +185,7 @@ def change(
         new.definition.name,
         steps,
         tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
-        tuple(examine(new.definition, new.answers, facts, new_shares)),
+        tuple(handlers.examine(new.definition, new.answers, facts, new_shares)),
     )
     return Change(plan, compared)
 
@@ -229,8 +229,8 @@ def referring(definition: Definition, why: Mapping[str, Text | str]) -> dict[str
     grown = True
     while grown:
         grown = False
-        for name, spec in definition.launch_order:
-            other = next((other for _, other in referred_containers(spec) if other in found), None)
+        for name, _ in definition.launch_order:
+            other = next((other for other in handlers.referred(definition, name) if other in found), None)
             if other and name not in found:
                 found[name] = t("it refers to %(other)s, which is made anew", other=other)
                 grown = True

@@ -12,7 +12,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import Finding, examine
+from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
@@ -101,7 +101,7 @@ def install(
             *handlers.find(definition).launch(definition, answers, facts),
         ),
         tuple((name, tuple(members)) for name, members in networks.items()),
-        tuple(examine(definition, answers, facts, new_shares)),
+        tuple(handlers.examine(definition, answers, facts, new_shares)),
     )
 
 

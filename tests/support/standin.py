@@ -13,7 +13,7 @@ from typing import Literal
 from .engine import Engine
 from .registry import Registry
 
-Kind = Literal["server", "openvpn", "ends"]
+Kind = Literal["server", "openvpn", "postgres", "ends"]
 
 _FOLDERS = ("bin", "etc", "usr", "usr/bin", "root", "var", "var/lib", "srv", "proc", "sys", "dev")
 
@@ -38,7 +38,9 @@ def make_image(
     are anonymous ones of the image. `padding` bytes of random data make a pull take long.
 
     `kind`: "server" stays; "openvpn" also knows `ovpn_genconfig`, and its server ends with status 1 before
-    that has written /etc/openvpn/ovpn_env.sh; "ends" is a plain busybox, which ends at once with status 0.
+    that has written /etc/openvpn/ovpn_env.sh, and the commands for keys and clients; "postgres" also has
+    `pg_isready`, which says yes after a while (`standin.sh`); "ends" is a plain busybox, which ends at once
+    with status 0.
     """
     exposed = [str(port) if "/" in str(port) else f"{port}/tcp" for port in ports]
     variables = {
@@ -57,20 +59,21 @@ def make_image(
     # The same registry under another address: what the engine has under the real name stays as it is.
     scratch = f"localhost:{registry.port}/{name}"
     options = [word for change in changes for word in ("--change", change)]
-    engine.docker("import", *options, "-", scratch, stdin=_file_system(padding) if padding else _base())
+    whole = _file_system(padding, kind) if padding else _base(kind)
+    engine.docker("import", *options, "-", scratch, stdin=whole)
     engine.docker("push", "--quiet", scratch)
     engine.docker("rmi", scratch)
     return f"{registry.address}/{name}"
 
 
 @functools.cache
-def _base() -> bytes:
-    """The file system that all images without padding share: one layer in the registry."""
-    return _file_system(0)
+def _base(kind: Kind) -> bytes:
+    """The file system that all images of a kind without padding share: one layer in the registry."""
+    return _file_system(0, kind)
 
 
-def _file_system(padding: int) -> bytes:
-    """A tar with busybox, its applets and `standin.sh`, and `padding` random bytes."""
+def _file_system(padding: int, kind: Kind) -> bytes:
+    """A tar with busybox, its applets, `standin.sh` under all names that the kind has, and `padding` random bytes."""
     busybox = shutil.which("busybox")
     if busybox is None:
         raise RuntimeError("The tests need busybox-static")
@@ -87,6 +90,8 @@ def _file_system(padding: int) -> bytes:
         for applet in applets:
             if applet != "busybox":
                 _add(tar, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
+        for name in ("pg_isready", "psql") if kind == "postgres" else ():
+            _add(tar, f"bin/{name}", tarfile.SYMTYPE, link="standin")
         _add(tar, "etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
         _add(tar, "etc/group", content=b"root:x:0:\nnogroup:x:65534:\n")
         if padding:

@@ -4,7 +4,71 @@
 #   STANDIN_EXIT=N   end at once with status N
 #   STANDIN_DELAY=S  wait S seconds before serving
 
+# An OpenVPN image has the commands of the real one, which work on files in /etc/openvpn; a PostgreSQL image has
+# `pg_isready`, which says yes when STANDIN_READY seconds (2) have gone by since the start.
+
+# As `pg_isready` or `psql`, by their links to this file.
+case ${0##*/} in
+    pg_isready | psql)
+        if [ -e /tmp/accepts-connections ]; then exit 0; fi
+        echo "127.0.0.1:5432 - no response"
+        exit 2
+        ;;
+esac
+
 trap 'echo "asked to stop"; exit 0' TERM INT
+
+if [ "$STANDIN_KIND" = openvpn ]; then
+    pki=/etc/openvpn/pki
+    signed() { printf 'V\t301231235959Z\t\t%s\tunknown\t/CN=%s\n' "$(date +%s)" "$1" >>"$pki/index.txt"; }
+    need() { if [ ! -e "$1" ]; then echo "There is no $1" >&2; exit 1; fi; }
+    case $1 in
+        ovpn_initpki | easyrsa | ovpn_getclient | ovpn_listclients | ovpn_revokeclient)
+            need /etc/openvpn/ovpn_env.sh
+            ;;
+    esac
+    case $1 in
+        ovpn_initpki)
+            if [ "$EASYRSA_BATCH" != 1 ]; then echo "Nobody answers the question: overwrite?" >&2; exit 1; fi
+            mkdir -p "$pki/private" && : >"$pki/index.txt" && echo "certificate of $EASYRSA_REQ_CN" >"$pki/ca.crt"
+            signed "$(sed -n 's,.*udp://\([^:]*\).*,\1,p' /etc/openvpn/ovpn_env.sh)"
+            : >"$pki/crl.pem"
+            echo "the authority is made"
+            exit 0
+            ;;
+        easyrsa)
+            need "$pki/ca.crt"
+            if [ "$2 $4" != "build-client-full nopass" ]; then echo "unknown: $*" >&2; exit 1; fi
+            if [ -e "$pki/private/$3.key" ]; then echo "$3 has a key already" >&2; exit 1; fi
+            echo "private words of $3" >"$pki/private/$3.key"
+            signed "$3"
+            exit 0
+            ;;
+        ovpn_getclient)
+            need "$pki/private/$2.key"
+            echo "client"
+            echo "remote home.example 1194 udp"
+            echo "<key>"
+            cat "$pki/private/$2.key"
+            echo "</key>"
+            exit 0
+            ;;
+        ovpn_listclients)
+            echo "name,begin,end,status"
+            sed -n 's,.*/CN=,,p' "$pki/index.txt"
+            exit 0
+            ;;
+        ovpn_revokeclient)
+            need "$pki/private/$2.key"
+            if [ "$EASYRSA_BATCH" != 1 ]; then echo "Nobody answers the question: revoke?" >&2; exit 1; fi
+            sed -i "/\/CN=$2\$/s/^V\t\([^\t]*\)\t/R\t\1\t301231235959Z/" "$pki/index.txt"
+            echo "$2" >>"$pki/crl.pem"
+            rm "$pki/private/$2.key"
+            cp "$pki/crl.pem" /etc/openvpn/crl.pem
+            exit 0
+            ;;
+    esac
+fi
 
 echo "$STANDIN_IMAGE, revision $STANDIN_REVISION, as user $(id -u):$(id -g), with $# arguments"
 for argument in "$@"; do echo "argument: $argument"; done
@@ -34,6 +98,11 @@ if [ "$STANDIN_KIND" = openvpn ]; then
             if [ ! -e "$settings" ]; then exit 1; else exit 0; fi
             ;;
     esac
+fi
+
+if [ "$STANDIN_KIND" = postgres ]; then
+    rm -f /tmp/accepts-connections
+    (sleep "${STANDIN_READY:-2}" && echo "accepting connections" && : >/tmp/accepts-connections) &
 fi
 
 # `wait` and not a bare sleep: the trap runs at once only while the shell itself waits.

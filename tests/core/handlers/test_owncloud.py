@@ -1,0 +1,186 @@
+"""ownCloud: a private share, a database that answers, then the app with its link, account and certificate."""
+
+from typing import Any
+
+import pytest
+
+from rockonweb.core import handlers, plan
+from rockonweb.core.answers import Answers
+from rockonweb.core.change import Made, change
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import CertificateFacts, ContainerFacts, HostFacts
+from rockonweb.core.handlers import generic, owncloud
+from rockonweb.core.secret import reveal
+from rockonweb.core.steps import AwaitAnswer, Create
+from tests.support.samples import answer, definition, host, rockon
+
+OURS = CertificateFacts("/instance/tls/host.key", "/instance/tls/host.crt")
+ACCOUNT: dict[str, Any] = {"db_user": {"label": "User"}, "db_pw": {"label": "Word"}}
+DATABASE: dict[str, Any] = {"image": "postgres", "volumes": {"/data": {}}}
+APP: dict[str, Any] = {"opts": [["--link", "db:db"]]}
+
+
+def cloud() -> tuple[Definition, Answers]:
+    """The sample, with answers."""
+    sample = definition("owncloud")
+    return sample, answer(sample, custom_config={"db_user": "cloud", "db_pw": "hush hush"})
+
+
+def planned(**facts: Any) -> plan.Plan:
+    """The plan of its install."""
+    sample, answers = cloud()
+    return plan.install(sample, answers, host(answers, **{"certificate": OURS, **facts}))
+
+
+def test_the_commands_of_the_format_page():
+    assert planned().lines == [
+        "docker run -d --restart=unless-stopped --name owncloud-postgres"
+        " -v /shares/owncloud-postgres-var-lib-postgresql-data:/var/lib/postgresql/data"
+        " -v /etc/localtime:/etc/localtime:ro -e POSTGRES_USER=cloud -e POSTGRES_PASSWORD=********"
+        " --label rockonweb.rockon=ownCloud postgres:9.5",
+        "docker run -d --restart=unless-stopped --name owncloud"
+        " -v /shares/owncloud-var-www-owncloud-config:/var/www/owncloud/config"
+        " -v /shares/owncloud-var-www-owncloud-data:/var/www/owncloud/data"
+        " -v /instance/tls/host.key:/etc/ssl/private/owncloud.key"
+        " -v /instance/tls/host.crt:/etc/ssl/certs/owncloud.crt"
+        " -v /etc/localtime:/etc/localtime:ro -p 8443:443/tcp --link owncloud-postgres:db"
+        " -e HTTPS_ENABLED=true -e DB_USER=cloud -e DB_PASS=********"
+        " --label rockonweb.rockon=ownCloud example/owncloud:latest",
+    ]
+
+
+def test_the_share_is_private_and_the_database_answers_before_the_app_is_made():
+    assert [str(step) for step in planned().steps] == [
+        "pull postgres:9.5",
+        "pull example/owncloud:latest",
+        "make network db",
+        "set the permissions of share owncloud-postgres-var-lib-postgresql-data to 700",
+        "make container owncloud-postgres",
+        "connect owncloud-postgres to network db",
+        "start owncloud-postgres",
+        "wait until owncloud-postgres is ready",
+        "make the certificate /instance/tls/host.crt, unless it is there",
+        "make container owncloud",
+        "connect owncloud to network db",
+        "start owncloud",
+    ]
+
+
+def test_it_waits_five_minutes_and_asks_over_tcp():
+    (wait,) = [step for step in planned().steps if isinstance(step, AwaitAnswer)]
+    assert wait.seconds == 300
+    assert wait.command[:2] == ("sh", "-c")
+    assert "pg_isready -q -h 127.0.0.1" in wait.command[2]
+
+
+def test_the_password_is_masked_everywhere_but_in_the_execution():
+    found = planned()
+    assert "hush" not in f"{found} {found.lines} {found.to_json()} {[str(step) for step in found.steps]}"
+    words = {step.container: reveal(step.argv) for step in found.steps if isinstance(step, Create)}
+    assert "POSTGRES_PASSWORD=hush hush" in words["owncloud-postgres"]
+    assert "DB_PASS=hush hush" in words["owncloud"]
+
+
+def test_a_self_signed_certificate_is_noted_with_its_path():
+    assert [f"{one.level}: {one}" for one in planned().findings] == [
+        "note: owncloud gets the certificate /instance/tls/host.crt of this host, which is self-signed: browsers will"
+        " warn of it. Name your own by ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT if you have one.",
+    ]
+
+
+def test_a_certificate_of_ones_own_is_mounted_and_none_is_made():
+    found = planned(certificate=CertificateFacts("/etc/key.pem", "/etc/cert.pem", self_signed=False))
+    assert "-v /etc/key.pem:/etc/ssl/private/owncloud.key -v /etc/cert.pem:/etc/ssl/certs/owncloud.crt " in found.lines[1]
+    assert not any("certificate" in str(step) for step in found.steps)
+    assert found.findings == ()
+
+
+def test_a_certificate_that_is_configured_and_missing_forbids_it():
+    found = planned(
+        certificate=CertificateFacts("/etc/key.pem", "/etc/cert.pem", self_signed=False, missing="/etc/key.pem")
+    )
+    assert [str(one) for one in found.blocked] == [
+        "The file /etc/key.pem, which owncloud gets for https, does not exist. Correct ROCKONWEB_TLS_KEY and"
+        " ROCKONWEB_TLS_CERT, or unset both: then a certificate is made.",
+    ]
+
+
+def test_a_folder_of_a_share_is_made_private_and_not_the_share():
+    sample, _ = cloud()
+    answers = answer(sample, shares={"owncloud-postgres": {"/var/lib/postgresql/data": "apps/cloud"}})
+    steps = [str(step) for step in plan.install(sample, answers, host(answers)).steps]
+    assert "set the permissions of share apps/cloud to 700" in steps
+
+
+def test_a_link_among_the_options_is_not_repeated():
+    sample = rockon({"db": DATABASE, "cloud": {**APP, "image": "x/owncloud:9"}}, "ownCloud", custom_config=ACCOUNT)
+    assert handlers.find(sample) is owncloud
+    line = plan.install(sample, answer(sample), host(answer(sample))).lines[1]
+    assert line.count("--link") == 1
+    assert "--link db:db -e HTTPS_ENABLED=true -e DB_USER=db_user-value" in line
+
+
+def test_a_persons_own_variable_and_share_beat_the_handlers():
+    sample, _ = cloud()
+    answers = answer(
+        sample,
+        variables={"owncloud": {"DB_USER": "mine"}},
+        storage={"owncloud": {"/etc/ssl/private/owncloud.key": "keys/own.key"}},
+    )
+    line = plan.install(sample, answers, host(answers)).lines[1]
+    assert line.index("DB_USER=db_user-value") < line.index("DB_USER=mine")
+    assert line.count("/etc/ssl/private/owncloud.key") == 1
+    assert "/shares/keys/own.key:/etc/ssl/private/owncloud.key" in line
+
+
+def test_other_containers_are_launched_as_any_other_in_their_order():
+    containers = {"cache": {"image": "redis"}, "db": DATABASE, "owncloud": APP, "cron": {}}
+    sample = rockon(containers, "ownCloud", custom_config=ACCOUNT)
+    found = plan.install(sample, answer(sample), host(answer(sample)))
+    assert [name for name, _ in found.containers] == ["cache", "db", "owncloud", "cron"]
+    assert "DB_USER" not in found.lines[0] + found.lines[3]
+
+
+def test_what_is_rebuilt_takes_the_linked_app_along():
+    sample, _ = cloud()
+    assert list(handlers.referred(sample, "owncloud")) == ["owncloud-postgres"]
+    assert list(handlers.referred(sample, "owncloud-postgres")) == []
+
+
+def test_without_an_answer_for_the_share_nothing_is_made_private():
+    sample, _ = cloud()
+    steps = [str(step) for step in owncloud.launch(sample, Answers(), HostFacts())]
+    assert not any("permissions" in step for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("containers", "questions"),
+    [
+        ({"db": DATABASE, "owncloud": APP}, {"db_user": {}}),
+        ({"db": {**DATABASE, "volumes": {}}, "owncloud": APP}, ACCOUNT),
+        ({"db": {**DATABASE, "image": "mariadb"}, "owncloud": APP}, ACCOUNT),
+        ({"db": DATABASE, "files": APP}, ACCOUNT),
+        ({"db": DATABASE, "owncloud": {}}, ACCOUNT),
+        ({"db": DATABASE, "owncloud": {"opts": [["--link", "other:db"]]}}, ACCOUNT),
+        ({"owncloud": APP, "db": DATABASE}, ACCOUNT),
+        ({"db": DATABASE, "db2": DATABASE, "owncloud": APP}, ACCOUNT),
+    ],
+)
+def test_another_shape_of_that_name_is_launched_as_any_other(containers: dict[str, Any], questions: dict[str, Any]):
+    assert handlers.find(rockon(containers, "ownCloud", custom_config=questions)) is generic
+
+
+@pytest.mark.parametrize("image", ["postgres", "postgres:13", "library/postgres", "box.example/pg/postgres:9@sha256:0"])
+def test_the_database_is_known_by_its_image(image: str):
+    sample = rockon({"db": {**DATABASE, "image": image}, "owncloud": APP}, "OWNCLOUD", custom_config=ACCOUNT)
+    assert handlers.find(sample) is owncloud
+
+
+def test_a_database_that_is_rebuilt_takes_the_app_along():
+    sample, answers = cloud()
+    changed = answer(sample, custom_config=answers.custom_config, labels={"owncloud-postgres": ["color=red"]})
+    names = {name: ContainerFacts(name, state="running", rockon="ownCloud") for name in sample.containers}
+    found = change(Made(sample, answers), Made(sample, changed), host(answers, containers=names, networks={}))
+    assert set(found.rebuilt) == set(names)
+    steps = [str(step) for step in found.plan.steps]
+    assert steps.index("wait until owncloud-postgres is ready") < steps.index("make container owncloud")

@@ -1,4 +1,4 @@
-"""The Docker Engine: the only module that talks to it.
+"""The Docker Engine: this module and those that it is made of (connection, networks, refusals) alone talk to it.
 
 Reads, pulls, logs, events and networks go through the Docker SDK; containers are made by the docker command line from
 the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of the
@@ -13,23 +13,22 @@ import re
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
 
 from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import UP, ContainerFacts, Listener, Mount, NetworkFacts
+from rockonweb.core.facts import UP, Listener, Mount
 from rockonweb.core.secret import redact, reveal
 from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import t
+from rockonweb.host.connection import name_of
 from rockonweb.host.docker_settings import (
     DockerSettings,
     DockerUsage,
@@ -39,6 +38,8 @@ from rockonweb.host.docker_settings import (
     parse_usage,
 )
 from rockonweb.host.layers import Layer, advance
+from rockonweb.host.networks import Networks
+from rockonweb.host.refusals import command_error, pull_error, translated, unreachable
 
 READ_TIMEOUT = 60  # seconds
 PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
@@ -64,25 +65,12 @@ _OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
 OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
 
 
-class Engine:
-    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's.
-
-    It looks at all containers, but acts only on those of `rockons`, a rock-on's present name and its former ones;
-    without any it acts on none.
-    """
-
-    def __init__(self, client: docker.DockerClient, instance: str, *rockons: str) -> None:
-        self._api = client.api
-        self.instance = instance
-        self.rockons = rockons
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._api.close()
+class Engine(Networks):
+    """A connection to the Docker Engine."""
 
     def clock(self) -> int:
         """Return the engine's own time, in whole seconds since 1970."""
-        with _translated():
+        with translated():
             told = str(self._api.info().get("SystemTime") or "")
         try:
             return int(datetime.fromisoformat(told).timestamp())
@@ -91,53 +79,34 @@ class Engine:
 
     def settings(self) -> DockerSettings:
         """Return how the engine is set up."""
-        with _translated():
+        with translated():
             info, version = self._api.info(), self._api.version()
         return parse_settings(info, version, local=self._api.base_url.startswith("http+docker://"))
 
     def log_options(self) -> LogOptions | None:
         """Return how the log of the newest container is kept, None where there is no container."""
-        with _translated():
+        with translated():
             newest = self._api.containers(all=True, limit=1)
         found = self._inspect(newest[0]["Id"], by_id=True) if newest else None
         return parse_log_options((found.get("HostConfig") or {}).get("LogConfig") or {}) if found else None
 
     def usage(self) -> DockerUsage:
         """Return how much room images, containers and volumes take. Docker may count for a while."""
-        with _translated():
+        with translated():
             return parse_usage(self._api.df())
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    def containers(self) -> dict[str, ContainerFacts]:
-        """Return all containers of the host by name, ours and others; without exit codes."""
-        with _translated():
-            found = self._api.containers(all=True)
-        facts = [
-            ContainerFacts(
-                name=name,
-                id=item["Id"],
-                image=item.get("Image", ""),
-                image_id=item.get("ImageID", ""),
-                state=item.get("State", ""),
-                rockon=self._rockon(item.get("Labels") or {}),
-                networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
-            )
-            for item in found
-            if (name := _name(item))
-        ]
-        return {one.name: one for one in facts}
-
     def published(self) -> list[Listener]:
         """Return the host ports that running containers publish."""
-        with _translated():
+        with translated():
             found = self._api.containers()
         return [
             Listener(
                 port=port["PublicPort"],
                 protocol=port.get("Type", "tcp"),
                 address=port.get("IP", ""),
-                holder=str(t("the container %(name)s", name=_name(item) or "?")),
+                holder=str(t("the container %(name)s", name=name_of(item) or "?")),
                 rockon=self._rockon(item.get("Labels") or {}),
             )
             for item in found
@@ -145,35 +114,11 @@ class Engine:
             if port.get("PublicPort")
         ]
 
-    def container(self, name: str) -> ContainerFacts | None:
-        """Return one container with its exit code, None when there is none of exactly this name."""
-        found = self._inspect(name)
-        if found is None:
-            return None
-        state = found["State"]
-        return ContainerFacts(
-            name=name,
-            id=found["Id"],
-            image=found["Config"].get("Image", ""),
-            state=state.get("Status", ""),
-            exit_code=int(state.get("ExitCode") or 0),
-            error=state.get("Error") or "",
-            rockon=self._rockon(found["Config"].get("Labels") or {}),
-            restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
-            networks=tuple(found["NetworkSettings"].get("Networks") or {}),
-        )
-
     def made_by(self, operation: int) -> list[str]:
         """Return the names of our containers that an operation made."""
-        with _translated():
+        with translated():
             found = self._api.containers(all=True, filters={"label": f"{OPERATION_LABEL}={operation}"})
-        return [name for item in found if self._is_ours(item.get("Labels") or {}) and (name := _name(item))]
-
-    def networks_made_by(self, operation: int) -> list[str]:
-        """Return the names of our networks that an operation made."""
-        with _translated():
-            found = self._api.networks(filters={"label": f"{OPERATION_LABEL}={operation}"})
-        return [item["Name"] for item in found if self._is_ours(item.get("Labels") or {})]
+        return [name for item in found if self._is_ours(item.get("Labels") or {}) and (name := name_of(item))]
 
     def anonymous_volumes(self, name: str) -> list[Mount]:
         """Return the volumes that Docker itself made for a container, without those that it has from another one."""
@@ -188,17 +133,9 @@ class Engine:
             and mount["Name"] not in borrowed
         ]
 
-    def networks(self) -> dict[str, NetworkFacts]:
-        """Return all networks by name."""
-        with _translated():
-            found = self._api.networks()
-        return {
-            item["Name"]: NetworkFacts(item["Name"], ours=self._is_ours(item.get("Labels") or {})) for item in found
-        }
-
     def image_id(self, image: str) -> str | None:
         """Return the id of the image of this name, None where there is none on the host."""
-        with _translated():
+        with translated():
             try:
                 found: str = self._api.inspect_image(image)["Id"]  # type: ignore[no-untyped-call]
             except ImageNotFound:
@@ -211,7 +148,7 @@ class Engine:
 
     def logs(self, name: str, tail: int = 200) -> str:
         """Return the last lines of a container of the rock-on."""
-        with _translated():
+        with translated():
             raw = self._api.logs(self._own(name).id, tail=tail, timestamps=False)
         text: str = raw.decode("utf-8", "replace")
         return text
@@ -234,7 +171,7 @@ class Engine:
         Raises EngineError also for one that is too large.
         """
         known = self._own(name)
-        with _translated(name):
+        with translated(name):
             try:
                 chunks, _ = self._api.get_archive(known.id, path)
             except NotFound:
@@ -264,13 +201,13 @@ class Engine:
         repository, tag = parse_repository_tag(image)
         layers: dict[str, Layer] = {}
         status = ""
-        with _translated(image):
+        with translated(image):
             client = docker.from_env(timeout=PULL_SILENCE, version=self._api.api_version)
         try:
-            with _translated(image, _pull_error):
+            with translated(image, pull_error):
                 for line in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                     if "error" in line:
-                        raise _pull_error(image, str(line["error"]))
+                        raise pull_error(image, str(line["error"]))
                     status = str(line.get("status", ""))
                     if advance(layers, line):
                         on_progress(list(layers.values()))
@@ -295,7 +232,7 @@ class Engine:
         """Run a container to its end and return its standard output alone, which is kept nowhere."""
         done = self._run(argv, COMMAND_TIMEOUT)
         if done.returncode:
-            raise _command_error(redact(done.stderr.strip(), argv), done.returncode)
+            raise command_error(redact(done.stderr.strip(), argv), done.returncode)
         return done.stdout
 
     def start(self, name: str) -> None:
@@ -306,7 +243,7 @@ class Engine:
         container = self._own(name).id
         for attempt in range(PORT_ATTEMPTS):
             try:
-                with _translated(name):
+                with translated(name):
                     self._api.start(container)
                 return
             except PortTaken:
@@ -318,20 +255,20 @@ class Engine:
         """Stop a container of the rock-on; one that does not run or does not exist is fine."""
         if known := self.container(name):
             self._refuse_others(known)
-            with _translated(name):
+            with translated(name):
                 self._api.stop(known.id, timeout=STOP_GRACE)
 
     def remove(self, name: str) -> None:
         """Remove a container of the rock-on, running or not, but never its volumes; one that does not exist is fine."""
         if known := self.container(name):
             self._refuse_others(known)
-            with _translated(name), suppress(NotFound):
+            with translated(name), suppress(NotFound):
                 self._api.remove_container(known.id, v=False, force=True)
 
     def rename(self, name: str, new: str) -> None:
         """Give a container of the rock-on another name."""
         known = self._own(name)
-        with _translated(name):
+        with translated(name):
             self._api.rename(known.id, new)
 
     def set_aside(self, name: str) -> bool:
@@ -359,14 +296,10 @@ class Engine:
         known = self.container(name)
         return known is not None and known.state in UP
 
-    def acts_on(self, known: ContainerFacts) -> bool:
-        """Whether a container is one that this connection may act on."""
-        return bool(known.rockon) and known.rockon in self.rockons
-
     def execute(self, name: str, command: tuple[str, ...]) -> tuple[int, str]:
         """Run a command inside a running container of the rock-on; return its status and what it printed."""
         known = self._own(name)
-        with _translated(name):
+        with translated(name):
             run = self._api.exec_create(known.id, list(command))
             printed = self._api.exec_start(run["Id"])
             status = self._api.exec_inspect(run["Id"]).get("ExitCode")
@@ -374,7 +307,7 @@ class Engine:
 
     def remove_image(self, image: str) -> bool:
         """Remove an image, unless a container uses it or it is gone. Returns whether it is gone."""
-        with _translated(image):
+        with translated(image):
             try:
                 self._api.remove_image(image)
             except ImageNotFound:
@@ -419,96 +352,14 @@ class Engine:
                 output=self.logs(name, 20) if known else "",
             )
 
-    def make_network(self, name: str, operation: int) -> bool:
-        """Make a network unless one of this name exists. Returns whether it was made."""
-        if name in self.networks():
-            return False
-        labels = {INSTANCE_LABEL: self.instance, OPERATION_LABEL: str(operation)}
-        with _translated(name):
-            self._api.create_network(name, check_duplicate=True, labels=labels)
-        return True
-
-    def join(self, network: str, name: str) -> bool:
-        """Connect a container of the rock-on to a network. Returns False where it is there already."""
-        known = self._own(name)
-        if network in known.networks:
-            return False
-        with _translated(name):
-            self._api.connect_container_to_network(known.id, network)
-        return True
-
-    def leave(self, network: str, name: str) -> bool:
-        """Disconnect a container of the rock-on from a network. Returns False where it is not there."""
-        known = self._own(name)
-        if network not in known.networks:
-            return False
-        with _translated(name), suppress(NotFound):
-            self._api.disconnect_container_from_network(known.id, network)
-        return True
-
-    def remove_network(self, name: str) -> bool:
-        """Remove a network of ours that nothing is connected to. Returns whether it is gone."""
-        known = self.networks().get(name)
-        if known is None or not known.ours:
-            return known is None
-        if any(name in facts.networks for facts in self.containers().values()):  # stopped ones would not start again
-            return False
-        with _translated(name):
-            try:
-                self._api.remove_network(name)
-            except APIError as error:
-                if error.status_code == 403:  # a stopped container of somebody else holds it
-                    return False
-                raise
-        return True
-
     # -- below --------------------------------------------------------------------------------------------------
-
-    def _rockon(self, labels: dict[str, str]) -> str:
-        return labels.get(ROCKON_LABEL, "") if self._is_ours(labels) else ""
-
-    def _is_ours(self, labels: dict[str, str]) -> bool:
-        return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
-
-    def _inspect(self, name: str, *, by_id: bool = False) -> dict[str, Any] | None:
-        with _translated(name):
-            try:
-                found: dict[str, Any] = self._api.inspect_container(name)
-            except NotFound:
-                return None
-        # Docker takes the beginning of an id for a name as well.
-        return found if by_id or found.get("Name") == f"/{name}" else None
-
-    def _own(self, name: str) -> ContainerFacts:
-        """Return a container that may be acted on. Raises EngineError for any other."""
-        known = self.container(name)
-        if known is None:
-            raise EngineError(
-                t('The container "%(name)s" does not exist.', name=name),
-                t("It was removed by hand. Start the rock-on again: that makes it anew."),
-            )
-        self._refuse_others(known)
-        return known
-
-    def _refuse_others(self, known: ContainerFacts) -> None:
-        if not known.rockon:
-            raise _stranger(known.name)
-        if not self.acts_on(known):
-            raise EngineError(
-                t(
-                    'The container "%(name)s" belongs to the rock-on %(rockon)s; it is left alone.',
-                    name=known.name,
-                    rockon=known.rockon,
-                ),
-                t("Uninstall that rock-on first; two with a container of the same name can't be installed together."),
-            )
 
     def _command(self, command: Argv, shown: Argv, seconds: int = COMMAND_TIMEOUT) -> str:
         """Run a command line and return all that it printed, without the secrets in it."""
         done = self._run(command, seconds)
         output = redact(f"{done.stdout}\n{done.stderr}".strip(), shown)
         if done.returncode:
-            raise _command_error(output, done.returncode)
+            raise command_error(output, done.returncode)
         return output
 
     def _run(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
@@ -542,7 +393,7 @@ def connect(instance: str = "", *rockons: str) -> Engine:
     try:
         return Engine(docker.from_env(timeout=READ_TIMEOUT), instance, *rockons)
     except (DockerException, RequestException, OSError) as error:
-        raise _unreachable(error) from None
+        raise unreachable(error) from None
 
 
 def create_form(argv: Argv, operation: int) -> Argv:
@@ -574,102 +425,3 @@ def _takes_next(flag: str) -> bool:
     if flag.startswith("--"):
         return "=" not in flag and flag not in _SWITCHES
     return len(flag.lstrip("-").lstrip(_SHORT_SWITCHES)) == 1
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    """Return the name of a container in a list; those of a link of the old kind are not names but paths."""
-    return next((name.lstrip("/") for name in item.get("Names") or () if name.count("/") == 1), "")
-
-
-@contextmanager
-def _translated(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
-    """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
-    try:
-        yield
-    except APIError as error:
-        raise (refusal or _refusal)(name, str(error.explanation or error)) from None
-    except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise _unreachable(error) from None
-
-
-def _refusal(name: str, words: str) -> EngineError:
-    if "port is already allocated" in words or "address already in use" in words:
-        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
-        return PortTaken(
-            t(
-                "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
-                port=port[1] if port else "?",
-                name=name,
-            ),
-            t("Choose another port, or stop what holds it."),
-            output=words,
-        )
-    if "no such file or directory" in words and "/dev/" in words:
-        return EngineError(
-            t("A device that %(name)s needs does not exist on this host.", name=name),
-            t("Plug it in, or leave the device blank."),
-            output=words,
-        )
-    if "no space left" in words:
-        return EngineError(t("Docker's disk is full."), t("Make room where images live, then try again."), output=words)
-    return EngineError(
-        t("Docker refused: %(words)s", words=words.splitlines()[0] if words else "?"),
-        t("Docker's own words are below."),
-        output=words,
-    )
-
-
-def _pull_error(image: str, words: str) -> EngineError:
-    lowered = words.lower()
-    if "no space left" in lowered:
-        sentence = t("Docker's disk is full: %(image)s does not fit.", image=image)
-        hint = t("Make room where images live, then try again.")
-    elif any(part in lowered for part in ("manifest unknown", "not found", "does not exist", "repository name")):
-        sentence = t('The image "%(image)s" was not found in its registry.', image=image)
-        hint = t("Its name or tag has changed, or it needs a login. Refresh the catalogue, or tell its maintainer.")
-    elif any(part in lowered for part in ("denied", "unauthorized", "authentication")):
-        sentence = t('The registry refused the image "%(image)s".', image=image)
-        hint = t("It may need a login: docker login.")
-    elif "no matching manifest" in lowered:
-        sentence = t('The image "%(image)s" does not exist for this machine\'s processor.', image=image)
-        hint = t("Choose another rock-on.")
-    elif "toomanyrequests" in lowered or "rate limit" in lowered:
-        sentence = t('The registry limits downloads; "%(image)s" was refused for now.', image=image)
-        hint = t("Try again in some hours, or log in: docker login.")
-    else:
-        sentence = t('The image "%(image)s" could not be pulled.', image=image)
-        hint = t("Check that this machine reaches the internet, then try again.")
-    return EngineError(sentence, hint, output=words)
-
-
-def _command_error(output: str, status: int) -> EngineError:
-    words = output.removeprefix("docker: ").strip()
-    if "Cannot connect to the Docker daemon" in words or "error during connect" in words:
-        return _unreachable(words)
-    found = re.search(r"(unknown (?:shorthand )?flag: .+)", words)
-    if found:
-        return EngineError(
-            t("An option of the definition is not one of Docker's: %(words)s", words=found[1]),
-            t("Tell the definition's maintainer."),
-            output=words,
-        )
-    first = next((line for line in words.splitlines() if line.strip()), f"status {status}")
-    first = first.removeprefix("Error response from daemon: ")
-    return EngineError(
-        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=words
-    )
-
-
-def _stranger(name: str) -> EngineError:
-    return EngineError(
-        t('A container named "%(name)s" exists and was not made by this Rockonweb; it is left alone.', name=name),
-        t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
-    )
-
-
-def _unreachable(error: object) -> EngineUnreachable:
-    return EngineUnreachable(
-        t("Docker does not answer."),
-        t("Start it (systemctl start docker), and check that this user may use its socket."),
-        output=str(error),
-    )

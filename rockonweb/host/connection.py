@@ -1,0 +1,117 @@
+"""A connection to the Docker Engine: whose it is, what it may act on, and the containers that it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+
+from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
+from rockonweb.core.errors import EngineError
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.text import t
+from rockonweb.host.refusals import stranger, translated
+
+
+class Connection:
+    """A connection to the Docker Engine; `instance` tells our containers from another Rockonweb's.
+
+    It looks at all containers, but acts only on those of `rockons`, a rock-on's present name and its former ones;
+    without any it acts on none.
+    """
+
+    def __init__(self, client: docker.DockerClient, instance: str, *rockons: str) -> None:
+        self._api = client.api
+        self.instance = instance
+        self.rockons = rockons
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._api.close()
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        """Return all containers of the host by name, ours and others; without exit codes."""
+        with translated():
+            found = self._api.containers(all=True)
+        facts = [
+            ContainerFacts(
+                name=name,
+                id=item["Id"],
+                image=item.get("Image", ""),
+                image_id=item.get("ImageID", ""),
+                state=item.get("State", ""),
+                rockon=self._rockon(item.get("Labels") or {}),
+                networks=tuple((item.get("NetworkSettings") or {}).get("Networks") or {}),
+            )
+            for item in found
+            if (name := name_of(item))
+        ]
+        return {one.name: one for one in facts}
+
+    def container(self, name: str) -> ContainerFacts | None:
+        """Return one container with its exit code, None when there is none of exactly this name."""
+        found = self._inspect(name)
+        if found is None:
+            return None
+        state = found["State"]
+        return ContainerFacts(
+            name=name,
+            id=found["Id"],
+            image=found["Config"].get("Image", ""),
+            state=state.get("Status", ""),
+            exit_code=int(state.get("ExitCode") or 0),
+            error=state.get("Error") or "",
+            rockon=self._rockon(found["Config"].get("Labels") or {}),
+            restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
+            networks=tuple(found["NetworkSettings"].get("Networks") or {}),
+        )
+
+    def acts_on(self, known: ContainerFacts) -> bool:
+        """Whether a container is one that this connection may act on."""
+        return bool(known.rockon) and known.rockon in self.rockons
+
+    def _rockon(self, labels: dict[str, str]) -> str:
+        return labels.get(ROCKON_LABEL, "") if self._is_ours(labels) else ""
+
+    def _is_ours(self, labels: dict[str, str]) -> bool:
+        return bool(self.instance) and labels.get(INSTANCE_LABEL) == self.instance
+
+    def _inspect(self, name: str, *, by_id: bool = False) -> dict[str, Any] | None:
+        with translated(name):
+            try:
+                found: dict[str, Any] = self._api.inspect_container(name)
+            except NotFound:
+                return None
+        # Docker takes the beginning of an id for a name as well.
+        return found if by_id or found.get("Name") == f"/{name}" else None
+
+    def _own(self, name: str) -> ContainerFacts:
+        """Return a container that may be acted on. Raises EngineError for any other."""
+        known = self.container(name)
+        if known is None:
+            raise EngineError(
+                t('The container "%(name)s" does not exist.', name=name),
+                t("It was removed by hand. Start the rock-on again: that makes it anew."),
+            )
+        self._refuse_others(known)
+        return known
+
+    def _refuse_others(self, known: ContainerFacts) -> None:
+        if not known.rockon:
+            raise stranger(known.name)
+        if not self.acts_on(known):
+            raise EngineError(
+                t(
+                    'The container "%(name)s" belongs to the rock-on %(rockon)s; it is left alone.',
+                    name=known.name,
+                    rockon=known.rockon,
+                ),
+                t("Uninstall that rock-on first; two with a container of the same name can't be installed together."),
+            )
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """Return the name of a container in a list; those of a link of the old kind are not names but paths."""
+    return next((name.lstrip("/") for name in item.get("Names") or () if name.count("/") == 1), "")

@@ -1,0 +1,108 @@
+"""Docker's words and silences, as sentences for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
+from rockonweb.core.text import t
+
+
+@contextmanager
+def translated(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
+    """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
+    try:
+        yield
+    except APIError as error:
+        raise (refusal or _refusal)(name, str(error.explanation or error)) from None
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise unreachable(error) from None
+
+
+def _refusal(name: str, words: str) -> EngineError:
+    if "port is already allocated" in words or "address already in use" in words:
+        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
+        return PortTaken(
+            t(
+                "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
+                port=port[1] if port else "?",
+                name=name,
+            ),
+            t("Choose another port, or stop what holds it."),
+            output=words,
+        )
+    if "no such file or directory" in words and "/dev/" in words:
+        return EngineError(
+            t("A device that %(name)s needs does not exist on this host.", name=name),
+            t("Plug it in, or leave the device blank."),
+            output=words,
+        )
+    if "no space left" in words:
+        return EngineError(t("Docker's disk is full."), t("Make room where images live, then try again."), output=words)
+    return EngineError(
+        t("Docker refused: %(words)s", words=words.splitlines()[0] if words else "?"),
+        t("Docker's own words are below."),
+        output=words,
+    )
+
+
+def pull_error(image: str, words: str) -> EngineError:
+    lowered = words.lower()
+    if "no space left" in lowered:
+        sentence = t("Docker's disk is full: %(image)s does not fit.", image=image)
+        hint = t("Make room where images live, then try again.")
+    elif any(part in lowered for part in ("manifest unknown", "not found", "does not exist", "repository name")):
+        sentence = t('The image "%(image)s" was not found in its registry.', image=image)
+        hint = t("Its name or tag has changed, or it needs a login. Refresh the catalogue, or tell its maintainer.")
+    elif any(part in lowered for part in ("denied", "unauthorized", "authentication")):
+        sentence = t('The registry refused the image "%(image)s".', image=image)
+        hint = t("It may need a login: docker login.")
+    elif "no matching manifest" in lowered:
+        sentence = t('The image "%(image)s" does not exist for this machine\'s processor.', image=image)
+        hint = t("Choose another rock-on.")
+    elif "toomanyrequests" in lowered or "rate limit" in lowered:
+        sentence = t('The registry limits downloads; "%(image)s" was refused for now.', image=image)
+        hint = t("Try again in some hours, or log in: docker login.")
+    else:
+        sentence = t('The image "%(image)s" could not be pulled.', image=image)
+        hint = t("Check that this machine reaches the internet, then try again.")
+    return EngineError(sentence, hint, output=words)
+
+
+def command_error(output: str, status: int) -> EngineError:
+    words = output.removeprefix("docker: ").strip()
+    if "Cannot connect to the Docker daemon" in words or "error during connect" in words:
+        return unreachable(words)
+    found = re.search(r"(unknown (?:shorthand )?flag: .+)", words)
+    if found:
+        return EngineError(
+            t("An option of the definition is not one of Docker's: %(words)s", words=found[1]),
+            t("Tell the definition's maintainer."),
+            output=words,
+        )
+    first = next((line for line in words.splitlines() if line.strip()), f"status {status}")
+    first = first.removeprefix("Error response from daemon: ")
+    return EngineError(
+        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=words
+    )
+
+
+def stranger(name: str) -> EngineError:
+    return EngineError(
+        t('A container named "%(name)s" exists and was not made by this Rockonweb; it is left alone.', name=name),
+        t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
+    )
+
+
+def unreachable(error: object) -> EngineUnreachable:
+    return EngineUnreachable(
+        t("Docker does not answer."),
+        t("Start it (systemctl start docker), and check that this user may use its socket."),
+        output=str(error),
+    )

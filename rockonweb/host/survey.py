@@ -50,7 +50,7 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
         ),
         missing_folders=frozenset(_missing_folders(settings, answers)),
         containers=containers,
-        networks=engine.networks() if engine else None,
+        networks=engine.networks(containers) if engine else None,
         kept_volumes=_volumes(rockon, engine, containers),
         instance=instance_id(settings),
         certificate=certificate.facts(settings),

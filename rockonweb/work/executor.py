@@ -50,6 +50,7 @@ from rockonweb.models import (
     now,
     writing,
 )
+from rockonweb.work import rocknets
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
@@ -112,7 +113,7 @@ class Executor:
                 progress.flush()
                 return words
             case MakeNetwork(network=name):
-                if self.engine.make_network(name, self.operation_id):
+                if self.engine.make_network(name, self.operation_id, rocknets.remembered(name)):
                     self._undo_by(row, lambda: self.engine.remove_network(name))
             case Create(container=name, argv=argv):
                 self._remove(name)  # one of ours that an interrupted operation left
@@ -143,8 +144,8 @@ class Executor:
             case Remove(container=name):
                 self._remove(name)
             case RemoveNetwork(network=name):
-                if not self.engine.remove_network(name):
-                    return str(t("It stays: something else is connected to it, or it is not ours."))
+                if rocknets.remembered(name) or not self.engine.remove_network(name):
+                    return str(t("It stays: something else is connected to it, an owner made it, or it is not ours."))
             case RemoveImage(image=image):
                 if not self.engine.remove_image(image):
                     return str(t("It stays: a container uses it."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core import handlers
@@ -16,6 +16,8 @@ from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
+    AwaitAnswer,
+    AwaitEnd,
     Create,
     MakeNetwork,
     MakeShare,
@@ -102,6 +104,19 @@ def install(
         ),
         tuple((name, tuple(members)) for name, members in networks.items()),
         tuple(handlers.examine(definition, answers, facts, new_shares)),
+    )
+
+
+def unstarted(found: Plan) -> Plan:
+    """Return an install that starts nothing but what ends again by itself: for a rock-on that was stopped."""
+    ending = {step.container for step in found.steps if isinstance(step, AwaitEnd)}
+    return replace(
+        found,
+        steps=tuple(
+            step
+            for step in found.steps
+            if not isinstance(step, AwaitAnswer) and not (isinstance(step, Start) and step.container not in ending)
+        ),
     )
 
 

@@ -133,6 +133,11 @@ class Engine(Networks):
             and mount["Name"] not in borrowed
         ]
 
+    def volumes(self) -> set[str]:
+        """Return the names of all volumes."""
+        with translated():
+            return {item["Name"] for item in self._api.volumes().get("Volumes") or ()}
+
     def image_id(self, image: str) -> str | None:
         """Return the id of the image of this name, None where there is none on the host."""
         with translated():

@@ -13,6 +13,7 @@ from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import Network, NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
+from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn, State
 from rockonweb.models.token import Token
 from rockonweb.models.user import Role, User
@@ -38,6 +39,7 @@ __all__ = [
     "Port",
     "Progress",
     "RefreshReport",
+    "Restore",
     "RockOn",
     "Role",
     "Secret",

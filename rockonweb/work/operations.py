@@ -68,17 +68,31 @@ def begin(kind: Kind, rockon: RockOn, user: str) -> int:
     return enqueue(operation.id)
 
 
-def begin_install(rockon: RockOn, given: Answers, new_shares: frozenset[str], reviewed: list[str], user: str) -> int:
+def begin_install(
+    rockon: RockOn,
+    given: Answers,
+    new_shares: frozenset[str],
+    reviewed: list[str],
+    user: str,
+    *,
+    source: str | None = None,
+    stopped: bool = False,
+) -> int:
     """Store the answers, reserve the ports and queue the install, in one transaction; return the operation's id.
 
-    `reviewed` are the `docker run` lines that the person saw. Raises Conflict when a port was taken meanwhile or the
-    rock-on is busy, QueueUnreachable.
+    `reviewed` are the `docker run` lines that the person saw. `source` is the text of another definition than the
+    catalogue's newest; with `stopped` the containers are made and not started. Raises Conflict when a port was taken
+    meanwhile or the rock-on is busy, QueueUnreachable.
     """
     queue.ping()
+    options: dict[str, Any] = {"new_shares": sorted(new_shares)}
+    options |= {"source": source, "stopped": stopped} if source or stopped else {}
     with writing() as session:
-        operation = _insert(session, Kind.INSTALL, rockon, user, {"new_shares": sorted(new_shares)})
+        operation = _insert(session, Kind.INSTALL, rockon, user, options)
         operation.reviewed = json.dumps(reviewed)
-        rockon.installed_source = rockon.source
+        rockon.installed_source = source or rockon.source
+        if rockon.installed_source != rockon.source:
+            rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
         given = fixed_ports(rockon.definition, given)
         _refuse_claimed_ports(session, rockon, rockon.definition, given)
         rows.store(rockon, given)
@@ -106,14 +120,17 @@ def begin_change(
     containers to be made anew. Raises Conflict or QueueUnreachable.
     """
     queue.ping()
-    options = {
+    options: dict[str, Any] = {
         "wanted": wanted.to_json(),
         "source": source,
         "successor": successor,
         "new_shares": sorted(new_shares),
         "rebuild": rebuild,
+        "names": [rockon.name],
     }
     with writing() as session:
+        if successor:
+            options["names"] = [rockon.name, session.get_one(RockOn, successor).name]
         operation = _insert(session, Kind.CHANGE, rockon, user, options)
         operation.reviewed = None if reviewed is None else json.dumps(reviewed)
         definition = from_source(rockon.name, source) if source else rockon.definition
@@ -171,6 +188,8 @@ def retry(operation_id: int, user: str) -> int:
             frozenset(operation.options.get("new_shares", ())),
             operation.lines,
             user,
+            source=operation.options.get("source"),
+            stopped=operation.options.get("stopped", False),
         )
     if operation.kind is Kind.CHANGE:
         options = operation.options

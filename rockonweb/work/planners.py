@@ -37,7 +37,7 @@ def _install(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
     )
     _refuse_blocked(found)
     _refuse_changed(found.lines, operation.lines)
-    return found
+    return plan.unstarted(found) if operation.options.get("stopped") else found
 
 
 def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:

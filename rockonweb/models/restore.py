@@ -1,0 +1,31 @@
+"""A restore of a backup: what is to be put back, and what became of each part."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rockonweb.models.base import Base, Moment, Secret, now
+
+
+class Restore(Base):
+    """A backup that a person uploaded; `begun` is blank until the person agreed to what it will do."""
+
+    __tablename__ = "restore"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[datetime] = mapped_column(Moment, default=now)
+    begun: Mapped[datetime | None] = mapped_column(Moment)
+    user: Mapped[str] = mapped_column(String(100), default="")
+    content: Mapped[str] = mapped_column(Secret)  # the backup, with the secrets that are known
+    outcome: Mapped[str] = mapped_column(Text, default="{}")  # JSON; see work/restore.py
+
+    @property
+    def outcomes(self) -> dict[str, Any]:
+        """What became of each part so far."""
+        outcomes: dict[str, Any] = json.loads(self.outcome)
+        return outcomes

@@ -99,6 +99,33 @@ def save(settings: Settings, text: str, name: str = "") -> str:
         ) from None
 
 
+def put_back(settings: Settings, text: str, name: str) -> bool:
+    """Write a file of a backup under its own name. Returns False, and writes nothing, where one of this name is there.
+
+    Raises RockonwebError.
+    """
+    if fault := name_fault(name):
+        raise RockonwebError(t("The file %(file)s was not put back: %(why)s.", file=clean(name), why=fault))
+    folder = settings.local_metastore
+    try:
+        make_private(folder)
+        fresh = folder / f".{secrets.token_hex(8)}.new"
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.link(fresh, folder / name)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise RockonwebError(
+            t("The file %(file)s was not put back: %(why)s.", file=clean(name), why=error.strerror or str(error)),
+            t("Check the folder %(folder)s.", folder=str(folder)),
+        ) from None
+    return True
+
+
 def remove(settings: Settings, name: str) -> None:
     """Remove a file; one that is gone already is no fault."""
     path = _path(settings, name)

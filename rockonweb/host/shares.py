@@ -186,6 +186,15 @@ def make(settings: Settings, name: str) -> ShareFacts:
     return ShareFacts(str(path), about.st_uid, about.st_gid)
 
 
+def give(settings: Settings, name: str, uid: int, gid: int) -> str:
+    """Give a share to a user and group. Returns why that could not be, blank when it could."""
+    try:
+        os.chown(settings.shares_root / name, uid, gid, follow_symlinks=False)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def _taken(name: str) -> BadInput:
     return BadInput(t('There is a share or file "%(name)s" already.', name=name), t("Choose another name."))
 

@@ -1,0 +1,443 @@
+"""Restores: what a backup would bring back here, and bringing it back.
+
+A restore is remembered as a row, so that its page survives a reload and a crash, and what could not be done can be
+tried again: whatever is there already is left alone. Its outcome is JSON: `parts`, a list of definitions, metastores,
+networks and shares with a sentence each; and `rockons`, by name, each with the `operation` that installs it, or why
+there is none (`left`: it is left alone; `told`: it could not be begun; `hidden`: these secrets must be typed first).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import delete, select
+
+from rockonweb import backup, rows
+from rockonweb.catalog import local, sources
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import backup as core
+from rockonweb.core import plan
+from rockonweb.core.answers import Answers
+from rockonweb.core.argv import fixed_ports
+from rockonweb.core.backup import Backup, Hidden, SavedRockOn
+from rockonweb.core.definition import from_source
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
+from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.text import Text, t
+from rockonweb.host import engine, shares, survey
+from rockonweb.models import KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
+from rockonweb.work import operations, queue, rocknets
+
+FREE = (State.AVAILABLE, State.INSTALL_FAILED)
+KEPT = 5  # restores that are remembered
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something other than a rock-on: what is or was done about it, in a sentence. `well`: that is as it should be."""
+
+    kind: str  # definition, metastore, network, share
+    name: str
+    sentence: str
+    well: bool = True
+    new: bool = True  # it is not there yet
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A rock-on of a backup: why it is `left` alone, which secrets must be typed first, what should be known."""
+
+    name: str
+    running: bool
+    left: str = ""
+    hidden: tuple[Hidden, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a restore would do here."""
+
+    rockons: tuple[Prospect, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def new_shares(self) -> list[str]:
+        """The shares that will be made, empty."""
+        return [part.name for part in self.parts if part.kind == "share" and part.new]
+
+
+@dataclass(frozen=True)
+class Line:
+    """How far a rock-on of a restore is. `operation` is None where none was begun; `hidden` must be typed first."""
+
+    name: str
+    id: int | None
+    operation: Operation | None
+    left: str = ""
+    told: tuple[str, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether something is being done."""
+        return self.operation is not None and self.operation.active
+
+    @property
+    def done(self) -> bool:
+        """Whether it is back."""
+        return self.operation is not None and self.operation.progress is Progress.DONE
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be tried (again)."""
+        return not (self.left or self.active or self.done)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a restore is."""
+
+    restore: Restore
+    lines: tuple[Line, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def active(self) -> bool:
+        """Whether something is being done."""
+        return any(line.active for line in self.lines)
+
+    @property
+    def open(self) -> list[Line]:
+        """The rock-ons that can be tried (again)."""
+        return [line for line in self.lines if line.open]
+
+    @property
+    def hidden(self) -> list[Hidden]:
+        """The secrets that must be typed."""
+        return [place for line in self.lines for place in line.hidden]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do, and nothing went wrong."""
+        return not self.active and not self.open and all(part.well for part in self.parts)
+
+
+# -- before -------------------------------------------------------------------------------------------------------
+
+
+def take(content: bytes, passphrase: str, user: str) -> int:
+    """Read a backup, remember it as a restore that has not begun, and return its id. Raises BadInput."""
+    found = core.read(content)
+    if passphrase:
+        found = backup.unseal(found, passphrase)
+    with writing() as session:
+        session.execute(delete(Restore).where(Restore.begun.is_(None)))
+        newest = select(Restore.id).order_by(Restore.id.desc()).limit(KEPT - 1)
+        session.execute(delete(Restore).where(Restore.id.not_in(newest.scalar_subquery())))
+        row = Restore(user=user, content=core.to_json(replace(found, sealed=None)))
+        session.add(row)
+    return row.id
+
+
+def content_of(restore: Restore) -> Backup:
+    """Return the backup of a restore, with the secrets that are known."""
+    return core.read(restore.content)
+
+
+def look(found: Backup) -> Outlook:
+    """Return what a restore would do here. Changes nothing. Raises EngineError."""
+    settings: Settings = current_app.config["SETTINGS"]
+    with closing(_connect(settings)) as docker:
+        facts = survey.gather(RockOn(name="", source="{}"), _everything_asked(found), engine=docker)
+        volumes = docker.volumes()
+    states = {row.name: row.state for row in db.session.execute(select(RockOn.name, RockOn.state))}
+    parts = (
+        *_definitions(settings, found),
+        *_metastores(settings, found),
+        *_networks(found, facts),
+        *_shares(settings, found),
+    )
+    db.session.rollback()
+    new = frozenset(part.name for part in parts if part.kind == "share")
+    rockons = tuple(_prospect(saved, states.get(saved.name), facts, volumes, new) for saved in found.rockons)
+    return Outlook(rockons, parts)
+
+
+def _everything_asked(found: Backup) -> Answers:
+    """Return the devices and shares of all rock-ons at once: the host is asked about them once."""
+    devices: dict[str, dict[str, str]] = {}
+    places: dict[str, dict[str, str]] = {}
+    for saved in found.rockons:
+        for part, into in (("devices", devices), ("shares", places), ("storage", places)):
+            for container, values in saved.given.get(part, {}).items():
+                for key, value in values.items():
+                    into.setdefault(f"{saved.name} {container} {part}", {})[key] = str(value or "")
+    return Answers(devices=devices, shares=places)
+
+
+def _prospect(
+    saved: SavedRockOn, state: State | None, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
+) -> Prospect:
+    hidden = tuple(saved.hidden)
+    if left := _left_alone(saved, state, facts):
+        return Prospect(saved.name, saved.running, left)
+    known = core.fill(Backup("", "", (saved,)), dict.fromkeys(hidden, "x")).rockons[0]
+    mounts: dict[str, tuple[Mount, ...]] = {}
+    notes: list[str] = []
+    for volume in saved.volumes:
+        if volume.volume in volumes:
+            mounts[volume.container] = (
+                *mounts.get(volume.container, ()),
+                Mount(volume.volume, volume.destination),
+            )
+        else:
+            notes.append(_lost_volume(volume))
+    claimed = tuple(claim for claim in facts.claimed if claim.rockon != saved.name)
+    planned = plan.install(
+        saved.definition, known.answers(), replace(facts, kept_volumes=mounts, claimed=claimed), new_shares
+    )
+    return Prospect(saved.name, saved.running, "", hidden, (*map(str, planned.blocked), *notes))
+
+
+def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
+    """Return why a rock-on is left alone, blank where it is not."""
+    if state is not None and state not in FREE:
+        return t("It is installed here already, and is left as it is.")
+    for name in saved.definition.containers:
+        known = (facts.containers or {}).get(name)
+        if known and known.rockon != saved.name:
+            return t(
+                'There is a container "%(name)s" already, which is not from this rock-on. Both are left alone.',
+                name=name,
+            )
+    return ""
+
+
+def _lost_volume(volume: core.Volume) -> Text:
+    return t(
+        "The volume that Docker made for %(container)s at %(path)s is not on this machine: it begins empty.",
+        container=volume.container,
+        path=volume.destination,
+    )
+
+
+def _definitions(settings: Settings, found: Backup) -> Iterator[Part]:
+    there = backup.definitions(settings)
+    for file, text in found.definitions.items():
+        if file not in there and not (settings.local_metastore / file).exists():
+            yield Part("definition", file, t("It is put back."))
+        elif there.get(file) == text:
+            yield Part("definition", file, t("It is here already."), new=False)
+        else:
+            yield Part("definition", file, t("There is another file of this name: that one is kept."), False, new=False)
+
+
+def _metastores(settings: Settings, found: Backup) -> Iterator[Part]:
+    there = {source.shown for source in sources.listed(settings)}
+    for store in found.metastores:
+        if store.place in there:
+            yield Part("metastore", store.place, t("It is in the list already."), new=False)
+        elif store.address is None:
+            yield Part("metastore", store.place, t("It is added without its password: enter it again."), well=False)
+        else:
+            yield Part("metastore", store.place, t("It is added."))
+
+
+def _networks(found: Backup, facts: HostFacts) -> Iterator[Part]:
+    for spec in found.networks:
+        if spec.name in (facts.networks or {}):
+            yield Part("network", spec.name, t("There is a network of this name: it is left as it is."), new=False)
+        else:
+            yield Part("network", spec.name, t("It is made."))
+
+
+def _shares(settings: Settings, found: Backup) -> Iterator[Part]:
+    """Yield the shares that are used and missing."""
+    there = shares.listing(settings)
+    used = {name for saved in found.rockons for name in _used_shares(saved)}
+    for name in sorted(used - there.keys()):
+        yield Part("share", name, t("It is made new, and is EMPTY."))
+
+
+def _used_shares(saved: SavedRockOn) -> Iterator[str]:
+    for part in ("shares", "storage"):
+        for places in saved.given.get(part, {}).values():
+            yield from (str(place).partition("/")[0] for place in places.values() if place)
+
+
+# -- doing --------------------------------------------------------------------------------------------------------
+
+
+def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
+    """Put back what can be: files, metastores, networks and shares at once, rock-ons as operations.
+
+    `typed` are secrets that the person entered. What was done before is not done twice. Raises EngineError or
+    QueueUnreachable before anything was changed.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    queue.ping()
+    with closing(_connect(settings)) as docker:
+        volumes = docker.volumes()
+        with writing() as session:
+            row = session.get_one(Restore, restore_id)
+            found = core.fill(content_of(row), {place: value for place, value in typed.items() if value})
+            row.content, row.begun = core.to_json(found), row.begun or now()
+            outcome = {"rockons": {}, **row.outcomes}
+            for saved in found.rockons:
+                outcome["rockons"].setdefault(saved.name, {})["hidden"] = saved.hidden
+            row.outcome = json.dumps(outcome)
+        if "parts" not in outcome:
+            outcome["parts"] = [vars(part) for part in _put_back(settings, found, docker)]
+            _write(restore_id, outcome)
+            if any(part["new"] and part["kind"] in ("definition", "metastore") for part in outcome["parts"]):
+                operations.begin_refresh(user)
+        for saved in found.rockons:
+            if not saved.hidden and _is_open(outcome["rockons"][saved.name]):
+                outcome["rockons"][saved.name] = _begin_one(saved, docker, volumes, user)
+                _write(restore_id, outcome)
+
+
+def _is_open(entry: Mapping[str, Any]) -> bool:
+    operation = db.session.get(Operation, entry["operation"]) if "operation" in entry else None
+    return "left" not in entry and (operation is None or not (operation.active or operation.progress is Progress.DONE))
+
+
+def _write(restore_id: int, outcome: Mapping[str, Any]) -> None:
+    with writing() as session:
+        session.get_one(Restore, restore_id).outcome = json.dumps(outcome)
+
+
+def _put_back(settings: Settings, found: Backup, docker: engine.Engine) -> Iterator[Part]:
+    """Put back everything but rock-ons, and yield what became of each."""
+    expected = (
+        *_definitions(settings, found),
+        *_metastores(settings, found),
+        *_networks(found, HostFacts(networks=docker.networks())),
+        *_shares(settings, found),
+    )
+    db.session.rollback()
+    for part in expected:
+        if not part.new:
+            yield part
+            continue
+        try:
+            yield _put_one_back(settings, found, part)
+        except RockonwebError as error:
+            told = error.faults if isinstance(error, BadInput) else [str(error)]
+            yield replace(part, sentence=" ".join(told), well=False)
+
+
+def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
+    if part.kind == "definition":
+        if not local.put_back(settings, found.definitions[part.name], part.name):
+            return replace(part, sentence=t("There is another file of this name: that one is kept."), well=False)
+        return replace(part, sentence=t("It was put back."))
+    if part.kind == "metastore":
+        store = next(store for store in found.metastores if store.place == part.name)
+        sources.add(sources.read_place(store.address or store.place, settings))
+        if not store.enabled:
+            sources.enable(sources.listed(settings)[-2].id or 0, enabled=False)
+        if store.address is None:
+            return replace(part, sentence=t("It was added without its password: enter it again."), well=False)
+        return replace(part, sentence=t("It was added."))
+    if part.kind == "network":
+        rocknets.make(next(spec for spec in found.networks if spec.name == part.name))
+        return replace(part, sentence=t("It was made."))
+    shares.make(settings, part.name)
+    owner = next((share for share in found.shares if share.name == part.name), core.Share(part.name))
+    made = (settings.shares_root / part.name).stat()
+    same = (made.st_uid, made.st_gid) == (owner.uid, owner.gid)
+    if why := "" if same else shares.give(settings, part.name, owner.uid, owner.gid):
+        sentence = t("It was made new and is EMPTY. Its owner could not be set: %(why)s.", why=why)
+        return replace(part, sentence=sentence, well=False)
+    return replace(part, sentence=t("It was made new and is EMPTY."))
+
+
+def _begin_one(saved: SavedRockOn, docker: engine.Engine, volumes: set[str], user: str) -> dict[str, Any]:
+    """Begin the install of a rock-on; return its outcome so far."""
+    rockon = db.session.scalar(select(RockOn).where(RockOn.name == saved.name))
+    facts = HostFacts(containers=docker.containers())
+    if left := _left_alone(saved, rockon.state if rockon else None, facts):
+        return {"left": left}
+    there = [volume for volume in saved.volumes if volume.volume in volumes]
+    told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
+    try:
+        given = fixed_ports(saved.definition, saved.answers())
+        rockon = _row(saved, there)
+        found = plan.install(saved.definition, given, survey.gather(rockon, given, engine=docker))
+        if found.blocked:
+            return {"told": [*map(str, found.blocked), *told]}
+        operation = operations.begin_install(
+            rockon, given, frozenset(), found.lines, user, source=saved.source, stopped=not saved.running
+        )
+    except RockonwebError as error:
+        db.session.rollback()
+        return {"told": [*(error.faults if isinstance(error, BadInput) else [str(error)]), *told]}
+    return {"operation": operation, "told": told}
+
+
+def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> RockOn:
+    """Return the rock-on's row, made from the backup's own definition where the catalogue does not know it, with the
+    volumes that wait for its containers.
+    """
+    with writing() as session:
+        rockon = session.scalar(select(RockOn).where(RockOn.name == saved.name))
+        if rockon is None:
+            definition = from_source(saved.name, saved.newest)
+            suggestions = rows.Suggestions.load(session)
+            rockon, _ = rows.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
+            rockon.in_catalogue = False
+        fresh = {(one.container, one.destination): one.volume for one in volumes}
+        others = [kept for kept in rockon.kept_volumes if (kept.container, kept.destination) not in fresh]
+        rockon.kept_volumes = others + [
+            KeptVolume(container=container, destination=destination, volume=volume)
+            for (container, destination), volume in fresh.items()
+        ]
+    return rockon
+
+
+# -- after --------------------------------------------------------------------------------------------------------
+
+
+def standing(restore: Restore) -> Standing:
+    """Return how far a restore is."""
+    outcome = restore.outcomes
+    ids = {row.name: row.id for row in db.session.execute(select(RockOn.name, RockOn.id))}
+    lines = []
+    for name, entry in outcome.get("rockons", {}).items():
+        operation = db.session.get(Operation, entry["operation"]) if "operation" in entry else None
+        lines.append(
+            Line(
+                name,
+                ids.get(name),
+                operation,
+                entry.get("left", ""),
+                tuple(entry.get("told", ())),
+                tuple(Hidden(*place) for place in entry.get("hidden", ())),
+            )
+        )
+    return Standing(restore, tuple(lines), tuple(Part(**part) for part in outcome.get("parts", ())))
+
+
+def forget(restore_id: int) -> None:
+    """Forget a restore, and the secrets that it holds. Raises Conflict while it runs."""
+    restore = db.session.get(Restore, restore_id)
+    if restore is not None and standing(restore).active:
+        raise Conflict(t("This restore has not ended yet."), t("Wait until it has."))
+    with writing() as session:
+        session.execute(delete(Restore).where(Restore.id == restore_id))
+
+
+def latest() -> Restore | None:
+    """Return the newest restore that has begun."""
+    return db.session.scalar(select(Restore).where(Restore.begun.is_not(None)).order_by(Restore.id.desc()).limit(1))
+
+
+def _connect(settings: Settings) -> engine.Engine:
+    return engine.connect(instance_id(settings))

@@ -403,7 +403,7 @@ def _planned(here: Here) -> tuple[Change, EngineError | None]:
     """Return what would be done today, and why Docker could not be asked, if it could not."""
     answers, new = here.wanted.answers, here.wanted.new_shares
     try:
-        docker = engine.connect(instance_id(_settings()))
+        docker = engine.connect(instance_id(_settings()), here.rockon.name)
         try:
             return changes.planned(here.rockon, answers, docker, new_shares=new), None
         finally:

@@ -366,15 +366,14 @@ def warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Fin
     yield from _secrets(definition, old, new)
     added = leaves(Answers(storage=new.storage)).keys() - leaves(Answers(storage=old.storage)).keys()
     if added and not definition.volume_add_support:
-        yield Finding("note", no_support(definition))
+        yield Finding("note", *no_support(definition))
 
 
-def no_support(definition: Definition) -> Text:
-    """Return what it means that the definition does not speak of more storage."""
-    return t(
-        "The definition of %(name)s does not say that the app can use more storage. It will be there at its path; "
-        "whether the app looks at it, its own pages must tell.",
-        name=definition.name,
+def no_support(definition: Definition) -> tuple[Text, Text]:
+    """Return what it means that the definition does not speak of more storage, and what to do."""
+    return (
+        t("The definition of %(name)s does not say that the app can use more storage.", name=definition.name),
+        t("It will be there at its path all the same. Look in the app's own settings whether it can be told to use it."),
     )
 
 

@@ -21,6 +21,8 @@ class Piece:
 def side_by_side(before: Argv | None, after: Argv | None) -> tuple[list[Piece], list[Piece]]:
     """Return the pieces of both lines; a secret that differs is marked although its mask is the same."""
     old, new = _pieces(before or ()), _pieces(after or ())
+    if not old or not new:  # nothing to compare with
+        return [Piece(render(one)) for one in old], [Piece(render(one)) for one in new]
     matcher = SequenceMatcher(
         a=[tuple(reveal(one)) for one in old], b=[tuple(reveal(one)) for one in new], autojunk=False
     )

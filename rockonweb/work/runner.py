@@ -165,17 +165,12 @@ def _at_work(operation: Operation) -> Iterator[executor.Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
     settings: Settings = current_app.config["SETTINGS"]
     assert operation.rockon is not None  # noqa: S101 - only a refresh has none
-    names = [operation.rockon.name, *_successor_name(operation)]
+    names = operation.options.get("names", [operation.rockon.name])
     docker = engine.connect(instance_id(settings), *names)
     try:
         yield executor.Executor(docker, settings, operation.id, undoes=operation.kind in UNDOES)
     finally:
         docker.close()
-
-
-def _successor_name(operation: Operation) -> list[str]:
-    successor = operation.options.get("successor")
-    return [db.session.get_one(RockOn, successor).name] if successor else []
 
 
 def _remember_running(operation_id: int, docker: engine.Engine) -> None:
@@ -259,16 +254,15 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
             rockon.status = Status.STOP_FAILED if kind is Kind.STOP else Status.START_FAILED
         if facts is not None:
             observer.write(rockon, facts, keep_failure=went_wrong)
-        renamed = rockon.id if operation.options.get("successor") else None
-    if renamed is not None:
-        observer.look(renamed)
+        changed = rockon.id if kind is Kind.CHANGE and done else None
+    if changed is not None:
+        observer.look(changed)  # it may have other containers now, or another name
 
 
 def _take_over(session: Session, rockon: RockOn, options: dict[str, Any]) -> None:
     """Write what a change brought: the definition, the answers, and the name where it took a successor's."""
     wanted = answers.from_json(options["wanted"])
-    if options["successor"]:
-        successor = session.get_one(RockOn, options["successor"])
+    if successor := session.get(RockOn, options["successor"] or 0):
         rows.succeed(session, rockon, successor)
     if options["source"]:
         rockon.installed_source = options["source"]

@@ -1,0 +1,413 @@
+"""Changes of an installed rock-on on a real engine: who is rebuilt, who is not, and what a failure leaves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rockonweb import rows
+from rockonweb.core.steps import ASIDE
+from rockonweb.host.engine import Engine as OurEngine
+from rockonweb.models import Kind, Operation, Port, RockOn, db
+from rockonweb.work import operations, recovery, runner
+from tests.support.apps import page, silent
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+
+WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
+DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
+COLOUR = {"COLOUR": {"label": "Colour", "description": "Of the page."}}
+INTO_FILE = ["sh", "-c", "echo precious >/keep/file"]
+
+
+def ids(engine: Engine) -> dict[str, str]:
+    """The id of each container, by name."""
+    lines = engine.docker("ps", "-a", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
+    return {
+        next(name for name in names.split(",") if "/" not in name): one
+        for names, one in (line.split() for line in lines)
+    }
+
+
+def inspect(engine: Engine, name: str, what: str) -> str:
+    return engine.docker("inspect", "--type", "container", "-f", what, name)
+
+
+def trio(instance: Instance, image: str, *, first: dict[str, Any] | None = None, **keys: Any) -> RockOn:
+    """A database with a volume that Docker makes, an app beside it, and one that stands alone."""
+    return instance.add(
+        "Trio",
+        {
+            "tri-db": {"image": image, "tag": "", "volumes": DATA, "opts": [["-v", "/keep"]], **(first or {})},
+            "tri-app": {"image": image, "tag": "", "ports": WEB, "environment": COLOUR},
+            "tri-alone": {"image": image, "tag": ""},
+        },
+        container_links={"tri-app": [{"name": "TrioLink", "source_container": "tri-db"}]},
+        **keys,
+    )
+
+
+def change(instance: Instance, rockon: RockOn, **parts: Any) -> Operation:
+    return instance.succeed(instance.begin_change(rockon, **parts))
+
+
+def rebuilt(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    assert set(before) == set(after)
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_a_port_a_value_and_a_label_rebuild_only_the_container_that_differs(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = trio(instance, app_image)
+    old_port = instance.install(rockon).port("tri-app")
+    before, port = ids(engine), free_port()
+    change(
+        instance,
+        rockon,
+        ports={"tri-app": {8080: port}},
+        environment={"tri-app": {"COLOUR": "mauve"}},
+        labels={"tri-app": ["team=kitchen"]},
+        variables={"tri-app": {"EXTRA": "1"}},
+    )
+    assert rebuilt(before, ids(engine)) == {"tri-app"}
+    assert "COLOUR=mauve" in page(port)
+    assert "EXTRA=1" in page(port)
+    assert silent(old_port)
+    assert inspect(engine, "tri-app", '{{index .Config.Labels "team"}}') == "kitchen"
+    assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
+    answers = rows.answers_of(rockon)
+    assert answers.ports["tri-app"] == {8080: port}
+    assert answers.variables == {"tri-app": {"EXTRA": "1"}}
+    change(instance, rockon, labels={"tri-app": []})
+    assert "team" not in inspect(engine, "tri-app", "{{.Config.Labels}}")
+
+
+def test_everything_that_was_added_can_be_taken_back(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    line = instance.look_at(rockon, rows.answers_of(rockon)).containers[1].after
+    wanted = instance.wanted(
+        rockon,
+        storage={"tri-app": {"/more": "tri-db-data"}},
+        labels={"tri-app": ["a=b"]},
+        variables={"tri-app": {"MORE": "x"}},
+        networks={"tri-app": ["kitchen"]},
+    )
+    instance.succeed(operations.begin_change(rockon, wanted, "tester"))
+    assert "/more" in inspect(engine, "tri-app", "{{range .Mounts}}{{.Destination}} {{end}}")
+    plain = instance.wanted(rockon)
+    back = type(plain)(**{**vars(plain), "storage": {}, "labels": {}, "variables": {}, "networks": {}})
+    instance.succeed(operations.begin_change(rockon, back, "tester"))
+    assert instance.look_at(rockon, rows.answers_of(rockon)).containers[1].after == line
+    assert "/more" not in inspect(engine, "tri-app", "{{range .Mounts}}{{.Destination}} {{end}}")
+    assert "kitchen" not in inspect(
+        engine, "tri-app", "{{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    )
+
+
+def test_who_links_to_a_rebuilt_container_is_rebuilt_too(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add(
+        "Pair",
+        {
+            "pair-db": {"image": app_image, "tag": "", "environment": COLOUR},
+            "pair-app": {"image": app_image, "tag": "", "opts": [["--link", "pair-db:db"]], "ports": WEB},
+            "pair-alone": {"image": app_image, "tag": ""},
+        },
+    )
+    port = instance.install(rockon).port("pair-app")
+    before = ids(engine)
+    change(instance, rockon, environment={"pair-db": {"COLOUR": "blue"}})
+    assert rebuilt(before, ids(engine)) == {"pair-db", "pair-app"}
+    page(port)
+    assert "/pair-db:/pair-app/db" in inspect(engine, "pair-app", "{{.HostConfig.Links}}")
+
+
+def test_a_network_is_joined_and_left_while_everything_runs(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    before = ids(engine)
+    started = inspect(engine, "tri-app", "{{.State.StartedAt}}")
+    networks = "{{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    found = change(instance, rockon, networks={"tri-app": ["rocknet"], "tri-alone": ["rocknet"]})
+    assert not {"stop", "set"} & {step.title.split()[0] for step in found.steps}
+    assert ids(engine) == before
+    assert inspect(engine, "tri-app", "{{.State.StartedAt}}") == started
+    assert "rocknet" in inspect(engine, "tri-app", networks)
+    change(instance, rockon, networks={"tri-app": [], "tri-alone": ["rocknet"]})
+    assert ids(engine) == before
+    assert "rocknet" not in inspect(engine, "tri-app", networks)
+    assert "rocknet" in inspect(engine, "tri-alone", networks)
+
+
+def test_what_was_stopped_stays_stopped(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    instance.do(Kind.STOP, rockon)
+    before = ids(engine)
+    change(instance, rockon, environment={"tri-app": {"COLOUR": "grey"}})
+    assert rebuilt(before, ids(engine)) == {"tri-app"}
+    assert inspect(engine, "tri-app", "{{.State.Running}}") == "false"
+    assert rockon.status == "stopped"
+    instance.do(Kind.START, rockon)
+    assert "COLOUR=grey" in page(rockon.containers[1].ports[0].host or 0)
+
+
+def test_volumes_that_docker_made_are_handed_on(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    engine.docker("exec", "tri-db", *INTO_FILE)
+    volumes = '{{range .Mounts}}{{if eq .Destination "/keep"}}{{.Name}}{{end}}{{end}}'
+    volume = inspect(engine, "tri-db", volumes)
+    for value in ("one", "two"):
+        change(instance, rockon, variables={"tri-db": {"N": value}})
+        assert inspect(engine, "tri-db", volumes) == volume
+        assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
+
+
+FAILURES = {
+    "a flag that Docker refuses": lambda image: {"opts": [["-v", "/keep"], ["--no-such-flag", "x"]]},
+    "an image that does not exist": lambda image: {"tag": "", "image": image + "-missing"},
+    "a command that is not there": lambda image: {"opts": [["-v", "/keep"], ["--entrypoint", "/no/such/program"]]},
+}
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_a_replacement_that_fails_leaves_the_old_one_running(
+    engine: Engine, instance: Instance, app_image: str, fault: str
+) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    engine.docker("exec", "tri-db", *INTO_FILE)
+    before = ids(engine)
+    installed = rockon.installed_source
+    trio(instance, app_image, first=FAILURES[fault](app_image))
+    wanted = instance.wanted(rockon, environment={"tri-app": {"COLOUR": "red"}}, ports={"tri-app": {8080: free_port()}})
+    found = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    assert found.progress == "failed", told(found)
+    assert ids(engine) == before
+    assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
+    assert "COLOUR=COLOUR-value" in page(port)
+    assert (rockon.state, rockon.status) == ("installed", "started")
+    assert rockon.error
+    assert rockon.installed_source == installed
+    assert [one.reserved for one in db.session.query(Port)] == [None]
+    assert "TrioLink" in inspect(engine, "tri-db", "{{.NetworkSettings.Networks}}")
+
+
+def test_a_port_that_is_taken_in_the_last_moment_brings_the_old_app_back(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = trio(instance, app_image)
+    old_port, port = instance.install(rockon).port("tri-app"), free_port()
+    before = ids(engine)
+    operation_id = instance.begin_change(rockon, ports={"tri-app": {8080: port}})
+    create = OurEngine.create
+
+    def meanwhile(self: OurEngine, *arguments: Any) -> None:
+        create(self, *arguments)
+        engine.docker("run", "-d", "--name", "thief", "-p", f"{port}:80", app_image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OurEngine, "create", meanwhile)
+        found = instance.run(operation_id)
+    assert found.progress == "failed"
+    assert f"Host port {port}" in found.error
+    assert {name: one for name, one in ids(engine).items() if name != "thief"} == before
+    page(old_port)
+    engine.docker("rm", "-f", "thief")
+    instance.succeed(operations.retry(found.id, "tester"))
+    page(port)
+
+
+def test_a_cancel_brings_the_old_containers_back(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    before = ids(engine)
+    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
+    create = OurEngine.create
+
+    def meanwhile(self: OurEngine, *arguments: Any) -> None:
+        create(self, *arguments)
+        operations.cancel(operation_id)
+
+    monkeypatch.setattr(OurEngine, "create", meanwhile)
+    assert instance.run(operation_id).progress == "cancelled"
+    assert ids(engine) == before
+    assert "COLOUR=COLOUR-value" in page(port)
+    assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
+
+
+@pytest.mark.parametrize("method", ["stop", "set_aside", "create", "join", "start"])
+def test_a_change_whose_process_dies_is_taken_back(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    before = ids(engine)
+    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
+    _die_in(monkeypatch, instance, operation_id, method)
+    assert recovery.recover() == [operation_id]
+    assert ids(engine) == before
+    assert "COLOUR=COLOUR-value" in page(port)
+    operation = db.session.get_one(Operation, operation_id)
+    assert (operation.progress, rockon.state, rockon.status) == ("interrupted", "installed", "started")
+    instance.succeed(operations.retry(operation_id, "tester"))
+    assert rebuilt(before, ids(engine)) == {"tri-app"}
+    assert "COLOUR=red" in page(port)
+
+
+def test_a_change_whose_process_dies_at_the_end_is_completed(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}}, labels={"tri-db": ["a=b"]})
+    _die_in(monkeypatch, instance, operation_id, "remove")
+    assert any(name.endswith(ASIDE) for name in ids(engine))
+    assert recovery.recover() == [operation_id]
+    assert not any(name.endswith(ASIDE) for name in ids(engine))
+    assert "COLOUR=red" in page(port)
+    assert db.session.get_one(Operation, operation_id).progress == "done"
+    assert rows.answers_of(rockon).environment == {"tri-app": {"COLOUR": "red"}}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def _die_in(monkeypatch: pytest.MonkeyPatch, instance: Instance, operation_id: int, method: str) -> None:
+    """Run an operation whose process ends right after the first call of a method of the engine."""
+    real = getattr(OurEngine, method)
+
+    def last(self: OurEngine, *arguments: Any) -> None:
+        real(self, *arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OurEngine, method, last)
+        with pytest.raises(Killed):
+            runner.run(operation_id)
+    db.session.rollback()
+
+
+def test_what_an_ended_change_left_aside_comes_back_before_the_next_operation(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    before = ids(engine)
+    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
+    _die_in(monkeypatch, instance, operation_id, "set_aside")
+    with monkeypatch.context() as patch:  # Docker is away while it is ended
+        patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+        recovery.recover()
+    assert any(name.endswith(ASIDE) for name in ids(engine))
+    instance.do(Kind.START, rockon)
+    assert ids(engine) == before
+    page(port)
+
+
+def test_a_rebuild_makes_all_containers_anew(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    before = ids(engine)
+    instance.succeed(operations.begin_change(rockon, rows.answers_of(rockon), "tester", rebuild=True))
+    assert rebuilt(before, ids(engine)) == set(before)
+    assert rockon.status == "started"
+
+
+def test_an_update_rebuilds_what_has_a_newer_image(
+    engine: Engine, instance: Instance, app_image: str, standin: Callable[..., str]
+) -> None:
+    image = standin("change/app:1", revision="1")
+    rockon = instance.add(
+        "Newer", {"new-app": {"image": image, "tag": "", "ports": WEB}, "new-other": {"image": app_image, "tag": ""}}
+    )
+    port = instance.install(rockon).port("new-app")
+    before = ids(engine)
+    instance.do(Kind.UPDATE, rockon)
+    assert ids(engine) == before
+    standin("change/app:1", revision="2")
+    instance.do(Kind.UPDATE, rockon)
+    assert rebuilt(before, ids(engine)) == {"new-app"}
+    assert "revision 2" in page(port)
+
+
+def test_a_newer_definition_brings_and_takes_containers(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    before = ids(engine)
+    instance.add(
+        "Trio",
+        {
+            "tri-db": {"image": app_image, "tag": "", "volumes": DATA, "opts": [["-v", "/keep"]]},
+            "tri-app": {"image": app_image, "tag": "", "ports": WEB, "environment": COLOUR},
+            "tri-new": {"image": app_image, "tag": "", "environment": {"FRESH": {"label": "", "description": ""}}},
+        },
+    )
+    assert ids(engine) == before  # a refresh touches nothing
+    wanted = instance.wanted(rockon, environment={"tri-new": {"FRESH": "yes"}})
+    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    after = ids(engine)
+    assert set(after) == {"tri-db", "tri-app", "tri-new"}
+    assert after["tri-db"] == before["tri-db"]
+    assert rockon.installed_source == rockon.source
+    assert [container.name for container in rockon.containers] == ["tri-db", "tri-app", "tri-new"]
+    assert engine.docker("network", "ls", "-q", "--filter", "name=TrioLink") == ""
+    assert rockon.status == "started"
+
+
+def test_a_rockon_takes_the_name_of_its_successor(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = trio(instance, app_image)
+    port = instance.install(rockon).port("tri-app")
+    engine.docker("exec", "tri-db", *INTO_FILE)
+    newer = instance.add(
+        "Trio Reborn",
+        {
+            "tri-db": {"image": app_image, "tag": "", "volumes": DATA, "opts": [["-v", "/keep"]]},
+            "tri-app": {"image": app_image, "tag": "", "ports": WEB, "environment": COLOUR},
+        },
+    )
+    number = rockon.id
+    wanted = rows.answers_of(rockon)
+    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=newer.source, successor=newer.id))
+    assert [(one.id, one.name, one.state, one.status) for one in db.session.query(RockOn)] == [
+        (number, "Trio Reborn", "installed", "started")
+    ]
+    page(port)
+    assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
+    instance.do(Kind.STOP, rockon)
+    instance.do(Kind.UNINSTALL, rockon)
+    assert ids(engine) == {}
+
+
+def test_a_stranger_of_that_name_stops_a_change_before_anything_is_touched(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = trio(instance, app_image)
+    instance.install(rockon)
+    engine.docker("rm", "-f", "tri-app")
+    engine.docker("run", "-d", "--name", "tri-app", app_image)
+    before = ids(engine)
+    wanted = instance.wanted(rockon, environment={"tri-app": {"COLOUR": "red"}}, variables={"tri-db": {"A": "b"}})
+    found = instance.run(operations.begin_change(rockon, wanted, "tester"))
+    assert found.progress == "failed"
+    assert '"tri-app" exists already' in found.error
+    assert ids(engine) == before
+
+
+def test_an_uninstall_removes_images_on_request_unless_something_uses_them(
+    engine: Engine, instance: Instance, app_image: str, standin: Callable[..., str]
+) -> None:
+    image = standin("change/goes:1")
+    rockon = instance.add("Goes", {"goes": {"image": image, "tag": ""}, "shares": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    engine.docker("run", "-d", "--name", "stranger", app_image)
+    operation = instance.succeed(operations.begin_uninstall(rockon, "tester", [image, app_image]))
+    assert engine.docker("images", "-q", image) == ""
+    assert engine.docker("images", "-q", app_image)
+    assert "It stays: a container uses it." in operation.steps[-1].output

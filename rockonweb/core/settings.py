@@ -9,6 +9,7 @@ from typing import Any
 from rockonweb.core.answers import (
     NETWORK_NAME,
     NOT_TO_BE_JOINED,
+    OPTIONAL_PARTS,
     PARTS,
     Answers,
     label_fault,
@@ -30,6 +31,7 @@ ALL = "*"  # in place of a container's name
 MOUNTED_ALWAYS = "/etc/localtime"
 MOUNTING_OPTIONS = ("-v", "--volume", "--tmpfs")
 LISTS = ("labels", "networks")
+GONE = object()  # the value of what is not there
 
 Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
 Places = dict[str, dict[str, str]]
@@ -300,12 +302,12 @@ def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
     A change of a question that is no longer asked is left out.
     """
     old, new, now = leaves(base), leaves(wanted), leaves(current)
-    added = ("storage", "variables", *LISTS)
     merged: dict[Leaf, Any] = {}
     for leaf in {**now, **new}:
-        value = now.get(leaf) if new.get(leaf) == old.get(leaf) else new.get(leaf)
-        kept = leaf in now if new.get(leaf) == old.get(leaf) else leaf in new
-        if kept and (leaf in now or leaf not in old or leaf[0] in added):
+        changed = new.get(leaf, GONE) != old.get(leaf, GONE)
+        value = (new if changed else now).get(leaf, GONE)
+        no_longer_asked = leaf in old and leaf not in now and leaf[0] not in OPTIONAL_PARTS
+        if value is not GONE and not no_longer_asked:
             merged[leaf] = value
     return together(merged)
 
@@ -373,7 +375,7 @@ def no_support(definition: Definition) -> tuple[Text, Text]:
     """Return what it means that the definition does not speak of more storage, and what to do."""
     return (
         t("The definition of %(name)s does not say that the app can use more storage.", name=definition.name),
-        t("It will be there at its path all the same. Look in the app's own settings whether it can be told to use it."),
+        t("It will be there at its path all the same. Look in the app's own settings whether it can be told so."),
     )
 
 

@@ -93,32 +93,36 @@ def _clean_up(operation: Operation) -> bool:
     return False
 
 
-def tidy(rockon_id: int, before: int) -> bool:
-    """Deal with containers that an ended change (the last one `before` an operation) left set aside: remove them where
-    it succeeded, else bring them back. Returns whether there were any. Raises EngineError.
+def tidy(rockon_id: int, before: int | None = None) -> int | None:
+    """Deal with containers that an ended change (the last one, or the last before an operation) left set aside: remove
+    them where it succeeded, else bring them back.
+
+    Returns the id of that change, None where nothing was left. Raises EngineError.
     """
-    query = select(Operation).where(
-        Operation.rockon_id == rockon_id, Operation.kind.in_(REPLACES), Operation.id < before
-    )
+    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(REPLACES))
+    if before is not None:
+        query = query.where(Operation.id < before)
     operation = db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
     if operation is None or operation.active:
-        return False
-    with _at_work(operation) as work:
+        return None
+    with _locked(operation.id, wait=True), _at_work(operation) as work:
         if not work.engine.aside():
-            return False
-        if work.recover(done=operation.progress is Progress.DONE) and operation.progress is not Progress.DONE:
+            return None
+        done = operation.progress is Progress.DONE
+        if work.recover(done=done) and not done:
             _settle(operation.id, Progress.DONE, "", "")
-    return True
+    observer.look(rockon_id)
+    return operation.id
 
 
 @contextmanager
-def _locked(operation_id: int) -> Iterator[bool]:
+def _locked(operation_id: int, *, wait: bool = False) -> Iterator[bool]:
     """Hold the operation's file lock, which ends with the process whatever happens. Yields whether it was free."""
     settings: Settings = current_app.config["SETTINGS"]
     make_private(settings.locks)
     path = settings.locks / f"operation-{operation_id}.lock"
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
-        free = _try_lock(file)
+        free = _try_lock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         try:
             yield free
         finally:
@@ -126,9 +130,9 @@ def _locked(operation_id: int) -> Iterator[bool]:
                 path.unlink(missing_ok=True)
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how)
     except OSError:
         return False
     return True

@@ -294,8 +294,9 @@ def _die_in(monkeypatch: pytest.MonkeyPatch, instance: Instance, operation_id: i
     db.session.rollback()
 
 
-def test_what_an_ended_change_left_aside_comes_back_before_the_next_operation(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["the watcher", "the next operation"])
+def test_what_an_ended_change_left_aside_comes_back_once_docker_answers(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     rockon = trio(instance, app_image)
     port = instance.install(rockon).port("tri-app")
@@ -306,8 +307,13 @@ def test_what_an_ended_change_left_aside_comes_back_before_the_next_operation(
         patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
         recovery.recover()
     assert any(name.endswith(ASIDE) for name in ids(engine))
-    instance.do(Kind.START, rockon)
+    if by == "the watcher":
+        assert recovery.recover() == [operation_id]
+        assert recovery.recover() == []
+    else:
+        instance.do(Kind.START, rockon)
     assert ids(engine) == before
+    assert rockon.status == "started"
     page(port)
 
 

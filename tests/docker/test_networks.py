@@ -1,0 +1,404 @@
+"""Rocknets on a real engine: made, changed with containers on them, removed, lost and made again."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from rockonweb import config
+from rockonweb.core.errors import Conflict, EngineError
+from rockonweb.core.networks import NetworkSpec
+from rockonweb.host import engine as docker
+from rockonweb.models import Kind, Network, NetworkMember, RockOn, db, writing
+from rockonweb.work import operations, rocknets
+from rockonweb.work.rocknets import Rocknet, Unfit
+from tests.support.app import QueueStandIn, Visitor, add_user
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+
+WHOLE = NetworkSpec(
+    "media",
+    comment="for films",
+    subnet="10.5.77.0/24",
+    gateway="10.5.77.3",
+    ip_range="10.5.77.128/25",
+    aux_addresses=(("nas", "10.5.77.2"),),
+    host_binding="127.0.0.1",
+    mtu=1400,
+    internal=True,
+    icc=False,
+    ip_masquerade=False,
+)
+
+
+@pytest.fixture
+def owner(instance: Instance) -> Iterator[Visitor]:
+    """An owner of the instance, logged in."""
+    instance.app.test_client_class = Visitor
+    instance.app.extensions["redis"] = QueueStandIn()
+    add_user("ada")
+    yield instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
+    instance.app.extensions.pop("redis")
+
+
+def inspect(engine: Engine, network: str) -> dict[str, Any]:
+    """What Docker knows of a network."""
+    found: list[dict[str, Any]] = json.loads(engine.docker("network", "inspect", network))
+    return found[0]
+
+
+def place(engine: Engine, container: str, network: str) -> dict[str, Any]:
+    """What a container has on a network; nothing where it is not on it."""
+    found = json.loads(engine.docker("inspect", "--type", "container", "-f", "{{json .NetworkSettings}}", container))
+    on: dict[str, Any] = found["Networks"].get(network) or {}
+    return on
+
+
+def state(engine: Engine, *containers: str) -> list[str]:
+    """The ids of containers and when they were started."""
+    return [
+        engine.docker("inspect", "--type", "container", "-f", "{{.Id}} {{.State.StartedAt}}", name)
+        for name in containers
+    ]
+
+
+def net(name: str) -> Rocknet:
+    found = rocknets.listing().find(name)
+    assert found
+    return found
+
+
+def pair(instance: Instance, image: str, *networks: str) -> RockOn:
+    """An installed rock-on of two containers on networks."""
+    rockon = instance.add("Pair", {name: {"image": image, "tag": ""} for name in ("pair-db", "pair-app")})
+    instance.install(rockon, networks={"pair-db": list(networks), "pair-app": list(networks)})
+    return rockon
+
+
+def test_a_network_is_made_as_it_was_asked_for(engine: Engine, instance: Instance) -> None:
+    rocknets.make(WHOLE)
+    found = inspect(engine, "media")
+    assert found["IPAM"]["Config"] == [
+        {
+            "Subnet": "10.5.77.0/24",
+            "IPRange": "10.5.77.128/25",
+            "Gateway": "10.5.77.3",
+            "AuxiliaryAddresses": {"nas": "10.5.77.2"},
+        }
+    ]
+    assert found["Internal"] is True
+    assert found["Options"] == {
+        "com.docker.network.bridge.enable_icc": "false",
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+        "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+        "com.docker.network.driver.mtu": "1400",
+    }
+    assert found["Labels"] == {"rockonweb.instance": config.instance_id(instance.settings)}
+    assert net("media").spec == WHOLE
+    assert rocknets.remembered("media") == WHOLE
+
+
+def test_a_network_of_ipv6_gets_its_subnet_and_one_of_ipv4(engine: Engine, instance: Instance) -> None:
+    rocknets.make(NetworkSpec("six", subnet="fd00:77::/64", gateway="fd00:77::5"))
+    found = inspect(engine, "six")
+    assert found["EnableIPv6"] is True
+    assert {pool["Subnet"] for pool in found["IPAM"]["Config"]} > {"fd00:77::/64"}
+    assert rocknets.change(net("six"), NetworkSpec("six", subnet="fd00:78::/64"))
+    assert "fd00:78::/64" in {pool["Subnet"] for pool in inspect(engine, "six")["IPAM"]["Config"]}
+
+
+def test_what_overlaps_or_exists_is_refused_before_docker_is_asked(engine: Engine, instance: Instance) -> None:
+    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+    host = f"10.{engine.subnet_number}.0.0/24"  # the engine's own bridge, which this machine has an address on
+    for spec, words in (
+        (NetworkSpec("home", subnet="10.5.78.128/25"), "of the network foreign"),
+        (NetworkSpec("home", subnet=host), "overlaps"),
+        (NetworkSpec("foreign"), "exists already"),
+    ):
+        with pytest.raises(Unfit) as refused:
+            rocknets.make(spec)
+        assert words in refused.value.faults[0]
+    assert rocknets.listing().find("home") is None
+    assert db.session.query(Network).all() == []
+
+
+def test_what_docker_itself_refuses_is_told_and_not_remembered(
+    engine: Engine, instance: Instance, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+    monkeypatch.setattr(rocknets, "check", lambda *_: [])
+    form = {"name": "home", "subnet": "10.5.78.0/24", "icc": "y", "ip_masquerade": "y"}
+    answer = owner.send("/networks/new", form, page="/networks/new")
+    assert answer.status_code == 409
+    assert "Docker refused" in answer.text
+    assert 'value="10.5.78.0/24"' in answer.text
+    assert db.session.query(Network).all() == []
+
+
+def test_the_members_of_all_networks_are_known_also_of_those_that_do_not_run(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    rockon = pair(instance, app_image, "media")
+    instance.do(Kind.STOP, rockon)
+    engine.docker("run", "-d", "--name", "theirs", app_image)
+    with closing(docker.connect(config.instance_id(instance.settings))) as connection:
+        facts = connection.networks()
+    assert facts["media"].containers == ("pair-app", "pair-db")
+    assert facts["media"].ours
+    assert facts["media"].driver == "bridge"
+    assert facts["bridge"].containers == ("pair-app", "pair-db", "theirs")
+    assert not facts["bridge"].ours
+    assert facts["bridge"].subnets == (f"10.{engine.subnet_number}.0.0/24",)
+
+
+def test_a_change_keeps_the_containers_that_are_on_it(engine: Engine, instance: Instance, app_image: str) -> None:
+    rocknets.make(NetworkSpec("media"))
+    rockon = pair(instance, app_image, "media")
+    engine.docker("network", "disconnect", "media", "pair-app")
+    engine.docker("network", "connect", "--alias", "front", "media", "pair-app")
+    before = state(engine, "pair-db", "pair-app")
+    assert rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    assert inspect(engine, "media")["IPAM"]["Config"][0]["Subnet"] == "10.5.77.0/24"
+    assert inspect(engine, "media")["Options"] == {"com.docker.network.driver.mtu": "1400"}
+    assert state(engine, "pair-db", "pair-app") == before
+    for name in ("pair-db", "pair-app"):
+        assert place(engine, name, "media")["IPAddress"].startswith("10.5.77.")
+        assert place(engine, name, "bridge")["IPAddress"]
+    assert "front" in place(engine, "pair-app", "media")["Aliases"]
+    assert [member.container for member in net("media").members] == ["pair-app", "pair-db"]
+    assert all(member.connected for member in net("media").members)
+    instance.do(Kind.RESTART, rockon)
+    assert place(engine, "pair-db", "media")["IPAddress"].startswith("10.5.77.")
+
+
+def test_a_container_that_does_not_run_starts_after_a_change(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    rockon = pair(instance, app_image, "media")
+    instance.do(Kind.STOP, rockon)
+    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24"))
+    instance.do(Kind.START, rockon)
+    assert place(engine, "pair-app", "media")["IPAddress"].startswith("10.5.77.")
+
+
+def test_an_address_of_its_own_stays_where_the_changed_network_has_it(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24"))
+    pair(instance, app_image, "media")
+    engine.docker("network", "disconnect", "media", "pair-app")
+    engine.docker("network", "connect", "--ip", "10.5.77.99", "media", "pair-app")
+    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    assert place(engine, "pair-app", "media")["IPAddress"] == "10.5.77.99"
+    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.79.0/24"))
+    assert place(engine, "pair-app", "media")["IPAddress"].startswith("10.5.79.")
+
+
+def test_a_comment_alone_cuts_off_nobody(engine: Engine, instance: Instance, app_image: str) -> None:
+    rocknets.make(NetworkSpec("media"))
+    pair(instance, app_image, "media")
+    before = inspect(engine, "media")
+    assert not rocknets.change(net("media"), NetworkSpec("media", comment="for films"))
+    assert inspect(engine, "media") == before
+    assert net("media").wanted.comment == "for films"
+
+
+def test_a_change_that_docker_refuses_puts_the_old_one_back(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    pair(instance, app_image, "media")
+    before = state(engine, "pair-db", "pair-app")
+    old = inspect(engine, "media")
+    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+    monkeypatch.setattr(rocknets, "check", lambda *_: [])
+    with pytest.raises(EngineError) as refused:
+        rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.78.0/24"))
+    assert "Docker refused" in refused.value.sentence
+    found = inspect(engine, "media")
+    assert (found["IPAM"], found["Options"], found["Labels"]) == (old["IPAM"], old["Options"], old["Labels"])
+    assert state(engine, "pair-db", "pair-app") == before
+    assert {one["Name"] for one in found["Containers"].values()} == {"pair-db", "pair-app"}
+    assert net("media").wanted.subnet == "10.5.77.0/24"
+
+
+def test_a_removal_says_whom_it_cuts_off_and_does_it(
+    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    rocknets.make(NetworkSpec("other"))
+    rockon = pair(instance, app_image, "media", "other")
+    before = state(engine, "pair-db", "pair-app")
+    question = owner.get("/networks/media/remove").text
+    assert "Who is cut off" in question
+    for name in ("pair-db", "pair-app"):
+        assert f'<code class="break">{name}</code> of the rock-on <a href="/rockons/{rockon.id}">Pair</a>' in question
+    assert place(engine, "pair-app", "media")
+    assert owner.send("/networks/media/remove", page="/networks/media/remove").status_code == 303
+    assert "media" not in engine.docker("network", "ls", "--format", "{{.Name}}").split()
+    assert state(engine, "pair-db", "pair-app") == before
+    assert place(engine, "pair-app", "other")
+    assert db.session.query(Network.name).all() == [("other",)]
+    assert {row.network for row in db.session.query(NetworkMember)} == {"other"}
+    instance.do(Kind.RESTART, rockon)
+
+
+def test_a_network_with_a_strangers_container_is_refused_and_the_container_named(
+    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    pair(instance, app_image, "media")
+    engine.docker("run", "-d", "--name", "theirs", "--network", "media", app_image)
+    before = (inspect(engine, "media"), state(engine, "theirs"))
+    page = owner.get("/networks").text
+    assert '<code class="break">theirs</code> (not made by this Rockonweb)' in page
+    for path in ("edit", "remove"):
+        form = {"mtu": "1400", "icc": "y", "ip_masquerade": "y"}
+        answer = owner.send(f"/networks/media/{path}", form, page="/networks/new")
+        assert answer.status_code == 409
+        assert "containers that this Rockonweb did not make: theirs." in answer.text
+        assert "docker network disconnect media theirs" in answer.text
+    assert 'class="btn btn-danger' not in owner.get("/networks/media/remove").text
+    assert (inspect(engine, "media"), state(engine, "theirs")) == before
+
+
+def test_strangers_networks_are_shown_and_never_touched(
+    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+) -> None:
+    engine.docker("network", "create", "--label", "rockonweb.instance=0123456789ab", "foreign")
+    pair(instance, app_image, "foreign")
+    before = inspect(engine, "foreign")
+    page = owner.get("/networks").text
+    assert page.index("Networks of others") < page.index("</svg>foreign<")
+    for path in ("edit", "remove", "restore"):
+        assert owner.send(f"/networks/foreign/{path}", page="/networks/new").status_code == 404
+    with closing(docker.connect(config.instance_id(instance.settings), "Pair")) as connection:
+        for act in (connection.close_network, lambda name: connection.remake_network(NetworkSpec(name))):
+            with pytest.raises(EngineError, match="left alone"):
+                act("foreign")
+    assert inspect(engine, "foreign") == before
+
+
+def test_a_stranger_that_took_the_name_of_a_lost_one_is_left_alone(
+    engine: Engine, instance: Instance, owner: Visitor
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    engine.docker("network", "rm", "media")
+    engine.docker("network", "create", "media")
+    before = inspect(engine, "media")
+    assert "Docker has a network of this name" in owner.get("/networks").text
+    for refused in (lambda: rocknets.change(net("media"), WHOLE), lambda: rocknets.restore(net("media"))):
+        with pytest.raises(Conflict, match="left alone"):
+            refused()
+    rocknets.remove(net("media"))
+    assert rocknets.listing().find("media") is None
+    assert inspect(engine, "media") == before
+
+
+def test_one_that_docker_lost_is_made_again_with_its_containers(
+    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+) -> None:
+    rocknets.make(WHOLE)
+    rockon = pair(instance, app_image, "media")
+    instance.do(Kind.STOP, rockon)
+    engine.docker("network", "rm", "media")
+    page = owner.get("/networks").text
+    assert "Docker no longer has this network." in page
+    assert owner.send("/networks/media/restore", page="/networks").status_code == 303
+    assert inspect(engine, "media")["IPAM"]["Config"][0]["Gateway"] == "10.5.77.3"
+    instance.do(Kind.START, rockon)
+    assert place(engine, "pair-db", "media")["IPAddress"].startswith("10.5.77.")
+    assert owner.send("/networks/media/restore", page="/networks").status_code == 303  # safe to repeat
+    assert "Docker no longer has this network." not in owner.get("/networks").text
+
+
+def test_a_plan_makes_a_remembered_network_as_it_is_remembered(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rocknets.make(WHOLE)
+    engine.docker("network", "rm", "media")
+    rockon = pair(instance, app_image, "media", "plain")
+    assert inspect(engine, "media")["Options"]["com.docker.network.driver.mtu"] == "1400"
+    assert inspect(engine, "media")["Internal"] is True
+    assert inspect(engine, "plain")["Options"] == {}
+    listing = rocknets.listing()
+    assert [found.name for found in listing.rocknets] == ["media", "plain"]  # made on the way, and yours all the same
+    assert listing.trouble is None
+    assert rocknets.change(net("plain"), NetworkSpec("plain", internal=True))
+    assert inspect(engine, "plain")["Internal"] is True
+    assert rocknets.remembered("plain") == NetworkSpec("plain", internal=True)
+    instance.do(Kind.UNINSTALL, rockon)
+    assert "media" in engine.docker("network", "ls", "--format", "{{.Name}}").split()
+
+
+def test_link_networks_are_shown_as_such_and_stay_as_they_are(
+    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+) -> None:
+    rockon = instance.add(
+        "Linked",
+        {name: {"image": app_image, "tag": ""} for name in ("link-db", "link-app")},
+        container_links={"link-app": [{"name": "LinkNet", "source_container": "link-db"}]},
+    )
+    instance.install(rockon)
+    assert [found.name for found in rocknets.listing().links] == ["LinkNet"]
+    before = inspect(engine, "LinkNet")
+    for path in ("edit", "remove"):
+        answer = owner.send(f"/networks/LinkNet/{path}", {"icc": "y", "mtu": "1400"}, page="/networks/new")
+        assert answer.status_code == 409
+        assert "The definition of Linked makes this network to link its containers." in answer.text
+    assert inspect(engine, "LinkNet") == before
+    with pytest.raises(Unfit, match="can't be made"):
+        rocknets.make(NetworkSpec("LinkNet"))
+
+
+def test_a_network_that_an_option_names_can_be_changed_but_not_removed(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Fixed", {"fixed": {"image": app_image, "tag": "", "opts": [["--network", "special"]]}})
+    instance.install(rockon)
+    with pytest.raises(Conflict, match="The definition of Fixed puts containers on it"):
+        rocknets.remove(net("special"))
+    before = state(engine, "fixed")
+    rocknets.change(net("special"), NetworkSpec("special", subnet="10.5.77.0/24"))
+    assert place(engine, "fixed", "special")["IPAddress"].startswith("10.5.77.")
+    assert state(engine, "fixed") == before
+    instance.do(Kind.RESTART, rockon)
+    assert place(engine, "fixed", "special")["IPAddress"].startswith("10.5.77.")
+
+
+def test_while_a_rockon_on_it_is_busy_nothing_is_done(engine: Engine, instance: Instance, app_image: str) -> None:
+    rocknets.make(NetworkSpec("media"))
+    rockon = pair(instance, app_image, "media")
+    waiting = operations.begin(Kind.RESTART, rockon, "tester")
+    before = inspect(engine, "media")
+    for act in (lambda: rocknets.change(net("media"), WHOLE), lambda: rocknets.remove(net("media"))):
+        with pytest.raises(Conflict, match="Pair is busy with another operation"):
+            act()
+    assert inspect(engine, "media") == before
+    operation = instance.succeed(waiting)
+    assert rocknets.change(net("media"), WHOLE), told(operation)
+
+
+def test_the_old_one_that_cannot_be_put_back_is_told_and_made_again_by_hand(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rocknets.make(NetworkSpec("media"))
+    pair(instance, app_image, "media")
+
+    def refuse(self: object, form: object) -> None:
+        raise EngineError("No.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.Engine, "_create_network", refuse)
+        with pytest.raises(EngineError, match="could not be put back as it was: No"):
+            rocknets.change(net("media"), WHOLE)
+    assert not place(engine, "pair-app", "media")
+    assert [member.connected for member in net("media").members] == [False, False]
+    rocknets.restore(net("media"))
+    assert place(engine, "pair-app", "media")["IPAddress"]
+    with writing() as session:
+        assert session.query(NetworkMember).count() == 2

@@ -1,0 +1,325 @@
+"""The pages of networks."""
+
+from collections.abc import Iterable
+
+import pytest
+from flask import Flask
+
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.networks import NetworkSpec
+from rockonweb.host import addresses
+from rockonweb.models import Kind, Network, NetworkMember, Operation, Progress, RockOn, Role, db, writing
+from rockonweb.work import rocknets
+from tests.support.app import Visitor, add_user, install, shelve
+
+PLAIN = {"icc": "y", "ip_masquerade": "y"}  # the boxes that are ticked unless somebody unticks them
+
+
+class Docker:
+    """A stand-in for the engine: some networks, and a note of what was asked of it."""
+
+    def __init__(self, *networks: NetworkFacts, containers: Iterable[ContainerFacts] = ()) -> None:
+        self.facts = {one.name: one for one in networks}
+        self.there = {one.name: one for one in containers}
+        self.asked: list[str] = []
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        return self.there
+
+    def networks(self, containers: object = None) -> dict[str, NetworkFacts]:
+        return self.facts
+
+    def make_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
+        self.asked.append(f"make {name}")
+        return True
+
+    def remake_network(self, spec: NetworkSpec) -> None:
+        self.asked.append(f"remake {spec.name}")
+
+    def close_network(self, name: str) -> None:
+        self.asked.append(f"close {name}")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """Docker with its own networks, and a machine that reaches one subnet."""
+    found = Docker(
+        NetworkFacts("bridge", driver="bridge", subnets=("172.17.0.0/16",)),
+        NetworkFacts("host", driver="host"),
+        NetworkFacts("none", driver="null"),
+    )
+    monkeypatch.setattr(rocknets, "_connect", lambda *_: found)
+    monkeypatch.setattr(addresses, "reached", lambda: {"eth0": ("192.168.1.0/24",)})
+    monkeypatch.setattr(addresses, "addresses", lambda: frozenset({"192.168.1.5"}))
+    return found
+
+
+@pytest.fixture
+def down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker does not answer."""
+
+    def refuse(*_: str) -> None:
+        raise EngineUnreachable("Docker does not answer.", "Start it.")
+
+    monkeypatch.setattr(rocknets, "_connect", refuse)
+
+
+def keep(name: str, **parts: object) -> None:
+    """Let the database remember a network."""
+    with writing() as session:
+        session.add(Network(spec=NetworkSpec(name, **parts)))  # type: ignore[arg-type]
+
+
+def join(rockon: RockOn, network: str) -> None:
+    """Let the database say that the first container of a rock-on is on a network."""
+    with writing():
+        rockon.containers[0].networks.append(NetworkMember(network=network))
+
+
+def media(docker: Docker) -> RockOn:
+    """A network with the container of a rock-on on it."""
+    rockon = install(shelve("Films", {"films": {}}))
+    keep("media", subnet="10.5.0.0/24", comment="for films")
+    join(rockon, "media")
+    docker.facts["media"] = NetworkFacts("media", ("films",), ours=True, driver="bridge", subnets=("10.5.0.0/24",))
+    docker.there["films"] = ContainerFacts("films", rockon="Films")
+    return rockon
+
+
+def kept() -> list[str]:
+    return [name for (name,) in db.session.query(Network.name)]
+
+
+def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_client: Visitor) -> None:
+    rockon = media(docker)
+    docker.facts["foreign"] = NetworkFacts("foreign", ("theirs",), driver="macvlan", subnets=("192.168.1.0/24",))
+    docker.there["theirs"] = ContainerFacts("theirs")
+    linked = shelve(
+        "Two", {"one": {}, "two": {}}, container_links={"one": [{"name": "Link", "source_container": "two"}]}
+    )
+    install(linked)
+    docker.facts["Link"] = NetworkFacts("Link", ours=True)
+    text = owner_client.get("/networks").text
+    parts = [text.index(words) for words in ("Your networks", "Made by rock-ons", "Networks of others", "Docker's own")]
+    assert parts == sorted(parts)
+    yours, links, others, own = (text[start:end] for start, end in zip(parts, [*parts[1:], None], strict=True))
+    assert f'<code class="break">films</code> (<a href="/rockons/{rockon.id}">Films</a>)' in yours
+    assert "for films" in yours
+    assert "10.5.0.0/24" in yours
+    assert 'href="/networks/media/edit"' in yours
+    assert 'href="/networks/media/remove"' in yours
+    assert "Link" in links
+    assert "theirs</code> (not made by this Rockonweb)" in others
+    assert "macvlan" in others
+    assert "172.17.0.0/16" in own
+    for part in (links, others, own):
+        assert "/edit" not in part
+        assert "/remove" not in part
+
+
+def test_without_a_network_of_theirs_people_are_told(owner_client: Visitor) -> None:
+    assert "There is no network of yours yet." in owner_client.get("/networks").text
+
+
+def test_viewers_see_and_change_nothing(docker: Docker, app: Flask, client: Visitor) -> None:
+    media(docker)
+    add_user("eve", Role.VIEWER)
+    viewer = client.log_in("eve")
+    text = viewer.get("/networks").text
+    assert "media" in text
+    assert "/networks/media/edit" not in text
+    assert 'href="/networks/new"' not in text
+    for path in ("/networks/new", "/networks/media/edit", "/networks/media/remove"):
+        assert viewer.get(path).status_code == 403
+        assert viewer.send(path, {"name": "x"}, page="/networks").status_code == 403
+    assert viewer.send("/networks/media/restore", page="/networks").status_code == 403
+    assert docker.asked == []
+
+
+def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor) -> None:
+    form = {
+        **PLAIN,
+        "name": " media ",
+        "subnet": " 10.5.0.0/24",
+        "aux_addresses": "nas=10.5.0.2, tv=10.5.0.3",
+        "mtu": "1400",
+        "comment": "<b>films</b>",
+    }
+    answer = owner_client.send("/networks/new", form, page="/networks/new")
+    assert (answer.status_code, answer.location) == (303, "/networks")
+    assert docker.asked == ["make media"]
+    assert rocknets.remembered("media") == NetworkSpec(
+        "media",
+        subnet="10.5.0.0/24",
+        aux_addresses=(("nas", "10.5.0.2"), ("tv", "10.5.0.3")),
+        mtu=1400,
+        comment="<b>films</b>",
+    )
+    text = owner_client.get("/networks").text
+    assert "The network &#34;media&#34; is there." in text
+    assert "&lt;b&gt;films" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"name": ""}, "Type a name for the network."),
+        ({"name": "bridge"}, "is a name of Docker&#39;s own"),
+        ({"name": "a/b"}, "Docker does not take &#34;a/b&#34;"),
+        ({"name": "<b>x"}, "Docker does not take &#34;&lt;b&gt;x&#34;"),
+        ({"name": "x" * 300}, "no more than 100 characters"),
+        ({"name": "taken"}, "exists already"),
+        ({"subnet": "172.17.3.0/24"}, "overlaps 172.17.0.0/16 of the network bridge"),
+        ({"subnet": "192.168.0.0/16"}, "through eth0"),
+        ({"subnet": "nonsense"}, "is not a subnet"),
+        ({"gateway": "10.5.0.1"}, "This needs a subnet"),
+        ({"mtu": "x"}, "The MTU is a number"),
+        ({"mtu": "1"}, "The MTU is a number from 68"),
+        ({"mtu": "9" * 5000}, "The MTU is a number"),
+        ({"host_binding": "10.0.0.9"}, "This machine has no address 10.0.0.9."),
+        ({"aux_addresses": "10.5.0.2", "subnet": "10.5.0.0/24"}, "has no name"),
+        ({"comment": "x" * 501}, "no more than 500 characters"),
+    ],
+)
+def test_what_cannot_be_is_told_beside_its_field(
+    docker: Docker, owner_client: Visitor, typed: dict[str, str], words: str
+) -> None:
+    keep("taken")
+    answer = owner_client.send("/networks/new", {**PLAIN, "name": "home", **typed}, page="/networks/new")
+    assert answer.status_code == 422
+    field = next(iter(typed))
+    errors = answer.text[answer.text.index(f'id="{field}-errors"') :]
+    assert words in errors[: errors.index("</ul>")]
+    assert docker.asked == []
+    assert kept() == ["taken"]
+
+
+def test_a_fault_in_a_folded_field_unfolds_it(owner_client: Visitor) -> None:
+    assert '<details class="group">' in owner_client.get("/networks/new").text
+    answer = owner_client.send("/networks/new", {**PLAIN, "name": "home", "mtu": "x"}, page="/networks/new")
+    assert '<details class="group" open>' in answer.text
+
+
+def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_client: Visitor) -> None:
+    media(docker)
+    text = owner_client.get("/networks/media/edit").text
+    assert "it is made anew" in text
+    assert '<code class="break">films</code>' in text
+    assert 'value="10.5.0.0/24"' in text
+    assert docker.asked == []
+    answer = owner_client.send("/networks/media/edit", {**PLAIN, "subnet": "10.6.0.0/24"}, page="/networks/media/edit")
+    assert answer.status_code == 303
+    assert docker.asked == ["remake media"]
+    assert rocknets.remembered("media") == NetworkSpec("media", subnet="10.6.0.0/24")
+
+
+def test_its_own_subnet_is_in_nobodys_way(
+    docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media(docker)
+    monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
+    form = {**PLAIN, "subnet": "10.5.0.0/25"}
+    assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
+    assert docker.asked == ["remake media"]
+
+
+def test_a_comment_alone_asks_docker_for_nothing(docker: Docker, owner_client: Visitor) -> None:
+    media(docker)
+    form = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "films and music"}
+    assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
+    assert docker.asked == []
+    assert "films and music" in owner_client.get("/networks").text
+
+
+def test_a_change_that_cannot_be_keeps_what_was_typed(docker: Docker, owner_client: Visitor) -> None:
+    media(docker)
+    answer = owner_client.send("/networks/media/edit", {**PLAIN, "subnet": "10.6.0.7/24"}, page="/networks/media/edit")
+    assert answer.status_code == 422
+    assert "the subnet is 10.6.0.0/24" in answer.text
+    assert 'value="10.6.0.7/24"' in answer.text
+    assert docker.asked == []
+
+
+def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
+    rockon = media(docker)
+    join(rockon, "other")
+    text = owner_client.get("/networks/media/remove").text
+    assert "Who is cut off" in text
+    assert "Films</a>" in text
+    assert docker.asked == []
+    answer = owner_client.send("/networks/media/remove", page="/networks/media/remove")
+    assert (answer.status_code, answer.location) == (303, "/networks")
+    assert docker.asked == ["close media"]
+    assert kept() == []
+    assert [row.network for row in db.session.query(NetworkMember)] == ["other"]
+
+
+def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: Visitor) -> None:
+    keep("media")
+    docker.facts["media"] = NetworkFacts("media", ours=True)
+    assert "nobody is cut off" in owner_client.get("/networks/media/remove").text
+    assert "a change disturbs nobody" in owner_client.get("/networks/media/edit").text
+
+
+def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: Visitor) -> None:
+    rockon = media(docker)
+    with writing() as session:
+        session.add(Operation(kind=Kind.RESTART, rockon_id=rockon.id, progress=Progress.RUNNING))
+    for path in ("edit", "remove"):
+        answer = owner_client.send(f"/networks/media/{path}", {**PLAIN}, page="/networks/new")
+        assert answer.status_code == 409
+        assert "Films is busy with another operation" in answer.text
+    assert owner_client.get("/networks/media/edit").status_code == 409
+    assert docker.asked == []
+    assert kept() == ["media"]
+
+
+def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: Visitor) -> None:
+    media(docker)
+    del docker.facts["media"]
+    docker.there.clear()
+    text = owner_client.get("/networks").text
+    assert "Docker no longer has this network." in text
+    assert "films</code>" in text
+    assert owner_client.send("/networks/media/restore", page="/networks").status_code == 303
+    assert docker.asked == ["make media"]
+
+
+@pytest.mark.parametrize(
+    "path", ["nobody/edit", "nobody/remove", "a/b/edit", "bridge/edit", "none/remove", "x" * 300 + "/edit", "%00/edit"]
+)
+def test_what_is_not_there_or_not_ours_is_not_found(docker: Docker, owner_client: Visitor, path: str) -> None:
+    assert owner_client.get(f"/networks/{path}").status_code == 404
+    assert owner_client.send(f"/networks/{path}", PLAIN, page="/networks/new").status_code == 404
+    assert owner_client.send("/networks/nobody/restore", page="/networks/new").status_code == 404
+    assert docker.asked == []
+
+
+@pytest.mark.usefixtures("down")
+def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(app: Flask, owner_client: Visitor) -> None:
+    keep("media", subnet="10.5.0.0/24")
+    join(install(shelve("Films", {"films": {}})), "media")
+    text = owner_client.get("/networks").text
+    assert "Docker does not answer." in text
+    assert "10.5.0.0/24" in text
+    assert "films</code>" in text
+    assert "no longer has" not in text
+    assert "Make it again" not in text
+
+
+@pytest.mark.usefixtures("down")
+def test_without_docker_nothing_is_changed_and_what_was_typed_stays(app: Flask, owner_client: Visitor) -> None:
+    keep("media", subnet="10.5.0.0/24")
+    for path, typed in (("new", {"name": "home"}), ("media/edit", {"subnet": "10.6.0.0/24"})):
+        answer = owner_client.send(f"/networks/{path}", {**PLAIN, **typed}, page=f"/networks/{path}")
+        assert answer.status_code == 503
+        assert "Docker does not answer." in answer.text
+        assert f'value="{next(iter(typed.values()))}"' in answer.text
+    for path in ("media/remove", "media/restore"):
+        assert owner_client.send(f"/networks/{path}", page="/networks/new").status_code == 503
+    assert rocknets.remembered("media") == NetworkSpec("media", subnet="10.5.0.0/24")
+    assert kept() == ["media"]

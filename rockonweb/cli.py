@@ -20,7 +20,7 @@ from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb import __version__, catalog, create_app, migrate, rows
+from rockonweb import __version__, catalog, cli_backup, create_app, migrate, rows
 from rockonweb.catalog import linter
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
@@ -351,6 +351,7 @@ COMMANDS: list[click.Command] = [
     _lifecycle(Kind.RESTART, "Stop and start an installed rock-on."),
     _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay."),
 ]
+COMMANDS += cli_backup.COMMANDS
 for one in COMMANDS:
     group.add_command(one)
 

@@ -15,7 +15,7 @@ FLOORS = {
     "core": {"core"},
     "things": {"accounts", "backup", "catalog", "config", "host", "migrate", "migrations", "models", "rows"},
     "work": {"jobs", "work"},
-    "faces": {"__init__", "blueprints", "cli", "forms", "web"},
+    "faces": {"__init__", "blueprints", "cli", "cli_backup", "forms", "web"},
 }
 ORDER = list(FLOORS)
 PURE = {

@@ -2,6 +2,158 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from rockonweb import __version__, backup
+from rockonweb.config import Settings, instance_id
+from rockonweb.core.backup import MAX_BYTES, Hidden
+from rockonweb.core.errors import BadInput, EngineUnreachable
+from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
+from rockonweb.host import engine
+from rockonweb.models import Restore, RockOn, Role, db
+from rockonweb.web.partials import render
+from rockonweb.web.permission import requires
+from rockonweb.web.wording import say
+from rockonweb.work import export, restore
 
 blueprint = Blueprint("backup", __name__)
+ROOM_FOR_FORM = 100_000  # bytes of an upload beside the file
+
+
+@blueprint.url_value_preprocessor
+def _allow_a_backup(_endpoint: str | None, _values: Mapping[str, object] | None) -> None:
+    """Take more than other pages do, before the form is read."""
+    if request.endpoint == "backup.take":
+        request.max_content_length = MAX_BYTES + ROOM_FOR_FORM
+
+
+@blueprint.get("/backup")
+@requires(Role.OWNER)
+def index() -> str:
+    """Offer to make a backup, and to restore one."""
+    return _page()
+
+
+@blueprint.post("/backup")
+@requires(Role.OWNER)
+def make() -> ResponseReturnValue:
+    """Send a backup."""
+    form = BackupForm()
+    if not form.validate():
+        return _page(form), 422
+    settings: Settings = current_app.config["SETTINGS"]
+    try:
+        with closing(engine.connect(instance_id(settings))) as docker:
+            text = backup.make(settings, __version__, docker, form.wanted)
+    except EngineUnreachable:
+        text = backup.make(settings, __version__, None, form.wanted)
+    name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
+    return _attachment(text.encode(), name, "application/json")
+
+
+@blueprint.post("/backup/restore")
+@requires(Role.OWNER)
+def take() -> ResponseReturnValue:
+    """Take a backup in, and go to the page that shows what is in it."""
+    form = RestoreForm()
+    if not form.validate():
+        return _page(restoring=form), 422
+    try:
+        restore_id = restore.take(form.file.data.read(MAX_BYTES + 1), form.passphrase.data or "", current_user.name)
+    except BadInput as error:
+        form.file.errors = [say(error.sentence), *(say(one) for one in error.faults if one != str(error))]
+        form.file.errors += [say(error.hint)] if error.hint else []
+        return _page(restoring=form), 422
+    return redirect(url_for("backup.show", restore_id=restore_id), code=303)
+
+
+@blueprint.get("/backup/restore/<int:restore_id>")
+@requires(Role.OWNER)
+def show(restore_id: int) -> ResponseReturnValue:
+    """Show what is in a backup and what will be done; once it has begun, how far it is."""
+    row = _get(restore_id)
+    if row.begun:
+        return render("backup/progress.html", "backup/_progress.html", standing=restore.standing(row), mark=mark)
+    found = restore.content_of(row)
+    return render_template("backup/review.html", restore=row, backup=found, outlook=restore.look(found), mark=mark)
+
+
+@blueprint.post("/backup/restore/<int:restore_id>/begin")
+@requires(Role.OWNER)
+def begin(restore_id: int) -> ResponseReturnValue:
+    """Begin a restore, or try again what could not be done."""
+    row = _get(restore_id)
+    places = [Hidden(*one) for one in restore.content_of(row).hidden]
+    typed = {place: request.form.get(mark(place), "")[:10_000].replace("\r\n", "\n") for place in places}
+    restore.begin(restore_id, {place: value for place, value in typed.items() if "\0" not in value}, current_user.name)
+    return redirect(url_for("backup.show", restore_id=restore_id), code=303)
+
+
+@blueprint.post("/backup/restore/<int:restore_id>/forget")
+@requires(Role.OWNER)
+def forget(restore_id: int) -> ResponseReturnValue:
+    """Forget a restore and the secrets in it; what was restored stays."""
+    _get(restore_id)
+    restore.forget(restore_id)
+    flash(_("The uploaded backup was forgotten."), "success")
+    return redirect(url_for("backup.index"), code=303)
+
+
+@blueprint.get("/rockons/<int:rockon_id>/export")
+@requires(Role.OWNER)
+def offer_export(rockon_id: int) -> ResponseReturnValue:
+    """Show what an export has, and offer it."""
+    rockon = _rockon(rockon_id)
+    if not rockon.installed:
+        return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
+    return render_template("backup/export.html", rockon=rockon, form=ExportForm(), found=export.export(rockon))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/export")
+@requires(Role.OWNER)
+def send_export(rockon_id: int) -> ResponseReturnValue:
+    """Send a rock-on as compose.yaml with its .env."""
+    rockon = _rockon(rockon_id)
+    form = ExportForm()
+    packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))
+    stem = re.sub(r"[^a-z0-9]+", "-", rockon.name.lower()).strip("-") or "rock-on"
+    return _attachment(packed, f"{stem}-compose.zip", "application/zip")
+
+
+def mark(place: Hidden) -> str:
+    """Return the name of the field for a secret."""
+    return f"secret-{hashlib.sha256(json.dumps(place).encode()).hexdigest()[:16]}"
+
+
+def _page(form: BackupForm | None = None, restoring: RestoreForm | None = None) -> str:
+    return render_template(
+        "backup/index.html",
+        form=form or BackupForm(formdata=None),
+        restoring=restoring or RestoreForm(formdata=None),
+        last=restore.latest(),
+    )
+
+
+def _get(restore_id: int) -> Restore:
+    return db.session.get(Restore, restore_id) or abort(404)
+
+
+def _rockon(rockon_id: int) -> RockOn:
+    return db.session.get(RockOn, rockon_id) or abort(404)
+
+
+def _attachment(body: bytes, name: str, kind: str) -> Response:
+    answer = Response(body, mimetype=kind)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -7,6 +7,7 @@ that Compose has no word for is told in a comment at the top. Secrets stand in t
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from rockonweb.core.argv import OUR_LABEL, Argv
+from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.plan import BUILT_IN_NETWORKS, Plan
 from rockonweb.core.secret import SecretWord, render
 from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, RunOnce
@@ -141,6 +143,17 @@ def quoted(value: str) -> str:
     for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
         value = value.replace(sign, written)
     return f'"{value}"'
+
+
+def network_command(spec: NetworkSpec) -> str:
+    """Return the command that makes a network like this one."""
+    named = (("--subnet", spec.subnet), ("--gateway", spec.gateway), ("--ip-range", spec.ip_range))
+    words = [word for flag, value in named if value for word in (flag, value)]
+    words += [word for pair in spec.aux_addresses for word in ("--aux-address", "=".join(pair))]
+    words += ["--internal"] if spec.internal else []
+    words += ["--ipv6"] if spec.ipv6 else []
+    words += [word for key, value in spec.driver_options.items() for word in ("--opt", f"{key}={value}")]
+    return shlex.join(["docker", "network", "create", *words, spec.name])
 
 
 def flags(words: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:

@@ -1,0 +1,57 @@
+"""One rock-on for Docker Compose: what the core needs for it is gathered here."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from contextlib import closing
+
+from flask import current_app
+from sqlalchemy import select
+
+from rockonweb.config import instance_id
+from rockonweb.core import compose, plan
+from rockonweb.core.errors import Conflict, EngineUnreachable
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.text import t
+from rockonweb.host import engine, survey
+from rockonweb.models import Network, RockOn, db
+from rockonweb.rows import answers_of
+
+COMPOSE, ENVIRONMENT = "compose.yaml", ".env"
+
+
+def export(rockon: RockOn) -> compose.Export:
+    """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed, EngineError."""
+    if not rockon.installed:
+        raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("Install it first: then it has answers."))
+    definition, answers = rockon.definition, answers_of(rockon)
+    planned = plan.install(definition, answers, _facts(rockon))
+    made = {row.name: compose.network_command(row.spec) for row in db.session.scalars(select(Network))}
+    return compose.export(planned, plan.link_networks(definition), made)
+
+
+def files(found: compose.Export, *, reveal: bool) -> dict[str, str]:
+    """Return the texts of the two files by name."""
+    return {COMPOSE: found.document, ENVIRONMENT: found.env(reveal=reveal)}
+
+
+def archive(found: compose.Export, *, reveal: bool) -> bytes:
+    """Return the two files as a zip; the .env is its owner's alone."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in files(found, reveal=reveal).items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (0o100600 if name == ENVIRONMENT else 0o100644) << 16
+            file.writestr(entry, text)
+    return packed.getvalue()
+
+
+def _facts(rockon: RockOn) -> HostFacts:
+    """Return what the host says; without Docker, the volumes that it made are not known."""
+    try:
+        with closing(engine.connect(instance_id(current_app.config["SETTINGS"]))) as docker:
+            return survey.gather(rockon, engine=docker)
+    except EngineUnreachable:
+        return survey.gather(rockon, engine=None)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, SelectField, StringField
+from wtforms import Field, SelectChoice, SelectField, StringField
 from wtforms.widgets import PasswordInput
 
 from rockonweb.core.definition import Definition
@@ -126,7 +127,7 @@ def _is_row(fault: Fault, rows: RowsForm) -> bool:
 def _fields(name: str, words: Words, containers: list[str], begin: str, page: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if len(containers) > 1:
-        choices = [*((one, one) for one in containers), (ALL, t("all containers"))]
+        choices = [*map(SelectChoice, containers), SelectChoice(ALL, _l("all containers"))]
         fields[f"{name}-container"] = SelectField(
             t("Container"), choices=choices, default=begin, validate_choice=False, id=f"{name}-container"
         )

@@ -1,0 +1,547 @@
+"""Settings of an installed rock-on, as a browser without JavaScript meets them."""
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
+from rockonweb.host import engine, survey
+from rockonweb.models import Draft, Kind, Network, Operation, RockOn, Role, State, Status, db, writing
+from rockonweb.work import operations
+from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.pages import make_shares
+from tests.support.person import forms
+
+SECRET = "blue horses dream"
+CONTAINERS: Mapping[str, Mapping[str, Any]] = {
+    "notes": {
+        "volumes": {"/data": {"label": "Notes"}},
+        "ports": {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}},
+        "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+        "devices": {"gpu": {"label": "Graphics"}},
+    },
+    "notes-vpn": {"opts": [["--net", "host"]], "ports": {"5000": {"label": "Tunnel", "protocol": "udp"}}},
+}
+
+
+class Docker:
+    """What an engine would tell."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.ports: list[Listener] = []
+        self.names = {
+            name: ContainerFacts(name, id=name, state="running", rockon="Notes") for name in ("notes", "notes-vpn")
+        }
+        self.networks = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
+
+    def connect(self, *_arguments: str) -> Any:
+        if self.down:
+            raise EngineUnreachable("Docker does not answer.", "Start it.")
+        return SimpleNamespace(
+            containers=lambda: self.names,
+            published=lambda: self.ports,
+            networks=lambda *_: self.networks,
+            has_image=lambda image: True,
+            anonymous_volumes=lambda name: [],
+            close=lambda: None,
+        )
+
+
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    docker = Docker()
+    monkeypatch.setattr(engine, "connect", docker.connect)
+    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
+    return docker
+
+
+@pytest.fixture
+def notes(app: Flask) -> RockOn:
+    """An installed rock-on with everything answered."""
+    rockon = install(shelve("Notes", CONTAINERS, volume_add_support=True, custom_config={"name": {"label": "Name"}}))
+    make_shares(app, ["notes", "films", "other"])
+    with writing():
+        rows.store(
+            rockon,
+            Answers(
+                shares={"notes": {"/data": "notes"}},
+                ports={"notes": {80: 8080}, "notes-vpn": {5000: 5000}},
+                devices={"notes": {"gpu": ""}},
+                environment={"notes": {"TITLE": "Ours", "PASSWORD": SECRET}},
+                custom_config={"name": "attic"},
+            ),
+        )
+    return rockon
+
+
+class Settings:
+    """The settings of a rock-on, used by somebody."""
+
+    def __init__(self, client: Visitor, rockon: RockOn) -> None:
+        self.client = client
+        self.url = f"/rockons/{rockon.id}/settings"
+
+    def get(self, page: str) -> TestResponse:
+        return self.client.get(f"{self.url}/{page}")
+
+    def fields(self, page: str) -> dict[str, str]:
+        """What a browser would send of a page's form."""
+        html = self.get(page).text
+        form = next(form for form in forms(html) if form.action == f"{self.url}/{page}")
+        checked = re.findall(r'<input checked [^>]*name="([^"]+)" type="checkbox" value="y">', html)
+        return form.data() | {unescape(name): "y" for name in checked}
+
+    def save(self, page: str, button: str = "Save", value: str = "Save", **typed: str) -> TestResponse:
+        return self.send(page, self.fields(page), typed, {button: value})
+
+    def send(self, page: str, *fields: Mapping[str, str]) -> TestResponse:
+        data: dict[str, str] = {}
+        for one in fields:
+            data |= one
+        return self.client.post(f"{self.url}/{page}", data=data)
+
+    def accept(self, page: str, typed: Mapping[str, str]) -> None:
+        answer = self.save(page, **typed)
+        assert (answer.status_code, answer.location) == (303, f"{self.url}/review"), errors(answer)
+
+
+@pytest.fixture
+def here(owner_client: Visitor, notes: RockOn) -> Settings:
+    return Settings(owner_client, notes)
+
+
+def errors(answer: TestResponse) -> list[str]:
+    """The sentences beside the fields."""
+    found = "".join(re.findall(r'<ul class="field-errors".*?</ul>', answer.text, re.DOTALL))
+    return [unescape(one).strip() for one in re.findall(r"<li>(?:<svg.*?</svg>)?(.*?)</li>", found, re.DOTALL)]
+
+
+def words(answer: TestResponse) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+
+
+def wanted() -> dict[str, Any]:
+    """What the draft says; nothing where there is none."""
+    draft = db.session.scalar(db.select(Draft))
+    return draft.data["wanted"] if draft else {}
+
+
+ALL_PAGES = ["shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks"]
+
+
+# -- who and where ----------------------------------------------------------------------------------------------------
+
+
+def test_settings_begin_with_the_first_page_that_applies(owner_client: Visitor, here: Settings) -> None:
+    answer = owner_client.get(here.url)
+    assert (answer.status_code, answer.location) == (303, f"{here.url}/shares")
+    bare = install(shelve("Bare"))
+    assert owner_client.get(f"/rockons/{bare.id}/settings").location == f"/rockons/{bare.id}/settings/storage"
+    assert owner_client.get(f"/rockons/{bare.id}/settings/ports").status_code == 404
+
+
+def test_unknown_pages_and_rockons_are_not_found(owner_client: Visitor, here: Settings) -> None:
+    assert here.get("colours").status_code == 404
+    assert owner_client.get("/rockons/999/settings").status_code == 404
+    assert owner_client.get("/rockons/999/settings/labels").status_code == 404
+
+
+def test_only_owners_change_settings(client: Visitor, notes: RockOn) -> None:
+    add_user("olga", Role.OPERATOR)
+    client.log_in("olga")
+    for page in (*ALL_PAGES, "review"):
+        assert client.get(f"/rockons/{notes.id}/settings/{page}").status_code == 403
+    assert "settings/" not in client.get(f"/rockons/{notes.id}").text
+
+
+def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Settings, notes: RockOn) -> None:
+    other = shelve("Other")
+    answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
+    assert answer.status_code == 409
+    assert "Other is not installed, so there are no settings to change." in words(answer)
+
+
+def test_while_an_operation_runs_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
+    fields = here.fields("labels")
+    operations.begin(Kind.STOP, notes, "ada")
+    answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
+    assert answer.status_code == 409
+    assert "Notes is busy with another operation, so its settings can't be changed now." in words(answer)
+    assert wanted() == {}
+    assert here.get("review").status_code == 409
+
+
+# -- looking ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["Docker answers", "Docker does not answer"])
+def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker: Docker, down: bool) -> None:
+    docker.down = down
+    pages = {page: here.get(page) for page in ALL_PAGES}
+    assert {page: answer.status_code for page, answer in pages.items()} == dict.fromkeys(ALL_PAGES, 200)
+    assert here.fields("shares")["shares-notes-/data"] == "notes"
+    assert here.fields("ports")["ports-notes-80"] == "8080"
+    assert here.fields("environment")["environment-notes-TITLE"] == "Ours"
+    assert here.fields("environment")["environment-notes-PASSWORD"] == ""
+    assert here.fields("custom-config")["custom-config-name"] == "attic"
+    assert all(SECRET not in answer.text for answer in pages.values())
+    assert "Fixed: this app uses the server's own network" in words(pages["ports"])
+    assert "It uses the host's own network, and Docker lets it join no other one beside that." in words(
+        pages["networks"]
+    )
+
+
+def test_looking_writes_nothing(here: Settings) -> None:
+    for page in (*ALL_PAGES, "review"):
+        here.get(page)
+    assert db.session.scalar(db.select(Draft)) is None
+
+
+def test_a_page_that_is_saved_unchanged_changes_nothing(here: Settings) -> None:
+    for page in ALL_PAGES:
+        here.accept(page, {})
+        assert wanted() == {}, page
+    answer = here.get("review")
+    assert "Nothing is changed, so there is nothing to apply." in words(answer)
+    assert ">Apply<" not in answer.text
+
+
+def test_with_htmx_the_page_alone_is_sent(owner_client: Visitor, here: Settings) -> None:
+    part = owner_client.get(f"{here.url}/labels", headers=HX).text
+    assert part.lstrip().startswith("<title>Labels: settings of Notes")
+    assert "<html" not in part
+
+
+# -- changing ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, notes: RockOn) -> None:
+    before = rows.answers_of(notes)
+    here.accept("shares", {"shares-notes-/data": "other"})
+    here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films/", "new-1-value": "films/old"})
+    here.accept("ports", {"ports-notes-80": "8181"})
+    here.accept("environment", {"environment-notes-TITLE": "Theirs", "environment-notes-PASSWORD": "red horses"})
+    here.accept("custom-config", {"custom-config-name": "cellar"})
+    here.accept("labels", {"new-1-container": "*", "new-1-key": "proxy.enable=true"})
+    here.accept("networks", {"networks-notes-family": "y", "new-1-container": "notes", "new-1-key": "lan"})
+    assert wanted() == {
+        "shares": {"notes": {"/data": "other"}},
+        "storage": {"notes": {"/films": "films/old"}},
+        "ports": {"notes": {"80": 8181}, "notes-vpn": {"5000": 5000}},
+        "devices": {"notes": {"gpu": ""}},
+        "environment": {"notes": {"TITLE": "Theirs", "PASSWORD": "red horses"}},
+        "custom_config": {"name": "cellar"},
+        "labels": {"notes": ["proxy.enable=true"], "notes-vpn": ["proxy.enable=true"]},
+        "networks": {"notes": ["family", "lan"]},
+    }
+    assert rows.answers_of(db.session.get_one(RockOn, notes.id)) == before
+    with closing(sqlite3.connect(app.config["SETTINGS"].instance / "rockonweb.db")) as file:
+        assert "red horses" not in str(file.execute("SELECT * FROM draft").fetchall())
+
+
+def test_variables_are_added_changed_and_removed(here: Settings) -> None:
+    here.accept("environment", {"new-1-container": "notes", "new-1-key": "LOG", "new-1-value": "debug"})
+    assert wanted()["variables"] == {"notes": {"LOG": "debug"}}
+    here.accept("environment", {"environment-notes-LOG": "quiet", "new-1-key": "API_TOKEN", "new-1-value": SECRET})
+    assert wanted()["variables"] == {"notes": {"LOG": "quiet", "API_TOKEN": SECRET}}
+    assert SECRET not in here.get("environment").text
+    here.accept("environment", {})  # the blank field keeps the token
+    assert wanted()["variables"] == {"notes": {"LOG": "quiet", "API_TOKEN": SECRET}}
+    shorter = here.save("environment", "Remove", "environment-notes-LOG")
+    assert shorter.status_code == 200
+    assert "environment-notes-LOG" not in shorter.text
+    form = next(form for form in forms(shorter.text) if form.action.endswith("/environment"))
+    assert here.send("environment", form.data(Save="Save")).status_code == 303
+    assert wanted()["variables"] == {"notes": {"API_TOKEN": SECRET}}
+
+
+def test_storage_and_labels_that_were_added_are_removed(here: Settings) -> None:
+    here.accept("storage", {"new-1-container": "*", "new-1-key": "/films", "new-1-value": "films"})
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=1"})
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "b=2"})
+    for page, name in (("storage", "storage-notes-/films"), ("labels", "labels-notes-1")):
+        shorter = here.save(page, "Remove", name)
+        form = next(form for form in forms(shorter.text) if form.action.endswith(f"/{page}"))
+        assert name not in form.fields
+        assert here.send(page, form.data(Save="Save")).status_code == 303
+    assert wanted()["storage"] == {"notes-vpn": {"/films": "films"}}
+    assert wanted()["labels"] == {"notes": ["b=2"]}
+
+
+def test_another_row_keeps_what_was_typed(here: Settings) -> None:
+    answer = here.save(
+        "storage", "Add", "Add", **{"new-1-container": "notes-vpn", "new-1-key": "/films", "new-1-value": "films"}
+    )
+    form = next(form for form in forms(answer.text) if form.action.endswith("/storage"))
+    assert form.fields["new-1-key"].value == "/films"
+    assert form.fields["new-2-key"].value == ""
+    assert '<option selected value="notes-vpn">' in answer.text
+    assert wanted() == {}
+    here.send(
+        "storage",
+        form.data(Save="Save"),
+        {"new-1-container": "notes-vpn", "new-2-container": "notes", "new-2-key": "/x", "new-2-value": "other"},
+    )
+    assert wanted()["storage"] == {"notes": {"/x": "other"}, "notes-vpn": {"/films": "films"}}
+
+
+def test_networks_are_left_and_those_that_an_owner_made_are_offered(here: Settings, notes: RockOn) -> None:
+    with writing() as session:
+        session.add(Network(name="attic"))
+        rows.store(notes, Answers(**{**vars(rows.answers_of(notes)), "networks": {"notes": ["old"]}}))
+    offered = re.findall(r'name="networks-notes-([^"]+)"', here.get("networks").text)
+    assert offered == ["attic", "family", "old"]
+    fields = here.fields("networks")
+    assert fields.pop("networks-notes-old") == "y"
+    assert here.send("networks", fields, {"Save": "Save"}).status_code == 303
+    assert "networks" not in wanted()
+
+
+def test_secrets_are_shown_and_made_on_the_page_that_was_sent(here: Settings) -> None:
+    name = "environment-notes-PASSWORD"
+    shown = here.save("environment", "Reveal", name, **{name: "typed just now"})
+    assert shown.status_code == 200
+    assert 'value="typed just now"' in shown.text
+    made = here.save("environment", "Generate", name)
+    form = next(form for form in forms(made.text) if form.action.endswith("/environment"))
+    assert len(form.fields[name].value) == 24
+    assert SECRET not in shown.text + made.text
+    assert wanted() == {}
+
+
+def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Settings) -> None:
+    here.accept("ports", {"ports-notes-80": ""})
+    assert wanted()["ports"]["notes"] == {"80": None}
+    warning = "The page of Notes will not be reachable at this server's address any more."
+    assert warning in words(here.get("ports"))
+    assert warning in words(here.get("review"))
+
+
+# -- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "typed", "sentence"),
+    [
+        ("storage", {"new-1-key": "films", "new-1-value": "films"}, "A path in the app begins with a slash"),
+        ("storage", {"new-1-key": "/data", "new-1-value": "films"}, "The definition mounts something at /data itself."),
+        ("storage", {"new-1-key": "/etc/localtime", "new-1-value": "films"}, "The definition mounts something at"),
+        ("storage", {"new-1-key": "/films", "new-1-value": "../etc"}, '".." is not a name for a share'),
+        ("storage", {"new-1-key": "/films", "new-1-value": "films/../x"}, '"../x" is not a folder inside a share.'),
+        ("storage", {"new-1-key": "/films", "new-1-value": ""}, "Choose a share, or name a new one."),
+        ("storage", {"new-1-key": "/x", "new-1-value": "a", "new-1-container": "nobody"}, 'Notes has no container "no'),
+        ("shares", {"shares-notes-/data": ""}, "Choose a share, or name a new one."),
+        ("ports", {"ports-notes-80": "99999"}, "A port is a number from 1 to 65535."),
+        ("ports", {"ports-notes-80": "9000"}, "Port 9000 (tcp) is in use by the container other."),
+        ("devices", {"devices-notes-gpu": "dev"}, "A device is an absolute path without spaces"),
+        ("environment", {"environment-notes-TITLE": ""}, "An answer is needed here."),
+        ("environment", {"new-1-key": "A B", "new-1-value": "x"}, '"A B" is no name for a variable'),
+        ("environment", {"new-1-key": "TITLE", "new-1-value": "x"}, "The definition asks for TITLE itself"),
+        ("environment", {"new-1-key": "A", "new-1-value": "x\ny"}, "This must be a single line of text."),
+        ("custom-config", {"custom-config-name": ""}, "An answer is needed here."),
+        ("labels", {"new-1-key": "a b=c"}, '"a b=c" is no label'),
+        ("labels", {"new-1-key": "rockonweb.rockon=Other"}, '"rockonweb.rockon=Other" is no label'),
+        ("networks", {"new-1-key": "host"}, '"host" is not a network that a container can join'),
+        ("networks", {"new-1-key": "lan", "new-1-container": "notes-vpn"}, "It uses the host's own network"),
+    ],
+)
+def test_bad_input_is_told_beside_its_field_and_changes_nothing(
+    here: Settings, docker: Docker, page: str, typed: dict[str, str], sentence: str
+) -> None:
+    docker.ports = [Listener(9000, "tcp", "", "the container other")]
+    answer = here.save(page, **{**({"new-1-container": "notes"} if "new-1-key" in typed else {}), **typed})
+    assert answer.status_code == 422
+    assert errors(answer)[0].startswith(sentence)
+    assert 'aria-invalid="true"' in answer.text
+    assert wanted() == {}
+    sent = next(form for form in forms(answer.text) if form.action.endswith(f"/{page}"))
+    for name, value in typed.items():
+        assert name.endswith("-container") or unescape(sent.fields[name].value) == value
+
+
+@pytest.mark.parametrize("name", ["ports-nobody-80", "labels-nobody-1", "networks-notes-nowhere", "shares-notes-/x"])
+def test_fields_that_belong_nowhere_are_refused(here: Settings, name: str) -> None:
+    page = name.partition("-")[0]
+    answer = here.save(page, **{name: "1"})
+    assert answer.status_code == 422
+    assert f"Notes has no setting “{name}”." in words(answer)
+    assert wanted() == {}
+
+
+def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
+    here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
+    answer = here.save("storage", **{"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "other"})
+    assert (answer.status_code, errors(answer)) == (422, ["/films is there twice for notes."])
+    assert wanted()["storage"] == {"notes": {"/films": "films"}}
+
+
+# -- what is not applied yet ------------------------------------------------------------------------------------------
+
+
+def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
+    owner_client: Visitor, here: Settings, notes: RockOn
+) -> None:
+    line, page = "Changes that are not applied yet", f"/rockons/{notes.id}"
+    assert line not in owner_client.get(page).text
+    here.accept("labels", {"new-1-key": "a=b"})
+    for path in (page, f"{here.url}/ports"):
+        answer = owner_client.get(path)
+        assert line in answer.text
+        assert f'href="{here.url}/review"' in answer.text
+    gone = owner_client.send(f"{here.url}/discard", page=f"{here.url}/review")
+    assert (gone.status_code, gone.location) == (303, page)
+    assert wanted() == {}
+    assert line not in owner_client.get(page).text
+
+
+def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: RockOn) -> None:
+    here.accept("labels", {"new-1-key": "a=b"})
+    add_user("otto")
+    other = app.test_client()
+    assert isinstance(other, Visitor)
+    other.log_in("otto")
+    assert "Changes that are not applied yet" not in other.get(f"/rockons/{notes.id}").text
+
+
+def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: RockOn) -> None:
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
+    with writing():
+        old = rows.answers_of(notes)
+        rows.store(notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}}))
+    told = words(here.get("review"))
+    assert "a=b" in told
+    assert "9999" in told
+    assert "8080" not in told
+
+
+# -- review and apply -------------------------------------------------------------------------------------------------
+
+
+def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> None:
+    here.accept("ports", {"ports-notes-80": "8181"})
+    here.accept("environment", {"environment-notes-PASSWORD": "red horses"})
+    html = unescape(here.get("review").text)
+    marked = re.findall(r'<(ins|del)><span class="mark-word">(\w+)</span> (-[^<]*)</\1>', html)
+    assert marked == [
+        ("del", "old", "-p 8080:80/tcp"),
+        ("del", "old", "-e PASSWORD=********"),
+        ("ins", "new", "-p 8181:80/tcp"),
+        ("ins", "new", "-e PASSWORD=********"),
+    ]
+    assert "horses" not in html
+    told = " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    assert "notes rebuilt Why: its command line changes." in told
+    assert "notes-vpn stays It is not touched." in told
+    assert "1 of 2 containers are replaced; the others keep running." in told
+    assert "The app's own page moves from port 8080 to port 8181." in told
+
+
+def test_networks_alone_rebuild_nothing(here: Settings) -> None:
+    here.accept("networks", {"networks-notes-family": "y"})
+    told = words(here.get("review"))
+    assert "Nothing is rebuilt: the app keeps running the whole time." in told
+    assert "joins the network family" in told
+    assert "docker run" not in told
+
+
+def test_apply_begins_what_was_reviewed(here: Settings, notes: RockOn) -> None:
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
+    answer = here.save("review", "Apply", "Apply")
+    operation = db.session.scalars(db.select(Operation)).one()
+    assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
+    assert (operation.kind, operation.user) == (Kind.CHANGE, "ada")
+    rockon = db.session.get_one(RockOn, notes.id)
+    assert rockon.state is State.PENDING_UPDATE
+    assert rows.answers_of(rockon).labels == {}  # until it has succeeded
+    assert db.session.scalar(db.select(Draft)) is None
+
+
+def test_a_program_that_sends_no_fingerprint_relies_on_what_is_assembled(here: Settings) -> None:
+    here.accept("labels", {"new-1-key": "a=b"})
+    token = here.fields("review")["csrf_token"]
+    assert here.send("review", {"csrf_token": token}).status_code == 303
+
+
+def test_what_changed_since_the_look_is_shown_again(here: Settings) -> None:
+    here.accept("labels", {"new-1-key": "a=b"})
+    seen = here.fields("review")
+    here.accept("labels", {"new-1-key": "c=d"})
+    answer = here.send("review", seen)
+    assert answer.status_code == 409
+    assert "Something changed since you looked, so nothing was begun." in words(answer)
+    assert "c=d" in answer.text
+    assert db.session.scalar(db.select(Operation)) is None
+
+
+def test_nothing_to_apply_is_refused(here: Settings) -> None:
+    here.accept("labels", {"new-1-key": "a=b"})
+    seen = here.fields("review")
+    here.client.send(f"{here.url}/discard", page=f"{here.url}/review")
+    answer = here.send("review", seen)
+    assert answer.status_code == 422
+    assert "Nothing is changed, so there is nothing to apply." in words(answer)
+
+
+def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: Docker) -> None:
+    here.accept("ports", {"ports-notes-80": "9000"})
+    docker.ports = [Listener(9000, "tcp", "", "the container other")]
+    page = here.get("review")
+    assert "Port 9000 (tcp) is in use by the container other." in words(page)
+    assert re.search(r"<button[^>]*name=\"Apply\"[^>]* disabled", page.text)
+    answer = here.save("review", "Apply", "Apply")
+    assert answer.status_code == 422
+    assert db.session.scalar(db.select(Operation)) is None
+    assert wanted()["ports"]["notes"] == {"80": 9000}
+
+
+def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Docker) -> None:
+    docker.down = True
+    here.accept("labels", {"new-1-key": "a=b"})
+    page = here.get("review")
+    assert page.status_code == 200
+    assert "Docker does not answer." in words(page)
+    answer = here.save("review", "Apply", "Apply")
+    assert answer.status_code == 503
+    assert wanted()["labels"]
+    assert db.session.scalar(db.select(Operation)) is None
+
+
+def test_a_new_share_is_made_but_never_one_that_vanished(app: Flask, here: Settings) -> None:
+    here.accept("shares", {"shares-notes-/data": "brand-new"})
+    assert "make share brand-new" in words(here.get("review"))
+    here.accept("shares", {"shares-notes-/data": "notes"})
+    (app.config["SETTINGS"].shares_root / "notes").rmdir()
+    here.accept("labels", {"new-1-key": "a=b"})
+    told = words(here.get("review"))
+    assert 'The share "notes" does not exist.' in told
+    assert "make share" not in told
+
+
+def test_a_stopped_app_stays_stopped(here: Settings, notes: RockOn) -> None:
+    with writing():
+        notes.status = Status.STOPPED
+    here.accept("labels", {"new-1-key": "a=b"})
+    assert "The app is stopped now and stays stopped" in words(here.get("review"))
+
+
+# -- the rock-on's page -----------------------------------------------------------------------------------------------
+
+
+def test_the_rockons_page_links_to_each_part_that_can_be_changed(owner_client: Visitor, here: Settings) -> None:
+    page = owner_client.get(here.url.removesuffix("/settings")).text
+    for part in ALL_PAGES:
+        assert f'href="{here.url}/{part}"' in page
+    available = shelve("Other", CONTAINERS)
+    assert "settings/" not in owner_client.get(f"/rockons/{available.id}").text

@@ -1,0 +1,181 @@
+"""Settings of a running app, changed in a browser: looked at, reviewed, applied, on a real engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_walk import NAME, NOTES, await_done, log_in, person
+from tests.support.apps import page as page_of
+from tests.support.apps import silent
+from tests.support.browser import accessibility_violations, complaints
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.metastore import Metastore
+from tests.support.stack import Stack
+
+SECRET = "blue horses dream"
+APP, DATABASE = "family-notes", "family-notes-db"
+
+
+@pytest.fixture
+def product(
+    engine: Engine, standin: Callable[..., str], metastore: Callable[..., Metastore], stack: Callable[..., Stack]
+) -> Iterator[tuple[Stack, int]]:
+    """The product with an app of two containers that runs, and the port that it runs on."""
+    port = free_port()
+    text = NOTES.read_text().replace("IMAGE notes-db", standin("notes-db", ports=()))
+    text = text.replace("IMAGE notes", standin("notes", paths=["notes"]))
+    store = metastore({"root.json": '{"family notes": "notes.json"}', "notes.json": text})
+    made = stack(engine.host, store.url)
+    answers = made.folder / "answers.json"
+    answers.write_text(
+        json.dumps(
+            {
+                "shares": {APP: {"/data": "notes"}, DATABASE: {"/var/lib/db": "notes-db"}},
+                "ports": {APP: {"8080": port}},
+                "environment": {APP: {"NOTES_TITLE": "Our notes", "NOTES_PASSWORD": SECRET}},
+            }
+        )
+    )
+    for words in (
+        ["catalog", "refresh"],
+        ["share", "add", "notes"],
+        ["share", "add", "notes-db"],
+        ["install", NAME, "--answers", str(answers), "--wait"],
+    ):
+        done = made.run(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    yield made, port
+    engine.clear()
+
+
+def ids(engine: Engine) -> dict[str, str]:
+    """The ids of all containers by name."""
+    lines = engine.docker("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
+    return dict(line.split() for line in lines)
+
+
+def open_settings(page: Page, product: Stack, tab: str) -> None:
+    page.goto(f"{product.url}/rockons/1/settings")
+    page.get_by_role("navigation", name="Settings").get_by_role("link", name=tab).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(tab)
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Review")
+
+
+def apply(page: Page, *, javascript: bool) -> None:
+    page.get_by_role("button", name="Apply").click()
+    await_done(page, javascript=javascript)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
+    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool
+) -> None:
+    made, old_port = product
+    new_port = free_port()
+    before = ids(engine)
+    with person(browser, javascript=javascript) as page:
+        heard = complaints(page)
+        log_in(page, made)
+
+        open_settings(page, made, "Ports")
+        page.locator(f'[name="ports-{APP}-8080"]').fill(str(new_port))
+        save(page)
+        open_settings(page, made, "Environment")
+        page.locator(f'[name="environment-{APP}-NOTES_TITLE"]').fill("Their notes")
+        page.get_by_label("Container").select_option(APP)
+        page.get_by_label("Variable", exact=True).fill("LOG_LEVEL")
+        page.get_by_label("Value", exact=True).fill("debug")
+        save(page)
+        open_settings(page, made, "Labels")
+        page.get_by_label("Container").select_option(APP)
+        page.get_by_label("Label", exact=True).fill("proxy enable=true")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".field-errors")).to_contain_text("without spaces in the key")
+        page.get_by_label("Label", exact=True).fill("proxy.enable=true")
+        save(page)
+
+        assert page_of(old_port)  # nothing happened yet
+        assert ids(engine) == before
+        text = page.locator("main").inner_text()
+        assert f"-p {old_port}:8080/tcp" in text
+        assert f"-p {new_port}:8080/tcp" in text
+        assert "1 of 2 containers are replaced; the others keep running." in text
+        assert SECRET not in page.content()
+        assert page.locator("ins", has_text="--label proxy.enable=true").count() == 1
+        assert page.locator("del", has_text=f"-p {old_port}:8080/tcp").count() == 1
+        apply(page, javascript=javascript)
+
+        after = ids(engine)
+        assert after[DATABASE] == before[DATABASE]
+        assert after[APP] != before[APP]
+        assert after.keys() == before.keys()
+        told = page_of(new_port)
+        assert "NOTES_TITLE=Their notes" in told
+        assert "LOG_LEVEL=debug" in told
+        assert f"NOTES_PASSWORD={SECRET}" in told
+        assert silent(old_port)
+        assert engine.docker("inspect", "-f", '{{index .Config.Labels "proxy.enable"}}', APP).strip() == "true"
+        page.goto(f"{made.url}/rockons/1")
+        assert "Changes that are not applied yet" not in page.content()
+        expect(page.get_by_role("link", name=re.compile("Open UI"))).to_have_attribute(
+            "href", re.compile(f":{new_port}/")
+        )
+
+        open_settings(page, made, "Networks")
+        page.get_by_label("Container").select_option(DATABASE)
+        page.get_by_label("Name of the network").fill("attic")
+        save(page)
+        assert "Nothing is rebuilt: the app keeps running the whole time." in page.locator("main").inner_text()
+        apply(page, javascript=javascript)
+        assert ids(engine) == after
+        assert "attic" in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
+
+        open_settings(page, made, "Networks")
+        page.locator(f'[name="networks-{DATABASE}-attic"]').uncheck()
+        save(page)
+        apply(page, javascript=javascript)
+        assert ids(engine) == after
+        assert "attic" not in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
+
+        open_settings(page, made, "Labels")
+        page.get_by_role("button", name="Remove proxy.enable=true").click()
+        expect(page.locator(f'[name="labels-{APP}-1"]')).to_have_count(0)
+        save(page)
+        page.get_by_role("button", name="Discard").click()
+        expect(page.get_by_text("Your changes are discarded.")).to_be_visible()
+        assert ids(engine) == after
+        assert all("422" in line for line in heard)
+
+
+def test_no_page_of_settings_is_too_wide_or_hard_to_use(browser: Browser, product: tuple[Stack, int]) -> None:
+    made, _ = product
+    found: list[str] = []
+    with person(browser, javascript=True) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        open_settings(page, made, "Labels")
+        page.get_by_label("Container").select_option("all containers")
+        page.get_by_label("Label", exact=True).fill(
+            "a-rather-long-label-that-has-no-blank-anywhere.example=" + "x" * 80
+        )
+        save(page)
+        for width, scheme in ((360, "light"), (768, "dark"), (1280, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            for path in ("shares", "storage", "ports", "environment", "labels", "networks", "review"):
+                page.goto(f"{made.url}/rockons/1/settings/{path}")
+                found += [f"{path} {width}: {line}" for line in accessibility_violations(page)]
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                found += [f"{path} is {wide} wide on {width}"] if wide > width else []
+        assert found == []
+        assert heard == []

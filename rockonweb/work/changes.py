@@ -47,7 +47,7 @@ def planned(
 
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
-    facts = _renamed(survey.gather(rockon, new.answers, engine=docker), rockon.name, new.definition.name)
+    facts = renamed(survey.gather(rockon, new.answers, engine=docker), rockon.name, new.definition.name)
     if docker is None:
         return facts
     present = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
@@ -58,7 +58,7 @@ def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostF
     )
 
 
-def _renamed(facts: HostFacts, old: str, new: str) -> HostFacts:
+def renamed(facts: HostFacts, old: str, new: str) -> HostFacts:
     """Return the facts with what belongs to the rock-on under its old name under its new one."""
     if old == new:
         return facts

@@ -186,7 +186,6 @@ def apply(rockon_id: int) -> ResponseReturnValue:
         )
     except (Conflict, QueueUnreachable) as error:
         return _review(here, change, error), 409 if isinstance(error, Conflict) else 503
-    wanted.discard(here.rockon, current_user.id)
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 

@@ -290,12 +290,6 @@ def together(found: Mapping[Leaf, Any]) -> Answers:
     return Answers(**parts)
 
 
-def from_json(data: Mapping[str, Any]) -> Answers:
-    """Return the answers that `Answers.to_json` wrote."""
-    ports = {name: {int(port): host for port, host in by.items()} for name, by in data.get("ports", {}).items()}
-    return Answers(**{**data, "ports": ports})
-
-
 def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
     """Return the `current` answers with what `wanted` changed of `base`: others may have changed them meanwhile.
 

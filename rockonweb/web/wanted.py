@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb import rows
 from rockonweb.core import settings
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers import Answers, from_json
 from rockonweb.core.definition import digest
 from rockonweb.models import Draft, RockOn, State, db, writing
 
@@ -86,5 +86,5 @@ def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:
     data: dict[str, Any] = row.data if row else {}
     if "wanted" not in data:
         return Wanted(current, current)
-    base, wanted = settings.from_json(data["base"]), settings.from_json(data["wanted"])
+    base, wanted = from_json(data["base"]), from_json(data["wanted"])
     return Wanted(settings.rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))

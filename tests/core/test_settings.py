@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core import settings
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers import Answers, from_json
 from rockonweb.core.secret import MASK
 from rockonweb.core.settings import ALL, Typed
 from rockonweb.core.wizard import asks
@@ -219,7 +219,7 @@ ANSWERS = st.builds(
 
 @given(ANSWERS)
 def test_answers_are_the_same_after_json_and_after_being_taken_apart(answers: Answers) -> None:
-    assert settings.from_json(json.loads(json.dumps(answers.to_json()))) == answers
+    assert from_json(json.loads(json.dumps(answers.to_json()))) == answers
     assert settings.together(settings.leaves(answers)) == answers
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +57,7 @@ TRANSITIONS = {
     Kind.CHANGE: Transition(INSTALLED, State.PENDING_UPDATE),
     Kind.UPDATE: Transition(INSTALLED, State.PENDING_UPDATE),
     Kind.UNINSTALL: Transition((State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL),
+    Kind.ACTION: Transition(INSTALLED),
 }
 
 
@@ -149,6 +150,14 @@ def begin_uninstall(rockon: RockOn, user: str, images: Collection[str] = ()) -> 
     return enqueue(operation.id)
 
 
+def begin_action(rockon: RockOn, task: str, parameters: Mapping[str, str], user: str) -> int:
+    """Queue a task that the rock-on's handler offers and return the operation's id. Raises Conflict."""
+    queue.ping()
+    with writing() as session:
+        operation = _insert(session, Kind.ACTION, rockon, user, {**parameters, "task": task})
+    return enqueue(operation.id)
+
+
 def begin_refresh(user: str) -> int:
     """Queue a refresh of the catalogue and return the operation's id; one that waits or runs is joined."""
     queue.ping()
@@ -205,6 +214,9 @@ def retry(operation_id: int, user: str) -> int:
         )
     if operation.kind is Kind.UNINSTALL:
         return begin_uninstall(operation.rockon, user, operation.options.get("images", ()))
+    if operation.kind is Kind.ACTION:
+        order = {key: operation.options.get(key, "") for key in ("task", "client")}
+        return begin_action(operation.rockon, order["task"], {"client": order["client"]}, user)
     return begin(operation.kind, operation.rockon, user)
 
 

@@ -12,12 +12,13 @@ from difflib import ndiff
 from rockonweb import rows
 from rockonweb.core import answers, plan
 from rockonweb.core.errors import RockonwebError
+from rockonweb.core.handlers.tasks import Order
 from rockonweb.core.plan import Plan
 from rockonweb.core.text import t
 from rockonweb.host import survey
 from rockonweb.host.engine import Engine
 from rockonweb.models import Kind, Operation, RockOn
-from rockonweb.work import changes
+from rockonweb.work import changes, tasks
 
 Planner = Callable[[Operation, RockOn, Engine], Plan]
 
@@ -98,6 +99,12 @@ def _uninstall(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
     return plan.uninstall(rockon.definition, ours, operation.options.get("images", ()))
 
 
+def _action(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+    """Plan a task of the rock-on's handler, by what its files say now."""
+    options = operation.options
+    return tasks.planned(rockon, Order(options["task"], options.get("client", "")), docker)
+
+
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.INSTALL: (_install,),
     Kind.START: (_start,),
@@ -106,6 +113,7 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.CHANGE: (_change,),
     Kind.UPDATE: (_pull, _update),
     Kind.UNINSTALL: (_uninstall,),
+    Kind.ACTION: (_action,),
 }
 
 

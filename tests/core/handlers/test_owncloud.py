@@ -90,7 +90,9 @@ def test_a_self_signed_certificate_is_noted_with_its_path():
 
 def test_a_certificate_of_ones_own_is_mounted_and_none_is_made():
     found = planned(certificate=CertificateFacts("/etc/key.pem", "/etc/cert.pem", self_signed=False))
-    assert "-v /etc/key.pem:/etc/ssl/private/owncloud.key -v /etc/cert.pem:/etc/ssl/certs/owncloud.crt " in found.lines[1]
+    assert (
+        "-v /etc/key.pem:/etc/ssl/private/owncloud.key -v /etc/cert.pem:/etc/ssl/certs/owncloud.crt " in found.lines[1]
+    )
     assert not any("certificate" in str(step) for step in found.steps)
     assert found.findings == ()
 

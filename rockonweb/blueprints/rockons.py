@@ -12,9 +12,13 @@ from sqlalchemy.orm import selectinload
 
 from rockonweb import rows
 from rockonweb.catalog import icons
-from rockonweb.core import plan
-from rockonweb.models import Container, Kind, Operation, RefreshReport, RockOn, Role, State, db
-from rockonweb.web import container_logs, shelf, ui_link
+from rockonweb.config import instance_id
+from rockonweb.core import carry_over, plan
+from rockonweb.core.errors import Conflict
+from rockonweb.core.text import t
+from rockonweb.host import engine, survey
+from rockonweb.models import Container, Kind, Operation, Progress, RefreshReport, RockOn, Role, State, db
+from rockonweb.web import container_logs, leftovers, shelf, ui_link
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
@@ -72,6 +76,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
         "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
+        "again": rockon.state is State.AVAILABLE and _answered_before(rockon),
     }
     if partial_wanted():
         return render_template("rockons/_head.html", **head)
@@ -97,11 +102,11 @@ def icon(rockon_id: int) -> ResponseReturnValue:
     return answer.make_conditional(request)
 
 
-@blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>")
+@blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart, update):kind>")
 @requires(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
-    """Start, stop or restart."""
-    return _begin(Kind(kind), rockon_id)
+    """Start, stop, restart, or bring to the newest images."""
+    return _show_operation(operations.begin(Kind(kind), _get(rockon_id), current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
@@ -111,21 +116,38 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     rockon = _get(rockon_id)
     if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
         return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
-    answers = rows.answers_of(rockon)
-    return render_template(
-        "rockons/uninstall.html",
-        rockon=rockon,
-        networks=list(dict.fromkeys(link.network for link in rockon.definition.links)),
-        shares=answers.used_shares(),
-        images=plan.images(rockon.definition),
-    )
+    networks = plan.link_networks(rockon.definition)
+    return render_template("rockons/uninstall.html", rockon=rockon, networks=networks, leftovers=leftovers.look(rockon))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall")
 @requires(Role.OWNER)
 def uninstall(rockon_id: int) -> ResponseReturnValue:
-    """Uninstall."""
-    return _begin(Kind.UNINSTALL, rockon_id)
+    """Uninstall, with those of its images that were ticked and that nothing else uses."""
+    rockon = _get(rockon_id)
+    own = leftovers.images(rockon)
+    unwanted = [image for image in request.form.getlist("images") if own.get(image)]
+    return _show_operation(operations.begin_uninstall(rockon, current_user.name, unwanted))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/reinstall")
+@requires(Role.OWNER)
+def reinstall(rockon_id: int) -> ResponseReturnValue:
+    """Install again with the answers of last time; of one that is installed, make all containers anew."""
+    rockon = _get(rockon_id)
+    answers = rows.answers_of(rockon)
+    if rockon.installed:
+        return _show_operation(operations.begin_change(rockon, answers, current_user.name, rebuild=True))
+    if not _answered_before(rockon):
+        return redirect(url_for("install.begin", rockon_id=rockon.id), code=303)
+    docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
+    try:
+        found = plan.install(rockon.definition, answers, survey.gather(rockon, answers, engine=docker))
+    finally:
+        docker.close()
+    if found.blocked:
+        raise Conflict(found.blocked[0].sentence, t("Press Install instead: it asks again."))
+    return _show_operation(operations.begin_install(rockon, answers, frozenset(), found.lines, current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/logs")
@@ -150,9 +172,18 @@ def _get(rockon_id: int) -> RockOn:
     return rockon or abort(404)
 
 
-def _begin(kind: Kind, rockon_id: int) -> ResponseReturnValue:
-    operation_id = operations.begin(kind, _get(rockon_id), current_user.name)
+def _show_operation(operation_id: int) -> ResponseReturnValue:
     return redirect(url_for("operations.show", operation_id=operation_id), code=303)
+
+
+def _answered_before(rockon: RockOn) -> bool:
+    """Whether it was installed once, and nothing is asked that was not answered then."""
+    installs = select(Operation.id).where(
+        Operation.rockon_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
+    )
+    if db.session.scalar(installs.limit(1)) is None:
+        return False
+    return not carry_over.carry(rockon.definition, rows.answers_of(rockon), rockon.definition).asks
 
 
 def _last_report() -> RefreshReport | None:

@@ -51,13 +51,13 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
         missing_folders=frozenset(_missing_folders(settings, answers)),
         containers=containers,
         networks=engine.networks(containers) if engine else None,
-        kept_volumes=_volumes(rockon, engine, containers),
+        kept_volumes=volumes(rockon, engine, containers),
         instance=instance_id(settings),
         certificate=certificate.facts(settings),
     )
 
 
-def _volumes(
+def volumes(
     rockon: RockOn, engine: Engine | None, containers: Mapping[str, ContainerFacts] | None
 ) -> dict[str, tuple[Mount, ...]]:
     """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""

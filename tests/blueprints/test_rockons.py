@@ -322,7 +322,7 @@ def test_an_unknown_rockon_is_not_found(owner_client: Visitor) -> None:
     assert owner_client.send("/rockons/99/start", page="/rockons").status_code == 404
 
 
-@pytest.mark.parametrize("kind", [Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL])
+@pytest.mark.parametrize("kind", [Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE, Kind.UNINSTALL])
 def test_a_button_begins_an_operation(owner_client: Visitor, kind: Kind) -> None:
     notes = install(shelve("Notes"))
     answer = owner_client.send(f"/rockons/{notes.id}/{kind}", page="/rockons")
@@ -341,7 +341,7 @@ def test_two_operations_at_once_are_a_conflict_with_a_sentence(owner_client: Vis
 
 def test_only_the_known_verbs_do_something(owner_client: Visitor) -> None:
     install(shelve("Notes"))
-    assert owner_client.send("/rockons/1/update", page="/rockons").status_code == 404
+    assert owner_client.send("/rockons/1/explode", page="/rockons").status_code == 404
     assert owner_client.get("/rockons/1/start").status_code in (404, 405)
     assert db.session.query(Operation).count() == 0
 
@@ -360,7 +360,7 @@ def test_uninstall_says_first_what_goes_and_what_stays(owner_client: Visitor) ->
     goes, stays = text.split("What stays")
     for thing in ("<code>db</code>", "<code>web</code>", "<code>notes-net</code>"):
         assert thing in goes
-    for thing in ("<code>photos</code>", "<code>example/db:latest</code>"):
+    for thing in ("<code>photos</code>", "Remove example/db:latest"):
         assert thing in stays
     assert db.session.query(Operation).count() == 0
 

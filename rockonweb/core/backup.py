@@ -421,11 +421,13 @@ class _Reader:
                 self.faults.append(t("%(here)s.volumes: one is not as a backup has it.", here=here))
             elif not is_mount_point(volume.destination):
                 self.faults.append(t("%(here)s.volumes: a path in a container is absolute.", here=here))
+        hidden = found.hidden
         try:
-            _replaced(found, dict.fromkeys(found.hidden, "x")).answers()
+            read = _replaced(found, dict.fromkeys(hidden, "x")).answers()
         except BadInput as error:
             self.faults += [f"{here}.answers: {fault}" for fault in error.faults]
-        return found
+            return None
+        return _replaced(replace(found, given=read.to_json()), dict.fromkeys(hidden))
 
     def _source(self, here: str, name: str, body: Any) -> str | None:
         try:

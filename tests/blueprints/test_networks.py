@@ -289,6 +289,16 @@ def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_clie
     assert docker.asked == ["make media"]
 
 
+def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
+    join(install(shelve("Films", {"films": {}})), "plain")
+    join(shelve("Wiki", {"wiki": {}}), "never")
+    text = owner_client.get("/networks").text
+    assert "Docker no longer has this network." in text
+    assert "never" not in text
+    assert owner_client.send("/networks/plain/restore", page="/networks").status_code == 303
+    assert docker.asked == ["make plain"]
+
+
 @pytest.mark.parametrize(
     "path", ["nobody/edit", "nobody/remove", "a/b/edit", "bridge/edit", "none/remove", "x" * 300 + "/edit", "%00/edit"]
 )

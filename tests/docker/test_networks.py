@@ -138,14 +138,20 @@ def test_what_docker_itself_refuses_is_told_and_not_remembered(
 
 
 def test_the_members_of_all_networks_are_known_also_of_those_that_do_not_run(
-    engine: Engine, instance: Instance, app_image: str
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rocknets.make(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
     instance.do(Kind.STOP, rockon)
     engine.docker("run", "-d", "--name", "theirs", app_image)
     with closing(docker.connect(config.instance_id(instance.settings))) as connection:
+        asked = []
+        send = connection._api.send
+        monkeypatch.setattr(
+            connection._api, "send", lambda request, **more: (asked.append(request.url), send(request, **more))[1]
+        )
         facts = connection.networks()
+    assert len(asked) == 2, asked  # however many networks and containers there are
     assert facts["media"].containers == ("pair-app", "pair-db")
     assert facts["media"].ours
     assert facts["media"].driver == "bridge"
@@ -207,10 +213,11 @@ def test_a_comment_alone_cuts_off_nobody(engine: Engine, instance: Instance, app
     assert net("media").wanted.comment == "for films"
 
 
+@pytest.mark.parametrize("subnet", ["10.5.77.0/24", "", "fd00:77::/64"])
 def test_a_change_that_docker_refuses_puts_the_old_one_back(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, subnet: str
 ) -> None:
-    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    rocknets.make(NetworkSpec("media", subnet=subnet, mtu=1400))
     pair(instance, app_image, "media")
     before = state(engine, "pair-db", "pair-app")
     old = inspect(engine, "media")
@@ -223,7 +230,7 @@ def test_a_change_that_docker_refuses_puts_the_old_one_back(
     assert (found["IPAM"], found["Options"], found["Labels"]) == (old["IPAM"], old["Options"], old["Labels"])
     assert state(engine, "pair-db", "pair-app") == before
     assert {one["Name"] for one in found["Containers"].values()} == {"pair-db", "pair-app"}
-    assert net("media").wanted.subnet == "10.5.77.0/24"
+    assert net("media").wanted.subnet == subnet
 
 
 def test_a_removal_says_whom_it_cuts_off_and_does_it(

@@ -1,0 +1,495 @@
+"""The pages of backup, restore and export."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from rockonweb import backup as edges
+from rockonweb import rows
+from rockonweb.catalog import sources
+from rockonweb.core import backup as core
+from rockonweb.core.answers import Answers
+from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.host import engine, shares
+from rockonweb.models import (
+    Kind,
+    Metastore,
+    Network,
+    Operation,
+    Progress,
+    Restore,
+    RockOn,
+    Role,
+    State,
+    Status,
+    db,
+    now,
+    writing,
+)
+from rockonweb.work import restore
+from tests.support import samples
+from tests.support.app import HX, Visitor, add_user, install, shelve
+
+PASSPHRASE = "a long enough passphrase"
+SECRET = "s3cret-value"
+
+
+class Docker:
+    """What an engine without anything says."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, ContainerFacts] = {}
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        return self.found
+
+    def container(self, name: str) -> ContainerFacts | None:
+        return self.found.get(name)
+
+    def networks(self, *_: object) -> dict[str, NetworkFacts]:
+        return {}
+
+    def published(self) -> list[Any]:
+        return []
+
+    def volumes(self) -> set[str]:
+        return set()
+
+    def anonymous_volumes(self, _name: str) -> list[Any]:
+        return []
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker]:
+    """An engine that has nothing, in place of any."""
+    stand_in = Docker()
+    monkeypatch.setattr(engine, "connect", lambda *_: stand_in)
+    return stand_in
+
+
+def filled(name: str = "Notes", status: Status = Status.STARTED) -> RockOn:
+    """An installed rock-on with a secret."""
+    web = {
+        "ports": {"80": {"label": "Web", "description": "", "host_default": 9080, "protocol": "tcp", "ui": True}},
+        "volumes": {"/data": {"label": "Data", "description": ""}},
+        "environment": {"ADMIN_PASSWORD": {"label": "", "description": ""}, "MODE": {"label": "", "description": ""}},
+    }
+    container = name.lower()
+    rockon = install(shelve(name, {container: web}), status)
+    with writing():
+        rows.store(
+            rockon,
+            Answers(
+                shares={container: {"/data": f"{container}-data"}},
+                ports={container: {80: rockon.containers[0].ports[0].suggested}},
+                environment={container: {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}},
+                labels={container: ["team=home"]},
+            ),
+        )
+    return rockon
+
+
+def download(client: Visitor, **fields: str) -> TestResponse:
+    return client.send("/backup", fields, "/backup")
+
+
+def upload(client: Visitor, content: bytes, **fields: str) -> TestResponse:
+    """Send a backup as a browser does."""
+    data = {"csrf_token": client.token("/backup"), "file": (io.BytesIO(content), "backup.json"), **fields}
+    return client.post("/backup/restore", data=data, content_type="multipart/form-data")
+
+
+def wipe() -> None:
+    """Forget everything that is installed."""
+    with writing() as session:
+        for rockon in session.scalars(select(RockOn)):
+            session.delete(rockon)
+
+
+def made(app: Flask, passphrase: str | None = None) -> bytes:
+    return edges.make(app.config["SETTINGS"], "1.0", None, passphrase).encode()
+
+
+def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
+    """Let what waits have ended."""
+    with writing() as session:
+        for operation in session.scalars(select(Operation)):
+            operation.end(progress, error)
+            if operation.rockon:
+                operation.rockon.state = State.INSTALLED if progress is Progress.DONE else State.INSTALL_FAILED
+
+
+# -- making one ----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_in_large_letters_what_is_not_in_it(owner_client: Visitor) -> None:
+    text = owner_client.get("/backup").text
+    assert '<p class="loud-words">THE DATA IN YOUR SHARES IS NOT IN A BACKUP.</p>' in text
+    assert "Accounts and tokens are not in it." in text
+    assert 'href="/backup"' in owner_client.get("/shares").text
+
+
+def test_a_backup_is_downloaded_without_secrets(owner_client: Visitor) -> None:
+    filled()
+    with writing() as session:
+        session.add(Metastore(place=f"https://me:{SECRET}@example.org/a", position=0))
+    answer = download(owner_client)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert re.fullmatch(r'attachment; filename="rockonweb-backup-[\d-]+\.json"', answer.headers["Content-Disposition"])
+    assert SECRET not in answer.text
+    assert "argon2" not in answer.text
+    found = core.read(answer.data)
+    assert [place.key for place in found.hidden] == ["ADMIN_PASSWORD", "https://example.org/a"]
+    assert found.sealed is None
+
+
+def test_secrets_are_encrypted_with_a_passphrase(owner_client: Visitor) -> None:
+    filled()
+    answer = download(owner_client, secrets="y", passphrase=PASSPHRASE, again=PASSPHRASE)
+    assert SECRET not in answer.text
+    opened = edges.unseal(core.read(answer.data), PASSPHRASE)
+    assert opened.rockons[0].given["environment"]["notes"]["ADMIN_PASSWORD"] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"secrets": "y"}, "Use at least 10 characters."),
+        ({"secrets": "y", "passphrase": "short", "again": "short"}, "Use at least 10 characters."),
+        ({"secrets": "y", "passphrase": PASSPHRASE, "again": "x"}, "The two passphrases differ."),
+        ({"passphrase": PASSPHRASE, "again": PASSPHRASE}, "without secrets nothing is encrypted"),
+    ],
+)
+def test_a_passphrase_that_does_not_fit(owner_client: Visitor, fields: dict[str, str], sentence: str) -> None:
+    answer = download(owner_client, **fields)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert PASSPHRASE not in answer.text
+
+
+def test_running_or_stopped_is_in_it(app: Flask) -> None:
+    filled("One")
+    filled("Two", Status.STOPPED)
+    filled("Three", Status.EXITED)
+    found = core.read(made(app))
+    assert [(one.name, one.running) for one in found.rockons] == [("One", True), ("Two", False), ("Three", True)]
+
+
+def test_only_owners(app: Flask, client: Visitor) -> None:
+    add_user("olga", Role.OPERATOR)
+    rockon = filled()
+    client.log_in("olga")
+    for path in ("/backup", "/backup/restore/1", f"/rockons/{rockon.id}/export"):
+        assert client.get(path).status_code == 403
+    for path in ("/backup", "/backup/restore", "/backup/restore/1/begin", "/backup/restore/1/forget"):
+        assert client.send(path, page="/rockons").status_code == 403
+    assert client.send(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
+    assert "Export for Docker Compose" not in client.get(f"/rockons/{rockon.id}").text
+    assert 'href="/backup"' not in client.get("/rockons").text
+
+
+# -- restoring -----------------------------------------------------------------------------------------------------
+
+
+def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owner_client: Visitor) -> None:
+    filled("Notes")
+    filled("Sleeper", Status.STOPPED)
+    content = made(app, PASSPHRASE)
+    wipe()
+    answer = upload(owner_client, content, passphrase=PASSPHRASE)
+    assert answer.status_code == 303
+    text = owner_client.get(answer.location).text
+    assert "PUT YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW." in text
+    assert "notes-data" in text
+    assert "is installed and started" in text
+    assert "is installed, and stays stopped" in text
+    assert SECRET not in text
+    assert 'name="secret-' not in text
+    assert db.session.scalar(select(func.count()).select_from(RockOn)) == 0
+    assert db.session.scalar(select(func.count()).select_from(Operation)) == 0
+    assert shares.listing(app.config["SETTINGS"]) == {}
+
+
+def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, owner_client: Visitor) -> None:
+    filled("Notes")
+    filled("Sleeper", Status.STOPPED)
+    content = made(app, PASSPHRASE)
+    source = db.session.scalar(select(RockOn.source).where(RockOn.name == "Notes"))
+    wipe()
+    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    answer = owner_client.send(f"{here}/begin", page=here)
+    assert (answer.status_code, answer.location) == (303, here)
+    text = owner_client.get(here).text
+    assert 'hx-trigger="every 1s"' in text
+    assert "0 of 2 have ended" in text
+    assert "<html" not in owner_client.get(here, headers=HX).text
+    installs = db.session.scalars(select(Operation).where(Operation.kind == Kind.INSTALL)).all()
+    assert [(one.rockon and one.rockon.name, one.options["stopped"]) for one in installs] == [
+        ("Notes", False),
+        ("Sleeper", True),
+    ]
+    notes = db.session.scalars(select(RockOn).where(RockOn.name == "Notes")).one()
+    assert (notes.state, notes.source, notes.in_catalogue) == (State.PENDING_INSTALL, source, False)
+    assert rows.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
+    assert rows.answers_of(notes).labels == {"notes": ["team=home"]}
+    assert list(shares.listing(app.config["SETTINGS"])) == ["notes-data", "sleeper-data"]
+    end_operations()
+    text = owner_client.get(here).text
+    assert "hx-trigger" not in text.partition('id="restore"')[2]
+    assert "All is done." in text
+    assert "Try what is left" not in text
+    owner_client.send(f"{here}/begin", page=here)
+    assert db.session.scalar(select(func.count()).select_from(Operation)) == 2  # nothing is done twice
+
+
+def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    content = made(app, PASSPHRASE)
+    wipe()
+    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    owner_client.send(f"{here}/begin", page=here)
+    end_operations(Progress.FAILED, "Docker's disk is full.")
+    text = owner_client.get(here).text
+    assert "Not everything could be restored." in text
+    assert "Docker&#39;s disk is full." in text
+    owner_client.send(f"{here}/begin", page=here)
+    assert db.session.scalar(select(func.count()).select_from(Operation)) == 2
+    assert "0 of 1 have ended" in owner_client.get(here).text
+
+
+def test_missing_secrets_are_asked_for(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    content = made(app)
+    wipe()
+    here = upload(owner_client, content).location
+    text = owner_client.get(here).text
+    assert "Secrets are missing." in text
+    (field,) = re.findall(r'<input class="form-control" type="password" id="(secret-\w+)"', text)
+    owner_client.send(f"{here}/begin", page=here)
+    text = owner_client.get(here).text
+    assert "waits for its secrets" in text
+    assert f'name="{field}"' in text
+    assert db.session.scalar(select(func.count()).select_from(Operation)) == 0
+    owner_client.send(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
+    rockon = db.session.scalars(select(RockOn)).one()
+    assert rows.answers_of(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
+    assert "typed again" not in owner_client.get(here).text
+
+
+def test_what_is_installed_or_a_strangers_is_left_alone(app: Flask, owner_client: Visitor, docker: Docker) -> None:
+    filled("Notes")
+    other = filled("Other")
+    content = made(app, PASSPHRASE)
+    with writing() as session:
+        session.delete(other)
+    docker.found = {"other": ContainerFacts("other", state="running")}
+    shares.make(app.config["SETTINGS"], "notes-data")
+    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    for _ in range(2):
+        text = owner_client.get(here).text
+        assert "It is installed here already, and is left as it is." in text
+        assert "There is a container &#34;other&#34; already" in text
+        owner_client.send(f"{here}/begin", page=here)
+    assert db.session.scalar(select(func.count()).select_from(Operation)) == 0
+
+
+def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: Visitor) -> None:
+    settings = app.config["SETTINGS"]
+    folder: Path = settings.local_metastore
+    folder.mkdir(parents=True)
+    (folder / "own.json").write_text(samples.source({"own": {}}, "Own"))
+    (folder / "taken.json").write_text("{}")
+    with writing() as session:
+        session.add(Metastore(place="https://me:pw@example.org/a", position=0, enabled=False))
+        session.add(Metastore(place="https://example.org/b", position=1))
+    content = made(app)
+    (folder / "own.json").unlink()
+    (folder / "taken.json").write_text("[]")
+    for source in sources.listed(settings):
+        sources.remove(source.id or 0)
+    here = upload(owner_client, content).location
+    text = owner_client.get(here).text
+    assert "There is another file of this name: that one is kept." in text
+    assert "It is added without its password: enter it again." in text
+    owner_client.send(f"{here}/begin", page=here)
+    assert (folder / "own.json").read_text() == samples.source({"own": {}}, "Own")
+    assert (folder / "taken.json").read_text() == "[]"
+    assert [(one.place, one.enabled) for one in sources.listed(settings)[1:-1]] == [
+        ("https://example.org/a", False),
+        ("https://example.org/b", True),
+    ]
+    assert [one.kind for one in db.session.scalars(select(Operation))] == [Kind.REFRESH]
+    assert "It was added without its password: enter it again." in owner_client.get(here).text
+
+
+def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: Visitor) -> None:
+    with writing() as session:
+        network = Network(name="mine", comment="", subnet="127.0.0.0/24")
+        session.add(network)
+    content = made(app)
+    with writing() as session:
+        session.delete(session.scalars(select(Network)).one())
+    here = upload(owner_client, content).location
+    owner_client.send(f"{here}/begin", page=here)
+    text = owner_client.get(here).text
+    assert "Not everything could be restored." in text
+    assert "127.0.0.0/24" in text
+    assert db.session.scalar(select(func.count()).select_from(Network)) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "not JSON, or was cut off"),
+        (b"PK\x03\x04\xff", "not text in UTF-8"),
+        (b'{"a": 1}', "This is no backup of Rockonweb"),
+        (b'{"rockonweb_backup": 99, "program": "9.9"}', "a newer Rockonweb, 9.9"),
+        (b'{"rockonweb_backup": 1, "shares": [{"name": "../x"}]}', "shares.0: "),
+        (b"[" * 200_000, "nested too deeply"),
+        (b" " * 10_000_001, "larger than 10 MB"),
+    ],
+)
+def test_what_is_no_backup_is_refused(owner_client: Visitor, content: bytes, sentence: str) -> None:
+    answer = upload(owner_client, content)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert db.session.scalar(select(func.count()).select_from(Restore)) == 0
+
+
+def test_a_truncated_backup_is_refused(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    answer = upload(owner_client, made(app)[:-100])
+    assert answer.status_code == 422
+    assert "cut off" in answer.text
+
+
+def test_a_file_of_50_mb_is_refused(owner_client: Visitor) -> None:
+    answer = upload(owner_client, b" " * 50_000_000)
+    assert answer.status_code == 413
+    assert "What was sent is too large." in answer.text
+
+
+def test_no_file_is_told(owner_client: Visitor) -> None:
+    answer = owner_client.send("/backup/restore", page="/backup")
+    assert answer.status_code == 422
+    assert "Choose the file of a backup." in answer.text
+
+
+def test_a_backup_of_more_than_other_pages_take_is_read(app: Flask, owner_client: Visitor) -> None:
+    data = json.loads(made(app))
+    data["definitions"] = [{"file": f"{place}.json", "text": "x" * 900_000} for place in range(4)]
+    assert upload(owner_client, json.dumps(data).encode()).status_code == 303
+
+
+def test_a_wrong_passphrase_is_told(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    answer = upload(owner_client, made(app, PASSPHRASE), passphrase="another one, wrong")
+    assert answer.status_code == 422
+    assert "The passphrase is not the one" in answer.text
+    assert "another one, wrong" not in answer.text
+    assert db.session.scalar(select(func.count()).select_from(Restore)) == 0
+
+
+def test_without_its_passphrase_a_backup_asks_for_each_secret(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    content = made(app, PASSPHRASE)
+    wipe()
+    here = upload(owner_client, content).location
+    assert 'name="secret-' in owner_client.get(here).text
+
+
+def test_a_restore_is_forgotten(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    content = made(app, PASSPHRASE)
+    wipe()
+    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    owner_client.send(f"{here}/begin", page=here)
+    refused = owner_client.send(f"{here}/forget", page=here)
+    assert refused.status_code == 409
+    assert "This restore has not ended yet." in refused.text
+    end_operations()
+    assert owner_client.send(f"{here}/forget", page=here).location == "/backup"
+    assert owner_client.get(here).status_code == 404
+
+
+def test_secrets_of_a_restore_are_encrypted_in_the_database(app: Flask, tmp_path: Path) -> None:
+    filled()
+    restore.take(made(app, PASSPHRASE), PASSPHRASE, "tester")
+    assert SECRET in db.session.scalars(select(Restore)).one().content
+    raw = b"".join(path.read_bytes() for path in (tmp_path / "instance").glob("rockonweb.db*"))
+    assert SECRET.encode() not in raw
+
+
+def test_another_upload_takes_the_place_of_one_that_was_not_begun(app: Flask, owner_client: Visitor) -> None:
+    first = upload(owner_client, made(app)).location
+    second = upload(owner_client, made(app)).location
+    found = db.session.scalars(select(Restore.id)).all()
+    assert [f"/backup/restore/{one}" for one in found] == [second]
+    assert first == second or owner_client.get(first).status_code == 404
+
+
+def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: Visitor) -> None:
+    filled()
+    restore_id = restore.take(made(app, PASSPHRASE), PASSPHRASE, "tester")
+    wipe()
+    with writing() as session:
+        row = session.get_one(Restore, restore_id)
+        row.begun, row.outcome = now(), json.dumps({"parts": [], "rockons": {"Notes": {"hidden": []}}})
+    here = f"/backup/restore/{restore_id}"
+    text = owner_client.get(here).text
+    assert "not begun" in text
+    assert "Try what is left" in text
+
+
+@pytest.mark.parametrize("path", ["/backup/restore/99", "/rockons/99/export"])
+def test_unknown_ids(owner_client: Visitor, path: str) -> None:
+    assert owner_client.get(path).status_code == 404
+    for action in ("", "/begin", "/forget"):
+        assert owner_client.send(path + action, page="/backup").status_code in (404, 405)
+
+
+# -- export --------------------------------------------------------------------------------------------------------
+
+
+def unpacked(answer: TestResponse) -> dict[str, str]:
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as file:
+        return {name: file.read(name).decode() for name in file.namelist()}
+
+
+def test_a_rockon_is_exported(owner_client: Visitor) -> None:
+    rockon = filled()
+    here = f"/rockons/{rockon.id}/export"
+    assert f'href="{here}"' in owner_client.get(f"/rockons/{rockon.id}").text
+    text = owner_client.get(here).text
+    assert "container_name: notes" in text
+    assert SECRET not in text
+    answer = owner_client.send(here, page=here)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="notes-compose.zip"'
+    files = unpacked(answer)
+    assert list(files) == ["compose.yaml", ".env"]
+    assert SECRET not in "".join(files.values())
+    assert "\nADMIN_PASSWORD=\n" in files[".env"]
+    revealed = unpacked(owner_client.send(here, {"secrets": "y"}, page=here))
+    assert f"ADMIN_PASSWORD='{SECRET}'" in revealed[".env"]
+    assert SECRET not in revealed["compose.yaml"]
+
+
+def test_what_is_not_installed_is_not_exported(owner_client: Visitor) -> None:
+    rockon = shelve("Notes")
+    assert owner_client.get(f"/rockons/{rockon.id}/export").location == f"/rockons/{rockon.id}"
+    answer = owner_client.send(f"/rockons/{rockon.id}/export", page="/backup")
+    assert answer.status_code == 409
+    assert "Notes is not installed." in answer.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, render_template
+from flask import Flask, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -22,6 +22,7 @@ from rockonweb.core.errors import (
     RockonwebError,
 )
 from rockonweb.models.base import database_trouble
+from rockonweb.web import api_faults
 from rockonweb.web.partials import partial_wanted
 from rockonweb.web.wording import say
 from rockonweb.work import queue
@@ -50,8 +51,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(RedisError, lambda error: _on_rockonweb_error(queue.unreachable(error)))
 
 
-def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str, int]:
-    """Return an error page, or the part of it that htmx shows above the page's content."""
+def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str | Response, int]:
+    """Return an error page, or the part of it that htmx shows above the page's content; JSON for the API."""
+    if api_faults.asked():
+        return api_faults.answer(status, sentence, hint), status
     template = "_error.html" if partial_wanted() else "error.html"
     try:
         return render_template(template, status=status, sentence=sentence, hint=hint, output=output), status
@@ -62,8 +65,13 @@ def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str
         return bare.render(sentence=sentence, hint=hint), status
 
 
+def status_of(error: RockonwebError) -> int:
+    """Return the status that an error of ours is answered with."""
+    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+
+
 def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    status = status_of(error)
     if status == 500:
         current_app.logger.warning("%s %s", error, error.output)
     return answer(status, say(error.sentence), say(error.hint), error.output)
@@ -83,7 +91,8 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
         return error.get_response()
     if error.code == 500:
         current_app.logger.error("internal error", exc_info=getattr(error, "original_exception", None))
-    sentence, hint = SENTENCES.get(error.code, SENTENCES[500 if error.code > 499 else 400])
+    sentences = api_faults.SENTENCES if api_faults.asked() else SENTENCES
+    sentence, hint = sentences.get(error.code, sentences[500 if error.code > 499 else 400])
     body, status = answer(error.code, str(sentence), str(hint))
     return body, status, [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
 

@@ -38,7 +38,7 @@ def links(rockons: Iterable[RockOn], hostname: str) -> dict[int, str | None]:
     ports = _host_ports([rockon.id for rockon in installed])
     found: dict[int, str | None] = {}
     for rockon in installed:
-        definition = _definition(rockon.name, rockon.installed_source or rockon.source)
+        definition = parsed(rockon.name, rockon.installed_source or rockon.source)
         place = definition.ui_port
         found[rockon.id] = link(definition, ports.get((rockon.id, *place)) if place else None, hostname)
     return found
@@ -51,6 +51,6 @@ def _host_ports(ids: list[int]) -> HostPorts:
 
 
 @lru_cache(maxsize=1_000)
-def _definition(name: str, source: str) -> Definition:
-    """Parsing costs more than the rest of a list's line, and definitions seldom change."""
+def parsed(name: str, source: str) -> Definition:
+    """Return a definition. Parsing costs more than the rest of a list's line, and definitions seldom change."""
     return from_source(name, source)

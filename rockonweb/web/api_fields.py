@@ -1,0 +1,229 @@
+"""Rock-ons and their settings under the names that the original gives to their fields.
+
+What the original keeps in tables that do not exist here is given by name: `dimage` is the image, `share` the share's
+name, `connection` the network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import load_only, raiseload
+
+from rockonweb.core.definition import Definition, DefinitionFaults
+from rockonweb.models import Container, CustomConfig, Environment, Port, RockOn, State, db
+from rockonweb.web import shelf, ui_link
+from rockonweb.web.api_envelope import Slice
+from rockonweb.web.wording import answer
+
+Fields = dict[str, Any]
+OFFERED = or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE)
+COLUMNS = (
+    RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source,
+    RockOn.installed_source, RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error,
+)  # fmt: skip
+
+
+def count() -> int:
+    """Return how many rock-ons there are."""
+    return db.session.scalar(select(func.count()).select_from(RockOn).where(OFFERED)) or 0
+
+
+def rockons(wanted: Slice) -> list[Fields]:
+    """Return a part of the list of rock-ons, in the order of their names."""
+    query = select(RockOn).where(OFFERED).order_by(RockOn.sort_name, RockOn.name)
+    return _all(query.offset(wanted.offset).limit(wanted.size))
+
+
+def rockon(rockon_id: int) -> Fields | None:
+    """Return one rock-on; None where there is none."""
+    return next(iter(_all(select(RockOn).where(RockOn.id == rockon_id))), None)
+
+
+def _all(query: Any) -> list[Fields]:
+    found = list(db.session.scalars(query.options(load_only(*COLUMNS), raiseload("*"))))
+    ids = [one.id for one in found]
+    operations, ports = shelf.active_operations(ids), _own_ports(ids)
+    return [_of_rockon(one, _definition(one), operations.get(one.id), ports) for one in found]
+
+
+def _own_ports(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
+    """Return the ports of apps' own pages by rock-on, container and number."""
+    query = select(Container.rockon_id, Container.name, Port).join(Port.container).where(Port.ui)
+    found = db.session.execute(query.where(Container.rockon_id.in_(ids)).options(raiseload("*")))
+    return {(rockon_id, name, port.number): port for rockon_id, name, port in found}
+
+
+def _definition(rockon: RockOn) -> Definition | None:
+    """Return the definition that counts now; None for one that an older version of this program took."""
+    try:
+        return ui_link.parsed(rockon.name, rockon.installed_source or rockon.source)
+    except DefinitionFaults:
+        return None
+
+
+def _of_rockon(
+    rockon: RockOn, definition: Definition | None, task: int | None, ports: Mapping[tuple[int, str, int], Port]
+) -> Fields:
+    place = definition.ui_port if definition else None
+    own = ports.get((rockon.id, *place)) if place else None
+    specs = definition.containers if definition else {}
+    fixed = place is not None and specs[place[0]].on_host_network
+    return {
+        "id": rockon.id,
+        "name": rockon.name,
+        "description": rockon.description,
+        "version": rockon.version,
+        "state": str(rockon.state),
+        "status": rockon.status_text,
+        "taskid": None if task is None else str(task),
+        "link": definition.ui.slug or None if definition else None,
+        "website": rockon.website,
+        "https": bool(definition and definition.ui.https),
+        "icon": rockon.icon or None,
+        "ui": place is not None,
+        "volume_add_support": bool(definition and definition.volume_add_support),
+        "more_info": definition.more_info or None if definition else None,
+        "ui_port": _host(own, fixed=fixed) if own else None,
+        "ui_publish": bool(own and _is_published(own, rockon)),
+        "host_network": any(spec.on_host_network for spec in specs.values()),
+        "error": rockon.error,
+    }
+
+
+def _host(port: Port, *, fixed: bool) -> int:
+    """Return the host port, or the one that is suggested; a container on the host's network can have no other."""
+    return port.number if fixed else port.suggested if port.host is None else port.host
+
+
+def _is_published(port: Port, rockon: RockOn) -> bool:
+    return port.host is not None or not rockon.installed
+
+
+# -- the settings of one rock-on --------------------------------------------------------------------------------------
+
+
+def containers(rockon: RockOn) -> list[Fields]:
+    """Return its containers, in launch order."""
+    specs = rockon.definition.containers
+    return [
+        {
+            "id": one.id,
+            "rockon": rockon.id,
+            "dimage": one.image,
+            "name": one.name,
+            "launch_order": one.launch_order,
+            "uid": specs[one.name].uid if one.name in specs else None,
+        }
+        for one in rockon.containers
+    ]
+
+
+def volumes(rockon: RockOn) -> list[Fields]:
+    """Return the paths that shares are mounted on; `uservol` marks those that were added after the install."""
+    return [
+        {
+            "id": volume.id,
+            "container": one.id,
+            "share": volume.share,
+            "share_name": volume.share,
+            "dest_dir": volume.destination,
+            "uservol": volume.added,
+            "min_size": volume.min_size,
+            **_words(volume),
+        }
+        for one in rockon.containers
+        for volume in one.volumes
+    ]
+
+
+def ports(rockon: RockOn) -> list[Fields]:
+    """Return its ports, published or not."""
+    specs = rockon.definition.containers
+    return [
+        {
+            "id": port.id,
+            "container": one.id,
+            "container_name": one.name,
+            "hostp": _host(port, fixed=one.name in specs and specs[one.name].on_host_network),
+            "hostp_default": port.suggested,
+            "containerp": port.number,
+            "protocol": port.protocol,
+            "uiport": port.ui,
+            "publish": _is_published(port, rockon),
+            **_words(port),
+        }
+        for one in rockon.containers
+        for port in one.ports
+    ]
+
+
+def devices(rockon: RockOn) -> list[Fields]:
+    """Return its devices."""
+    return [
+        {"id": device.id, "container": one.id, "dev": device.name, "val": device.value, **_words(device)}
+        for one in rockon.containers
+        for device in one.devices
+    ]
+
+
+def environment(rockon: RockOn) -> list[Fields]:
+    """Return its variables, secrets masked."""
+    return [
+        {"id": variable.id, "container": one.id, "key": variable.key, "val": _value(variable), **_words(variable)}
+        for one in rockon.containers
+        for variable in one.environment
+    ]
+
+
+def custom_config(rockon: RockOn) -> list[Fields]:
+    """Return its settings as a whole, secrets masked."""
+    return [
+        {"id": setting.id, "rockon": rockon.id, "key": setting.key, "val": _value(setting), **_words(setting)}
+        for setting in rockon.custom_config
+    ]
+
+
+def labels(rockon: RockOn) -> list[Fields]:
+    """Return the labels that were added: as in the original, `key` is the container and `val` the label."""
+    return [
+        {"id": label.id, "container": one.id, "key": one.name, "val": label.value}
+        for one in rockon.containers
+        for label in one.labels
+    ]
+
+
+def networks(rockon: RockOn) -> list[Fields]:
+    """Return the networks that its containers were put on after the install."""
+    return [
+        {
+            "id": member.id,
+            "container": one.id,
+            "container_name": one.name,
+            "connection": member.network,
+            "docker_name": member.network,
+        }
+        for one in rockon.containers
+        for member in one.networks
+    ]
+
+
+PARTS: dict[str, Callable[[RockOn], list[Fields]]] = {
+    "volumes": volumes,
+    "ports": ports,
+    "devices": devices,
+    "environment": environment,
+    "customconfig": custom_config,
+    "labels": labels,
+    "networks": networks,
+}
+
+
+def _words(row: Any) -> Fields:
+    return {"description": row.description, "label": row.label}
+
+
+def _value(row: Environment | CustomConfig) -> str | None:
+    return None if row.value is None else answer(row)

@@ -1,0 +1,92 @@
+"""Installs and changes that scripts ask for, over the same functions as the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+
+from flask import current_app
+
+from rockonweb import rows
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import original, plan
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import from_source
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.original import Numbers
+from rockonweb.core.preflight import Finding
+from rockonweb.core.text import t
+from rockonweb.host import engine, shares, survey
+from rockonweb.models import Kind, RockOn, State
+from rockonweb.work import changes, operations
+
+
+def install(rockon: RockOn, body: bytes, user: str) -> int:
+    """Begin the install that a body asks for; return the operation's id.
+
+    Raises BadInput, Conflict where something on the host speaks against it, EngineError or QueueUnreachable.
+    """
+    given = original.read_body(body)
+    _refuse_state(Kind.INSTALL, rockon)
+    definition = from_source(rockon.name, rockon.source)
+    answers = original.install(definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon))
+    _refuse_missing_shares(answers)
+    with closing(engine.connect(instance_id(_settings()))) as docker:
+        found = plan.install(definition, answers, survey.gather(rockon, answers, engine=docker))
+    _refuse_blocked(found.blocked)
+    return operations.begin_install(rockon, answers, frozenset(), found.lines, user)
+
+
+def update(rockon: RockOn, body: bytes, user: str) -> int:
+    """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as `install`."""
+    given = original.read_body(body)
+    _refuse_state(Kind.CHANGE, rockon)
+    present = rows.answers_of(rockon)
+    wanted = original.update(rockon.definition, _numbers(rockon), given, present, rows.suggested_port(rockon))
+    _refuse_missing_shares(wanted)
+    with closing(engine.connect(instance_id(_settings()))) as docker:
+        found = changes.planned(rockon, wanted, docker)
+    _refuse_blocked(found.plan.blocked)
+    return operations.begin_change(rockon, wanted, user)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _numbers(rockon: RockOn) -> Numbers:
+    return Numbers(
+        {one.id: one.name for one in rockon.containers},
+        {port.id: (one.name, port.number) for one in rockon.containers for port in one.ports},
+    )
+
+
+def _stored(rockon: RockOn) -> Answers:
+    """Return the answers of an earlier install. After an uninstall all ports are to be published again."""
+    found = rows.answers_of(rockon)
+    if rockon.state is State.INSTALL_FAILED:
+        return found
+    ports: dict[str, dict[int, int | None]] = {
+        name: {port: host for port, host in by.items() if host is not None} for name, by in found.ports.items()
+    }
+    return replace(found, ports=ports)
+
+
+def _refuse_state(kind: Kind, rockon: RockOn) -> None:
+    if rockon.state not in operations.TRANSITIONS[kind].allowed:
+        state = str(rockon.state).replace("_", " ")
+        raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))
+
+
+def _refuse_missing_shares(answers: Answers) -> None:
+    known = shares.listing(_settings())
+    if missing := [share for share in answers.used_shares() if share not in known]:
+        faults: list[str] = [t('There is no share "%(share)s".', share=share) for share in missing]
+        raise BadInput(t("Shares are missing."), t("Make them first, on the page of the shares."), faults=faults)
+
+
+def _refuse_blocked(findings: Iterable[Finding]) -> None:
+    if words := " ".join(map(str, findings)):
+        raise Conflict(words)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from rockonweb import rows
-from rockonweb.catalog import icons
+from rockonweb.catalog import icons, successors
 from rockonweb.config import instance_id
 from rockonweb.core import carry_over, plan
 from rockonweb.core.errors import Conflict
@@ -76,6 +76,8 @@ def show(rockon_id: int) -> ResponseReturnValue:
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
         "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
+        "succession": successors.of(rockon),
+        "predecessors": successors.succeeded_by(rockon),
         "again": rockon.state is State.AVAILABLE and _answered_before(rockon),
     }
     if partial_wanted():

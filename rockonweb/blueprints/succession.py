@@ -2,6 +2,234 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
 
-blueprint = Blueprint("succession", __name__)
+from rockonweb.catalog import successors
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import settings as core_settings
+from rockonweb.core.change import Change
+from rockonweb.core.comparison import compare
+from rockonweb.core.definition import digest
+from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.text import t
+from rockonweb.forms import devices, summary
+from rockonweb.forms import shares as shares_form
+from rockonweb.host import devices as host_devices
+from rockonweb.host import engine, shares, survey
+from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db, writing
+from rockonweb.web import difference, json_beside, new_definition
+from rockonweb.web.new_definition import Asked, Offer
+from rockonweb.web.permission import requires
+from rockonweb.work import changes, operations
+
+blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
+
+LEVELS = ("block", "warn", "note")
+
+
+@blueprint.get("/definition")
+@requires(Role.OWNER)
+def show(rockon_id: int) -> ResponseReturnValue:
+    """Show the newer definition beside the installed one, and what taking it would do."""
+    return _look(_newer(rockon_id))
+
+
+@blueprint.post("/definition")
+@requires(Role.OWNER)
+def decide(rockon_id: int) -> ResponseReturnValue:
+    """Take the newer definition, or leave it aside."""
+    return _decided(_newer(rockon_id))
+
+
+@blueprint.get("/successor")
+@requires(Role.OWNER)
+def show_successor(rockon_id: int) -> ResponseReturnValue:
+    """Show what the rock-on is called now, and what taking the new name would do; a choice where several fit."""
+    rockon = _installed(rockon_id)
+    found = successors.of(rockon)
+    if found.ambiguous and found.chosen(_chosen()) is None:
+        return render_template("succession/choose.html", rockon=rockon, candidates=found.candidates)
+    return _look(_succeeding(rockon))
+
+
+@blueprint.post("/successor")
+@requires(Role.OWNER)
+def decide_successor(rockon_id: int) -> ResponseReturnValue:
+    """Take the new name and its definition, or leave them aside."""
+    return _decided(_succeeding(_installed(rockon_id)))
+
+
+def _installed(rockon_id: int) -> RockOn:
+    """Return a rock-on that can be changed now. Raises Conflict where it is busy or not installed."""
+    rockon = db.get_or_404(RockOn, rockon_id)
+    busy = select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    if db.session.scalar(busy) is not None:
+        raise Conflict(
+            t("%(name)s is busy with another operation.", name=rockon.name),
+            t("Wait until it has ended: its page shows how far it is."),
+        )
+    if rockon.state is not State.INSTALLED:
+        raise Conflict(
+            t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest definition by itself.")
+        )
+    return rockon
+
+
+def _newer(rockon_id: int) -> Offer:
+    rockon = _installed(rockon_id)
+    if rockon.source == rockon.installed_source or not rockon.in_catalogue:
+        raise Conflict(
+            t("There is no newer definition of %(name)s.", name=rockon.name),
+            t("Refresh the catalogue to look for one."),
+        )
+    return new_definition.offer(rockon)
+
+
+def _succeeding(rockon: RockOn) -> Offer:
+    found = successors.of(rockon).chosen(_chosen())
+    successor = db.session.get(RockOn, found.id) if found else None
+    if successor is None:
+        raise Conflict(
+            t("The catalogue has nothing that takes the place of %(name)s.", name=rockon.name),
+            t("What is installed stays. Refresh the catalogue to look again."),
+        )
+    return new_definition.offer(rockon, successor)
+
+
+def _chosen() -> int | None:
+    return request.args.get("to", type=int)
+
+
+def _look(offer: Offer) -> ResponseReturnValue:
+    facts, trouble = _facts(offer)
+    return _page(offer, new_definition.ask(offer, facts), trouble=trouble)
+
+
+def _decided(offer: Offer) -> ResponseReturnValue:
+    """Do what the pressed button says; the buttons beside secrets, and the one that looks, do nothing."""
+    if "Ignore" in request.form:
+        return _leave_aside(offer)
+    facts, trouble = _facts(offer)
+    asked = new_definition.ask(offer, facts)
+    if {"Generate", "Reveal", "Hide"} & request.form.keys():
+        asked.another_look(request.form.get("Generate", ""), request.form.get("Reveal", ""))
+        return _page(offer, asked, trouble=trouble)
+    if not asked.validate():
+        asked.another_look("", "")
+        return _page(offer, asked, trouble=trouble), 422
+    change, trouble = _planned(asked)
+    unseen = not summary.SummaryForm().saw(change.reviewed)
+    if trouble or unseen or change.plan.blocked or "Look" in request.form:
+        asked.another_look("", "")
+        status = 503 if trouble else 200 if "Look" in request.form else 409 if unseen else 422
+        return _page(offer, asked, change, trouble=trouble, unseen=unseen), status
+    try:
+        operation = operations.begin_change(
+            offer.rockon,
+            asked.answers,
+            current_user.name,
+            reviewed=change.reviewed,
+            source=offer.source,
+            successor=offer.successor.id if offer.successor else None,
+            new_shares=asked.new_shares,
+        )
+    except (Conflict, QueueUnreachable) as error:
+        asked.another_look("", "")
+        return _page(offer, asked, change, trouble=error), 409 if isinstance(error, Conflict) else 503
+    return redirect(url_for("operations.show", operation_id=operation), code=303)
+
+
+def _leave_aside(offer: Offer) -> ResponseReturnValue:
+    with writing():
+        offer.rockon.ignored = digest(offer.source)
+    flash(_("It stays as it is. When there is a yet newer definition, you will be asked again."), "success")
+    return redirect(url_for("rockons.show", rockon_id=offer.rockon.id), code=303)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _facts(offer: Offer) -> tuple[HostFacts, EngineError | None]:
+    """Return the host's facts for the questions; without what only Docker knows where it does not answer, and why."""
+    if not offer.carried.asked("ports"):
+        return HostFacts(), None
+    try:
+        docker = engine.connect(instance_id(_settings()))
+        try:
+            return _same_name(offer, survey.gather(offer.rockon, offer.carried.answers, engine=docker)), None
+        finally:
+            docker.close()
+    except EngineError as error:
+        return _same_name(offer, survey.gather(offer.rockon, offer.carried.answers, engine=None)), error
+
+
+def _same_name(offer: Offer, facts: HostFacts) -> HostFacts:
+    return changes.renamed(facts, offer.old.name, offer.new.name)
+
+
+def _planned(asked: Asked) -> tuple[Change, EngineError | None]:
+    """Return what would be done today, and why Docker could not be asked, if it could not."""
+    offer = asked.offer
+    successor = offer.successor.id if offer.successor else None
+
+    def plan(docker: engine.Engine | None) -> Change:
+        return changes.planned(
+            offer.rockon,
+            asked.answers,
+            docker,
+            source=offer.source,
+            successor=successor,
+            new_shares=asked.new_shares,
+        )
+
+    try:
+        docker = engine.connect(instance_id(_settings()))
+        try:
+            return plan(docker), None
+        finally:
+            docker.close()
+    except EngineError as error:
+        return plan(None), error
+
+
+def _page(
+    offer: Offer,
+    asked: Asked,
+    change: Change | None = None,
+    *,
+    trouble: RockonwebError | None = None,
+    unseen: bool = False,
+) -> str:
+    if change is None:
+        change, away = _planned(asked)
+        trouble = trouble or away
+    rockon = offer.rockon
+    return render_template(
+        "succession/page.html",
+        offer=offer,
+        rockon=rockon,
+        asked=asked,
+        change=change,
+        trouble=trouble,
+        unseen=unseen,
+        digest=summary.digest(change.reviewed),
+        findings=sorted(change.plan.findings, key=lambda finding: LEVELS.index(finding.level)),
+        differences=compare(offer.old, offer.new),
+        lines=json_beside.beside(rockon.installed_source or rockon.source, offer.source),
+        sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
+        downtime=core_settings.downtime(
+            change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
+        ),
+        known_shares=[*shares.listing(_settings()), *shares.folders(_settings())],
+        known_devices=host_devices.offered() if "devices" in asked.forms else (),
+        shares_list=shares_form.LIST_ID,
+        devices_list=devices.LIST_ID,
+        same=shares_form.SAME,
+    )

@@ -45,6 +45,11 @@ class Words(TypeDecorator[tuple[str, ...]]):
         return tuple((value or "").split())
 
 
+def is_newer(source: str, installed: str | None, ignored: str) -> bool:
+    """Whether a definition differs from the installed one and is not the one that was left aside."""
+    return installed is not None and source != installed and digest(source) != ignored
+
+
 class RockOn(Base):
     """A rock-on: its newest definition, the one it was installed from, and how it is."""
 
@@ -91,6 +96,11 @@ class RockOn(Base):
     def installed(self) -> bool:
         """Whether it has, or should have, containers."""
         return self.state in (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+
+    @property
+    def newer_definition(self) -> bool:
+        """Whether the catalogue has another definition than the installed one, which no owner left aside."""
+        return self.installed and self.in_catalogue and is_newer(self.source, self.installed_source, self.ignored)
 
     @property
     def pending(self) -> bool:

@@ -11,13 +11,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Text, and_, or_, select, true, type_coerce
+from sqlalchemy import Text, and_, case, or_, select, true, type_coerce
 from sqlalchemy.orm import load_only, raiseload
 
 from rockonweb.catalog import icons
 from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db
+from rockonweb.models.rockon import is_newer
 from rockonweb.web import ui_link
 
 PAGE = 96  # a multiple of the columns that the grid may have
@@ -94,13 +95,15 @@ class Choice(NamedTuple):
 class Card:
     """A rock-on of the list.
 
-    `link` leads to the app's own page, `operation` is the one that waits or runs, `icon` the version of its picture.
+    `link` leads to the app's own page, `operation` is the one that waits or runs, `icon` the version of its picture,
+    `newer` whether a newer definition waits.
     """
 
     rockon: RockOn
     link: str | None
     operation: int | None
     icon: str
+    newer: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class Shelf:
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.version, card.rockon.summary, card.rockon.badges, card.icon, card.link,
-             card.operation)
+             card.operation, card.newer, card.rockon.in_catalogue)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.found, self.installed, self.everything, self.categories, self.badges, self.conditions)
@@ -254,14 +257,23 @@ def _cards(ids: list[int], hostname: str) -> list[Card]:
     columns = (
         RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
         RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error, RockOn.installed_source,
+        RockOn.in_catalogue, RockOn.ignored,
     )  # fmt: skip
-    query = select(RockOn).where(RockOn.id.in_(ids)).options(load_only(*columns), raiseload("*"))
-    rockons = {rockon.id: rockon for rockon in db.session.scalars(query)}
+    # The newest definition of those alone that are installed with another one: few, and all are long.
+    differs = and_(RockOn.in_catalogue, RockOn.source != RockOn.installed_source)
+    query = select(RockOn, case((differs, RockOn.source)))
+    query = query.where(RockOn.id.in_(ids)).options(load_only(*columns), raiseload("*"))
+    rockons, newer = {}, {}
+    for rockon, source in db.session.execute(query):
+        rockons[rockon.id] = rockon
+        newer[rockon.id] = (
+            rockon.installed and source is not None and is_newer(source, rockon.installed_source, rockon.ignored)
+        )
     links = ui_link.links(rockons.values(), hostname)
     operations = active_operations(ids)
     folder = icons.folder(current_app.config["SETTINGS"])
     return [
-        Card(rockons[one], links.get(one), operations.get(one), icons.version(folder, rockons[one].icon))
+        Card(rockons[one], links.get(one), operations.get(one), icons.version(folder, rockons[one].icon), newer[one])
         for one in ids
         if one in rockons
     ]

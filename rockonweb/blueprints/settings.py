@@ -21,7 +21,7 @@ from rockonweb.core.change import Change
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.plan import BUILT_IN_NETWORKS, link_networks
+from rockonweb.core.plan import link_networks
 from rockonweb.core.preflight import Finding
 from rockonweb.core.text import t
 from rockonweb.forms import (
@@ -41,13 +41,13 @@ from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, surroundings, survey
-from rockonweb.models import ACTIVE, Network, NetworkMember, Operation, RockOn, Role, State, Status, db
+from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import difference, wanted
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
-from rockonweb.work import changes, operations
+from rockonweb.work import changes, operations, rocknets
 
 blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
 
@@ -148,10 +148,10 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
         return _another_look(here, asked), 200, STAYING
     if {ADD, REMOVE} & request.form.keys():
-        return _settings_page(here, _unchecked(asked)), 200, STAYING
+        return _settings_page(here, _unkept(asked)), 200, STAYING
     answers = _taken(here, asked)
     if answers is None or asked.strays:
-        return _settings_page(here, asked), 422, STAYING
+        return _settings_page(here, _unkept(asked)), 422, STAYING
     known = {*shares.listing(_settings()), *here.wanted.current.used_shares()}
     wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)
     return here.go(settings.REVIEW)
@@ -272,8 +272,8 @@ def _taken(here: Here, asked: PageForms) -> Answers | None:
     return Answers(**{**vars(answers), part: typed})
 
 
-def _unchecked(asked: PageForms) -> PageForms:
-    """Return the forms as they were sent: nothing of them is kept, so the secrets in them stay."""
+def _unkept(asked: PageForms) -> PageForms:
+    """Return the forms as they were sent: nothing of them is kept, so the secrets that were typed stay in them."""
     if isinstance(asked.form, PageForm):
         environment.show(asked.form, "")
     return asked
@@ -364,10 +364,8 @@ def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggesti
 
 def _known_networks(here: Here) -> set[str]:
     """Return the networks that can be joined: those that people made, here or elsewhere, not those of links."""
-    made = set(db.session.scalars(select(Network.name))) | set(db.session.scalars(select(NetworkMember.network)))
-    facts, _trouble = _facts(here)
-    foreign = {name for name, one in (facts.networks or {}).items() if not one.ours}
-    return (made | foreign) - {*BUILT_IN_NETWORKS, "ingress", *link_networks(here.definition)}
+    found = rocknets.listing()
+    return {net.name for net in (*found.rocknets, *found.strangers)} - set(link_networks(here.definition))
 
 
 def _facts(here: Here) -> tuple[HostFacts, EngineError | None]:

@@ -318,6 +318,11 @@ def test_secrets_are_shown_and_made_on_the_page_that_was_sent(here: Settings) ->
     form = next(form for form in forms(made.text) if form.action.endswith("/environment"))
     assert len(form.fields[name].value) == 24
     assert SECRET not in shown.text + made.text
+    wrong = here.save("environment", **{name: "typed just now", "environment-notes-TITLE": ""})
+    assert wrong.status_code == 422
+    form = next(form for form in forms(wrong.text) if form.action.endswith("/environment"))
+    assert form.fields[name].value == "typed just now"
+    assert form.fields[name].kind == "password"
     assert wanted() == {}
 
 

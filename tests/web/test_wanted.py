@@ -1,0 +1,98 @@
+"""What a person wants for an installed rock-on and has not applied yet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.models import Draft, RockOn, State, db, writing
+from rockonweb.web import drafts, wanted
+from tests.support.app import install, shelve
+from tests.support.pages import add_user, make_app
+
+CONTAINERS = {"web": {"volumes": {"/data": {"label": "Data"}}, "environment": {"TITLE": {"label": "Title"}}}}
+LABELLED = {"labels": {"web": ["a=b"]}}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        add_user("otto")
+        yield app
+
+
+@pytest.fixture
+def rockon(app: Flask) -> RockOn:
+    made = install(shelve("Notes", CONTAINERS))
+    with writing():
+        rows.store(made, Answers(shares={"web": {"/data": "data"}}, environment={"web": {"TITLE": "Ours"}}))
+    return made
+
+
+def changed(rockon: RockOn, **parts: object) -> Answers:
+    return Answers(**{**vars(rows.answers_of(rockon)), **parts})
+
+
+def test_without_a_draft_it_is_what_stands_on_the_rows(rockon: RockOn) -> None:
+    found = wanted.load(rockon, 1)
+    assert found.answers == found.current == rows.answers_of(rockon)
+    assert not found.changed
+
+
+def test_it_is_kept_for_one_person(rockon: RockOn) -> None:
+    wanted.save(rockon, 1, changed(rockon, **LABELLED))
+    assert wanted.load(rockon, 1).answers.labels == {"web": ["a=b"]}
+    assert wanted.load(rockon, 1).changed
+    assert not wanted.load(rockon, 2).changed
+    assert rows.answers_of(rockon).labels == {}
+
+
+def test_new_shares_are_remembered_while_they_are_used(rockon: RockOn) -> None:
+    answers = changed(rockon, shares={"web": {"/data": "fresh"}})
+    wanted.save(rockon, 1, answers, frozenset({"fresh", "unused"}))
+    assert wanted.load(rockon, 1).new_shares == {"fresh"}
+
+
+def test_what_is_taken_back_leaves_no_draft(rockon: RockOn) -> None:
+    wanted.save(rockon, 1, changed(rockon, **LABELLED))
+    wanted.save(rockon, 1, changed(rockon))
+    assert db.session.scalar(db.select(Draft)) is None
+    wanted.save(rockon, 1, changed(rockon, **LABELLED))
+    wanted.discard(rockon, 1)
+    wanted.discard(rockon, 1)
+    assert db.session.scalar(db.select(Draft)) is None
+
+
+def test_it_is_done_when_the_rows_say_so(rockon: RockOn) -> None:
+    answers = changed(rockon, **LABELLED)
+    wanted.save(rockon, 1, answers)
+    with writing():
+        rows.store(rockon, answers)
+    assert not wanted.load(rockon, 1).changed
+
+
+def test_what_others_apply_meanwhile_comes_with_it(rockon: RockOn) -> None:
+    wanted.save(rockon, 1, changed(rockon, **LABELLED))
+    with writing():
+        rows.store(rockon, changed(rockon, environment={"web": {"TITLE": "Theirs"}}))
+    found = wanted.load(rockon, 1).answers
+    assert found.environment == {"web": {"TITLE": "Theirs"}}
+    assert found.labels == {"web": ["a=b"]}
+
+
+def test_the_wizard_takes_no_harm_after_an_uninstall(rockon: RockOn) -> None:
+    wanted.save(rockon, 1, changed(rockon, **LABELLED))
+    with writing():
+        rockon.state, rockon.installed_source = State.AVAILABLE, None
+    definition = drafts.definition_of(rockon)
+    kept = drafts.load(rockon, definition, 1)
+    assert (dict(kept.values), kept.done) == ({}, ())
+    drafts.save(rockon, definition, 1, "shares", {"shares-web-/data": "x"}, accepted=True)
+    with writing():
+        rockon.state = State.INSTALLED
+    assert not wanted.load(rockon, 1).changed

@@ -213,15 +213,12 @@ def change(net: Rocknet, spec: NetworkSpec) -> bool:
         raise refusal
     anew = net.facts is None or _of_docker(spec) != _of_docker(net.wanted)
     with closing(_connect(*net.rockons)) as docker:
-        if anew:
-            facts = docker.networks()
-            _refuse_unfit(spec, facts, ())
-            if spec.name in facts:
-                docker.remake_network(spec)
-            else:
-                _make_again(docker, spec, net)
-        else:
-            _refuse_unfit(spec, {}, ())
+        facts = docker.networks()
+        _refuse_unfit(spec, facts, ())
+        if anew and spec.name in facts:
+            docker.remake_network(spec)
+        elif anew:
+            _make_again(docker, spec, net)
     with writing() as session:
         row = session.scalar(select(Network).where(Network.name == spec.name))
         if row is None:

@@ -227,8 +227,11 @@ def test_its_own_subnet_is_in_nobodys_way(
     assert docker.asked == ["remake media"]
 
 
-def test_a_comment_alone_asks_docker_for_nothing(docker: Docker, owner_client: Visitor) -> None:
+def test_a_comment_alone_makes_nothing_anew(
+    docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     media(docker)
+    monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "films and music"}
     assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
     assert docker.asked == []

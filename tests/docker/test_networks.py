@@ -205,10 +205,10 @@ def test_an_address_of_its_own_stays_where_the_changed_network_has_it(
 
 
 def test_a_comment_alone_cuts_off_nobody(engine: Engine, instance: Instance, app_image: str) -> None:
-    rocknets.make(NetworkSpec("media"))
+    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24"))
     pair(instance, app_image, "media")
     before = inspect(engine, "media")
-    assert not rocknets.change(net("media"), NetworkSpec("media", comment="for films"))
+    assert not rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", comment="for films"))
     assert inspect(engine, "media") == before
     assert net("media").wanted.comment == "for films"
 
@@ -280,7 +280,7 @@ def test_strangers_networks_are_shown_and_never_touched(
     pair(instance, app_image, "foreign")
     before = inspect(engine, "foreign")
     page = owner.get("/networks").text
-    assert page.index("Networks of others") < page.index("</svg>foreign<")
+    assert page.index("Networks of others") < page.index("</svg> foreign<")
     for path in ("edit", "remove", "restore"):
         assert owner.send(f"/networks/foreign/{path}", page="/networks/new").status_code == 404
     with closing(docker.connect(config.instance_id(instance.settings), "Pair")) as connection:

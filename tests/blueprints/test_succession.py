@@ -1,0 +1,384 @@
+"""A newer definition of an installed rock-on, and its new name, as a browser without JavaScript meets them."""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import digest
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.secret import MASK
+from rockonweb.host import engine, survey
+from rockonweb.models import Kind, Operation, RockOn, Role, State, Status, db, writing
+from tests.support.app import Visitor, add_user, install, shelve
+from tests.support.pages import make_shares
+
+SECRET = "blue horses dream"
+PORTS = {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}}
+NOTES: dict[str, Any] = {
+    "volumes": {"/data": {"label": "Notes"}},
+    "ports": PORTS,
+    "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+}
+
+
+class Docker:
+    """What an engine would tell."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.ports: list[Listener] = []
+
+    def connect(self, *_arguments: str) -> Any:
+        if self.down:
+            raise EngineUnreachable("Docker does not answer.", "Start it.")
+        return SimpleNamespace(
+            containers=lambda: {"notes": ContainerFacts("notes", id="notes", state="running", rockon="Notes")},
+            published=lambda: self.ports,
+            networks=lambda *_: {},
+            has_image=lambda image: True,
+            anonymous_volumes=lambda name: [],
+            close=lambda: None,
+        )
+
+
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    docker = Docker()
+    monkeypatch.setattr(engine, "connect", docker.connect)
+    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
+    return docker
+
+
+@pytest.fixture
+def notes(app: Flask) -> RockOn:
+    """An installed rock-on with everything answered, and something added."""
+    rockon = install(shelve("Notes", {"notes": NOTES}))
+    make_shares(app, ["notes", "films"])
+    with writing():
+        rows.store(
+            rockon,
+            Answers(
+                shares={"notes": {"/data": "notes"}},
+                ports={"notes": {80: 8080}},
+                environment={"notes": {"TITLE": "Ours", "PASSWORD": SECRET}},
+                variables={"notes": {"LANG": "nl"}},
+            ),
+        )
+    return rockon
+
+
+def newer(**changes: Any) -> None:
+    """Let the catalogue have a newer definition of Notes."""
+    shelve("Notes", {"notes": {**NOTES, **changes}})
+
+
+def leave(rockon: RockOn) -> None:
+    with writing():
+        rockon.in_catalogue = False
+
+
+def press(visitor: Visitor, address: str, button: str, seen: bool = True, **values: str) -> Any:
+    """Press a button of the page, with the answers `values`, as somebody who saw what it shows."""
+    page = visitor.get(address).text
+    shown = re.search(r'name="reviewed" value="([^"]+)"', page)
+    data = {button: button, **values, **({"reviewed": shown[1]} if seen and shown else {})}
+    return visitor.send(address, data, page=address)
+
+
+def begun(rockon: RockOn) -> Operation:
+    return db.session.query(Operation).filter_by(rockon_id=rockon.id).one()
+
+
+def text_of(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+# -- what waits is told -------------------------------------------------------------------------------------------
+
+
+def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(owner_client: Visitor, notes: RockOn) -> None:
+    kept = rows.answers_of(notes)
+    here = f"/rockons/{notes.id}"
+    for address in (here, "/rockons"):
+        assert "ewer definition" not in owner_client.get(address).text
+    newer(tag="2")
+    assert rows.answers_of(notes) == kept
+    assert notes.definition.containers["notes"].tag is None
+    assert f'href="{here}/definition"' in owner_client.get(here).text
+    assert "There is a newer definition" in owner_client.get(here, headers={"HX-Request": "true"}).text
+    assert "Newer definition" in owner_client.get("/rockons").text
+
+
+def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}"
+    newer(tag="2")
+    answer = press(owner_client, f"{here}/definition", "Ignore")
+    assert (answer.status_code, answer.location) == (303, here)
+    assert notes.ignored == digest(notes.source)
+    assert (notes.state, db.session.query(Operation).count()) == (State.INSTALLED, 0)
+    for address in (here, "/rockons"):
+        assert "ewer definition" not in owner_client.get(address).text.replace("a yet newer definition", "")
+    assert "You left this one aside" in owner_client.get(f"{here}/definition").text
+    newer(tag="3")
+    for address in (here, "/rockons"):
+        assert "ewer definition" in owner_client.get(address).text
+
+
+def test_one_that_left_the_catalogue_stays_and_is_marked(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    assert "Left the catalogue" in owner_client.get("/rockons").text
+    assert "It is no longer in the catalogue." in owner_client.get(f"/rockons/{notes.id}").text
+    assert owner_client.get(f"/rockons/{notes.id}/uninstall").status_code == 200
+    assert owner_client.get(f"/rockons/{notes.id}/definition").status_code == 409
+    assert owner_client.get(f"/rockons/{notes.id}/successor").status_code == 409
+
+
+def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(owner_client: Visitor) -> None:
+    from sqlalchemy import event
+
+    statements: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+
+    def count() -> int:
+        statements.clear()
+        assert "Newer definition" in owner_client.get("/rockons").text
+        return len(statements)
+
+    for number in range(12):
+        install(shelve(f"App {number:02}", {f"app-{number}": {}}))
+        shelve(f"App {number:02}", {f"app-{number}": {"tag": "2"}})
+        if number == 0:
+            few = count()
+    assert count() == few
+
+
+# -- the page -----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor, notes: RockOn) -> None:
+    newer(tag="2", environment={"TITLE": {"label": "Title"}}, opts=[["--memory", "1g"]])
+    answer = owner_client.get(f"/rockons/{notes.id}/definition")
+    text = text_of(answer.text)
+    assert "another version of the image notes old example/notes:latest new example/notes:2" in text
+    assert "an option of Docker notes new --memory 1g" in text
+    assert "a variable is gone notes removed PASSWORD (Password)" in text
+    assert "These have no place any more: Environment Password PASSWORD" in text
+    assert MASK in text
+    assert SECRET not in answer.text
+    assert '<del><code>        "PASSWORD": {</code></del>' in unescape(answer.text)
+    assert "rebuilt" in text
+    assert "What is asked now" not in text
+
+
+def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, notes: RockOn) -> None:
+    newer(tag="2")
+    answer = press(owner_client, f"/rockons/{notes.id}/definition", "Accept")
+    operation = begun(notes)
+    assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
+    assert (operation.kind, operation.options["source"]) == (Kind.CHANGE, notes.source)
+    assert operation.options["wanted"] == rows.answers_of(notes).to_json()
+    assert any("example/notes:2" in line for line in operation.lines)
+    assert SECRET not in str(operation.lines)
+
+
+def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}, "LANG": {"label": "Language"}})
+    page = owner_client.get(here).text
+    assert re.findall(r'<input[^>]* name="(\w+-notes-[^"]*)"', page) == ["environment-notes-REALM"]
+    assert "now they are asked for, and what you gave is the answer" in page
+    assert "None" not in page
+    answer = press(owner_client, here, "Accept", **{"environment-notes-REALM": " "})
+    assert (answer.status_code, "An answer is needed here." in answer.text) == (422, True)
+    assert db.session.query(Operation).count() == 0
+    # The answer was not yet in what the page showed: it is shown first.
+    answer = press(owner_client, here, "Accept", **{"environment-notes-REALM": "home"})
+    assert (answer.status_code, "look at what your answers come to" in answer.text) == (409, True)
+    shown = re.search(r'name="reviewed" value="([^"]+)"', answer.text)
+    assert shown
+    data = {"Accept": "", "reviewed": shown[1], "environment-notes-REALM": "home"}
+    assert owner_client.send(here, data, page=here).status_code == 303
+    wanted = begun(notes).options["wanted"]
+    assert wanted["environment"] == {"notes": {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home", "LANG": "nl"}}
+    assert "variables" not in wanted
+    assert not any("None" in line for line in begun(notes).lines)
+
+
+def test_looking_begins_nothing(owner_client: Visitor, notes: RockOn) -> None:
+    newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
+    answer = press(owner_client, f"/rockons/{notes.id}/definition", "Look", **{"environment-notes-REALM": "home"})
+    assert (answer.status_code, "REALM=home" in answer.text) == (200, True)
+    assert db.session.query(Operation).count() == 0
+
+
+def test_who_sends_what_was_not_shown_by_a_page_relies_on_today(owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
+    answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
+    assert answer.status_code == 303
+
+
+def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(
+        volumes={**NOTES["volumes"], "/media": {"label": "Media [e.g. notes-media]"}},
+        ports={**PORTS, "81": {"label": "Admin", "host_default": 8080, "protocol": "tcp"}},
+        devices={"gpu": {"label": "Graphics"}},
+        environment={**NOTES["environment"], "DB_PASSWORD": {"label": "Choose a password"}},
+    )
+    page = owner_client.get(here).text
+    fields = dict(re.findall(r'<input[^>]*? name="(\w+-notes-[^"]*)"[^>]*? value="([^"]*)"', page))
+    assert fields["shares-notes-/media"] == "notes-media"
+    assert fields["ports-notes-81"] == "8081"
+    assert "another port of this rock-on" in page
+    assert 'name="Generate" value="environment-notes-DB_PASSWORD"' in page
+    answers = {
+        "shares-notes-/media": "media",
+        "ports-notes-81": "8080",
+        "devices-notes-gpu": "relative",
+        "environment-notes-DB_PASSWORD": "",
+    }
+    answer = press(owner_client, here, "Accept", **answers)
+    assert answer.status_code == 422
+    for sentence in (
+        "is in use by another port of this rock-on",
+        "A device is an absolute path",
+        "An answer is needed",
+    ):
+        assert sentence in unescape(answer.text)
+    good = {"ports-notes-81": "8090", "devices-notes-gpu": "", "environment-notes-DB_PASSWORD": "sea shells"}
+    answer = press(owner_client, here, "Accept", seen=False, **{**answers, **good})
+    assert answer.status_code == 303
+    options = begun(notes).options
+    assert options["new_shares"] == ["media"]
+    assert options["wanted"]["ports"] == {"notes": {"80": 8080, "81": 8090}}
+    assert options["wanted"]["shares"] == {"notes": {"/data": "notes", "/media": "media"}}
+
+
+def test_a_secret_is_generated_and_shown_without_javascript(owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(environment={**NOTES["environment"], "DB_PASSWORD": {"label": "Choose a password"}})
+    answer = owner_client.send(here, {"Generate": "environment-notes-DB_PASSWORD"}, page=here)
+    assert answer.status_code == 200
+    assert re.search(r'<input[^>]* type="text" value="[A-Za-z0-9]{24}"', answer.text)
+    typed = {"Reveal": "environment-notes-DB_PASSWORD", "environment-notes-DB_PASSWORD": "sea shells"}
+    assert 'value="sea shells"' in owner_client.send(here, typed, page=here).text
+    assert db.session.query(Operation).count() == 0
+
+
+def test_what_can_not_be_done_is_said_and_not_begun(owner_client: Visitor, notes: RockOn, docker: Docker) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(tag="2")
+    docker.down = True
+    assert "Docker does not answer." in owner_client.get(here).text
+    assert press(owner_client, here, "Accept").status_code == 503
+    docker.down = False
+    docker.ports = [Listener(8080, "tcp", holder="somebody else")]
+    answer = press(owner_client, here, "Accept")
+    assert (answer.status_code, "somebody else" in answer.text) == (422, True)
+    assert db.session.query(Operation).count() == 0
+
+
+@pytest.mark.parametrize("page", ["definition", "successor"])
+def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: RockOn, page: str) -> None:
+    other = shelve("Other", {"other": {}})
+    for rockon in (notes, other):
+        for answer in (
+            owner_client.get(f"/rockons/{rockon.id}/{page}"),
+            owner_client.send(f"/rockons/{rockon.id}/{page}", {"Accept": ""}, page="/shares"),
+        ):
+            assert answer.status_code == 409
+            assert rockon.name in answer.text
+    assert owner_client.get(f"/rockons/999/{page}").status_code == 404
+    with writing() as session:
+        session.add(Operation(kind=Kind.STOP, rockon_id=notes.id))
+    assert "busy with another operation" in owner_client.get(f"/rockons/{notes.id}/{page}").text
+
+
+def test_only_an_owner_decides(app: Flask, client: Visitor, notes: RockOn) -> None:
+    newer(tag="2")
+    add_user("olga", Role.OPERATOR)
+    client.log_in("olga")
+    assert client.get(f"/rockons/{notes.id}/definition").status_code == 403
+    page = client.get(f"/rockons/{notes.id}").text
+    assert "There is a newer definition" in page
+    assert "/definition" not in page
+
+
+# -- another name -------------------------------------------------------------------------------------------------
+
+
+def renamed(name: str = "Notebook", extra: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any) -> RockOn:
+    """Let the catalogue have Notes under another name."""
+    return shelve(name, {"notes": {**NOTES, **changes}, **(extra or {})})
+
+
+def test_a_new_name_is_offered_on_both_pages(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    successor = renamed()
+    shelve("Unrelated", {"unrelated": {}})
+    page = owner_client.get(f"/rockons/{notes.id}").text
+    assert "may be called Notebook there now" in page
+    assert f'href="/rockons/{notes.id}/successor"' in page
+    assert (
+        f'href="/rockons/{notes.id}/successor?to={successor.id}"' in owner_client.get(f"/rockons/{successor.id}").text
+    )
+
+
+def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    successor = renamed(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
+    here = f"/rockons/{notes.id}/successor"
+    text = text_of(owner_client.get(here).text)
+    assert "the name old Notes new Notebook" in text
+    assert "all of them are made anew" in text
+    answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
+    assert answer.status_code == 303
+    options = begun(notes).options
+    assert (options["successor"], options["source"]) == (successor.id, successor.source)
+    assert options["wanted"]["shares"] == {"notes": {"/data": "notes"}}
+    assert options["wanted"]["ports"] == {"notes": {"80": 8080}}
+    assert options["wanted"]["environment"]["notes"] == {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home"}
+
+
+def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    renamed()
+    answer = press(owner_client, f"/rockons/{notes.id}/successor", "Ignore")
+    assert answer.status_code == 303
+    assert (notes.name, notes.state, notes.status) == ("Notes", State.INSTALLED, Status.STARTED)
+    assert db.session.query(Operation).count() == 0
+
+
+def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    one, other = renamed("Jotter"), renamed("Notebook")
+    here = f"/rockons/{notes.id}/successor"
+    page = owner_client.get(here).text
+    assert f"{here}?to={one.id}" in page
+    assert f"{here}?to={other.id}" in page
+    assert owner_client.send(here, {"Accept": ""}, page=here).status_code == 409
+    assert press(owner_client, f"{here}?to={other.id}", "Accept").status_code == 303
+    assert begun(notes).options["successor"] == other.id
+
+
+def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    renamed(extra={"notes-db": {"volumes": {"/db": {"label": "Database"}}}})
+    page = owner_client.get(f"/rockons/{notes.id}/successor").text
+    assert 'name="shares-notes-db-/db"' in page
+    assert "a new container" in page
+
+
+def test_what_is_installed_too_is_no_successor(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    install(renamed())
+    assert owner_client.get(f"/rockons/{notes.id}/successor").status_code == 409

@@ -85,7 +85,10 @@ def show(restore_id: int) -> ResponseReturnValue:
     if row.begun:
         return render("backup/progress.html", "backup/_progress.html", standing=restore.standing(row), mark=mark)
     found = restore.content_of(row)
-    return render_template("backup/review.html", restore=row, backup=found, outlook=restore.look(found), mark=mark)
+    made = _moment(found.made)
+    return render_template(
+        "backup/review.html", restore=row, backup=found, made=made, outlook=restore.look(found), mark=mark
+    )
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/begin")
@@ -133,6 +136,16 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
 def mark(place: Hidden) -> str:
     """Return the name of the field for a secret."""
     return f"secret-{hashlib.sha256(json.dumps(place).encode()).hexdigest()[:16]}"
+
+
+def _moment(text: str) -> datetime | None:
+    """Return when a backup says that it was made."""
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    # The first and last years can't be shown in every time zone.
+    return (made if made.tzinfo else made.replace(tzinfo=UTC)) if 2000 <= made.year < 3000 else None
 
 
 def _page(form: BackupForm | None = None, restoring: RestoreForm | None = None) -> str:

@@ -55,7 +55,7 @@ class RestoreForm(FlaskForm):  # type: ignore[misc]
     file = FileField(
         _l("Backup"),
         [FileRequired(_l("Choose the file of a backup."))],
-        description=_l("A file that this page or `rockonweb backup` made, of at most 10 MB."),
+        description=_l("A file that this page made, or the command rockonweb backup. It has at most 10 MB."),
         render_kw={"accept": ".json,application/json"},
     )
     passphrase = PasswordField(
@@ -73,4 +73,4 @@ class ExportForm(FlaskForm):  # type: ignore[misc]
         _l("With the secrets, readable"),
         description=_l("Then whoever has the file .env has the passwords. Without, it has blanks to fill in."),
     )
-    submit = SubmitField(_l("Download compose.yaml and .env"))
+    submit = SubmitField(_l("Download both files"))

@@ -156,17 +156,11 @@ def look(found: Backup) -> Outlook:
     with closing(_connect(settings)) as docker:
         facts = survey.gather(RockOn(name="", source="{}"), _everything_asked(found), engine=docker)
         volumes = docker.volumes()
-    states = {row.name: row.state for row in db.session.execute(select(RockOn.name, RockOn.state))}
-    parts = (
-        *_definitions(settings, found),
-        *_metastores(settings, found),
-        *_networks(found, facts),
-        *_shares(settings, found),
-    )
+    parts = tuple(_parts(settings, found, facts))
+    left = _all_left_alone(found, facts)
     db.session.rollback()
     new = frozenset(part.name for part in parts if part.kind == "share")
-    rockons = tuple(_prospect(saved, states.get(saved.name), facts, volumes, new) for saved in found.rockons)
-    return Outlook(rockons, parts)
+    return Outlook(tuple(_prospect(saved, left[saved.name], facts, volumes, new) for saved in found.rockons), parts)
 
 
 def _everything_asked(found: Backup) -> Answers:
@@ -182,10 +176,10 @@ def _everything_asked(found: Backup) -> Answers:
 
 
 def _prospect(
-    saved: SavedRockOn, state: State | None, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
+    saved: SavedRockOn, left: str, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
 ) -> Prospect:
     hidden = tuple(saved.hidden)
-    if left := _left_alone(saved, state, facts):
+    if left:
         return Prospect(saved.name, saved.running, left)
     known = core.fill(Backup("", "", (saved,)), dict.fromkeys(hidden, "x")).rockons[0]
     mounts: dict[str, tuple[Mount, ...]] = {}
@@ -219,12 +213,25 @@ def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Te
     return ""
 
 
+def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
+    """Return for each rock-on why it is left alone, blank where it is not."""
+    states = {row.name: row.state for row in db.session.execute(select(RockOn.name, RockOn.state))}
+    return {saved.name: _left_alone(saved, states.get(saved.name), facts) for saved in found.rockons}
+
+
 def _lost_volume(volume: core.Volume) -> Text:
     return t(
         "The volume that Docker made for %(container)s at %(path)s is not on this machine: it begins empty.",
         container=volume.container,
         path=volume.destination,
     )
+
+
+def _parts(settings: Settings, found: Backup, facts: HostFacts) -> Iterator[Part]:
+    yield from _definitions(settings, found)
+    yield from _metastores(settings, found)
+    yield from _networks(found, facts)
+    yield from _shares(settings, found, facts)
 
 
 def _definitions(settings: Settings, found: Backup) -> Iterator[Part]:
@@ -257,10 +264,11 @@ def _networks(found: Backup, facts: HostFacts) -> Iterator[Part]:
             yield Part("network", spec.name, t("It is made."))
 
 
-def _shares(settings: Settings, found: Backup) -> Iterator[Part]:
-    """Yield the shares that are used and missing."""
+def _shares(settings: Settings, found: Backup, facts: HostFacts) -> Iterator[Part]:
+    """Yield the shares that are missing and used by what is not left alone."""
     there = shares.listing(settings)
-    used = {name for saved in found.rockons for name in _used_shares(saved)}
+    left = _all_left_alone(found, facts)
+    used = {name for saved in found.rockons if not left[saved.name] for name in _used_shares(saved)}
     for name in sorted(used - there.keys()):
         yield Part("share", name, t("It is made new, and is EMPTY."))
 
@@ -315,12 +323,7 @@ def _write(restore_id: int, outcome: Mapping[str, Any]) -> None:
 
 def _put_back(settings: Settings, found: Backup, docker: engine.Engine) -> Iterator[Part]:
     """Put back everything but rock-ons, and yield what became of each."""
-    expected = (
-        *_definitions(settings, found),
-        *_metastores(settings, found),
-        *_networks(found, HostFacts(networks=docker.networks())),
-        *_shares(settings, found),
-    )
+    expected = list(_parts(settings, found, HostFacts(containers=docker.containers(), networks=docker.networks())))
     db.session.rollback()
     for part in expected:
         if not part.new:

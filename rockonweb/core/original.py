@@ -348,7 +348,7 @@ class _Body:
             if place is None:
                 self.fault('edit_ports: %(name)s has no port with the id "%(id)s".', name=self.definition.name, id=key)
                 continue
-            if word not in PUBLISHED:
+            if not isinstance(word, str) or word not in PUBLISHED:
                 self.fault('edit_ports.%(id)s: must be "checked" or "unchecked".', id=key)
                 continue
             container, number = place

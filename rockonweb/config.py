@@ -8,12 +8,13 @@ import secrets
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from rockonweb.core.errors import BadInput
+from rockonweb.core.health import Limits
 
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ORIGINAL_SHARES_ROOT = Path("/mnt2")
@@ -35,6 +36,7 @@ class Settings:
     redis_url: str  # blank: `up` starts a server of its own
     admin_user: str
     admin_password: str
+    health: Limits = field(default_factory=Limits)  # of a container that was just started
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
 
@@ -91,6 +93,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=environ.get("REDIS_URL") or "",
         admin_user=environ.get("ROCKONWEB_ADMIN_USER") or "",
         admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
+        health=Limits(
+            steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10),
+            timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
+        ),
         tls_key=tls_key,
         tls_certificate=tls_certificate,
     )

@@ -50,6 +50,9 @@ class ContainerFacts:
     error: str = ""
     rockon: str = ""
     restart_policy: str = ""
+    restarts: int = 0  # since it was started by hand
+    started: str = ""  # when it was started last, as the engine writes it
+    health: str = ""  # starting, healthy, unhealthy; blank for one without a health check of its own
     networks: tuple[str, ...] = ()
 
 

@@ -152,6 +152,25 @@ class AwaitAnswer(Step):
         return f"wait until {self.container} is ready"
 
 
+@dataclass(frozen=True)
+class Page:
+    """An app's own page on a port of this host."""
+
+    port: int
+    https: bool = False
+    path: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwaitHealth(Step):
+    """Wait until containers that were just started hold: by container, with the page that must answer, if any."""
+
+    pages: tuple[tuple[str, Page | None], ...]
+
+    def __str__(self) -> str:
+        return f"wait until {', '.join(name for name, _ in self.pages)} is healthy"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SetAside(Step):
     """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
@@ -225,6 +244,7 @@ AnyStep = (
     | Start
     | AwaitEnd
     | AwaitAnswer
+    | AwaitHealth
     | Stop
     | SetAside
     | Discard

@@ -64,6 +64,9 @@ class Connection:
             exit_code=int(state.get("ExitCode") or 0),
             error=state.get("Error") or "",
             rockon=self._rockon(found["Config"].get("Labels") or {}),
+            restarts=int(found.get("RestartCount") or 0),
+            started=state.get("StartedAt") or "",
+            health=((state.get("Health") or {}).get("Status") or "").removeprefix("none"),
             restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "",
             networks=tuple(found["NetworkSettings"].get("Networks") or {}),
         )

@@ -16,6 +16,7 @@ from rockonweb.core.steps import (
     AnyStep,
     AwaitAnswer,
     AwaitEnd,
+    AwaitHealth,
     Create,
     Discard,
     Join,
@@ -34,7 +35,7 @@ from rockonweb.core.steps import (
     Stop,
 )
 from rockonweb.core.text import t
-from rockonweb.host import certificate, layers, shares
+from rockonweb.host import certificate, gate, layers, shares
 from rockonweb.host.engine import Engine
 from rockonweb.host.layers import Layer
 from rockonweb.models import (
@@ -132,6 +133,9 @@ class Executor:
                 self.engine.await_end(name, seconds)
             case AwaitAnswer(container=name, command=command, seconds=seconds):
                 self.engine.await_answer(name, command, seconds)
+            case AwaitHealth(pages=pages):
+                gate.await_health(self.engine, dict(pages), self.settings.health, lambda why: self._tell(row, why))
+                self._tell(row, "")
             case Stop(container=name):
                 if self.engine.runs(name):
                     self._undo_by(row, lambda: self.engine.start(name))
@@ -280,6 +284,12 @@ class Executor:
                 step.finished = now()
             if output:
                 step.output = "\n".join(filter(None, (step.output, output)))[-OUTPUT_LIMIT:]
+
+    def _tell(self, row: int, words: str) -> None:
+        """Write what a step waits for, and stop it when that was asked."""
+        self._stop_if_cancelled()
+        with writing() as session:
+            session.get_one(OperationStep, row).output = words
 
     def _stop_if_cancelled(self) -> None:
         asked = db.session.scalar(select(Operation.cancel_requested).where(Operation.id == self.operation_id))

@@ -1,0 +1,212 @@
+"""Traps of the framework that this catalogue is compatible with: what it gets wrong, and what happens here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb import config, create_app, rows
+from rockonweb.catalog import refresh, successors
+from rockonweb.core.answers import Answers
+from rockonweb.models import Base, Container, RockOn, State, Status, db, writing
+from tests.support.metastore import Metastore
+from tests.support.samples import body
+
+PORT = {"80": {"label": "Web", "host_default": 8080, "protocol": "tcp", "ui": True}}
+OURS = Answers(shares={"app": {"/data": "ours"}}, ports={"app": {80: 8080}}, environment={"app": {"TITLE": "Ours"}})
+
+
+def app_of(name: str, container: str, image: str = "example/shared:1", **more: Any) -> dict[str, Any]:
+    """A definition file with one rock-on of one container."""
+    spec = {
+        "image": image,
+        "launch_order": 1,
+        "ports": PORT,
+        "volumes": {"/data": {"label": "Data"}},
+        "environment": {"TITLE": {"label": "Title"}},
+        **more,
+    }
+    return {name: body({container: spec})}
+
+
+def publish(store: Metastore, **files: Any) -> None:
+    """Serve these files, and a root.json that names them."""
+    store.files = {f"{name}.json": content for name, content in files.items()}
+    store.files["root.json"] = {name: f"{name}.json" for name in files}
+
+
+def named(name: str) -> RockOn:
+    db.session.rollback()
+    return db.session.scalars(select(RockOn).where(RockOn.name == name)).one()
+
+
+def install(name: str) -> int:
+    """Let the rows say that a rock-on is installed with `OURS`; returns its id."""
+    with writing():
+        rockon = named(name)
+        rockon.state, rockon.status, rockon.installed_source = State.INSTALLED, Status.STARTED, rockon.source
+        rows.store(rockon, OURS)
+        return rockon.id
+
+
+def dump(*but: str) -> list[tuple[Any, ...]]:
+    """Every row of rock-ons and of what belongs to them, without the rock-ons `but`."""
+    db.session.rollback()
+    containers = {
+        one.id: (one.rockon.name in but) for one in db.session.scalars(select(Container)) if one.rockon is not None
+    }
+    found = []
+    for mapper in Base.registry.mappers:
+        table = mapper.local_table
+        for row in db.session.execute(select(table)).mappings():
+            if table.name == "rockon":
+                theirs = row["name"] in but
+            elif table.name == "container":
+                theirs = containers[row["id"]]
+            elif "container_id" in row:
+                theirs = containers[row["container_id"]]
+            else:
+                continue
+            if not theirs:
+                found.append((table.name, *row.values()))
+    return sorted(found, key=repr)
+
+
+@pytest.fixture
+def store() -> Iterator[Metastore]:
+    store = Metastore({})
+    yield store
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
+    app = create_app(config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_REMOTE_METASTORE": store.url}))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+# 7. One bad file aborts the whole refresh; only the last error is told.
+
+
+def test_bad_files_are_all_told_with_all_reasons_and_the_others_load(store: Metastore) -> None:
+    bad = app_of("Bad", "bad", launch_order="soon", uid="me")
+    publish(store, one=app_of("One", "app-one"), bad=bad, html="<html>", two=app_of("Two", "app-two"))
+    report = refresh()
+    assert report.added == ["One", "Two"]
+    told = {file: "\n".join(reasons) for file, reasons in report.faulty}
+    assert set(told) == {"bad.json", "html.json"}
+    assert "launch_order" in told["bad.json"]
+    assert "uid" in told["bad.json"]
+    assert "not JSON" in told["html.json"]
+
+
+def test_a_file_that_turns_bad_costs_nothing_of_what_it_brought(store: Metastore) -> None:
+    publish(store, one=app_of("One", "app"), two=app_of("Two", "app-two"))
+    refresh()
+    install("One")
+    before = dump()
+    publish(store, one="{", two=app_of("Two", "app-two"))
+    assert [file for file, _ in refresh().faulty] == ["one.json"]
+    assert dump() == before
+
+
+# 9. A catalogue rename (same containers, new rock-on name) breaks the refresh for those who have it installed.
+
+
+def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore) -> None:
+    publish(store, old=app_of("Old Name", "app"), other=app_of("Other", "other"))
+    refresh()
+    rockon_id = install("Old Name")
+    publish(store, new=app_of("New Name", "app"), other=app_of("Other", "other"))
+    for _ in range(2):
+        report = refresh()
+        assert (report.loaded, report.faulty) == (True, [])
+    old, new = named("Old Name"), named("New Name")
+    assert (old.id, old.state, old.status, old.in_catalogue) == (rockon_id, "installed", "started", False)
+    assert rows.answers_of(old) == OURS
+    assert (new.state, new.in_catalogue) == ("available", True)
+    assert [one.name for one in successors.of(old).candidates] == ["New Name"]
+    assert successors.succeeded_by(new) == [old]
+    assert successors.succeeded_by(named("Other")) == []
+
+
+def test_a_renamed_file_without_a_new_name_is_no_rename(store: Metastore) -> None:
+    publish(store, old=app_of("App", "app"))
+    refresh()
+    install("App")
+    publish(store, new=app_of("App", "app"))
+    assert refresh().unchanged == 1
+    assert named("App").in_catalogue
+
+
+def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metastore) -> None:
+    publish(store, old=app_of("Old Name", "app"))
+    refresh()
+    rockon_id = install("Old Name")
+    publish(store, new=app_of("New Name", "app"))
+    refresh()
+    with writing() as session:
+        rows.succeed(session, named("Old Name"), named("New Name"))
+    report = refresh()
+    assert (report.unchanged, report.added, report.removed, report.faulty) == (1, [], [], [])
+    [one] = db.session.scalars(select(RockOn).where(RockOn.in_catalogue))
+    assert (one.id, one.name, one.state) == (rockon_id, "New Name", "installed")
+    assert rows.answers_of(one) == OURS
+
+
+def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstalled_then_is_not_listed(
+    store: Metastore,
+) -> None:
+    publish(store, a=app_of("Here", "here"), b=app_of("Gone", "gone"), c=app_of("Kept", "app"))
+    refresh()
+    install("Kept")
+    publish(store, a=app_of("Here", "here"))
+    assert sorted(refresh().removed) == ["Gone", "Kept"]
+    assert sorted(db.session.scalars(select(RockOn.name))) == ["Here", "Kept"]
+    with writing():
+        named("Kept").state = State.AVAILABLE
+    refresh()
+    assert sorted(db.session.scalars(select(RockOn.name))) == ["Here"]
+
+
+# 3. A changed image in one rock-on deletes containers of other rock-ons that share the image record.
+
+
+def test_a_changed_image_touches_no_other_rock_on(store: Metastore) -> None:
+    publish(store, a=app_of("First", "first"), b=app_of("Second", "app"), c=app_of("Third", "third"))
+    refresh()
+    install("Second")
+    for changed in (app_of("First", "first", "example/other:9"), app_of("First", "first", "example/shared:1")):
+        before = dump("First")
+        publish(store, a=changed, b=app_of("Second", "app"), c=app_of("Third", "third"))
+        assert refresh().changed == ["First"]
+        assert dump("First") == before
+        assert named("First").containers[0].image == next(iter(changed["First"]["containers"].values()))["image"]
+    publish(store, b=app_of("Second", "app"), c=app_of("Third", "third"))
+    assert refresh().removed == ["First"]
+    assert {row[0] for row in dump()} >= {"container", "port", "volume"}
+    assert rows.answers_of(named("Second")) == OURS
+
+
+# 5. A variable that is new in an installed rock-on's definition becomes `-e KEY=None` at its next update.
+
+
+def test_a_new_variable_of_an_installed_rock_on_is_not_on_its_rows(store: Metastore) -> None:
+    publish(store, a=app_of("App", "app"))
+    refresh()
+    install("App")
+    before = dump()
+    publish(store, a=app_of("App", "app", environment={"TITLE": {"label": "Title"}, "REALM": {"label": "Realm"}}))
+    assert refresh().changed == ["App"]
+    rockon = named("App")
+    assert rows.answers_of(rockon) == OURS
+    assert [one.key for one in rockon.containers[0].environment] == ["TITLE"]
+    assert rockon.newer_definition
+    assert [row for row in dump() if row[0] != "rockon"] == [row for row in before if row[0] != "rockon"]

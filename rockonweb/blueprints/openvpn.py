@@ -1,7 +1,137 @@
-"""What an owner of an OpenVPN server does next: the certificate authority and the clients' profiles."""
+"""What an owner of an OpenVPN server does next: the certificate authority and the clients' profiles.
+
+The list of clients is read from the authority's own files, through Docker's copy out of the data container: no
+container is made or started for a GET. What runs one is a POST, also the download, which leaves nothing behind.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from contextlib import closing
+from typing import Any
 
-blueprint = Blueprint("openvpn", __name__)
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from rockonweb import rows
+from rockonweb.config import instance_id
+from rockonweb.core.answers import Answers
+from rockonweb.core.errors import BadInput, Conflict, EngineError
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.handlers import openvpn
+from rockonweb.core.handlers.tasks import Order
+from rockonweb.core.text import t
+from rockonweb.forms.client import ClientForm
+from rockonweb.host import engine
+from rockonweb.models import RockOn, Role, db
+from rockonweb.web.partials import render
+from rockonweb.web.permission import requires
+from rockonweb.web.wording import say
+from rockonweb.work import operations, tasks
+
+blueprint = Blueprint("openvpn", __name__, url_prefix="/rockons/<int:rockon_id>/openvpn")
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def panel(rockon_id: int) -> ResponseReturnValue:
+    """Show the authority and the clients, as a page or as the part of the rock-on's page."""
+    return _page(_get(rockon_id), ClientForm(formdata=None))
+
+
+@blueprint.post("/authority")
+@requires(Role.OWNER)
+def make_authority(rockon_id: int) -> ResponseReturnValue:
+    """Make the certificate authority, once."""
+    return _begin(_get(rockon_id), Order("authority"))
+
+
+@blueprint.post("/clients")
+@requires(Role.OWNER)
+def make_client(rockon_id: int) -> ResponseReturnValue:
+    """Make a client's profile."""
+    rockon, form = _get(rockon_id), ClientForm()
+    try:
+        return _begin(rockon, Order("profile", form.client.data or ""))
+    except (BadInput, Conflict) as error:
+        form.client.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
+        return _page(rockon, form), 422
+
+
+@blueprint.post("/profile")
+@requires(Role.OWNER)
+def download(rockon_id: int) -> ResponseReturnValue:
+    """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
+    rockon, client = _get(rockon_id), request.form.get("client", "")
+    answers = rows.answers_of(rockon)
+    if fault := openvpn.client_fault(client, answers):
+        raise BadInput(fault)
+    with _docker(rockon) as docker:
+        known = _authority(rockon, answers, docker)
+        found = known.client(client)
+        if known.listed and (found is None or found.revoked):
+            raise Conflict(
+                t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
+            )
+        profile = docker.read_once(openvpn.show_profile(rockon.definition, _marks(), client))
+    answer = Response(openvpn.reachable(profile, rockon.definition, answers), mimetype="application/x-openvpn-profile")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{client}.ovpn"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/revoke")
+@requires(Role.OWNER)
+def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
+    """Say what revoking means, and ask."""
+    rockon, client = _get(rockon_id), request.args.get("client", "").strip()
+    if fault := openvpn.client_fault(client, rows.answers_of(rockon)):
+        raise BadInput(fault)
+    return render_template("openvpn/revoke.html", rockon=rockon, client=client)
+
+
+@blueprint.post("/revoke")
+@requires(Role.OWNER)
+def revoke(rockon_id: int) -> ResponseReturnValue:
+    """Revoke a client's profile."""
+    return _begin(_get(rockon_id), Order("revoke", request.form.get("client", "")))
+
+
+def _get(rockon_id: int) -> RockOn:
+    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    if tasks.of(rockon) is not openvpn.tasks:
+        abort(404)
+    return rockon
+
+
+def _docker(rockon: RockOn) -> closing[engine.Engine]:
+    return closing(engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name))
+
+
+def _authority(rockon: RockOn, answers: Answers, docker: engine.Engine) -> openvpn.Authority:
+    return openvpn.authority(tasks.files(rockon, openvpn.tasks, docker), answers)
+
+
+def _marks() -> HostFacts:
+    """Return the facts that a command without a share or a port needs: by what our containers are known."""
+    return HostFacts(instance=instance_id(current_app.config["SETTINGS"]))
+
+
+def _begin(rockon: RockOn, order: Order) -> ResponseReturnValue:
+    """Queue a task that can be done as things are; one that can't be is refused here already."""
+    with _docker(rockon) as docker:
+        tasks.planned(rockon, order, docker)
+    parameters = {"client": order.client} if order.client else {}
+    operation = operations.begin_action(rockon, order.task, parameters, current_user.name)
+    return redirect(url_for("operations.show", operation_id=operation), code=303)
+
+
+def _page(rockon: RockOn, form: ClientForm) -> str:
+    answers = rows.answers_of(rockon)
+    context: dict[str, Any] = {"rockon": rockon, "form": form, "address": openvpn.address(rockon.definition, answers)}
+    try:
+        with _docker(rockon) as docker:
+            context["authority"] = _authority(rockon, answers, docker)
+    except EngineError as error:
+        context["error"] = error
+    return render("openvpn/index.html", "openvpn/_panel.html", **context)

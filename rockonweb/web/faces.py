@@ -31,6 +31,7 @@ from rockonweb.web import faults, running, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
+from rockonweb.work import tasks
 
 PAGES = (
     api,
@@ -86,6 +87,7 @@ def register(app: Flask) -> None:
         layers_of=running.layers_of,
         docker_notice=troubles.docker_notice,
         unapplied=wanted.unapplied,
+        tasks_of=tasks.of,
     )
     faults.register(app)
     for module in PAGES:

@@ -20,9 +20,12 @@ from rockonweb.core.steps import AnyStep
 
 
 class Handler(Protocol):
-    """What a handler module offers. `tasks` are what people do with the rock-on once it is installed, or None."""
+    """What a handler module offers."""
 
-    tasks: Tasks | None
+    @property
+    def tasks(self) -> Tasks | None:
+        """What people do with the rock-on once it is installed; None for nothing."""
+        ...
 
     def fits(self, definition: Definition) -> bool:
         """Whether the definition has the shape that the handler knows."""

@@ -162,7 +162,14 @@ def reachable(profile: str, definition: Definition, answers: Answers) -> str:
     return re.sub(rf"^(remote \S+) {PORT}\b", rf"\1 {port}", profile, flags=re.MULTILINE)
 
 
-tasks: Tasks | None = Tasks("openvpn", files, steps)
+def address(definition: Definition, answers: Answers) -> str:
+    """Return where clients connect to, blank where the server's port is not published."""
+    name = answers.custom_config.get(SERVER_NAME, "")
+    port = answers.ports.get(_server(definition), {}).get(PORT)
+    return "" if port is None else name if ":" in name else f"{name}:{port}"
+
+
+tasks = Tasks("openvpn", files, steps)
 
 
 def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, found: Authority) -> list[AnyStep]:

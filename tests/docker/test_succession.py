@@ -1,0 +1,94 @@
+"""A newer definition, and a new name, taken over by containers that run."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.carry_over import carry, with_new
+from rockonweb.core.definition import from_source
+from rockonweb.models import Operation, RockOn, db, writing
+from rockonweb.work import changes, operations
+from tests.support.apps import page
+from tests.support.engine import Engine
+from tests.support.instance import Instance
+
+WEB = {"8080": {"label": "Web", "host_default": 8080, "protocol": "tcp", "ui": True}}
+DATA = {"/data": {"label": "Data"}}
+
+
+def identities(engine: Engine, *names: str) -> dict[str, str]:
+    return {name: engine.docker("inspect", "--type", "container", "-f", "{{.Id}}", name) for name in names}
+
+
+def pair(image: str, **app: Any) -> dict[str, dict[str, Any]]:
+    return {
+        "heir-db": {"image": image, "tag": "", "volumes": DATA, "opts": [["-v", "/keep"]]},
+        "heir-app": {"image": image, "tag": "", "ports": WEB, **app},
+    }
+
+
+def accept(instance: Instance, rockon: RockOn, source: RockOn, **environment: str) -> Operation:
+    """Take over a definition of the catalogue, with answers to what heir-app asks anew."""
+    new = from_source(source.name, source.source)
+    carried = carry(rockon.definition, rows.answers_of(rockon), new)
+    wanted = with_new(carried, Answers(environment={"heir-app": environment} if environment else {}))
+    successor = source.id if source is not rockon else None
+    found = instance.look_at(rockon, wanted, source=source.source, successor=successor)
+    assert not found.plan.blocked, found.plan.blocked
+    operation = operations.begin_change(
+        rockon, wanted, "tester", reviewed=found.reviewed, source=source.source, successor=successor
+    )
+    return instance.succeed(operation)
+
+
+def test_a_newer_definition_rebuilds_only_what_it_changes(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Heir", pair(app_image))
+    port = instance.install(rockon).port("heir-app")
+    before = identities(engine, "heir-db", "heir-app")
+    instance.add("Heir", pair(app_image, environment={"REALM": {"label": "Realm"}}))
+    assert rockon.newer_definition
+    assert identities(engine, "heir-db", "heir-app") == before
+    accept(instance, rockon, rockon, REALM="home")
+    after = identities(engine, "heir-db", "heir-app")
+    assert (after["heir-db"] == before["heir-db"], after["heir-app"] == before["heir-app"]) == (True, False)
+    shown = page(port)
+    assert "REALM=home" in shown
+    assert "None" not in shown
+    assert not rockon.newer_definition
+    assert rows.answers_of(rockon).environment == {"heir-app": {"REALM": "home"}}
+    assert (rockon.state, rockon.status) == ("installed", "started")
+
+
+def test_a_container_that_the_newer_definition_lacks_goes(engine: Engine, instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Heir", pair(app_image))
+    port = instance.install(rockon).port("heir-app")
+    instance.add("Heir", {"heir-app": pair(app_image)["heir-app"]})
+    accept(instance, rockon, rockon)
+    assert "heir-db" not in engine.docker("ps", "-a", "--format", "{{.Names}}")
+    assert page(port)
+    assert [one.name for one in rockon.containers] == ["heir-app"]
+    assert [volume.container for volume in rockon.kept_volumes] == ["heir-db"]
+
+
+def test_a_new_name_is_taken_with_all_that_belongs_to_it(
+    engine: Engine, instance: Instance, app_image: str, standin: Callable[..., str]
+) -> None:
+    rockon = instance.add("Old Name", pair(app_image))
+    rockon_id = rockon.id
+    port = instance.install(rockon).port("heir-app")
+    engine.docker("exec", "heir-db", "sh", "-c", "echo precious >/keep/file")
+    with writing():
+        rockon.in_catalogue = False
+    successor = instance.add("New Name", pair(app_image))
+    operation = accept(instance, rockon, successor)
+    db.session.expire_all()
+    [only] = db.session.query(RockOn).all()
+    assert (only.id, only.name, only.state, only.status) == (rockon_id, "New Name", "installed", "started")
+    assert operation.rockon is only
+    for name in ("heir-db", "heir-app"):
+        label = '{{index .Config.Labels "rockonweb.rockon"}}'
+        assert engine.docker("inspect", "--type", "container", "-f", label, name) == "New Name"
+    assert engine.docker("exec", "heir-db", "cat", "/keep/file") == "precious"
+    assert page(port)
+    assert changes.planned(only, None, None).nothing

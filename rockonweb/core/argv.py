@@ -56,7 +56,7 @@ def docker_run(
         *environment(container, spec, answers, added),
         *labels(container, answers),
         *management_labels(definition, facts),
-        spec.reference,
+        facts.pinned.get(container, spec.reference),
         *arguments(spec),
     )
 

@@ -87,7 +87,8 @@ class HostFacts:
 
     `containers` and `networks` are None when no engine was asked or none answered. `claimed` are the ports of other
     installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` are paths that were asked about
-    and are not there, `absent_images` those that Docker does not have.
+    and are not there, `absent_images` those that Docker does not have, `pinned` the ids of images that containers keep
+    though their names mean newer ones by now.
     """
 
     shares_root: str = "/mnt2"
@@ -98,6 +99,7 @@ class HostFacts:
     missing_devices: frozenset[str] = frozenset()
     missing_folders: frozenset[str] = frozenset()
     absent_images: frozenset[str] = frozenset()
+    pinned: Mapping[str, str] = field(default_factory=dict)
     containers: Mapping[str, ContainerFacts] | None = None
     networks: Mapping[str, NetworkFacts] | None = None
     kept_volumes: Mapping[str, tuple[Mount, ...]] = field(default_factory=dict)

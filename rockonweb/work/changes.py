@@ -29,21 +29,41 @@ def planned(
     successor: int | None = None,
     new_shares: frozenset[str] = frozenset(),
     again: Mapping[str, str] | None = None,
-    fresh_images: bool = False,
+    newest: bool = False,
     start: bool = False,
 ) -> Change:
     """Plan what makes a rock-on as if it had been installed with the answers `wanted` (None: its present ones).
 
-    `source` is a newer definition's canonical text, `successor` the id of the rock-on whose name it takes; the others
-    are those of `core.change.change`. Without an engine, what only it knows is left out. Raises EngineError when an
-    engine was given and fails.
+    `source` is a newer definition's canonical text, `successor` the id of the rock-on whose name it takes; `newest`
+    takes the images that the names mean now, while otherwise a container keeps the one that it has; the others are
+    those of `core.change.change`. Without an engine, what only it knows is left out. Raises EngineError when an engine
+    was given and fails.
     """
     old = Made(rockon.definition, rows.answers_of(rockon))
     name = db.session.get_one(RockOn, successor).name if successor else rockon.name
     definition = from_source(name, source) if source else rockon.definition
     new = Made(definition, argv.fixed_ports(definition, wanted or old.answers))
     facts = _facts(rockon, old, new, docker)
-    return change(old, new, facts, again=again, fresh_images=fresh_images, start=start, new_shares=new_shares)
+    if docker and not newest:
+        facts = _pinned(old.definition, new.definition, facts, docker)
+    return change(old, new, facts, again=again, start=start, new_shares=new_shares)
+
+
+def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) -> HostFacts:
+    """Return the facts with the images that containers keep: a change of settings is no update of the app."""
+    known = facts.containers or {}
+    pinned = {
+        name: known[name].image_id
+        for name, spec in new.launch_order
+        if name in old.containers
+        and old.containers[name].reference == spec.reference
+        and name in known
+        and known[name].rockon == new.name
+        and known[name].image_id
+        and known[name].image_id != docker.image_id(spec.reference)
+    }
+    kept = {new.containers[name].reference for name in pinned}
+    return replace(facts, pinned=pinned, absent_images=facts.absent_images - kept)
 
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:

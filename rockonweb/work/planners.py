@@ -73,7 +73,7 @@ def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         for name, spec in rockon.definition.launch_order
         if name in known and known[name].image_id != docker.image_id(spec.reference)
     }
-    found = changes.planned(rockon, None, docker, again=newer).plan
+    found = changes.planned(rockon, None, docker, again=newer, newest=True).plan
     _refuse_blocked(found)
     return found
 

@@ -343,6 +343,20 @@ def test_an_update_rebuilds_what_has_a_newer_image(
     assert "revision 2" in page(port)
 
 
+def test_a_change_of_settings_is_no_update(engine: Engine, instance: Instance, standin: Callable[..., str]) -> None:
+    image = standin("change/keeps:1", revision="1")
+    rockon = instance.add("Keeps", {"keeps": {"image": image, "tag": "", "ports": WEB}})
+    port = instance.install(rockon).port("keeps")
+    standin("change/keeps:1", revision="2")
+    engine.docker("pull", image)  # for somebody else's sake
+    change(instance, rockon, labels={"keeps": ["a=b"]})
+    assert "revision 1" in page(port)
+    change(instance, rockon, labels={"keeps": ["a=c"]})
+    assert "revision 1" in page(port)
+    instance.do(Kind.UPDATE, rockon)
+    assert "revision 2" in page(port)
+
+
 def test_a_newer_definition_brings_and_takes_containers(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = trio(instance, app_image)
     instance.install(rockon)

@@ -49,7 +49,7 @@ def _size() -> int:
     if not given:
         return USUAL_SIZE
     if not (given.isascii() and given.isdecimal() and given.strip("0")):
-        raise BadInput(t('page_size is "%(given)s": it must be a whole number from 1.', given=given))
+        raise BadInput(t('"%(given)s" is no page_size: it is a whole number from 1.', given=given))
     return int(given[-9:]) if len(given) < 6 else LARGEST_SIZE
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ from rockonweb.rows import answers_of
 from rockonweb.work import restore, rocknets
 from tests.support import samples
 from tests.support.apps import page
+from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.instance import Instance
+from tests.support.person import Person
+from tests.support.stack import Stack
 
 PASSPHRASE = "a long enough passphrase"
 WEB = {"8080": {"label": "Web", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -313,3 +316,63 @@ def test_a_failure_is_told_and_can_be_tried_again(
         restore.begin(restore_id, {}, "tester")
         assert run_all(fresh, restore_id).complete
         page(port)
+
+
+@pytest.fixture
+def emptied(engine: Engine) -> Iterator[Engine]:
+    """The engine, empty again afterwards."""
+    yield engine
+    engine.clear()
+
+
+def test_the_command_line_restores_on_an_empty_machine(
+    emptied: Engine, stack: Callable[..., Stack], app_image: str, tmp_path: Path
+) -> None:
+    """The whole product: workers install what `rockonweb restore --wait` begins; a failure is told by its status."""
+    engine = emptied
+    environment = {"ROCKONWEB_PASSPHRASE": PASSPHRASE, "DOCKER_CONFIG": engine.environ["DOCKER_CONFIG"]}
+    ports = {"8080": {**WEB["8080"], "host_default": free_port()}}
+    variables = {"ADMIN_PASSWORD": {"label": "", "description": ""}}
+    definitions = {
+        name: samples.source(
+            {name.lower(): {"image": app_image, "launch_order": 1, "environment": variables, **more}}, name
+        )
+        for name, more in (("Shown", {"ports": ports}), ("Still", {}))
+    }
+    first = stack(engine.environ["DOCKER_HOST"], started=False, environment=environment)
+    for name, text in definitions.items():
+        (first.local_metastore / f"{name}.json").write_text(text)
+    first.start()
+    assert first.run("catalog", "refresh").returncode in (0, 1)
+    for name in definitions:
+        given = json.dumps({"environment": {name.lower(): {"ADMIN_PASSWORD": "s3cret"}}})
+        done = first.run("install", name, "--answers", "-", "--wait", stdin=given)
+        assert done.returncode == 0, done.stderr
+    assert first.run("stop", "Still", "--wait").returncode == 0
+    seen = containers(engine)
+    file = tmp_path / "backup.json"
+    assert first.run("backup", "--secrets", str(file)).returncode == 0
+    first.stop()
+    engine.docker("rm", "--force", *engine.docker("ps", "-aq").split())
+
+    second = stack(engine.environ["DOCKER_HOST"], environment=environment)
+    done = second.run("restore", str(file), "--wait", timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"done +Shown\n", done.stdout)
+    assert re.search(r"definition +Shown.json: It was put back.", done.stdout)
+    assert "s3cret" not in done.stdout + done.stderr
+    assert containers(engine) == seen
+    person = Person(second.url, second.user, second.password)
+    assert "All is done." in person.get("/backup/restore/1").text
+
+    taken = json.loads(file.read_text())
+    taken["rockons"] = [{**taken["rockons"][1], "name": "Gone", "running": True}]
+    taken["rockons"][0]["definition"]["containers"] = {
+        "gone": {**taken["rockons"][0]["definition"]["containers"]["still"], "image": "127.0.0.1:1/no/such:1"}
+    }
+    taken["rockons"][0]["answers"] = {"environment": {"gone": {"ADMIN_PASSWORD": "s3cret"}}}
+    file.write_text(json.dumps({**taken, "secrets": None}))
+    done = second.run("restore", str(file), "--wait", timeout=120)
+    assert done.returncode == 1
+    assert re.search(r"failed +Gone\n", done.stdout)
+    assert "Not everything could be restored" in done.stderr

@@ -177,7 +177,11 @@ def variables(definition: Definition, typed: Iterable[Typed]) -> Rows:
 
 def labels(definition: Definition, typed: Iterable[Typed]) -> Rows:
     """Return the labels of each container, and what is wrong with them."""
-    made = _rows(definition, typed, str.strip, lambda label, _: label_fault(label), t("Type the label."))
+
+    def refuse(label: str, _spec: ContainerSpec) -> str:
+        return t("This must be a single line of text.") if set(label) & set("\0\r\n") else label_fault(label)
+
+    made = _rows(definition, typed, str.strip, refuse, t("Type the label."))
     for container, found in made.found.items():
         keys: dict[str, str] = {}
         for label in found:
@@ -376,7 +380,8 @@ def no_support(definition: Definition) -> tuple[Text, Text]:
 def stays_behind(place: str, other: str) -> Text:
     """Return what it means that a volume is at `other` from now on and no longer at `place`."""
     return t(
-        "The files that are in %(place)s stay there and are not copied: the app begins with what is in %(other)s.",
+        "The files that are in %(place)s stay there and are not copied: the app begins with what is in %(other)s. They "
+        "are back as soon as you choose %(place)s again.",
         place=place,
         other=other,
     )

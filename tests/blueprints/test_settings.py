@@ -17,7 +17,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
 from rockonweb.host import engine, survey
-from rockonweb.models import Draft, Kind, Network, Operation, RockOn, Role, State, Status, db, writing
+from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, shelve
 from tests.support.pages import make_shares
@@ -470,7 +470,19 @@ def test_apply_begins_what_was_reviewed(here: Settings, notes: RockOn) -> None:
     rockon = db.session.get_one(RockOn, notes.id)
     assert rockon.state is State.PENDING_UPDATE
     assert rows.answers_of(rockon).labels == {}  # until it has succeeded
-    assert wanted()["labels"] == {"notes": ["a=b"]}  # should it fail, nothing has to be typed again
+
+
+def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings, notes: RockOn) -> None:
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
+    here.save("review", "Apply", "Apply")
+    page = here.url.removesuffix("/settings")
+    assert "Changes that are not applied yet" not in here.client.get(page).text  # it is being applied
+    with writing():
+        operation = db.session.scalars(db.select(Operation)).one()
+        operation.progress = Progress.FAILED
+        notes.state = State.INSTALLED
+    assert "Changes that are not applied yet" in here.client.get(page).text
+    assert "a=b" in words(here.get("review"))
 
 
 def test_a_program_that_sends_no_fingerprint_relies_on_what_is_assembled(here: Settings) -> None:

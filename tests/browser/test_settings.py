@@ -69,6 +69,7 @@ def open_settings(page: Page, product: Stack, tab: str) -> None:
 def save(page: Page) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Review")
+    expect(page).to_have_url(re.compile("/settings/review$"))
 
 
 def apply(page: Page, *, javascript: bool) -> None:

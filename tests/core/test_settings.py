@@ -177,6 +177,13 @@ def test_labels_that_docker_refuses_or_that_are_ours(label: str) -> None:
     assert "is no label: use KEY or KEY=VALUE" in sentence
 
 
+@pytest.mark.parametrize("label", ["a=b\0", "a=b\nc=d"])
+def test_a_label_is_one_line(label: str) -> None:
+    assert told(settings.labels(NOTES, [Typed("new-1", "web", label)])) == [
+        ("new-1", "key", "This must be a single line of text.")
+    ]
+
+
 def test_a_key_of_a_label_is_there_once() -> None:
     rows = settings.labels(NOTES, [Typed("a", "web", "x=1"), Typed("b", "web", "x=2")])
     assert told(rows) == [("b", "key", 'web would have "x=1" too: a key can be there once.')]
@@ -274,7 +281,7 @@ def warned(new: Answers, old: Answers = OLD, one: Any = NOTES) -> list[str]:
 def test_another_share_for_a_volume_leaves_the_files_behind() -> None:
     assert warned(with_(OLD, shares={"web": {"/data/": "other"}})) == [
         'warn: "Notes" moves from web-data- to other. The files that are in web-data- stay there and are not copied: '
-        "the app begins with what is in other."
+        "the app begins with what is in other. They are back as soon as you choose web-data- again."
     ]
 
 
@@ -283,7 +290,7 @@ def test_storage_that_is_removed_or_replaced_keeps_its_files() -> None:
     new = with_(OLD, storage={"web": {"/music": "songs"}})
     assert warned(new, old) == [
         "warn: /music in web will show songs in place of music. The files that are in music stay there and are not "
-        "copied: the app begins with what is in songs.",
+        "copied: the app begins with what is in songs. They are back as soon as you choose music again.",
         "note: web will no longer see media/films at /films. The files in the share media stay where they are.",
     ]
 

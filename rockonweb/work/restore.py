@@ -201,7 +201,7 @@ def _prospect(
 
 def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
     """Return why a rock-on is left alone, blank where it is not."""
-    if state is not None and state not in FREE:
+    if _is_here(state):
         return t("It is installed here already, and is left as it is.")
     for name in saved.definition.containers:
         known = (facts.containers or {}).get(name)
@@ -211,6 +211,10 @@ def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Te
                 name=name,
             )
     return ""
+
+
+def _is_here(state: State | None) -> bool:
+    return state is not None and state not in FREE
 
 
 def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
@@ -301,24 +305,30 @@ def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
                 outcome["rockons"].setdefault(saved.name, {})["hidden"] = saved.hidden
             row.outcome = json.dumps(outcome)
         if "parts" not in outcome:
-            outcome["parts"] = [vars(part) for part in _put_back(settings, found, docker)]
-            _write(restore_id, outcome)
-            if any(part["new"] and part["kind"] in ("definition", "metastore") for part in outcome["parts"]):
+            parts = [vars(part) for part in _put_back(settings, found, docker)]
+            with writing() as session:
+                row = session.get_one(Restore, restore_id)
+                row.outcome = json.dumps({"parts": parts, **row.outcomes})
+            if any(part["new"] and part["kind"] in ("definition", "metastore") for part in parts):
                 operations.begin_refresh(user)
         for saved in found.rockons:
             if not saved.hidden and _is_open(outcome["rockons"][saved.name]):
-                outcome["rockons"][saved.name] = _begin_one(saved, docker, volumes, user)
-                _write(restore_id, outcome)
+                _note(restore_id, saved.name, _begin_one(saved, docker, volumes, user))
+
+
+def _note(restore_id: int, name: str, entry: dict[str, Any]) -> None:
+    """Write what became of a rock-on, unless somebody else began it meanwhile."""
+    with writing() as session:
+        row = session.get_one(Restore, restore_id)
+        outcome = row.outcomes
+        if "operation" in entry or _is_open(outcome["rockons"][name]):
+            outcome["rockons"][name] = entry
+            row.outcome = json.dumps(outcome)
 
 
 def _is_open(entry: Mapping[str, Any]) -> bool:
     operation = db.session.get(Operation, entry["operation"]) if "operation" in entry else None
     return "left" not in entry and (operation is None or not (operation.active or operation.progress is Progress.DONE))
-
-
-def _write(restore_id: int, outcome: Mapping[str, Any]) -> None:
-    with writing() as session:
-        session.get_one(Restore, restore_id).outcome = json.dumps(outcome)
 
 
 def _put_back(settings: Settings, found: Backup, docker: engine.Engine) -> Iterator[Part]:
@@ -365,9 +375,9 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
 def _begin_one(saved: SavedRockOn, docker: engine.Engine, volumes: set[str], user: str) -> dict[str, Any]:
     """Begin the install of a rock-on; return its outcome so far."""
     rockon = db.session.scalar(select(RockOn).where(RockOn.name == saved.name))
-    facts = HostFacts(containers=docker.containers())
-    if left := _left_alone(saved, rockon.state if rockon else None, facts):
-        return {"left": left}
+    state = rockon.state if rockon else None
+    if left := _left_alone(saved, state, HostFacts(containers=docker.containers())):
+        return {"left": left} if _is_here(state) else {"told": [left]}  # a container may go away
     there = [volume for volume in saved.volumes if volume.volume in volumes]
     told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
     try:

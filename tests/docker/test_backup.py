@@ -251,12 +251,15 @@ def test_what_is_there_is_left_alone(
         restore_id = restore.take(content, PASSPHRASE, "tester")
         restore.begin(restore_id, {}, "tester")
         standing = run_all(fresh, restore_id)
-        told = {line.name: line.left for line in standing.lines}
-        assert told["Sleeper"] == "It is installed here already, and is left as it is."
-        assert 'a container "keeper"' in told["Keeper"]
+        told = {line.name: line for line in standing.lines}
+        assert told["Sleeper"].left == "It is installed here already, and is left as it is."
+        assert 'a container "keeper"' in told["Keeper"].told[0]
         assert standing.lines[0].done
         after = containers(engine)
         assert {name: after[name] for name in first} == first
+        engine.docker("rm", "--force", "keeper")
+        restore.begin(restore_id, {}, "tester")
+        assert run_all(fresh, restore_id).complete
 
 
 def test_a_volume_that_is_gone_is_told(

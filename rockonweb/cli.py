@@ -158,13 +158,14 @@ def list_rockons(as_json: bool) -> None:
     found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
     shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
     if as_json:
-        keys = ("id", "name", "version", "website", "origin", "state", "has_ui")
+        keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
         click.echo(
             json.dumps([{**{k: getattr(r, k) for k in keys}, "status": r.status_text, "error": r.error} for r in shown])
         )
         return
     for rockon in shown:
         status = rockon.status_text if rockon.installed else ""
+        status += "" if rockon.in_catalogue else "  (left the catalogue)"
         click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
 
 

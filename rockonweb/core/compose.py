@@ -18,7 +18,7 @@ from rockonweb.core.argv import OUR_LABEL, Argv
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.plan import BUILT_IN_NETWORKS, Plan
 from rockonweb.core.secret import SecretWord, render
-from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, RunOnce
+from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, MakeCertificate, RunOnce, SetMode
 
 KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose takes for the name of a service, network or volume
 KEPT = re.compile(r"[0-9a-f]{64}")  # a volume that Docker made
@@ -282,6 +282,8 @@ class _Document:
                         "healthcheck", {"test": ["CMD", *command], "interval": "2s", "retries": step.seconds // 2}
                     )
                     condition = "service_healthy"
+                case SetMode() | MakeCertificate():
+                    self._tell(f"Before the first start: {step}")
                 case RunOnce(argv=argv):
                     self._tell(f"Before the first start, run once: {render(_ours_left_out(argv))}")
         for service in self.services.values():

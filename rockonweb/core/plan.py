@@ -18,6 +18,7 @@ from rockonweb.core.steps import (
     AnyStep,
     AwaitAnswer,
     AwaitEnd,
+    AwaitHealth,
     Create,
     MakeNetwork,
     MakeShare,
@@ -110,14 +111,12 @@ def install(
 def unstarted(found: Plan) -> Plan:
     """Return an install that starts nothing but what ends again by itself: for a rock-on that was stopped."""
     ending = {step.container for step in found.steps if isinstance(step, AwaitEnd)}
-    return replace(
-        found,
-        steps=tuple(
-            step
-            for step in found.steps
-            if not isinstance(step, AwaitAnswer) and not (isinstance(step, Start) and step.container not in ending)
-        ),
-    )
+    needless = [
+        step
+        for step in found.steps
+        if isinstance(step, AwaitAnswer | AwaitHealth) or (isinstance(step, Start) and step.container not in ending)
+    ]
+    return replace(found, steps=tuple(step for step in found.steps if step not in needless))
 
 
 def new_shares_first(answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[MakeShare]:

@@ -311,6 +311,17 @@ def test_openvpn_tells_of_the_run_before_the_first_start():
     assert "rockonweb." not in told
 
 
+def test_owncloud_waits_for_its_database_and_tells_what_comes_before():
+    found = exported(samples.definition("owncloud"))
+    services = yaml.safe_load(found.document)["services"]
+    database, app = services
+    assert services[app]["depends_on"] == {database: {"condition": "service_healthy"}}
+    assert services[database]["healthcheck"]["test"][:2] == ["CMD", "sh"]
+    assert any("set the permissions of share" in line and line.endswith("to 700") for line in comments(found))
+    assert "db_pw-value" not in found.document
+    assert set(found.variables.values()) == {"db_pw-value"}
+
+
 def test_every_flag_of_docker_run_is_known():
     """What the installed docker lists has a place in the tables, or is known to have no equivalent."""
     listed = subprocess.run(["docker", "run", "--help"], capture_output=True, text=True, check=True).stdout

@@ -22,6 +22,7 @@ from rockonweb.core.text import t
 ANSWER_PARTS = ("shares", "ports", "devices", "environment", "cc")
 UPDATE_PARTS = (*ANSWER_PARTS, "labels", "edit_ports", "cnets", "update_mode")
 MOST_FAULTS = 50  # that are told
+MOST_DIGITS = 100
 PASSED_OVER = ("rname", "new_rid", "containers")  # the original's own restore sends them along
 PUBLISHED = {"checked": True, "unchecked": False}
 NEXT_TO_NETWORKS = [part for part in answers.PARTS if part != "networks"]
@@ -45,7 +46,7 @@ def read_body(data: bytes) -> dict[str, Any]:
     if not data.strip():
         return {}
     try:
-        body = json.loads(data, parse_float=str, parse_constant=_refuse_word, object_pairs_hook=_once)
+        body = json.loads(data, parse_int=_whole, parse_float=str, parse_constant=_refuse_word, object_pairs_hook=_once)
     except RecursionError:
         raise BadInput(t("The body is nested too deeply.")) from None
     except ValueError as error:
@@ -513,6 +514,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f'the key "{key}" stands twice in one object')
         found[key] = value
     return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
 
 
 def _refuse_word(word: str) -> Any:

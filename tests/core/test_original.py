@@ -79,6 +79,7 @@ def test_no_body_says_nothing(body: bytes) -> None:
         (b"\xff\xfe\x00", "is not JSON"),
         (b"shares=x", "is not JSON"),
         (b'{"a": NaN}', "is not JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON: a number has 5000 digits"),
         (b"[]", "must be a JSON object"),
         (b"null", "must be a JSON object"),
         (b'{"ports": {"80": 1, "80": 2}}', 'the key "80" stands twice'),

@@ -1,0 +1,204 @@
+"""The special handlers on a real engine: ownCloud with its database, OpenVPN with its authority and clients."""
+
+import stat
+import time
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from rockonweb.core.errors import Conflict
+from rockonweb.models import RockOn, Role
+from rockonweb.work import operations, tasks
+from tests.support import pages
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+
+ACCOUNT = {"db_user": {"label": "Account"}, "db_pw": {"label": "Password"}}
+ANSWERS = {"db_user": "cloud", "db_pw": "a secret of the cloud"}
+
+
+def cloud(instance: Instance, database: str, app: str) -> RockOn:
+    """An ownCloud in the catalogue."""
+    return instance.add(
+        "ownCloud",
+        {
+            "owncloud-postgres": {"image": database, "volumes": {"/var/lib/postgresql/data": {}}},
+            "owncloud": {"image": app, "ports": {"8080": {"protocol": "tcp", "ui": True}}, "volumes": {"/files": {}}},
+        },
+        container_links={"owncloud": [{"name": "db", "source_container": "owncloud-postgres"}]},
+        custom_config=ACCOUNT,
+    )
+
+
+def started(engine: Engine, container: str) -> str:
+    """When a container was started."""
+    return engine.docker("inspect", "--format", "{{.State.StartedAt}}", container)
+
+
+# -- ownCloud -----------------------------------------------------------------------------------------------------
+
+
+def test_owncloud_starts_once_its_database_answers(
+    instance: Instance, engine: Engine, standin: Callable[..., str], app_image: str
+) -> None:
+    rockon = cloud(instance, standin("cloud/postgres:9", (), kind="postgres"), app_image)
+    reviewed = instance.review(rockon, custom_config=ANSWERS)
+    instance_tls = instance.settings.instance / "tls"
+    assert not instance_tls.exists()  # looking makes nothing
+    begun = time.monotonic()
+    operation = instance.succeed(instance.submit(reviewed))
+    assert time.monotonic() - begun > 2  # as long as the stand-in needs until it answers
+    assert "accepting connections" in engine.docker("logs", "owncloud-postgres")
+    data = instance.settings.shares_root / "owncloud-postgres-var-lib-postgresql-data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    environment = engine.docker("exec", "owncloud", "env")
+    assert "DB_USER=cloud" in environment
+    assert "DB_PASS=a secret of the cloud" in environment
+    assert "HTTPS_ENABLED=true" in environment
+    assert "POSTGRES_PASSWORD=a secret of the cloud" in engine.docker("exec", "owncloud-postgres", "env")
+    assert "owncloud-postgres" in engine.docker("exec", "owncloud", "cat", "/etc/hosts")
+    assert "db" in engine.docker("exec", "owncloud", "cat", "/etc/hosts").split()
+    assert (instance_tls / "host.key").read_text() == engine.docker(
+        "exec", "owncloud", "cat", "/etc/ssl/private/owncloud.key"
+    ) + "\n"
+    assert "BEGIN CERTIFICATE" in engine.docker("exec", "owncloud", "cat", "/etc/ssl/certs/owncloud.crt")
+    assert stat.S_IMODE((instance_tls / "host.key").stat().st_mode) == 0o600
+    assert "a secret of the cloud" not in told(operation) + "".join(operation.lines) + instance.rows_of()
+
+
+def test_of_a_database_without_its_own_programs_the_open_port_counts(
+    instance: Instance, engine: Engine, standin: Callable[..., str], app_image: str
+) -> None:
+    plain = standin("cloud-plain/postgres:9", (5432,), environment={"STANDIN_DELAY": "2"})
+    begun = time.monotonic()
+    instance.install(cloud(instance, plain, app_image), custom_config=ANSWERS)
+    assert 2 < time.monotonic() - begun < 9
+    assert "serving on port 5432" in engine.docker("logs", "owncloud-postgres")
+
+
+def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
+    instance: Instance, engine: Engine, standin: Callable[..., str], app_image: str
+) -> None:
+    silent = standin("cloud-ends/postgres:9", (), kind="postgres", environment={"STANDIN_EXIT": "0"})
+    operation = instance.run(
+        instance.submit(instance.review(cloud(instance, silent, app_image), custom_config=ANSWERS))
+    )
+    assert operation.progress == "failed"
+    assert engine.docker("ps", "-aq") == ""
+    data = instance.settings.shares_root / "owncloud-postgres-var-lib-postgresql-data"
+    assert stat.S_IMODE(data.stat().st_mode) != 0o700
+
+
+# -- OpenVPN ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def vpn(instance: Instance, standin: Callable[..., str], ending_image: str) -> RockOn:
+    """An installed OpenVPN without an authority."""
+    rockon = instance.add(
+        "OpenVPN",
+        {
+            "ovpn-data": {"image": ending_image, "opts": [["-v", "/etc/openvpn"]]},
+            "openvpn": {
+                "image": standin("handlers/vpn:1", ("1194/udp",), kind="openvpn"),
+                "opts": [["--volumes-from", "ovpn-data"]],
+                "ports": {"1194": {"protocol": "udp"}},
+            },
+        },
+        custom_config={"servername": {}},
+    )
+    instance.install(rockon)
+    return rockon
+
+
+@pytest.fixture
+def owner(instance: Instance) -> FlaskClient:
+    """The owner, logged in; forms carry no token here."""
+    instance.app.config["WTF_CSRF_ENABLED"] = False
+    return pages.log_in(instance.app.test_client(), pages.add_user(role=Role.OWNER))
+
+
+def act(instance: Instance, rockon: RockOn, task: str, client: str = "") -> str:
+    """Do a task, which must work; returns what its page tells."""
+    return told(instance.succeed(operations.begin_action(rockon, task, {"client": client}, "tester")))
+
+
+def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient) -> None:
+    page = f"/rockons/{vpn.id}/openvpn"
+    assert "Make the certificate authority" in owner.get(page).text
+    before = started(engine, "openvpn")
+    instance.succeed(int(owner.post(f"{page}/authority").location.rsplit("/", 1)[1]))
+    assert started(engine, "openvpn") != before
+    assert "certificate of servername.example CA" in engine.docker("exec", "openvpn", "cat", "/etc/openvpn/pki/ca.crt")
+    assert "No client has a profile yet." in owner.get(page).text
+
+    made = instance.succeed(int(owner.post(f"{page}/clients", data={"client": "laptop"}).location.rsplit("/", 1)[1]))
+    assert "valid until 2030-12-31" in owner.get(page).text
+    sent = owner.post(f"{page}/profile", data={"client": "laptop"})
+    assert sent.headers["Content-Disposition"] == 'attachment; filename="laptop.ovpn"'
+    assert sent.headers["Cache-Control"] == "no-store"
+    assert sent.text.startswith("client\nremote home.example ")
+    assert "private words of laptop" in sent.text
+    published = engine.docker("port", "openvpn", "1194/udp").split(":")[-1]
+    assert f"remote home.example {published} udp" in sent.text
+
+    assert "private words" not in told(made) + instance.rows_of()
+    assert "private words" not in engine.log.read_text()
+    assert engine.docker("ps", "--all", "--format", "{{.Names}}").split() == ["openvpn", "ovpn-data"]
+
+    before = started(engine, "openvpn")
+    assert "Revoke the profile of laptop?" in owner.get(f"{page}/revoke?client=laptop").text
+    instance.succeed(int(owner.post(f"{page}/revoke", data={"client": "laptop"}).location.rsplit("/", 1)[1]))
+    assert started(engine, "openvpn") != before
+    assert engine.docker("exec", "openvpn", "cat", "/etc/openvpn/crl.pem") == "laptop"
+    assert "revoked" in owner.get(page).text
+    assert owner.post(f"{page}/profile", data={"client": "laptop"}).status_code == 409
+
+
+def test_looking_at_the_clients_makes_and_starts_nothing(
+    instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient
+) -> None:
+    act(instance, vpn, "authority")
+    rows = instance.rows_of()
+    since = engine.docker("info", "--format", "{{.SystemTime}}")
+    assert owner.get(f"/rockons/{vpn.id}/openvpn").status_code == 200
+    until = engine.docker("info", "--format", "{{.SystemTime}}")
+    happened = engine.docker("events", "--since", since, "--until", until, "--format", "{{.Action}}").split()
+    assert {"create", "start", "die"} & set(happened) == set()
+    assert instance.rows_of() == rows
+
+
+def test_an_authority_is_not_overwritten_by_page_nor_by_operation(
+    instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient
+) -> None:
+    act(instance, vpn, "authority")
+    act(instance, vpn, "profile", "laptop")
+    answer = owner.post(f"/rockons/{vpn.id}/openvpn/authority")
+    assert answer.status_code == 409
+    assert "would lock out every client" in answer.text
+    failed = instance.run(operations.begin_action(vpn, "authority", {}, "tester"))
+    assert failed.progress == "failed"
+    assert "would lock out every client" in failed.error
+    assert (vpn.state, vpn.status) == ("installed", "started")
+    assert "laptop" in owner.get(f"/rockons/{vpn.id}/openvpn").text
+    again = operations.retry(failed.id, "tester")
+    assert instance.run(again).options == {"client": "", "task": "authority"}
+
+
+def test_the_keys_can_be_read_while_everything_is_stopped(instance: Instance, engine: Engine, vpn: RockOn) -> None:
+    act(instance, vpn, "authority")
+    engine.docker("stop", "openvpn")
+    act(instance, vpn, "profile", "laptop")
+    assert engine.docker("inspect", "--format", "{{.State.Running}}", "openvpn") == "false"
+    act(instance, vpn, "revoke", "laptop")
+    assert engine.docker("inspect", "--format", "{{.State.Running}}", "openvpn") == "false"
+
+
+def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Plain", {"plain": {"image": app_image}})
+    instance.install(rockon)
+    assert tasks.of(rockon) is None
+    failed = instance.run(operations.begin_action(rockon, "authority", {}, "tester"))
+    assert isinstance(instance.raised, Conflict)
+    assert failed.error == "There is nothing of this kind to do for Plain."

@@ -302,3 +302,17 @@ def test_uninstall_of_what_is_partly_gone_takes_the_rest_and_what_an_older_defin
     assert text(plan.uninstall(box, {"box-store", "box-old"})) == (
         "stop box-store\nstop box-old\nremove container box-store\nremove container box-old\nremove network BoxToStore"
     )
+
+
+def test_a_rockon_that_was_stopped_is_made_and_not_started():
+    found = plan.unstarted(install("everything"))
+    assert "start" not in text(found)
+    assert [name for name, _ in found.containers] == ["box-store", "box"]
+    assert found.lines == install("everything").lines
+
+
+def test_what_ends_again_by_itself_is_run_for_a_stopped_rockon_too():
+    made = text(plan.unstarted(install("vpn"))).splitlines()
+    whole = text(install("vpn")).splitlines()
+    assert made == whole[:-1]
+    assert whole[-1].startswith("start ")

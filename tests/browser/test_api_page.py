@@ -1,0 +1,68 @@
+"""The page that documents the API, in a real browser; and the API from a script on a page of ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.browser import accessibility_violations, complaints, new_page
+
+CALL = """async ([path, method]) => {
+    const answer = await fetch(path, {method: method, redirect: "manual"});
+    return [answer.status, (await answer.json()).detail || ""];
+}"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """The address of an application with an installed rock-on."""
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        install(shelve("Notes"))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def open_guide(page: Page, url: str) -> None:
+    """Log in, and open the page from the account's menu."""
+    page.goto(f"{url}/login")
+    page.fill("[name=name]", "ada")
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/rockons*")
+    page.locator(".topbar-menu:visible > summary").last.click()
+    page.locator(".topbar-panel:visible a[href='/api']").click()
+    page.wait_for_url("**/api")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_the_page_fits_and_nothing_is_wrong_with_it(
+    browser: Browser, url: str, width: int, scheme: Literal["dark", "light"]
+) -> None:
+    with new_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        heard = complaints(page)
+        open_guide(page, url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert accessibility_violations(page) == []
+        assert heard == []
+
+
+def test_a_session_reads_and_a_bare_post_changes_nothing(page: Page, url: str) -> None:
+    open_guide(page, url)
+    read: list[Any] = page.evaluate(CALL, ["/api/rockons", "GET"])
+    post: list[Any] = page.evaluate(CALL, ["/api/rockons/1/stop", "POST"])
+    assert read == [200, ""]
+    assert post[0] == 400
+    assert "X-CSRFToken" in post[1]

@@ -134,9 +134,9 @@ def change(
         name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
     ]
     live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
-    starts = set(after) if start else _starts(after, why, facts)
+    starts = set(after) if start else _starts(after, why, present, new.definition, facts)
     done = _prepared(before, after, why, new, facts)
-    networks = _new_networks(old, new, facts, [*why, *(name for name, (joins, _) in live.items() if joins)])
+    networks = _new_networks(old, new, facts, {*why, *starts, *(name for name, (joins, _) in live.items() if joins)})
     steps = (
         *new_shares_first(new.answers, facts, new_shares),
         *_pulls(old.definition, new.definition, why, facts, fresh_images),
@@ -256,7 +256,9 @@ def _moves(before: Recipe, after: Recipe) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(one for one in has if one not in had), tuple(one for one in had if one not in has)
 
 
-def _starts(after: Mapping[str, Recipe], why: Mapping[str, str], facts: HostFacts) -> set[str]:
+def _starts(
+    after: Mapping[str, Recipe], why: Mapping[str, str], present: set[str], definition: Definition, facts: HostFacts
+) -> set[str]:
     """Return which of the containers that are made are started too: those that run now.
 
     One that is new, or that does its work and ends, is started where the rock-on runs; one that others wait for is in
@@ -265,20 +267,21 @@ def _starts(after: Mapping[str, Recipe], why: Mapping[str, str], facts: HostFact
     known = facts.containers
     if known is None:
         return set(why)
-    up = {name for name in after if name in known and known[name].state in UP}
-    lasting = {name for name, recipe in after.items() if not _ends(recipe)}
+    up = {name for name in present if known[name].state in UP}  # also one that goes: another may do its work
+    lasting = {name for name, recipe in after.items() if not _ends(recipe, definition.containers[name].reference)}
     return {
         name
         for name in why
         if name in up
         or any(isinstance(step, AwaitEnd) for step in after[name])
-        or (up and (name not in known or name not in lasting))
+        or (up and (name not in present or name not in lasting))
     }
 
 
-def _ends(recipe: Recipe) -> bool:
-    """Whether a container is meant to end: nothing restarts it."""
-    argv = _line(recipe) or ()
+def _ends(recipe: Recipe, image: str) -> bool:
+    """Whether a container is meant to end: nothing restarts it. What follows the image is for its program."""
+    argv = _line(recipe) or (image,)
+    argv = argv[: argv.index(image)]
     policies = [
         word.partition("=")[2] or following
         for word, following in zip(argv, (*argv[1:], ""), strict=True)
@@ -323,10 +326,14 @@ def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: Host
             yield Pull(image=image, why="it is not on this host any more")
 
 
-def _new_networks(old: Made, new: Made, facts: HostFacts, moved: list[str]) -> Iterator[MakeNetwork]:
+def _new_networks(old: Made, new: Made, facts: HostFacts, moved: set[str]) -> Iterator[MakeNetwork]:
+    """Yield the networks that those who are made, started or connected need and that do not exist."""
+    members = network_members(new.definition, new.answers)
     known = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
-    for name, members in network_members(new.definition, new.answers).items():
-        if name not in known and set(members) & set(moved):
+    for name, found in members.items():
+        if name not in known and moved & set(found):
             yield MakeNetwork(network=name, why="the containers find each other on it")
+    named = {spec.network for name, spec in new.definition.containers.items() if name in moved}
     for name in missing_option_networks(new.definition, facts):
-        yield MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")
+        if name in named and name not in members:
+            yield MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")

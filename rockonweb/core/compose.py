@@ -16,7 +16,8 @@ import yaml
 
 from rockonweb.core.argv import OUR_LABEL, Argv
 from rockonweb.core.networks import NetworkSpec
-from rockonweb.core.plan import BUILT_IN_NETWORKS, Plan
+from rockonweb.core.plan import Plan
+from rockonweb.core.preflight import BUILT_IN_NETWORKS
 from rockonweb.core.secret import SecretWord, render
 from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, MakeCertificate, RunOnce, SetMode
 

@@ -244,15 +244,20 @@ class ContainerSpec(_Part):
     def options(self) -> Iterator[tuple[str, str]]:
         """Flag and value of each option, however it is spelled (`["--net", "host"]` or `["--net=host", ""]`)."""
         for flag, value in self.opts:
-            if flag.startswith("--") and "=" in flag and not value:
+            if flag.startswith("--") and "=" in flag and not value.strip():
                 flag, value = flag.split("=", 1)
             yield flag, value
 
     @property
+    def networks(self) -> list[str]:
+        """The networks that options of its own name, also in the long form (`name=lan,alias=db`)."""
+        given = [value.strip() for flag, value in self.options() if flag in NETWORK_OPTIONS]
+        return [re.sub(r"^(?:.*,)?name=([^,]*).*$", r"\1", value) if "=" in value else value for value in given]
+
+    @property
     def network(self) -> str | None:
         """The network that an option of its own puts the container on; the last one counts for Docker."""
-        named = [value for flag, value in self.options() if flag in NETWORK_OPTIONS]
-        return named[-1] if named else None
+        return next(reversed(self.networks), None)
 
     @property
     def on_host_network(self) -> bool:

@@ -12,7 +12,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight import BUILT_IN_NETWORKS, Finding
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
@@ -30,8 +30,6 @@ from rockonweb.core.steps import (
     Start,
     Stop,
 )
-
-BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def network_members(definition: Definition, answers: Answers) -> dict[str, list[
 
 def missing_option_networks(definition: Definition, facts: HostFacts) -> list[str]:
     """Return the networks that options name and that do not exist; none when no engine was asked."""
-    named = [spec.network for _, spec in definition.launch_order if spec.network]
+    named = [network for _, spec in definition.launch_order for network in spec.networks if network]
     return [
         name
         for name in dict.fromkeys(named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,13 +10,15 @@ from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.argv import host_port
 from rockonweb.core.browser_ports import REFUSED
 from rockonweb.core.definition import ContainerSpec, Definition
-from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.facts import UP, ContainerFacts, HostFacts, Listener
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.text import Text, t
 
 Level = Literal["block", "warn", "note"]
 EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104
 REFERRING_OPTIONS = {"--volumes-from": "takes its volumes from", "--link": "links to"}
+ID_BEGINS = 12  # characters of a container's id that nobody takes for a name
+BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 SHARING_OPTIONS = {
     "--net": "uses the network of",
     "--network": "uses the network of",
@@ -247,16 +249,47 @@ def _user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]
 def referred_containers(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
     """Yield how an option refers to another container, and the container's name."""
     for flag, value in spec.options():
-        first, _, second = value.partition(":")
+        first, _, second = value.strip().removeprefix("/").partition(":")
         if flag in REFERRING_OPTIONS and first:
             yield REFERRING_OPTIONS[flag], first
         elif flag in SHARING_OPTIONS and first == "container" and second:
-            yield SHARING_OPTIONS[flag], second
+            yield SHARING_OPTIONS[flag], second.removeprefix("/")
+
+
+def _found(other: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
+    """Return the container that Docker would take: the one of this name, or whose id begins so."""
+    by_id = (known for known in containers.values() if len(other) >= ID_BEGINS and known.id.startswith(other))
+    return containers.get(other) or next(by_id, None)
 
 
 def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+    order = [one for one, _ in definition.launch_order]
     for verb, other in referred_containers(spec):
-        if facts.containers is not None and other not in facts.containers and other not in definition.containers:
+        known = _found(other, facts.containers or {})
+        if other in order:
+            if order.index(other) >= order.index(name) and known is None:
+                yield Finding(
+                    "block",
+                    t(
+                        '%(name)s %(verb)s the container "%(other)s", which is not there yet when it starts.',
+                        name=name,
+                        verb=verb,
+                        other=other,
+                    ),
+                    t("Its definition must start that one before: see launch_order."),
+                )
+        elif known and known.state and known.state not in UP and verb != REFERRING_OPTIONS["--volumes-from"]:
+            yield Finding(
+                "warn",
+                t(
+                    '%(name)s %(verb)s the container "%(other)s", which does not run.',
+                    name=name,
+                    verb=verb,
+                    other=other,
+                ),
+                t("Start that one first: without it this one can't start."),
+            )
+        elif facts.containers is not None and known is None:
             yield Finding(
                 "block",
                 t(
@@ -270,9 +303,6 @@ def _references(definition: Definition, name: str, spec: ContainerSpec, facts: H
 
 
 def _network(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
-    network = spec.network
-    if network in [link.network for link in definition.links]:
-        return
     if spec.on_host_network:
         yield Finding(
             "note",
@@ -281,10 +311,9 @@ def _network(definition: Definition, name: str, spec: ContainerSpec, facts: Host
                 name=name,
             ),
         )
-    elif network and facts.networks is not None and network not in facts.networks and network.isprintable():
-        if network.startswith("container:"):
-            return
-        if network not in ("none", "bridge", "default"):
+    made = {*BUILT_IN_NETWORKS, *(link.network for link in definition.links), *(facts.networks or ())}
+    for network in dict.fromkeys(spec.networks if facts.networks is not None else ()):
+        if network and network not in made and not network.startswith("container:") and network.isprintable():
             yield Finding(
                 "warn",
                 t(

@@ -5,6 +5,7 @@ import pytest
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, NetworkFacts
+from rockonweb.core.plan import install
 from rockonweb.core.preflight import examine, free_port, port_conflict, wanted_ports
 from tests.support.samples import NAMES, answer, definition, host, rockon
 
@@ -187,6 +188,13 @@ def test_a_container_of_its_own_is_no_finding_and_without_an_engine_none_is_know
         (["--network", "container:store"], "app uses the network of"),
         (["--pid", "container:store"], "app uses the processes of"),
         (["--ipc=container:store", ""], "app uses the memory of"),
+        (["--link=store:db", " "], "app links to"),
+        (["--link=store", ""], "app links to"),
+        (["--link", "/store:db"], "app links to"),
+        (["--volumes-from=store:ro", ""], "app takes its volumes from"),
+        (["--net", "container:store"], "app uses the network of"),
+        (["--network=container:store", ""], "app uses the network of"),
+        (["--pid=container:store", ""], "app uses the processes of"),
     ],
 )
 def test_a_container_that_an_option_refers_to_must_exist(option: list[str], sentence: str):
@@ -198,6 +206,67 @@ def test_a_container_that_an_option_refers_to_must_exist(option: list[str], sent
     assert found(sample, Answers(), there) == []
     assert found(rockon({"store": {}, "app": {"opts": [option]}}), Answers(), host(containers={})) == []
     assert found(sample, Answers(), host(containers=None)) == []
+
+
+def test_a_container_may_be_named_by_its_id():
+    there = host(containers={"store": ContainerFacts("store", id="0123456789abcdef", state="running")}, networks={})
+    assert found(rockon({"app": {"opts": [["--link", "0123456789ab:db"]]}}), Answers(), there) == []
+    assert found(rockon({"app": {"opts": [["--link", "0123:db"]]}}), Answers(), there) != []
+
+
+@pytest.mark.parametrize("option", ["--link=store:db", "--net=container:store", "--pid=container:store"])
+def test_a_container_that_does_not_run_can_not_be_linked_to(option: str):
+    sample = rockon({"app": {"opts": [[option, ""]]}})
+    stopped = host(containers={"store": ContainerFacts("store", state="exited")}, networks={})
+    (line,) = found(sample, Answers(), stopped)
+    assert line.startswith("warn: app ")
+    assert line.endswith(
+        ' the container "store", which does not run. Start that one first: without it this one can\'t start.'
+    )
+    running = host(containers={"store": ContainerFacts("store", state="running")}, networks={})
+    assert found(sample, Answers(), running) == []
+
+
+def test_volumes_of_a_container_that_ended_can_be_had():
+    sample = rockon({"app": {"opts": [["--volumes-from", "store"]]}})
+    ended = host(containers={"store": ContainerFacts("store", state="exited")}, networks={})
+    assert found(sample, Answers(), ended) == []
+
+
+@pytest.mark.parametrize("containers", [{"app": {}, "late": {}}, {"late": {}}])
+def test_a_container_of_its_own_must_start_before(containers: dict[str, dict[str, object]]):
+    name = next(iter(containers))
+    sample = rockon({**containers, name: {"opts": [["--link", "late:l"]]}})
+    assert found(sample, Answers(), host(containers={})) == [
+        f'block: {name} links to the container "late", which is not there yet when it starts.'
+        " Its definition must start that one before: see launch_order.",
+    ]
+    assert found(sample, Answers(), host(containers=None)) != []
+    there = host(containers={"late": ContainerFacts("late", state="running", rockon="Sample")})
+    assert found(sample, Answers(), there) == []
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        [["--net=lan", ""]],
+        [["--net", "lan"]],
+        [["--network=lan", " "]],
+        [["--network", "name=lan,alias=db"]],
+        [["--network", "alias=db,name=lan"]],
+        [["--network", "lan"], ["--network", "lan2"]],
+    ],
+)
+def test_a_network_is_missed_however_it_is_written(opts: list[list[str]]):
+    sample = rockon({"app": {"opts": opts}})
+    assert found(sample, Answers(), host(networks={"lan2": NetworkFacts("lan2")})) == [
+        'warn: app wants a network "lan", which does not exist.'
+        " Submit makes it, with Docker's own choice of addresses.",
+    ]
+    steps = [str(step) for step in install(sample, Answers(), host(networks={"lan2": NetworkFacts("lan2")})).steps]
+    assert "make network lan" in steps
+    both = {name: NetworkFacts(name) for name in ("lan", "lan2")}
+    assert found(sample, Answers(), host(networks=both)) == []
 
 
 def test_other_words_with_a_colon_refer_to_nobody():

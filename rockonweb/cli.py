@@ -183,8 +183,8 @@ def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool
     listed = linter.read_root(root) if root else None
     if not files and listed is None:
         raise click.MissingParameter(ctx=click.get_current_context(), param_type="argument", param_hint="'FILES...'")
-    files = files or tuple(listed.files if listed else ())
-    files = tuple(file for file in files if root is None or file.resolve() != root.resolve())
+    given = dict.fromkeys(files or (listed.files if listed else ()))
+    files = tuple(file for file in given if root is None or file.resolve() != root.resolve())
     readable = [str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files]
     checked = [linter.check(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None) for file in files]
     found = [fault for one in checked for fault in one.faults]
@@ -350,6 +350,7 @@ COMMANDS: list[click.Command] = [
     _lifecycle(Kind.START, "Start an installed rock-on."),
     _lifecycle(Kind.STOP, "Stop an installed rock-on."),
     _lifecycle(Kind.RESTART, "Stop and start an installed rock-on."),
+    _lifecycle(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer."),
     _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay."),
 ]
 COMMANDS += cli_backup.COMMANDS

@@ -18,7 +18,7 @@ from rockonweb.work import operations
 
 blueprint = Blueprint("operations", __name__)
 PAGE = 50
-OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART)
+OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE)
 
 
 @blueprint.get("/operations")

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO
 
 from flask import current_app
 from sqlalchemy import select
@@ -30,6 +30,7 @@ from rockonweb.models import (
     RockOn,
     State,
     Status,
+    User,
     db,
     now,
     writing,
@@ -251,7 +252,7 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
         elif kind in REPLACES:
             rockon.state = State.INSTALLED
             if kind is Kind.CHANGE and done:
-                _take_over(session, rockon, operation.options)
+                _take_over(session, rockon, operation)
             else:
                 rows.release_reserved(rockon)
         elif not done and kind is not Kind.ACTION:
@@ -263,8 +264,12 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
         observer.look(changed)  # it may have other containers now, or another name
 
 
-def _take_over(session: Session, rockon: RockOn, options: dict[str, Any]) -> None:
-    """Write what a change brought: the definition, the answers, and the name where it took a successor's."""
+def _take_over(session: Session, rockon: RockOn, operation: Operation) -> None:
+    """Write what a change brought: the definition, the answers, and the name where it took a successor's.
+
+    What other people want and have not applied yet stays theirs.
+    """
+    options = operation.options
     wanted = answers.from_json(options["wanted"])
     if successor := session.get(RockOn, options["successor"] or 0):
         rows.succeed(session, rockon, successor)
@@ -272,7 +277,8 @@ def _take_over(session: Session, rockon: RockOn, options: dict[str, Any]) -> Non
         rockon.installed_source = options["source"]
         rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
     rows.store(rockon, argv.fixed_ports(rockon.definition, wanted))
-    for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
+    theirs = select(Draft).join(User).where(Draft.rockon_id == rockon.id, User.name == operation.user)
+    for draft in session.scalars(theirs):
         session.delete(draft)
 
 

@@ -19,6 +19,7 @@ from rockonweb.catalog.report import Part, Report
 from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
 from rockonweb.config import Settings
 from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
+from rockonweb.models.operation import IS_ACTIVE
 
 REPORTS = 20  # kept
 BATCH = 250  # rock-ons; a catalogue with more takes several transactions, so that others get to write in between
@@ -130,6 +131,7 @@ def _leave(session: Session, report: Report, offered: set[str], metastores: Sequ
     if leaving:
         tables = (Operation, Draft, KeptVolume)
         touched = {rockon_id for table in tables for rockon_id in session.scalars(select(table.rockon_id))}
+        touched |= {one.options.get("successor") for one in session.scalars(select(Operation).where(IS_ACTIVE))}
         unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
         for row in leaving:
             if row.in_catalogue and (row.origin != "starter" or row.id not in unused):

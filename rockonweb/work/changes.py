@@ -12,12 +12,14 @@ from rockonweb.core import argv
 from rockonweb.core.answers import Answers
 from rockonweb.core.change import Change, Made, change
 from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import images
 from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.text import t
 from rockonweb.host import survey
 from rockonweb.host.engine import Engine
-from rockonweb.models import RockOn, db
+from rockonweb.models import RockOn, State, db
 
 
 def planned(
@@ -40,7 +42,7 @@ def planned(
     was given and fails.
     """
     old = Made(rockon.definition, rows.answers_of(rockon))
-    name = db.session.get_one(RockOn, successor).name if successor else rockon.name
+    name = _name_of(successor) if successor else rockon.name
     definition = from_source(name, source) if source else rockon.definition
     new = Made(definition, argv.fixed_ports(definition, wanted or old.answers))
     facts = _facts(rockon, old, new, docker)
@@ -64,6 +66,17 @@ def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) 
     }
     kept = {new.containers[name].reference for name in pinned}
     return replace(facts, pinned=pinned, absent_images=facts.absent_images - kept)
+
+
+def _name_of(successor: int) -> str:
+    """Return the name that is taken over. Raises Conflict where it can't be had any more."""
+    found = db.session.get(RockOn, successor)
+    if found is None or found.state is not State.AVAILABLE:
+        raise Conflict(
+            t("The name that was to be taken over is gone from the catalogue, or installed by itself."),
+            t("What is installed stays. Look at the rock-on's page again."),
+        )
+    return found.name
 
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:

@@ -1,6 +1,7 @@
 """`rockonweb catalog lint`: its sentences and its exit status."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -160,6 +161,13 @@ def test_names_that_two_claim(store: Path) -> None:
         [fault] = found(lint(store, *files, "--root", "root.json", "--json"))
         assert (fault["file"], fault["path"]) == ("b.json", "containers.alpha")
         assert fault["message"] == '"Alpha" in a.json has a container of this name too'
+
+
+@pytest.mark.registry
+def test_the_published_metastore_has_no_fault() -> None:
+    folder = Path(os.environ["ROCKONWEB_TEST_REGISTRY"])
+    answer = lint(folder, "--root", "root.json", "--json")
+    assert (answer.returncode, found(answer)) == (0, [])
 
 
 def test_faults_of_files_that_were_not_asked_for_are_not_told(store: Path) -> None:

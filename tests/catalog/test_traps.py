@@ -1,5 +1,6 @@
 """Traps of the framework that this catalogue is compatible with: what it gets wrong, and what happens here."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from sqlalchemy import select
 from rockonweb import config, create_app, rows
 from rockonweb.catalog import refresh, successors
 from rockonweb.core.answers import Answers
-from rockonweb.models import Base, Container, RockOn, State, Status, db, writing
+from rockonweb.core.errors import Conflict
+from rockonweb.models import Base, Container, Kind, Operation, Progress, RockOn, State, Status, db, writing
+from rockonweb.work import changes
 from tests.support.metastore import Metastore
 from tests.support.samples import body
 
@@ -159,6 +162,27 @@ def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metast
     [one] = db.session.scalars(select(RockOn).where(RockOn.in_catalogue))
     assert (one.id, one.name, one.state) == (rockon_id, "New Name", "installed")
     assert rows.answers_of(one) == OURS
+
+
+def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metastore) -> None:
+    publish(store, old=app_of("Old Name", "app"), other=app_of("Other", "other"))
+    refresh()
+    rockon_id = install("Old Name")
+    publish(store, new=app_of("New Name", "app"), other=app_of("Other", "other"))
+    refresh()
+    successor = named("New Name").id
+    with writing() as session:
+        running = Operation(kind=Kind.CHANGE, rockon_id=rockon_id, parameters=json.dumps({"successor": successor}))
+        session.add(running)
+    publish(store, other=app_of("Other", "other"))
+    refresh()
+    assert named("New Name").id == successor
+    with writing():
+        running.end(Progress.FAILED)
+    refresh()
+    assert sorted(db.session.scalars(select(RockOn.name))) == ["Old Name", "Other"]
+    with pytest.raises(Conflict, match="gone from the catalogue"):
+        changes.planned(named("Old Name"), None, None, source=named("Old Name").source, successor=successor)
 
 
 def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstalled_then_is_not_listed(

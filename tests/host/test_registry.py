@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -168,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
     moody: Moody
 
     def do_GET(self) -> None:
+        with suppress(ConnectionError):  # who asks may have had enough
+            self._answer()
+
+    def _answer(self) -> None:
         moody, asked = self.moody, urlsplit(self.path)
         given = self.headers.get("Authorization", "")
         moody.requests.append((asked.path, parse_qs(asked.query), given))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rockonweb import rows
 from rockonweb.core import handlers
 from rockonweb.core.errors import Conflict
+from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers.tasks import Files, Order, Tasks
 from rockonweb.core.plan import Plan
 from rockonweb.core.text import t
-from rockonweb.host import survey
 from rockonweb.host.engine import Engine
 from rockonweb.models import RockOn, State
 
@@ -30,6 +30,6 @@ def planned(rockon: RockOn, order: Order, docker: Engine) -> Plan:
     if tasks is None:
         raise Conflict(t("There is nothing of this kind to do for %(name)s.", name=rockon.name))
     answers = rows.answers_of(rockon)
-    facts = survey.gather(rockon, answers, engine=docker)
+    facts = HostFacts(instance=docker.instance, containers=docker.containers())
     steps = tasks.steps(rockon.definition, answers, facts, files(rockon, tasks, docker), order)
     return Plan(rockon.name, tuple(steps))

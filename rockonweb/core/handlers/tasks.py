@@ -27,7 +27,7 @@ class Tasks:
 
     `panel` names the pages that offer them. `files` says which files the tasks depend on: by key, the container whose
     file it is and the path in it. `steps` decides from their text; it raises BadInput or Conflict for what can't be
-    done.
+    done. Of the host it knows the containers.
     """
 
     panel: str

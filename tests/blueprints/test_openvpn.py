@@ -1,0 +1,210 @@
+"""OpenVPN's authority and clients, as pages; the engine is a stand-in that knows files."""
+
+import pytest
+
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.host import engine
+from rockonweb.models import Kind, Operation, RockOn, Role, State, db, writing
+from tests.support.app import HX, Visitor, add_user, install, shelve
+
+INDEX = "V\t301231235959Z\t\t01\tunknown\t/CN=home.example\nV\t301231235959Z\t\t02\tunknown\t/CN=laptop\n"
+REVOKED = "R\t301231235959Z\t260101000000Z\t03\tunknown\t/CN=phone\n"
+DATA = {"image": "busybox", "opts": [["-v", "/etc/openvpn"]]}
+SERVER = {
+    "image": "example/vpn",
+    "opts": [["--volumes-from", "vpn-data"]],
+    "ports": {"1194": {"label": "", "description": "", "host_default": 1195, "protocol": "udp"}},
+}
+
+
+class Docker:
+    """What the pages ask of an engine."""
+
+    instance = "tests"
+    files: dict[str, str]
+    ran: list[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        self.files = {"/etc/openvpn/pki/ca.crt": "", "/etc/openvpn/pki/index.txt": INDEX + REVOKED}
+        self.ran = []
+
+    def read_file(self, name: str, path: str) -> str | None:
+        assert name == "vpn-data"
+        return self.files.get(path)
+
+    def read_once(self, argv: tuple[str, ...]) -> str:
+        self.ran.append(argv)
+        return "client\nremote home.example 1194 udp\n<key>private</key>\n"
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        return {"vpn": ContainerFacts("vpn", state="running", rockon="OpenVPN")}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """The engine that the pages find."""
+    made = Docker()
+    monkeypatch.setattr(engine, "connect", lambda *names: made)
+    return made
+
+
+@pytest.fixture
+def vpn(owner_client: Visitor) -> RockOn:
+    """An installed OpenVPN."""
+    rockon = shelve("OpenVPN", {"vpn-data": DATA, "vpn": SERVER}, custom_config={"servername": {}})
+    install(rockon)
+    with writing():
+        rockon.custom_config[0].value = "home.example"
+    return rockon
+
+
+def operations() -> list[Operation]:
+    """All operations."""
+    return list(db.session.scalars(db.select(Operation)))
+
+
+def test_the_rockon_s_page_leads_to_what_comes_next(owner_client: Visitor, vpn: RockOn) -> None:
+    page = owner_client.get(f"/rockons/{vpn.id}").text
+    assert f'hx-get="/rockons/{vpn.id}/openvpn"' in page
+    assert "What comes next" in page
+
+
+def test_a_rockon_without_tasks_has_no_such_panel(owner_client: Visitor) -> None:
+    plain = install(shelve("Plain"))
+    assert "What comes next" not in owner_client.get(f"/rockons/{plain.id}").text
+    assert owner_client.get(f"/rockons/{plain.id}/openvpn").status_code == 404
+    assert owner_client.get("/rockons/999/openvpn").status_code == 404
+
+
+def test_before_it_is_installed_there_is_nothing_to_do(owner_client: Visitor) -> None:
+    waiting = shelve("OpenVPN", {"vpn-data": DATA, "vpn": SERVER}, custom_config={"servername": {}})
+    assert "What comes next" not in owner_client.get(f"/rockons/{waiting.id}").text
+    assert owner_client.get(f"/rockons/{waiting.id}/openvpn").status_code == 404
+
+
+def test_the_clients_are_listed_with_what_can_be_done(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    page = owner_client.get(f"/rockons/{vpn.id}/openvpn").text
+    assert "home.example:1195" in page
+    assert page.count("valid until 2030-12-31") == 1
+    assert page.count("revoked") == 1
+    assert f'href="/rockons/{vpn.id}/openvpn/revoke?client=laptop"' in page
+    assert "client=phone" not in page
+    part = owner_client.get(f"/rockons/{vpn.id}/openvpn", headers=HX).text
+    assert "<html" not in part
+    assert "laptop" in part
+    assert docker.ran == []
+
+
+def test_without_an_authority_the_one_button_makes_it(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    docker.files.clear()
+    here = f"/rockons/{vpn.id}/openvpn"
+    page = owner_client.get(here).text
+    assert "Make the certificate authority" in page
+    assert 'name="client"' not in page
+    answer = owner_client.send(f"{here}/authority", page=here)
+    (operation,) = operations()
+    assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
+    assert (operation.kind, operation.options) == (Kind.ACTION, {"task": "authority"})
+    assert vpn.state is State.INSTALLED
+
+
+def test_an_authority_that_is_there_is_kept(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    answer = owner_client.send(f"{here}/authority", page=here)
+    assert answer.status_code == 409
+    assert "a new one would lock out every client" in answer.text
+    assert operations() == []
+
+
+def test_a_client_is_made_by_an_operation(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    assert owner_client.send(f"{here}/clients", {"client": " tablet "}, here).status_code == 303
+    assert operations()[0].options == {"task": "profile", "client": "tablet"}
+    busy = owner_client.send(f"{here}/clients", {"client": "other"}, here)
+    assert busy.status_code == 422
+    assert "OpenVPN is busy with another operation." in busy.text
+
+
+@pytest.mark.parametrize("name", ["", "ca", "-rm", "a b", "a/b", "home.example", "laptop", "x" * 65, "<b>"])
+def test_a_name_that_can_not_be_is_told_beside_the_field(
+    owner_client: Visitor, vpn: RockOn, docker: Docker, name: str
+) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    answer = owner_client.send(f"{here}/clients", {"client": name}, here)
+    assert answer.status_code == 422
+    assert 'class="field-errors"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert "<b>" not in answer.text
+    assert operations() == []
+
+
+def test_a_profile_is_sent_as_a_file_that_nothing_keeps(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    answer = owner_client.send(f"{here}/profile", {"client": "laptop"}, here)
+    assert answer.text == "client\nremote home.example 1195 udp\n<key>private</key>\n"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="laptop.ovpn"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert docker.ran[0][-2:] == ("ovpn_getclient", "laptop")
+    assert "--log-driver=none" in docker.ran[0]
+    assert owner_client.get(f"{here}/profile").status_code == 405
+    assert operations() == []
+
+
+@pytest.mark.parametrize(("name", "status"), [("phone", 409), ("nobody", 409), ("-v", 422), ("../ca", 422), ("", 422)])
+def test_a_profile_that_can_not_be_had(
+    owner_client: Visitor, vpn: RockOn, docker: Docker, name: str, status: int
+) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    assert owner_client.send(f"{here}/profile", {"client": name}, here).status_code == status
+    assert docker.ran == []
+
+
+def test_revoking_is_asked_for_first(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    page = f"{here}/revoke?client=laptop"
+    assert "Revoke the profile of laptop?" in owner_client.get(page).text
+    assert owner_client.get(f"{here}/revoke?client=-x").status_code == 422
+    assert operations() == []
+    assert owner_client.send(f"{here}/revoke", {"client": "laptop"}, page).status_code == 303
+    assert operations()[0].options == {"task": "revoke", "client": "laptop"}
+
+
+def test_an_image_that_keeps_no_list_can_be_asked_by_name(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    del docker.files["/etc/openvpn/pki/index.txt"]
+    here = f"/rockons/{vpn.id}/openvpn"
+    assert "keeps no list of its clients" in owner_client.get(here).text
+    assert owner_client.send(f"{here}/profile", {"client": "anyone"}, here).status_code == 200
+
+
+def test_without_an_engine_the_page_says_so(
+    owner_client: Visitor, vpn: RockOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*names: str) -> None:
+        raise EngineUnreachable("No Docker Engine answers.", "Start it.")
+
+    monkeypatch.setattr(engine, "connect", fail)
+    answer = owner_client.get(f"/rockons/{vpn.id}/openvpn")
+    assert answer.status_code == 200
+    assert "No Docker Engine answers." in answer.text
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_only_owners_get_there(client: Visitor, vpn: RockOn, docker: Docker, role: Role) -> None:
+    here = f"/rockons/{vpn.id}/openvpn"
+    client.delete_cookie("session")
+    add_user("guest", role)
+    other = client.application.test_client()
+    assert isinstance(other, Visitor)
+    other.log_in("guest")
+    assert "What comes next" not in other.get(f"/rockons/{vpn.id}").text
+    assert other.get(here).status_code == 403
+    for action in ("authority", "clients", "profile", "revoke"):
+        token = other.token(f"/rockons/{vpn.id}")
+        answer = other.post(f"{here}/{action}", data={"csrf_token": token, "client": "laptop"})
+        assert answer.status_code == 403
+    assert docker.ran == []
+    assert operations() == []

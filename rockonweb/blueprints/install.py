@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
+from rockonweb.catalog import successors
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan, suggest, wizard
 from rockonweb.core.answers import Answers
@@ -287,6 +288,7 @@ def _render(here: Here, **context: Any) -> str:
         here=here,
         rockon=here.rockon,
         pages=wizard.pages(here.definition),
+        predecessors=successors.succeeded_by(here.rockon),
         titles=TITLES,
         swapped=partial_wanted(),
         title=_("%(page)s: install %(name)s", page=TITLES[here.page], name=here.rockon.name),

@@ -333,6 +333,13 @@ def test_a_new_name_is_offered_on_both_pages(owner_client: Visitor, notes: RockO
     )
 
 
+def test_who_begins_to_install_the_new_name_is_told(owner_client: Visitor, notes: RockOn) -> None:
+    leave(notes)
+    successor = renamed()
+    page = owner_client.get(f"/rockons/{successor.id}/install/shares").text
+    assert "You have this app already, as Notes." in page
+
+
 def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes: RockOn) -> None:
     leave(notes)
     successor = renamed(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})

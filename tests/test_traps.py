@@ -1,0 +1,262 @@
+"""What the original gets wrong, a test for each. The numbers are those of the list of the format.
+
+1.  Two containers with the same inner port get each other's answer:
+    tests/test_traps.py::test_1_one_inner_port_in_two_containers_keeps_both_answers
+2.  A devices answer fails where a container has no such device:
+    tests/test_traps.py::test_2_a_device_of_one_container_is_not_looked_for_in_the_others
+3.  A changed image deletes containers of other rock-ons:
+    tests/test_traps.py::test_3_a_changed_image_never_touches_another_rockons_rows
+4.  A container may be the source of only one link:
+    tests/test_traps.py::test_4_a_container_may_be_the_source_of_several_links
+5.  A variable that is new in a definition becomes KEY=None:
+    tests/test_traps.py::test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answered
+    tests/docker/test_traps.py::test_5_a_variable_that_nobody_answered_is_not_in_the_container
+6.  An update removes the containers before it has the image:
+    tests/test_traps.py::test_6_everything_is_pulled_before_anything_is_stopped
+    tests/docker/test_traps.py::test_6_an_update_without_a_registry_leaves_the_app_running
+7.  One bad file aborts the refresh, and only the last error is told:
+    tests/catalog/test_catalog.py::test_a_bad_file_is_reported_and_the_others_load
+    tests/catalog/test_catalog.py::test_every_reason_of_a_bad_file_is_told_with_its_path
+8.  A stranger's container of the same name is removed:
+    tests/test_traps.py::test_8_a_container_of_that_name_that_is_not_ours_forbids_an_install_and_a_change
+    tests/docker/test_traps.py::test_8_a_stranger_of_that_name_survives_every_operation
+9.  A rename in the catalogue breaks the refresh of those who have it installed:
+    tests/catalog/test_catalog.py::test_a_renamed_rock_on_with_the_same_containers_breaks_nothing
+10. The status is that of the container that was launched last, and a list starts processes:
+    tests/test_traps.py::test_10_the_status_is_that_of_all_containers
+    tests/blueprints/test_rockons.py::test_the_list_asks_docker_nothing
+    tests/docker/test_traps.py::test_10_the_first_container_counts_as_much_as_the_last
+11. Secrets are shown in summaries and written to logs:
+    tests/test_traps.py::test_11_a_secret_is_in_nothing_that_is_shown
+    tests/docker/test_failures.py::test_a_secret_is_in_no_row_no_log_and_no_error
+12. Identical options are dropped:
+    tests/test_traps.py::test_12_identical_options_stay
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb import rows
+from rockonweb.core import answers, plan
+from rockonweb.core.change import Made, change
+from rockonweb.core.definition import Parsed, parse
+from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.secret import MASK, reveal
+from rockonweb.core.status import Observed, Status, observe
+from rockonweb.core.steps import Pull
+from rockonweb.models import Container, RockOn, State, db, writing
+from tests.support.database import make_app
+from tests.support.samples import answer, definition, host, rockon, source
+
+ROOT = Path(__file__).parent.parent
+WEB = {"ports": {"80": {"host_default": 8080, "protocol": "tcp"}}}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    """An instance with an empty database."""
+    app = make_app(tmp_path)
+    with app.app_context():
+        yield app
+
+
+def put(*parsed: Parsed) -> None:
+    """Bring definitions into the catalogue as a refresh does."""
+    with writing() as session:
+        suggestions = rows.Suggestions.load(session)
+        for place, one in enumerate(parsed):
+            known = session.scalar(select(RockOn).where(RockOn.name == one.definition.name))
+            rows.put(session, known, one.definition, one.source, suggestions, origin="remote", position=place)
+
+
+def row(name: str) -> RockOn:
+    return db.session.execute(select(RockOn).where(RockOn.name == name)).scalar_one()
+
+
+def sample(name: str, containers: dict[str, Any]) -> Parsed:
+    """A parsed definition; the image is that which a container names, or its own."""
+    filled = {
+        container: {"image": f"example/{container}", "launch_order": place, **keys}
+        for place, (container, keys) in enumerate(containers.items(), 1)
+    }
+    return parse(source(filled, name))[0]
+
+
+def test_the_table_above_names_a_test_for_each_of_the_twelve() -> None:
+    entries = re.split(r"^(\d+)\. ", __doc__ or "", flags=re.MULTILINE)
+    named = {
+        int(number): re.findall(r"(tests/\S+\.py)::(\w+)", told)
+        for number, told in zip(entries[1::2], entries[2::2], strict=True)
+    }
+    assert list(named) == list(range(1, 13))
+    for found in named.values():
+        assert found
+        for file, test in found:
+            functions = ast.walk(ast.parse((ROOT / file).read_text()))
+            assert test in {one.name for one in functions if isinstance(one, ast.FunctionDef)}, (file, test)
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("numbers", [(8001, 8002), (8002, 8001), (None, 8002), (8001, None)])
+def test_1_one_inner_port_in_two_containers_keeps_both_answers(numbers: tuple[int | None, int | None]) -> None:
+    one = sample("Same inner port", {"front": WEB, "back": WEB})
+    given = answers.read(
+        one.definition,
+        {"ports": {"front": {"80": numbers[0]}, "back": {"80": numbers[1]}}},
+        lambda _container, _port: 9,
+    )
+    put(one)
+    with writing():
+        rows.store(row("Same inner port"), given)
+    put(one)  # the next refresh
+    kept = rows.answers_of(row("Same inner port"))
+    assert kept.ports == {"front": {80: numbers[0]}, "back": {80: numbers[1]}}
+    file = json.loads(json.dumps(kept.to_json()))
+    assert file["ports"] == {"front": {"80": numbers[0]}, "back": {"80": numbers[1]}}
+    assert answers.read(one.definition, file, lambda _container, _port: 9) == kept
+    published = {name: [word for word in argv if word.endswith(":80/tcp")] for name, argv in lines(one, kept)}
+    assert published == {
+        name: [f"{number}:80/tcp"] if number else [] for name, number in zip(("front", "back"), numbers, strict=True)
+    }
+
+
+def lines(one: Parsed, given: answers.Answers) -> list[tuple[str, tuple[str, ...]]]:
+    """The command line of each container at an install."""
+    return plan.install(one.definition, given, host(given)).containers
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("card", ["/dev/dvb", ""])
+def test_2_a_device_of_one_container_is_not_looked_for_in_the_others(card: str) -> None:
+    one = sample("One device", {"plain": {}, "tuner": {"devices": {"CARD": {}}}, "other": {"devices": {"KEY": {}}}})
+    given = answer(one.definition, devices={"tuner": {"CARD": card}, "other": {"KEY": "/dev/usb"}})
+    put(one)
+    with writing():
+        rows.store(row("One device"), given)
+    found = lines(one, rows.answers_of(row("One device")))
+    devices = {name: [argv[place + 1] for place, word in enumerate(argv) if word == "--device"] for name, argv in found}
+    assert devices == {"plain": [], "tuner": [card] if card else [], "other": ["/dev/usb"]}
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("state", [State.AVAILABLE, State.INSTALLED, State.INSTALL_FAILED])
+def test_3_a_changed_image_never_touches_another_rockons_rows(state: State) -> None:
+    shared = {"image": "example/same", "volumes": {"/data": {}}, "environment": {"MODE": {}}, **WEB}
+    first, second = sample("First", {"one": shared}), sample("Second", {"two": shared})
+    put(first, second)
+    with writing():
+        other = row("Second")
+        other.state, other.installed_source = state, other.source
+        rows.store(other, answer(second.definition))
+    before = snapshot("Second")
+    put(sample("First", {"one": {**shared, "image": "example/another"}}), second)
+    assert snapshot("Second") == before
+    assert [one.image for one in row("First").containers] == ["example/another:latest"]
+    put(sample("First", {"one-renamed": {**shared, "tag": "2"}}), second)
+    assert snapshot("Second") == before
+    assert sorted(one.name for one in db.session.scalars(select(Container))) == ["one-renamed", "two"]
+
+
+def snapshot(name: str) -> tuple[Any, ...]:
+    """The rows of a rock-on with their ids, and its answers."""
+    db.session.rollback()
+    found = row(name)
+    containers = [
+        (one.id, one.name, one.image, [port.id for port in one.ports], [volume.id for volume in one.volumes])
+        for one in found.containers
+    ]
+    return found.id, found.state, found.source, containers, rows.answers_of(found)
+
+
+def test_4_a_container_may_be_the_source_of_several_links() -> None:
+    star = definition("star")
+    networks = dict(plan.install(star, answer(star), host()).networks)
+    of_db = [name for name, members in networks.items() if "star-db" in members]
+    assert of_db == ["StarApiToDb", "StarWorkerToDb"]
+    steps = [str(step) for step in plan.install(star, answer(star), host()).steps]
+    for network in of_db:
+        assert steps.index(f"connect star-db to network {network}") < steps.index("start star-db")
+
+
+@pytest.mark.usefixtures("app")
+def test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answered() -> None:
+    first, newer = (sample("App", {"app": {"environment": {key: {} for key in keys}}}) for keys in ("A", "AB"))
+    put(first)
+    with writing():
+        found = row("App")
+        rows.store(found, answer(first.definition))
+        found.state, found.installed_source = State.INSTALLED, found.source
+    put(newer)
+    kept = rows.answers_of(row("App"))
+    old, new = Made(first.definition, kept), Made(newer.definition, kept)
+    facts = host(kept, containers={"app": ContainerFacts("app", state="running", rockon="App")}, networks={})
+    assert change(old, new, facts).nothing
+    argv = change(old, new, facts, again={"app": "asked"}).plan.containers[0][1]
+    assert [word for word in argv if word.partition("=")[0] in ("A", "B")] == ["A=a-value"]
+    assert not any("None" in word for word in reveal(argv))
+
+
+def test_6_everything_is_pulled_before_anything_is_stopped() -> None:
+    one, two = (rockon({"db": {"tag": tag}, "app": {"tag": tag}}) for tag in ("1", "2"))
+    containers = {name: ContainerFacts(name, state="running", rockon="Sample") for name in ("db", "app")}
+    found = change(Made(one, answer(one)), Made(two, answer(two)), host(containers=containers, networks={}))
+    kinds = [isinstance(step, Pull) for step in found.plan.steps]
+    assert kinds == [True, True] + [False] * (len(kinds) - 2)
+    steps = [str(step) for step in found.plan.steps]
+    assert max(steps.index(f"start {name}") for name in containers) < min(
+        steps.index(f"remove the old container {name}") for name in containers
+    )
+    assert not any(step.startswith("remove container") for step in steps)
+
+
+@pytest.mark.parametrize("whose", ["", "Another rock-on"])
+def test_8_a_container_of_that_name_that_is_not_ours_forbids_an_install_and_a_change(whose: str) -> None:
+    one = rockon({"app": {}})
+    given = answer(one)
+    facts = host(containers={"app": ContainerFacts("app", state="running", rockon=whose)}, networks={})
+    wanted = Made(one, answer(one, labels={"app": ["a=b"]}))
+    for found in (plan.install(one, given, facts), change(Made(one, given), wanted, facts).plan):
+        assert '"app" exists already' in str(found.blocked[0])
+        assert not {"stop app", "remove container app", "set container app aside"} & {str(one) for one in found.steps}
+
+
+UP, DOWN = (
+    ContainerFacts("up", state="running"),
+    ContainerFacts("down", state="exited", exit_code=3, restart_policy="no"),
+)
+
+
+@pytest.mark.parametrize("containers", [{"down": DOWN, "up": UP}, {"up": UP, "down": DOWN}])
+def test_10_the_status_is_that_of_all_containers(containers: dict[str, ContainerFacts]) -> None:
+    assert observe(containers) == Observed(Status.EXITED, 3, "the container down has ended")
+
+
+@pytest.mark.parametrize("key", ["ADMIN_TOKEN", "CLIENT_SECRET", "DB_PASSWORD", "API_KEY"])
+def test_11_a_secret_is_in_nothing_that_is_shown(key: str) -> None:
+    one = rockon({"app": {"environment": {key: {}}}})
+    old, new = (answer(one, environment={"app": {key: value}}) for value in ("hush hush", "shush shush"))
+    found = plan.install(one, new, host())
+    facts = host(
+        containers={"app": ContainerFacts("app", state="running", rockon="Sample")}, networks={"x": NetworkFacts("x")}
+    )
+    changed = change(Made(one, old), Made(one, new), facts)
+    told = [found, found.lines, found.to_json(), changed, changed.reviewed, *changed.plan.steps, *map(str, found.steps)]
+    assert f"{key}={MASK}" in str(told)
+    assert "hush" not in f"{told}{told!r}"
+    assert f"{key}=shush shush" in reveal(changed.plan.containers[0][1])
+
+
+def test_12_identical_options_stay() -> None:
+    twice = [["--cap-add", "NET_ADMIN"], ["-e", "A=1"], ["--cap-add", "NET_ADMIN"], ["-e", "A=1"]]
+    one = sample("Twice", {"app": {"opts": twice}})
+    words = lines(one, answer(one.definition))[0][1]
+    start = words.index("--cap-add")
+    assert list(words[start : start + 8]) == [word for pair in twice for word in pair]

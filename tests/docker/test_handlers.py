@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from rockonweb.core.errors import Conflict
+from rockonweb.core.handlers import owncloud
 from rockonweb.models import RockOn, Role
 from rockonweb.work import operations, tasks
 from tests.support import pages
@@ -78,13 +79,17 @@ def test_of_a_database_without_its_own_programs_the_open_port_counts(
 
 
 def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
-    instance: Instance, engine: Engine, standin: Callable[..., str], app_image: str
+    instance: Instance,
+    engine: Engine,
+    standin: Callable[..., str],
+    app_image: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    silent = standin("cloud-ends/postgres:9", (), kind="postgres", environment={"STANDIN_EXIT": "0"})
-    operation = instance.run(
-        instance.submit(instance.review(cloud(instance, silent, app_image), custom_config=ANSWERS))
-    )
+    monkeypatch.setattr(owncloud, "SECONDS", 3)
+    slow = standin("cloud-slow/postgres:9", (), kind="postgres", environment={"STANDIN_READY": "600"})
+    operation = instance.run(instance.submit(instance.review(cloud(instance, slow, app_image), custom_config=ANSWERS)))
     assert operation.progress == "failed"
+    assert operation.error == "owncloud-postgres was not ready after 3 seconds."
     assert engine.docker("ps", "-aq") == ""
     data = instance.settings.shares_root / "owncloud-postgres-var-lib-postgresql-data"
     assert stat.S_IMODE(data.stat().st_mode) != 0o700

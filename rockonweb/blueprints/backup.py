@@ -69,7 +69,7 @@ def take() -> ResponseReturnValue:
     if not form.validate():
         return _page(restoring=form), 422
     try:
-        restore_id = restore.take(form.file.data.read(MAX_BYTES + 1), form.passphrase.data or "", current_user.name)
+        restore_id = restore.take(form.file.data.read(MAX_BYTES + 1), form.opening.data or "", current_user.name)
     except BadInput as error:
         form.file.errors = [say(error.sentence), *(say(one) for one in error.faults if one != str(error))]
         form.file.errors += [say(error.hint)] if error.hint else []

@@ -58,7 +58,7 @@ class RestoreForm(FlaskForm):  # type: ignore[misc]
         description=_l("A file that this page made, or the command rockonweb backup. It has at most 10 MB."),
         render_kw={"accept": ".json,application/json"},
     )
-    passphrase = PasswordField(
+    opening = PasswordField(
         _l("Passphrase"),
         description=_l("If its secrets are in it. Left blank, you are asked for each secret."),
         render_kw={"autocomplete": "off"},

@@ -208,7 +208,7 @@ def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owne
     filled("Sleeper", Status.STOPPED)
     content = made(app, PASSPHRASE)
     wipe()
-    answer = upload(owner_client, content, passphrase=PASSPHRASE)
+    answer = upload(owner_client, content, opening=PASSPHRASE)
     assert answer.status_code == 303
     text = owner_client.get(answer.location).text
     assert "PUT YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW." in text
@@ -228,7 +228,7 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     content = made(app, PASSPHRASE)
     source = db.session.scalar(select(RockOn.source).where(RockOn.name == "Notes"))
     wipe()
-    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    here = upload(owner_client, content, opening=PASSPHRASE).location
     answer = owner_client.send(f"{here}/begin", page=here)
     assert (answer.status_code, answer.location) == (303, here)
     text = owner_client.get(here).text
@@ -258,7 +258,7 @@ def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: Visitor) 
     filled()
     content = made(app, PASSPHRASE)
     wipe()
-    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    here = upload(owner_client, content, opening=PASSPHRASE).location
     owner_client.send(f"{here}/begin", page=here)
     end_operations(Progress.FAILED, "Docker's disk is full.")
     text = owner_client.get(here).text
@@ -296,7 +296,7 @@ def test_what_is_installed_or_a_strangers_is_left_alone(app: Flask, owner_client
         session.delete(other)
     docker.found = {"other": ContainerFacts("other", state="running")}
     shares.make(app.config["SETTINGS"], "notes-data")
-    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    here = upload(owner_client, content, opening=PASSPHRASE).location
     for _ in range(2):
         text = owner_client.get(here).text
         assert "It is installed here already, and is left as it is." in text
@@ -395,7 +395,7 @@ def test_a_backup_of_more_than_other_pages_take_is_read(app: Flask, owner_client
 
 def test_a_wrong_passphrase_is_told(app: Flask, owner_client: Visitor) -> None:
     filled()
-    answer = upload(owner_client, made(app, PASSPHRASE), passphrase="another one, wrong")
+    answer = upload(owner_client, made(app, PASSPHRASE), opening="another one, wrong")
     assert answer.status_code == 422
     assert "The passphrase is not the one" in answer.text
     assert "another one, wrong" not in answer.text
@@ -414,7 +414,7 @@ def test_a_restore_is_forgotten(app: Flask, owner_client: Visitor) -> None:
     filled()
     content = made(app, PASSPHRASE)
     wipe()
-    here = upload(owner_client, content, passphrase=PASSPHRASE).location
+    here = upload(owner_client, content, opening=PASSPHRASE).location
     owner_client.send(f"{here}/begin", page=here)
     refused = owner_client.send(f"{here}/forget", page=here)
     assert refused.status_code == 409

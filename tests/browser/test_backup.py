@@ -1,0 +1,153 @@
+"""Backup and restore in a real browser: a download, an upload, what will be done, and how far it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from rockonweb.core import backup
+from rockonweb.host import engine
+from rockonweb.models import Progress, Status
+from tests.blueprints.test_backup import SECRET, Docker, end_operations, filled, wipe
+from tests.support.app import PASSWORD, add_user, make_app
+from tests.support.browser import accessibility_violations, complaints, new_page
+
+PASSPHRASE = "a long enough passphrase"
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """An application with two installed rock-ons and an engine that has nothing."""
+    monkeypatch.setattr(engine, "connect", lambda *_: Docker())
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        filled("Notes")
+        filled("Sleeper", Status.STOPPED)
+    return app
+
+
+@pytest.fixture
+def url(app: Flask) -> Iterator[str]:
+    """Its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def open_backup(page: Page, url: str) -> None:
+    """Log in, and open the page from the account's menu."""
+    page.goto(f"{url}/login")
+    page.fill("[name=name]", "ada")
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/rockons*")
+    page.locator(".topbar-menu:visible > summary").last.click()
+    page.locator(".topbar-panel:visible a[href='/backup']").click()
+    page.wait_for_url("**/backup")
+
+
+def download(page: Page, folder: Path, *, secrets: bool) -> Path:
+    """Press the button and keep the file."""
+    if secrets:
+        page.check("#secrets")
+        page.fill("#passphrase", PASSPHRASE)
+        page.fill("#again", PASSPHRASE)
+    with page.expect_download() as waiting:
+        page.click("#submit")
+    with closing_download(waiting.value) as file:
+        path = folder / file.suggested_filename
+        file.save_as(path)
+    return path
+
+
+def closing_download(file: Any) -> Any:
+    """A download that is deleted by the browser in the end."""
+    file.close = file.delete
+    return closing(file)
+
+
+def fits(page: Page, width: int, javascript: bool) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if javascript:  # axe is a script too
+        assert accessibility_violations(page) == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_from_a_download_to_a_restore(
+    browser: Browser,
+    app: Flask,
+    url: str,
+    tmp_path: Path,
+    width: int,
+    scheme: Literal["dark", "light"],
+    javascript: bool,
+) -> None:
+    with new_page(
+        browser, javascript=javascript, viewport={"width": width, "height": 900}, color_scheme=scheme
+    ) as page:
+        heard = complaints(page)
+        open_backup(page, url)
+        fits(page, width, javascript)
+        assert float(page.locator(".loud-words").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) >= 20
+        file = download(page, tmp_path, secrets=False)
+        assert SECRET not in file.read_text()
+        assert [one.name for one in backup.read(file.read_bytes()).rockons] == ["Notes", "Sleeper"]
+
+        with app.app_context():
+            wipe()
+        page.set_input_files("#file", file)
+        page.click("#look")
+        page.wait_for_url("**/backup/restore/*")
+        fits(page, width, javascript)
+        fields = page.locator("input[name^=secret-]")
+        assert fields.count() == 2
+        fields.first.fill("typed again")
+        page.get_by_role("button", name="Restore", exact=True).click()
+        page.get_by_text("waits for its secrets").wait_for()
+        page.get_by_text("1 of 2 have ended").wait_for()
+        fits(page, width, javascript)
+        with app.app_context():
+            end_operations(Progress.FAILED, "Docker's disk is full.")
+        if not javascript:
+            page.reload()
+        page.get_by_text("Not everything could be restored.").wait_for()
+        assert page.get_by_text("Docker's disk is full.").is_visible()
+        fits(page, width, javascript)
+        page.locator("input[name^=secret-]").fill("typed too")
+        page.get_by_role("button", name="Try what is left").click()
+        page.get_by_text("0 of 2 have ended").wait_for()
+        with app.app_context():
+            end_operations()
+        if not javascript:
+            page.reload()
+        page.get_by_text("All is done.").wait_for()
+        assert heard == []
+
+
+def test_a_backup_with_its_secrets_asks_for_none(browser: Browser, app: Flask, url: str, tmp_path: Path) -> None:
+    with new_page(browser) as page:
+        open_backup(page, url)
+        file = download(page, tmp_path, secrets=True)
+        assert SECRET not in file.read_text()
+        with app.app_context():
+            wipe()
+        page.goto(f"{url}/backup")
+        page.set_input_files("#file", file)
+        page.fill("#opening", PASSPHRASE)
+        page.click("#look")
+        page.wait_for_url("**/backup/restore/*")
+        assert page.locator("input[type=password]").count() == 0
+        assert SECRET not in page.content()

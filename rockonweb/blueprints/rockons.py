@@ -76,7 +76,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
         "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
-        "succession": successors.of(rockon),
+        "succession": successors.to_tell(rockon),
         "predecessors": successors.succeeded_by(rockon),
         "again": rockon.state is State.AVAILABLE and _answered_before(rockon),
     }

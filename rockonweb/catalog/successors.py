@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Select, select
 
+from rockonweb.core.definition import digest
 from rockonweb.core.succession import Candidate, Succession, find
 from rockonweb.models import Container, RockOn, State, db
 
@@ -21,6 +22,16 @@ def of(rockon: RockOn) -> Succession:
     for rockon_id, name, container in db.session.execute(query):
         offered.setdefault((rockon_id, name), set()).add(container)
     return find(names, [Candidate(*who, frozenset(containers)) for who, containers in offered.items()])
+
+
+def to_tell(rockon: RockOn) -> Succession:
+    """Return what may have become of a rock-on without what its owner left aside. Reads."""
+    found = of(rockon).candidates
+    if not found or not rockon.ignored:
+        return Succession(found)
+    query = select(RockOn.id, RockOn.source).where(RockOn.id.in_([one.id for one in found]))
+    aside = {rockon_id for rockon_id, source in db.session.execute(query) if digest(source) == rockon.ignored}
+    return Succession(tuple(one for one in found if one.id not in aside))
 
 
 def succeeded_by(rockon: RockOn) -> list[RockOn]:

@@ -359,8 +359,15 @@ def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes:
 def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
     leave(notes)
     renamed()
-    answer = press(owner_client, f"/rockons/{notes.id}/successor", "Ignore")
+    here = f"/rockons/{notes.id}"
+    answer = press(owner_client, f"{here}/successor", "Ignore")
     assert answer.status_code == 303
+    page = owner_client.get(here).text
+    assert "may be called" not in page
+    assert "It is no longer in the catalogue." in page
+    assert "You left this one aside" in owner_client.get(f"{here}/successor").text
+    renamed(tag="2")
+    assert "may be called Notebook there now" in owner_client.get(here).text
     assert (notes.name, notes.state, notes.status) == ("Notes", State.INSTALLED, Status.STARTED)
     assert db.session.query(Operation).count() == 0
 

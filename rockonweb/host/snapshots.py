@@ -1,0 +1,140 @@
+"""Snapshots of shares that are Btrfs subvolumes, and what was put in the place of a share.
+
+All of it lies in a folder beside the shares, which is no share itself: `snapshots/POINT/SHARE` are read-only, and
+`replaced/SHARE-…` are shares as they were before a snapshot took their place. Nothing here removes one of those.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from rockonweb.config import Settings
+from rockonweb.core.errors import RockonwebError
+from rockonweb.core.text import t
+
+OWN = ".rockonweb"
+SECONDS = 300
+
+
+def where(settings: Settings, point: int, share: str = "") -> Path:
+    """Return where the snapshot of a share lies, or all those of a point."""
+    return settings.shares_root / OWN / "snapshots" / str(point) / share
+
+
+def replaced(settings: Settings, name: str) -> Path:
+    """Return where a share goes whose place a snapshot takes."""
+    return settings.shares_root / OWN / "replaced" / name
+
+
+def nested(path: str | Path) -> tuple[str, ...]:
+    """Return the subvolumes right below another one, as paths from there; a snapshot has none of them."""
+    shown, listed = _btrfs("subvolume", "show", str(path)), _btrfs("subvolume", "list", "-o", str(path))
+    if shown.returncode or listed.returncode:
+        return ()
+    own = shown.stdout.splitlines()[0].strip().strip("/")
+    paths = [line.partition(" path ")[2] for line in listed.stdout.splitlines()]
+    return tuple(sorted(one.removeprefix(f"{own}/") for one in paths if one.startswith(f"{own}/")))
+
+
+def take(settings: Settings, point: int, share: str) -> None:
+    """Take a read-only snapshot of a share for a point; one that is there already is taken anew."""
+    place = where(settings, point, share)
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (settings.shares_root / OWN).chmod(0o700)
+        if place.exists():
+            _must("subvolume", "delete", str(place))
+        _must("subvolume", "snapshot", "-r", str(settings.shares_root / share), str(place))
+    except (OSError, _Refused) as error:
+        raise RockonwebError(
+            t('No snapshot of the share "%(share)s" could be taken: %(why)s.', share=share, why=_words(error)),
+            t("Nothing of it was changed. Make room on its disk, or look at the system's log."),
+        ) from None
+
+
+def put(settings: Settings, point: int, share: str, name: str) -> Path | None:
+    """Put a point's snapshot in the place of a share, writable; what was there is kept under `name`.
+
+    Done once more after it was interrupted, it goes on where it was. Subvolumes inside the share, which a snapshot
+    does not cover, stay inside the share. Returns where the former share lies, None where there was none.
+    """
+    path, kept = settings.shares_root / share, replaced(settings, name)
+    fresh = kept.with_name(f"{name}.new")
+    try:
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (settings.shares_root / OWN).chmod(0o700)
+        if not (kept.exists() and path.exists()):
+            if not fresh.exists():
+                _must("subvolume", "snapshot", str(where(settings, point, share)), str(fresh))
+            if path.exists():
+                path.rename(kept)
+            fresh.rename(path)
+        if not kept.exists():
+            return None
+        for inner in nested(kept):
+            stub = path / inner
+            if stub.is_dir():
+                stub.rmdir()
+            if stub.parent.is_dir() and not os.path.lexists(stub):
+                (kept / inner).rename(stub)
+    except (OSError, _Refused) as error:
+        raise RockonwebError(
+            t('The data of the share "%(share)s" could not be put back: %(why)s.', share=share, why=_words(error)),
+            t(
+                "The snapshot lies in %(snapshot)s, what was in the share in %(kept)s or in its place.",
+                snapshot=str(where(settings, point, share)),
+                kept=str(kept),
+            ),
+        ) from None
+    return kept
+
+
+def kept_for(settings: Settings) -> dict[int, list[str]]:
+    """Return the shares of which there are snapshots, by point."""
+    try:
+        points = [one for one in os.scandir(where(settings, 0).parent) if one.name.isdecimal()]
+        return {int(one.name): sorted(os.listdir(one.path)) for one in points}
+    except OSError:
+        return {}
+
+
+def drop(settings: Settings, point: int) -> None:
+    """Remove the snapshots of a point; one that can't be removed is left for the next time."""
+    folder = where(settings, point)
+    for share in kept_for(settings).get(point, ()):
+        _btrfs("subvolume", "delete", str(folder / share))
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+class _Refused(Exception):
+    """The tool said no, and why."""
+
+
+def _must(*words: str) -> None:
+    done = _btrfs(*words)
+    if done.returncode:
+        raise _Refused(" ".join((done.stderr or done.stdout).split()) or str(done.returncode))
+
+
+def _btrfs(*words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 - an argv list, never a shell string
+            ["btrfs", *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(words, 1, "", str(error))
+
+
+def _words(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) else ""
+    return (told or str(error)).rstrip(".")

@@ -36,6 +36,7 @@ class Settings:
     redis_url: str  # blank: `up` starts a server of its own
     admin_user: str
     admin_password: str
+    rollback_points: int = 3  # of each rock-on that are kept
     health: Limits = field(default_factory=Limits)  # of a container that was just started
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
@@ -93,6 +94,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=environ.get("REDIS_URL") or "",
         admin_user=environ.get("ROCKONWEB_ADMIN_USER") or "",
         admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
+        rollback_points=_number(environ, "ROCKONWEB_ROLLBACK_POINTS", 3),
         health=Limits(
             steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10),
             timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),

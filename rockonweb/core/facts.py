@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ShareFacts:
-    """A folder for apps' data: its path on the host, its owner's uid and gid."""
+    """A folder for apps' data: its path on the host, its owner's uid and gid, and whether a snapshot of it can be
+    taken. `nested` are the subvolumes inside it, which no snapshot covers; they are looked up where one is to be taken.
+    """
 
     path: str
     uid: int = 0
     gid: int = 0
+    snapshots: bool = False
+    nested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ def listing(settings: Settings) -> dict[str, ShareFacts]:
     below = _ground(settings, known)
     real = settings.shares_root.resolve()
     mounted = {one.path.name for one in known if one.path.parent == real}
+    tool = below.is_btrfs and disks.can_make_subvolumes()
     found = {}
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
@@ -135,7 +136,9 @@ def listing(settings: Settings) -> dict[str, ShareFacts]:
             own = below.is_btrfs and not below.on_system_disk
             if not (own and disks.is_subvolume(Path(entry.path), below.mount)):
                 continue
-        found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid)
+        own_disk = tool and entry.name not in mounted
+        snapshots = own_disk and disks.is_subvolume(Path(entry.path), below.mount)
+        found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid, snapshots)
     return found
 
 
@@ -183,7 +186,7 @@ def make(settings: Settings, name: str) -> ShareFacts:
     except OSError as error:
         raise _not_made(settings, name, error.strerror or str(error)) from None
     about = path.stat()
-    return ShareFacts(str(path), about.st_uid, about.st_gid)
+    return ShareFacts(str(path), about.st_uid, about.st_gid, below.subvolumes)
 
 
 def give(settings: Settings, name: str, uid: int, gid: int) -> str:

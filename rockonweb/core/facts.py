@@ -109,3 +109,4 @@ class HostFacts:
     kept_volumes: Mapping[str, tuple[Mount, ...]] = field(default_factory=dict)
     instance: str = ""
     certificate: CertificateFacts = CertificateFacts()
+    share_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # other rock-ons, by share

@@ -15,6 +15,7 @@ from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, P
 from rockonweb.models.port import Port
 from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn, State
+from rockonweb.models.rollback_point import RollbackPoint
 from rockonweb.models.token import Token
 from rockonweb.models.user import Role, User
 from rockonweb.models.volume import Volume
@@ -42,6 +43,7 @@ __all__ = [
     "Restore",
     "RockOn",
     "Role",
+    "RollbackPoint",
     "Secret",
     "State",
     "Status",

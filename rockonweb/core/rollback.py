@@ -1,0 +1,112 @@
+"""Going back: what is remembered of the containers, and the data of which shares can be kept and brought back. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from rockonweb.core.answers import Answers, split_share
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.text import Text, t
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a container was made from: the name, the id and, where it is known, the digest of its image."""
+
+    image: str
+    image_id: str = ""
+    digest: str = ""
+    created: str = ""  # when the image was made, as it says itself
+    ran: bool = False
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Whether the data of a share can be brought back; `why_not` is blank where it can.
+
+    `others` are the other rock-ons that use it: it is left out unless that is asked for. `nested` are the subvolumes
+    inside it, which stay as they are.
+    """
+
+    share: str
+    containers: tuple[str, ...] = ()
+    why_not: Text | str = ""
+    others: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
+    asked: bool = False
+
+    @property
+    def offered(self) -> bool:
+        """Whether a person has to say that it is wanted."""
+        return bool(self.others) and not self.why_not
+
+    @property
+    def covered(self) -> bool:
+        """Whether a snapshot of it is taken, or brought back."""
+        return not self.why_not and (self.asked or not self.others)
+
+
+def kept_to_json(kept: Mapping[str, Kept]) -> str:
+    """Return what is remembered of the containers as text."""
+    return json.dumps({name: vars(one) for name, one in kept.items()})
+
+
+def kept_from_json(text: str) -> dict[str, Kept]:
+    """Return what is remembered of the containers."""
+    return {name: Kept(**one) for name, one in json.loads(text).items()}
+
+
+def users(definition: Definition, answers: Answers, share: str) -> list[str]:
+    """Return the containers that have a share, or a folder of it, themselves or from another one."""
+    found = {
+        name
+        for part in (answers.shares, answers.storage)
+        for name, places in part.items()
+        if any(split_share(place)[0] == share for place in places.values())
+    }
+    lent = REFERRING_OPTIONS["--volumes-from"]
+    order = [name for name, _ in definition.launch_order]
+    for _ in order:  # one may have it from another one that has it from a third
+        found |= {
+            name
+            for name, spec in definition.launch_order
+            if any(verb == lent and other in found for verb, other in referred_containers(spec))
+        }
+    return [name for name in order if name in found]
+
+
+def covers(
+    old: tuple[Definition, Answers],
+    new: tuple[Definition, Answers],
+    changed: Collection[str],
+    facts: HostFacts,
+    asked: Collection[str] = (),
+) -> list[Cover]:
+    """Return the shares that the `changed` containers have before or after a change, as far as they exist, and whether
+    a snapshot of each can be taken. `asked` are those that are wanted though another rock-on uses them.
+    """
+    shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares()])
+    found = []
+    for share in shares:
+        had, has = users(*old, share), users(*new, share)
+        if share in facts.shares and {*had, *has} & set(changed):
+            found.append(_cover(share, tuple(dict.fromkeys([*had, *has])), facts, asked))
+    return found
+
+
+def restorable(snapshots: Mapping[str, Iterable[str]], facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
+    """Return the shares of a rollback point, and whether the data of each can be brought back."""
+    return [_cover(share, tuple(names), facts, asked) for share, names in sorted(snapshots.items())]
+
+
+def _cover(share: str, containers: tuple[str, ...], facts: HostFacts, asked: Collection[str]) -> Cover:
+    known = facts.shares.get(share)
+    why_not: Text | str = ""
+    if known is not None and not known.snapshots:
+        why_not = t("It is a plain folder, or a disk of its own, of which no snapshot can be taken.")
+    others = facts.share_users.get(share, ())
+    return Cover(share, containers, why_not, others, known.nested if known else (), share in asked)

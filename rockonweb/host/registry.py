@@ -10,9 +10,9 @@ import json
 import platform
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -67,13 +67,20 @@ class Remote:
 
     `digest` is what the name stands for now: of an index where there is one for several platforms. `platforms` are
     written as `linux/arm64/v8`. `created` and `size`, the bytes of its compressed layers, are those of the variant for
-    this machine, or of the first one; None where the registry does not say.
+    this machine, or of the first one; None where the registry does not say. `parts` are the digests of that variant's
+    manifest and configuration, by which Docker may know it too.
     """
 
     digest: str
     platforms: tuple[str, ...] = ()
     created: datetime | None = None
     size: int | None = None
+    parts: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """All digests that stand for it."""
+        return (self.digest, *self.parts)
 
 
 @dataclass(frozen=True)
@@ -119,27 +126,38 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def look(image: str) -> Remote:
-    """Return what its registry says of an image. Raises Missing or Unknown."""
+def look(image: str, known: Collection[str] = ()) -> Remote:
+    """Return what its registry says of an image; no more than the digest where that is among those that are `known`.
+
+    Raises Missing or Unknown.
+    """
     name = name_of(image)
     with new_session() as session:
         visit = _Visit(session, name)
         try:
-            return visit.look()
+            digest = visit.digest() if known else ""
+            return Remote(digest) if digest in known else visit.look()
         except FAILURES as error:
             raise Unknown(_sentence(error, name.host)) from None
 
 
-def look_all(images: Iterable[str]) -> Iterator[tuple[str, Remote | Missing | Unknown]]:
-    """Yield what the registries say of each image, several at once, in the order of the images."""
+def look_all(
+    images: Iterable[str], known: Mapping[str, Collection[str]] | None = None
+) -> Iterator[tuple[str, Remote | Missing | Unknown]]:
+    """Yield what the registries say of each image, several at once, in the order of the images.
+
+    `known` are digests by image of which nothing more is asked.
+    """
     wanted = list(dict.fromkeys(images))
     with ThreadPoolExecutor(AT_ONCE, "registry") as pool:
-        yield from zip(wanted, pool.map(_outcome, wanted), strict=True)
+        yield from zip(
+            wanted, pool.map(lambda image: _outcome(image, (known or {}).get(image, ())), wanted), strict=True
+        )
 
 
-def _outcome(image: str) -> Remote | Missing | Unknown:
+def _outcome(image: str, known: Collection[str]) -> Remote | Missing | Unknown:
     try:
-        return look(image)
+        return look(image, known)
     except (Missing, Unknown) as error:
         return error
 
@@ -153,9 +171,20 @@ class _Visit:
         self._until = time.monotonic() + IMAGE_SECONDS
         self._token = ""
 
+    def digest(self) -> str:
+        """Return what the name stands for, by a question that registries do not count as a pull; blank where the
+        registry does not tell that way.
+        """
+        accepted = {"Accept": ", ".join([*INDEXES, *MANIFESTS])}
+        status, _, answered = self._ask(self._manifest, accepted, "HEAD")
+        if status == HTTPStatus.UNAUTHORIZED and not self._token:
+            self._token = self._new_token(answered.get("WWW-Authenticate", ""))
+            status, _, answered = self._ask(self._manifest, accepted, "HEAD")
+        return answered.get("Docker-Content-Digest", "") if status == HTTPStatus.OK else ""
+
     def look(self) -> Remote:
         """Return what the registry says."""
-        found, digest = self._get(f"manifests/{quote(self._name.version, safe=':')}", (*INDEXES, *MANIFESTS))
+        found, digest = self._get(self._manifest, (*INDEXES, *MANIFESTS))
         variants = [one for one in _dicts(found.get("manifests")) if _platform(one.get("platform"))]
         if not variants:
             return self._single(digest, found)
@@ -164,9 +193,9 @@ class _Visit:
         best = next(
             (one for one in variants if f"{_platform(one.get('platform'))}/".startswith(f"{ours}/")), variants[0]
         )
-        part, _ = self._get(f"manifests/{_digest(best)}", MANIFESTS)
+        part, _ = self._get(f"{self._name.base}/manifests/{_digest(best)}", MANIFESTS)
         single = self._single(digest, part)
-        return Remote(digest, platforms, single.created, single.size)
+        return Remote(digest, platforms, single.created, single.size, (_digest(best), *single.parts))
 
     def _single(self, digest: str, manifest: Mapping[str, Any]) -> Remote:
         """Return what a manifest of one platform says."""
@@ -174,15 +203,19 @@ class _Visit:
         if not layers:  # the oldest kind, which has everything in its history
             architecture = manifest.get("architecture")
             return Remote(digest, (f"linux/{architecture}",) if isinstance(architecture, str) else ())
-        config, _ = self._get(f"blobs/{_digest(manifest.get('config'))}", ())
+        config, _ = self._get(f"{self._name.base}/blobs/{_digest(manifest.get('config'))}", ())
         one = _platform(config)
         sizes = [layer.get("size") for layer in layers]
         size = sum(size for size in sizes if isinstance(size, int))
-        return Remote(digest, (one,) if one else (), _moment(config.get("created")), size)
+        parts = (_digest(manifest.get("config")),)
+        return Remote(digest, (one,) if one else (), moment_of(config.get("created")), size, parts)
 
-    def _get(self, path: str, accepted: Iterable[str]) -> tuple[dict[str, Any], str]:
+    @property
+    def _manifest(self) -> str:
+        return f"{self._name.base}/manifests/{quote(self._name.version, safe=':')}"
+
+    def _get(self, url: str, accepted: Iterable[str]) -> tuple[dict[str, Any], str]:
         """Return an object of the registry's and its digest. Raises Missing, Unknown, or FAILURES."""
-        url = f"{self._name.base}/{path}"
         headers = {"Accept": ", ".join([*accepted, "application/json;q=0.5"])}
         status, body, answered = self._ask(url, headers)
         if status == HTTPStatus.UNAUTHORIZED and not self._token:
@@ -199,13 +232,14 @@ class _Visit:
             raise Unknown(t("%(host)s answers with status %(status)s", host=host, status=status))
         return self._object(body), answered.get("Docker-Content-Digest") or f"sha256:{sha256(body).hexdigest()}"
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes, Mapping[str, str]]:
+    def _ask(self, url: str, headers: Mapping[str, str], method: str = "GET") -> tuple[int, bytes, Mapping[str, str]]:
         """Return status, body and headers of an answer; redirects are followed, the token stays with its host."""
         first = urlsplit(url).netloc
         for _ in range(MAX_REDIRECTS + 1):
             own = urlsplit(url).netloc == first
             token = {"Authorization": f"Bearer {self._token}"} if self._token and own else {}
-            response = self._session.get(
+            response = self._session.request(
+                method,
                 url,
                 headers={**headers, **token},
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
@@ -291,7 +325,7 @@ def _platform(part: object) -> str:
     return "/".join(word for word in words if isinstance(word, str) and word)
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
     """Return when an image was made, as its configuration has it: a moment with up to nine digits of a second."""
     if not isinstance(value, str):
         return None

@@ -7,6 +7,7 @@ from rockonweb.models.custom_config import CustomConfig
 from rockonweb.models.device import Device
 from rockonweb.models.draft import Draft
 from rockonweb.models.environment import Environment
+from rockonweb.models.image import ContainerImage, PulledImage
 from rockonweb.models.kept_volume import KeptVolume
 from rockonweb.models.label import Label
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
@@ -24,6 +25,7 @@ __all__ = [
     "ACTIVE",
     "Base",
     "Container",
+    "ContainerImage",
     "CustomConfig",
     "Device",
     "Draft",
@@ -39,6 +41,7 @@ __all__ = [
     "OperationStep",
     "Port",
     "Progress",
+    "PulledImage",
     "RefreshReport",
     "Restore",
     "RockOn",

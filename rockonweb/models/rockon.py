@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Dialect, Enum, String, Text
@@ -11,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.definition import Definition, digest, from_source
 from rockonweb.core.status import Status
-from rockonweb.models.base import Base
+from rockonweb.models.base import Base, Moment
 
 if TYPE_CHECKING:
     from rockonweb.models.container import Container
@@ -84,6 +85,14 @@ class RockOn(Base):
     status_error: Mapped[str] = mapped_column(Text, default="")
     error: Mapped[str | None] = mapped_column(Text)  # the sentence of its last failed operation
 
+    # Newer images under the same names; see models/image.py and work/updates.py.
+    newer_images: Mapped[bool] = mapped_column(default=False)
+    images_looked: Mapped[datetime | None] = mapped_column(Moment)  # when the registries were asked last
+    auto_update: Mapped[bool] = mapped_column(default=False)
+    auto_from: Mapped[int] = mapped_column(default=3 * 60)  # minute of the day, this machine's time
+    auto_until: Mapped[int] = mapped_column(default=5 * 60)
+    auto_tried: Mapped[str] = mapped_column(Text, default="")  # the images that were tried last without being asked
+
     containers: Mapped[list[Container]] = relationship(
         back_populates="rockon", cascade="all, delete-orphan", order_by="Container.position"
     )
@@ -96,6 +105,11 @@ class RockOn(Base):
     def installed(self) -> bool:
         """Whether it has, or should have, containers."""
         return self.state in (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+
+    @property
+    def update_known(self) -> bool:
+        """Whether a newer image was seen for one of its containers."""
+        return self.installed and self.newer_images
 
     @property
     def newer_definition(self) -> bool:

@@ -1,0 +1,70 @@
+"""The images that Docker has: looked at, compared and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from docker.errors import ImageNotFound
+
+from rockonweb.core.images import Image
+from rockonweb.host.connection import Connection
+from rockonweb.host.refusals import translated
+from rockonweb.host.registry import moment_of
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """An image with its configuration, as Docker tells it."""
+
+    image: Image
+    created: datetime | None
+    body: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The digest by which it was pulled last; blank where it was not."""
+        return next((one.partition("@")[2] for one in self.image.digests), "")
+
+
+class Images(Connection):
+    """What a connection knows of images."""
+
+    def images(self) -> list[Image]:
+        """Return all images that have a name or are used or could be, without the layers between."""
+        with translated():
+            answer = self._api._get(self._api._url("/images/json"), params={"shared-size": 1})
+            found: list[dict[str, Any]] = self._api._result(answer, json=True)
+        return [
+            Image(
+                id=one["Id"],
+                tags=_names(one.get("RepoTags")),
+                digests=_names(one.get("RepoDigests")),
+                size=int(one.get("Size") or 0),
+                shared=shared if (shared := int(one.get("SharedSize", -1))) >= 0 else None,
+                created=int(one.get("Created") or 0),
+            )
+            for one in found
+        ]
+
+    def inspect_image(self, image: str) -> Inspected | None:
+        """Return an image by its name or id; None where there is none on the host."""
+        with translated(image):
+            try:
+                found: dict[str, Any] = self._api.inspect_image(image)
+            except ImageNotFound:
+                return None
+        facts = Image(
+            id=found["Id"],
+            tags=_names(found.get("RepoTags")),
+            digests=_names(found.get("RepoDigests")),
+            size=int(found.get("Size") or 0),
+        )
+        return Inspected(facts, moment_of(found.get("Created")), found)
+
+
+def _names(given: object) -> tuple[str, ...]:
+    """Return names without those that Docker writes for none."""
+    return tuple(one for one in given if not one.startswith("<none>")) if isinstance(given, list) else ()

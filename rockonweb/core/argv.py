@@ -62,9 +62,10 @@ def docker_run(
 
 
 def share_facts(place: str, facts: HostFacts) -> ShareFacts:
-    """Return path and owner of "SHARE" or "SHARE/FOLDER"; a share that is yet to be made will be root's."""
+    """Return path and owner of "SHARE" or "SHARE/FOLDER"; one that is yet to be made is root's unless it is given."""
     share, folder = split_share(place)
-    known = facts.shares.get(share) or ShareFacts(f"{facts.shares_root}/{share}")
+    new_owner = facts.new_owners.get(share, (0, 0))
+    known = facts.shares.get(share) or ShareFacts(f"{facts.shares_root}/{share}", *new_owner)
     return ShareFacts(f"{known.path}/{folder}", known.uid, known.gid) if folder else known
 
 

@@ -20,6 +20,36 @@ class ShareFacts:
 
 
 @dataclass(frozen=True)
+class PlaceFacts:
+    """A share, or a folder of one, that an answer names. `free` are the bytes of its disk.
+
+    One that does not `exist` yet has only the free bytes, of the disk where it would be made.
+    """
+
+    exists: bool = False
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o755
+    empty: bool = True
+    free: int | None = None
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """An image as its registry has it. `missing` and `unknown` are why there is none, and why that can't be told.
+
+    `platforms` are written as `linux/arm64/v8`; `size` are the bytes that are fetched, None where the registry does
+    not say. `here` is an image of this name that Docker has.
+    """
+
+    platforms: tuple[str, ...] = ()
+    size: int | None = None
+    missing: str = ""
+    unknown: str = ""
+    here: bool = False
+
+
+@dataclass(frozen=True)
 class Listener:
     """A port that something on the host holds. `holder` is for people; blank where it can't be told."""
 
@@ -92,7 +122,9 @@ class HostFacts:
     `containers` and `networks` are None when no engine was asked or none answered. `claimed` are the ports of other
     installed rock-ons, running or not. `groups` maps names to gids. `missing_devices` are paths that were asked about
     and are not there, `absent_images` those that Docker does not have, `pinned` the ids of images that containers keep
-    though their names mean newer ones by now.
+    though their names mean newer ones by now. `places` are those that were asked about, by SHARE or SHARE/FOLDER, and
+    `new_owners` user and group of the shares that are made. `images` are those that registries were asked about,
+    `image_room` the free bytes where Docker keeps them, and `machine` this host's architecture as images name it.
     """
 
     shares_root: str = "/mnt2"
@@ -102,6 +134,11 @@ class HostFacts:
     groups: Mapping[str, int] = field(default_factory=dict)
     missing_devices: frozenset[str] = frozenset()
     missing_folders: frozenset[str] = frozenset()
+    places: Mapping[str, PlaceFacts] = field(default_factory=dict)
+    new_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    images: Mapping[str, ImageFacts] = field(default_factory=dict)
+    image_room: int | None = None
+    machine: str = "amd64"
     absent_images: frozenset[str] = frozenset()
     pinned: Mapping[str, str] = field(default_factory=dict)
     containers: Mapping[str, ContainerFacts] | None = None

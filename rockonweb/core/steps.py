@@ -19,9 +19,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class MakeShare(Step):
-    """Make a new, empty share. Undo: remove it again while it is empty."""
+    """Make a new, empty share, and give it to a user and group. Undo: remove it again while it is empty."""
 
     share: str
+    owner: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return f"make share {self.share}"
@@ -91,6 +92,21 @@ class SetMode(Step):
 
     def __str__(self) -> str:
         return f"set the permissions of share {self.share} to {self.mode:o}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetOwner(Step):
+    """Give a share, or a folder of one, to a user and group: itself, not what is in it. Undo: to those it had.
+
+    A folder that is not there is made.
+    """
+
+    share: str
+    uid: int
+    gid: int
+
+    def __str__(self) -> str:
+        return f"give {self.share} to user {self.uid} and group {self.gid}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +250,7 @@ class RemoveImage(Step):
 AnyStep = (
     MakeShare
     | SetMode
+    | SetOwner
     | MakeCertificate
     | Pull
     | MakeNetwork

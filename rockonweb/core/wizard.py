@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from rockonweb.core import owners
 from rockonweb.core.answers import Answers, PerContainer, share_fault
 from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
@@ -19,9 +20,6 @@ PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
 Values = Mapping[str, str]  # what was typed, by field name
 
 _OPTIONAL = re.compile(r"\boptional(ly)?\b|\b(leave|left|be|keep|kept) (it |this )?(blank|empty)\b", re.IGNORECASE)
-_USER_OR_GROUP = re.compile(r"(?:^|_)P?([UG])ID$", re.IGNORECASE)
-_USER_OR_GROUP_ID = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or the name of an account somewhere
-_SAYS_NUMBER = re.compile(r"\b[UG]ID\b", re.IGNORECASE)
 _EXAMPLE = re.compile(r"[\[(]\s*(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
 
 
@@ -62,12 +60,7 @@ class Ask:
     @property
     def user_or_group(self) -> str:
         """Whether the answer is the number of a "user" or a "group" (PUID, PGID and their like); else blank."""
-        if self.page != "environment":
-            return ""
-        found = _USER_OR_GROUP.search(self.key)
-        if not found and _SAYS_NUMBER.search(self.question.label):
-            found = _USER_OR_GROUP_ID.search(self.key)
-        return ("user" if found[1][0] in "uU" else "group") if found else ""
+        return owners.user_or_group(self.key, self.question.label) if self.page == "environment" else ""
 
     @property
     def protocols(self) -> tuple[str, ...]:

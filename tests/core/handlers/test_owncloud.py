@@ -63,6 +63,7 @@ def test_the_share_is_private_and_the_database_answers_before_the_app_is_made():
         "make container owncloud",
         "connect owncloud to network db",
         "start owncloud",
+        "wait until owncloud-postgres, owncloud are healthy",
     ]
 
 
@@ -82,7 +83,7 @@ def test_the_password_is_masked_everywhere_but_in_the_execution():
 
 
 def test_a_self_signed_certificate_is_noted_with_its_path():
-    assert [f"{one.level}: {one}" for one in planned().findings] == [
+    assert [f"{one.level}: {one}" for one in planned().findings if "published ports" not in one.sentence] == [
         "note: owncloud gets the certificate /instance/tls/host.crt of this host, which is self-signed: browsers will"
         " warn of it. Name your own by ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT if you have one.",
     ]
@@ -94,7 +95,7 @@ def test_a_certificate_of_ones_own_is_mounted_and_none_is_made():
         "-v /etc/key.pem:/etc/ssl/private/owncloud.key -v /etc/cert.pem:/etc/ssl/certs/owncloud.crt " in found.lines[1]
     )
     assert not any("certificate" in str(step) for step in found.steps)
-    assert found.findings == ()
+    assert not any("certificate" in str(one) for one in found.findings)
 
 
 def test_a_certificate_that_is_configured_and_missing_forbids_it():

@@ -1,0 +1,53 @@
+"""What speaks against a plan, or should be known before it: pure functions of definition, answers and host facts.
+
+A module for each subject yields findings; `examine` has all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import powers
+from rockonweb.core.preflight.containers import BUILT_IN_NETWORKS, REFERRING_OPTIONS, containers, referred_containers
+from rockonweb.core.preflight.finding import Finding
+from rockonweb.core.preflight.images import images
+from rockonweb.core.preflight.places import places
+from rockonweb.core.preflight.ports import (
+    EVERY_ADDRESS,
+    browser_refusal,
+    free_port,
+    in_use,
+    open_ports,
+    port_conflict,
+    ports,
+    wanted_ports,
+)
+
+__all__ = [
+    "BUILT_IN_NETWORKS",
+    "EVERY_ADDRESS",
+    "REFERRING_OPTIONS",
+    "Finding",
+    "browser_refusal",
+    "examine",
+    "free_port",
+    "in_use",
+    "port_conflict",
+    "referred_containers",
+    "wanted_ports",
+]
+
+
+def examine(
+    definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Yield every finding for an install or a rebuild."""
+    yield from places(definition, answers, facts, new_shares)
+    yield from ports(definition, answers, facts)
+    yield from containers(definition, answers, facts)
+    yield from images(definition, facts)
+    yield from open_ports(definition, answers)
+    yield from powers.findings(definition)

@@ -1,0 +1,174 @@
+"""Containers: their names, devices, users and networks, and the other containers that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.facts import UP, ContainerFacts, HostFacts
+from rockonweb.core.networks import join_refusal
+from rockonweb.core.preflight.finding import Finding
+from rockonweb.core.text import t
+
+REFERRING_OPTIONS = {"--volumes-from": "takes its volumes from", "--link": "links to"}
+ID_BEGINS = 12  # characters of a container's id that nobody takes for a name
+BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
+SHARING_OPTIONS = {
+    "--net": "uses the network of",
+    "--network": "uses the network of",
+    "--pid": "uses the processes of",
+    "--ipc": "uses the memory of",
+}  # where their value is container:NAME
+
+
+def containers(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+    """Yield what speaks against each container."""
+    for name, spec in definition.launch_order:
+        yield from _container_name(definition, name, facts)
+        yield from _devices(name, answers, facts)
+        yield from _user(name, spec, facts)
+        yield from _references(definition, name, spec, facts)
+        yield from _network(definition, spec, name, facts)
+        yield from _joins(name, spec, answers)
+
+
+def _container_name(definition: Definition, name: str, facts: HostFacts) -> Iterator[Finding]:
+    known = (facts.containers or {}).get(name)
+    if known and known.rockon != definition.name:
+        owner = (
+            t("it belongs to the rock-on %(rockon)s", rockon=known.rockon)
+            if known.rockon
+            else t("it was not made by this Rockonweb and is left alone")
+        )
+        yield Finding(
+            "block",
+            t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=str(owner)),
+            t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
+        )
+
+
+def _devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+    for value in answers.devices.get(name, {}).values():
+        path = value.split(":", 1)[0]
+        if path in facts.missing_devices:
+            yield Finding(
+                "block",
+                t(
+                    "The device %(path)s, wanted for %(name)s, does not exist on this host.",
+                    path=path,
+                    name=name,
+                ),
+                t("Plug it in, choose another one, or leave the field blank."),
+            )
+
+
+def _user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+    if spec.uid == -1 and not spec.volumes:
+        yield Finding(
+            "warn",
+            t("%(name)s should run as the owner of its first volume, but has no volume.", name=name),
+            t("It runs as its image says."),
+        )
+    if spec.uid not in (None, -1) and spec.gid == -1 and not spec.volumes:
+        yield Finding(
+            "warn",
+            t("%(name)s should run in the group of its first volume, but has no volume.", name=name),
+            t("It runs without a group of its own."),
+        )
+    if spec.uid is not None and spec.gid == -2 and "docker" not in facts.groups:
+        yield Finding(
+            "warn",
+            t("%(name)s should run in the group docker, which this host does not have.", name=name),
+            t("It runs without a group of its own."),
+        )
+
+
+def referred_containers(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+    """Yield how an option refers to another container, and the container's name."""
+    for flag, value in spec.options():
+        first, _, second = value.strip().removeprefix("/").partition(":")
+        if flag in REFERRING_OPTIONS and first:
+            yield REFERRING_OPTIONS[flag], first
+        elif flag in SHARING_OPTIONS and first == "container" and second:
+            yield SHARING_OPTIONS[flag], second.removeprefix("/")
+
+
+def _found(other: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
+    """Return the container that Docker would take: the one of this name, or whose id begins so."""
+    by_id = (known for known in containers.values() if len(other) >= ID_BEGINS and known.id.startswith(other))
+    return containers.get(other) or next(by_id, None)
+
+
+def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
+    order = [one for one, _ in definition.launch_order]
+    for verb, other in referred_containers(spec):
+        known = _found(other, facts.containers or {})
+        if other in order:
+            if order.index(other) >= order.index(name) and known is None:
+                yield Finding(
+                    "block",
+                    t(
+                        '%(name)s %(verb)s the container "%(other)s", which is not there yet when it starts.',
+                        name=name,
+                        verb=verb,
+                        other=other,
+                    ),
+                    t("Its definition must start that one before: see launch_order."),
+                )
+        elif known and known.state and known.state not in UP and verb != REFERRING_OPTIONS["--volumes-from"]:
+            yield Finding(
+                "warn",
+                t(
+                    '%(name)s %(verb)s the container "%(other)s", which does not run.',
+                    name=name,
+                    verb=verb,
+                    other=other,
+                ),
+                t("Start that one first: without it this one can't start."),
+            )
+        elif facts.containers is not None and known is None:
+            yield Finding(
+                "block",
+                t(
+                    '%(name)s %(verb)s a container "%(other)s", which does not exist.',
+                    name=name,
+                    verb=verb,
+                    other=other,
+                ),
+                t("Install what provides it first."),
+            )
+
+
+def _network(definition: Definition, spec: ContainerSpec, name: str, facts: HostFacts) -> Iterator[Finding]:
+    if spec.on_host_network:
+        yield Finding(
+            "note",
+            t(
+                "%(name)s uses the host's own network: its ports are the host's and can't be mapped.",
+                name=name,
+            ),
+        )
+    made = {*BUILT_IN_NETWORKS, *(link.network for link in definition.links), *(facts.networks or ())}
+    for network in dict.fromkeys(spec.networks if facts.networks is not None else ()):
+        if network and network not in made and not network.startswith("container:") and network.isprintable():
+            yield Finding(
+                "warn",
+                t(
+                    '%(name)s wants a network "%(network)s", which does not exist.',
+                    name=name,
+                    network=network,
+                ),
+                t("Submit makes it, with Docker's own choice of addresses."),
+            )
+
+
+def _joins(name: str, spec: ContainerSpec, answers: Answers) -> Iterator[Finding]:
+    networks = answers.networks.get(name)
+    refusal = join_refusal(spec)
+    if networks and refusal:
+        yield Finding(
+            "block",
+            t("%(name)s can't join the network %(networks)s.", name=name, networks=", ".join(networks)),
+            refusal,
+        )

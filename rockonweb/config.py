@@ -96,7 +96,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
         rollback_points=_number(environ, "ROCKONWEB_ROLLBACK_POINTS", 3),
         health=Limits(
-            steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10),
+            steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10, least=0),
             timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
         tls_key=tls_key,
@@ -144,10 +144,10 @@ def _tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
     return None, None
 
 
-def _number(environ: Mapping[str, str], key: str, default: int) -> int:
+def _number(environ: Mapping[str, str], key: str, default: int, least: int = 1) -> int:
     value = environ.get(key) or str(default)
-    if not value.isdecimal() or int(value) < 1:
-        raise BadInput(f'{key} is "{value}".', "It must be a whole number from 1.")
+    if not value.isdecimal() or int(value) < least:
+        raise BadInput(f'{key} is "{value}".', f"It must be a whole number from {least}.")
     return int(value)
 
 

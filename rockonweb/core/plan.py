@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rockonweb.core import handlers
+from rockonweb.core import handlers, owners
 from rockonweb.core.answers import Answers
-from rockonweb.core.argv import Argv
+from rockonweb.core.argv import Argv, host_port
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import BUILT_IN_NETWORKS, Finding
@@ -22,11 +22,13 @@ from rockonweb.core.steps import (
     Create,
     MakeNetwork,
     MakeShare,
+    Page,
     Pull,
     Remove,
     RemoveImage,
     RemoveNetwork,
     RunOnce,
+    SetOwner,
     Start,
     Stop,
 )
@@ -81,17 +83,24 @@ class Plan:
 
 
 def install(
-    definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
+    definition: Definition,
+    answers: Answers,
+    facts: HostFacts,
+    new_shares: frozenset[str] = frozenset(),
+    give: Mapping[str, tuple[int, int]] | None = None,
 ) -> Plan:
     """Plan an install: shares, images, networks, then the containers in launch order.
 
-    `new_shares` are the shares that the person asked to be made; any other that is missing is a finding.
+    `new_shares` are the shares that the person asked to be made; any other that is missing is a finding. `give` are
+    shares and folders that get another user and group.
     """
+    facts = replace(facts, new_owners=owners.of_new_shares(definition, answers, new_shares))
     networks = network_members(definition, answers)
+    launch = handlers.find(definition).launch(definition, answers, facts)
     return Plan(
         definition.name,
         (
-            *new_shares_first(answers, facts, new_shares),
+            *places_first(definition, answers, facts, new_shares, give=give),
             *(Pull(image=image, why="get the newest image of this name") for image in images(definition)),
             *(MakeNetwork(network=name, why="the containers find each other on it") for name in networks),
             *(
@@ -99,11 +108,37 @@ def install(
                 for name in missing_option_networks(definition, facts)
                 if name not in networks
             ),
-            *handlers.find(definition).launch(definition, answers, facts),
+            *launch,
+            *gate(definition, answers, launch, stays=True),
         ),
         tuple((name, tuple(members)) for name, members in networks.items()),
         tuple(handlers.examine(definition, answers, facts, new_shares)),
     )
+
+
+def gate(definition: Definition, answers: Answers, steps: Iterable[AnyStep], *, stays: bool) -> Iterator[AwaitHealth]:
+    """Yield the wait until those that the steps start hold; nothing where none is started."""
+    steps = list(steps)
+    ending = {step.container for step in steps if isinstance(step, AwaitEnd)}
+    started = [step.container for step in steps if isinstance(step, Start) and step.container not in ending]
+    if started:
+        pages = tuple(
+            (name, _page(definition, answers) if name == _page_owner(definition) else None) for name in started
+        )
+        yield AwaitHealth(pages=pages, stays=stays, why="it must hold before this is done")
+
+
+def _page_owner(definition: Definition) -> str:
+    return definition.ui_port[0] if definition.ui_port else ""
+
+
+def _page(definition: Definition, answers: Answers) -> Page | None:
+    """Return the app's own page as this host reaches it; None where it is not published."""
+    if definition.ui_port is None:
+        return None
+    container, port = definition.ui_port
+    host = host_port(container, definition.containers[container], port, answers)
+    return None if host is None else Page(host, definition.ui.https)
 
 
 def unstarted(found: Plan) -> Plan:
@@ -117,11 +152,29 @@ def unstarted(found: Plan) -> Plan:
     return replace(found, steps=tuple(step for step in found.steps if step not in needless))
 
 
-def new_shares_first(answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[MakeShare]:
-    """Yield the steps that make the shares which are used and yet to be made."""
+def places_first(
+    definition: Definition,
+    answers: Answers,
+    facts: HostFacts,
+    new_shares: frozenset[str],
+    *,
+    give: Mapping[str, tuple[int, int]] | None = None,
+    before: Collection[str] = (),
+) -> Iterator[MakeShare | SetOwner]:
+    """Yield the steps that make the shares which are used and yet to be made, and those that `give` some away.
+
+    A new share or folder is given to whoever works there; `before` are the places that were had before.
+    """
     for share in answers.used_shares():
         if share in new_shares and share not in facts.shares:
-            yield MakeShare(share=share, why="a new share for the app's data")
+            owner = facts.new_owners.get(share)
+            whose = f", given to user {owner[0]} and group {owner[1]}" if owner else ""
+            yield MakeShare(share=share, owner=owner, why=f"a new share for the app's data{whose}")
+    for place, (uid, gid) in owners.of_new_folders(definition, answers, facts).items():
+        if place not in before:
+            yield SetOwner(share=place, uid=uid, gid=gid, why="a new folder for the app's data")
+    for place, (uid, gid) in (give or {}).items():
+        yield SetOwner(share=place, uid=uid, gid=gid, why="it was asked for; what is in it stays whose it is")
 
 
 def link_networks(definition: Definition) -> list[str]:

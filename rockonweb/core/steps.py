@@ -179,12 +179,17 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class AwaitHealth(Step):
-    """Wait until containers that were just started hold: by container, with the page that must answer, if any."""
+    """Wait until containers that were just started hold: by container, with the page that must answer, if any.
 
+    Where `stays`, one that does not hold stays with its log, as there is nothing to go back to.
+    """
+
+    stays: bool = False
     pages: tuple[tuple[str, Page | None], ...]
 
     def __str__(self) -> str:
-        return f"wait until {', '.join(name for name, _ in self.pages)} is healthy"
+        names = [name for name, _ in self.pages]
+        return f"wait until {', '.join(names)} {'is' if len(names) == 1 else 'are'} healthy"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 from docker.errors import NotFound
@@ -13,6 +14,8 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.text import t
 from rockonweb.host.refusals import stranger, translated
+
+LOOPBACK = "127.0.0.1"
 
 
 class Connection:
@@ -26,6 +29,15 @@ class Connection:
         self._api = client.api
         self.instance = instance
         self.rockons = rockons
+
+    @property
+    def address(self) -> str:
+        """The address at which published ports of the engine's host are reached from here."""
+        return urlsplit(self._api.base_url).hostname or LOOPBACK if self._remote else LOOPBACK
+
+    @property
+    def _remote(self) -> bool:
+        return not self._api.base_url.startswith("http+docker://")  # a socket of this host
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.health import Limits, Look, judge
@@ -18,6 +18,10 @@ from rockonweb.host.engine import Engine
 LOOK_SECONDS = 0.5  # from one look to the next
 PAGE_TIMEOUT = 5  # seconds for the answer of an app's page
 LAST_LINES = 30  # of the log of a container that does not hold
+
+
+class Unhealthy(EngineError):
+    """A container that was started does not hold."""
 
 
 @dataclass
@@ -33,18 +37,18 @@ def await_health(
     """Wait until all containers hold; `pages` has for each the page that must answer, if it has one.
 
     `checkpoint` is called at each look with a sentence on what is awaited; what it raises ends the wait. Raises
-    EngineError, with the end of its log, for a container that does not hold.
+    Unhealthy, with the end of its log, for a container that does not hold.
     """
     left = [_Watched(name, page) for name, page in pages.items()]
     while left:
         waiting = []
         with ThreadPoolExecutor(max_workers=len(left)) as threads:
-            answers = list(threads.map(lambda one: answers_http(one.page) if one.page else None, left))
+            answers = list(threads.map(lambda one: answers_http(one.page, engine.address) if one.page else None, left))
         for one, answered in zip(left, answers, strict=True):
             one.looks.append(Look(time.monotonic(), engine.container(one.name), answered))
             verdict = judge(one.name, one.looks, limits)
             if verdict.outcome == "unhealthy":
-                raise EngineError(verdict.why, t("The end of its log is below."), output=_log(engine, one.name))
+                raise Unhealthy(verdict.why, t("The end of its log is below."), output=_log(engine, one.name))
             if verdict.outcome == "waiting":
                 waiting.append((one, str(verdict.why)))
         left = [one for one, _ in waiting]
@@ -53,17 +57,27 @@ def await_health(
             time.sleep(LOOK_SECONDS)
 
 
-def answers_http(page: Page) -> bool:
-    """Whether a page on this host gives an HTTP answer, whichever: no certificate is checked, no redirect followed."""
-    connection: http.client.HTTPConnection
-    if page.https:
-        context = ssl._create_unverified_context()  # noqa: S323 - apps have certificates of their own making
-        connection = http.client.HTTPSConnection("127.0.0.1", page.port, timeout=PAGE_TIMEOUT, context=context)
-    else:
-        connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PAGE_TIMEOUT)
+def answers_http(page: Page, address: str) -> bool:
+    """Whether a page on the engine's host gives an HTTP answer, whichever.
+
+    No certificate is checked, no redirect followed. An app that speaks plain HTTP where its definition says https lives all the same.
+    """
+    if not page.https:
+        return _answers(http.client.HTTPConnection(address, page.port, timeout=PAGE_TIMEOUT), page.path)
+    context = ssl._create_unverified_context()  # noqa: S323 - apps have certificates of their own making
+    secure = http.client.HTTPSConnection(address, page.port, timeout=PAGE_TIMEOUT, context=context)
     try:
-        connection.request("GET", page.path)
+        return _answers(secure, page.path)
+    except ssl.SSLError:
+        return answers_http(replace(page, https=False), address)
+
+
+def _answers(connection: http.client.HTTPConnection, path: str) -> bool:
+    try:
+        connection.request("GET", path)
         connection.getresponse()
+    except ssl.SSLError:
+        raise
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -88,7 +88,8 @@ class Executor:
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
-                if self.undoes:
+                stays = isinstance(error, gate.Unhealthy) and isinstance(step, AwaitHealth) and step.stays
+                if self.undoes and not stays:
                     self._undo(row)
                 raise
             self._mark(row, Progress.DONE, output)

@@ -190,6 +190,8 @@ def retry(operation_id: int, user: str) -> int:
         return begin_refresh(user)
     if operation.rockon is None:
         raise Conflict(t("There is nothing to repeat."))
+    if operation.kind is Kind.INSTALL and operation.rockon.state is State.INSTALLED:
+        return begin(Kind.RESTART, operation.rockon, user)  # complete, but not healthy
     if operation.kind is Kind.INSTALL:
         return begin_install(
             operation.rockon,

@@ -20,7 +20,7 @@ from rockonweb.core.definition import from_source
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.facts import UP
 from rockonweb.core.text import t
-from rockonweb.host import engine, observer
+from rockonweb.host import engine, gate, observer
 from rockonweb.models import (
     Draft,
     Kind,
@@ -52,7 +52,8 @@ def run(operation_id: int) -> None:
         except executor.Cancelled:
             _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
         except RockonwebError as error:
-            _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output)
+            stays = isinstance(error, gate.Unhealthy)
+            _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output, unhealthy=stays)
             raise
         except Exception as error:
             _settle(
@@ -215,10 +216,13 @@ def _refresh(operation_id: int) -> None:
         )
 
 
-def _settle(operation_id: int, progress: Progress, error: str, hint: str, output: str = "") -> None:
+def _settle(
+    operation_id: int, progress: Progress, error: str, hint: str, output: str = "", *, unhealthy: bool = False
+) -> None:
     """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it.
 
-    `output` belongs to a failure; it is kept here when there was no step yet that could tell it.
+    `output` belongs to a failure; it is kept here when there was no step yet that could tell it. An install that is
+    complete but `unhealthy` stays, so that its log can be read and its settings changed.
     """
     rockon_id = db.session.get_one(Operation, operation_id).rockon_id
     facts = observer.containers(rockon_id) if rockon_id else None
@@ -239,10 +243,10 @@ def _settle(operation_id: int, progress: Progress, error: str, hint: str, output
         went_wrong = progress in (Progress.FAILED, Progress.INTERRUPTED)
         rockon.error = error if went_wrong else None
         if kind is Kind.INSTALL:
-            rockon.state = State.INSTALLED if done else State.INSTALL_FAILED
+            rockon.state = State.INSTALLED if done or unhealthy else State.INSTALL_FAILED
             if progress is Progress.CANCELLED:
                 rockon.state = State.AVAILABLE
-            if not done:
+            if rockon.state is not State.INSTALLED:
                 _release(rockon)
         elif kind is Kind.UNINSTALL:
             rockon.state = State.AVAILABLE if done else State(operation.options.get("state", State.INSTALLED))

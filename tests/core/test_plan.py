@@ -29,7 +29,7 @@ def install(name: str) -> Plan:
 
 
 def test_the_steps_of_a_rockon_with_one_container():
-    assert text(install("bare")) == "pull bare:latest\nmake container bare\nstart bare"
+    assert text(install("bare")) == "pull bare:latest\nmake container bare\nstart bare\nwait until bare is healthy"
 
 
 def test_a_link_network_is_made_first_and_joined_before_the_app_starts():
@@ -42,7 +42,8 @@ def test_a_link_network_is_made_first_and_joined_before_the_app_starts():
         "start box-store\n"
         "make container box\n"
         "connect box to network BoxToStore\n"
-        "start box"
+        "start box\n"
+        "wait until box-store, box are healthy"
     )
 
 
@@ -75,7 +76,8 @@ def test_a_container_may_be_the_source_of_several_links():
         "start star-api\n"
         "make container star-web\n"
         "connect star-web to network StarWebToApi\n"
-        "start star-web"
+        "start star-web\n"
+        "wait until star-db, star-cache, star-worker, star-api, star-web are healthy"
     )
     assert dict(made.networks) == {
         "StarWebToApi": ("star-api", "star-web"),
@@ -122,6 +124,7 @@ def test_networks_of_the_person_are_made_and_joined_too():
         "connect back to network lan",
         "connect back to network own",
         "start back",
+        "wait until front, back are healthy",
     ]
 
 
@@ -251,6 +254,7 @@ def test_the_plan_as_json():
             "make container own-app",
             "connect own-app to network OwnAppToDb",
             "start own-app",
+            "wait until own-db, own-app are healthy",
         ],
         "findings": [
             {

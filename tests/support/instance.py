@@ -48,6 +48,7 @@ class Instance:
             "ROCKONWEB_INSTANCE": str(folder / "instance"),
             "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
             "REDIS_URL": redis_url,
+            "ROCKONWEB_HEALTH_SECONDS": "0",
         }
         self.settings = config.read(self.environ)
         self.app = create_app(self.settings)

@@ -36,6 +36,7 @@ def test_the_steps_wait_for_the_data_container_and_configure_before_the_server()
         "docker run --rm --cap-add=NET_ADMIN --volumes-from vpn-data",
         "make container vpn",
         "start vpn",
+        "wait until vpn is healthy",
     ]
 
 

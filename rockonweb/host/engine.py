@@ -13,7 +13,7 @@ import re
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -150,6 +150,28 @@ class Engine(Networks):
     def has_image(self, image: str) -> bool:
         """Whether an image of this name is on the host."""
         return self.image_id(image) is not None
+
+    def image_history(self, image: str) -> tuple[str, str]:
+        """Return the digest by which a registry knows an image, with its name, and when it was made; blank where that
+        is not known.
+        """
+        with translated():
+            try:
+                found = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                return "", ""
+        return next(iter(found.get("RepoDigests") or ()), ""), str(found.get("Created") or "")
+
+    def mounting(self, path: str) -> list[str]:
+        """Return the names of the containers that are up and have a folder of the host, or one inside it."""
+        with translated():
+            found = self._api.containers()
+        return [
+            name
+            for item in found
+            if any(f"{mount.get('Source') or ''}/".startswith(f"{path}/") for mount in item.get("Mounts") or ())
+            and (name := name_of(item))
+        ]
 
     def logs(self, name: str, tail: int = 200) -> str:
         """Return the last lines of a container of the rock-on."""
@@ -322,6 +344,22 @@ class Engine(Networks):
                     return False
                 raise
         return True
+
+    def hold_image(self, image: str, repository: str, tag: str) -> None:
+        """Give an image a name of ours, so that nobody removes it as unused; one that is gone is fine."""
+        with translated(image), suppress(ImageNotFound):
+            self._api.tag(image, repository, tag)
+
+    def release_images(self, repository: str, kept: Collection[str]) -> None:
+        """Take our names, but for the tags that are `kept`, from the images that have one.
+
+        An image that a container uses and that has no other name keeps it until next time.
+        """
+        with translated():
+            found = self._api.images(repository)
+        for name in [name for image in found for name in image.get("RepoTags") or ()]:
+            if name.startswith(f"{repository}:") and name.rpartition(":")[2] not in kept:
+                self.remove_image(name)
 
     def await_answer(self, name: str, command: tuple[str, ...], seconds: int) -> None:
         """Wait until a command inside a container of the rock-on ends with status 0."""

@@ -213,6 +213,34 @@ class Discard(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshot(Step):
+    """Take a read-only snapshot of a share, while its containers are stopped.
+
+    Undo: where something that was made afterwards has run, put it in the share's place and keep what was there.
+    """
+
+    share: str
+    containers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"take a snapshot of share {self.share}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PutBack(Step):
+    """Put the snapshot of a rollback point in the place of a share, and keep what was there.
+
+    Undo: that of the snapshot which was taken just before.
+    """
+
+    share: str
+    point: int
+
+    def __str__(self) -> str:
+        return f"put back the data of share {self.share}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop(Step):
     """Stop a container. Undo: start it."""
 
@@ -268,6 +296,8 @@ AnyStep = (
     | AwaitAnswer
     | AwaitHealth
     | Stop
+    | Snapshot
+    | PutBack
     | SetAside
     | Discard
     | Remove

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from rockonweb.core import handlers
+from rockonweb.core import handlers, owners
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv, own_words
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import UP, HostFacts
-from rockonweb.core.plan import Plan, link_networks, missing_option_networks, network_members, new_shares_first
+from rockonweb.core.plan import Plan, gate, link_networks, missing_option_networks, network_members, places_first
 from rockonweb.core.preflight import referred_containers
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import (
@@ -117,6 +117,7 @@ def change(
     fresh_images: bool = False,
     start: bool = False,
     new_shares: frozenset[str] = frozenset(),
+    give: Mapping[str, tuple[int, int]] | None = None,
 ) -> Change:
     """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
 
@@ -124,6 +125,7 @@ def change(
     each that is rebuilt, not only for those that are absent. The rock-on ends as it is now: what runs, runs again;
     with `start`, all of it runs then.
     """
+    facts = replace(facts, new_owners=owners.of_new_shares(new.definition, new.answers, new_shares))
     before, after = _recipes(old, facts), _recipes(new, facts)
     present = set(before)
     if facts.containers is not None:
@@ -137,8 +139,21 @@ def change(
     starts = set(after) if start else _starts(after, why, present, new.definition, facts)
     done = _prepared(before, after, why, new, facts)
     networks = _new_networks(old, new, facts, {*why, *starts, *(name for name, (joins, _) in live.items() if joins)})
+    built = [
+        step
+        for name in after
+        for step in (
+            _build(after[name], why[name], starts, prepared=name in done)
+            if name in why
+            else [Start(container=name, why="in launch order")]
+            if start
+            else ()
+        )
+    ]
     steps = (
-        *new_shares_first(new.answers, facts, new_shares),
+        *places_first(
+            new.definition, new.answers, facts, new_shares, give=give, before=owners.places(old.definition, old.answers)
+        ),
         *_pulls(old.definition, new.definition, why, facts, fresh_images),
         *networks,
         *(
@@ -148,17 +163,8 @@ def change(
         ),
         *(Stop(container=name, why="the last one first") for name in replaced),
         *(SetAside(container=name, why="it comes back should its replacement fail") for name in replaced),
-        *(
-            step
-            for name in after
-            for step in (
-                _build(after[name], why[name], starts, prepared=name in done)
-                if name in why
-                else [Start(container=name, why="in launch order")]
-                if start
-                else ()
-            )
-        ),
+        *built,
+        *(() if start else gate(new.definition, new.answers, built, stays=False)),
         *(
             Leave(network=network, container=name, why="it leaves while it runs")
             for name, (_, leaves) in live.items()

@@ -13,7 +13,7 @@ from rockonweb.core.definition import Definition, parse
 from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts
 from rockonweb.core.plan import network_members
 from rockonweb.core.secret import MASK, render, reveal
-from rockonweb.core.steps import Create, Discard, Join, Leave, SetAside, Start, Stop
+from rockonweb.core.steps import AwaitHealth, Create, Discard, Join, Leave, Page, SetAside, Start, Stop
 from tests.support.definitions_strategy import bodies
 from tests.support.samples import NAMES, answer, definition, host, rockon
 
@@ -52,8 +52,8 @@ def look(old: Made, new: Made, *, options: dict[str, Any] | None = None, **facts
 
 
 def text(found: Change) -> str:
-    """The steps, a line each."""
-    return "\n".join(str(step) for step in found.plan.steps)
+    """The steps, a line each; the wait until what was started holds has tests of its own."""
+    return "\n".join(str(step) for step in found.plan.steps if not isinstance(step, AwaitHealth))
 
 
 def why(found: Change) -> dict[str, str]:
@@ -769,3 +769,33 @@ def test_the_rebuilt_are_replaced_once_in_order_and_the_staying_are_left_alone(
             assert len(kinds) - 1 - kinds[::-1].index(earlier) < kinds.index(later)
     assert set(found.rebuilt) | set(found.staying) == {*sample.containers, *newer.containers}
     assert not set(found.rebuilt) & set(found.staying)
+
+
+# Until what was started holds
+
+
+def waits(found: Change) -> list[AwaitHealth]:
+    return [step for step in found.plan.steps if isinstance(step, AwaitHealth)]
+
+
+def test_the_old_ones_are_kept_until_the_new_ones_hold() -> None:
+    sample = two(ports={"80": {"ui": True, "protocol": "tcp"}})
+    found = look(made(sample), made(sample, labels={"db": ["a=b"], "app": ["a=b"]}, ports={"app": {"80": 8123}}))
+    (wait,) = waits(found)
+    assert (wait.pages, wait.stays) == ((("db", None), ("app", Page(8123))), False)
+    kinds = [type(step) for step in found.plan.steps]
+    assert kinds.index(AwaitHealth) > max(place for place, kind in enumerate(kinds) if kind is Start)
+    assert kinds.index(AwaitHealth) < kinds.index(Discard)
+
+
+def test_a_page_that_is_not_published_can_not_be_asked() -> None:
+    sample = two(ports={"80": {"ui": True, "protocol": "tcp"}})
+    (wait,) = waits(look(made(sample), made(sample, ports={"app": {"80": None}})))
+    assert wait.pages == (("app", None),)
+
+
+def test_what_is_not_started_is_not_waited_for() -> None:
+    sample = two()
+    found = look(made(sample), made(sample, labels={"app": ["a=b"]}), states={"db": "exited", "app": "exited"})
+    assert waits(found) == []
+    assert waits(look(made(sample), made(sample, networks={"app": ["lan"]}))) == []

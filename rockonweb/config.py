@@ -38,6 +38,7 @@ class Settings:
     admin_password: str
     rollback_points: int = 3  # of each rock-on that are kept
     health: Limits = field(default_factory=Limits)  # of a container that was just started
+    update_hours: int = 12  # between two looks for newer images of an installed rock-on; 0: never
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
 
@@ -99,6 +100,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10, least=0),
             timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
+        update_hours=_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, least=0),
         tls_key=tls_key,
         tls_certificate=tls_certificate,
     )

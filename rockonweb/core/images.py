@@ -94,8 +94,8 @@ def judge(
 ) -> list[Kept]:
     """Return what is known of each image, the largest first.
 
-    `wanted` are the rock-ons that are installed, by the image that they need (as `familiar` has it); `pulled` are ids of
-    images that an operation of ours brought, `rollback` those that a change can be taken back to.
+    `wanted` are the rock-ons that are installed, by the image that they need, as `familiar` has it; `pulled` are the
+    ids of images that an operation of ours brought, `rollback` those that a change can be taken back to.
     """
     by_image: dict[str, list[ContainerFacts]] = {}
     for container in containers:

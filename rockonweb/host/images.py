@@ -35,8 +35,10 @@ class Images(Connection):
     def images(self) -> list[Image]:
         """Return all images that have a name or are used or could be, without the layers between."""
         with translated():
-            answer = self._api._get(self._api._url("/images/json"), params={"shared-size": 1})
-            found: list[dict[str, Any]] = self._api._result(answer, json=True)
+            api: Any = self._api  # the SDK's own call does not ask for what images share
+            found: list[dict[str, Any]] = api._result(
+                api._get(api._url("/images/json"), params={"shared-size": 1}), json=True
+            )
         return [
             Image(
                 id=one["Id"],
@@ -49,11 +51,16 @@ class Images(Connection):
             for one in found
         ]
 
+    def image_ids(self) -> set[str]:
+        """Return the ids of all images."""
+        with translated():
+            return {one["Id"] for one in self._api.images()}
+
     def inspect_image(self, image: str) -> Inspected | None:
         """Return an image by its name or id; None where there is none on the host."""
         with translated(image):
             try:
-                found: dict[str, Any] = self._api.inspect_image(image)
+                found: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
             except ImageNotFound:
                 return None
         facts = Image(

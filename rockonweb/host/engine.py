@@ -1,4 +1,4 @@
-"""The Docker Engine: this module and those that it is made of (connection, networks, refusals) alone talk to it.
+"""The Docker Engine: this module and those that it is made of (connection, images, networks…) alone talk to it.
 
 Reads, pulls, logs, events and networks go through the Docker SDK; containers are made by the docker command line from
 the argv, because definitions pass any flag of `docker run`. Whatever acts on a container acts only on one of the
@@ -37,6 +37,7 @@ from rockonweb.host.docker_settings import (
     parse_settings,
     parse_usage,
 )
+from rockonweb.host.images import Images
 from rockonweb.host.layers import Layer, advance
 from rockonweb.host.networks import Networks
 from rockonweb.host.refusals import command_error, pull_error, translated, unreachable
@@ -65,7 +66,7 @@ _OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
 OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
 
 
-class Engine(Networks):
+class Engine(Networks, Images):
     """A connection to the Docker Engine."""
 
     def clock(self) -> int:
@@ -210,17 +211,18 @@ class Engine(Networks):
 
     # -- acting -------------------------------------------------------------------------------------------------
 
-    def pull(self, image: str, on_progress: OnProgress) -> str:
+    def pull(self, image: str, on_progress: OnProgress, *, required: bool = False) -> str:
         """Get the newest image of this name and return a sentence on it.
 
-        When that fails and an older one is on the host, that one is used, and the sentence says so.
+        When that fails and an older one is on the host, that one is used unless the newest is `required`, and the
+        sentence says so.
         """
         try:
             return self._pull(image, on_progress)
         except EngineUnreachable:
             raise
         except EngineError as error:
-            if not self.has_image(image):
+            if required or not self.has_image(image):
                 raise
             return f"{error.output or error.sentence}\nThe image that is on this host is used instead."
 

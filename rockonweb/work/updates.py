@@ -1,0 +1,320 @@
+"""Newer images of what is installed: looked up in the registries as a job, remembered, and taken by themselves where an
+owner wants that.
+
+A look pulls nothing and touches no container. What it finds is written on rows, so that no page asks Docker or a
+registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+from redis.exceptions import RedisError
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import image_difference
+from rockonweb.core.errors import Conflict, EngineError
+from rockonweb.core.text import t
+from rockonweb.core.updates import Outcome, compare, due, in_window
+from rockonweb.host import engine, registry
+from rockonweb.host.images import Inspected
+from rockonweb.models import Container, ContainerImage, Kind, Operation, RockOn, State, db, now, writing
+from rockonweb.work import operations, queue
+
+JOB = "rockonweb.jobs.look_for_updates"
+ALL = 0  # instead of a rock-on's id
+AT_ONCE = 2  # rock-ons that become due at the same time and are looked at: the others have their turn later
+AUTOMATIC = "automatic update"  # who began the operation
+FOLLOWED = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.CHANGE, Kind.UPDATE, Kind.UNINSTALL)
+
+Told = registry.Remote | registry.Missing | registry.Unknown
+
+
+@dataclass(frozen=True)
+class Here:
+    """A container's image on this host: the one that it runs, and the one that its name means now."""
+
+    image_id: str = ""  # blank: there is no container
+    running: Inspected | None = None
+    named: Inspected | None = None
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+def begin_look(rockon_id: int = ALL) -> None:
+    """Queue a look at the registries, for one rock-on or for all, unless one waits or runs. Raises QueueUnreachable."""
+    if not looking(rockon_id):
+        queue.enqueue(JOB, rockon_id, job_id=_job_id(rockon_id))
+
+
+def looking(rockon_id: int = ALL) -> bool:
+    """Whether such a look waits or runs."""
+    try:
+        status = Job.fetch(_job_id(rockon_id), connection=queue.connection()).get_status()
+    except (NoSuchJobError, RedisError):
+        return False
+    return status is not None and status.value in ("queued", "started", "deferred", "scheduled")
+
+
+def look(rockon_id: int = ALL) -> None:
+    """Ask the registries what the names of images mean now, and write down what differs from what runs.
+
+    What a registry does not tell stays unknown. Raises EngineError.
+    """
+    here = _look_here(_installed(rockon_id))
+    references = {reference for _, _, reference in here}
+    known = {
+        reference: frozenset().union(
+            *(
+                one.running.image.known_digests
+                for (_, _, other), one in here.items()
+                if other == reference and one.running
+            )
+        )
+        for reference in sorted(references)
+    }
+    told = dict(registry.look_all(known, known))
+    _write(here, told)
+
+
+def follow(operation_id: int) -> None:
+    """Look at this host's images again after an operation; the registries are not asked."""
+    operation = db.session.get(Operation, operation_id)
+    if operation is None or operation.rockon is None or operation.kind not in FOLLOWED or operation.active:
+        return
+    rockon_id, state = operation.rockon.id, operation.rockon.state
+    if state in (State.AVAILABLE, State.INSTALL_FAILED):
+        _forget(rockon_id)
+        return
+    with suppress(EngineError):  # the next look finds it
+        _write(_look_here(_installed(rockon_id)), {})
+
+
+Places = list[tuple[int, str, str, str]]  # a container's id, its rock-on's name, its own, and its image
+Found = dict[tuple[int, str, str], Here]  # by a container's id, its name, and its image
+
+
+def _installed(rockon_id: int) -> Places:
+    query = select(Container.id, RockOn.name, Container.name, Container.image).join(Container.rockon)
+    query = query.where(RockOn.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
+    if rockon_id != ALL:
+        query = query.where(RockOn.id == rockon_id)
+    found = [(one, rockon, name, image) for one, rockon, name, image in db.session.execute(query)]
+    db.session.rollback()
+    return found
+
+
+def _look_here(places: Places) -> Found:
+    docker = engine.connect(instance_id(_settings()))
+    try:
+        containers = docker.containers()
+        images: dict[str, Inspected | None] = {}
+        found = {}
+        for container_id, rockon, name, reference in places:
+            known = containers.get(name)
+            image_id = known.image_id if known and known.rockon == rockon else ""
+            for image in filter(None, (image_id, reference)):
+                if image not in images:
+                    images[image] = docker.inspect_image(image)
+            found[container_id, name, reference] = Here(image_id, images.get(image_id), images.get(reference))
+        return found
+    finally:
+        docker.close()
+
+
+def _write(here: Found, told: Mapping[str, Told]) -> None:
+    """Write what was found; without an answer of the registry what it told before still counts."""
+    with writing() as session:
+        query = select(ContainerImage).where(ContainerImage.container_id.in_([one for one, _, _ in here]))
+        rows = {row.container_id: row for row in session.scalars(query)}
+        rockons: dict[int, RockOn] = {}
+        for (container_id, _, reference), found in here.items():
+            container = session.get(Container, container_id)
+            if container is None:
+                continue  # it went meanwhile
+            row = rows.get(container_id)
+            if row is None or row.reference != reference:
+                row = _fresh(session, row, container_id, reference)
+            _note_answer(row, found, told.get(reference))
+            _note_images(row, found)
+            rockons[container.rockon_id] = container.rockon
+        session.flush()
+        for rockon in rockons.values():
+            _sum_up(session, rockon)
+            if told:
+                rockon.images_looked = now()
+
+
+def _fresh(session: Session, old: ContainerImage | None, container_id: int, reference: str) -> ContainerImage:
+    """Return a row of which nothing is known; `old` was for another image."""
+    if old is not None:
+        session.delete(old)
+        session.flush()
+    row = ContainerImage(
+        container_id=container_id, reference=reference, outcome=Outcome.UNKNOWN, said="", running="", remote_digest=""
+    )
+    session.add(row)
+    return row
+
+
+def _note_answer(row: ContainerImage, found: Here, told: Told | None) -> None:
+    """Write what the registry told; one that refuses takes back nothing that it told of this very image before."""
+    digests = found.running.image.known_digests - {found.image_id} if found.running else frozenset()
+    if isinstance(told, registry.Remote):
+        row.outcome, row.said, row.seen = compare(found.image_id, digests, told.digests), "", now()
+        row.remote_digest, row.remote_created, row.remote_size = told.digest, told.created, told.size
+    elif told is not None:
+        row.said = str(told.sentence)
+        if row.outcome is not Outcome.NEWER or row.running != found.image_id:
+            row.outcome = Outcome.GONE if isinstance(told, registry.Missing) else Outcome.UNKNOWN
+    elif row.remote_digest and row.running != found.image_id:
+        row.outcome, row.said = compare(found.image_id, digests, (row.remote_digest,)), ""
+    if row.outcome is Outcome.UNKNOWN and not row.said:
+        row.said = _why_unknown(row, found)
+
+
+def _why_unknown(row: ContainerImage, found: Here) -> str:
+    if not found.image_id:
+        return str(t("there is no container"))
+    if not row.remote_digest:
+        return ""  # nobody has asked yet
+    return str(t("the image that runs was not pulled from a registry, so there is nothing to compare"))
+
+
+def _note_images(row: ContainerImage, found: Here) -> None:
+    """Write which image runs, which one the name means on this host, and what differs between them."""
+    running, named = found.running, found.named
+    row.running = found.image_id
+    row.digest = running.digest if running else ""
+    row.created, row.size = (running.created, running.image.size) if running else (None, None)
+    got = named if named and running and named.image.id != running.image.id else None
+    row.got, row.got_digest = (got.image.id, got.digest) if got else ("", "")
+    row.got_created, row.got_size = (got.created, got.image.size) if got else (None, None)
+    row.differences = image_difference.pack(image_difference.compare(running.body, got.body)) if running and got else ""
+
+
+def _sum_up(session: Session, rockon: RockOn) -> None:
+    rockon.newer_images = any(row.newer for row in session.scalars(_of(rockon.id)))
+
+
+def _forget(rockon_id: int) -> None:
+    """Forget the images of a rock-on that has no containers any more; what an owner set stays."""
+    with writing() as session:
+        for row in session.scalars(_of(rockon_id)):
+            session.delete(row)
+        rockon = session.get(RockOn, rockon_id)
+        if rockon is not None:
+            rockon.newer_images, rockon.images_looked, rockon.auto_tried = False, None, ""
+
+
+def _of(rockon_id: int) -> Select[ContainerImage]:
+    return (
+        select(ContainerImage)
+        .join(ContainerImage.container)
+        .where(Container.rockon_id == rockon_id)
+        .order_by(Container.position)
+    )
+
+
+def images_of(rockon_id: int) -> list[ContainerImage]:
+    """Return what is known of the images of a rock-on's containers, in their order."""
+    return list(db.session.scalars(_of(rockon_id)))
+
+
+# -- by themselves ------------------------------------------------------------------------------------------------
+
+
+def keep_up() -> None:
+    """Queue the looks that are due, and begin the updates that owners want done by themselves. Called by the watcher.
+
+    Raises QueueUnreachable.
+    """
+    for rockon_id in due_looks():
+        begin_look(rockon_id)
+    for rockon_id in due_updates(datetime.now()):  # a window is in this machine's own time
+        _begin_automatic(rockon_id)
+
+
+def due_looks() -> list[int]:
+    """Return the rock-ons whose images are to be looked up now; few at once, those that wait longest first."""
+    hours = _settings().update_hours
+    query = select(RockOn.id, RockOn.images_looked).where(RockOn.state == State.INSTALLED)
+    order = query.order_by(RockOn.images_looked.is_not(None), RockOn.images_looked)
+    at = now()
+    found = [
+        one
+        for one, looked in db.session.execute(order)
+        if due((at - looked).total_seconds() if looked else None, hours, one)
+    ]
+    return found[:AT_ONCE]
+
+
+def due_updates(at: datetime) -> list[int]:
+    """Return the rock-ons that are to be updated by themselves at this moment, in this machine's own time."""
+    minute = at.hour * 60 + at.minute
+    query = select(RockOn).where(RockOn.auto_update, RockOn.newer_images, RockOn.state == State.INSTALLED)
+    return [
+        rockon.id
+        for rockon in db.session.scalars(query)
+        if in_window(minute, rockon.auto_from, rockon.auto_until) and not was_tried(rockon)
+    ]
+
+
+def was_tried(rockon: RockOn) -> bool:
+    """Whether the images that are newer were taken by themselves before: what failed once is not tried again."""
+    return bool(rockon.auto_tried) and rockon.auto_tried == _mark(images_of(rockon.id))
+
+
+def _mark(images: Iterable[ContainerImage]) -> str:
+    """Return what tells the images that an update would bring from others."""
+    return " ".join(sorted({one.new_digest for one in images if one.newer}))
+
+
+def _begin_automatic(rockon_id: int) -> None:
+    rockon = db.session.get_one(RockOn, rockon_id)
+    with suppress(Conflict):  # it is busy; the next time then
+        operations.begin_update(rockon, AUTOMATIC)
+        with writing() as session:
+            session.get_one(RockOn, rockon_id).auto_tried = _mark(images_of(rockon_id))
+
+
+def last_automatic(rockon_id: int) -> Operation | None:
+    """Return the update that was begun last without being asked."""
+    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.user == AUTOMATIC)
+    return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
+
+
+# -- all of them --------------------------------------------------------------------------------------------------
+
+
+def begin_all(user: str) -> tuple[list[int], list[str]]:
+    """Begin an update of each rock-on that has a newer image. Returns the operations, and the names of those that are
+    busy. Raises QueueUnreachable.
+    """
+    begun, busy = [], []
+    query = select(RockOn).where(RockOn.newer_images, RockOn.state == State.INSTALLED).order_by(RockOn.sort_name)
+    for rockon in list(db.session.scalars(query)):
+        name = rockon.name
+        try:
+            begun.append(operations.begin_update(rockon, user))
+        except Conflict:
+            busy.append(name)
+    return begun, busy
+
+
+def _job_id(rockon_id: int) -> str:
+    return f"updates-{rockon_id or 'all'}"
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -237,7 +237,8 @@ def restart(definition: Definition) -> Plan:
 def pull(definition: Definition) -> Plan:
     """Plan to get the newest image of each name."""
     return Plan(
-        definition.name, tuple(Pull(image=image, why="get the newest of this name") for image in images(definition))
+        definition.name,
+        tuple(Pull(image=image, required=True, why="get the newest of this name") for image in images(definition)),
     )
 
 

@@ -30,9 +30,13 @@ class MakeShare(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Pull(Step):
-    """Get an image. Undo: nothing, an image does no harm."""
+    """Get an image. Undo: nothing, an image does no harm.
+
+    Where it is `required`, an older one that is on the host does not do.
+    """
 
     image: str
+    required: bool = False
 
     def __str__(self) -> str:
         return f"pull {self.image}"

@@ -51,7 +51,7 @@ from rockonweb.models import (
     now,
     writing,
 )
-from rockonweb.work import rocknets
+from rockonweb.work import pulled, rocknets
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
@@ -109,9 +109,10 @@ class Executor:
             case MakeCertificate():
                 if not certificate.ensure(self.settings):
                     return str(t("It is there already."))
-            case Pull(image=image):
+            case Pull(image=image, required=required):
                 progress = _Throttled(self, row)
-                words = self.engine.pull(image, progress)
+                with pulled.remembered(self.engine, image):
+                    words = self.engine.pull(image, progress, required=required)
                 progress.flush()
                 return words
             case MakeNetwork(network=name):

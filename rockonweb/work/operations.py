@@ -141,6 +141,17 @@ def begin_change(
     return enqueue(operation.id)
 
 
+def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
+    """Queue an update to newer images and return its id; with `only_pull` nothing that runs is touched.
+
+    Raises Conflict or QueueUnreachable.
+    """
+    queue.ping()
+    with writing() as session:
+        operation = _insert(session, Kind.UPDATE, rockon, user, {"only_pull": only_pull})
+    return enqueue(operation.id)
+
+
 def begin_uninstall(rockon: RockOn, user: str, images: Collection[str] = ()) -> int:
     """Queue an uninstall and return its id; `images` are those to be removed too, where nothing else uses them."""
     queue.ping()
@@ -214,6 +225,8 @@ def retry(operation_id: int, user: str) -> int:
             new_shares=frozenset(options["new_shares"]),
             rebuild=options["rebuild"],
         )
+    if operation.kind is Kind.UPDATE:
+        return begin_update(operation.rockon, user, only_pull=operation.options.get("only_pull", False))
     if operation.kind is Kind.UNINSTALL:
         return begin_uninstall(operation.rockon, user, operation.options.get("images", ()))
     if operation.kind is Kind.ACTION:

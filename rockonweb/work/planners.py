@@ -66,7 +66,9 @@ def _pull(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
 
 
 def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
-    """Plan to rebuild the containers whose image is another one now."""
+    """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
+    if operation.options.get("only_pull"):
+        return Plan(rockon.name, ())
     known = docker.containers()
     newer = {
         name: str(t("its image is newer"))

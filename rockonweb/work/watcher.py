@@ -16,18 +16,19 @@ from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import docker_settings, engine, observer
 from rockonweb.models import RockOn, State, db
-from rockonweb.work import heartbeat, queue, recovery
+from rockonweb.work import heartbeat, queue, recovery, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
 RECOVER_SECONDS = 15
+UPDATE_SECONDS = 60  # between two questions whether a look for newer images, or an update, is due
 logger = logging.getLogger(__name__)
 
 
 def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
-    last_look = last_recovery = -math.inf
+    last_look = last_recovery = last_update = -math.inf
     listener: threading.Thread | None = None
     docker: engine.Engine | None = None
     unseen: set[str] = set()
@@ -44,6 +45,9 @@ def watch() -> None:
         if time.monotonic() - last_recovery > RECOVER_SECONDS:
             _recover()
             last_recovery = time.monotonic()
+        if docker and time.monotonic() - last_update > UPDATE_SECONDS:
+            _keep_up()
+            last_update = time.monotonic()
         changed = unseen | _drain(names, HEARTBEAT_SECONDS)
         unseen = _look_at(docker, changed) if docker and changed else set()
 
@@ -123,10 +127,21 @@ def _look_at(docker: engine.Engine, names: set[str] | None) -> set[str]:
     return busy
 
 
+def _keep_up() -> None:
+    """Queue what is due of newer images; the work itself is done by jobs."""
+    try:
+        updates.keep_up()
+    except (RockonwebError, RedisError) as error:
+        logger.warning("newer images have to wait: %s", error)
+    finally:
+        db.session.remove()
+
+
 def _recover() -> None:
     try:
         for operation_id in recovery.recover():
             logger.warning("operation %s was recovered", operation_id)
+            updates.follow(operation_id)
     except (RockonwebError, RedisError) as error:
         logger.warning("recovery has to wait: %s", error)
     finally:

@@ -11,7 +11,7 @@ removed. Until that last part every step can be taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core import handlers, owners
@@ -21,6 +21,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.plan import Plan, gate, link_networks, missing_option_networks, network_members, places_first
 from rockonweb.core.preflight import referred_containers
+from rockonweb.core.rollback import AS_IT_IS, Back, Cover, covers, resumed
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import (
     AnyStep,
@@ -32,9 +33,11 @@ from rockonweb.core.steps import (
     Leave,
     MakeNetwork,
     Pull,
+    PutBack,
     RemoveNetwork,
     RunOnce,
     SetAside,
+    Snapshot,
     Start,
     Stop,
 )
@@ -73,10 +76,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Change:
-    """What a change does to each container, and the steps that do it."""
+    """What a change does to each container, the steps that do it, and the data of which shares could be undone."""
 
     plan: Plan
     containers: tuple[Compared, ...] = field(default=())
+    covers: tuple[Cover, ...] = field(default=())
 
     @property
     def rebuilt(self) -> list[str]:
@@ -99,7 +103,7 @@ class Change:
 
         Without what may differ between two looks and does not matter, such as which images are there already.
         """
-        told = (Create, RunOnce, SetAside, Join, Leave)
+        told = (Create, RunOnce, SetAside, Join, Leave, PutBack)
         return [
             line
             for step in self.plan.steps
@@ -117,16 +121,20 @@ def change(
     fresh_images: bool = False,
     start: bool = False,
     new_shares: frozenset[str] = frozenset(),
+    asked: Collection[str] = (),
+    back: Back = AS_IT_IS,
     give: Mapping[str, tuple[int, int]] | None = None,
 ) -> Change:
     """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
 
     `again` are containers that are rebuilt in any case, with the reason; `fresh_images` asks for the newest image of
     each that is rebuilt, not only for those that are absent. The rock-on ends as it is now: what runs, runs again;
-    with `start`, all of it runs then.
+    with `start`, all of it runs then. Of the shares that others use too, a snapshot is taken of those that are `asked`
+    for. `back` is for going back to a rollback point.
     """
     facts = replace(facts, new_owners=owners.of_new_shares(new.definition, new.answers, new_shares))
-    before, after = _recipes(old, facts), _recipes(new, facts)
+    pinned = {**facts.pinned, **back.images}
+    before, after = _recipes(old, facts), _recipes(new, replace(facts, pinned=pinned))
     present = set(before)
     if facts.containers is not None:
         present = {n for n in before if n in facts.containers and facts.containers[n].rockon == new.definition.name}
@@ -136,32 +144,44 @@ def change(
         name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
     ]
     live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
-    starts = set(after) if start else _starts(after, why, present, new.definition, facts)
+    ends = {name: _ends(after[name], pinned.get(name, new.definition.containers[name].reference)) for name in after}
+    starts = set(after) if start else _starts(after, why, present, ends, facts) if back.ran is None else {*back.ran}
+    found = covers(
+        (old.definition, old.answers), (new.definition, new.answers), {*why, *gone}, facts, asked, back.shares
+    )
+    paused = {name for one in found if one.covered for name in one.containers if name in present and _up(name, facts)}
+    again_up = resumed(after, {*paused, *(set(after) if start else back.ran or ())} - set(why))
     done = _prepared(before, after, why, new, facts)
     networks = _new_networks(old, new, facts, {*why, *starts, *(name for name, (joins, _) in live.items() if joins)})
     built = [
         step
         for name in after
         for step in (
-            _build(after[name], why[name], starts, prepared=name in done)
-            if name in why
-            else [Start(container=name, why="in launch order")]
-            if start
-            else ()
+            _build(after[name], why[name], starts, prepared=name in done) if name in why else again_up.get(name, ())
         )
     ]
     steps = (
         *places_first(
             new.definition, new.answers, facts, new_shares, give=give, before=owners.places(old.definition, old.answers)
         ),
-        *_pulls(old.definition, new.definition, why, facts, fresh_images),
+        *_pulls(old.definition, new.definition, why, replace(facts, pinned=pinned), fresh_images),
         *networks,
         *(
             Join(network=network, container=name, why="it joins while it runs")
             for name, (joins, _) in live.items()
             for network in joins
         ),
-        *(Stop(container=name, why="the last one first") for name in replaced),
+        *(
+            Stop(container=name, why="the last one first")
+            for name, _ in reversed(old.definition.launch_order)
+            if name in {*replaced, *paused}
+        ),
+        *(
+            Snapshot(share=one.share, containers=one.containers, why="so that its data can be brought back")
+            for one in found
+            if one.covered and one.share in facts.shares
+        ),
+        *(PutBack(share=share, point=back.point, why="its data as it was then") for share in back.shares),
         *(SetAside(container=name, why="it comes back should its replacement fail") for name in replaced),
         *built,
         *(() if start else gate(new.definition, new.answers, built, stays=False)),
@@ -193,7 +213,7 @@ def change(
         tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
         tuple(handlers.examine(new.definition, new.answers, facts, new_shares)),
     )
-    return Change(plan, compared)
+    return Change(plan, compared, tuple(found))
 
 
 def _recipes(made: Made, facts: HostFacts) -> dict[str, Recipe]:
@@ -263,7 +283,11 @@ def _moves(before: Recipe, after: Recipe) -> tuple[tuple[str, ...], tuple[str, .
 
 
 def _starts(
-    after: Mapping[str, Recipe], why: Mapping[str, str], present: set[str], definition: Definition, facts: HostFacts
+    after: Mapping[str, Recipe],
+    why: Mapping[str, str],
+    present: set[str],
+    ends: Mapping[str, bool],
+    facts: HostFacts,
 ) -> set[str]:
     """Return which of the containers that are made are started too: those that run now.
 
@@ -274,14 +298,17 @@ def _starts(
     if known is None:
         return set(why)
     up = {name for name in present if known[name].state in UP}  # also one that goes: another may do its work
-    lasting = {name for name, recipe in after.items() if not _ends(recipe, definition.containers[name].reference)}
     return {
         name
         for name in why
         if name in up
         or any(isinstance(step, AwaitEnd) for step in after[name])
-        or (up and (name not in present or name not in lasting))
+        or (up and (name not in present or ends[name]))
     }
+
+
+def _up(name: str, facts: HostFacts) -> bool:
+    return facts.containers is None or facts.containers[name].state in UP
 
 
 def _ends(recipe: Recipe, image: str) -> bool:
@@ -324,9 +351,9 @@ def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Ite
 
 def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: HostFacts, fresh: bool) -> Iterator[Pull]:
     had = {spec.reference for _, spec in old.launch_order}
-    wanted = dict.fromkeys(spec.reference for name, spec in new.launch_order if name in why)
+    wanted = dict.fromkeys(facts.pinned.get(name, spec.reference) for name, spec in new.launch_order if name in why)
     for image in wanted:
-        if fresh or image not in had:
+        if image not in facts.pinned.values() and (fresh or image not in had):
             yield Pull(image=image, why="get the newest image of this name, before anything is stopped")
         elif image in facts.absent_images:
             yield Pull(image=image, why="it is not on this host any more")

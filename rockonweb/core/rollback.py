@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.steps import AnyStep, AwaitAnswer, Start
 from rockonweb.core.text import Text, t
 
 
@@ -79,22 +80,48 @@ def users(definition: Definition, answers: Answers, share: str) -> list[str]:
     return [name for name in order if name in found]
 
 
+@dataclass(frozen=True)
+class Back:
+    """A way back: to which rollback point, with which images by container (ids, or names with a digest), what runs
+    afterwards (None: as it is now), and the shares whose data is put back.
+    """
+
+    point: int = 0
+    images: Mapping[str, str] = field(default_factory=dict)
+    ran: frozenset[str] | None = None
+    shares: tuple[str, ...] = ()
+
+
+AS_IT_IS = Back()
+
+
+def resumed(recipes: Mapping[str, tuple[AnyStep, ...]], names: Collection[str]) -> dict[str, list[AnyStep]]:
+    """Return the steps that start containers which are not made anew."""
+    return {
+        name: [step for step in recipes[name] if isinstance(step, Start | AwaitAnswer)]
+        for name in recipes
+        if name in names
+    }
+
+
 def covers(
     old: tuple[Definition, Answers],
     new: tuple[Definition, Answers],
     changed: Collection[str],
     facts: HostFacts,
     asked: Collection[str] = (),
+    put_back: Collection[str] = (),
 ) -> list[Cover]:
     """Return the shares that the `changed` containers have before or after a change, as far as they exist, and whether
-    a snapshot of each can be taken. `asked` are those that are wanted though another rock-on uses them.
+    a snapshot of each can be taken. `asked` are those that are wanted though another rock-on uses them; those whose
+    data is `put_back` are wanted in any case.
     """
-    shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares()])
+    shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares(), *put_back])
     found = []
     for share in shares:
         had, has = users(*old, share), users(*new, share)
-        if share in facts.shares and {*had, *has} & set(changed):
-            found.append(_cover(share, tuple(dict.fromkeys([*had, *has])), facts, asked))
+        if share in put_back or (share in facts.shares and {*had, *has} & set(changed)):
+            found.append(_cover(share, tuple(dict.fromkeys([*had, *has])), facts, {*asked, *put_back}))
     return found
 
 

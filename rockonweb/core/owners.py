@@ -91,6 +91,17 @@ def of_new_shares(definition: Definition, answers: Answers, new_shares: Collecti
     return {share: (known[share].uid, known[share].gid or 0) for share in new_shares if share in known}
 
 
+def of_new_folders(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, tuple[int, int]]:
+    """Return user and group of the folders that are made, where they are not root's."""
+    known = workers(definition, answers)
+    return {place: (known[place].uid, known[place].gid or 0) for place in known if place in facts.missing_folders}
+
+
+def places(definition: Definition, answers: Answers) -> set[str]:
+    """Return every share and folder that a container has."""
+    return {place for _, _, place in _places(definition, answers)}
+
+
 def mismatches(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Mismatch]:
     """Yield the places that a container may not write to, each once for a container."""
     seen: set[tuple[str, str]] = set()

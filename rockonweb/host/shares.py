@@ -13,11 +13,12 @@ import humanize
 from rockonweb.config import ORIGINAL_SHARES_ROOT, Settings
 from rockonweb.core.answers import share_fault
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.core.facts import ShareFacts
+from rockonweb.core.facts import PlaceFacts, ShareFacts
 from rockonweb.core.text import Text, t
 from rockonweb.host import disks
 
 MOST_FOLDERS = 50  # of one share that are offered
+FOLDER_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,18 @@ def listing(settings: Settings) -> dict[str, ShareFacts]:
     return found
 
 
+def look(settings: Settings, place: str) -> PlaceFacts:
+    """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
+    path = settings.shares_root / place
+    free = disks.room(path)
+    try:
+        about = path.stat()
+        empty = next(os.scandir(path), None) is None
+    except OSError:
+        return PlaceFacts(free=free)
+    return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
+
+
 def folders(settings: Settings) -> Iterator[str]:
     """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
     for name, facts in listing(settings).items():
@@ -196,6 +209,42 @@ def give(settings: Settings, name: str, uid: int, gid: int) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def set_owner(settings: Settings, place: str, uid: int, gid: int) -> tuple[int, int]:
+    """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
+
+    A folder that is not there is made, with those above it; no link is followed below the root of the shares.
+    """
+    share, _, folder = place.partition("/")
+    path = settings.shares_root / place
+    try:
+        opened = os.open(settings.shares_root / share, FOLDER_ONLY)
+        try:
+            for part in filter(None, folder.split("/")):
+                try:
+                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                except FileNotFoundError:
+                    os.mkdir(part, 0o755, dir_fd=opened)
+                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                    os.fchown(below, uid, gid)
+                os.close(opened)
+                opened = below
+            had = os.fstat(opened)
+            os.fchown(opened, uid, gid)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise RockonwebError(
+            t(
+                "%(path)s can't be given to user %(uid)s: %(why)s.",
+                path=str(path),
+                uid=uid,
+                why=error.strerror or str(error),
+            ),
+            t("Check that the folder exists and is no link, and that Rockonweb may change it."),
+        ) from None
+    return had.st_uid, had.st_gid
 
 
 def _taken(name: str) -> BadInput:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import argv
-from rockonweb.core.answers import Answers, split_share
+from rockonweb.core.answers import Answers, share_fault, split_share
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.core.preflight import EVERY_ADDRESS
 from rockonweb.core.text import t
@@ -49,6 +49,7 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
             if value and not os.path.exists(path := value.split(":", 1)[0])
         ),
         missing_folders=frozenset(_missing_folders(settings, answers)),
+        places={place: shares.look(settings, place) for place in _places(answers)},
         containers=containers,
         networks=engine.networks(containers) if engine else None,
         kept_volumes=volumes(rockon, engine, containers),
@@ -168,9 +169,13 @@ def _process(pid: int | None) -> str:
 
 
 def _missing_folders(settings: Settings, answers: Answers) -> Iterable[str]:
-    for part in (answers.shares, answers.storage):
-        for places in part.values():
-            for place in places.values():
-                share, folder = split_share(place)
-                if folder and not (settings.shares_root / share / folder).is_dir():
-                    yield place
+    for place in _places(answers):
+        share, folder = split_share(place)
+        if folder and not (settings.shares_root / share / folder).is_dir():
+            yield place
+
+
+def _places(answers: Answers) -> list[str]:
+    """Return every share and folder that is used, each once."""
+    every = [place for part in (answers.shares, answers.storage) for by in part.values() for place in by.values()]
+    return list(dict.fromkeys(place for place in every if not share_fault(place)))

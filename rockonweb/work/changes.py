@@ -33,6 +33,7 @@ def planned(
     again: Mapping[str, str] | None = None,
     newest: bool = False,
     start: bool = False,
+    give: Mapping[str, tuple[int, int]] | None = None,
 ) -> Change:
     """Plan what makes a rock-on as if it had been installed with the answers `wanted` (None: its present ones).
 
@@ -48,7 +49,7 @@ def planned(
     facts = _facts(rockon, old, new, docker)
     if docker and not newest:
         facts = _pinned(old.definition, new.definition, facts, docker)
-    return change(old, new, facts, again=again, start=start, new_shares=new_shares)
+    return change(old, new, facts, again=again, start=start, new_shares=new_shares, give=give)
 
 
 def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) -> HostFacts:

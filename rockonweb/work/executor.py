@@ -31,6 +31,7 @@ from rockonweb.core.steps import (
     RunOnce,
     SetAside,
     SetMode,
+    SetOwner,
     Start,
     Stop,
 )
@@ -99,10 +100,15 @@ class Executor:
     def _do(self, step: AnyStep, row: int) -> str:
         """Do one step and return what is worth reading of it."""
         match step:
-            case MakeShare(share=name):
+            case MakeShare(share=name, owner=owner):
                 if name not in shares.listing(self.settings):
                     shares.make(self.settings, name)
                     self._undo_by(row, lambda: self._remove_share(name))
+                    if owner and (why := shares.give(self.settings, name, *owner)):
+                        return str(t("It could not be given to user %(uid)s: %(why)s.", uid=owner[0], why=why))
+            case SetOwner(share=place, uid=uid, gid=gid):
+                had = shares.set_owner(self.settings, place, uid, gid)
+                self._undo_by(row, lambda: shares.set_owner(self.settings, place, *had))
             case SetMode(share=place, mode=mode):
                 before = shares.set_mode(self.settings, place, mode)
                 self._undo_by(row, lambda: shares.set_mode(self.settings, place, before))

@@ -37,6 +37,7 @@ from rockonweb.models import (
 from rockonweb.work import queue
 
 JOB = "rockonweb.jobs.run"
+Give = Mapping[str, tuple[int, int]]  # user and group, by share or folder
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,17 @@ def begin_install(
     *,
     source: str | None = None,
     stopped: bool = False,
+    give: Give | None = None,
 ) -> int:
     """Store the answers, reserve the ports and queue the install, in one transaction; return the operation's id.
 
     `reviewed` are the `docker run` lines that the person saw. `source` is the text of another definition than the
-    catalogue's newest; with `stopped` the containers are made and not started. Raises Conflict when a port was taken
-    meanwhile or the rock-on is busy, QueueUnreachable.
+    catalogue's newest; with `stopped` the containers are made and not started; `give` are the shares and folders that
+    get another user and group. Raises Conflict when a port was taken meanwhile or the rock-on is busy,
+    QueueUnreachable.
     """
     queue.ping()
-    options: dict[str, Any] = {"new_shares": sorted(new_shares)}
+    options: dict[str, Any] = {"new_shares": sorted(new_shares)} | ({"give": {**give}} if give else {})
     options |= {"source": source, "stopped": stopped} if source or stopped else {}
     with writing() as session:
         operation = _insert(session, Kind.INSTALL, rockon, user, options)
@@ -112,13 +115,15 @@ def begin_change(
     successor: int | None = None,
     new_shares: frozenset[str] = frozenset(),
     rebuild: bool = False,
+    give: Give | None = None,
 ) -> int:
     """Queue a change of an installed rock-on to the answers `wanted`; return the operation's id.
 
     The rows keep the present answers until it has succeeded; the ports that it needs are reserved. `reviewed` is what
     the person agreed to (`core.change.Change.reviewed`); without it, what is assembled then counts. `source` is the
     text of a newer definition, `successor` the id of the rock-on whose name it takes, `rebuild` asks for all
-    containers to be made anew. Raises Conflict or QueueUnreachable.
+    containers to be made anew, `give` are the shares and folders that get another user and group. Raises Conflict or
+    QueueUnreachable.
     """
     queue.ping()
     options: dict[str, Any] = {
@@ -127,6 +132,7 @@ def begin_change(
         "successor": successor,
         "new_shares": sorted(new_shares),
         "rebuild": rebuild,
+        "give": {**(give or {})},
         "names": [rockon.name],
     }
     with writing() as session:
@@ -212,6 +218,7 @@ def retry(operation_id: int, user: str) -> int:
             user,
             source=operation.options.get("source"),
             stopped=operation.options.get("stopped", False),
+            give=given_away(operation),
         )
     if operation.kind is Kind.CHANGE:
         options = operation.options
@@ -224,6 +231,7 @@ def retry(operation_id: int, user: str) -> int:
             successor=options["successor"],
             new_shares=frozenset(options["new_shares"]),
             rebuild=options["rebuild"],
+            give=given_away(operation),
         )
     if operation.kind is Kind.UPDATE:
         return begin_update(operation.rockon, user, only_pull=operation.options.get("only_pull", False))
@@ -233,6 +241,11 @@ def retry(operation_id: int, user: str) -> int:
         order = {key: operation.options.get(key, "") for key in ("task", "client")}
         return begin_action(operation.rockon, order["task"], {"client": order["client"]}, user)
     return begin(operation.kind, operation.rockon, user)
+
+
+def given_away(operation: Operation) -> Give:
+    """Return the shares and folders that an operation gives to another user and group."""
+    return {place: (uid, gid) for place, (uid, gid) in operation.options.get("give", {}).items()}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rockonweb.core.text import t
 from rockonweb.host import survey
 from rockonweb.host.engine import Engine
 from rockonweb.models import Kind, Operation, RockOn
-from rockonweb.work import changes, tasks
+from rockonweb.work import changes, operations, tasks
 
 Planner = Callable[[Operation, RockOn, Engine], Plan]
 
@@ -35,6 +35,7 @@ def _install(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         given,
         survey.gather(rockon, given, engine=docker),
         frozenset(operation.options.get("new_shares", ())),
+        operations.given_away(operation),
     )
     _refuse_blocked(found)
     _refuse_changed(found.lines, operation.lines)
@@ -53,6 +54,7 @@ def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         successor=options["successor"],
         new_shares=frozenset(options["new_shares"]),
         again=again,
+        give=operations.given_away(operation),
     )
     _refuse_blocked(found.plan)
     if operation.reviewed is not None:

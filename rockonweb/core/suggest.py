@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rockonweb.core.definition import Definition
 from rockonweb.core.text import Text, t
@@ -64,13 +64,17 @@ class Owner:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What suggestions need of the host. `owners` are by SHARE or SHARE/FOLDER, as the shares page has it."""
+    """What suggestions need of the host.
+
+    `owners` are by SHARE or SHARE/FOLDER, as the shares page has it; `usual` is whose a new one may well be.
+    """
 
     time_zone: str = ""
     host_name: str = ""
     address: str = ""
     groups: Mapping[str, int] = field(default_factory=dict)
     owners: Mapping[str, Owner] = field(default_factory=dict)
+    usual: Owner = Owner(1000, 1000)
 
 
 @dataclass(frozen=True)
@@ -253,6 +257,8 @@ def _user_or_group(definition: Definition, ask: Ask, values: Values, here: Surro
         if place not in here.owners:
             continue
         owner = here.owners[place]
+        if owner.new and owner.uid == 0:  # it is given to whoever is answered here, and root is more than an app needs
+            owner = replace(here.usual, new=True)
         user = ask.user_or_group == "user"
         number = owner.uid if user else owner.gid
         return Suggestion(str(number), _owner_words(place, owner, user=user))
@@ -261,16 +267,14 @@ def _user_or_group(definition: Definition, ask: Ask, values: Values, here: Surro
 
 def _owner_words(place: str, owner: Owner, *, user: bool) -> Text:
     number = owner.uid if user else owner.gid
-    if number == 0 and owner.new:
-        return t("%(place)s will be made and will be root's, whose number is 0.", place=place)
-    if number == 0:
-        return t("%(place)s is root's, whose number is 0: the app runs with all rights in it.", place=place)
     if owner.new:
         return (
-            t("The user whose %(place)s will be.", place=place)
+            t("%(place)s is new: it will be given to the user whom you name here.", place=place)
             if user
-            else t("The group whose %(place)s will be.", place=place)
+            else t("%(place)s is new: it will be given to the group that you name here.", place=place)
         )
+    if number == 0:
+        return t("%(place)s is root's, whose number is 0: the app runs with all rights in it.", place=place)
     return t("The owner of %(place)s.", place=place) if user else t("The group of %(place)s.", place=place)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import socket
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -12,8 +14,10 @@ from zoneinfo import available_timezones
 from rockonweb.config import Settings
 from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.suggest import Owner, Surroundings
+from rockonweb.host import shares
 
 ELSEWHERE = "192.0.2.1"  # of the documentation's network: nothing is ever sent there
+ORDINARY = range(1000, 60_000)  # users that are people
 NOT_A_NAME = ("", "localhost", "localhost.localdomain")
 
 
@@ -30,6 +34,7 @@ def gather(settings: Settings, places: Collection[str], visited: str = "") -> Su
         address=reached or address() or host_name(),
         groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
         owners={place: owner(settings, place) for place in places if place and not share_fault(place)},
+        usual=usual_owner(settings),
     )
 
 
@@ -63,12 +68,22 @@ def address() -> str:
 
 
 def owner(settings: Settings, place: str) -> Owner:
-    """Return whose a share or folder is. One that is not there yet will be ours, a folder of a share root's."""
+    """Return whose a share or folder is. One that is not there yet would be ours, a folder of a share the share's."""
     share, folder = split_share(place)
     root = settings.shares_root / share
-    try:
-        about = (root / folder if folder else root).stat()
-    except OSError:
-        docker_makes_it = bool(folder)
-        return Owner(0, 0, new=True) if docker_makes_it else Owner(os.geteuid(), os.getegid(), new=True)
-    return Owner(about.st_uid, about.st_gid)
+    for path in (root / folder, root) if folder else (root,):
+        try:
+            about = path.stat()
+        except OSError:
+            continue
+        return Owner(about.st_uid, about.st_gid, new=bool(folder) and path == root)
+    return Owner(os.geteuid(), os.getegid(), new=True)
+
+
+def usual_owner(settings: Settings) -> Owner:
+    """Return the ordinary user to whom most shares belong; else the host's first one, else the number that has."""
+    owners = Counter((one.uid, one.gid) for one in shares.listing(settings).values() if one.uid in ORDINARY)
+    if owners:
+        return Owner(*owners.most_common(1)[0][0])
+    accounts = sorted((one.pw_uid, one.pw_gid) for one in pwd.getpwall() if one.pw_uid in ORDINARY)
+    return Owner(*accounts[0]) if accounts else Owner(ORDINARY.start, ORDINARY.start)

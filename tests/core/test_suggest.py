@@ -61,8 +61,8 @@ def test_user_id_is_a_number_only_where_the_label_says_so() -> None:
 @pytest.mark.parametrize(
     ("share", "number", "why"),
     [
-        ("fresh", "0", "fresh will be made and will be root's, whose number is 0."),
-        ("new", "7", "The user whose new will be."),
+        ("fresh", "1000", "fresh is new: it will be given to the user whom you name here."),
+        ("new", "7", "new is new: it will be given to the user whom you name here."),
         ("roots", "0", "roots is root's, whose number is 0: the app runs with all rights in it."),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.facts import PlaceFacts
 from rockonweb.host import shares
 
 
@@ -85,3 +86,36 @@ def test_only_an_empty_share_is_removed(settings: config.Settings) -> None:
     assert shares.remove_if_empty(settings, "never-there")
     assert not shares.remove_if_empty(settings, "full")
     assert list(shares.listing(settings)) == ["full"]
+
+
+def test_a_share_and_a_folder_of_one_change_hands_and_back(settings: config.Settings) -> None:
+    folder = Path(shares.make(settings, "media").path)
+    (folder / "old").write_text("x")
+    assert shares.set_owner(settings, "media", 1000, 100) == (os.geteuid(), os.getegid())
+    assert shares.set_owner(settings, "media/a/b", 7, 8)
+    owners = {path: ((folder / path).stat().st_uid, (folder / path).stat().st_gid) for path in ("", "a", "a/b", "old")}
+    assert owners == {"": (1000, 100), "a": (7, 8), "a/b": (7, 8), "old": (os.geteuid(), os.getegid())}
+    assert shares.set_owner(settings, "media", 0, 0) == (1000, 100)
+
+
+def test_no_link_is_given_away(settings: config.Settings, tmp_path: Path) -> None:
+    folder = Path(shares.make(settings, "media").path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "link").symlink_to(elsewhere)
+    for place in ("media/link", "media/link/below", "gone"):
+        with pytest.raises(RockonwebError, match="can't be given to user 1000"):
+            shares.set_owner(settings, place, 1000, 100)
+    assert elsewhere.stat().st_uid == os.geteuid()
+    assert not (elsewhere / "below").exists()
+
+
+def test_a_place_tells_whose_it_is_and_its_room(settings: config.Settings) -> None:
+    folder = Path(shares.make(settings, "media").path)
+    folder.chmod(0o750)
+    now = shares.look(settings, "media")
+    assert (now.exists, now.uid, now.mode, now.empty) == (True, os.geteuid(), 0o750, True)
+    (folder / "file").write_text("x")
+    assert not shares.look(settings, "media").empty
+    assert now.free
+    assert shares.look(settings, "media/new") == PlaceFacts(free=shares.look(settings, "media/new").free)

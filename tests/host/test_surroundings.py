@@ -2,7 +2,9 @@
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,9 +45,9 @@ def test_a_share_has_its_owner_and_a_new_one_will_have_ours(settings: config.Set
     assert found.owners == {
         "media": Owner(1000, 100),
         "media/films": Owner(7, 8),
-        "media/new": Owner(0, 0, new=True),
+        "media/new": Owner(1000, 100, new=True),
         "fresh": Owner(os.geteuid(), os.getegid(), new=True),
-        "fresh/new": Owner(0, 0, new=True),
+        "fresh/new": Owner(os.geteuid(), os.getegid(), new=True),
     }
     assert found.groups["root"] == 0
 
@@ -67,3 +69,17 @@ def test_an_address_that_is_this_server_for_itself_alone_is_not_suggested(
 def test_localhost_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
     assert surroundings.host_name() == ""
+
+
+def test_the_usual_owner_has_most_shares_or_the_first_account(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [SimpleNamespace(pw_uid=uid, pw_gid=gid) for uid, gid in ((0, 0), (65534, 65534), (1002, 7), (1001, 6))]
+    monkeypatch.setattr(surroundings.pwd, "getpwall", lambda: accounts)
+    assert surroundings.usual_owner(settings) == Owner(1001, 6)
+    for name, uid in (("a", 1500), ("b", 0), ("c", 1500), ("d", 1600), ("e", 0), ("f", 0)):
+        (settings.shares_root / name).mkdir(parents=True)
+        os.chown(settings.shares_root / name, uid, 100)
+    assert surroundings.usual_owner(settings) == Owner(1500, 100)
+    monkeypatch.setattr(surroundings.pwd, "getpwall", list)
+    assert surroundings.usual_owner(replace(settings, shares_root=settings.instance)) == Owner(1000, 1000)

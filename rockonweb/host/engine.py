@@ -13,7 +13,7 @@ import re
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -352,16 +352,12 @@ class Engine(Networks, Images):
         with translated(image), suppress(ImageNotFound):
             self._api.tag(image, repository, tag)
 
-    def release_images(self, repository: str, kept: Collection[str]) -> None:
-        """Take our names, but for the tags that are `kept`, from the images that have one.
-
-        An image that a container uses and that has no other name keeps it until next time.
-        """
+    def held_images(self, repository: str) -> list[str]:
+        """Return the tags of a repository of ours that images have."""
         with translated():
             found = self._api.images(repository)
-        for name in [name for image in found for name in image.get("RepoTags") or ()]:
-            if name.startswith(f"{repository}:") and name.rpartition(":")[2] not in kept:
-                self.remove_image(name)
+        names = [name for image in found for name in image.get("RepoTags") or ()]
+        return [name.rpartition(":")[2] for name in names if name.startswith(f"{repository}:")]
 
     def await_answer(self, name: str, command: tuple[str, ...], seconds: int) -> None:
         """Wait until a command inside a container of the rock-on ends with status 0."""

@@ -1,7 +1,7 @@
 """Snapshots of shares that are Btrfs subvolumes, and what was put in the place of a share.
 
-All of it lies in a folder beside the shares, which is no share itself: `snapshots/POINT/SHARE` are read-only, and
-`replaced/SHARE-…` are shares as they were before a snapshot took their place. Nothing here removes one of those.
+All of it lies in a folder beside the shares, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only,
+and `replaced/SHARE-…` are shares as they were before a snapshot took their place. Nothing here removes one of those.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from rockonweb.config import Settings
+from rockonweb.config import Settings, instance_id
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
 
@@ -20,7 +20,7 @@ SECONDS = 300
 
 def where(settings: Settings, point: int, share: str = "") -> Path:
     """Return where the snapshot of a share lies, or all those of a point."""
-    return settings.shares_root / OWN / "snapshots" / str(point) / share
+    return settings.shares_root / OWN / "snapshots" / f"{instance_id(settings)}-{point}" / share
 
 
 def replaced(settings: Settings, name: str) -> Path:
@@ -93,11 +93,15 @@ def put(settings: Settings, point: int, share: str, name: str) -> Path | None:
 
 def kept_for(settings: Settings) -> dict[int, list[str]]:
     """Return the shares of which there are snapshots, by point."""
+    found = {}
     try:
-        points = [one for one in os.scandir(where(settings, 0).parent) if one.name.isdecimal()]
-        return {int(one.name): sorted(os.listdir(one.path)) for one in points}
+        for entry in os.scandir(where(settings, 0).parent):
+            instance, _, point = entry.name.partition("-")
+            if instance == instance_id(settings) and point.isdecimal():
+                found[int(point)] = sorted(os.listdir(entry.path))
     except OSError:
         return {}
+    return found
 
 
 def drop(settings: Settings, point: int) -> None:

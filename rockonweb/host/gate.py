@@ -48,7 +48,7 @@ def await_health(
             one.looks.append(Look(time.monotonic(), engine.container(one.name), answered))
             verdict = judge(one.name, one.looks, limits)
             if verdict.outcome == "unhealthy":
-                raise Unhealthy(verdict.why, t("The end of its log is below."), output=_log(engine, one.name))
+                raise Unhealthy(verdict.why, t("The end of its log stands at the step."), output=_log(engine, one.name))
             if verdict.outcome == "waiting":
                 waiting.append((one, str(verdict.why)))
         left = [one for one, _ in waiting]

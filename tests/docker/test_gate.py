@@ -1,0 +1,116 @@
+"""The health gate on a real engine: what holds, what does not, and what stays then."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rockonweb.core.health import Limits, Verdict
+from rockonweb.host import gate
+from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.work import operations
+from tests.support.apps import page
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+
+WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
+DEAF = {"9": {"label": "Web", "description": "Nothing listens.", "host_default": 8080, "protocol": "tcp", "ui": True}}
+CHECKED = [["--health-interval", "300ms"], ["--health-retries", "1"]]
+
+
+@pytest.fixture(autouse=True)
+def short(instance: Instance) -> None:
+    """Limits that a test can wait for."""
+    instance.app.config["SETTINGS"] = replace(instance.settings, health=Limits(steady=1, timeout=5))
+
+
+def install(instance: Instance, rockon: RockOn) -> Operation:
+    return instance.run(instance.submit(instance.review(rockon)))
+
+
+def last(operation: Operation) -> tuple[str, str]:
+    step = operation.steps[-1]
+    return step.title, step.progress
+
+
+def test_an_app_that_answers_holds(instance: Instance, app_image: str) -> None:
+    rockon = instance.add("Well", {"well": {"image": app_image, "tag": "", "ports": WEB}})
+    operation = install(instance, rockon)
+    assert operation.progress == "done", told(operation)
+    assert last(operation) == ("wait until well is healthy", Progress.DONE)
+    assert operation.steps[-1].output == ""
+
+
+UNWELL = {
+    "ends again and again": ({"opts": [["-e", "STANDIN_EXIT=3"]]}, "app ends again and again."),
+    "ended once": ({"opts": [["-e", "STANDIN_EXIT=3"], ["--restart", "no"]]}, "app ended with status 3."),
+    "never listens": ({"ports": DEAF}, "app runs, but its page does not answer."),
+    "says so itself": ({"opts": [["--health-cmd", "false"], *CHECKED]}, "app says itself that it is not healthy."),
+}
+
+
+@pytest.mark.parametrize("how", UNWELL)
+def test_a_first_install_that_does_not_hold_stays_with_its_log(
+    engine: Engine, instance: Instance, app_image: str, how: str
+) -> None:
+    keys, sentence = UNWELL[how]
+    rockon = instance.add("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
+    operation = install(instance, rockon)
+    assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
+    assert last(operation) == ("wait until app is healthy", Progress.FAILED)
+    assert "as user 0:0" in operation.steps[-1].output  # of its log
+    assert (rockon.state, rockon.error) == ("installed", sentence)
+    assert engine.docker("ps", "-aq", "--filter", "name=app")
+    again = operations.retry(operation.id, "tester")  # there is nothing to install: it is started again
+    assert instance.run(again).kind is Kind.RESTART
+    instance.do(Kind.UNINSTALL, rockon)
+    assert engine.docker("ps", "-aq") == ""
+
+
+def test_its_own_health_check_is_waited_for(instance: Instance, app_image: str) -> None:
+    opts = [["--health-cmd", "sleep 1"], *CHECKED]
+    rockon = instance.add("Checked", {"app": {"image": app_image, "tag": "", "opts": opts, "ports": DEAF}})
+    operation = install(instance, rockon)
+    assert operation.progress == "done", told(operation)
+
+
+def test_what_is_meant_to_end_holds(instance: Instance, ending_image: str) -> None:
+    rockon = instance.add("Ends", {"app": {"image": ending_image, "tag": "", "opts": [["--restart", "no"]]}})
+    assert install(instance, rockon).progress == "done"
+
+
+def test_a_cancel_while_it_is_waited_for_takes_the_install_back(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add("Deaf", {"app": {"image": app_image, "tag": "", "ports": DEAF}})
+    operation_id = instance.submit(instance.review(rockon))
+    judge = gate.judge
+
+    def meanwhile(*looks: Any) -> Verdict:
+        if not db.session.get_one(Operation, operation_id).cancel_requested:
+            operations.cancel(operation_id)
+        return judge(*looks)
+
+    monkeypatch.setattr(gate, "judge", meanwhile)
+    assert instance.run(operation_id).progress == "cancelled"
+    assert rockon.state == "available"
+    assert engine.docker("ps", "-aq") == ""
+
+
+@pytest.mark.parametrize("how", [how for how in UNWELL if how != "never listens"])
+def test_a_replacement_that_does_not_hold_brings_the_old_one_back(
+    engine: Engine, instance: Instance, app_image: str, how: str
+) -> None:
+    rockon = instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB}})
+    assert install(instance, rockon).progress == "done"
+    port = rockon.containers[0].ports[0].host
+    before = engine.docker("inspect", "-f", "{{.Id}}", "app")
+    keys, sentence = UNWELL[how]
+    instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB, **keys}})
+    wanted = instance.wanted(rockon, ports={"app": {8080: free_port()}})
+    operation = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
+    assert engine.docker("inspect", "-f", "{{.Id}}", "app") == before
+    assert (rockon.state, rockon.status) == ("installed", "started")
+    page(port or 0)

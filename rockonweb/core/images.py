@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rockonweb.core.facts import ContainerFacts
 
-ROLLBACK_TAG = "rockonweb/rollback:"  # begins the names that keep images to go back to
+ROLLBACK_TAG = "rockonweb/rollback-"  # begins the names that keep images to go back to
 
 
 @dataclass(frozen=True)

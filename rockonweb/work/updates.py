@@ -296,6 +296,38 @@ def last_automatic(rockon_id: int) -> Operation | None:
 # -- all of them --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Overview:
+    """What is known of the images of a rock-on that is installed."""
+
+    rockon: RockOn
+    images: list[ContainerImage]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What counts of all its containers: what is newer first, then what is not known."""
+        if self.rockon.update_known:
+            return Outcome.NEWER
+        found = {image.outcome for image in self.images} or {Outcome.UNKNOWN}
+        return next(one for one in (Outcome.GONE, Outcome.UNKNOWN, Outcome.NEWER, Outcome.CURRENT) if one in found)
+
+    @property
+    def said(self) -> str:
+        """Why something is not known; blank where all is, or nobody asked yet."""
+        return next((image.said for image in self.images if image.said), "")
+
+
+def overview() -> list[Overview]:
+    """Return what is known of all that is installed, in name order, by two statements."""
+    installed = RockOn.state.in_((State.INSTALLED, State.PENDING_UPDATE))
+    rockons = list(db.session.scalars(select(RockOn).where(installed).order_by(RockOn.sort_name, RockOn.name)))
+    query = select(Container.rockon_id, ContainerImage).join(ContainerImage.container).order_by(Container.position)
+    images: dict[int, list[ContainerImage]] = {}
+    for rockon_id, image in db.session.execute(query):
+        images.setdefault(rockon_id, []).append(image)
+    return [Overview(rockon, images.get(rockon.id, [])) for rockon in rockons]
+
+
 def begin_all(user: str) -> tuple[list[int], list[str]]:
     """Begin an update of each rock-on that has a newer image. Returns the operations, and the names of those that are
     busy. Raises QueueUnreachable.

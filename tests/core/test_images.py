@@ -11,7 +11,7 @@ def test_an_image_stays_as_long_as_anything_needs_it() -> None:
         Image("sha256:run", ("app:1",), size=50),
         Image("sha256:stopped", ("app:0",), size=40),
         Image("sha256:next", ("app:2",), size=30),
-        Image("sha256:back", ("rockonweb/rollback:7",), size=20),
+        Image("sha256:back", ("rockonweb/rollback-abc:7",), size=20),
         Image("sha256:kept", (), size=15),
         Image("sha256:old", (), ("app@sha256:1",), size=10, shared=4),
         Image("sha256:theirs", ("tool:1",), size=5),
@@ -40,7 +40,7 @@ def test_an_image_stays_as_long_as_anything_needs_it() -> None:
     ("image", "name"),
     [
         (Image("sha256:" + "a" * 64, ("app:1", "app:2")), "app:1"),
-        (Image("sha256:" + "a" * 64, ("rockonweb/rollback:3",), ("box.example/app@sha256:1",)), "box.example/app"),
+        (Image("sha256:" + "a" * 64, ("rockonweb/rollback-abc:3",), ("box.example/app@sha256:1",)), "box.example/app"),
         (Image("sha256:" + "a" * 64), "a" * 12),
     ],
 )

@@ -1,0 +1,132 @@
+"""Newer images, of one rock-on and of all that are installed; the pages show what a look wrote down before."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, current_app, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+
+from rockonweb.core.errors import Conflict
+from rockonweb.core.text import t
+from rockonweb.core.updates import clock
+from rockonweb.forms.updates import AutomaticForm
+from rockonweb.models import RockOn, Role, State, db, writing
+from rockonweb.web import shelf
+from rockonweb.web.partials import render
+from rockonweb.web.permission import requires
+from rockonweb.work import operations, updates
+
+blueprint = Blueprint("updates", __name__)
+
+
+@blueprint.get("/updates")
+@requires(Role.VIEWER)
+def index() -> str:
+    """List what is installed, with what is known of newer images; htmx asks for the list alone while a look runs."""
+    found = updates.overview()
+    return render(
+        "updates/index.html",
+        "updates/_list.html",
+        found=found,
+        looking=updates.looking() or any(updates.looking(one.rockon.id) for one in found),
+        active=shelf.active_operations([one.rockon.id for one in found]),
+        hours=current_app.config["SETTINGS"].update_hours,
+    )
+
+
+@blueprint.post("/updates/look")
+@requires(Role.OPERATOR)
+def look() -> ResponseReturnValue:
+    """Look for newer images of all that is installed, as a job."""
+    updates.begin_look()
+    return redirect(url_for("updates.index"), code=303)
+
+
+@blueprint.post("/updates")
+@requires(Role.OPERATOR)
+def take_all() -> ResponseReturnValue:
+    """Update all rock-ons that have a newer image, each by an operation of its own."""
+    begun, busy = updates.begin_all(current_user.name)
+    if busy:
+        flash(_("Busy with something else, so left for later: %(names)s.", names=", ".join(busy)), "warning")
+    if not begun:
+        return redirect(url_for("updates.index"), code=303)
+    flash(ngettext("%(num)s update was begun.", "%(num)s updates were begun.", len(begun)), "success")
+    return redirect(url_for("operations.index"), code=303)
+
+
+@blueprint.get("/rockons/<int:rockon_id>/updates")
+@requires(Role.VIEWER)
+def show(rockon_id: int) -> str:
+    """Show each container's image beside the newest; htmx asks for that alone while a look runs."""
+    rockon = _get(rockon_id)
+    start, until = clock(rockon.auto_from), clock(rockon.auto_until)
+    return _page(rockon, AutomaticForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/look")
+@requires(Role.OPERATOR)
+def look_at(rockon_id: int) -> ResponseReturnValue:
+    """Look for newer images of one rock-on, as a job."""
+    updates.begin_look(_installed(rockon_id).id)
+    return _back(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/get")
+@requires(Role.OPERATOR)
+def get(rockon_id: int) -> ResponseReturnValue:
+    """Only pull the newest images: nothing that runs is touched."""
+    return _operation(operations.begin_update(_installed(rockon_id), current_user.name, only_pull=True))
+
+
+@blueprint.post("/rockons/<int:rockon_id>/updates/automatic")
+@requires(Role.OWNER)
+def automatic(rockon_id: int) -> ResponseReturnValue:
+    """Store whether and when it may be updated by itself."""
+    rockon, form = _installed(rockon_id), AutomaticForm()
+    if not form.validate():
+        return _page(rockon, form), 422
+    with writing() as session:
+        row = session.get_one(RockOn, rockon_id)
+        row.auto_update = form.enabled.data
+        row.auto_from, row.auto_until = form.window
+    flash(_("Saved."), "success")
+    return _back(rockon_id)
+
+
+def _page(rockon: RockOn, form: AutomaticForm) -> str:
+    return render(
+        "updates/show.html",
+        "updates/_images.html",
+        rockon=rockon,
+        images=updates.images_of(rockon.id),
+        looking=updates.looking(rockon.id) or updates.looking(),
+        operation=shelf.active_operations([rockon.id]).get(rockon.id),
+        form=form,
+        last=updates.last_automatic(rockon.id),
+        tried=updates.was_tried(rockon),
+        hours=current_app.config["SETTINGS"].update_hours,
+    )
+
+
+def _get(rockon_id: int) -> RockOn:
+    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    return rockon if rockon.installed else abort(404)
+
+
+def _installed(rockon_id: int) -> RockOn:
+    """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
+    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    if rockon.state not in (State.INSTALLED, State.PENDING_UPDATE):
+        raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest images."))
+    return rockon
+
+
+def _back(rockon_id: int) -> ResponseReturnValue:
+    return redirect(url_for("updates.show", rockon_id=rockon_id), code=303)
+
+
+def _operation(operation_id: int) -> ResponseReturnValue:
+    return redirect(url_for("operations.show", operation_id=operation_id), code=303)

@@ -1,0 +1,84 @@
+"""The images on this host: looked at with who uses each, and removed where nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import select
+
+from rockonweb.config import instance_id
+from rockonweb.core.errors import EngineError, EngineUnreachable
+from rockonweb.core.images import Kept, familiar, judge
+from rockonweb.host import engine
+from rockonweb.models import Container, PulledImage, RockOn, RollbackPoint, State, db, writing
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What became of images that were to go: their names, and the bytes that are free now."""
+
+    gone: list[str]
+    stayed: list[str]
+    freed: int
+
+
+def look() -> list[Kept]:
+    """Return all images with who uses them, the largest first. Raises EngineError."""
+    docker = _connect()
+    try:
+        return _judged(docker)
+    finally:
+        docker.close()
+
+
+def remove(ids: Collection[str]) -> Removed:
+    """Remove those of these images that nothing uses now; any other stays. Raises EngineUnreachable."""
+    gone, stayed, freed = [], [], 0
+    docker = _connect()
+    try:
+        for one in [one for one in _judged(docker) if one.image.id in ids]:
+            if one.unused and _remove(docker, one):
+                gone.append(one.image.name)
+                freed += one.image.own
+                _forget(one.image.id)
+            else:
+                stayed.append(one.image.name)
+    finally:
+        docker.close()
+    return Removed(gone, stayed, freed)
+
+
+def _remove(docker: engine.Engine, one: Kept) -> bool:
+    """Take all names from an image; with the last one it goes. Docker itself keeps what a container uses."""
+    names = one.image.tags or one.image.digests or (one.image.id,)
+    try:
+        return all(docker.remove_image(name) for name in names)
+    except EngineUnreachable:
+        raise
+    except EngineError:
+        return False
+
+
+def _judged(docker: engine.Engine) -> list[Kept]:
+    found, containers = docker.images(), docker.containers()
+    query = select(Container.image, RockOn.name).join(Container.rockon).where(RockOn.state != State.AVAILABLE)
+    wanted: dict[str, set[str]] = {}
+    for reference, rockon in db.session.execute(query):
+        wanted.setdefault(familiar(reference), set()).add(rockon)
+    points = db.session.scalars(select(RollbackPoint))
+    rollback = {kept.image_id for point in points for kept in point.kept.values()}
+    pulled = set(db.session.scalars(select(PulledImage.id)))
+    db.session.rollback()
+    return judge(found, containers.values(), wanted, pulled, rollback)
+
+
+def _forget(image_id: str) -> None:
+    with writing() as session:
+        if row := session.get(PulledImage, image_id):
+            session.delete(row)
+
+
+def _connect() -> engine.Engine:
+    return engine.connect(instance_id(current_app.config["SETTINGS"]))

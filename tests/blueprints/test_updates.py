@@ -1,0 +1,230 @@
+"""The pages of newer images: from rows alone, without Docker and without a registry."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from rq.job import Job
+
+from rockonweb.core import image_difference
+from rockonweb.core.image_difference import Difference
+from rockonweb.core.updates import Outcome
+from rockonweb.host import engine, registry
+from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, Role, State, db, writing
+from rockonweb.work import queue, updates
+from tests.support.app import HX, Visitor, add_user, install, shelve
+
+OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Docker nor a registry may be asked by a page."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a page asks somebody")
+
+    monkeypatch.setattr(engine, "connect", refuse)
+    monkeypatch.setattr(registry, "look", refuse)
+
+
+def know(rockon: RockOn, outcome: Outcome = Outcome.NEWER, **columns: Any) -> RockOn:
+    """Let the rows say what a look found of the first container of an installed rock-on."""
+    with writing() as session:
+        row = ContainerImage(
+            container_id=rockon.containers[0].id,
+            reference=rockon.containers[0].image,
+            **{
+                "outcome": outcome,
+                "running": "sha256:1",
+                "digest": OLD,
+                "created": DAY,
+                "size": 50_000_000,
+                "remote_digest": NEW if outcome is Outcome.NEWER else OLD,
+                "remote_size": 20_000_000,
+                "seen": DAY,
+                **columns,
+            },
+        )
+        session.add(row)
+        session.flush()
+        rockon.newer_images, rockon.images_looked = row.newer, DAY
+    return rockon
+
+
+def begun() -> list[tuple[str, str, bool]]:
+    db.session.rollback()
+    operations = db.session.query(Operation).order_by(Operation.id)
+    return [(one.kind, one.rockon.name, one.options.get("only_pull", False)) for one in operations if one.rockon]
+
+
+def looks(app: Flask) -> list[str]:
+    """The looks that wait on the queue."""
+    found = [key.decode() for key in queue.connection().keys("rq:job:updates-*")]
+    return sorted(key.removeprefix("rq:job:") for key in found if not key.endswith(":dependents"))
+
+
+def test_both_digests_dates_and_sizes_are_shown(owner_client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")), remote_created=DAY)
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    for words in (OLD, NEW, "50.0 MB", "20.0 MB to download, at most", "Newer", "Mar 1, 2026"):
+        assert words in page
+    assert f'action="/rockons/{rockon.id}/updates/get"' in page
+    assert f'action="/rockons/{rockon.id}/update"' in page
+
+
+def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> None:
+    found = [Difference("added", "port", after="9090/tcp"), Difference("changed", "variable", "A=1", "A=2")]
+    rockon = know(
+        install(shelve("Syncer")), got="sha256:2", got_digest=NEW, got_size=60_000_000,
+        differences=image_difference.pack(found),
+    )  # fmt: skip
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    for words in ("9090/tcp", "A=1", "A=2", "a new port", "60.0 MB", "Newer, got already"):
+        assert words in page
+    assert "updates/get" not in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "words"),
+    [
+        (Outcome.CURRENT, "", ["Newest"]),
+        (Outcome.UNKNOWN, "box.example was asked too often and answers later", ["Unknown", "asked too often", "asked"]),
+        (Outcome.GONE, "box.example has no such image", ["Gone from its registry", "no longer has an image"]),
+    ],
+)
+def test_what_is_not_newer_says_what_it_is(
+    owner_client: Visitor, outcome: Outcome, said: str, words: list[str]
+) -> None:
+    rockon = know(install(shelve("Syncer")), outcome, said=said)
+    for path in (f"/rockons/{rockon.id}/updates", "/updates"):
+        page = owner_client.get(path).text
+        assert words[0] in page
+        assert "update-all" not in page
+        assert f'action="/rockons/{rockon.id}/update"' not in page
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert [one for one in words if one not in page] == []
+    assert ("Newest" in page) is (outcome is Outcome.CURRENT)
+
+
+def test_the_update_shows_in_the_list_and_on_the_page_and_goes_with_it(owner_client: Visitor) -> None:
+    rockon = install(shelve("Syncer"))
+    badge = "There is a newer image of it."
+    assert badge not in owner_client.get("/rockons").text
+    know(rockon)
+    assert badge in owner_client.get("/rockons").text
+    assert f'href="/rockons/{rockon.id}/updates"' in owner_client.get(f"/rockons/{rockon.id}").text
+    with writing():
+        rockon.state = State.AVAILABLE
+    assert badge not in owner_client.get("/rockons?tab=all").text
+
+
+def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: Visitor) -> None:
+    rockon = install(shelve("Syncer"))
+    for path, back in (
+        (f"/rockons/{rockon.id}/updates/look", f"/rockons/{rockon.id}/updates"),
+        ("/updates/look", "/updates"),
+    ):
+        for _ in range(2):
+            answer = owner_client.send(path, page=back)
+            assert (answer.status_code, answer.location) == (303, back)
+        page = owner_client.get(back).text
+        assert "The registries are being asked…" in page
+        assert 'hx-trigger="every 2s"' in page
+        assert "<title>" not in owner_client.get(back, headers=HX).text
+    assert looks(app) == [f"updates-{rockon.id}", "updates-all"]
+    job = Job.fetch("updates-all", connection=queue.connection())
+    assert (job.func_name, job.args) == ("rockonweb.jobs.look_for_updates", (0,))
+
+
+def test_only_getting_it_is_an_operation_too(owner_client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")))
+    here = f"/rockons/{rockon.id}/updates"
+    answer = owner_client.send(f"{here}/get", page=here)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/operations/")
+    assert begun() == [("update", "Syncer", True)]
+    assert owner_client.send(f"{here}/get", page="/updates").status_code == 409
+
+
+def test_all_are_updated_each_by_its_own_operation(owner_client: Visitor) -> None:
+    _, _, busy, current = (know(install(shelve(name))) for name in ("One", "Other", "Busy", "Current"))
+    with writing() as session:
+        current.newer_images = False
+        session.add(Operation(kind=Kind.STOP, rockon_id=busy.id, progress=Progress.RUNNING, user="ada"))
+    answer = owner_client.send("/updates", page="/updates")
+    assert (answer.status_code, answer.location) == (303, "/operations")
+    assert begun()[1:] == [("update", "One", False), ("update", "Other", False)]
+    assert "left for later: Busy" in owner_client.get("/operations").text
+
+
+def test_the_window_is_kept_and_shown(owner_client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")))
+    here = f"/rockons/{rockon.id}/updates"
+    page = owner_client.get(here).text
+    assert 'value="03:00"' in page
+    form = {"enabled": "y", "start": "22:15", "until": "01:00"}
+    assert owner_client.send(f"{here}/automatic", form, page=here).status_code == 303
+    assert (rockon.auto_update, rockon.auto_from, rockon.auto_until) == (True, 22 * 60 + 15, 60)
+    assert 'value="22:15"' in owner_client.get(here).text
+    assert "updated by itself" in owner_client.get("/updates").text
+    answer = owner_client.send(f"{here}/automatic", {**form, "start": "late"}, page=here)
+    assert answer.status_code == 422
+    assert "A time of day looks like 03:30." in answer.text
+    assert rockon.auto_from == 22 * 60 + 15
+
+
+def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owner_client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")))
+    with writing():
+        rockon.auto_update = True
+    at = datetime(2026, 3, 1, 4, 59)
+    assert updates.due_updates(at) == [rockon.id]
+    assert updates.due_updates(at.replace(hour=5)) == []
+    updates._begin_automatic(rockon.id)
+    assert begun() == [("update", "Syncer", False)]
+    with writing() as session:
+        operation = session.query(Operation).one()
+        operation.end(Progress.FAILED, "It did not hold.", "")
+        rockon.state = State.INSTALLED
+    assert updates.due_updates(at) == []
+    page = owner_client.get(f"/rockons/{rockon.id}/updates").text
+    assert "The update that began by itself failed" in page
+    assert "It did not hold." in page
+    with writing():
+        updates.images_of(rockon.id)[0].remote_digest = OLD.replace("a", "c")
+    assert updates.due_updates(at) == [rockon.id]  # another image: worth a try
+
+
+@pytest.mark.parametrize(("hours", "due"), [("12", True), ("0", False)])
+def test_looks_are_queued_a_few_at_a_time_unless_that_is_off(app: Flask, hours: str, due: bool) -> None:
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = type(settings)(**{**vars(settings), "update_hours": int(hours)})
+    ids = [install(shelve(f"App {number}")).id for number in range(5)]
+    shelve("Not installed")
+    updates.keep_up()
+    assert looks(app) == ([f"updates-{one}" for one in ids[: updates.AT_ONCE]] if due else [])
+
+
+def test_who_may_only_look_changes_nothing(app: Flask, client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")))
+    add_user("eve", Role.VIEWER)
+    viewer = client.log_in("eve")
+    here = f"/rockons/{rockon.id}/updates"
+    for path in (here, "/updates"):
+        page = viewer.get(path)
+        assert page.status_code == 200
+        assert '"look"' not in page.text
+        assert "/automatic" not in page.text
+    for path in (f"{here}/look", f"{here}/get", f"{here}/automatic", "/updates/look", "/updates"):
+        assert viewer.send(path, page="/updates").status_code == 403
+    assert (begun(), looks(app)) == ([], [])
+
+
+def test_what_is_not_installed_has_no_updates(owner_client: Visitor) -> None:
+    rockon = shelve("Syncer")
+    assert owner_client.get(f"/rockons/{rockon.id}/updates").status_code == 404
+    assert owner_client.get("/rockons/99/updates").status_code == 404
+    assert owner_client.send(f"/rockons/{rockon.id}/updates/get", page="/rockons").status_code == 409

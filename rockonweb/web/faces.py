@@ -15,6 +15,7 @@ from rockonweb.blueprints import (
     definitions,
     docker,
     health,
+    images,
     install,
     jobs,
     metastores,
@@ -25,6 +26,7 @@ from rockonweb.blueprints import (
     settings,
     shares,
     succession,
+    updates,
 )
 from rockonweb.config import Settings
 from rockonweb.web import faults, running, troubles, wanted
@@ -40,6 +42,7 @@ PAGES = (
     definitions,
     docker,
     health,
+    images,
     install,
     metastores,
     networks,
@@ -49,6 +52,7 @@ PAGES = (
     settings,
     shares,
     succession,
+    updates,
 )
 LARGEST_ID = 2**31 - 1
 POLICY = (

@@ -131,7 +131,7 @@ class Shelf:
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.version, card.rockon.summary, card.rockon.badges, card.icon, card.link,
-             card.operation, card.newer, card.rockon.in_catalogue)
+             card.operation, card.newer, card.rockon.in_catalogue, card.rockon.update_known)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.found, self.installed, self.everything, self.categories, self.badges, self.conditions)
@@ -257,7 +257,7 @@ def _cards(ids: list[int], hostname: str) -> list[Card]:
     columns = (
         RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
         RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error, RockOn.installed_source,
-        RockOn.in_catalogue, RockOn.ignored,
+        RockOn.in_catalogue, RockOn.ignored, RockOn.newer_images,
     )  # fmt: skip
     # The newest definition of those alone that are installed with another one: few, and all are long.
     differs = and_(RockOn.in_catalogue, RockOn.source != RockOn.installed_source)

@@ -78,21 +78,26 @@ class Executor:
         """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
         steps = list(steps)
         rows = self._announce(steps)
+        holds = False  # once the replacements of a change hold there is only forward
         for step, row in zip(steps, rows, strict=True):
+            if isinstance(step, Discard):
+                holds = True
+                self.done.clear()
             try:
-                if isinstance(step, Discard):
-                    self.done.clear()  # the replacements hold: from here on there is only forward
-                else:
+                if not holds:
                     self._stop_if_cancelled()
                 self._mark(row, Progress.RUNNING)
                 output = self._do(step, row)
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
-                self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
-                stays = isinstance(error, gate.Unhealthy) and isinstance(step, AwaitHealth) and step.stays
-                if self.undoes and not stays:
-                    self._undo(row)
-                raise
+                if holds and isinstance(error, RockonwebError):
+                    output = str(t("It stays for now: %(why)s", why=output or error.sentence))
+                else:
+                    self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
+                    stays = isinstance(error, gate.Unhealthy) and isinstance(step, AwaitHealth) and step.stays
+                    if self.undoes and not stays:
+                        self._undo(row)
+                    raise
             self._mark(row, Progress.DONE, output)
 
     # -- one step -----------------------------------------------------------------------------------------------

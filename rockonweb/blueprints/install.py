@@ -20,6 +20,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import powers
 from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
@@ -27,7 +28,7 @@ from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import drafts
+from rockonweb.web import before, drafts
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
@@ -130,8 +131,9 @@ def install(rockon_id: int) -> ResponseReturnValue:
     if missing := wizard.unanswered(here.definition, here.kept.done):
         return here.go(missing)
     planned, trouble = _planned(here)
-    changed = not summary.SummaryForm().saw(planned.lines)
-    if trouble or planned.blocked or changed:
+    form = summary.SummaryForm()
+    changed, unconfirmed = not form.saw(planned.lines), not form.confirmed(powers.powers(here.definition))
+    if trouble or planned.blocked or changed or unconfirmed:
         return _summary(here, planned, trouble, changed=changed), 503 if trouble else 422
     try:
         operation = operations.begin_install(
@@ -140,6 +142,7 @@ def install(rockon_id: int) -> ResponseReturnValue:
             here.kept.new_shares,
             planned.lines,
             current_user.name,
+            give=form.given(planned.offers),
         )
     except (Conflict, QueueUnreachable) as error:
         return _summary(here, planned, error), 409 if isinstance(error, Conflict) else 503
@@ -269,7 +272,12 @@ def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = No
         trouble=trouble,
         changed=changed,
         digest=summary.digest(planned.lines),
-        findings=[*planned.findings, *wizard.notes(here.definition, values)],
+        before=before.before(
+            [*planned.findings, *wizard.notes(here.definition, values)],
+            powers.powers(here.definition),
+            planned.offers,
+            here.rockon,
+        ),
         sections=wizard.review(here.definition, values, here.kept.new_shares),
         networks=_networks(planned),
     )

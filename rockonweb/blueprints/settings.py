@@ -43,7 +43,7 @@ from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import difference, wanted
+from rockonweb.web import before, difference, wanted
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
@@ -65,7 +65,6 @@ TITLES = {
 # A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
 STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 APPLY = _l("Apply")
-LEVELS = ("block", "warn", "note")
 
 
 @dataclass(frozen=True)
@@ -183,6 +182,7 @@ def apply(rockon_id: int) -> ResponseReturnValue:
             current_user.name,
             reviewed=change.reviewed,
             new_shares=here.wanted.new_shares,
+            give=summary.SummaryForm().given(change.plan.offers),
         )
     except (Conflict, QueueUnreachable) as error:
         return _review(here, change, error), 409 if isinstance(error, Conflict) else 503
@@ -418,7 +418,7 @@ def _review(here: Here, change: Change, trouble: RockonwebError | None = None, *
         trouble=trouble,
         changed=changed,
         digest=summary.digest(change.reviewed),
-        findings=sorted(findings, key=lambda finding: LEVELS.index(finding.level)),
+        before=before.before(findings, [], change.plan.offers, here.rockon),
         differences=settings.differences(here.definition, old, new),
         sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
         downtime=settings.downtime(

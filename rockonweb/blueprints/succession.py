@@ -16,20 +16,19 @@ from rockonweb.core.comparison import compare
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import powers
 from rockonweb.core.text import t
 from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db, writing
-from rockonweb.web import difference, json_beside, new_definition
+from rockonweb.web import before, difference, json_beside, new_definition
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import requires
 from rockonweb.work import changes, operations
 
 blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
-
-LEVELS = ("block", "warn", "note")
 
 
 @blueprint.get("/definition")
@@ -123,8 +122,9 @@ def _decided(offer: Offer) -> ResponseReturnValue:
         asked.another_look("", "")
         return _page(offer, asked, trouble=trouble), 422
     change, trouble = _planned(asked)
-    unseen = not summary.SummaryForm().saw(change.reviewed)
-    if trouble or unseen or change.plan.blocked or "Look" in request.form:
+    form = summary.SummaryForm()
+    unseen, unconfirmed = not form.saw(change.reviewed), not form.confirmed(powers.added(offer.old, offer.new))
+    if trouble or unseen or unconfirmed or change.plan.blocked or "Look" in request.form:
         asked.another_look("", "")
         status = 503 if trouble else 200 if "Look" in request.form else 409 if unseen else 422
         return _page(offer, asked, change, trouble=trouble, unseen=unseen), status
@@ -137,6 +137,7 @@ def _decided(offer: Offer) -> ResponseReturnValue:
             source=offer.source,
             successor=offer.successor.id if offer.successor else None,
             new_shares=asked.new_shares,
+            give=form.given(change.plan.offers),
         )
     except (Conflict, QueueUnreachable) as error:
         asked.another_look("", "")
@@ -220,7 +221,9 @@ def _page(
         trouble=trouble,
         unseen=unseen,
         digest=summary.digest(change.reviewed),
-        findings=sorted(change.plan.findings, key=lambda finding: LEVELS.index(finding.level)),
+        before=before.before(
+            change.plan.findings, powers.added(offer.old, offer.new), change.plan.offers, rockon, sent="Accept"
+        ),
         differences=compare(offer.old, offer.new),
         lines=json_beside.beside(rockon.installed_source or rockon.source, offer.source),
         sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},

@@ -212,6 +212,7 @@ def change(
         steps,
         tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
         tuple(handlers.examine(new.definition, new.answers, facts, new_shares)),
+        tuple(owners.offers(new.definition, new.answers, facts).values()),
     )
     return Change(plan, compared, tuple(found))
 

@@ -42,6 +42,7 @@ class Plan:
     steps: tuple[AnyStep, ...]
     networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
+    offers: tuple[owners.Mismatch, ...] = ()  # shares and folders that could be given to whoever works there
 
     @property
     def containers(self) -> list[tuple[str, Argv]]:
@@ -113,6 +114,7 @@ def install(
         ),
         tuple((name, tuple(members)) for name, members in networks.items()),
         tuple(handlers.examine(definition, answers, facts, new_shares)),
+        tuple(owners.offers(definition, answers, facts).values()),
     )
 
 

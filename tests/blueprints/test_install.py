@@ -124,14 +124,14 @@ def start(app: Flask, client: FlaskClient) -> Callable[..., Wizard]:
 
 
 def inputs(response: TestResponse) -> dict[str, str]:
-    """Return the fields of a page's form as a browser would send them."""
+    """Return the fields of a page's form as a browser would send them, with the boxes ticked that must be."""
     assert response.status_code == 200, response.location
     form = re.search(r"<form[^>]*/install/.*?</form>", response.text, re.DOTALL)
     assert form
     found = {}
     for tag in re.findall(r"<input[^>]*>", form[0]):
         attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
-        if attributes.get("type") != "checkbox":
+        if attributes.get("type") != "checkbox" or " required" in tag:
             found[unescape(attributes["name"])] = unescape(attributes.get("value", ""))
     return found
 
@@ -534,6 +534,74 @@ def test_a_rockon_without_questions_is_submitted_at_once(queue: Redis, start: Ca
     wizard = start(fixture("bare"))
     assert wizard.page_of(wizard.client.get(wizard.url)) == "summary"
     assert wizard.fill("summary", button="").location == "/operations/1"
+
+
+def test_what_a_definition_may_do_to_the_host_is_confirmed(
+    queue: Redis, start: Callable[..., Wizard], app: Flask
+) -> None:
+    wizard = start(small(opts=[["--privileged", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]]))
+    page = wizard.get("summary")
+    assert "web has all rights on this host, as its administrator has." in words(page)
+    assert "web has Docker's socket (/var/run/docker.sock), by which it can do anything on this host." in words(page)
+    assert re.search(r'<input type="checkbox"[^>]*name="confirm"[^>]* required>', page.text)
+    seen = inputs(page)
+    wrong = {"confirm": "0123456789abcdef"}
+    for unconfirmed in ({}, wrong):
+        response = wizard.post("summary", "Submit", **{k: v for k, v in seen.items() if k != "confirm"}, **unconfirmed)
+        assert response.status_code == 422
+        assert "Nothing was begun: what it may do to this host is not confirmed." in words(response)
+        assert "Tick this box to go on. Without it nothing is begun." in words(response)
+    assert begun(app) == 0
+    assert wizard.submit().status_code == 303
+
+
+def test_a_rockon_without_powers_needs_no_box(start: Callable[..., Wizard]) -> None:
+    page = start(small()).get("summary")
+    assert "checkbox" not in page.text
+    assert "may do to this host" not in page.text
+
+
+def private(start: Callable[..., Wizard], app: Flask, *files: str) -> Wizard:
+    """A rock-on that works as user 1000 in a share of root's, up to its summary."""
+    with app.app_context():
+        made = shares.make(app.config["SETTINGS"], "films")
+    for file in files:
+        Path(made.path, file).write_text("")
+    wizard = start(small(volumes={"/data": {"label": "Data"}}, environment={"PUID": {"label": "User"}}))
+    finish(wizard, **{"shares-web-/data": "films", "environment-web-PUID": "1000"})
+    return wizard
+
+
+def test_a_share_can_be_given_to_the_apps_user(queue: Redis, start: Callable[..., Wizard], app: Flask) -> None:
+    wizard = private(start, app)
+    page = wizard.get("summary")
+    assert "web works as user 1000, who may not write to films" in words(page)
+    assert "Give films to user 1000 and group 0" in words(page)
+    assert "Only the folder itself changes hands." not in words(page)
+    assert wizard.fill("summary", "Submit", give="films").status_code == 303
+    with app.app_context():
+        assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
+
+
+def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(
+    queue: Redis, start: Callable[..., Wizard], app: Flask
+) -> None:
+    wizard = private(start, app, "old")
+    assert "Only the folder itself changes hands." in words(wizard.get("summary"))
+    assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
+    with app.app_context():
+        assert "give" not in db.session.query(Operation).one().options
+
+
+def test_many_notes_are_folded_below_what_is_serious(start: Callable[..., Wizard], app: Flask, docker: Docker) -> None:
+    with app.app_context():
+        shares.make(app.config["SETTINGS"], "films")
+    wizard = start(small(volumes={f"/{name}": {} for name in "abcd"}))
+    finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
+    docker.names = {"web": ContainerFacts("web")}
+    page = wizard.get("summary")
+    assert "4 things to know" in words(page)
+    assert page.text.index("finding-block") < page.text.index("finding-notes") < page.text.index("is new.")
 
 
 def begun(app: Flask) -> int:

@@ -1,0 +1,86 @@
+"""What a person sees and decides before something is begun: findings, powers to confirm, shares to give away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask import request
+
+from rockonweb.core.answers import split_share
+from rockonweb.core.owners import Mismatch
+from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.powers import Power
+from rockonweb.forms import summary
+from rockonweb.models import RockOn
+from rockonweb.web.share_users import share_users
+
+LEVELS = ("block", "warn")
+MANY = 3  # notes that stand open
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A share or folder that can be given to another user and group; `users` are the other rock-ons that have it."""
+
+    place: str
+    uid: int
+    gid: int
+    empty: bool
+    users: tuple[str, ...]
+    ticked: bool
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stands on the page. `serious` findings forbid or warn, the worst first; many `notes` are folded."""
+
+    serious: list[Finding]
+    notes: list[Finding]
+    powers: Sequence[Power]
+    offers: list[Offer]
+    sent: bool  # whether the page answers to the button that begins
+
+    @property
+    def mark(self) -> str:
+        """The value of the box that confirms the powers."""
+        return summary.mark(self.powers)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the box is ticked."""
+        return bool(self.powers) and summary.SummaryForm().confirmed(self.powers)
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether somebody wanted to begin without it."""
+        return self.sent and bool(self.powers) and not self.confirmed
+
+    @property
+    def folded(self) -> bool:
+        """Whether the notes are too many to stand open."""
+        return len(self.notes) > MANY
+
+
+def before(
+    findings: Iterable[Finding],
+    powers: Sequence[Power],
+    offers: Iterable[Mismatch],
+    rockon: RockOn,
+    *,
+    sent: str = "",
+) -> Before:
+    """Return what a page shows of a plan for a rock-on; `sent` is the button that begins, where there are others."""
+    told = [finding for finding in findings if not finding.confirm]
+    others = {share: tuple(name for id_, name in users if id_ != rockon.id) for share, users in share_users().items()}
+    ticked = request.form.getlist(summary.GIVE)
+    return Before(
+        sorted((one for one in told if one.level in LEVELS), key=lambda one: LEVELS.index(one.level)),
+        [one for one in told if one.level == "note"],
+        powers,
+        [
+            Offer(one.place, *one.owner, one.now.empty, others.get(split_share(one.place)[0], ()), one.place in ticked)
+            for one in offers
+        ],
+        request.method == "POST" and (not sent or sent in request.form),
+    )

@@ -1,19 +1,24 @@
 """Newer images under the same name, on a real engine with a real registry: found, got, taken, and taken back."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 import pytest
+import requests
+from markupsafe import escape
 
+from rockonweb.core.health import Limits
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.updates import Outcome
 from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db
 from rockonweb.work import operations, updates
+from tests.support.app import QueueStandIn, Visitor, add_user
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, told
 from tests.support.registry import Registry
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -219,3 +224,66 @@ def test_an_image_that_was_not_pulled_can_not_be_compared(
     found = seen(rockon)
     assert (found.outcome, found.digest, rockon.update_known) == (Outcome.UNKNOWN, "", False)
     assert "was not pulled" in found.said
+
+
+# -- what the newer image may be like --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def visitor(instance: Instance) -> Iterator[Visitor]:
+    """The owner, at the pages; a replacement is watched for a second, and waited for a few."""
+    limits = Limits(steady=1, timeout=4)
+    instance.app.config["SETTINGS"] = replace(instance.settings, health=limits)
+    instance.app.test_client_class = Visitor
+    instance.app.extensions["redis"] = QueueStandIn()
+    add_user()
+    yield instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
+    instance.app.extensions.pop("redis")
+
+
+def exits(image: str, standin: Make, registry: Registry) -> str:
+    standin(image, revision="2", environment={"STANDIN_EXIT": "3"})
+    return "ends again and again"
+
+
+def never_listens(image: str, standin: Make, registry: Registry) -> str:
+    standin(image, ports=(), revision="2")
+    return "its page does not answer"
+
+
+def is_gone(image: str, standin: Make, registry: Registry) -> str:
+    path, _, tag = image.partition(":")
+    kinds = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
+    digest = requests.head(f"{registry.url}/v2/{path}/manifests/{tag}", headers=kinds, timeout=10).headers
+    gone = requests.delete(f"{registry.url}/v2/{path}/manifests/{digest['Docker-Content-Digest']}", timeout=10)
+    assert gone.status_code == 202
+    return "was not found in its registry"
+
+
+@pytest.mark.parametrize("become", [exits, never_listens, is_gone])
+def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
+    engine: Engine,
+    instance: Instance,
+    visitor: Visitor,
+    standin: Make,
+    registry: Registry,
+    become: Callable[[str, Make, Registry], str],
+) -> None:
+    name = f"updates/{become.__name__.replace('_', '-')}:1"
+    rockon = add(instance, "Keeps", standin(name, revision="1"), opts=[["-v", "/kept"]])
+    port = instance.install(rockon).port("keeps")
+    engine.docker("exec", "keeps", "sh", "-c", "echo precious >/data/file && echo mine >/kept/file")
+    container = engine.docker("inspect", "-f", "{{.Id}}", "keeps")
+    words = become(name, standin, registry)
+    updates.look()
+    found = followed(instance, operations.begin_update(rockon, "tester"))
+    assert found.progress == "failed", told(found)
+    assert "revision 1" in page(port)
+    assert engine.docker("exec", "keeps", "cat", "/data/file", "/kept/file").split() == ["precious", "mine"]
+    assert engine.docker("inspect", "-f", "{{.Id}}", "keeps") == container
+    assert engine.docker("ps", "-a", "--format", "{{.Names}}").split() == ["keeps"]
+    db.session.rollback()
+    assert (rockon.state, rockon.status) == ("installed", "started")
+    assert words in found.error
+    for path in (f"/operations/{found.id}", f"/rockons/{rockon.id}", f"/rockons/{rockon.id}/updates"):
+        assert str(escape(found.error)) in visitor.get(path).text

@@ -60,7 +60,8 @@ def await_health(
 def answers_http(page: Page, address: str) -> bool:
     """Whether a page on the engine's host gives an HTTP answer, whichever.
 
-    No certificate is checked, no redirect followed. An app that speaks plain HTTP where its definition says https lives all the same.
+    No certificate is checked, no redirect followed. An app that speaks plain HTTP where its definition says https lives
+    all the same.
     """
     if not page.https:
         return _answers(http.client.HTTPConnection(address, page.port, timeout=PAGE_TIMEOUT), page.path)

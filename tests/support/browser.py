@@ -49,12 +49,14 @@ def complaints(page: Page) -> list[str]:
     """A list that from now on receives what the browser complains about on `page`.
 
     That is the errors and warnings of its console (what the Content-Security-Policy blocked, what was not
-    found) and uncaught exceptions.
+    found) and uncaught exceptions. A request that Chromium gave up because the engine made a network is none, and
+    what htmx says of a failed request stands there a second time in the browser's own words.
     """
     heard: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        passed = ("ERR_NETWORK_CHANGED", "htmx:sendError", "htmx:afterRequest")
+        if message.type in ("error", "warning") and not any(words in message.text for words in passed):
             heard.append(f"{message.type}: {message.text}")
 
     page.on("console", hear)

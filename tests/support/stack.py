@@ -70,6 +70,8 @@ class Stack:
             "ROCKONWEB_LOCAL_METASTORE": str(self.local_metastore),
             "ROCKONWEB_WORKERS": str(workers),
             "ROCKONWEB_SYSTEM_PACKAGES": "no",
+            "ROCKONWEB_HEALTH_SECONDS": "1",
+            "ROCKONWEB_HEALTH_TIMEOUT": "20",
             "DOCKER_HOST": docker_host or f"tcp://{nowhere}",
             "DOCKER_CONFIG": str(self.folder / "docker"),
             "DATABASE_URL": "",  # blank and not absent, or those of a .env in the checkout would count

@@ -118,7 +118,6 @@ def change(
     facts: HostFacts,
     *,
     again: Mapping[str, str] | None = None,
-    fresh_images: bool = False,
     start: bool = False,
     new_shares: frozenset[str] = frozenset(),
     asked: Collection[str] = (),
@@ -127,10 +126,9 @@ def change(
 ) -> Change:
     """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
 
-    `again` are containers that are rebuilt in any case, with the reason; `fresh_images` asks for the newest image of
-    each that is rebuilt, not only for those that are absent. The rock-on ends as it is now: what runs, runs again;
-    with `start`, all of it runs then. Of the shares that others use too, a snapshot is taken of those that are `asked`
-    for. `back` is for going back to a rollback point.
+    `again` are containers that are rebuilt in any case, with the reason. The rock-on ends as it is now: what runs, runs
+    again; with `start`, all of it runs then. Of the shares that others use too, a snapshot is taken of those that are
+    `asked` for. `back` is for going back to a rollback point.
     """
     facts = replace(facts, new_owners=owners.of_new_shares(new.definition, new.answers, new_shares))
     pinned = {**facts.pinned, **back.images}
@@ -164,7 +162,7 @@ def change(
         *places_first(
             new.definition, new.answers, facts, new_shares, give=give, before=owners.places(old.definition, old.answers)
         ),
-        *_pulls(old.definition, new.definition, why, replace(facts, pinned=pinned), fresh_images),
+        *_pulls(old.definition, new.definition, why, replace(facts, pinned=pinned)),
         *networks,
         *(
             Join(network=network, container=name, why="it joins while it runs")
@@ -350,11 +348,11 @@ def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Ite
             yield step
 
 
-def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: HostFacts, fresh: bool) -> Iterator[Pull]:
+def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: HostFacts) -> Iterator[Pull]:
     had = {spec.reference for _, spec in old.launch_order}
     wanted = dict.fromkeys(facts.pinned.get(name, spec.reference) for name, spec in new.launch_order if name in why)
     for image in wanted:
-        if image not in facts.pinned.values() and (fresh or image not in had):
+        if image not in facts.pinned.values() and image not in had:
             yield Pull(image=image, why="get the newest image of this name, before anything is stopped")
         elif image in facts.absent_images:
             yield Pull(image=image, why="it is not on this host any more")

@@ -526,15 +526,6 @@ def test_an_image_that_docker_lost_is_got_again() -> None:
     assert look(made(sample), made(sample), absent_images=absent).nothing
 
 
-def test_with_fresh_images_those_of_the_rebuilt_are_got_each_once() -> None:
-    image = {"image": "example/same"}
-    sample = rockon({"db": image, "app": image, "alone": {}})
-    new = made(sample, labels={"db": ["a=b"], "app": ["a=b"]})
-    found = look(made(sample), new, options={"fresh_images": True})
-    assert [line for line in text(found).splitlines() if "pull" in line] == ["pull example/same:latest"]
-    assert look(made(sample), made(sample), options={"fresh_images": True}).nothing
-
-
 # Shares and volumes
 
 

@@ -29,6 +29,22 @@ def begin(instance: Instance, rockon: RockOn) -> int:
     return operations.begin_change(rockon, wanted, "tester", source=rockon.source)
 
 
+def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
+    engine: Engine, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add("Half", {name: {"image": app_image, "tag": ""} for name in ("half-up", "half-down")})
+    instance.install(rockon)
+    engine.docker("stop", "-t", "0", "half-down")
+    broken = {"half-up": {"image": app_image, "tag": ""}, "half-down": {"image": app_image, "tag": ""}}
+    broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--no-such-flag", ""]]  # type: ignore[assignment]
+    instance.add("Half", broken)
+    wanted = rows.answers_of(rockon)
+    failed = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    assert failed.progress == "failed", told(failed)
+    running = "{{.State.Running}}"
+    assert engine.docker("inspect", "-f", running, "half-up", "half-down").split() == ["true", "false"]
+
+
 def check_done(engine: Engine, rockon: RockOn, operation: Operation) -> None:
     """The change is done: in Docker and on the rows."""
     assert operation.progress == "done", told(operation)

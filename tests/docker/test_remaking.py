@@ -53,6 +53,8 @@ def test_a_start_makes_what_is_missing_from_its_answers_and_says_so(
         ("start anew-app", "in launch order"),
         ("start anew-alone", "in launch order"),
     ]
+    stopped = [title for title, _ in steps(operation) if title.startswith("stop")]
+    assert stopped == (["stop anew-alone", "stop anew-app", "stop anew-db"] if kind is Kind.RESTART else [])
     assert [identity(engine, name) for name in ("anew-db", "anew-alone")] == kept
     after = engine.docker("inspect", "-f", "{{.HostConfig.PortBindings}}{{.Config.Labels}}", "anew-app")
     assert after.split("rockonweb.operation")[0] == before.split("rockonweb.operation")[0]

@@ -39,6 +39,7 @@ class Settings:
     rollback_points: int = 3  # of each rock-on that are kept
     health: Limits = field(default_factory=Limits)  # of a container that was just started
     update_hours: int = 12  # between two looks for newer images of an installed rock-on; 0: never
+    registry_seconds: int = 4  # to wait for what registries say of images before an install; 0 asks none
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
 
@@ -101,6 +102,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
         update_hours=_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, least=0),
+        registry_seconds=_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, least=0),
         tls_key=tls_key,
         tls_certificate=tls_certificate,
     )

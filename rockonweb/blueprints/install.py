@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
-from rockonweb.host import engine, shares, surroundings, survey
+from rockonweb.host import engine, image_facts, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts
@@ -239,16 +240,22 @@ def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
 def _planned(here: Here) -> tuple[plan.Plan, EngineError | None]:
     """Return the plan for the draft and today's host, and why Docker could not be asked, if it could not."""
     answers = drafts.draft_answers(here.definition, here.kept)
-    facts, trouble = _facts(here.rockon, answers)
+    facts, trouble = _facts(here.rockon, answers, plan.images(here.definition))
     return plan.install(here.definition, answers, facts, here.kept.new_shares), trouble
 
 
-def _facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, EngineError | None]:
-    """Return the host's facts; without what only Docker knows where it does not answer, and why."""
+def _facts(
+    rockon: RockOn, answers: Answers | None = None, images: Collection[str] = ()
+) -> tuple[HostFacts, EngineError | None]:
+    """Return the host's facts; without what only Docker knows where it does not answer, and why.
+
+    Their registries are asked about the `images`.
+    """
     try:
         docker = engine.connect(instance_id(_settings()))
         try:
-            return survey.gather(rockon, answers, engine=docker), None
+            facts = survey.gather(rockon, answers, engine=docker)
+            return image_facts.added(facts, images, docker, _settings().registry_seconds), None
         finally:
             docker.close()
     except EngineError as error:

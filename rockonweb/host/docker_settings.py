@@ -47,6 +47,8 @@ class DockerSettings:
     live_restore: bool = False
     log_driver: str = ""
     local: bool = True  # whether it runs on this machine, as far as its address tells
+    machine: str = ""  # such as x86_64
+    mirrors: bool = False  # whether it looks elsewhere first for images of the registry that names need not name
 
     @property
     def containerd_images(self) -> bool:
@@ -101,6 +103,8 @@ def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any], *, local
         live_restore=bool(info.get("LiveRestoreEnabled")),
         log_driver=str(info.get("LoggingDriver") or ""),
         local=local,
+        machine=str(info.get("Architecture") or ""),
+        mirrors=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
     )
 
 

@@ -17,6 +17,7 @@ def make_app(folder: Path, **environ: str) -> Flask:
         "ROCKONWEB_INSTANCE": str(folder / "instance"),
         "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
         "REDIS_URL": f"unix://{folder}/nobody.sock",
+        "ROCKONWEB_REGISTRY_SECONDS": "0",
         **environ,
     }
     app = create_app(config.read(given))

@@ -21,6 +21,16 @@ def images(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
     for image, found in known.items():
         yield from _there(image, found)
         yield from _machine(image, specs[image], found, facts)
+    if unknown := {image: found.unknown for image, found in known.items() if found.unknown}:
+        yield Finding(
+            "note",
+            t(
+                "Whether the images can be had is not known (%(images)s): %(why)s.",
+                images=", ".join(unknown),
+                why="; ".join(dict.fromkeys(unknown.values())),
+            ),
+            t("Docker will try all the same, before anything is stopped."),
+        )
     wanted = sum(int((found.size or 0) * UNPACKED) for found in known.values() if not found.here)
     if facts.image_room is not None and wanted > facts.image_room:
         yield Finding(
@@ -46,12 +56,6 @@ def _there(image: str, found: ImageFacts) -> Iterator[Finding]:
             "block",
             t("The image %(image)s does not exist: %(why)s.", image=image, why=found.missing),
             t("The definition must name another one: tell whoever publishes it."),
-        )
-    elif found.unknown:
-        yield Finding(
-            "note",
-            t("Whether the image %(image)s can be had is not known: %(why)s.", image=image, why=found.unknown),
-            t("Docker will try all the same, before anything is stopped."),
         )
 
 

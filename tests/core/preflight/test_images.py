@@ -33,7 +33,7 @@ def test_an_image_that_does_not_exist_forbids_it_unless_one_is_here():
 
 def test_a_registry_that_does_not_tell_is_a_note_at_most():
     assert found(ImageFacts(unknown="box.example is too slow")) == [
-        f"note: Whether the image {WEB} can be had is not known: box.example is too slow."
+        f"note: Whether the images can be had is not known ({WEB}): box.example is too slow."
         " Docker will try all the same, before anything is stopped."
     ]
 

@@ -1,0 +1,101 @@
+"""What is asked of registries before an install, and what is remembered of it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rockonweb.core.facts import HostFacts, ImageFacts
+from rockonweb.host import image_facts
+from rockonweb.host.docker_settings import DockerSettings
+from rockonweb.host.registry import Missing, Remote, Unknown
+
+Look = Callable[[str], Remote]
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the registries say, by image; `asked` has the images that they were asked about."""
+    said: dict[str, Any] = {"asked": []}
+
+    def look(image: str) -> Remote:
+        said["asked"].append(image)
+        answer = said[image]
+        if isinstance(answer, threading.Event):
+            answer.wait(10)
+            return Remote("sha256:late", ("linux/amd64",), None, 1)
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Remote)
+        return answer
+
+    monkeypatch.setattr(image_facts.registry, "look", look)
+    monkeypatch.setattr(image_facts, "DESK", image_facts._Desk())
+    yield said
+    for answer in said.values():
+        if isinstance(answer, threading.Event):
+            answer.set()
+
+
+def test_what_registries_say_becomes_facts_and_is_remembered(registries: dict[str, Any]) -> None:
+    registries |= {
+        "a": Remote("sha256:1", ("linux/arm64",), None, 7),
+        "b": Missing("no such tag"),
+        "c": Unknown("busy"),
+    }
+    expected = {
+        "a": ImageFacts(("linux/arm64",), 7),
+        "b": ImageFacts(missing="no such tag"),
+        "c": ImageFacts(unknown="busy"),
+    }
+    assert image_facts.DESK.ask(["a", "b", "c"], 5) == expected
+    assert image_facts.DESK.ask(["a", "b", "c"], 5) == expected
+    assert sorted(registries["asked"]) == ["a", "b", "c"]
+    image_facts.DESK.forget()
+    image_facts.DESK.ask(["a"], 5)
+    assert sorted(registries["asked"]) == ["a", "a", "b", "c"]
+
+
+def test_nobody_is_waited_for_longer_than_said_and_what_comes_later_is_there_then(registries: dict[str, Any]) -> None:
+    slow = threading.Event()
+    registries |= {"slow": slow, "slower": slow, "a": Remote("sha256:1")}
+    began = time.monotonic()
+    found = image_facts.DESK.ask(["slow", "slower", "a"], 0.3)
+    assert time.monotonic() - began < 2
+    assert found["slow"] == found["slower"] == ImageFacts(unknown="its registry did not answer in time")
+    assert found["a"] == ImageFacts()
+    slow.set()
+    assert image_facts.DESK.ask(["slow", "slower"], 5)["slow"] == ImageFacts(("linux/amd64",), 1)
+    assert sorted(registries["asked"]) == ["a", "slow", "slower"]
+
+
+def docker(**about: Any) -> Any:
+    """An engine that has the image `here`."""
+    return SimpleNamespace(
+        settings=lambda: DockerSettings(**{"images_folder": "/", **about}), has_image=lambda image: image == "here"
+    )
+
+
+def test_the_facts_have_what_docker_knows_too(registries: dict[str, Any]) -> None:
+    registries |= {"here": Remote("sha256:1"), "box.example/a": Remote("sha256:2", size=5)}
+    found = image_facts.added(HostFacts(), ["here", "box.example/a"], docker(machine="aarch64"), 5)
+    assert found.images == {"here": ImageFacts(here=True), "box.example/a": ImageFacts(size=5)}
+    assert found.machine == "arm64"
+    assert found.image_room
+    assert image_facts.added(HostFacts(), ["here"], docker(local=False), 5).image_room is None
+
+
+def test_where_a_mirror_is_set_up_only_other_registries_are_asked(registries: dict[str, Any]) -> None:
+    registries |= {"box.example/a": Remote("sha256:2")}
+    found = image_facts.added(HostFacts(), ["example/web", "box.example/a"], docker(mirrors=True), 5)
+    assert set(found.images) == {"box.example/a"}
+
+
+def test_nothing_is_asked_where_nobody_wants_to_wait(registries: dict[str, Any]) -> None:
+    facts = HostFacts()
+    assert image_facts.added(facts, ["a"], docker(), 0) is facts
+    assert image_facts.added(facts, [], docker(), 5) is facts
+    assert registries["asked"] == []

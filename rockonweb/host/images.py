@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from docker import utils
 from docker.errors import ImageNotFound
 
 from rockonweb.core.images import Image
 from rockonweb.host.connection import Connection
 from rockonweb.host.refusals import translated
 from rockonweb.host.registry import moment_of
+
+SHARED_SINCE = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,7 @@ class Images(Connection):
     def images(self) -> list[Image]:
         """Return all images that have a name or are used or could be, without the layers between."""
         with translated():
-            api: Any = self._api  # the SDK's own call does not ask for what images share
-            found: list[dict[str, Any]] = api._result(
-                api._get(api._url("/images/json"), params={"shared-size": 1}), json=True
-            )
+            found = self._listed()
         return [
             Image(
                 id=one["Id"],
@@ -50,6 +50,16 @@ class Images(Connection):
             )
             for one in found
         ]
+
+    def _listed(self) -> list[dict[str, Any]]:
+        """Return images with what they share, which the SDK's own call does not ask for."""
+        api: Any = self._api
+        if utils.version_lt(api.api_version, SHARED_SINCE):
+            counted: list[dict[str, Any]] = api.df()["Images"] or []
+            return counted
+        answer = api._get(api._url("/images/json"), params={"shared-size": 1})
+        listed: list[dict[str, Any]] = api._result(answer, json=True)
+        return listed
 
     def image_ids(self) -> set[str]:
         """Return the ids of all images."""

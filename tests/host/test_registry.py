@@ -172,6 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # who asks may have had enough
             self._answer()
 
+    def do_HEAD(self) -> None:
+        with suppress(ConnectionError):
+            self._answer()
+
     def _answer(self) -> None:
         moody, asked = self.moody, urlsplit(self.path)
         given = self.headers.get("Authorization", "")
@@ -185,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
         """Keep quiet."""
@@ -307,3 +312,53 @@ def test_an_image_of_the_oldest_kind_is_there(moody: Moody) -> None:
     moody.answers["/v2/app/manifests/latest"] = (200, b'{"schemaVersion": 1, "architecture": "amd64"}', {})
     found = look(f"{moody.address}/app")
     assert (found.platforms, found.created, found.size) == (("linux/amd64",), None, None)
+
+
+# -- what is known already ----------------------------------------------------------------------------------------
+
+
+def test_of_a_digest_that_is_known_no_more_is_asked(registry: Registry) -> None:
+    stored = put_image(registry, "look/known", "1", "amd64", layers=2)
+    image = f"{registry.address}/look/known:1"
+    assert look(image, {stored["digest"]}) == Remote(stored["digest"])
+    other = look(image, {f"sha256:{'0' * 64}"})
+    assert (other.digest, other.size) == (stored["digest"], 2000)
+    assert [found for _, found in look_all([image], {image: {stored["digest"]}})] == [Remote(stored["digest"])]
+
+
+def test_such_a_question_is_no_pull_and_has_a_token_too(moody: Moody) -> None:
+    moody.secret = "s3cret"
+    moody.answers["/token"] = (200, b'{"token": "s3cret"}', {})
+    digest = f"sha256:{'d' * 64}"
+    moody.answers["/v2/app/manifests/latest"] = (200, MANIFEST, {"Docker-Content-Digest": digest})
+    assert look(f"{moody.address}/app", [digest]) == Remote(digest)
+    assert [path for path, _, _ in moody.requests] == [
+        "/v2/app/manifests/latest", "/token", "/v2/app/manifests/latest",
+    ]  # fmt: skip
+
+
+def test_a_registry_that_does_not_tell_a_digest_is_asked_for_all(moody: Moody) -> None:
+    found = look(f"{moody.address}/app", ["sha256:1"])
+    assert (found.digest, found.size) == (f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}", 42)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+def test_one_that_refuses_that_question_stays_unknown(moody: Moody, status: int) -> None:
+    moody.answers["/v2/app/manifests/latest"] = (status, b"{}", {})
+    with pytest.raises(Unknown):
+        look(f"{moody.address}/app", ["sha256:1"])
+
+
+def test_the_digests_of_this_machines_part_are_told_too(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    part = {
+        **put_image(registry, "look/parts", "amd64", "amd64", layers=1),
+        "platform": {"os": "linux", "architecture": "amd64"},
+    }
+    stored = put_manifest(
+        registry, "look/parts", "1", {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [part]}
+    )
+    found = look(f"{registry.address}/look/parts:1")
+    assert found.digests[:2] == (stored["digest"], part["digest"])
+    assert len(found.digests) == 3
+    assert look(f"{registry.address}/look/parts:amd64").digests == found.digests[1:]

@@ -89,6 +89,11 @@ class ContainerFacts:
     health: str = ""  # starting, healthy, unhealthy; blank for one without a health check of its own
     networks: tuple[str, ...] = ()
 
+    @property
+    def ever_ran(self) -> bool:
+        """Whether it was started at least once; the engine writes the year 1 for one that was not."""
+        return bool(self.started) and not self.started.startswith("0001")
+
 
 @dataclass(frozen=True)
 class NetworkFacts:

@@ -152,16 +152,18 @@ class Engine(Networks, Images):
         """Whether an image of this name is on the host."""
         return self.image_id(image) is not None
 
-    def image_history(self, image: str) -> tuple[str, str]:
-        """Return the digest by which a registry knows an image, with its name, and when it was made; blank where that
-        is not known.
+    def image_history(self, image: str, name: str) -> tuple[str, str]:
+        """Return the digest by which a registry knows an image of this name, with the name, and when it was made;
+        blank where that is not known.
         """
         with translated():
             try:
                 found = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
             except ImageNotFound:
                 return "", ""
-        return next(iter(found.get("RepoDigests") or ()), ""), str(found.get("Created") or "")
+        named = f"{parse_repository_tag(name)[0]}@"
+        digests = [digest for digest in found.get("RepoDigests") or () if digest.startswith(named)]
+        return next(iter(digests), ""), str(found.get("Created") or "")
 
     def mounting(self, path: str) -> list[str]:
         """Return the names of the containers that are up and have a folder of the host, or one inside it."""
@@ -336,6 +338,15 @@ class Engine(Networks, Images):
 
     def remove_image(self, image: str) -> bool:
         """Remove an image, unless a container uses it or it is gone. Returns whether it is gone."""
+        if self.image_id(image) in {known.image_id for known in self.containers().values()}:
+            return False
+        return self.remove_image_name(image)
+
+    def remove_image_name(self, image: str) -> bool:
+        """Take a name from an image, and remove the image with its last one; one that is used keeps its last name.
+
+        Returns whether the name is gone.
+        """
         with translated(image):
             try:
                 self._api.remove_image(image)

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from flask import current_app
+
 from rockonweb import rows
 from rockonweb.core import argv
 from rockonweb.core.answers import Answers
@@ -16,10 +18,12 @@ from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import images
 from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import t
-from rockonweb.host import survey
+from rockonweb.host import snapshots, survey
 from rockonweb.host.engine import Engine
-from rockonweb.models import RockOn, State, db
+from rockonweb.models import RockOn, RollbackPoint, State, db
+from rockonweb.work import rollback
 
 
 def planned(
@@ -34,13 +38,17 @@ def planned(
     newest: bool = False,
     start: bool = False,
     give: Mapping[str, tuple[int, int]] | None = None,
+    asked: Collection[str] = (),
+    point: RollbackPoint | None = None,
+    data: bool = False,
 ) -> Change:
     """Plan what makes a rock-on as if it had been installed with the answers `wanted` (None: its present ones).
 
     `source` is a newer definition's canonical text, `successor` the id of the rock-on whose name it takes; `newest`
-    takes the images that the names mean now, while otherwise a container keeps the one that it has; the others are
-    those of `core.change.change`. Without an engine, what only it knows is left out. Raises EngineError when an engine
-    was given and fails.
+    takes the images that the names mean now, while otherwise a container keeps the one that it has. `point` is the
+    rollback point that it goes back to, with its images, and with its `data` if that is wanted; `source` and `wanted`
+    are the point's then. The others are those of `core.change.change`. Without an engine, what only it knows is left
+    out. Raises EngineError when an engine was given and fails.
     """
     old = Made(rockon.definition, rows.answers_of(rockon))
     name = _name_of(successor) if successor else rockon.name
@@ -49,7 +57,17 @@ def planned(
     facts = _facts(rockon, old, new, docker)
     if docker and not newest:
         facts = _pinned(old.definition, new.definition, facts, docker)
-    return change(old, new, facts, again=again, start=start, new_shares=new_shares, give=give)
+    back = AS_IT_IS
+    if point:
+        back = rollback.way_back(point, old.definition, facts, docker, data=data, asked=asked)
+        gone = {image for image in back.images.values() if docker and not docker.has_image(image)}
+        facts = replace(facts, absent_images=facts.absent_images | gone)
+    found = change(old, new, facts, again=again, start=start, new_shares=new_shares, give=give, asked=asked, back=back)
+    if docker and back.shares:
+        own = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
+        blocked = rollback.in_the_way(back.shares, own, current_app.config["SETTINGS"], docker)
+        found = replace(found, plan=replace(found.plan, findings=(*found.plan.findings, *blocked)))
+    return found
 
 
 def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) -> HostFacts:
@@ -82,6 +100,13 @@ def _name_of(successor: int) -> str:
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
     facts = renamed(survey.gather(rockon, new.answers, engine=docker), rockon.name, new.definition.name)
+    used = {*old.answers.used_shares(), *new.answers.used_shares()}
+    nested = {
+        name: replace(known, nested=snapshots.nested(known.path))
+        for name, known in facts.shares.items()
+        if name in used and known.snapshots
+    }
+    facts = replace(facts, shares={**facts.shares, **nested}, share_users=rollback.other_users(rockon))
     if docker is None:
         return facts
     present = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from sqlalchemy import select
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
-from rockonweb.core.errors import RockonwebError
+from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.facts import Mount
 from rockonweb.core.steps import (
     ASIDE,
@@ -25,6 +26,7 @@ from rockonweb.core.steps import (
     MakeNetwork,
     MakeShare,
     Pull,
+    PutBack,
     Remove,
     RemoveImage,
     RemoveNetwork,
@@ -32,6 +34,7 @@ from rockonweb.core.steps import (
     SetAside,
     SetMode,
     SetOwner,
+    Snapshot,
     Start,
     Stop,
 )
@@ -52,7 +55,7 @@ from rockonweb.models import (
     now,
     writing,
 )
-from rockonweb.work import pulled, rocknets
+from rockonweb.work import pulled, rocknets, rollback
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
@@ -73,6 +76,7 @@ class Executor:
         self.operation_id = operation_id
         self.undoes = undoes
         self.done: list[tuple[int, Undo]] = []  # rows of the steps that can be taken back, and how
+        self.made: set[str] = set()  # containers of this operation
 
     def perform(self, steps: Iterable[AnyStep]) -> None:
         """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
@@ -133,15 +137,20 @@ class Executor:
                 self._remove(name)  # one of ours that an interrupted operation left
                 self._undo_by(row, lambda: self._remove(name))
                 self.engine.create(argv, self.operation_id)
+                self.made.add(name)
             case Join(network=network, container=name):
                 return self._join(step, row)
             case Leave(network=network, container=name):
                 if self.engine.leave(network, name):
                     self._undo_by(row, lambda: self.engine.join(network, name))
             case RunOnce(argv=argv, seconds=seconds):
+                rollback.has_run(self.operation_id)
                 return self.engine.run_once(argv, seconds)
             case Start(container=name):
-                self.engine.start(name)
+                try:
+                    self.engine.start(name)
+                finally:
+                    self._note_run({name} & self.made)
             case AwaitEnd(container=name, seconds=seconds):
                 self.engine.await_end(name, seconds)
             case AwaitAnswer(container=name, command=command, seconds=seconds):
@@ -153,6 +162,11 @@ class Executor:
                 if self.engine.runs(name):
                     self._undo_by(row, lambda: self.engine.start(name))
                 self.engine.stop(name)
+            case Snapshot(share=share):
+                self._undo_by(row, lambda: self._undo_data(row, share))
+                rollback.take(self.operation_id, step)
+            case PutBack():
+                return rollback.put_back(self.operation_id, step, self.engine)
             case SetAside(container=name):
                 if self.engine.set_aside(name):
                     self._undo_by(row, lambda: self.engine.put_back(name))
@@ -180,6 +194,18 @@ class Executor:
                 raise
             return str(t("Not connected: %(why)s", why=error.output or error.sentence))
         return ""
+
+    def _note_run(self, names: Iterable[str]) -> None:
+        """Note when one of the containers that this operation made has run: it may have changed data."""
+        with suppress(EngineError):  # away: then it is found out when what was begun is taken back
+            if any((known := self.engine.container(name)) and known.ever_ran for name in names):
+                rollback.has_run(self.operation_id)
+
+    def _undo_data(self, row: int, share: str) -> str:
+        fine, told = rollback.undo(self.operation_id, share, self.engine)
+        if fine and told:
+            self._mark(row, Progress.UNDONE, told)
+        return "" if fine else told
 
     def _remove(self, name: str) -> None:
         """Remove a container; the volumes that Docker made for it are remembered for its next life."""
@@ -228,13 +254,29 @@ class Executor:
             for name in aside:
                 self._discard(name)
             return True
+        if any(title.startswith("docker run ") for title in begun):
+            rollback.has_run(self.operation_id)
+        self._note_run(self.engine.made_by(self.operation_id))
         self.remove_made()
+        for share in rollback.to_undo(self.operation_id):
+            self._undo_data_of(share)
         for name in aside:
             self.engine.put_back(name)
         for name in running:
             if not self.engine.runs(name):
                 self.engine.start(name)
         return False
+
+    def _undo_data_of(self, share: str) -> None:
+        """Take back what an interrupted operation did to a share, and tell it on its step."""
+        title = str(Snapshot(share=share, containers=(), why=""))
+        step = next(one for one in db.session.get_one(Operation, self.operation_id).steps if one.title == title)
+        try:
+            told = self._undo_data(step.id, share)
+        except RockonwebError as error:
+            told = str(error)
+        if told:
+            self._mark(step.id, Progress.FAILED, told)
 
     def remove_made(self) -> None:
         """Remove the containers that carry this operation's label, whoever lost track of them, then its networks and

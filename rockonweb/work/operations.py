@@ -116,14 +116,18 @@ def begin_change(
     new_shares: frozenset[str] = frozenset(),
     rebuild: bool = False,
     give: Give | None = None,
+    asked: Collection[str] = (),
+    point: int | None = None,
+    data: bool = False,
 ) -> int:
     """Queue a change of an installed rock-on to the answers `wanted`; return the operation's id.
 
     The rows keep the present answers until it has succeeded; the ports that it needs are reserved. `reviewed` is what
     the person agreed to (`core.change.Change.reviewed`); without it, what is assembled then counts. `source` is the
     text of a newer definition, `successor` the id of the rock-on whose name it takes, `rebuild` asks for all
-    containers to be made anew, `give` are the shares and folders that get another user and group. Raises Conflict or
-    QueueUnreachable.
+    containers to be made anew, `give` are the shares and folders that get another user and group. `asked` are
+    the shares that another rock-on uses and whose data is to be kept, or put back, all the same; `point` is the
+    rollback point that this goes back to, with its `data` if that is wanted. Raises Conflict or QueueUnreachable.
     """
     queue.ping()
     options: dict[str, Any] = {
@@ -133,6 +137,9 @@ def begin_change(
         "new_shares": sorted(new_shares),
         "rebuild": rebuild,
         "give": {**(give or {})},
+        "asked": sorted(asked),
+        "point": point,
+        "data": data,
         "names": [rockon.name],
     }
     with writing() as session:
@@ -232,6 +239,9 @@ def retry(operation_id: int, user: str) -> int:
             new_shares=frozenset(options["new_shares"]),
             rebuild=options["rebuild"],
             give=given_away(operation),
+            asked=options.get("asked", ()),
+            point=options.get("point"),
+            data=options.get("data", False),
         )
     if operation.kind is Kind.UPDATE:
         return begin_update(operation.rockon, user, only_pull=operation.options.get("only_pull", False))

@@ -18,7 +18,7 @@ from rockonweb.core.text import t
 from rockonweb.host import survey
 from rockonweb.host.engine import Engine
 from rockonweb.models import Kind, Operation, RockOn
-from rockonweb.work import changes, operations, tasks
+from rockonweb.work import changes, operations, rollback, tasks
 
 Planner = Callable[[Operation, RockOn, Engine], Plan]
 
@@ -55,6 +55,9 @@ def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         new_shares=frozenset(options["new_shares"]),
         again=again,
         give=operations.given_away(operation),
+        asked=options.get("asked", ()),
+        point=rollback.point_of(rockon, options["point"]) if options.get("point") else None,
+        data=options.get("data", False),
     )
     _refuse_blocked(found.plan)
     if operation.reviewed is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from rockonweb import catalog, rows
 from rockonweb.config import Settings, instance_id, make_private
 from rockonweb.core import answers, argv
-from rockonweb.core.definition import from_source
+from rockonweb.core.definition import digest, from_source
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.facts import UP
 from rockonweb.core.text import t
@@ -35,8 +36,10 @@ from rockonweb.models import (
     now,
     writing,
 )
-from rockonweb.work import executor
+from rockonweb.work import executor, rollback
 from rockonweb.work.planners import PLANNERS
+
+logger = logging.getLogger(__name__)
 
 REPLACES = (Kind.CHANGE, Kind.UPDATE)  # what sets containers aside
 UNDOES = (Kind.INSTALL, *REPLACES)
@@ -113,6 +116,7 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
         done = operation.progress is Progress.DONE
         if work.recover(done=done) and not done:
             _settle(operation.id, Progress.DONE, "", "")
+    _tidy_points(rockon_id)
     observer.look(rockon_id)
     return operation.id
 
@@ -163,6 +167,8 @@ def _perform(operation_id: int) -> None:
         for planner in PLANNERS[operation.kind]:
             steps = planner(operation, operation.rockon, work.engine).steps
             db.session.rollback()
+            if operation.kind in REPLACES and rollback.needed(steps):
+                rollback.remember(operation_id, work.engine)
             work.perform(steps)
 
 
@@ -266,6 +272,21 @@ def _settle(
         changed = rockon.id if kind is Kind.CHANGE and done else None
     if changed is not None:
         observer.look(changed)  # it may have other containers now, or another name
+    if rockon_id and kind in (*REPLACES, Kind.UNINSTALL):
+        _tidy_points(rockon_id)
+
+
+def _tidy_points(rockon_id: int) -> None:
+    """Remove the rollback points that are not wanted any more; what Docker refuses is done after the next change."""
+    docker = None
+    try:
+        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
+        rollback.tidy(rockon_id, docker)
+    except EngineError as error:
+        logger.info("rollback points have to wait: %s", error)
+    finally:
+        if docker:
+            docker.close()
 
 
 def _take_over(session: Session, rockon: RockOn, operation: Operation) -> None:
@@ -280,6 +301,8 @@ def _take_over(session: Session, rockon: RockOn, operation: Operation) -> None:
     if options["source"]:
         rockon.installed_source = options["source"]
         rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
+    if options.get("point") and rockon.source != rockon.installed_source:
+        rockon.ignored = digest(rockon.source)  # it was just left behind
     rows.store(rockon, argv.fixed_ports(rockon.definition, wanted))
     theirs = select(Draft).join(User).where(Draft.rockon_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):

@@ -1,0 +1,296 @@
+"""Rollback points: written before a change, kept while they are wanted, and how data is put back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+
+from flask import current_app
+from sqlalchemy import select
+
+from rockonweb import rows
+from rockonweb.config import Settings
+from rockonweb.core.answers import Answers, from_json, split_share
+from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.errors import Conflict, RockonwebError
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight import Finding
+from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
+from rockonweb.core.steps import AnyStep, Create, PutBack, SetAside, Snapshot
+from rockonweb.core.text import t
+from rockonweb.host import snapshots
+from rockonweb.host.engine import Engine
+from rockonweb.models import Container, Operation, Progress, RockOn, RollbackPoint, State, Status, Volume, db, writing
+
+UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
+
+
+# -- looking ----------------------------------------------------------------------------------------------------------
+
+
+def points(rockon: RockOn) -> list[RollbackPoint]:
+    """Return the rollback points of a rock-on, the newest first, without that of a change which is under way."""
+    query = select(RollbackPoint).where(RollbackPoint.rockon_id == rockon.id).order_by(RollbackPoint.id.desc())
+    return [point for point in db.session.scalars(query) if point.operation is None or not point.operation.active]
+
+
+def point_of(rockon: RockOn, point_id: int) -> RollbackPoint:
+    """Return a rollback point of a rock-on. Raises Conflict where there is none any more."""
+    found = next((point for point in points(rockon) if point.id == point_id), None)
+    if found is None:
+        raise Conflict(
+            t("%(name)s has no such rollback point any more.", name=rockon.name),
+            t("Only the newest are kept. Choose another one on its page."),
+        )
+    return found
+
+
+def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
+    """Return the definition and the answers that a point remembers."""
+    return from_source(point.rockon.name, point.definition), from_json(json.loads(point.answers))
+
+
+def other_users(rockon: RockOn) -> dict[str, tuple[str, ...]]:
+    """Return the other rock-ons that use each share."""
+    query = select(Volume.share, RockOn.name).join(Container, Volume.container_id == Container.id)
+    found = db.session.execute(
+        query.join(RockOn, Container.rockon_id == RockOn.id)
+        .where(Volume.share.is_not(None), RockOn.id != rockon.id, RockOn.state.not_in(UNINSTALLED))
+        .order_by(RockOn.name)
+    )
+    users: dict[str, dict[str, None]] = {}
+    for place, name in found:
+        users.setdefault(split_share(place or "")[0], {})[name] = None
+    return {share: tuple(names) for share, names in users.items()}
+
+
+def brought_back(point: RollbackPoint, facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
+    """Return the shares of which a point has data, and whether that can be put back."""
+    return restorable(point.shares, facts, asked)
+
+
+def way_back(
+    point: RollbackPoint,
+    old: Definition,
+    facts: HostFacts,
+    docker: Engine | None,
+    *,
+    data: bool,
+    asked: Collection[str],
+) -> Back:
+    """Return how a rock-on that is made from the definition `old` goes back to a point, with its data if wanted.
+
+    What was stopped on purpose stays so; otherwise what ran then, runs again.
+    """
+    covers = brought_back(point, facts, asked) if data else []
+    stopped = point.rockon.status is Status.STOPPED
+    return Back(
+        point.id,
+        dict(_images(point, old, facts, docker)),
+        None if stopped else frozenset(name for name, kept in point.kept.items() if kept.ran),
+        tuple(one.share for one in covers if one.covered),
+    )
+
+
+def _images(
+    point: RollbackPoint, old: Definition, facts: HostFacts, docker: Engine | None
+) -> Iterator[tuple[str, str]]:
+    """Yield the image of each container that is to have another one than now: by its id, or by its digest where Docker
+    has it no more.
+    """
+    new = from_source(point.rockon.name, point.definition)
+    for name, kept in point.kept.items():
+        if name not in new.containers or not kept.image_id:
+            continue
+        known = (facts.containers or {}).get(name)
+        same_name = name in old.containers and old.containers[name].reference == new.containers[name].reference
+        if same_name and known and known.image_id == kept.image_id:
+            continue  # it has it
+        if docker is None or docker.has_image(kept.image_id):
+            yield name, kept.image_id
+        elif kept.digest:
+            yield name, kept.digest
+
+
+def in_the_way(shares: Iterable[str], own: Collection[str], settings: Settings, docker: Engine) -> list[Finding]:
+    """Return what forbids to put other data into shares: containers of others that are up and use them."""
+    return [
+        Finding(
+            "block",
+            str(t("%(container)s is up and uses the share %(share)s.", container=name, share=share)),
+            str(t("Stop it first; it would go on with the data that is taken away.")),
+        )
+        for share in shares
+        for name in docker.mounting(str(settings.shares_root / share))
+        if name not in own
+    ]
+
+
+# -- before and after a change ----------------------------------------------------------------------------------------
+
+
+def needed(steps: Iterable[AnyStep]) -> bool:
+    """Whether steps change something that one may want to go back from."""
+    return any(isinstance(step, Create | SetAside | Snapshot | PutBack) for step in steps)
+
+
+def remember(operation_id: int, docker: Engine) -> None:
+    """Write what an operation's rock-on is like before it, unless that is done, and hold its images."""
+    operation = db.session.get_one(Operation, operation_id)
+    rockon = operation.rockon
+    if rockon is None or _of(operation_id) is not None:
+        return
+    known = {name: facts for name, facts in docker.containers().items() if docker.acts_on(facts)}
+    running = operation.options.get("running", ())
+    kept = {}
+    for name, spec in rockon.definition.launch_order:
+        image_id = known[name].image_id if name in known else ""
+        digest, created = docker.image_history(image_id, spec.reference) if image_id else ("", "")
+        kept[name] = Kept(spec.reference, image_id, digest, created, name in running)
+    with writing() as session:
+        point = RollbackPoint(
+            rockon_id=rockon.id,
+            operation_id=operation_id,
+            definition=rockon.installed_source or rockon.source,
+            answers=json.dumps(rows.answers_of(rockon).to_json()),
+            containers=kept_to_json(kept),
+        )
+        session.add(point)
+        session.flush()
+        point_id = point.id
+    for name, one in kept.items():
+        if one.image_id:
+            docker.hold_image(one.image_id, _repository(docker), _tag(point_id, name))
+
+
+def tidy(rockon_id: int, docker: Engine) -> None:
+    """Remove the points of changes that were undone, those of a rock-on that is gone, and the oldest that are too many;
+    then the images and snapshots that no point has any more.
+    """
+    settings = _settings()
+    tags, kept = docker.held_images(_repository(docker)), snapshots.kept_for(settings)
+    with writing() as session:
+        query = select(RollbackPoint).where(RollbackPoint.rockon_id == rockon_id).order_by(RollbackPoint.id.desc())
+        found = list(session.scalars(query))
+        wanted = [point for point in found if _is_wanted(point)]
+        under_way = [point for point in wanted if point.operation and point.operation.active]
+        ended = [point for point in wanted if point not in under_way]
+        for point in found:
+            if point not in [*under_way, *ended[: settings.rollback_points]]:
+                session.delete(point)
+        session.flush()
+        left = list(session.scalars(select(RollbackPoint)))
+        ids, held = {point.id for point in left}, {_tag(point.id, name) for point in left for name in point.kept}
+    for point_id in kept:
+        if point_id not in ids:
+            snapshots.drop(settings, point_id)
+    for tag in tags:
+        if tag not in held:
+            docker.remove_image_name(f"{_repository(docker)}:{tag}")
+
+
+def _is_wanted(point: RollbackPoint) -> bool:
+    """Whether one can go back to it: not where its change was undone, with the data, nor after an uninstall."""
+    operation = point.operation
+    undone = operation and not operation.active and operation.progress is not Progress.DONE
+    if undone and not (point.ran and point.shares):
+        return False
+    return point.rockon.state not in UNINSTALLED
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def take(operation_id: int, step: Snapshot) -> None:
+    """Take a snapshot of a share for the point of an operation."""
+    with writing():
+        point = _must(operation_id)
+        point.snapshots = json.dumps({**point.shares, step.share: list(step.containers)})
+        point_id = point.id
+    snapshots.take(_settings(), point_id, step.share)
+
+
+def has_run(operation_id: int) -> None:
+    """Note that what an operation made has run, or that it replaced data: to undo it, data must be put back too."""
+    if (point := _of(operation_id)) and not point.ran:
+        with writing():
+            point.ran = True
+
+
+def put_back(operation_id: int, step: PutBack, docker: Engine) -> str:
+    """Put a share's data of a point in its place; return where what was there lies."""
+    settings = _settings()
+    if step.share not in snapshots.kept_for(settings).get(step.point, ()):
+        raise RockonwebError(
+            t('The snapshot of the share "%(share)s" is gone.', share=step.share), t("Go back without the data.")
+        )
+    for finding in in_the_way([step.share], (), settings, docker):
+        raise RockonwebError(finding.sentence, finding.hint)
+    has_run(operation_id)
+    lies = snapshots.put(settings, step.point, step.share, _aside(operation_id, step.share))
+    return _lies(lies)
+
+
+def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
+    """Put a share's data from before an operation in its place, where something of the operation has run.
+
+    Returns whether all is well, and a sentence on where the newer data lies, or why it was left alone.
+    """
+    point = _of(operation_id)
+    if point is None or not point.ran or share not in point.shares:
+        return True, ""
+    settings = _settings()
+    for name in point.shares[share]:
+        docker.stop(name)
+    for finding in in_the_way([share], (), settings, docker):
+        told = t(
+            "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
+            share=share,
+            why=finding.sentence,
+            path=str(snapshots.where(settings, point.id, share)),
+        )
+        return False, str(told)
+    lies = snapshots.put(settings, point.id, share, f"{_aside(operation_id, share)}-undone")
+    with writing():
+        point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
+    return True, _lies(lies)
+
+
+def to_undo(operation_id: int) -> list[str]:
+    """Return the shares of which an operation took snapshots, and that were not put back since."""
+    point = _of(operation_id)
+    return list(point.shares) if point else []
+
+
+def _aside(operation_id: int, share: str) -> str:
+    operation = db.session.get_one(Operation, operation_id)
+    began = operation.started or operation.created
+    return f"{share}-{began:%Y%m%d-%H%M%S}-{operation_id}"
+
+
+def _lies(path: object) -> str:
+    return str(t("The newer data lies in %(path)s.", path=str(path))) if path else ""
+
+
+def _of(operation_id: int) -> RollbackPoint | None:
+    return db.session.scalar(select(RollbackPoint).where(RollbackPoint.operation_id == operation_id))
+
+
+def _must(operation_id: int) -> RollbackPoint:
+    point = _of(operation_id)
+    if point is None:
+        raise RuntimeError("there is no rollback point for this operation")
+    return point
+
+
+def _repository(docker: Engine) -> str:
+    return f"rockonweb/rollback-{docker.instance}"
+
+
+def _tag(point_id: int, container: str) -> str:
+    return f"{point_id}-{container}"[:128]
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

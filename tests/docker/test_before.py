@@ -1,0 +1,85 @@
+"""What is found out and done before an app is made, on a real engine with a real registry."""
+
+from pathlib import Path
+
+from rockonweb import config
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.preflight.images import images
+from rockonweb.host import engine, image_facts, shares
+from rockonweb.models import db
+from rockonweb.work import operations
+from tests.support.instance import Instance
+
+DATA = {"/data": {"label": "Data", "description": ""}}
+USER = {"PUID": {"label": "UID", "description": ""}, "PGID": {"label": "GID", "description": ""}}
+
+
+def owner(path: Path) -> tuple[int, int]:
+    """User and group of a file or folder."""
+    return path.stat().st_uid, path.stat().st_gid
+
+
+def test_a_new_share_and_a_new_folder_belong_to_the_apps_user(instance: Instance, app_image: str) -> None:
+    root = instance.settings.shares_root
+    body = {"image": app_image, "tag": "", "volumes": {**DATA, "/more": DATA["/data"]}, "environment": USER}
+    rockon = instance.add("Own", {"own": body})
+    shares.make(instance.settings, "films")
+    instance.install(
+        rockon,
+        new_shares=["own-data"],
+        shares={"own": {"/data": "own-data", "/more": "films/new/deep"}},
+        environment={"own": {"PUID": "1234", "PGID": "1235"}},
+    )
+    assert owner(root / "own-data") == owner(root / "films/new/deep") == (1234, 1235)
+    assert owner(root / "films") == (0, 0)
+
+
+def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_fails(
+    instance: Instance, app_image: str
+) -> None:
+    root = instance.settings.shares_root
+    body = {"image": app_image, "tag": "", "volumes": DATA, "environment": USER}
+    rockon = instance.add("Given", {"given": body})
+    shares.make(instance.settings, "films")
+    (root / "films" / "old").write_text("mine")
+    reviewed = instance.review(
+        rockon, shares={"given": {"/data": "films"}}, environment={"given": {"PUID": "1234", "PGID": "1235"}}
+    )
+    assert [one.owner for one in reviewed.plan.offers] == [(1234, 1235)]
+    assert any("may not write to films" in str(finding) for finding in reviewed.plan.findings)
+
+    gone = instance.add("Gone", {"gone": {**body, "image": f"{app_image}-of-nobody"}})
+    lost = instance.review(gone, shares={"gone": {"/data": "films"}}, environment={"gone": {"PUID": "7", "PGID": "7"}})
+    give = {"films": (7, 7)}
+    instance.run(operations.begin_install(gone, lost.answers, frozenset(), lost.plan.lines, "tester", give=give))
+    assert owner(root / "films") == (0, 0)
+
+    give = {one.place: one.owner for one in reviewed.plan.offers}
+    instance.succeed(
+        operations.begin_install(rockon, reviewed.answers, frozenset(), reviewed.plan.lines, "tester", give=give)
+    )
+    assert owner(root / "films") == (1234, 1235)
+    assert owner(root / "films" / "old") == (0, 0)
+    assert instance.look_again(reviewed).plan.offers == ()
+
+
+def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_large(
+    instance: Instance, app_image: str
+) -> None:
+    absent = f"{app_image}-of-nobody"
+    rockon = instance.add("Two", {"there": {"image": app_image, "tag": ""}, "absent": {"image": absent, "tag": ""}})
+    definition = rockon.definition
+    db.session.rollback()
+    docker = engine.connect(config.instance_id(instance.settings))
+    try:
+        facts = image_facts.added(HostFacts(), [app_image, absent], docker, 10)
+    finally:
+        docker.close()
+    there = facts.images[app_image]
+    assert there.platforms == (f"linux/{facts.machine}",)
+    assert there.size
+    assert facts.images[absent].missing
+    assert facts.image_room
+    (finding,) = images(definition, facts)
+    assert finding.level == "block"
+    assert finding.sentence.startswith(f"The image {absent} does not exist: ")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Text, and_, case, or_, select, true, type_coerce
+from sqlalchemy import Integer, Text, and_, case, or_, select, true, type_coerce
 from sqlalchemy.orm import load_only, raiseload
 
 from rockonweb.catalog import icons
@@ -46,6 +46,7 @@ class Wish:
     badges: tuple[Badge, ...] = ()
     condition: Condition | None = None
     page: int = 1
+    update: bool = False  # only what has a newer image
 
     @classmethod
     def read(cls, arguments: Any) -> Wish:
@@ -58,13 +59,14 @@ class Wish:
             category=next((one for one in Category if one == arguments.get("category")), None),
             badges=tuple(badge for badge in Badge if badge in given),
             condition=next((one for one in Condition if one == arguments.get("state")), None),
+            update=arguments.get("update") == "1",
             page=max(1, arguments.get("page", 1, type=int)),
         )
 
     @property
     def filtered(self) -> bool:
         """Whether more than the tab is chosen."""
-        return bool(self.search or self.category or self.badges or self.condition)
+        return bool(self.search or self.category or self.badges or self.condition or self.update)
 
     def toggled(self, badge: Badge) -> tuple[Badge, ...]:
         """Return the badges with one more, or without one that is chosen."""
@@ -79,6 +81,7 @@ class Wish:
             "category": wish.category,
             "badge": [*wish.badges],
             "state": wish.condition,
+            "update": "1" if wish.update else None,
             "page": wish.page if wish.page > 1 else None,
         }
 
@@ -108,7 +111,9 @@ class Card:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A page of the catalogue. `found` counts what the wish matches, `installed` and `everything` the tabs."""
+    """A page of the catalogue. `found` counts what the wish matches, `installed` and `everything` the tabs, `updates`
+    what would be left of it where only newer images count.
+    """
 
     cards: list[Card]
     wish: Wish
@@ -116,6 +121,7 @@ class Shelf:
     found: int
     installed: int
     everything: int
+    updates: int
     categories: list[Choice]
     badges: list[Choice]
     conditions: list[Choice]
@@ -134,8 +140,9 @@ class Shelf:
              card.operation, card.newer, card.rockon.in_catalogue, card.rockon.update_known)
             for card in self.cards
         ]  # fmt: skip
-        counts = (self.found, self.installed, self.everything, self.categories, self.badges, self.conditions)
-        return f"{zlib.crc32(repr((states, counts)).encode()):08x}"
+        counts = (self.found, self.installed, self.everything, self.updates)
+        choices = (self.categories, self.badges, self.conditions)
+        return f"{zlib.crc32(repr((states, counts, choices)).encode()):08x}"
 
 
 def look(wish: Wish, hostname: str) -> Shelf:
@@ -159,6 +166,7 @@ def look(wish: Wish, hostname: str) -> Shelf:
         found=len(chosen),
         installed=installed,
         everything=len(lines),
+        updates=sum(times for sort, times in sorts.items() if sort.newer and sort.fits(wish)),
         **_choices(sorts, wish),
     )
 
@@ -187,6 +195,7 @@ class _Sort:
     condition: Condition
     categories: tuple[str, ...]
     badges: tuple[str, ...]
+    newer: bool  # whether a newer image is known
 
     def fits(self, wish: Wish, *, but: str = "") -> bool:
         """Whether it is what the filters ask for, all of them or all but one."""
@@ -194,6 +203,7 @@ class _Sort:
             (but == "category" or wish.category is None or wish.category in self.categories)
             and (not wish.badges or set(wish.badges) <= set(self.badges))
             and (but == "condition" or wish.condition is None or wish.condition is self.condition)
+            and (self.newer or not wish.update)
         )
 
 
@@ -206,11 +216,13 @@ class _Line(NamedTuple):
 
 
 @lru_cache(maxsize=10_000)
-def _sort(state: str, status: str, categories: str, badges: str) -> _Sort:
+def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> _Sort:
     """Return the sort of a rock-on from what its columns hold."""
     known = State[state]
+    installed = known not in (State.AVAILABLE, State.INSTALL_FAILED)
     return _Sort(
-        installed=known not in (State.AVAILABLE, State.INSTALL_FAILED),
+        installed=installed,
+        newer=installed and bool(newer),
         condition=condition_of(known, Status[status]),
         categories=tuple(categories.split()),
         badges=tuple(badges.split()),
@@ -222,7 +234,7 @@ def _lines(search: str) -> list[_Line]:
     words = [RockOn.search.contains(word, autoescape=True) for word in dict.fromkeys(search.casefold().split())]
     # As they are stored: making values of thousands of rows takes longer than all the rest.
     columns = (type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges))
-    query = select(RockOn.id, and_(true(), *words), *columns)
+    query = select(RockOn.id, and_(true(), *words), *columns, type_coerce(RockOn.newer_images, Integer))
     query = query.where(or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE))
     found = db.session.execute(query.order_by(RockOn.sort_name, RockOn.name))
     return [_Line(one, _sort(*sort), bool(matches)) for one, matches, *sort in found]

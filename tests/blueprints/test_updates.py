@@ -92,7 +92,7 @@ def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> Non
     [
         (Outcome.CURRENT, "", ["Newest"]),
         (Outcome.UNKNOWN, "box.example was asked too often and answers later", ["Unknown", "asked too often", "asked"]),
-        (Outcome.GONE, "box.example has no such image", ["Gone from its registry", "no longer has an image"]),
+        (Outcome.GONE, "box.example has no such image", ["Gone", "no longer has an image"]),
     ],
 )
 def test_what_is_not_newer_says_what_it_is(
@@ -119,6 +119,19 @@ def test_the_update_shows_in_the_list_and_on_the_page_and_goes_with_it(owner_cli
     with writing():
         rockon.state = State.AVAILABLE
     assert badge not in owner_client.get("/rockons?tab=all").text
+
+
+def test_the_list_can_be_narrowed_to_what_is_newer(owner_client: Visitor) -> None:
+    know(install(shelve("Syncer")))
+    know(install(shelve("Current")), Outcome.CURRENT)
+    shelve("Neither")
+    page = owner_client.get("/rockons?tab=all").text
+    assert 'href="/rockons?tab=all&amp;update=1"' in page
+    for address in ("/rockons?tab=all&update=1", "/rockons?update=1"):
+        page = owner_client.get(address).text
+        assert ("Syncer" in page, "Current" in page, "Neither" in page) == (True, False, False)
+        assert 'name="update" value="1"' in page  # a search keeps it
+    assert "No rock-on is all of this." in owner_client.get("/rockons?update=1&state=stopped").text
 
 
 def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: Visitor) -> None:

@@ -181,6 +181,7 @@ def apply(rockon_id: int) -> ResponseReturnValue:
             here.wanted.answers,
             current_user.name,
             reviewed=change.reviewed,
+            asked=request.form.getlist("asked"),
             new_shares=here.wanted.new_shares,
             give=summary.SummaryForm().given(change.plan.offers),
         )
@@ -402,7 +403,8 @@ def _planned(here: Here) -> tuple[Change, EngineError | None]:
     try:
         docker = engine.connect(instance_id(_settings()), here.rockon.name)
         try:
-            return changes.planned(here.rockon, answers, docker, new_shares=new), None
+            seconds = _settings().registry_seconds
+            return changes.planned(here.rockon, answers, docker, new_shares=new, registry_seconds=seconds), None
         finally:
             docker.close()
     except EngineError as error:

@@ -134,6 +134,7 @@ def _decided(offer: Offer) -> ResponseReturnValue:
             asked.answers,
             current_user.name,
             reviewed=change.reviewed,
+            asked=request.form.getlist("asked"),
             source=offer.source,
             successor=offer.successor.id if offer.successor else None,
             new_shares=asked.new_shares,
@@ -188,6 +189,7 @@ def _planned(asked: Asked) -> tuple[Change, EngineError | None]:
             source=offer.source,
             successor=successor,
             new_shares=asked.new_shares,
+            registry_seconds=_settings().registry_seconds,
         )
 
     try:

@@ -20,7 +20,7 @@ from rockonweb.core.plan import images
 from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import t
-from rockonweb.host import snapshots, survey
+from rockonweb.host import image_facts, snapshots, survey
 from rockonweb.host.engine import Engine
 from rockonweb.models import RockOn, RollbackPoint, State, db
 from rockonweb.work import rollback
@@ -38,6 +38,7 @@ def planned(
     newest: bool = False,
     start: bool = False,
     give: Mapping[str, tuple[int, int]] | None = None,
+    registry_seconds: int = 0,
     asked: Collection[str] = (),
     point: RollbackPoint | None = None,
     data: bool = False,
@@ -47,8 +48,9 @@ def planned(
     `source` is a newer definition's canonical text, `successor` the id of the rock-on whose name it takes; `newest`
     takes the images that the names mean now, while otherwise a container keeps the one that it has. `point` is the
     rollback point that it goes back to, with its images, and with its `data` if that is wanted; `source` and `wanted`
-    are the point's then. The others are those of `core.change.change`. Without an engine, what only it knows is left
-    out. Raises EngineError when an engine was given and fails.
+    are the point's then. `registry_seconds` are how long registries may take to tell of the images that are got. The
+    others are those of `core.change.change`. Without an engine, what only it knows is left out. Raises EngineError
+    when an engine was given and fails.
     """
     old = Made(rockon.definition, rows.answers_of(rockon))
     name = _name_of(successor) if successor else rockon.name
@@ -57,6 +59,10 @@ def planned(
     facts = _facts(rockon, old, new, docker)
     if docker and not newest:
         facts = _pinned(old.definition, new.definition, facts, docker)
+    if docker:
+        had = images(old.definition)
+        pulled = [one for one in images(new.definition) if one not in had or one in facts.absent_images]
+        facts = image_facts.added(facts, pulled, docker, registry_seconds)
     back = AS_IT_IS
     if point:
         back = rollback.way_back(point, old.definition, facts, docker, data=data, asked=asked)

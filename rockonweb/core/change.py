@@ -93,6 +93,11 @@ class Change:
         return [one.container for one in self.containers if not one.rebuilt]
 
     @property
+    def paused(self) -> list[str]:
+        """The names of those that stay, but are stopped meanwhile and started again."""
+        return [step.container for step in self.plan.steps if isinstance(step, Stop) and step.container in self.staying]
+
+    @property
     def nothing(self) -> bool:
         """Whether Docker has nothing to do."""
         return not self.plan.steps

@@ -1,0 +1,58 @@
+"""What pages show of rollback points: what was changed after each, its images, and of which shares there is data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rockonweb.config import Settings
+from rockonweb.core.facts import HostFacts
+from rockonweb.core.rollback import Cover, Kept
+from rockonweb.core.text import t
+from rockonweb.host import shares as host_shares
+from rockonweb.host import snapshots
+from rockonweb.models import RockOn, RollbackPoint
+from rockonweb.work import rollback
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rollback point; `back` tells that the change after it was itself a way back."""
+
+    point: RollbackPoint
+    version: str
+    back: bool
+    images: tuple[tuple[str, Kept], ...]
+    shares: tuple[str, ...]
+
+
+def rows(rockon: RockOn) -> list[Row]:
+    """Return the rollback points of an installed rock-on, the newest first."""
+    return [row(point) for point in rollback.points(rockon)] if rockon.installed else []
+
+
+def row(point: RollbackPoint) -> Row:
+    """Return what is shown of a point."""
+    definition, _ = rollback.made_from(point)
+    options = point.operation.options if point.operation else {}
+    return Row(
+        point, definition.version, bool(options.get("point")), tuple(point.kept.items()), tuple(sorted(point.shares))
+    )
+
+
+def shares(point: RollbackPoint, settings: Settings) -> list[Cover]:
+    """Return the shares that the rock-on had then, and whether the data of each can be put back."""
+    known = {
+        name: replace(facts, nested=snapshots.nested(facts.path)) if facts.snapshots else facts
+        for name, facts in host_shares.listing(settings).items()
+        if name in point.shares
+    }
+    facts = HostFacts(shares=known, share_users=rollback.other_users(point.rockon))
+    _, answers = rollback.made_from(point)
+    return [
+        *rollback.brought_back(point, facts),
+        *(
+            Cover(share, why_not=t("There is no snapshot of it from then."))
+            for share in answers.used_shares()
+            if share not in point.shares
+        ),
+    ]

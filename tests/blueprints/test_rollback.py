@@ -1,0 +1,219 @@
+"""Going back, as a browser without JavaScript meets it."""
+
+import json
+from dataclasses import replace
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.rollback import Kept, kept_to_json
+from rockonweb.host import engine, shares, survey
+from rockonweb.models import Kind, Operation, Progress, RockOn, Role, RollbackPoint, db, writing
+from tests.support.app import Visitor, add_user, install, shelve
+from tests.support.pages import make_shares
+
+OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
+SECRET = "blue horses dream"
+NOTES: dict[str, Any] = {
+    "image": "example/notes",
+    "volumes": {"/data": {"label": "Notes"}},
+    "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+}
+
+
+class Docker:
+    """What an engine would tell."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.mounts: list[str] = []
+        self.facts = ContainerFacts("notes", id="notes", image_id=NEW, state="running", rockon="Notes")
+
+    def connect(self, *_arguments: str) -> Any:
+        if self.down:
+            raise EngineUnreachable("Docker does not answer.", "Start it.")
+        return SimpleNamespace(
+            containers=lambda: {"notes": self.facts},
+            published=list,
+            networks=lambda *_: {},
+            has_image=lambda image: True,
+            image_id=lambda image: NEW,
+            mounting=lambda path: self.mounts,
+            anonymous_volumes=lambda name: [],
+            close=lambda: None,
+        )
+
+
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    docker = Docker()
+    monkeypatch.setattr(engine, "connect", docker.connect)
+    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
+    return docker
+
+
+def answers(title: str) -> Answers:
+    return Answers(shares={"notes": {"/data": "notes"}}, environment={"notes": {"TITLE": title, "PASSWORD": SECRET}})
+
+
+@pytest.fixture
+def notes(app: Flask) -> RockOn:
+    """An installed rock-on whose title was changed."""
+    rockon = install(shelve("Notes", {"notes": NOTES}))
+    make_shares(app, ["notes"])
+    with writing():
+        rows.store(rockon, answers("Later"))
+    return rockon
+
+
+def remember(rockon: RockOn, snapshots: dict[str, list[str]] | None = None) -> RollbackPoint:
+    """A point from before the change of the title."""
+    with writing() as session:
+        operation = Operation(kind=Kind.CHANGE, rockon_id=rockon.id, progress=Progress.DONE)
+        session.add(operation)
+        session.flush()
+        point = RollbackPoint(
+            rockon_id=rockon.id,
+            operation_id=operation.id,
+            definition=rockon.installed_source or rockon.source,
+            answers=json.dumps(answers("Earlier").to_json()),
+            containers=kept_to_json({"notes": Kept("example/notes", OLD, "", "2025-03-04T05:06:07Z", ran=True)}),
+            snapshots=json.dumps(snapshots or {}),
+        )
+        session.add(point)
+    return point
+
+
+@pytest.fixture
+def subvolumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if all shares were subvolumes."""
+    real = shares.listing
+
+    def listing(settings: Any) -> Any:
+        return {name: replace(facts, snapshots=True) for name, facts in real(settings).items()}
+
+    monkeypatch.setattr(shares, "listing", listing)
+
+
+def text(answer: Any) -> str:
+    return " ".join(unescape(answer.text).split())
+
+
+def address(point: RollbackPoint) -> str:
+    return f"/rockons/{point.rockon_id}/back/{point.id}"
+
+
+def test_the_page_of_a_rockon_lists_its_points(owner_client: Visitor, notes: RockOn) -> None:
+    assert "go-back" not in owner_client.get(f"/rockons/{notes.id}").text
+    point = remember(notes, {"notes": ["notes"]})
+    found = text(owner_client.get(f"/rockons/{notes.id}"))
+    assert address(point) in found
+    assert f"{address(point)}?data=1" in found
+    assert OLD[7:19] in found
+    assert "made on 2025-03-04" in found
+    assert "Then its settings or its definition were changed." in found
+
+
+def test_only_an_owner_goes_back(client: Visitor, notes: RockOn) -> None:
+    point = remember(notes)
+    add_user("ole", role=Role.OPERATOR)
+    client.log_in("ole")
+    assert "go-back" not in client.get(f"/rockons/{notes.id}").text
+    assert client.get(address(point)).status_code == 403
+    assert client.send(address(point), {}, page="/rockons").status_code == 403
+    assert db.session.query(Operation).count() == 1
+
+
+def test_the_page_says_exactly_what_comes_back(owner_client: Visitor, notes: RockOn) -> None:
+    found = text(owner_client.get(address(remember(notes))))
+    assert "now</span> Later" in found
+    assert "then</span> Earlier" in found
+    assert OLD in found
+    assert SECRET not in found
+    assert "There is no snapshot of it from then." in found
+    assert "All shares stay as they are" in found
+
+
+def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: Visitor, notes: RockOn) -> None:
+    point = remember(notes)
+    page = owner_client.get(address(point))
+    reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
+    answer = owner_client.send(address(point), {"reviewed": reviewed}, page="/shares")
+    assert answer.status_code == 303
+    operation = db.session.query(Operation).order_by(Operation.id.desc()).first()
+    assert operation is not None
+    assert answer.location.endswith(f"/operations/{operation.id}")
+    options = operation.options
+    assert (options["point"], options["data"], options["source"]) == (point.id, False, point.definition)
+    assert options["wanted"]["environment"]["notes"]["TITLE"] == "Earlier"
+    assert any(OLD in line for line in operation.lines)
+    assert owner_client.get(address(point)).status_code == 409  # busy
+
+
+def test_what_changed_since_one_looked_is_shown_first(owner_client: Visitor, notes: RockOn) -> None:
+    point = remember(notes)
+    answer = owner_client.send(address(point), {"reviewed": "another"}, page="/shares")
+    assert answer.status_code == 409
+    assert "nothing was begun" in text(answer)
+    assert db.session.query(Operation).count() == 1
+
+
+@pytest.mark.usefixtures("subvolumes")
+def test_with_data_it_is_said_what_disappears_and_where_it_is_kept(
+    owner_client: Visitor, notes: RockOn, docker: Docker
+) -> None:
+    point = remember(notes, {"notes": ["notes"]})
+    found = text(owner_client.get(f"{address(point)}?data=1"))
+    assert "comes back as it was then" in found
+    assert ".rockonweb/replaced" in found
+    assert "put back the data of share notes" in found
+    docker.mounts = ["notes", "stranger"]
+    answer = owner_client.send(address(point), {"data": "1"}, page="/shares")
+    assert answer.status_code == 422
+    assert "stranger is up and uses the share notes." in text(answer)
+    docker.mounts = ["notes"]
+    assert owner_client.send(address(point), {"data": "1"}, page="/shares").status_code == 303
+
+
+@pytest.mark.usefixtures("subvolumes")
+def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_client: Visitor, notes: RockOn) -> None:
+    other = install(shelve("Films", {"films": {"volumes": {"/films": {"label": "Films"}}}}))
+    with writing():
+        rows.store(other, Answers(shares={"films": {"/films": "notes"}}))
+    point = remember(notes, {"notes": ["notes"]})
+    page = owner_client.get(f"{address(point)}?data=1")
+    assert "because Films uses it too" in text(page)
+    assert "put back the data of share notes" not in text(page)
+    reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
+    answer = owner_client.send(address(point), {"reviewed": reviewed, "data": "1", "asked": "notes"}, page="/shares")
+    assert answer.status_code == 303
+    operation = db.session.query(Operation).order_by(Operation.id.desc()).first()
+    assert operation is not None
+    assert operation.options["asked"] == ["notes"]
+    assert "put back the data of share notes" in operation.lines
+
+
+def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(owner_client: Visitor, notes: RockOn) -> None:
+    other = install(shelve("Films", {"films": {}}))
+    point = remember(other)
+    for number in (point.id, 999):
+        answer = owner_client.get(f"/rockons/{notes.id}/back/{number}")
+        assert answer.status_code == 409
+        assert "no such rollback point" in text(answer)
+
+
+def test_without_docker_the_page_says_so_and_begins_nothing(
+    owner_client: Visitor, notes: RockOn, docker: Docker
+) -> None:
+    docker.down = True
+    point = remember(notes)
+    assert "Docker does not answer." in text(owner_client.get(address(point)))
+    assert owner_client.send(address(point), {}, page="/shares").status_code == 503
+    assert db.session.query(Operation).count() == 1

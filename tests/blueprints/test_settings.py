@@ -523,6 +523,19 @@ def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: Docker
     assert wanted()["ports"]["notes"] == {"80": 9000}
 
 
+def test_a_share_is_given_to_the_apps_user_if_its_box_is_ticked(here: Settings) -> None:
+    here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
+    here.accept("environment", {"new-1-container": "notes", "new-1-key": "PUID", "new-1-value": "1000"})
+    page = here.get("review")
+    assert "notes works as user 1000, who may not write to films" in words(page)
+    assert "Give films to user 1000 and group 0" in words(page)
+    fields = here.fields("review")
+    assert here.send("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
+    operation = db.session.scalar(db.select(Operation))
+    assert operation is not None
+    assert operation.options["give"] == {"films": [1000, 0]}
+
+
 def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Docker) -> None:
     docker.down = True
     here.accept("labels", {"new-1-key": "a=b"})

@@ -178,6 +178,29 @@ def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor,
     assert "What is asked now" not in text
 
 
+def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client: Visitor, notes: RockOn) -> None:
+    here = f"/rockons/{notes.id}/definition"
+    newer(opts=[["--cap-add", "NET_ADMIN"]])
+    page = owner_client.get(here).text
+    assert "What Notes may do to this host from now on notes has the right NET_ADMIN over this host." in text_of(page)
+    answer = press(owner_client, here, "Accept")
+    assert answer.status_code == 422
+    assert "Tick this box to go on. Without it nothing is begun." in text_of(answer.text)
+    assert db.session.query(Operation).count() == 0
+    looked = press(owner_client, here, "Look")
+    assert "Tick this box to go on." not in text_of(looked.text)
+    box = re.search(r'name="confirm" value="([^"]+)"', page)
+    assert box
+    assert press(owner_client, here, "Accept", confirm=box[1]).status_code == 303
+
+
+def test_what_it_could_do_before_is_not_confirmed_again(owner_client: Visitor, notes: RockOn) -> None:
+    with writing():
+        notes.installed_source = notes.source.replace('"image"', '"opts":[["--cap-add","NET_ADMIN"]],"image"', 1)
+    newer(tag="2", opts=[["--cap-add", "NET_ADMIN"]])
+    assert 'name="confirm"' not in owner_client.get(f"/rockons/{notes.id}/definition").text
+
+
 def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, notes: RockOn) -> None:
     newer(tag="2")
     answer = press(owner_client, f"/rockons/{notes.id}/definition", "Accept")

@@ -6,10 +6,10 @@ import pytest
 
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers
-from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts
+from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts, ShareFacts
 from rockonweb.core.plan import Plan
 from rockonweb.core.secret import MASK, reveal
-from rockonweb.core.steps import Join, RunOnce, Start
+from rockonweb.core.steps import Join, MakeShare, RunOnce, Start
 from tests.support.samples import NAMES, answer, definition, host, rockon
 
 
@@ -321,3 +321,44 @@ def test_what_ends_again_by_itself_is_run_for_a_stopped_rockon_too():
     assert started == [data[0]]
     assert server[0] in [step.container for step in install("vpn").steps if isinstance(step, Start)]
     assert any(isinstance(step, RunOnce) for step in plan.unstarted(install("vpn")).steps)
+
+
+# Whose shares are
+
+
+def test_a_new_share_and_a_new_folder_are_given_to_whoever_works_there():
+    body = {"volumes": {"/data": {}, "/more": {}}, "environment": {"PUID": {}, "PGID": {}}}
+    sample = rockon({"app": body})
+    answers = answer(
+        sample,
+        shares={"app": {"/data": "new", "/more": "films/new"}},
+        environment={"app": {"PUID": "1000", "PGID": "100"}},
+    )
+    facts = HostFacts(shares={"films": ShareFacts("/s/films")}, missing_folders=frozenset({"films/new"}))
+    made = plan.install(sample, answers, facts, frozenset({"new"}), {"films": (7, 8)})
+    assert [(str(step), step.why) for step in made.steps[:3]] == [
+        ("make share new", "a new share for the app's data, given to user 1000 and group 100"),
+        ("give films/new to user 1000 and group 100", "a new folder for the app's data"),
+        ("give films to user 7 and group 8", "it was asked for; what is in it stays whose it is"),
+    ]
+
+
+def test_who_works_as_the_owner_of_a_share_that_is_given_to_another_works_as_that_one():
+    sample = rockon(
+        {
+            "first": {"volumes": {"/data": {}}, "environment": {"PUID": {}}},
+            "second": {"volumes": {"/data": {}}, "uid": -1},
+        }
+    )
+    answers = answer(
+        sample,
+        shares={"first": {"/data": "new"}, "second": {"/data": "new"}},
+        environment={"first": {"PUID": "1000"}},
+    )
+    assert " -u 1000 " in plan.install(sample, answers, HostFacts(), frozenset({"new"})).lines[1]
+
+
+def test_a_share_for_nobody_in_particular_is_roots():
+    sample = rockon({"app": {"volumes": {"/data": {}}}})
+    made = plan.install(sample, answer(sample), HostFacts(), frozenset({"app-data"}))
+    assert made.steps[0] == MakeShare(share="app-data", why="a new share for the app's data")

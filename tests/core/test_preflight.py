@@ -337,3 +337,26 @@ def test_an_added_network_that_its_container_cannot_join_is_forbidden_and_says_w
         "block: app can't join the network media. It uses the host's own network, and Docker lets it join no other "
         "one beside that.",
     ]
+
+
+def test_an_app_on_the_hosts_network_needs_root_for_ports_below_1024():
+    body = {"ports": {"80": {"ui": True, "protocol": "tcp"}, "8080": {"protocol": "tcp"}}, "opts": [["--net", "host"]]}
+    sample = rockon({"app": {**body, "uid": 33}})
+    assert found(sample, answer(sample), host())[0] == (
+        "warn: app listens on port 80 of the host as user 33, and only root may below 1024."
+        " Its own page will most likely not answer."
+    )
+    for other in ({**body, "uid": 0}, body, {**body, "uid": 33, "opts": []}):
+        sample = rockon({"app": other})
+        assert not any("only root may" in line for line in found(sample, answer(sample), host()))
+
+
+def test_published_ports_are_open_to_everybody_and_said_so_once():
+    sample = rockon({"one": {"ports": {"80": {}, "443": {"protocol": "tcp"}}}, "two": {"ports": {"90": {}}}})
+    said = [str(one) for one in examine(sample, answer(sample), host()) if one.sentence.startswith(OPEN)]
+    assert said == [
+        "Whoever reaches this host reaches its published ports (80, 90, 443): Docker opens them whatever the host's"
+        " firewall says. A port that is left blank is not published."
+    ]
+    for quiet in (definition("host-network"), rockon({"app": {}})):
+        assert not any(one.sentence.startswith(OPEN) for one in examine(quiet, answer(quiet), host()))

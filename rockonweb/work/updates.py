@@ -26,14 +26,13 @@ from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome, compare, due, in_window
 from rockonweb.host import engine, registry
 from rockonweb.host.images import Inspected
-from rockonweb.models import Container, ContainerImage, Kind, Operation, RockOn, State, db, now, writing
+from rockonweb.models import Container, ContainerImage, Operation, Progress, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue
 
 JOB = "rockonweb.jobs.look_for_updates"
 ALL = 0  # instead of a rock-on's id
 AT_ONCE = 2  # rock-ons that become due at the same time and are looked at: the others have their turn later
 AUTOMATIC = "automatic update"  # who began the operation
-FOLLOWED = (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.CHANGE, Kind.UPDATE, Kind.UNINSTALL)
 
 Told = registry.Remote | registry.Missing | registry.Unknown
 
@@ -89,14 +88,17 @@ def look(rockon_id: int = ALL) -> None:
 def follow(operation_id: int) -> None:
     """Look at this host's images again after an operation; the registries are not asked."""
     operation = db.session.get(Operation, operation_id)
-    if operation is None or operation.rockon is None or operation.kind not in FOLLOWED or operation.active:
+    if operation is None or operation.rockon is None or operation.active:
         return
     rockon_id, state = operation.rockon.id, operation.rockon.state
+    went_back = operation.progress is Progress.DONE and bool(operation.options.get("point"))
     if state in (State.AVAILABLE, State.INSTALL_FAILED):
         _forget(rockon_id)
         return
     with suppress(EngineError):  # the next look finds it
         _write(_look_here(_installed(rockon_id)), {})
+    if went_back:
+        _leave_aside(rockon_id)
 
 
 Places = list[tuple[int, str, str, str]]  # a container's id, its rock-on's name, its own, and its image
@@ -270,21 +272,30 @@ def due_updates(at: datetime) -> list[int]:
 
 
 def was_tried(rockon: RockOn) -> bool:
-    """Whether the images that are newer were taken by themselves before: what failed once is not tried again."""
+    """Whether the images that are newer were taken by themselves before, or an owner went back from them: then they
+    are not tried again.
+    """
     return bool(rockon.auto_tried) and rockon.auto_tried == _mark(images_of(rockon.id))
 
 
 def _mark(images: Iterable[ContainerImage]) -> str:
     """Return what tells the images that an update would bring from others."""
-    return " ".join(sorted({one.new_digest for one in images if one.newer}))
+    return " ".join(
+        sorted({one.remote_digest if one.outcome is Outcome.NEWER else one.got for one in images if one.newer})
+    )
 
 
 def _begin_automatic(rockon_id: int) -> None:
     rockon = db.session.get_one(RockOn, rockon_id)
     with suppress(Conflict):  # it is busy; the next time then
         operations.begin_update(rockon, AUTOMATIC)
-        with writing() as session:
-            session.get_one(RockOn, rockon_id).auto_tried = _mark(images_of(rockon_id))
+        _leave_aside(rockon_id)
+
+
+def _leave_aside(rockon_id: int) -> None:
+    """Remember the images that are newer now, so that they are not taken by themselves any more."""
+    with writing() as session:
+        session.get_one(RockOn, rockon_id).auto_tried = _mark(images_of(rockon_id))
 
 
 def last_automatic(rockon_id: int) -> Operation | None:

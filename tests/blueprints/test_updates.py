@@ -211,6 +211,22 @@ def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owne
     assert updates.due_updates(at) == [rockon.id]  # another image: worth a try
 
 
+def test_what_somebody_went_back_from_is_not_taken_by_itself(
+    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = know(install(shelve("Syncer")))
+    monkeypatch.setattr(updates, "_look_here", lambda _: {})
+    with writing() as session:
+        rockon.auto_update = True
+        operation = Operation(kind=Kind.CHANGE, rockon_id=rockon.id, progress=Progress.DONE, parameters='{"point": 7}')
+        session.add(operation)
+    at = datetime(2026, 3, 1, 4)
+    assert updates.due_updates(at) == [rockon.id]
+    updates.follow(operation.id)
+    assert updates.due_updates(at) == []
+    assert "You went back from them." in owner_client.get(f"/rockons/{rockon.id}/updates").text
+
+
 @pytest.mark.parametrize(("hours", "due"), [("12", True), ("0", False)])
 def test_looks_are_queued_a_few_at_a_time_unless_that_is_off(app: Flask, hours: str, due: bool) -> None:
     settings = app.config["SETTINGS"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -13,7 +14,7 @@ from markupsafe import escape
 from rockonweb.core.health import Limits
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.updates import Outcome
-from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db
+from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db, writing
 from rockonweb.work import operations, updates
 from tests.support.app import QueueStandIn, Visitor, add_user
 from tests.support.apps import page
@@ -287,3 +288,36 @@ def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
     assert words in found.error
     for path in (f"/operations/{found.id}", f"/rockons/{rockon.id}", f"/rockons/{rockon.id}/updates"):
         assert str(escape(found.error)) in visitor.get(path).text
+
+
+def test_an_update_by_itself_that_fails_is_not_tried_again_until_there_is_another_image(
+    instance: Instance, visitor: Visitor, standin: Make, registry: Registry
+) -> None:
+    at = datetime(2026, 3, 1, 4)
+    rockon = add(instance, "Alone", standin("updates/alone:1", revision="1"))
+    port = instance.install(rockon).port("alone")
+    with writing():
+        rockon.auto_update = True
+    updates.look()
+    assert updates.due_updates(at) == []
+    exits("updates/alone:1", standin, registry)
+    updates.look()
+    assert updates.due_updates(at) == [rockon.id]
+    updates._begin_automatic(rockon.id)
+    operation = updates.last_automatic(rockon.id)
+    assert operation
+    assert followed(instance, operation.id).progress == "failed"
+    assert "revision 1" in page(port)
+    assert (rockon.update_known, updates.due_updates(at)) == (True, [])
+    assert "These images are not tried again without you." in visitor.get(f"/rockons/{rockon.id}/updates").text
+    updates.look()
+    assert updates.due_updates(at) == []
+    standin("updates/alone:1", revision="3")
+    updates.look()
+    assert updates.due_updates(at) == [rockon.id]
+    updates._begin_automatic(rockon.id)
+    operation = updates.last_automatic(rockon.id)
+    assert operation
+    assert followed(instance, operation.id).progress == "done"
+    assert "revision 3" in page(port)
+    assert (rockon.update_known, updates.due_updates(at)) == (False, [])

@@ -149,9 +149,8 @@ def change(
     live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
     ends = {name: _ends(after[name], pinned.get(name, new.definition.containers[name].reference)) for name in after}
     starts = set(after) if start else _starts(after, why, present, ends, facts) if back.ran is None else {*back.ran}
-    found = covers(
-        (old.definition, old.answers), (new.definition, new.answers), {*why, *gone}, facts, asked, back.shares
-    )
+    touched = () if start else {*why, *gone}  # a start is no change that one could go back from
+    found = covers((old.definition, old.answers), (new.definition, new.answers), touched, facts, asked, back.shares)
     paused = {name for one in found if one.covered for name in one.containers if name in present and _up(name, facts)}
     again_up = resumed(after, {*paused, *(set(after) if start else back.ran or ())} - set(why))
     done = _prepared(before, after, why, new, facts)

@@ -1,0 +1,126 @@
+"""Snapshots of shares on a Btrfs of the test's own, and what is put in the place of a share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rockonweb import config
+from rockonweb.core.errors import RockonwebError
+from rockonweb.host import shares, snapshots
+from tests.support.loop_btrfs import mounted, run
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[config.Settings]:
+    """The settings of an instance whose shares lie on a Btrfs; its share `notes` has a file."""
+    root = tmp_path / "root"
+    root.mkdir()
+    with mounted(tmp_path / "image", root):
+        made = config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
+        made.instance.mkdir()
+        shares.make(made, "notes")
+        (root / "notes" / "file").write_text("then")
+        yield made
+
+
+def content(settings: config.Settings, share: str = "notes") -> dict[str, str]:
+    return {one.name: one.read_text() for one in (settings.shares_root / share).iterdir() if one.is_file()}
+
+
+def test_a_share_comes_back_and_what_was_there_is_kept(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    assert snapshots.kept_for(settings) == {7: ["notes"]}
+    (settings.shares_root / "notes" / "file").unlink()
+    (settings.shares_root / "notes" / "newer").write_text("now")
+    kept = snapshots.put(settings, 7, "notes", "notes-1")
+    assert content(settings) == {"file": "then"}
+    assert kept == snapshots.replaced(settings, "notes-1")
+    assert (kept / "newer").read_text() == "now"
+    (settings.shares_root / "notes" / "file").write_text("it can be written to")
+    assert (snapshots.where(settings, 7, "notes") / "file").read_text() == "then"
+
+
+def test_what_is_kept_is_no_share_and_nobody_elses_to_read(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    snapshots.put(settings, 7, "notes", "notes-1")
+    assert list(shares.listing(settings)) == ["notes"]
+    assert list(shares.folders(settings)) == []
+    assert (settings.shares_root / snapshots.OWN).stat().st_mode & 0o077 == 0
+
+
+def test_done_once_more_it_changes_nothing(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    (settings.shares_root / "notes" / "file").write_text("now")
+    snapshots.put(settings, 7, "notes", "notes-1")
+    (settings.shares_root / "notes" / "file").write_text("later")
+    snapshots.put(settings, 7, "notes", "notes-1")
+    assert content(settings) == {"file": "later"}
+    assert (snapshots.replaced(settings, "notes-1") / "file").read_text() == "now"
+
+
+@pytest.mark.parametrize("died", ["before the share went", "after the share went"])
+def test_it_goes_on_where_it_was_interrupted(settings: config.Settings, died: str) -> None:
+    snapshots.take(settings, 7, "notes")
+    (settings.shares_root / "notes" / "file").write_text("now")
+    kept = snapshots.replaced(settings, "notes-1")
+    kept.parent.mkdir()
+    run("btrfs", "subvolume", "snapshot", snapshots.where(settings, 7, "notes"), kept.with_name("notes-1.new"))
+    if died == "after the share went":
+        (settings.shares_root / "notes").rename(kept)
+    snapshots.put(settings, 7, "notes", "notes-1")
+    assert content(settings) == {"file": "then"}
+    assert (kept / "file").read_text() == "now"
+    assert [one.name for one in kept.parent.iterdir()] == ["notes-1"]
+
+
+def test_a_snapshot_that_is_taken_again_is_the_newer_one(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    (settings.shares_root / "notes" / "file").write_text("now")
+    snapshots.take(settings, 7, "notes")
+    assert (snapshots.where(settings, 7, "notes") / "file").read_text() == "now"
+
+
+def test_subvolumes_inside_stay_inside_with_what_is_in_them(settings: config.Settings) -> None:
+    inner = settings.shares_root / "notes" / "folder" / "inner"
+    inner.parent.mkdir()
+    run("btrfs", "subvolume", "create", inner)
+    (inner / "file").write_text("then")
+    assert snapshots.nested(settings.shares_root / "notes") == ("folder/inner",)
+    snapshots.take(settings, 7, "notes")
+    (inner / "file").write_text("now")
+    snapshots.put(settings, 7, "notes", "notes-1")
+    assert (inner / "file").read_text() == "now"
+    assert snapshots.nested(settings.shares_root / "notes") == ("folder/inner",)
+
+
+def test_only_the_snapshots_of_a_point_of_this_instance_are_removed(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    snapshots.take(settings, 8, "notes")
+    strange = settings.shares_root / snapshots.OWN / "snapshots" / "0123456789ab-7"
+    strange.mkdir()
+    snapshots.put(settings, 7, "notes", "notes-1")
+    snapshots.drop(settings, 7)
+    assert snapshots.kept_for(settings) == {8: ["notes"]}
+    assert strange.is_dir()
+    assert snapshots.replaced(settings, "notes-1").is_dir()
+
+
+def test_a_snapshot_that_can_not_be_taken_leaves_the_share_alone(settings: config.Settings) -> None:
+    (settings.shares_root / "plain").mkdir()
+    with pytest.raises(RockonwebError, match='"plain" could be taken: '):
+        snapshots.take(settings, 7, "plain")
+    (settings.shares_root / "notes" / "file").write_text("now")
+    with pytest.raises(RockonwebError, match='"notes" could not be put back: '):
+        snapshots.put(settings, 9, "notes", "notes-1")
+    assert content(settings) == {"file": "now"}
+
+
+def test_which_shares_can_have_snapshots(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    (settings.shares_root / "plain").mkdir()
+    assert {name: one.snapshots for name, one in shares.listing(settings).items()} == {"notes": True, "plain": False}
+    monkeypatch.setenv("PATH", "")
+    assert not any(one.snapshots for one in shares.listing(settings).values())

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
-from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import Mount
 from rockonweb.core.steps import (
     ASIDE,
@@ -77,6 +77,7 @@ class Executor:
         self.undoes = undoes
         self.done: list[tuple[int, Undo]] = []  # rows of the steps that can be taken back, and how
         self.made: set[str] = set()  # containers of this operation
+        self.owes = False  # whether something could not be taken back because Docker was away
 
     def perform(self, steps: Iterable[AnyStep]) -> None:
         """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
@@ -248,6 +249,7 @@ class Executor:
         aside = self.engine.aside()
         names = {*aside, *(c.name for c in (operation.rockon.containers if operation.rockon else ()))}
         begun = {step.title for step in operation.steps if step.started}
+        cut_short = {step.title for step in operation.steps if step.started and step.progress is not Progress.DONE}
         running = operation.options.get("running", ())
         db.session.rollback()
         if done or any(str(Discard(container=name, why="")) in begun for name in names):
@@ -263,6 +265,8 @@ class Executor:
         for name in aside:
             self.engine.put_back(name)
         for name in running:
+            if str(Stop(container=name, why="")) in cut_short:
+                self.engine.stop(name)  # Docker may be at it still, and would end it after we have looked
             if not self.engine.runs(name):
                 self.engine.start(name)
         return False
@@ -313,6 +317,7 @@ class Executor:
                 left = undo()
             except RockonwebError as error:
                 left = str(error)
+                self.owes |= isinstance(error, EngineUnreachable)
             told = left if isinstance(left, str) else ""
             if row != failed or told:
                 self._mark(row, Progress.UNDONE if not told else Progress.FAILED, told)

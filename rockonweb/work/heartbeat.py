@@ -53,13 +53,21 @@ def queue_alive() -> bool:
 
 
 def workers() -> int:
-    """Return how many workers are listening; 0 when the queue is down.
+    """Return how many workers are listening; 0 when the queue is down."""
+    try:
+        return len(listening())
+    except RedisError:
+        return 0
+
+
+def listening() -> set[str]:
+    """Return the names of the workers that are listening. Raises RedisError.
 
     The queue remembers a worker that was killed for minutes; one of this machine whose process is gone is not counted.
     """
-    try:
-        found = Worker.all(connection=connection())
-    except RedisError:
-        return 0
     here = socket.gethostname()
-    return sum(one.hostname != here or one.pid is None or psutil.pid_exists(one.pid) for one in found)
+    return {
+        one.name
+        for one in Worker.all(connection=connection())
+        if one.hostname != here or one.pid is None or psutil.pid_exists(one.pid)
+    }

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from flask import current_app
+from rq import Queue
 from rq.exceptions import NoSuchJobError
-from rq.job import Job
-from sqlalchemy import select
+from rq.job import Job, JobStatus
+from sqlalchemy import func, select
 
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
+from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.steps import ASIDE
 from rockonweb.host import engine
-from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db
-from rockonweb.work import operations, queue, runner
+from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db, now
+from rockonweb.work import heartbeat, operations, queue, runner
 
+STILL_AT_WORK = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
 logger = logging.getLogger(__name__)
 
 
@@ -39,24 +43,48 @@ def recover() -> list[int]:
 
 
 def _tidied() -> Iterator[int]:
-    """Deal with what ended changes left set aside, because Docker was away when they ended."""
+    """Deal with what ended installs and changes left, because Docker was away or still at work when they ended."""
     try:
         docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
-        left = {facts.rockon for name, facts in docker.containers().items() if facts.rockon and name.endswith(ASIDE)}
+        known = docker.containers()
         docker.close()
-        busy = select(Operation.rockon_id).where(Operation.progress.in_(ACTIVE), Operation.rockon_id.is_not(None))
-        for rockon_id in db.session.scalars(
-            select(RockOn.id).where(RockOn.name.in_(left), RockOn.id.not_in(busy))
-        ).all():
+        for rockon_id in _with_remains(known):
             if (operation_id := runner.tidy(rockon_id)) is not None:
                 yield operation_id
     except EngineError as error:
-        logger.info("what changes left aside has to wait: %s", error)
+        logger.info("what operations left has to wait: %s", error)
+
+
+def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
+    """Return the rock-ons without an operation of which something may be left; `known` are all containers."""
+    aside = {facts.rockon for name, facts in known.items() if facts.rockon and name.endswith(ASIDE)}
+    there = {facts.rockon for facts in known.values() if facts.rockon}
+    busy = select(Operation.rockon_id).where(Operation.progress.in_(ACTIVE), Operation.rockon_id.is_not(None))
+    query = select(RockOn.id).where(RockOn.name.in_(aside), RockOn.id.not_in(busy))
+    found = dict.fromkeys(db.session.scalars(query))
+    last = select(func.max(Operation.id)).where(Operation.kind.in_(runner.UNDOES)).group_by(Operation.rockon_id)
+    undone = select(Operation).where(
+        Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.rockon_id.not_in(busy)
+    )
+    for operation in db.session.scalars(undone):
+        if operation.rockon is not None and (
+            operation.options.get("owes")
+            or (operation.rockon.name in there and now() - (operation.finished or now()) < STILL_AT_WORK)
+        ):
+            found[operation.rockon.id] = None
+    return list(found)
 
 
 def _has_job(operation_id: int) -> bool:
+    """Whether a worker is going to do an operation. One that was killed may have taken the job with it."""
+    connection = queue.connection()
     try:
-        status = Job.fetch(operations.job_id(operation_id), connection=queue.connection()).get_status()
+        job = Job.fetch(operations.job_id(operation_id), connection=connection)
     except NoSuchJobError:
         return False
-    return status is not None and status.value in ("queued", "started", "deferred", "scheduled")
+    status = job.get_status()
+    if status is JobStatus.QUEUED:
+        return job.id in Queue(queue.NAME, connection=connection).job_ids
+    if status is JobStatus.STARTED:
+        return job.worker_name in heartbeat.listening()
+    return status in (JobStatus.DEFERRED, JobStatus.SCHEDULED)

@@ -7,18 +7,20 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from rockonweb import catalog, rows
 from rockonweb.config import Settings, instance_id, make_private
 from rockonweb.core import answers, argv
 from rockonweb.core.definition import digest, from_source
-from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import UP
 from rockonweb.core.text import t
 from rockonweb.host import engine, gate, observer
@@ -36,6 +38,7 @@ from rockonweb.models import (
     now,
     writing,
 )
+from rockonweb.models.base import database_trouble
 from rockonweb.work import executor, rollback
 from rockonweb.work.planners import PLANNERS
 
@@ -59,6 +62,14 @@ def run(operation_id: int) -> None:
             _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output, unhealthy=stays)
             raise
         except Exception as error:
+            db.session.rollback()
+            if _take_back(operation_id):
+                _settle(operation_id, Progress.DONE, "", "")
+                raise
+            if isinstance(error, DBAPIError):
+                trouble = database_trouble(error)
+                _settle(operation_id, Progress.FAILED, trouble.sentence, trouble.hint)
+                raise
             _settle(
                 operation_id,
                 Progress.FAILED,
@@ -76,7 +87,7 @@ def interrupt(operation_id: int) -> bool:
         operation = db.session.get(Operation, operation_id)
         if not free or operation is None or operation.progress is not Progress.RUNNING:
             return False
-        if operation.kind in UNDOES and _clean_up(operation):
+        if _only_the_end_is_missing(operation) or _take_back(operation_id):
             _settle(operation_id, Progress.DONE, "", "")
             return True
         _settle(
@@ -88,37 +99,76 @@ def interrupt(operation_id: int) -> bool:
         return True
 
 
-def _clean_up(operation: Operation) -> bool:
-    """Take back what an interrupted install or change made; without an engine that waits until there is one.
+def _only_the_end_is_missing(operation: Operation) -> bool:
+    """Whether each step of an operation is done. One with several planners may have more of them to come."""
+    steps = operation.steps
+    return (
+        operation.kind is not Kind.REFRESH
+        and len(PLANNERS[operation.kind]) == 1
+        and bool(steps)
+        and all(step.progress is Progress.DONE for step in steps)
+    )
+
+
+def _take_back(operation_id: int) -> bool:
+    """Take back what an install or change made whose process did not; without an engine that waits until there is one.
 
     Returns True for a change that had only the old containers left to remove: then it is done instead.
     """
-    with suppress(EngineError), _at_work(operation) as work:
-        return work.recover()
+    operation = db.session.get_one(Operation, operation_id)
+    if operation.kind not in UNDOES:
+        return False
+    try:
+        with _at_work(operation) as work:
+            return work.recover()
+    except EngineUnreachable:
+        _owe(operation_id, owes=True)
+    except EngineError as error:
+        logger.warning("not all of operation %s could be taken back: %s", operation_id, error)
     return False
 
 
-def tidy(rockon_id: int, before: int | None = None) -> int | None:
-    """Deal with containers that an ended change (the last one, or the last before an operation) left set aside: remove
-    them where it succeeded, else bring them back.
+def _owe(operation_id: int, *, owes: bool) -> None:
+    """Write whether something of an operation is still to be taken back, once Docker answers."""
+    with writing() as session:
+        operation = session.get_one(Operation, operation_id)
+        operation.parameters = json.dumps({**operation.options, "owes": owes})
 
-    Returns the id of that change, None where nothing was left. Raises EngineError.
+
+def tidy(rockon_id: int, before: int | None = None) -> int | None:
+    """Deal with what an ended install or change (the last one, or the last before an operation) left: remove containers
+    that it set aside where it succeeded, else take back what it could not take back itself.
+
+    Returns the id of that operation, None where nothing was left. Raises EngineError.
     """
-    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(REPLACES))
+    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOES))
     if before is not None:
         query = query.where(Operation.id < before)
     operation = db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
     if operation is None or operation.active:
         return None
     with _locked(operation.id, wait=True), _at_work(operation) as work:
-        if not work.engine.aside():
+        done, owes = operation.progress is Progress.DONE, operation.options.get("owes", False)
+        if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
             return None
-        done = operation.progress is Progress.DONE
         if work.recover(done=done) and not done:
             _settle(operation.id, Progress.DONE, "", "")
+        if owes:
+            _owe(operation.id, owes=False)
     _tidy_points(rockon_id)
     observer.look(rockon_id)
     return operation.id
+
+
+def _left_over(operation: Operation, docker: engine.Engine) -> bool:
+    """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
+    process that ended.
+    """
+    rockon = operation.rockon
+    if operation.progress is Progress.DONE or rockon is None:
+        return False
+    stays = operation.kind is Kind.INSTALL and rockon.state not in (State.AVAILABLE, State.INSTALL_FAILED)
+    return not stays and bool(docker.made_by(operation.id))
 
 
 @contextmanager
@@ -127,13 +177,24 @@ def _locked(operation_id: int, *, wait: bool = False) -> Iterator[bool]:
     settings: Settings = current_app.config["SETTINGS"]
     make_private(settings.locks)
     path = settings.locks / f"operation-{operation_id}.lock"
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
-        free = _try_lock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        try:
-            yield free
-        finally:
-            if free:
-                path.unlink(missing_ok=True)
+    while True:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
+            free = _try_lock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if free and not _is_at(path, file):
+                continue  # who held it has removed it: others would lock another file
+            try:
+                yield free
+            finally:
+                if free:
+                    path.unlink(missing_ok=True)
+            return
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(file: IO[str], how: int) -> bool:
@@ -179,10 +240,13 @@ def _at_work(operation: Operation) -> Iterator[executor.Executor]:
     assert operation.rockon is not None  # noqa: S101 - only a refresh has none
     names = operation.options.get("names", [operation.rockon.name])
     docker = engine.connect(instance_id(settings), *names)
+    work = executor.Executor(docker, settings, operation.id, undoes=operation.kind in UNDOES)
     try:
-        yield executor.Executor(docker, settings, operation.id, undoes=operation.kind in UNDOES)
+        yield work
     finally:
         docker.close()
+        if work.owes:
+            _owe(operation.id, owes=True)
 
 
 def _remember_running(operation_id: int, docker: engine.Engine) -> None:

@@ -11,6 +11,7 @@ import time
 from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, RockonwebError
@@ -20,7 +21,7 @@ from rockonweb.work import heartbeat, queue, recovery, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
-RECOVER_SECONDS = 15
+RECOVER_SECONDS = 5
 UPDATE_SECONDS = 60  # between two questions whether a look for newer images, or an update, is due
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def _look_at(docker: engine.Engine, names: set[str] | None) -> set[str]:
         for rockon_id, name in db.session.execute(query).all():
             if not observer.look(rockon_id, docker=docker):
                 busy.add(name)
-    except RockonwebError as error:
+    except (RockonwebError, SQLAlchemyError) as error:
         logger.warning("a look at Docker failed: %s", error)
     finally:
         db.session.remove()
@@ -131,7 +132,7 @@ def _keep_up() -> None:
     """Queue what is due of newer images; the work itself is done by jobs."""
     try:
         updates.keep_up()
-    except (RockonwebError, RedisError) as error:
+    except (RockonwebError, RedisError, SQLAlchemyError) as error:
         logger.warning("newer images have to wait: %s", error)
     finally:
         db.session.remove()
@@ -142,7 +143,7 @@ def _recover() -> None:
         for operation_id in recovery.recover():
             logger.warning("operation %s was recovered", operation_id)
             updates.follow(operation_id)
-    except (RockonwebError, RedisError) as error:
+    except (RockonwebError, RedisError, SQLAlchemyError, OSError) as error:  # a disk may be full
         logger.warning("recovery has to wait: %s", error)
     finally:
         db.session.remove()

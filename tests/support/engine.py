@@ -108,6 +108,13 @@ class Engine:
             stop(self._process, 40)
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL for dockerd: its containers stay behind without it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
     def close(self) -> None:
         """Stop it and leave nothing of it: no process, no bridge, no rule, no mount, no file."""
         if self.running:

@@ -1,0 +1,195 @@
+"""Kills at each step of an install and of a change: an app that worked works afterwards, and nothing is left behind.
+
+`--all` goes through the whole matrix; otherwise a sample is taken. The seed of the sample, and of the moments within
+the steps, is printed; ROCKONWEB_TEST_SEED repeats one.
+"""
+
+import contextlib
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.house import House
+from tests.support.stack import Stack
+
+SEED = int(os.environ.get("ROCKONWEB_TEST_SEED") or random.randrange(10_000))
+SAMPLE = 4
+STEPS = {"install": 14, "change": 20}
+VICTIMS = ("work process", "worker", "up", "queue server", "dockerd")
+FAULTS = ("database locked", "database full")
+FAULTY_STEPS = {"install": (0, 3, 6, 10, 13), "change": (0, 1, 4, 6, 9, 13, 16, 17, 19)}
+LATER = 0.05  # seconds after the beginning of a step, at most
+LOCKED_SECONDS = 20  # longer than the product waits for the database
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is killed, in the middle of what, at which step."""
+
+    victim: str
+    kind: str
+    step: int
+
+    def __str__(self) -> str:
+        return f"{self.victim} at step {self.step} of {self.kind}".replace(" ", "-")
+
+
+KILLS = [Case(victim, kind, step) for victim in VICTIMS for kind, count in STEPS.items() for step in range(count)]
+TROUBLES = [Case(fault, kind, step) for fault in FAULTS for kind, steps in FAULTY_STEPS.items() for step in steps]
+SAMPLED = random.Random(SEED).sample(KILLS, SAMPLE)
+
+
+def parameters() -> Iterator[object]:
+    """Those of the sample first; the others are slow."""
+    for case in SAMPLED:
+        yield pytest.param(case, id=f"sample-{case}")
+    for case in KILLS + TROUBLES:
+        yield pytest.param(case, id=str(case), marks=pytest.mark.slow)
+
+
+class Shelter:
+    """Keeps one house for the cases of this module; one that a case left in disorder is pulled down."""
+
+    def __init__(self, engine: Engine, image: str) -> None:
+        self.engine, self.image = engine, image
+        self.house: House | None = None
+        self.in_order = False
+
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator[House]:
+        """Yield the house, with or without the app."""
+        if not self.in_order:
+            self.close()
+        house = self.house = self.house or self._build()
+        self.in_order = False
+        yield house
+        self.in_order = True
+
+    def close(self) -> None:
+        """Pull it down."""
+        house, self.house = self.house, None
+        if house is None:
+            return
+        self.engine.start()
+        try:
+            house.stack.close()
+        finally:
+            subprocess.run(["umount", "--lazy", house.stack.instance], capture_output=True)
+            self.engine.clear()
+
+    def _build(self) -> House:
+        stack = Stack(self.engine.host)
+        try:  # a small disk of its own, which can be filled
+            options = "size=40m,mode=700"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", stack.instance], check=True)
+            house = House(self.engine, stack, self.image)
+            house.open()
+        except BaseException:
+            stack.close()
+            subprocess.run(["umount", "--lazy", stack.instance], capture_output=True)
+            raise
+        return house
+
+
+@pytest.fixture(scope="module")
+def shelter(engine: Engine, standin: Callable[..., str], request: pytest.FixtureRequest) -> Iterator[Shelter]:
+    """See `Shelter`; the seed is told."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+        reporter.write_line(f"\nROCKONWEB_TEST_SEED={SEED}")
+    made = Shelter(engine, standin("crashes/app:1"))
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("case", list(parameters()))
+def test_after_a_crash(shelter: Shelter, case: Case) -> None:
+    moment = random.Random(f"{SEED} {case}").uniform(0, LATER)
+    with shelter.borrow() as house:
+        if case.kind == "install":
+            crash_in_install(house, case, moment)
+        else:
+            crash_in_change(house, case, moment)
+
+
+def crash_in_install(house: House, case: Case, moment: float) -> None:
+    """Whatever happens, it is installed and works, or it is gone and a retry installs it."""
+    if house.shown()[0] == "installed":
+        house.uninstall()
+    operation_id = house.begin_install()
+    crash(house, case, operation_id, moment)
+    house.assert_well(works=False)
+    if house.await_end(operation_id).progress != "DONE":
+        assert house.shown()[0] == "install_failed"
+        operation_id = house.retry(operation_id)
+    assert house.await_end(operation_id).progress == "DONE", house.steps(operation_id)
+    house.keep_data()
+    house.assert_well(works=True)
+
+
+def crash_in_change(house: House, case: Case, moment: float) -> None:
+    """Whatever happens, the app works, as it was or as it was to be, and a retry makes it as it was to be."""
+    if house.shown()[0] != "installed":
+        assert house.await_end(house.begin_install()).progress == "DONE"
+        house.keep_data()
+    house.assert_well(works=True)
+    colour = f"colour-{house.newest()}"
+    operation_id = house.begin_change(colour)
+    crash(house, case, operation_id, moment)
+    house.assert_well(works=True)
+    if house.await_end(operation_id).progress != "DONE":
+        assert not house.has_colour(colour)
+        operation_id = house.retry(operation_id)
+        assert house.await_end(operation_id).progress == "DONE", house.steps(operation_id)
+        house.assert_well(works=True)
+    assert house.has_colour(colour)
+
+
+def crash(house: House, case: Case, operation_id: int, moment: float) -> None:
+    """Do it, a moment after the step began, and bring back what does not come back by itself."""
+    pid = house.work_process(operation_id)
+    house.await_step(operation_id, case.step)
+    time.sleep(moment)
+    if case.victim == "work process":
+        house.kill(pid)
+    elif case.victim == "worker":
+        house.kill_parent(pid)
+    elif case.victim == "up":
+        house.stack.stop(by=SIGKILL)
+        house.stack.start()
+    elif case.victim == "queue server":
+        house.kill(house.queue_server())
+    elif case.victim == "dockerd":
+        house.engine.kill()
+        time.sleep(1)
+        house.restart_docker()
+    elif case.victim == "database locked":
+        with contextlib.closing(sqlite3.connect(house.stack.instance / "rockonweb.db", timeout=60)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            time.sleep(LOCKED_SECONDS)
+    else:
+        with full(house.stack.instance):
+            time.sleep(10)
+
+
+@contextlib.contextmanager
+def full(folder: Path) -> Iterator[None]:
+    """Take all the room of the disk that a folder is on."""
+    filler = folder / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        yield
+    finally:
+        filler.unlink()

@@ -1,0 +1,288 @@
+"""A home server: the whole product on a test's engine, an app of three containers, and strangers beside it."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from rockonweb.core.steps import ASIDE
+
+from .claims import free_port
+from .engine import Engine
+from .person import Person
+from .stack import Stack
+
+CONTAINERS = ("home-db", "home-app", "home-alone")
+STRANGE_NETWORK, OWN_NETWORK = "HomeStrange", "HomeOwn"
+STRANGERS = {"home-db-old": "bridge", "home": "bridge", "neighbour": STRANGE_NETWORK}  # on which network each is
+TEXT = {"label": "", "description": ""}
+ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
+
+
+def definition(image: str) -> dict[str, Any]:
+    """Three containers with one page, a share that two use, a volume of Docker's own, and two networks."""
+    spec: dict[str, Any] = {"image": image, "tag": ""}
+    port = {**TEXT, "host_default": 8080, "protocol": "tcp", "ui": True}
+    containers = {
+        "home-db": {**spec, "launch_order": 1, "volumes": {"/data": TEXT}, "opts": [["-v", "/keep"]]},
+        "home-app": {**spec, "launch_order": 2, "volumes": {"/data": TEXT}, "ports": {"8080": port}},
+        "home-alone": {**spec, "launch_order": 3},
+    }
+    links = {
+        "home-app": [{"name": OWN_NETWORK, "source_container": "home-db"}],
+        "home-alone": [{"name": STRANGE_NETWORK, "source_container": "home-db"}],
+    }
+    body = {"description": "A sample.", "version": "1", "website": "", "containers": containers}
+    return {"Home": {**body, "container_links": links}}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an operation ended."""
+
+    id: int
+    kind: str
+    progress: str
+    error: str
+
+
+class House:
+    """The app is called Home; a change gives all its containers a label with a colour."""
+
+    def __init__(self, engine: Engine, stack: Stack, image: str) -> None:
+        """Take a stack that was not started."""
+        self.engine, self.stack = engine, stack
+        self.port = free_port()
+        (stack.local_metastore / "home.json").write_text(json.dumps(definition(image)))
+        for name, network in STRANGERS.items():
+            if network not in engine.docker("network", "ls", "--format", "{{.Name}}").split():
+                engine.docker("network", "create", network)
+            engine.docker("run", "-d", "--restart", "always", "--name", name, "--network", network, image)
+        self.strangers = self._strangers()
+
+    def open(self) -> None:
+        """Start the product, with the app in its catalogue."""
+        self.stack.start()
+        self.session = requests.Session()
+        self.session.auth = (self.stack.user, self.stack.password)
+        self.post("/api/rockons/update")
+        self.id: int = self.read("SELECT id FROM rockon WHERE name = 'Home'")[0][0]
+
+    # -- what a person does ---------------------------------------------------------------------------------------
+
+    def post(self, path: str, body: object = None) -> None:
+        """Ask the API for something, which it must accept."""
+        headers = {"Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body)
+        answer = self.session.post(self.stack.url + path, data=data, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+
+    def begin_install(self) -> int:
+        """Ask for the install; returns the id of the operation."""
+        (self.stack.shares / "home").mkdir(exist_ok=True)
+        self.post(f"/api/rockons/{self.id}/install", {"ports": {str(self.port): 8080}, "shares": {"home": "/data"}})
+        return self.newest()
+
+    def begin_change(self, colour: str) -> int:
+        """Ask for a label on all containers, which are all made anew for it; returns the id of the operation."""
+        labels = {f"{name}.{colour}=yes": name for name in CONTAINERS}
+        self.post(f"/api/rockons/{self.id}/update", {"labels": labels})
+        return self.newest()
+
+    def retry(self, operation_id: int) -> int:
+        """Press Retry on the page of an operation; returns the id of the new one."""
+        person = Person(self.stack.url, self.stack.user, self.stack.password)
+        answer = person.press(f"/operations/{operation_id}", f"/operations/{operation_id}/retry")
+        assert answer.ok, answer.text
+        assert self.newest() > operation_id, answer.text
+        return self.newest()
+
+    def uninstall(self) -> None:
+        """Remove the app, with its data."""
+        self.post(f"/api/rockons/{self.id}/uninstall")
+        assert self.await_end(self.newest()).progress == "DONE"
+        for file in (self.stack.shares / "home").iterdir():
+            file.unlink()
+
+    def keep_data(self) -> None:
+        """Let the app write a file into its volume and one into its share."""
+        self.engine.docker("exec", "home-db", "sh", "-c", "echo precious >/keep/file; echo precious >/data/file")
+
+    # -- what is known --------------------------------------------------------------------------------------------
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database file."""
+        with contextlib.closing(sqlite3.connect(self.stack.instance / "rockonweb.db", timeout=30)) as file:
+            return file.execute(query, values).fetchall()
+
+    def newest(self) -> int:
+        """The id of the newest operation."""
+        found: int = self.read("SELECT max(id) FROM operation")[0][0]
+        return found
+
+    def ended(self, operation_id: int) -> Ended | None:
+        """How an operation ended, None while it has not."""
+        row = self.read("SELECT id, kind, progress, error FROM operation WHERE id = ?", operation_id)[0]
+        return Ended(*row) if row[2] in ENDED else None
+
+    def steps(self, operation_id: int) -> str:
+        """The steps of an operation and how they ended."""
+        query = "SELECT progress, title, output FROM operation_step WHERE operation_id = ? ORDER BY position"
+        return "\n".join(f"{row[0]}: {row[1]} {row[2]}".rstrip() for row in self.read(query, operation_id))
+
+    def await_end(self, operation_id: int, seconds: float = 90) -> Ended:
+        """Wait until an operation has ended."""
+        deadline = time.monotonic() + seconds
+        while (found := self.ended(operation_id)) is None:
+            assert time.monotonic() < deadline, f"it is pending for ever:\n{self.steps(operation_id)}"
+            time.sleep(0.05)
+        return found
+
+    def await_step(self, operation_id: int, number: int) -> None:
+        """Wait until a step of an operation begins, or until the operation has ended."""
+        begun = "SELECT count(*) FROM operation_step WHERE operation_id = ?1 AND started IS NOT NULL"
+        over = "SELECT count(*) FROM operation WHERE id = ?1 AND finished IS NOT NULL"
+        deadline = time.monotonic() + 60
+        with contextlib.closing(sqlite3.connect(self.stack.instance / "rockonweb.db", timeout=30)) as file:
+            while file.execute(f"SELECT ({begun}) <= ?2 AND ({over}) = 0", (operation_id, number)).fetchone()[0]:
+                assert time.monotonic() < deadline, f"step {number} does not begin:\n{self.steps(operation_id)}"
+                time.sleep(0.001)
+
+    # -- who is to die --------------------------------------------------------------------------------------------
+
+    def work_process(self, operation_id: int) -> int:
+        """The process that does an operation: the one that holds its lock."""
+        path = self.stack.instance / "locks" / f"operation-{operation_id}.lock"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(FileNotFoundError):
+                inode = path.stat().st_ino
+                for line in Path("/proc/locks").read_text().splitlines():
+                    words = line.split()
+                    if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
+                        return int(words[4])
+            if self.ended(operation_id):
+                return 0
+            time.sleep(0.001)
+        raise AssertionError("nobody does the operation")
+
+    def queue_server(self) -> int:
+        """The process of the queue's server."""
+        return next(p.pid for p in self.stack.processes() if p.name() in ("valkey-server", "redis-server"))
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL, if it still lives; 0 is nobody."""
+        if not pid:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_parent(self, pid: int) -> None:
+        """SIGKILL for the queue's worker that waits for a work process, if both still live."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(pid).parent()
+            if parent and parent.pid != self.stack.pid:
+                parent.kill()
+
+    def restart_docker(self) -> None:
+        """Start dockerd again, as a machine's service manager does: more than once, if the first one ends."""
+        with contextlib.suppress(RuntimeError):
+            self.engine.start()
+        self.engine.start()
+
+    # -- whether all is well --------------------------------------------------------------------------------------
+
+    def await_peace(self, seconds: float = 90) -> None:
+        """Wait until nothing is pending and what is shown is true; fails with what is not."""
+        deadline = time.monotonic() + seconds
+        while faults := self.faults():
+            assert time.monotonic() < deadline, "\n".join(faults)
+            time.sleep(0.3)
+
+    def faults(self) -> list[str]:
+        """What is wrong now."""
+        try:
+            return [fault for check in (self._pending, self._shown, self._orphans) for fault in check()]
+        except requests.RequestException as error:
+            return [f"the pages do not answer: {error}"]
+
+    def _pending(self) -> list[str]:
+        found = self.read("SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED)
+        steps = self.read("SELECT title FROM operation_step WHERE progress IN ('RUNNING', 'QUEUED')")
+        return [f"operation {one} is {progress}" for one, progress in found] + [
+            f"{title} goes on" for (title,) in steps
+        ]
+
+    def shown(self) -> tuple[str, str]:
+        """State and status, as the API has them."""
+        answer = self.session.get(f"{self.stack.url}/api/rockons/{self.id}", timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["state"], answer.json()["status"]
+
+    def _ours(self) -> dict[str, str]:
+        lines = self.engine.docker(
+            *("ps", "-a", "--filter", "label=rockonweb.rockon=Home", "--format", "{{.Names}} {{.State}}")
+        ).splitlines()
+        return {name: state for name, _, state in (line.partition(" ") for line in lines)}
+
+    def _shown(self) -> list[str]:
+        state, status = self.shown()
+        there = self._ours()
+        if state == "installed":
+            up = {there.get(name) == "running" for name in CONTAINERS}
+            true = {"started"} if up == {True} else {"stopped"} if up == {False} else {"partial", "exited", "unhealthy"}
+            return [] if status in true else [f"shown as {status}, but {there}"]
+        return [] if state in ("available", "install_failed") else [f"shown as {state}"]
+
+    def _orphans(self) -> list[str]:
+        """Containers and networks that should not be there."""
+        state, _ = self.shown()
+        known = set(CONTAINERS) if state == "installed" else set()
+        networks = self.engine.docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}").split()
+        wanted = {STRANGE_NETWORK, *({OWN_NETWORK} if known else ())}
+        faults = [f"{name} is an orphan" for name in set(self._ours()) - known]
+        faults += [f"{name} is missing" for name in known - set(self._ours())]
+        faults += [f"network {name}" for name in set(networks) ^ wanted]
+        names = self.engine.docker("ps", "-a", "--format", "{{.Names}}").split()
+        return faults + [f"{name} is left aside" for name in names if name.endswith(ASIDE)]
+
+    def _strangers(self) -> dict[str, str]:
+        what = "{{.Id}} {{.State.Running}} {{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
+        return {name: self.engine.docker("inspect", "-f", what, name) for name in STRANGERS}
+
+    def assert_well(self, *, works: bool) -> None:
+        """Nothing pending, nothing orphaned, no stranger touched; with `works`, the app answers and has its data."""
+        self.await_peace()
+        _eventually(lambda: self._strangers() == self.strangers, "a stranger's container was touched")
+        if works:
+            assert self.shown() == ("installed", "started"), (self.shown(), self._ours())
+            _eventually(self._answers, "the app does not answer")
+            for place in ("/keep/file", "/data/file"):
+                assert self.engine.docker("exec", "home-db", "cat", place) == "precious"
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def has_colour(self, colour: str) -> bool:
+        """Whether all containers are those that a change has made."""
+        label = '{{index .Config.Labels "%s.%s"}}'
+        return all(self.engine.docker("inspect", "-f", label % (name, colour), name) == "yes" for name in CONTAINERS)
+
+
+def _eventually(true: Callable[[], bool], words: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, words
+        time.sleep(0.1)

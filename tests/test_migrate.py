@@ -59,18 +59,15 @@ def test_there_is_one_newest_version_and_the_way_back_leaves_nothing(app: Flask,
         assert file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("alembic_version",)]
 
 
-def test_the_database_itself_allows_one_active_operation_of_a_rock_on(app: Flask, tmp_path: Path) -> None:
+def test_the_database_itself_allows_one_running_operation_of_a_rock_on(app: Flask, tmp_path: Path) -> None:
     migrate.upgrade()
     # Without this index two people's clicks could race; alembic's comparison does not see its condition.
     with closing(sqlite3.connect(tmp_path / "rockonweb.db")) as file:
         columns = "rockon_id, kind, progress, user, created, parameters, cancel_requested, error, hint"
-        for progress in ("DONE", "FAILED", "QUEUED", "CANCELLED"):
+        for progress in ("DONE", "FAILED", "QUEUED", "CANCELLED", "RUNNING", "QUEUED"):
             file.execute(f"INSERT INTO operation ({columns}) VALUES (1, 'STOP', '{progress}', '', '', '', 0, '', '')")
-        for progress in ("QUEUED", "RUNNING"):
-            with pytest.raises(sqlite3.IntegrityError):
-                file.execute(
-                    f"INSERT INTO operation ({columns}) VALUES (1, 'START', '{progress}', '', '', '', 0, '', '')"
-                )
+        with pytest.raises(sqlite3.IntegrityError):
+            file.execute(f"INSERT INTO operation ({columns}) VALUES (1, 'START', 'RUNNING', '', '', '', 0, '', '')")
         file.execute(f"INSERT INTO operation ({columns}) VALUES (2, 'START', 'RUNNING', '', '', '', 0, '', '')")
 
 

@@ -43,17 +43,19 @@ class Progress(enum.StrEnum):
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
 IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
+IS_RUNNING = text("progress = 'RUNNING'")
 
 
 class Operation(Base):
     """One operation on one rock-on (none for a refresh of the catalogue).
 
-    At most one operation of a rock-on is queued or running: a unique index says so.
+    At most one operation of a rock-on runs: a unique index says so. Others may wait; see work/sequence.py.
     """
 
     __tablename__ = "operation"
     __table_args__ = (
-        Index("uq_operation_active", "rockon_id", unique=True, sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
+        Index("uq_operation_running", "rockon_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
+        Index("ix_operation_active", "rockon_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -91,6 +91,7 @@ def register(app: Flask) -> None:
         running=running.running,
         line_of=running.line_of,
         layers_of=running.layers_of,
+        place_of=running.place_of,
         docker_notice=troubles.docker_notice,
         unapplied=wanted.unapplied,
         tasks_of=tasks.of,

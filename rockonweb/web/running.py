@@ -11,7 +11,8 @@ from sqlalchemy.orm import selectinload
 from rockonweb.host import layers
 from rockonweb.models import Operation, Progress, db
 from rockonweb.models.operation import IS_ACTIVE
-from rockonweb.web.wording import percent, size
+from rockonweb.web.wording import percent, size, title_of
+from rockonweb.work import sequence
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,19 @@ def short(operation: Operation) -> str:
         if step.progress is Progress.RUNNING and step.total:
             bytes_pulled = _("%(part)s of %(all)s", part=size(step.current or 0), all=size(step.total))
             return f"{words} · {bytes_pulled}"
-    return str(words if operation.steps else _("waiting"))
+    return str(words) if operation.steps else place_of(operation.id) or str(_("waiting"))
+
+
+def place_of(operation_id: int) -> str:
+    """Return what an operation that waits waits for, and its place in the line; blank where its turn has come."""
+    operation = db.session.get(Operation, operation_id)
+    first = sequence.before(operation) if operation else []
+    if not first:
+        return ""
+    after = title_of(first[0])
+    if len(first) == 1:
+        return str(_("Waiting: next, after %(what)s.", what=after))
+    return str(_("Waiting: number %(n)s in line, after %(what)s.", n=len(first), what=after))
 
 
 def layers_of(text: str) -> list[layers.Layer]:

@@ -172,9 +172,10 @@ def look(wish: Wish, hostname: str) -> Shelf:
 
 
 def active_operations(ids: list[int]) -> dict[int, int]:
-    """Return the operation that waits or runs, by rock-on."""
+    """Return the operation that runs, else the one that waits longest, by rock-on."""
     query = select(Operation.rockon_id, Operation.id)
-    rows = db.session.execute(query.where(Operation.rockon_id.in_(ids), Operation.progress.in_(ACTIVE)))
+    waits = query.where(Operation.rockon_id.in_(ids), Operation.progress.in_(ACTIVE))
+    rows = db.session.execute(waits.order_by(Operation.id.desc()))
     return {rockon: operation for rockon, operation in rows if rockon is not None}
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rockonweb import rows
-from rockonweb.core import answers
+from rockonweb.core import answers, interplay
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import Definition, from_source
@@ -21,7 +21,7 @@ from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import port_conflict, wanted_ports
 from rockonweb.core.text import t
-from rockonweb.host import survey
+from rockonweb.host import observer, survey
 from rockonweb.models import (
     ACTIVE,
     Draft,
@@ -66,8 +66,9 @@ def begin(kind: Kind, rockon: RockOn, user: str) -> int:
     """Queue an operation on an installed rock-on and return its id. Raises Conflict or QueueUnreachable."""
     queue.ping()
     with writing() as session:
-        operation = _insert(session, kind, rockon, user, {"state": rockon.state.value})
-    return enqueue(operation.id)
+        was = {"state": rockon.state.value, "status": rockon.status.value}
+        operation = _insert(session, kind, rockon, user, was)
+    return enqueue_first(operation.id)
 
 
 def begin_install(
@@ -102,7 +103,7 @@ def begin_install(
         rows.store(rockon, given)
         for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
             session.delete(draft)
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def begin_change(
@@ -151,7 +152,7 @@ def begin_change(
         wanted = fixed_ports(definition, wanted)
         _refuse_claimed_ports(session, rockon, definition, wanted)
         rows.reserve(rockon, wanted)
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
@@ -162,7 +163,7 @@ def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
     queue.ping()
     with writing() as session:
         operation = _insert(session, Kind.UPDATE, rockon, user, {"only_pull": only_pull})
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def begin_uninstall(rockon: RockOn, user: str, images: Collection[str] = ()) -> int:
@@ -171,7 +172,7 @@ def begin_uninstall(rockon: RockOn, user: str, images: Collection[str] = ()) -> 
     with writing() as session:
         options = {"state": rockon.state.value, "images": list(images)}
         operation = _insert(session, Kind.UNINSTALL, rockon, user, options)
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def begin_action(rockon: RockOn, task: str, parameters: Mapping[str, str], user: str) -> int:
@@ -179,7 +180,7 @@ def begin_action(rockon: RockOn, task: str, parameters: Mapping[str, str], user:
     queue.ping()
     with writing() as session:
         operation = _insert(session, Kind.ACTION, rockon, user, {**parameters, "task": task})
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def begin_refresh(user: str) -> int:
@@ -193,16 +194,53 @@ def begin_refresh(user: str) -> int:
             return running.id
         operation = Operation(kind=Kind.REFRESH, user=user)
         session.add(operation)
-    return enqueue(operation.id)
+    return enqueue_first(operation.id)
 
 
 def cancel(operation_id: int) -> None:
-    """Ask an operation to stop at the next step and take back what it did. Raises Conflict when it has ended."""
+    """Ask an operation to stop at the next step and take back what it did; one that waits ends at once.
+
+    Raises Conflict when it has ended.
+    """
     with writing() as session:
+        alone(session)
         operation = session.get(Operation, operation_id)
         if operation is None or not operation.active:
             raise Conflict(t("This operation has ended already."))
         operation.cancel_requested = True
+        waited = operation.progress is Progress.QUEUED
+        if waited:
+            _withdraw(session, operation)
+        rockon_id = operation.rockon_id
+    if waited and rockon_id is not None:
+        following = select(func.min(Operation.id)).where(
+            Operation.rockon_id == rockon_id, Operation.progress == Progress.QUEUED
+        )
+        if (found := db.session.scalar(following)) is not None:
+            enqueue_first(found)
+        observer.look(rockon_id)
+
+
+def _withdraw(session: Session, operation: Operation) -> None:
+    """End an operation that waits; its rock-on gets back the state that it had, unless another operation runs."""
+    operation.end(Progress.CANCELLED, t("Cancelled."))
+    rockon = operation.rockon
+    if rockon is None:
+        return
+    if operation.kind is Kind.CHANGE:
+        rows.release_reserved(rockon)
+    if session.scalar(
+        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress == Progress.RUNNING)
+    ):
+        return
+    transition, options = TRANSITIONS[operation.kind], operation.options
+    if rockon.state == transition.state:
+        rockon.state = State(options.get("state", State.INSTALLED))
+    if rockon.status == transition.status:
+        rockon.status = Status(options.get("status", rockon.status))
+    if operation.kind is Kind.INSTALL:
+        rockon.state = State.AVAILABLE
+        release(rockon)
 
 
 def retry(operation_id: int, user: str) -> int:
@@ -258,42 +296,73 @@ def given_away(operation: Operation) -> Give:
     return {place: (uid, gid) for place, (uid, gid) in operation.options.get("give", {}).items()}
 
 
-@contextmanager
-def _one_at_a_time(name: str) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        if "uq_operation_active" not in str(error) and "operation.rockon_id" not in str(error):
-            raise
-        raise Conflict(
-            t("%(name)s is busy with another operation.", name=name), t("Wait until it has ended.")
-        ) from None
+def is_taken(error: IntegrityError) -> bool:
+    """Whether a row was refused because another operation of its rock-on runs."""
+    return "uq_operation_running" in str(error) or "operation.rockon_id" in str(error)
 
 
-def _insert(
-    session: Session, kind: Kind, rockon: RockOn, user: str, parameters: dict[str, Any] | None = None
-) -> Operation:
-    transition = TRANSITIONS[kind]
-    active = session.scalar(
-        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
-    )
-    if active is None and rockon.state not in transition.allowed:
-        raise Conflict(
-            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
-            t("It can't be asked to %(kind)s now.", kind=str(kind)),
-        )
-    operation = Operation(
-        kind=kind, rockon_id=rockon.id, user=user, parameters=json.dumps(parameters or {}), progress=Progress.QUEUED
-    )
-    with _one_at_a_time(rockon.name):
-        session.add(operation)
-        session.flush()
+def alone(session: Session) -> None:
+    """Keep others from beginning and claiming until the transaction ends. On SQLite nobody else writes anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def mark(operation: Operation, rockon: RockOn) -> None:
+    """Show on a rock-on what is done to it, and keep how it was before."""
+    transition, options = TRANSITIONS[operation.kind], operation.options
+    if "state" in options and rockon.state in transition.allowed:
+        operation.parameters = json.dumps({**options, "state": rockon.state.value})
     if transition.state:
         rockon.state = transition.state
     if transition.status:
         rockon.status = transition.status
     rockon.error = None
+
+
+def _insert(
+    session: Session, kind: Kind, rockon: RockOn, user: str, parameters: dict[str, Any] | None = None
+) -> Operation:
+    """Add an operation, which waits where others of its rock-on do; the last of these where it is the same.
+
+    Raises Conflict where it makes no sense after them, or in the state of the rock-on.
+    """
+    alone(session)
+    transition, options = TRANSITIONS[kind], parameters or {}
+    query = select(Operation).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    before: list[Operation] = [*session.scalars(query.order_by(Operation.id))]
+    match interplay.turn(kind, [operation.kind for operation in before]):
+        case interplay.Turn.JOIN if _same(before[-1], options):
+            return before[-1]
+        case interplay.Turn.JOIN if kind is not Kind.UNINSTALL:
+            pass  # it asks for something else, or the last one is being cancelled
+        case interplay.Turn.QUEUE:
+            pass
+        case _:
+            raise Conflict(
+                t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
+            )
+    if not before and rockon.state not in transition.allowed:
+        raise Conflict(
+            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
+            t("It can't be asked to %(kind)s now.", kind=str(kind)),
+        )
+    operation = Operation(
+        kind=kind, rockon_id=rockon.id, user=user, parameters=json.dumps(options), progress=Progress.QUEUED
+    )
+    session.add(operation)
+    session.flush()
+    if not before:
+        mark(operation, rockon)
     return operation
+
+
+def _same(operation: Operation, options: Mapping[str, Any]) -> bool:
+    """Whether an operation was begun with the same options and is not being cancelled; how things were is no option."""
+
+    def asked(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: given[key] for key in ("only_pull", "images") if key in given}
+
+    return not operation.cancel_requested and asked(operation.options) == asked(options)
 
 
 def _refuse_claimed_ports(session: Session, rockon: RockOn, definition: Definition, answers: Answers) -> None:
@@ -313,6 +382,33 @@ def enqueue(operation_id: int) -> int:
     with suppress(QueueUnreachable):
         queue.enqueue(JOB, operation_id, job_id=job_id(operation_id))
     return operation_id
+
+
+def enqueue_first(operation_id: int) -> int:
+    """Put the job of an operation on the queue unless others of its rock-on come first: who ends those does it then."""
+    operation = db.session.get_one(Operation, operation_id)
+    first = None
+    if operation.rockon_id is not None:
+        active = (Operation.rockon_id == operation.rockon_id, Operation.progress.in_(ACTIVE))
+        first = db.session.scalar(select(func.min(Operation.id)).where(*active))
+    runs = operation.progress is not Progress.QUEUED
+    db.session.rollback()
+    return operation_id if runs or first not in (None, operation_id) else enqueue(operation_id)
+
+
+def enqueue_again(operation_ids: Iterable[int]) -> list[int]:
+    """Put the jobs on the queue that are not there; returns their operations."""
+    with suppress(QueueUnreachable):
+        there = queue.waiting()
+        return [enqueue(found) for found in operation_ids if job_id(found) not in there]
+    return []
+
+
+def release(rockon: RockOn) -> None:
+    """Bring a rock-on without containers back to the catalogue's newest definition."""
+    rockon.installed_source = None
+    rockon.status = Status.STOPPED
+    rows.sync_children(rockon, from_source(rockon.name, rockon.source), rows.Suggestions.load(db.session()))
 
 
 def job_id(operation_id: int) -> str:

@@ -49,6 +49,14 @@ def enqueue(function: str, *ids: int, job_id: str) -> None:
         raise unreachable(error) from None
 
 
+def waiting() -> set[str]:
+    """Return the ids of the jobs that no worker has taken up yet. Raises QueueUnreachable."""
+    try:
+        return {*Queue(NAME, connection=connection()).job_ids}
+    except RedisError as error:
+        raise unreachable(error) from None
+
+
 def ping() -> dict[str, Any]:
     """Return the server's name and version. Raises QueueUnreachable."""
     try:

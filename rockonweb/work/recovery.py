@@ -18,7 +18,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.steps import ASIDE
 from rockonweb.host import engine
 from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db, now
-from rockonweb.work import heartbeat, operations, queue, runner
+from rockonweb.work import heartbeat, operations, queue, runner, sequence
 
 STILL_AT_WORK = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
 logger = logging.getLogger(__name__)
@@ -32,12 +32,13 @@ def recover() -> list[int]:
     """
     mended = []
     for operation in list(db.session.scalars(select(Operation).where(Operation.progress.in_(ACTIVE)))):
-        if operation.progress is Progress.QUEUED and not _has_job(operation.id):
+        if operation.progress is Progress.QUEUED and not sequence.before(operation) and not _has_job(operation.id):
             operations.enqueue(operation.id)
             mended.append(operation.id)
         elif operation.progress is Progress.RUNNING and runner.interrupt(operation.id):
             mended.append(operation.id)
     mended += _tidied()
+    sequence.go_on()
     db.session.rollback()
     return mended
 

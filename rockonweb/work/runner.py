@@ -7,19 +7,19 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from flask import current_app
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rockonweb import catalog, rows
 from rockonweb.config import Settings, instance_id, make_private
 from rockonweb.core import answers, argv
-from rockonweb.core.definition import digest, from_source
+from rockonweb.core.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import UP
 from rockonweb.core.text import t
@@ -39,7 +39,7 @@ from rockonweb.models import (
     writing,
 )
 from rockonweb.models.base import database_trouble
-from rockonweb.work import executor, rollback
+from rockonweb.work import executor, operations, rollback, sequence
 from rockonweb.work.planners import PLANNERS
 
 logger = logging.getLogger(__name__)
@@ -49,9 +49,20 @@ UNDOES = (Kind.INSTALL, *REPLACES)
 
 
 def run(operation_id: int) -> None:
-    """Run an operation that waits, and write its outcome on the rows. A failure is raised after that."""
+    """Run an operation that waits, and write its outcome on the rows. A failure is raised after that.
+
+    One whose turn has not come stays as it is; whoever ends what it waits for puts its job on the queue again.
+    """
+    try:
+        _run(operation_id)
+    finally:
+        with suppress(SQLAlchemyError):  # the watcher does it then
+            sequence.go_on()
+
+
+def _run(operation_id: int) -> None:
     with _locked(operation_id) as free:
-        if not free or not _claim(operation_id):
+        if not free or not sequence.claim(operation_id):
             return
         try:
             _perform(operation_id)
@@ -205,15 +216,6 @@ def _try_lock(file: IO[str], how: int) -> bool:
     return True
 
 
-def _claim(operation_id: int) -> bool:
-    with writing() as session:
-        operation = session.get(Operation, operation_id)
-        if operation is None or operation.progress is not Progress.QUEUED:
-            return False
-        operation.progress, operation.started = Progress.RUNNING, now()
-    return True
-
-
 def _perform(operation_id: int) -> None:
     operation = db.session.get_one(Operation, operation_id)
     if operation.cancel_requested:
@@ -317,11 +319,11 @@ def _settle(
             if progress is Progress.CANCELLED:
                 rockon.state = State.AVAILABLE
             if rockon.state is not State.INSTALLED:
-                _release(rockon)
+                operations.release(rockon)
         elif kind is Kind.UNINSTALL:
             rockon.state = State.AVAILABLE if done else State(operation.options.get("state", State.INSTALLED))
             if done:
-                _release(rockon)
+                operations.release(rockon)
                 rows.forget_added(rockon)
         elif kind in REPLACES:
             rockon.state = State.INSTALLED
@@ -384,10 +386,3 @@ def _check(output: str) -> OperationStep:
         finished=now(),
         output=output,
     )
-
-
-def _release(rockon: RockOn) -> None:
-    """Bring a rock-on without containers back to the catalogue's newest definition."""
-    rockon.installed_source = None
-    rockon.status = Status.STOPPED
-    rows.sync_children(rockon, from_source(rockon.name, rockon.source), rows.Suggestions.load(db.session()))

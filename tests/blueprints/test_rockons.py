@@ -331,12 +331,19 @@ def test_a_button_begins_an_operation(owner_client: Visitor, kind: Kind) -> None
     assert (operation.kind, operation.user, operation.rockon_id) == (kind, "ada", notes.id)
 
 
-def test_two_operations_at_once_are_a_conflict_with_a_sentence(owner_client: Visitor) -> None:
+def test_a_second_operation_waits_in_line_and_its_page_says_so(owner_client: Visitor) -> None:
     notes = install(shelve("Notes"))
     owner_client.send(f"/rockons/{notes.id}/stop", page="/rockons")
     answer = owner_client.send(f"/rockons/{notes.id}/start", page="/rockons")
-    assert answer.status_code == 409
-    assert "Notes is busy with another operation." in answer.text
+    assert (answer.status_code, answer.location) == (303, "/operations/2")
+    assert "Waiting: next, after Stop: Notes." in owner_client.get("/operations/2").text
+    assert "It waits for a worker." in owner_client.get("/operations/1").text
+    assert owner_client.send(f"/rockons/{notes.id}/start", page="/rockons").location == "/operations/2"
+    owner_client.send(f"/rockons/{notes.id}/restart", page="/rockons")
+    assert "Waiting: number 2 in line, after Stop: Notes." in owner_client.get("/operations/3").text
+    assert "Waiting: next" in owner_client.get("/operations").text
+    owner_client.send("/operations/1/cancel", page="/operations/1")
+    assert "It waits for a worker." in owner_client.get("/operations/2").text
 
 
 def test_only_the_known_verbs_do_something(owner_client: Visitor) -> None:

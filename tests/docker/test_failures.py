@@ -245,14 +245,15 @@ def test_what_changed_since_the_review_is_shown_and_nothing_is_done(
     assert containers(engine) == []
 
 
-def test_a_second_operation_while_one_is_active_is_refused(instance: Instance, app_image: str) -> None:
+def test_after_an_uninstall_that_waits_nothing_else_is_taken(instance: Instance, app_image: str) -> None:
     rockon = simple(instance, app_image)
     instance.install(rockon)
-    operations.begin(Kind.STOP, rockon, "tester")
-    for kind in (Kind.START, Kind.STOP, Kind.UNINSTALL):
+    first = operations.begin_uninstall(rockon, "tester")
+    for kind in (Kind.START, Kind.STOP, Kind.RESTART):
         with pytest.raises(Conflict, match="Simple is busy"):
             operations.begin(kind, rockon, "other")
-    assert rockon.status == "pending_stop"
+    assert operations.begin_uninstall(rockon, "other") == first
+    assert rockon.state == "pending_uninstall"
 
 
 def test_an_operation_that_does_not_fit_the_state_is_refused(instance: Instance, app_image: str) -> None:

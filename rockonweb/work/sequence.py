@@ -1,0 +1,95 @@
+"""Whose turn it is: what an operation that waits waits for, and who goes on when one has ended."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from rockonweb import rows
+from rockonweb.core import answers, interplay
+from rockonweb.core.definition import from_source
+from rockonweb.core.text import t
+from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, db, now, writing
+from rockonweb.work import operations
+
+
+def before(operation: Operation) -> list[Operation]:
+    """Return what an operation that waits has to wait for, the one that ends first in front.
+
+    These are the operations of its rock-on that run or waited earlier, and those that run on a rock-on which shares
+    a network or a container with it.
+    """
+    if operation.rockon_id is None or operation.progress is not Progress.QUEUED:
+        return []
+    query = select(Operation).where(Operation.id != operation.id, Operation.progress.in_(ACTIVE))
+    own = (
+        query.where(Operation.rockon_id == operation.rockon_id)
+        .where((Operation.progress == Progress.RUNNING) | (Operation.id < operation.id))
+        .order_by((Operation.progress == Progress.RUNNING).desc(), Operation.id)
+    )
+    if found := [*db.session.scalars(own)]:
+        return found
+    elsewhere = query.where(Operation.rockon_id.is_not(None), Operation.rockon_id != operation.rockon_id)
+    running = [*db.session.scalars(elsewhere.where(Operation.progress == Progress.RUNNING).order_by(Operation.id))]
+    mine = _touched(operation) if running else frozenset()
+    return [other for other in running if mine & _touched(other)]
+
+
+def claim(operation_id: int) -> bool:
+    """Let an operation run whose turn it is. Returns False where it has to wait, has run, or can't be done any more.
+
+    What it finds and what it writes are one transaction: of two that get in each other's way one runs. That two of
+    one rock-on never do is a unique index's word besides.
+    """
+    try:
+        with writing() as session:
+            operations.alone(session)
+            operation = session.get(Operation, operation_id)
+            if operation is None or operation.progress is not Progress.QUEUED or before(operation):
+                return False
+            if operation.rockon and not _fits(operation, operation.rockon):
+                return False
+            operation.progress, operation.started = Progress.RUNNING, now()
+    except IntegrityError as error:
+        if not operations.is_taken(error):
+            raise
+        return False
+    return True
+
+
+def go_on() -> list[int]:
+    """Put the jobs of those on the queue whose turn has come and that have none; returns the operations."""
+    waiting = [
+        *db.session.scalars(select(Operation).where(Operation.progress == Progress.QUEUED).order_by(Operation.id))
+    ]
+    free = [operation.id for operation in waiting if not before(operation)]
+    db.session.rollback()
+    return operations.enqueue_again(free) if free else []
+
+
+def _fits(operation: Operation, rockon: RockOn) -> bool:
+    """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
+    transition = operations.TRANSITIONS[operation.kind]
+    if rockon.state not in transition.allowed and rockon.state != transition.state:
+        operation.end(
+            Progress.FAILED,
+            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
+            t("What ran before it has ended otherwise than expected, so nothing was done."),
+        )
+        if operation.kind is Kind.CHANGE:
+            rows.release_reserved(rockon)
+        return False
+    operations.mark(operation, rockon)
+    return True
+
+
+def _touched(operation: Operation) -> frozenset[str]:
+    rockon = operation.rockon
+    if rockon is None:
+        return frozenset()
+    definition, options = rockon.definition, operation.options
+    found = interplay.touched(definition, rows.answers_of(rockon))
+    if operation.kind is Kind.CHANGE:
+        newer = from_source(rockon.name, options["source"]) if options["source"] else definition
+        found |= interplay.touched(newer, answers.from_json(options["wanted"]))
+    return found

@@ -1,0 +1,78 @@
+"""Which operations queue, join or are refused, and what two rock-ons have in common."""
+
+import json
+from typing import Any
+
+import pytest
+
+from rockonweb.core.answers import Answers
+from rockonweb.core.definition import Definition, from_body
+from rockonweb.core.interplay import Turn, touched, turn
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "expected"),
+    [
+        ("stop", [], Turn.QUEUE),
+        ("install", [], Turn.QUEUE),
+        ("stop", ["start"], Turn.QUEUE),
+        ("start", ["start"], Turn.JOIN),
+        ("start", ["start", "stop"], Turn.QUEUE),
+        ("restart", ["change"], Turn.QUEUE),
+        ("update", ["update"], Turn.JOIN),
+        ("update", ["change"], Turn.QUEUE),
+        ("uninstall", ["change", "stop"], Turn.QUEUE),
+        ("uninstall", ["uninstall"], Turn.JOIN),
+        ("start", ["stop", "uninstall"], Turn.REFUSE),
+        ("uninstall", ["install"], Turn.REFUSE),
+        ("stop", ["install"], Turn.REFUSE),
+        ("install", ["install"], Turn.REFUSE),
+        ("change", ["start"], Turn.QUEUE),
+        ("change", ["change"], Turn.REFUSE),
+        ("change", ["update", "stop"], Turn.REFUSE),
+        ("action", ["start"], Turn.REFUSE),
+    ],
+)
+def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Turn) -> None:
+    assert turn(kind, before) is expected
+
+
+def definition(name: str, *opts: list[str], **keys: Any) -> Definition:
+    body = {
+        "description": "",
+        "version": "1",
+        "website": "",
+        "containers": {name: {"image": "example/app", "launch_order": 1, "opts": [*opts]}},
+        **keys,
+    }
+    return from_body(name, json.loads(json.dumps(body)))
+
+
+def test_what_a_rock_on_touches() -> None:
+    found = touched(
+        definition(
+            "app",
+            ["--net", "lan"],
+            ["--network=name=back,alias=db", ""],
+            ["--network", "container:tunnel"],
+            ["--volumes-from", "data:ro"],
+            ["--link=base:db", ""],
+            container_links={"app": [{"name": "pair", "source_container": "app"}]},
+        ),
+        Answers(networks={"app": ["home", "bridge"]}),
+    )
+    assert found == {
+        *("container app", "container base", "container data", "container tunnel"),
+        *("network back", "network home", "network lan", "network pair"),
+    }
+
+
+@pytest.mark.parametrize("own", ["host", "bridge", "none"])
+def test_docker_s_own_networks_bring_nobody_together(own: str) -> None:
+    one, two = (touched(definition(name, ["--net", own]), Answers()) for name in ("one", "two"))
+    assert not one & two
+
+
+def test_who_borrows_volumes_shares_something_with_who_lends_them() -> None:
+    lender = touched(definition("data"), Answers())
+    assert lender & touched(definition("app", ["--volumes-from", "data"]), Answers()) == {"container data"}

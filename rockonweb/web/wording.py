@@ -153,7 +153,7 @@ def kind_words(kind: Kind) -> str:
 
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what."""
-    words = kind_words(operation.kind)
+    words = gettext("Go back") if operation.options.get("point") else kind_words(operation.kind)
     return f"{words}: {operation.rockon.name}" if operation.rockon else words
 
 

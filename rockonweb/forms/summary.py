@@ -13,7 +13,7 @@ from wtforms import HiddenField
 from rockonweb.core.owners import Mismatch
 from rockonweb.core.preflight.powers import Power
 
-CONFIRM = "confirm"  # the box that confirms what a definition may do to this host
+CONFIRM = "confirm"  # a fingerprint of what the page said that the button allows a definition
 GIVE = "give"  # the boxes by which shares and folders get another user
 
 
@@ -30,8 +30,11 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
         return self.reviewed.data in (None, digest(lines))
 
     def confirmed(self, powers: Collection[Power]) -> bool:
-        """Whether the box is ticked for what the page says now; there is none where nothing is to be confirmed."""
-        return not powers or request.form.get(CONFIRM) in ("y", mark(powers))
+        """Whether it was sent from a page that said just what the definition may do to this host now.
+
+        A program that sends no fingerprint saw no page and relies on the definition.
+        """
+        return request.form.get(CONFIRM) in (None, mark(powers))
 
     def given(self, offers: Iterable[Mismatch]) -> dict[str, tuple[int, int]]:
         """Return user and group of the places whose boxes are ticked."""
@@ -40,7 +43,7 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
 
 
 def mark(powers: Iterable[Power]) -> str:
-    """Return the value of the box that confirms these powers and no others."""
+    """Return a fingerprint of powers."""
     return digest(power.sentence for power in powers)[:16]
 
 

@@ -43,18 +43,13 @@ class Before:
 
     @property
     def mark(self) -> str:
-        """The value of the box that confirms the powers."""
+        """The fingerprint of the powers, which goes with the button that allows them."""
         return summary.mark(self.powers)
 
     @property
-    def confirmed(self) -> bool:
-        """Whether the box is ticked."""
-        return bool(self.powers) and summary.SummaryForm().confirmed(self.powers)
-
-    @property
     def unconfirmed(self) -> bool:
-        """Whether somebody wanted to begin without it."""
-        return self.sent and bool(self.powers) and not self.confirmed
+        """Whether somebody wanted to begin and had seen other powers."""
+        return self.sent and not summary.SummaryForm().confirmed(self.powers)
 
     @property
     def folded(self) -> bool:

@@ -543,14 +543,11 @@ def test_what_a_definition_may_do_to_the_host_is_confirmed(
     page = wizard.get("summary")
     assert "web has all rights on this host, as its administrator has." in words(page)
     assert "web has Docker's socket (/var/run/docker.sock), by which it can do anything on this host." in words(page)
-    assert re.search(r'<input type="checkbox"[^>]*name="confirm"[^>]* required>', page.text)
     seen = inputs(page)
-    wrong = {"confirm": "0123456789abcdef"}
-    for unconfirmed in ({}, wrong):
-        response = wizard.post("summary", "Submit", **{k: v for k, v in seen.items() if k != "confirm"}, **unconfirmed)
-        assert response.status_code == 422
-        assert "Nothing was begun: what it may do to this host is not confirmed." in words(response)
-        assert "Tick this box to go on. Without it nothing is begun." in words(response)
+    assert page.text.index("What Submit allows") < page.text.index('value="Submit"')
+    response = wizard.post("summary", "Submit", **{**seen, "confirm": "0123456789abcdef"})
+    assert response.status_code == 422
+    assert "what it may do to this host has changed since you looked." in words(response)
     assert begun(app) == 0
     assert wizard.submit().status_code == 303
 

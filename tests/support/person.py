@@ -43,10 +43,6 @@ class _Forms(HTMLParser):
             self.forms.append(Form(given.get("action", "")))
         elif not self.forms or not given.get("name"):
             return
-        elif tag == "input" and given.get("type") == "checkbox" and "required" in given:
-            self.forms[-1].fields[given["name"]] = Field(
-                "checkbox", given.get("value", "on")
-            )  # what must be ticked, is
         elif tag == "input" and given.get("type") not in ("checkbox", "radio", "submit"):
             one = Field(given.get("type", "text"), given.get("value", ""), "disabled" in given)
             self.forms[-1].fields[given["name"]] = one

@@ -182,7 +182,8 @@ def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client
     here = f"/rockons/{notes.id}/definition"
     newer(opts=[["--cap-add", "NET_ADMIN"]])
     page = owner_client.get(here).text
-    assert "What Accept allows Notes to do to this host from now on notes has the right NET_ADMIN over this host." in text_of(page)
+    allowed = "What Accept allows Notes to do to this host from now on notes has the right NET_ADMIN over this host."
+    assert allowed in text_of(page)
     other = press(owner_client, here, "Accept", confirm="0123456789abcdef")
     assert other.status_code == 422
     assert "what it may do to this host has changed since you looked." in text_of(other.text)

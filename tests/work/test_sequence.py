@@ -1,0 +1,102 @@
+"""Whose turn it is, on a real queue; no engine is asked."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockonweb.models import Kind, Operation, Progress, RockOn, State, db, writing
+from rockonweb.work import operations, queue, sequence
+from tests.support.instance import Instance
+from tests.support.queue_server import QueueServer
+
+
+@pytest.fixture
+def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    made = Instance(tmp_path, queue_server.url)
+    made.asks_docker = False
+    with made.app.app_context():
+        yield made
+    queue_server.flush()
+
+
+def installed(instance: Instance, name: str, *opts: list[str]) -> RockOn:
+    rockon = instance.add(name, {name.lower(): {"image": "example/app", "opts": [*opts]}})
+    with writing():
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+    return rockon
+
+
+def end(operation_id: int) -> None:
+    with writing() as session:
+        session.get_one(Operation, operation_id).end(Progress.DONE)
+    sequence.go_on()
+
+
+def jobs() -> set[str]:
+    return queue.waiting()
+
+
+def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    pressed = [operations.begin(kind, rockon, "me") for kind in (Kind.STOP, Kind.START) * 5]
+    assert len({*pressed}) == 10
+    assert jobs() == {operations.job_id(pressed[0])}
+    for n, operation_id in enumerate(pressed):
+        assert not any(sequence.claim(later) for later in pressed[n + 1 :])
+        assert sequence.claim(operation_id)
+        end(operation_id)
+        if pressed[n + 1 :]:
+            assert operations.job_id(pressed[n + 1]) in jobs()
+    assert rockon.status == "pending_start"  # as the last one says
+
+
+@pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
+def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
+    ids = [operations.begin(Kind.STOP, installed(instance, name, opts), "me") for name in ("One", "Two")]
+    together, claimed = threading.Barrier(2), list[int]()
+
+    def work(operation_id: int) -> None:
+        with instance.app.app_context():
+            together.wait()
+            if sequence.claim(operation_id):
+                claimed.append(operation_id)
+
+    threads: list[Any] = [threading.Thread(target=work, args=(one,)) for one in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == 1
+    end(claimed[0])
+    assert sequence.claim(({*ids} - {*claimed}).pop())
+
+
+def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> None:
+    ids = [operations.begin(Kind.STOP, installed(instance, name), "me") for name in ("One", "Two")]
+    assert [sequence.claim(one) for one in ids] == [True, True]
+
+
+def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    first, second = operations.begin_update(rockon, "me"), operations.begin(Kind.STOP, rockon, "me")
+    assert rockon.state == "pending_update"
+    operations.cancel(first)
+    db.session.rollback()
+    assert (rockon.state, db.session.get_one(Operation, first).progress) == ("installed", "cancelled")
+    assert operations.job_id(second) in jobs()
+    assert sequence.claim(second)
+
+
+def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    first, second = operations.begin(Kind.STOP, rockon, "me"), operations.begin(Kind.START, rockon, "me")
+    end(first)
+    with writing():
+        rockon.state = State.AVAILABLE
+    assert not sequence.claim(second)
+    found = db.session.get_one(Operation, second)
+    assert (found.progress, found.error) == ("failed", "App is available.")

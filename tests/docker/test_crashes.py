@@ -27,6 +27,7 @@ STEPS = {"install": 14, "change": 20}
 VICTIMS = ("work process", "worker", "up", "queue server", "dockerd")
 FAULTS = ("database locked", "database full")
 FAULTY_STEPS = {"install": (0, 3, 6, 10, 13), "change": (0, 1, 4, 6, 9, 13, 16, 17, 19)}
+RESTART_AFTER = 3  # cases: what dies again and again is started again more and more slowly
 LATER = 0.05  # seconds after the beginning of a step, at most
 LOCKED_SECONDS = 20  # longer than the product waits for the database
 
@@ -63,6 +64,7 @@ class Shelter:
         self.engine, self.image = engine, image
         self.house: House | None = None
         self.in_order = False
+        self.lent = 0
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[House]:
@@ -71,6 +73,9 @@ class Shelter:
             self.close()
         house = self.house = self.house or self._build()
         self.in_order = False
+        self.lent += 1
+        if self.lent % RESTART_AFTER == 0:
+            house.stack.restart()
         yield house
         self.in_order = True
 

@@ -5,8 +5,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ CONTAINERS = ("home-db", "home-app", "home-alone")
 STRANGE_NETWORK, OWN_NETWORK = "HomeStrange", "HomeOwn"
 STRANGERS = {"home-db-old": "bridge", "home": "bridge", "neighbour": STRANGE_NETWORK}  # on which network each is
 TEXT = {"label": "", "description": ""}
+WELL_SECONDS = 90  # after a crash
 ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
 
 
@@ -139,7 +140,7 @@ class House:
         query = "SELECT progress, title, output FROM operation_step WHERE operation_id = ? ORDER BY position"
         return "\n".join(f"{row[0]}: {row[1]} {row[2]}".rstrip() for row in self.read(query, operation_id))
 
-    def await_end(self, operation_id: int, seconds: float = 90) -> Ended:
+    def await_end(self, operation_id: int, seconds: float = 150) -> Ended:
         """Wait until an operation has ended."""
         deadline = time.monotonic() + seconds
         while (found := self.ended(operation_id)) is None:
@@ -201,19 +202,22 @@ class House:
 
     # -- whether all is well --------------------------------------------------------------------------------------
 
-    def await_peace(self, seconds: float = 90) -> None:
-        """Wait until nothing is pending and what is shown is true; fails with what is not."""
-        deadline = time.monotonic() + seconds
-        while faults := self.faults():
-            assert time.monotonic() < deadline, "\n".join(faults)
+    def assert_well(self, *, works: bool) -> None:
+        """Soon nothing is pending, nothing is orphaned, no stranger was touched, and what is shown is true; with
+        `works`, the app answers and has its data.
+        """
+        deadline = time.monotonic() + WELL_SECONDS
+        while faults := self.faults(works=works):
+            assert time.monotonic() < deadline, "\n".join([*faults, self.steps(self.newest())])
             time.sleep(0.3)
 
-    def faults(self) -> list[str]:
+    def faults(self, *, works: bool) -> list[str]:
         """What is wrong now."""
+        checks = [self._pending, self._shown, self._orphans, self._touched, *([self._broken] if works else [])]
         try:
-            return [fault for check in (self._pending, self._shown, self._orphans) for fault in check()]
-        except requests.RequestException as error:
-            return [f"the pages do not answer: {error}"]
+            return [fault for check in checks for fault in check()]
+        except (requests.RequestException, subprocess.CalledProcessError) as error:
+            return [f"no answer: {error}"]
 
     def _pending(self) -> list[str]:
         found = self.read("SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED)
@@ -259,15 +263,17 @@ class House:
         what = "{{.Id}} {{.State.Running}} {{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
         return {name: self.engine.docker("inspect", "-f", what, name) for name in STRANGERS}
 
-    def assert_well(self, *, works: bool) -> None:
-        """Nothing pending, nothing orphaned, no stranger touched; with `works`, the app answers and has its data."""
-        self.await_peace()
-        _eventually(lambda: self._strangers() == self.strangers, "a stranger's container was touched")
-        if works:
-            assert self.shown() == ("installed", "started"), (self.shown(), self._ours())
-            _eventually(self._answers, "the app does not answer")
-            for place in ("/keep/file", "/data/file"):
-                assert self.engine.docker("exec", "home-db", "cat", place) == "precious"
+    def _touched(self) -> list[str]:
+        return [] if self._strangers() == self.strangers else ["a stranger's container was touched"]
+
+    def _broken(self) -> list[str]:
+        if self.shown() != ("installed", "started"):
+            return [f"shown as {self.shown()}, with {self._ours()}"]
+        if not self._answers():
+            return ["the app does not answer"]
+        places = ("/keep/file", "/data/file")
+        lost = [one for one in places if self.engine.docker("exec", "home-db", "cat", one) != "precious"]
+        return [f"{one} is lost" for one in lost]
 
     def _answers(self) -> bool:
         try:
@@ -279,10 +285,3 @@ class House:
         """Whether all containers are those that a change has made."""
         label = '{{index .Config.Labels "%s.%s"}}'
         return all(self.engine.docker("inspect", "-f", label % (name, colour), name) == "yes" for name in CONTAINERS)
-
-
-def _eventually(true: Callable[[], bool], words: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, words
-        time.sleep(0.1)

@@ -17,8 +17,11 @@ from signal import SIGKILL
 
 import pytest
 
+from rockonweb.work import operations
+from tests.support.apps import page
 from tests.support.engine import Engine
 from tests.support.house import House
+from tests.support.instance import Instance, told
 from tests.support.stack import Stack
 
 SEED = int(os.environ.get("ROCKONWEB_TEST_SEED") or random.randrange(10_000))
@@ -198,3 +201,65 @@ def full(folder: Path) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
+
+
+@pytest.fixture
+def full_share_disk(instance: Instance) -> Iterator[Callable[[], None]]:
+    """The shares are on a disk of their own with room for one more folder; what is given makes room."""
+    root = instance.settings.shares_root
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=30", "tmpfs", root], check=True)
+    fillers: list[Path] = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                filler = root / f".filler-{len(fillers)}"
+                filler.touch()
+                fillers.append(filler)
+        fillers.pop().unlink()
+
+        def make_room() -> None:
+            for filler in fillers:
+                filler.unlink()
+
+        yield make_room
+    finally:
+        subprocess.run(["umount", "--lazy", root], check=True)
+
+
+DATA = {"label": "Data", "description": ""}
+
+
+def test_an_install_whose_shares_do_not_fit_leaves_nothing(
+    engine: Engine, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
+) -> None:
+    rockon = instance.add("Big", {"big": {"image": app_image, "tag": "", "volumes": {"/a": DATA, "/b": DATA}}})
+    reviewed = instance.review(rockon, new_shares=["big-a", "big-b"])
+    operation = instance.run(instance.submit(reviewed))
+    assert (operation.progress, rockon.state) == ("failed", "install_failed"), told(operation)
+    assert "No space left on device" in operation.error
+    assert [path for path in instance.settings.shares_root.iterdir() if path.name[0] != "."] == []
+    assert engine.docker("ps", "-aq") == ""
+    full_share_disk()
+    instance.succeed(operations.retry(operation.id, "tester"))
+    assert rockon.status == "started"
+
+
+def test_a_change_whose_new_share_does_not_fit_leaves_the_old_app(
+    engine: Engine, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
+) -> None:
+    port = {"8080": {**DATA, "host_default": 8080, "protocol": "tcp", "ui": True}}
+    rockon = instance.add("Grow", {"grow": {"image": app_image, "tag": "", "ports": port}})
+    host = instance.install(rockon).port("grow")
+    before = engine.docker("ps", "-q", "--no-trunc")
+    wanted = instance.wanted(rockon, storage={"grow": {"/a": "grow-a", "/b": "grow-b"}})
+    operation = instance.run(
+        operations.begin_change(rockon, wanted, "tester", new_shares=frozenset({"grow-a", "grow-b"}))
+    )
+    assert (operation.progress, rockon.state, rockon.status) == ("failed", "installed", "started"), told(operation)
+    assert "No space left on device" in operation.error
+    assert engine.docker("ps", "-aq", "--no-trunc") == before
+    page(host)
+    full_share_disk()
+    instance.succeed(operations.retry(operation.id, "tester"))
+    page(host)
+    assert sorted(path.name for path in instance.settings.shares_root.iterdir()) == ["grow-a", "grow-b"]

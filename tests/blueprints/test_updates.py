@@ -159,14 +159,15 @@ def test_only_getting_it_is_an_operation_too(owner_client: Visitor) -> None:
     assert answer.status_code == 303
     assert answer.location.startswith("/operations/")
     assert begun() == [("update", "Syncer", True)]
-    assert owner_client.send(f"{here}/get", page="/updates").status_code == 409
+    assert owner_client.send(f"{here}/get", page="/updates").location == answer.location  # once is enough
+    assert len(begun()) == 1
 
 
 def test_all_are_updated_each_by_its_own_operation(owner_client: Visitor) -> None:
     _, _, busy, current = (know(install(shelve(name))) for name in ("One", "Other", "Busy", "Current"))
     with writing() as session:
         current.newer_images = False
-        session.add(Operation(kind=Kind.STOP, rockon_id=busy.id, progress=Progress.RUNNING, user="ada"))
+        session.add(Operation(kind=Kind.UNINSTALL, rockon_id=busy.id, progress=Progress.RUNNING, user="ada"))
     answer = owner_client.send("/updates", page="/updates")
     assert (answer.status_code, answer.location) == (303, "/operations")
     assert begun()[1:] == [("update", "One", False), ("update", "Other", False)]

@@ -162,7 +162,7 @@ def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
     """
     queue.ping()
     with writing() as session:
-        operation = _insert(session, Kind.UPDATE, rockon, user, {"only_pull": only_pull})
+        operation = _insert(session, Kind.UPDATE, rockon, user, {"only_pull": True} if only_pull else {})
     return enqueue_first(operation.id)
 
 

@@ -537,10 +537,20 @@ def test_what_is_installed_is_not_installed_again(call: Call, installed: RockOn)
 
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
-def test_what_is_busy_has_to_end_first(call: Call, installed: RockOn, command: str) -> None:
+def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: RockOn, command: str) -> None:
     operations.begin(Kind.STOP, installed, "ada")
     answer = call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}})
-    assert "Notes is busy with another operation" in refused(answer, 409)
+    assert answer.status_code == 200, answer.text
+    kinds = [operation.kind for operation in db.session.query(Operation).order_by(Operation.id)]
+    asked = {"update": [Kind.CHANGE], "stop": []}.get(command, [Kind(command)])  # the same once more is one
+    assert kinds == [Kind.STOP, *asked]
+
+
+@pytest.mark.parametrize("command", ["update", "start", "stop", "restart"])
+def test_nothing_waits_behind_an_uninstall(call: Call, installed: RockOn, command: str) -> None:
+    operations.begin_uninstall(installed, "ada")
+    assert refused(call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}}), 409)
+    assert db.session.query(Operation).count() == 1
 
 
 def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: RockOn, docker: Docker) -> None:

@@ -73,7 +73,7 @@ def share_fault(place: str) -> str:
     share, folder = split_share(place)
     if not SHARE_NAME.fullmatch(share):
         return (
-            f'"{share}" is not a name for a share: use letters, digits, dots, dashes and underscores, '
+            f'"{share or place}" is not a name for a share: use letters, digits, dots, dashes and underscores, '
             "and begin with a letter or digit."
         )
     if folder and not all(

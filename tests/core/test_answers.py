@@ -74,7 +74,7 @@ def test_everything_that_is_missing_is_told_at_once():
 NO_DEVICE = "a device is an absolute path, such as /dev/dri, or blank."
 NO_VALUE = "a value can't contain a NUL character or half a character."
 NO_NAME = (
-    '"" is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit.'
+    '"/mnt" is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit.'
 )
 NO_PATH = "a path in a container is absolute and has no colon."
 NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not rockonweb.…"

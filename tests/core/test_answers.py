@@ -74,7 +74,7 @@ def test_everything_that_is_missing_is_told_at_once():
 NO_DEVICE = "a device is an absolute path, such as /dev/dri, or blank."
 NO_VALUE = "a value can't contain a NUL character or half a character."
 NO_NAME = (
-    '"/mnt" is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit.'
+    "is not a name for a share: use letters, digits, dots, dashes and underscores, and begin with a letter or digit."
 )
 NO_PATH = "a path in a container is absolute and has no colon."
 NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not rockonweb.…"
@@ -101,13 +101,13 @@ NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not ro
         ({"environment": {"app": {"A": ["x"]}}}, "environment.app.A: must be text."),
         ({"environment": {"app": {"A": "x\0"}}}, f"environment.app.A: {NO_VALUE}"),
         ({"environment": {"app": {"A": "\ud83d"}}}, f"environment.app.A: {NO_VALUE}"),
-        ({"shares": {"app": {"/a": ""}}}, f"shares.app./a: {NO_NAME}"),
+        ({"shares": {"app": {"/a": ""}}}, f'shares.app./a: "" {NO_NAME}'),
         ({"shares": {"app": {"/a": "s/../t"}}}, 'shares.app./a: "../t" is not a folder inside a share.'),
         ({"storage": {"app": {"films": "films"}}}, f"storage.app.films: {NO_PATH}"),
         ({"storage": {"app": {"/": "films"}}}, f"storage.app./: {NO_PATH}"),
         ({"storage": {"app": {"/films:ro": "films"}}}, f"storage.app./films:ro: {NO_PATH}"),
         ({"storage": {"app": {"/a": "films"}}}, "storage.app./a: the definition mounts a share there itself."),
-        ({"storage": {"app": {"/films": "/mnt"}}}, f"storage.app./films: {NO_NAME}"),
+        ({"storage": {"app": {"/films": "/mnt"}}}, f'storage.app./films: "/mnt" {NO_NAME}'),
         ({"storage": {"app": ["/films"]}}, "storage.app: must be an object."),
         ({"labels": {"app": "a"}}, "labels.app: must be a list."),
         ({"labels": {"app": [""]}}, 'labels.app: "" ' + NO_LABEL),

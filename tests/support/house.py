@@ -107,6 +107,11 @@ class House:
         assert self.newest() > operation_id, answer.text
         return self.newest()
 
+    def start(self) -> None:
+        """Press Start once nothing is under way."""
+        self.assert_well(works=False)
+        self.post(f"/api/rockons/{self.id}/start")
+
     def uninstall(self) -> None:
         """Remove the app, with its data."""
         self.post(f"/api/rockons/{self.id}/uninstall")

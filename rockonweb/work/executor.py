@@ -255,7 +255,8 @@ class Executor:
         if done or any(str(Discard(container=name, why="")) in begun for name in names):
             for name in aside:
                 self._discard(name)
-                if name in running and self.engine.container(name) and not self.engine.runs(name):
+            for name in running if aside else ():
+                if self.engine.container(name) and not self.engine.runs(name):
                     self.engine.start(name)  # a Docker that was killed leaves what is `unless-stopped` stopped
             return True
         if any(title.startswith("docker run ") for title in begun):

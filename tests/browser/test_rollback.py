@@ -80,7 +80,7 @@ def test_a_setting_and_a_file_come_back(browser: Browser, product: tuple[Stack, 
         (made.shares / "notes" / "precious").unlink()
 
         page.goto(f"{made.url}/rockons/1")
-        assert accessibility_violations(page) == []
+        assert not javascript or accessibility_violations(page) == []  # axe is a script too
         page.get_by_role("link", name="Go back with the data").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Go back")
         text = page.locator("main").inner_text()
@@ -88,7 +88,7 @@ def test_a_setting_and_a_file_come_back(browser: Browser, product: tuple[Stack, 
         assert "Our notes" in text
         assert "plain: stays as it is. There is no snapshot of it from then." in text
         assert "notes: comes back as it was then." in text
-        assert accessibility_violations(page) == []
+        assert not javascript or accessibility_violations(page) == []  # axe is a script too
         page.set_viewport_size({"width": 360, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.get_by_role("button", name="Go back with the data").click()

@@ -284,10 +284,12 @@ def test_a_moment_keeps_its_time_zone():
 
 
 @pytest.mark.usefixtures("app")
-def test_a_rockon_has_one_active_operation_at_most():
+def test_of_a_rockon_one_operation_runs_at_most_and_others_wait():
     first, second = add("First"), add("Second")
+    running = Progress.RUNNING
     with writing() as session:
-        session.add_all([Operation(rockon_id=first, kind=Kind.START), Operation(rockon_id=second, kind=Kind.START)])
+        session.add_all([Operation(rockon_id=one, kind=Kind.START, progress=running) for one in (first, second)])
+        session.add_all([Operation(rockon_id=first, kind=Kind.STOP), Operation(rockon_id=first, kind=Kind.START)])
     with pytest.raises(IntegrityError), writing() as session:
         session.add(Operation(rockon_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
     with writing() as session:

@@ -44,12 +44,13 @@ def see(query: str) -> Shelf:
 def test_an_address_and_back() -> None:
     given = MultiDict(
         [("tab", "all"), ("q", " a  b "), ("category", "media"), ("badge", "local"), ("badge", "ui"),
-         ("state", "running"), ("page", "3")]
+         ("state", "running"), ("update", "1"), ("page", "3")]
     )  # fmt: skip
     wish = Wish.read(given)
-    assert wish == Wish("all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3)
+    assert wish == Wish("all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, update=True)
     assert wish.arguments(page=3) == {
-        "tab": "all", "q": "a  b", "category": "media", "badge": ["ui", "local"], "state": "running", "page": 3
+        "tab": "all", "q": "a  b", "category": "media", "badge": ["ui", "local"], "state": "running",
+        "update": "1", "page": 3,
     }  # fmt: skip
     assert wish.arguments(category=None)["page"] is None
     assert wish.toggled(Badge.UI) == (Badge.LOCAL,)

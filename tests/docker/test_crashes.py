@@ -238,7 +238,7 @@ def test_an_install_whose_shares_do_not_fit_leaves_nothing(
     assert (operation.progress, rockon.state) == ("failed", "install_failed"), told(operation)
     assert "No space left on device" in operation.error
     assert [path for path in instance.settings.shares_root.iterdir() if path.name[0] != "."] == []
-    assert engine.docker("ps", "-aq") == ""
+    assert engine.docker("ps", "-aq", "--filter", "name=^big$") == ""
     full_share_disk()
     instance.succeed(operations.retry(operation.id, "tester"))
     assert rockon.status == "started"
@@ -250,14 +250,15 @@ def test_a_change_whose_new_share_does_not_fit_leaves_the_old_app(
     port = {"8080": {**DATA, "host_default": 8080, "protocol": "tcp", "ui": True}}
     rockon = instance.add("Grow", {"grow": {"image": app_image, "tag": "", "ports": port}})
     host = instance.install(rockon).port("grow")
-    before = engine.docker("ps", "-q", "--no-trunc")
+    grown = ("--no-trunc", "--filter", "name=^grow")
+    before = engine.docker("ps", "-q", *grown)
     wanted = instance.wanted(rockon, storage={"grow": {"/a": "grow-a", "/b": "grow-b"}})
     operation = instance.run(
         operations.begin_change(rockon, wanted, "tester", new_shares=frozenset({"grow-a", "grow-b"}))
     )
     assert (operation.progress, rockon.state, rockon.status) == ("failed", "installed", "started"), told(operation)
     assert "No space left on device" in operation.error
-    assert engine.docker("ps", "-aq", "--no-trunc") == before
+    assert engine.docker("ps", "-aq", *grown) == before
     page(host)
     full_share_disk()
     instance.succeed(operations.retry(operation.id, "tester"))

@@ -73,7 +73,7 @@ def test_an_app_without_restarts_that_failed_shows_its_exit_code(
 ) -> None:
     spec = {"image": app_image, "tag": "", "opts": [["-e", "STANDIN_EXIT=3"], ["--restart", "no"]]}
     rockon = instance.add("Once", {"once": spec})
-    instance.install(rockon)
+    instance.run(instance.submit(instance.review(rockon)))  # it stays, though it does not hold
     eventually(lambda: seen(rockon) == "exitcode: 3 error: the container once has ended")
 
 

@@ -23,12 +23,13 @@ from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
+from rockonweb.core.client import for_client, steers
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP, Listener, Mount
-from rockonweb.core.secret import redact, reveal
+from rockonweb.core.secret import redact
 from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import t
-from rockonweb.host.connection import name_of
+from rockonweb.host.connection import client, name_of
 from rockonweb.host.docker_settings import (
     DockerSettings,
     DockerUsage,
@@ -415,16 +416,18 @@ class Engine(Networks, Images):
         return output
 
     def _run(self, command: Argv, seconds: int) -> subprocess.CompletedProcess[str]:
+        given = for_client(command)
+        # Of our own environment what the client needs: `-e NAME` in a definition's options would hand on any of it.
+        # And no `docker context`, which the SDK knows nothing of.
+        needed = {name: value for name, value in os.environ.items() if steers(name)}
+        environment = {"DOCKER_HOST": DEFAULT_HOST, **needed, **given.environment}
         try:
             return subprocess.run(  # noqa: S603 - an argv list, never a shell string
-                reveal(command),
-                env={
-                    "DOCKER_HOST": DEFAULT_HOST,
-                    **os.environ,
-                },  # and no `docker context`, which the SDK knows nothing of
-                stdin=subprocess.DEVNULL,
+                given.words,
+                env=environment,
+                input=given.env_file,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 timeout=seconds,
                 check=False,
@@ -443,7 +446,7 @@ def connect(instance: str = "", *rockons: str) -> Engine:
     Raises EngineUnreachable.
     """
     try:
-        return Engine(docker.from_env(timeout=READ_TIMEOUT), instance, *rockons)
+        return Engine(client(READ_TIMEOUT), instance, *rockons)
     except (DockerException, RequestException, OSError) as error:
         raise unreachable(error) from None
 

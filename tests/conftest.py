@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.support.browser import chromium, new_page
 from tests.support.engine import Engine
 from tests.support.metastore import Content, Metastore
+from tests.support.postgres import Postgres
 from tests.support.queue_server import QueueServer
 from tests.support.registry import Registry
 from tests.support.stack import Stack
@@ -56,6 +57,17 @@ def standin(engine: Engine, registry: Registry) -> Callable[..., str]:
 def queue_server() -> Iterator[QueueServer]:
     """A queue server, its address in `queue_server.url`; see `QueueServer`."""
     server = QueueServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; `postgres.database()` makes an empty database and returns its address."""
+    server = Postgres()
     try:
         server.start()
         yield server

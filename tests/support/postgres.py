@@ -1,0 +1,97 @@
+"""A PostgreSQL server on a Unix socket: Debian's, run by a user without rights, for one test session."""
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from .process import start, stop, wait_until
+
+USER, PASSWORD = "rockonweb", "pg-password-of-the-tests"  # it trusts everybody who reaches the socket
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "listen_addresses=")
+
+
+class Postgres:
+    """One server. `start()` and `stop()` may be called again; the data stays until `close()`."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="rwt-pg-"))
+        self._log = self._folder / "log"
+        self._bin = _newest()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        if self._process is not None:
+            return
+        data = self._folder / "data"
+        if not data.exists():
+            if os.geteuid() == 0:
+                nobody = pwd.getpwnam("nobody")
+                os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            subprocess.run(
+                [
+                    *_unprivileged(),
+                    *(str(self._bin / "initdb"), "-D", str(data), "-U", USER, "-A", "trust"),
+                    *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
+                ],
+                check=True,
+                capture_output=True,
+                cwd="/",
+            )
+        options = [word for one in QUICK for word in ("-c", one)]
+        command = [*_unprivileged(), str(self._bin / "postgres"), "-D", str(data), "-k", str(self._folder), *options]
+        self._process = start(command, self._log)
+        wait_until(self._answers, self._process, self._log, "postgres", timeout=30)
+
+    def stop(self) -> None:
+        """Stop it at once: from now on there is nobody at the socket."""
+        if self._process is not None:
+            subprocess.run([*_unprivileged(), str(self._bin / "pg_ctl"), "-D", str(self._folder / "data"),
+                            "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")  # fmt: skip
+            stop(self._process, 10)
+            self._process = None
+
+    def close(self) -> None:
+        """Stop it and delete its data."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def database(self, encoding: str = "UTF8") -> str:
+        """Make an empty database and return its address, for DATABASE_URL; there is a password in it."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(host=str(self._folder), user=USER, dbname="postgres", autocommit=True) as connection:
+            locale = "C.UTF-8" if encoding == "UTF8" else "C"
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE '{locale}'")
+        return f"postgresql+psycopg://{USER}:{PASSWORD}@/{name}?host={self._folder}"
+
+    def connect(self, url: str) -> "psycopg.Connection[tuple[object, ...]]":
+        """Open a connection of one's own to a database that `database()` made."""
+        return psycopg.connect(url.replace("+psycopg", "", 1))
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(host=str(self._folder), user=USER, dbname="postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _unprivileged() -> list[str]:
+    """What a command begins with, because the server refuses to run as root; it still ends with the tests."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig", "INT"]
+
+
+def _newest() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise RuntimeError("The tests need Debian's package postgresql")
+    return found[-1].parent

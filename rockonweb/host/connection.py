@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +18,28 @@ from rockonweb.core.text import t
 from rockonweb.host.refusals import stranger, translated
 
 LOOPBACK = "127.0.0.1"
+LOCAL = "http+docker://"  # what the SDK calls a socket of this host
+VERSION_SECONDS = 60  # that the engine's API version is believed: asking for it costs as much as most questions
+
+_understood: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, and when it was asked for
+
+
+def client(timeout: int) -> docker.DockerClient:
+    """Return a client of the engine that Docker's variables name, in the newest API version that both understand.
+
+    `timeout` in seconds, for each answer. Raises what the SDK does. An engine that went away since its version was
+    asked for is noticed by the first question.
+    """
+    host = os.environ.get("DOCKER_HOST", "")
+    version, asked = _understood.get(host, ("auto", 0.0))
+    if time.monotonic() - asked > VERSION_SECONDS:
+        version = "auto"
+    made = docker.from_env(timeout=timeout, version=version)
+    if version == "auto":
+        _understood[host] = (made.api.api_version, time.monotonic())
+    if made.api.base_url.startswith(LOCAL):
+        made.api.trust_env = False  # no proxy leads to a socket of this host, and looking for one takes long
+    return made
 
 
 class Connection:
@@ -37,7 +61,7 @@ class Connection:
 
     @property
     def _remote(self) -> bool:
-        return not self._api.base_url.startswith("http+docker://")  # a socket of this host
+        return not self._api.base_url.startswith(LOCAL)
 
     def close(self) -> None:
         """Close the connection."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.status import observe
 from rockonweb.host import engine
-from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db, writing
+from rockonweb.models import ACTIVE, Container, Operation, RockOn, State, Status, db, writing
 
 Facts = dict[str, ContainerFacts | None]
 
@@ -21,6 +22,9 @@ def look(rockon_id: int, docker: engine.Engine | None = None) -> bool:
 
     Returns False in that last case: what was seen may be newer than what the operation saw.
     """
+    if _busy(rockon_id):
+        db.session.rollback()
+        return False
     facts = containers(rockon_id, docker)
     if facts is None:
         return True
@@ -38,15 +42,15 @@ def containers(rockon_id: int, docker: engine.Engine | None = None) -> Facts | N
 
     Returns None when no engine answers.
     """
-    rockon = db.session.get(RockOn, rockon_id)
-    name, names = (rockon.name, [container.name for container in rockon.containers]) if rockon else ("", [])
+    query = select(Container.name, RockOn.name).join(Container.rockon).where(RockOn.id == rockon_id)
+    owners = dict(db.session.execute(query).all())
     db.session.rollback()
     try:
         docker = docker or engine.connect(instance_id(current_app.config["SETTINGS"]))
-        found = {one: docker.container(one) for one in names}
+        found = {name: docker.container(name) for name in owners}
     except EngineError:
         return None
-    return {one: facts if facts and facts.rockon == name else None for one, facts in found.items()}
+    return {name: facts if facts and facts.rockon == owners[name] else None for name, facts in found.items()}
 
 
 def write(rockon: RockOn, facts: Facts, *, keep_failure: bool = False) -> None:
@@ -54,7 +58,8 @@ def write(rockon: RockOn, facts: Facts, *, keep_failure: bool = False) -> None:
 
     With `keep_failure`, a start or stop that failed stays shown as failed.
     """
-    for container in rockon.containers:
+    query = select(Container).where(Container.rockon_id == rockon.id).options(lazyload("*"))
+    for container in db.session.scalars(query):
         known = facts.get(container.name)
         container.docker_state = known.state if known else ""
         container.exit_code = known.exit_code if known else None

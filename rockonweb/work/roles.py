@@ -6,20 +6,15 @@ import ctypes
 import logging
 import os
 import signal
-from contextlib import suppress
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from rq import Worker
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import configure_mappers, selectinload
 
 from rockonweb.config import Settings
-from rockonweb.host import survey
-from rockonweb.models import Operation, RockOn, db
-from rockonweb.work import queue, watcher
+from rockonweb.models import db
+from rockonweb.work import queue, rehearsal, watcher
 
 WEB_THREADS = 32
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
@@ -99,25 +94,12 @@ def worker(app: Flask) -> None:
     """Run jobs, one at a time, each in a process of its own."""
     settings: Settings = app.config["SETTINGS"]
     with app.app_context():
-        _rehearse()
+        rehearsal.rehearse()
         one = _QueueWorker(
             [queue.NAME], connection=queue.connect(settings), maintenance_interval=60, log_job_description=False
         )
         one.app = app
         one.work(logging_level="WARNING")
-
-
-def _rehearse() -> None:
-    """Do once what the process of each job would do first: configure the mappers, compile the statements of an
-    operation, open what is imported late. A fork finds it done, which saves a tenth of a second per operation.
-    """
-    configure_mappers()
-    with suppress(SQLAlchemyError):
-        db.session.get(Operation, 0)
-        rockon = db.session.scalars(select(RockOn).options(selectinload(RockOn.containers)).limit(1)).first()
-        if rockon:
-            survey.gather(rockon, engine=None)
-    db.session.remove()
 
 
 def watch(app: Flask) -> None:

@@ -138,19 +138,18 @@ def _write(here: Found, told: Mapping[str, Told]) -> None:
     with writing() as session:
         query = select(ContainerImage).where(ContainerImage.container_id.in_([one for one, _, _ in here]))
         rows = {row.container_id: row for row in session.scalars(query)}
-        rockons: dict[int, RockOn] = {}
+        homes = select(Container.id, RockOn).join(Container.rockon).where(Container.id.in_([one for one, _, _ in here]))
+        rockons = dict(session.execute(homes).all())
         for (container_id, _, reference), found in here.items():
-            container = session.get(Container, container_id)
-            if container is None:
+            if container_id not in rockons:
                 continue  # it went meanwhile
             row = rows.get(container_id)
             if row is None or row.reference != reference:
                 row = _fresh(session, row, container_id, reference)
             _note_answer(row, found, told.get(reference))
             _note_images(row, found)
-            rockons[container.rockon_id] = container.rockon
         session.flush()
-        for rockon in rockons.values():
+        for rockon in {*rockons.values()}:
             _sum_up(session, rockon)
             if told:
                 rockon.images_looked = now()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.networks import DOCKERS_OWN
 
@@ -39,14 +38,13 @@ def turn(kind: str, before: Sequence[str]) -> Turn:
     return Turn.QUEUE
 
 
-def touched(definition: Definition, answers: Answers) -> frozenset[str]:
+def touched(definition: Definition, joined: Iterable[str]) -> frozenset[str]:
     """Return what an operation on a rock-on touches, as `network NAME` and `container NAME`.
 
     That is its own containers, those whose volumes or network it uses or that it links to, and its networks, without
-    Docker's own.
+    Docker's own: those of its definition, and those that its containers `joined`.
     """
-    networks = {link.network for link in definition.links}
-    networks.update(name for names in answers.networks.values() for name in names)
+    networks = {link.network for link in definition.links} | {*joined}
     containers = {*definition.containers}
     for spec in definition.containers.values():
         containers.update(value.strip().split(":")[0] for flag, value in spec.options() if flag in REFERRING)

@@ -9,7 +9,7 @@ from rockonweb import rows
 from rockonweb.core import answers, interplay
 from rockonweb.core.definition import from_source
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, db, now, writing
+from rockonweb.models import ACTIVE, Container, Kind, NetworkMember, Operation, Progress, RockOn, db, now, writing
 from rockonweb.work import operations
 
 
@@ -88,8 +88,10 @@ def _touched(operation: Operation) -> frozenset[str]:
     if rockon is None:
         return frozenset()
     definition, options = rockon.definition, operation.options
-    found = interplay.touched(definition, rows.answers_of(rockon))
+    joined = select(NetworkMember.network).join(Container).where(Container.rockon_id == rockon.id)
+    found = interplay.touched(definition, db.session.scalars(joined))
     if operation.kind is Kind.CHANGE:
         newer = from_source(rockon.name, options["source"]) if options["source"] else definition
-        found |= interplay.touched(newer, answers.from_json(options["wanted"]))
+        wanted = answers.from_json(options["wanted"]).networks.values()
+        found |= interplay.touched(newer, (name for names in wanted for name in names))
     return found

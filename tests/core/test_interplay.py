@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, from_body
 from rockonweb.core.interplay import Turn, touched, turn
 
@@ -59,7 +58,7 @@ def test_what_a_rock_on_touches() -> None:
             ["--link=base:db", ""],
             container_links={"app": [{"name": "pair", "source_container": "app"}]},
         ),
-        Answers(networks={"app": ["home", "bridge"]}),
+        ("home", "bridge"),
     )
     assert found == {
         *("container app", "container base", "container data", "container tunnel"),
@@ -69,10 +68,10 @@ def test_what_a_rock_on_touches() -> None:
 
 @pytest.mark.parametrize("own", ["host", "bridge", "none"])
 def test_docker_s_own_networks_bring_nobody_together(own: str) -> None:
-    one, two = (touched(definition(name, ["--net", own]), Answers()) for name in ("one", "two"))
+    one, two = (touched(definition(name, ["--net", own]), ()) for name in ("one", "two"))
     assert not one & two
 
 
 def test_who_borrows_volumes_shares_something_with_who_lends_them() -> None:
-    lender = touched(definition("data"), Answers())
-    assert lender & touched(definition("app", ["--volumes-from", "data"]), Answers()) == {"container data"}
+    lender = touched(definition("data"), ())
+    assert lender & touched(definition("app", ["--volumes-from", "data"]), ()) == {"container data"}

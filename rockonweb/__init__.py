@@ -27,6 +27,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=2_000_000,
         MAX_FORM_MEMORY_SIZE=1_500_000,  # a definition may have 1 MB
+        MAX_FORM_PARTS=2_000,
         WTF_CSRF_TIME_LIMIT=None,
     )
     base.db.init_app(app)

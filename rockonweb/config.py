@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -19,6 +21,7 @@ from rockonweb.core.health import Limits
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ORIGINAL_SHARES_ROOT = Path("/mnt2")
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,23 @@ class Settings:
     registry_seconds: int = 4  # to wait for what registries say of images before an install; 0 asks none
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
+    hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether this machine alone reaches the pages."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def url(self) -> str:
         """The address of the pages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{self.port}"  # noqa: S104
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{self.port}"  # noqa: S104
 
     @property
     def redis_socket(self) -> Path:
@@ -105,6 +119,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         registry_seconds=_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, least=0),
         tls_key=tls_key,
         tls_certificate=tls_certificate,
+        hosts=_hosts(environ.get("ROCKONWEB_HOSTS") or ""),
+        proxies=_proxies(environ.get("ROCKONWEB_PROXIES") or ""),
     )
 
 
@@ -146,6 +162,38 @@ def _tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
             "A key and its certificate belong together: set both, or neither.",
         )
     return None, None
+
+
+def _listed(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    """Return the names of a list, in lower case; addresses are allowed too, a port or a wildcard is not."""
+    found = []
+    for word in _listed(value):
+        name = word.lower().rstrip(".").strip("[]")
+        try:
+            name = str(ip_address(name))
+        except ValueError:
+            if not HOST_NAME.fullmatch(name):
+                raise BadInput(
+                    f'ROCKONWEB_HOSTS names "{word}".',
+                    "It must be names as they stand in the browser's address, without a port, with commas between "
+                    "them, such as apps.example.org,server.lan.",
+                ) from None
+        found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def _proxies(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(word, strict=False) for word in _listed(value))
+    except ValueError:
+        raise BadInput(
+            f'ROCKONWEB_PROXIES is "{value}".',
+            "It must be addresses or networks with commas between them, such as 127.0.0.1,172.18.0.0/16.",
+        ) from None
 
 
 def _number(environ: Mapping[str, str], key: str, default: int, least: int = 1) -> int:

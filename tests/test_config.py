@@ -172,3 +172,25 @@ def test_an_instance_marks_its_containers_with_a_name_that_tells_nothing_of_its_
     assert config.instance_id(one) != config.instance_id(two)
     assert config.instance_id(one) not in config.secret_key(one)
     assert len(config.instance_id(one)) == 12
+
+
+@pytest.mark.parametrize("value", ["http://a.example", "a.example:80", "*.example", "a b", "-a", "a..b"])
+def test_a_host_that_is_no_name_is_refused(tmp_path: Path, value: str):
+    with pytest.raises(BadInput, match="ROCKONWEB_HOSTS"):
+        read(tmp_path, ROCKONWEB_HOSTS=f"good.example,{value}")
+
+
+@pytest.mark.parametrize("value", ["proxy.lan", "10.0.0.0/99", "10.0.0", "127.0.0.1;::1"])
+def test_a_proxy_that_is_no_address_is_refused(tmp_path: Path, value: str):
+    with pytest.raises(BadInput, match="ROCKONWEB_PROXIES"):
+        read(tmp_path, ROCKONWEB_PROXIES=value)
+
+
+def test_proxies_are_addresses_and_networks(tmp_path: Path):
+    found = read(tmp_path, ROCKONWEB_PROXIES="127.0.0.1, 172.18.0.0/16,fd00::/8")
+    assert [str(network) for network in found.proxies] == ["127.0.0.1/32", "172.18.0.0/16", "fd00::/8"]
+
+
+def test_with_a_certificate_the_address_says_https(tmp_path: Path):
+    assert read(tmp_path).url == "http://127.0.0.1:8000"
+    assert read(tmp_path, ROCKONWEB_TLS_KEY="k", ROCKONWEB_TLS_CERT="c").url == "https://127.0.0.1:8000"

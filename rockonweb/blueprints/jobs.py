@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import rq_dashboard
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
@@ -44,10 +44,13 @@ def _prepare() -> None:
     if (request.view_args or {}).get("instance_number", 0) > 0:
         abort(404)
     current_app.redis_conn = queue.connection()  # type: ignore[attr-defined]
+    g.dashboard = True
 
 
 def _finish(response: Response) -> Response:
     """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs."""
+    if "dashboard" not in g:  # refused before it came to the dashboard
+        return response
     response.headers["Content-Security-Policy"] = POLICY
     response.set_cookie("_csrf_token", generate_csrf(), path=PREFIX, samesite="Strict", secure=request.is_secure)
     return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, abort, current_app, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
@@ -30,9 +31,10 @@ from rockonweb.blueprints import (
     updates,
 )
 from rockonweb.config import Settings
-from rockonweb.web import faults, running, troubles, wanted
+from rockonweb.web import faults, hosts, running, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
+from rockonweb.web.proxies import FromProxies
 from rockonweb.web.wording import FILTERS
 from rockonweb.work import tasks
 
@@ -57,10 +59,28 @@ PAGES = (
     updates,
 )
 LARGEST_ID = 2**31 - 1
+# No Strict-Transport-Security: it counts for all ports of a host, and would shut the apps' own pages, which are plain
+# http on other ports. Cookies say Secure, and a proxy may add it where the apps have other names.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), "
+    "display-capture=(), browsing-topics=()",
+}
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+class Sessions(SecureCookieSessionInterface):
+    """The session's cookie; one that was given by https never goes over plain http."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the request came by https."""
+        return request.is_secure
 
 
 class RowId(IntegerConverter):
@@ -80,6 +100,9 @@ def register(app: Flask) -> None:
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.url_map.converters["int"] = RowId
+    app.session_interface = Sessions()
+    app.wsgi_app = FromProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+    app.before_request(hosts.check)
     csrf.init_app(app)
     login.init_app(app)
     limiter.init_app(app)
@@ -113,8 +136,7 @@ def _refuse_unguarded() -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.update(HEADERS)
     if request.endpoint != "static":
         response.vary.add("HX-Request")
         if response.mimetype == "text/html" and "_user_id" in session:

@@ -9,14 +9,12 @@ import signal
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
 from rq import Worker
 
 from rockonweb.config import Settings
 from rockonweb.models import db
-from rockonweb.work import queue, rehearsal, watcher
+from rockonweb.work import queue, rehearsal, server, watcher
 
-WEB_THREADS = 32
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
 
@@ -35,22 +33,6 @@ def forget_connections(app: Flask) -> None:
     app.extensions.pop("redis", None)
 
 
-class _WebServer(BaseApplication):  # type: ignore[misc]
-    """Gunicorn, configured by us alone."""
-
-    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
-        self.app = app
-        self.options = options
-        super().__init__()
-
-    def load_config(self) -> None:
-        for key, value in self.options.items():
-            self.cfg.set(key, value)
-
-    def load(self) -> Flask:
-        return self.app
-
-
 def web(app: Flask, socket_fd: int | None = None) -> None:
     """Serve the pages, on a socket that is open already or on the configured address."""
     settings: Settings = app.config["SETTINGS"]
@@ -60,21 +42,10 @@ def web(app: Flask, socket_fd: int | None = None) -> None:
         die_with_parent()
         forget_connections(app)
 
-    _WebServer(
-        app,
-        {
-            "bind": f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}",
-            "worker_class": "gthread",
-            "workers": 1,
-            "threads": WEB_THREADS,
-            "timeout": 120,
-            "graceful_timeout": 5,
-            "loglevel": "warning",
-            "preload_app": True,
-            "post_fork": after_fork,
-            "control_socket_disable": True,
-        },
-    ).run()
+    server.check_tls(settings)
+    bind = f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}"
+    application = server.WholeBodies(app, app.config["MAX_CONTENT_LENGTH"])
+    server.Server(application, server.options(settings, bind, after_fork)).run()
 
 
 class _QueueWorker(Worker):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ from typing import IO, NoReturn
 
 import requests
 from flask import Flask
+from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import accounts, catalog, config, migrate
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.work import roles
+from rockonweb.work import roles, server
 
 READY_SECONDS = 60
 END_SECONDS = 10  # that roles get to end by themselves
@@ -48,6 +50,7 @@ def up(app: Flask) -> int:
     """Run everything until a signal ends it. Returns the exit status."""
     settings: config.Settings = app.config["SETTINGS"]
     config.make_private(settings.instance)
+    server.check_tls(settings)
     with _alone(settings):
         listener = _bind(settings)
         status = _in_child(lambda: _prepare(app))
@@ -134,7 +137,9 @@ class _Supervisor:
     def _announce(self, late: bool) -> bool:
         """Print that all is ready, once it is. Returns whether it was said."""
         try:
-            health = requests.get(f"{self.settings.url}/healthz", timeout=2).json()
+            with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
+                # Whether the web server answers, not who it is: it is ours, and its certificate has another name.
+                health = requests.get(f"{self.settings.url}/healthz", timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
         ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "rockonweb"
 
 FLOORS = {
     "core": {"core"},
-    "things": {"accounts", "backup", "catalog", "config", "host", "migrate", "migrations", "models", "rows"},
+    "things": {"accounts", "audit", "backup", "catalog", "config", "host", "migrate", "migrations", "models", "rows"},
     "work": {"jobs", "work"},
     "faces": {"__init__", "blueprints", "cli", "cli_backup", "forms", "web"},
 }

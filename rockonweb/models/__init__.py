@@ -1,6 +1,7 @@
 """The things that are remembered, a file per noun."""
 
 from rockonweb.core.status import Status
+from rockonweb.models.audit import AuditLine
 from rockonweb.models.base import Base, Secret, db, now, writing
 from rockonweb.models.container import Container
 from rockonweb.models.custom_config import CustomConfig
@@ -23,6 +24,7 @@ from rockonweb.models.volume import Volume
 
 __all__ = [
     "ACTIVE",
+    "AuditLine",
     "Base",
     "Container",
     "ContainerImage",

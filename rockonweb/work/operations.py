@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rockonweb import rows
+from rockonweb import audit, rows
 from rockonweb.core import answers, interplay
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
@@ -194,6 +194,7 @@ def begin_refresh(user: str) -> int:
             return running.id
         operation = Operation(kind=Kind.REFRESH, user=user)
         session.add(operation)
+        audit.record("operation.refresh", user=user)
     return enqueue_first(operation.id)
 
 
@@ -351,6 +352,7 @@ def _insert(
     )
     session.add(operation)
     session.flush()
+    audit.record(f"operation.{kind}", rockon.name, user=user)
     if not before:
         mark(operation, rockon)
     return operation

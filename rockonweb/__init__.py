@@ -14,15 +14,17 @@ __version__ = version("rockonweb")
 def create_app(settings: config.Settings | None = None) -> Flask:
     """Return the application. It opens no connection: not to the database, the queue or Docker."""
     from rockonweb import cli
-    from rockonweb.models import base
+    from rockonweb.models import address, base
     from rockonweb.web import faces
 
     settings = settings or config.read()
+    database = address.checked(settings.database_url)
     app = Flask(__name__, instance_path=str(settings.instance))
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=config.secret_key(settings),
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_DATABASE_URI=database,
+        SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=2_000_000,

@@ -1,16 +1,25 @@
-"""The database's schema: migrations run from whatever is there up to the newest."""
+"""The database's schema: migrations run from whatever is there up to the newest. Nothing leads back but a copy."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from alembic import command
+from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_migrate import Migrate
-from flask_migrate import upgrade as upgrade_schema
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
-from rockonweb import rows
-from rockonweb.models import db, writing
+from rockonweb import database_copy, rows
+from rockonweb.config import Settings
+from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
+from rockonweb.models import db, now, writing
+from rockonweb.models.base import database_trouble
 
 FOLDER = Path(__file__).parent / "migrations"
 extension = Migrate(directory=str(FOLDER), render_as_batch=True, compare_type=True)
@@ -19,12 +28,68 @@ extension = Migrate(directory=str(FOLDER), render_as_batch=True, compare_type=Tr
 def upgrade() -> None:
     """Bring the schema of the configured database up to date, and what its rows say of their definitions.
 
-    A new SQLite file is its owner's alone.
+    A new SQLite file is its owner's alone. Of one with rows a copy is kept before its schema changes. Of several
+    processes that start at once, one does it and the others wait.
     """
+    settings: Settings = current_app.config["SETTINGS"]
     database = db.engine.url.database
-    if db.engine.dialect.name == "sqlite" and database:
-        os.close(os.open(database, os.O_CREAT, 0o600))
-    extension.init_app(current_app, db)
-    upgrade_schema()
+    with _one_at_a_time(settings.instance):
+        if db.engine.dialect.name == "sqlite" and database:
+            os.close(os.open(database, os.O_CREAT, 0o600))
+        present, newest = revision(), head()
+        if present != newest:
+            _upgrade(settings.instance, present, newest)
     with writing() as session:
         rows.describe_again(session)
+
+
+def revision() -> str | None:
+    """Return the version of the schema that the database has; None for an empty one."""
+    with db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def head() -> str:
+    """Return the newest version of the schema that this program knows."""
+    return _scripts().get_heads()[0]
+
+
+def _upgrade(instance: Path, present: str | None, newest: str) -> None:
+    known = [script.revision for script in _scripts().walk_revisions()]
+    if present is not None and present not in known:
+        raise DatabaseOutdated(
+            f"The database is of a newer Rockonweb: its schema is {present}, and this one knows them up to {newest}.",
+            _newer_hint(instance),
+        )
+    copy = None if present is None else database_copy.keep(db.engine.url, instance, newest, now())
+    extension.init_app(current_app, db)
+    try:
+        command.upgrade(extension.get_config(), "head")
+    except Exception as error:
+        trouble = database_trouble(error) if isinstance(error, DBAPIError) else None
+        if isinstance(trouble, DiskFull):
+            raise trouble from error
+        raise RockonwebError(
+            f"The database could not be brought from schema {present or 'nothing'} to {newest}; it is as it was.",
+            "" if present is None else database_copy.way_back(db.engine.url, copy),
+            output=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        ) from error
+
+
+def _newer_hint(instance: Path) -> str:
+    copies = database_copy.kept(instance)
+    back = f" {database_copy.way_back(db.engine.url, copies[-1])}" if copies else ""
+    return f"Go on with the newer version: a schema can't be taken back.{back}"
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(FOLDER))
+
+
+@contextmanager
+def _one_at_a_time(instance: Path) -> Iterator[None]:
+    with open(os.open(instance / "migrate.lock", os.O_RDWR | os.O_CREAT, 0o600)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -13,7 +13,19 @@ ROOT = Path(__file__).parent.parent / "rockonweb"
 
 FLOORS = {
     "core": {"core"},
-    "things": {"accounts", "audit", "backup", "catalog", "config", "host", "migrate", "migrations", "models", "rows"},
+    "things": {
+        "accounts",
+        "audit",
+        "backup",
+        "catalog",
+        "config",
+        "database_copy",
+        "host",
+        "migrate",
+        "migrations",
+        "models",
+        "rows",
+    },
     "work": {"jobs", "work"},
     "faces": {"__init__", "blueprints", "cli", "cli_backup", "forms", "web"},
 }

@@ -1,9 +1,14 @@
 """Run by Alembic: connects the migrations with the application's database."""
 
-from typing import Literal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
+from sqlalchemy import Connection
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.models import Base, db
@@ -16,18 +21,44 @@ def render_item(kind: str, item: object, _context: object) -> str | Literal[Fals
 
 
 def run() -> None:
-    """Apply the migrations, each batch in one transaction."""
+    """Apply the migrations, all in one transaction: after a failure the database is as it was."""
     arguments = current_app.extensions["migrate"].configure_args
-    token = _writing.set(True)  # on SQLite: begin immediate
+    token = _writing.set(True)  # begins a transaction that keeps other writers out
     try:
-        with db.engine.connect() as connection:
+        with db.engine.connect() as connection, _without_cascades(connection), connection.begin():
             context.configure(
                 connection=connection, target_metadata=Base.metadata, render_item=render_item, **arguments
             )
-            with context.begin_transaction():
-                context.run_migrations()
+            broken = _broken_references(connection)
+            context.run_migrations()
+            if more := _broken_references(connection) - broken:
+                raise CommandError(f"rows of {', '.join(more)} refer to rows that are gone")
     finally:
         _writing.reset(token)
+
+
+@contextmanager
+def _without_cascades(connection: Connection) -> Iterator[None]:
+    """SQLite changes a column by making the table anew; dropping the old one would delete the rows that refer to it.
+
+    SQLite ignores the setting inside a transaction, so it is made before.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _broken_references(connection: Connection) -> Counter[str]:
+    """Count the rows of each table that refer to a row that is not there; PostgreSQL has none."""
+    if connection.dialect.name != "sqlite":
+        return Counter()
+    return Counter(row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check"))
 
 
 run()

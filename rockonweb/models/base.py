@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, Text, event
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -29,6 +29,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+WRITERS = 0x726F636B  # the lock of the one who writes, among the locks of this database on PostgreSQL
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 
@@ -50,8 +52,9 @@ def now() -> datetime:
 def writing() -> Iterator[Session]:
     """A unit of work that writes: commits at its end, rolls back on an error.
 
-    On SQLite it begins with BEGIN IMMEDIATE, so that what it reads can't change before it writes; a deferred
-    transaction would lose updates or fail halfway. Objects that were loaded before are read anew in it.
+    Units of work follow one another: on SQLite each begins with BEGIN IMMEDIATE, on PostgreSQL with a lock that the
+    transaction keeps. So what it reads can't change before it writes; otherwise updates would be lost or fail halfway.
+    Objects that were loaded before are read anew in it.
     """
     if _writing.get():
         yield db.session()
@@ -76,6 +79,9 @@ def prepare(app: Flask) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
+    else:
+        event.listen(engine, "begin", _on_begin_of_postgresql)
+        event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
 
 
 def _on_connect(connection: Any, _record: object) -> None:
@@ -86,6 +92,30 @@ def _on_connect(connection: Any, _record: object) -> None:
 
 def _on_begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+
+
+def _on_begin_of_postgresql(connection: Any) -> None:
+    """Writers take turns, as on SQLite; readers see one moment for as long as they read, and can't write."""
+    if _writing.get():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _without_nul(
+    _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool
+) -> tuple[str, Any]:
+    """PostgreSQL keeps no NUL in a text; the logs of an app or a fetched file may have one."""
+    if not parameters:
+        return statement, parameters
+    return statement, [_replaced(one) for one in parameters] if executemany else _replaced(parameters)
+
+
+def _replaced(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    nul = {key: value for key, value in parameters.items() if isinstance(value, str) and "\0" in value}
+    return (
+        {**parameters, **{key: value.replace("\0", REPLACEMENT) for key, value in nul.items()}} if nul else parameters
+    )
 
 
 @event.listens_for(Session, "before_flush")
@@ -146,12 +176,37 @@ def engine_of(app: Flask) -> Engine:
 def database_trouble(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:
     """Return the sentence for what the database's driver raised."""
     words = str(error.orig).lower()
-    if "locked" in words or "busy" in words:
+    state = getattr(error.orig, "sqlstate", None) or ""  # PostgreSQL's
+    if "locked" in words or "busy" in words or state == "55P03":
         return DatabaseUnusable(t("The database is busy."), t("Wait a moment and try again; nothing was changed."))
-    if "full" in words or "no space" in words:
+    if "database or disk is full" in words or "no space" in words or state == "53100":
         return DiskFull(t("The disk that holds the database is full."), t("Make room there and try again."))
-    if "no such table" in words or "no such column" in words:
+    if "no such table" in words or "no such column" in words or state in ("42P01", "42703"):
         return DatabaseOutdated(t("The database is older than this program."), t("Start it with `rockonweb up`."))
+    if hasattr(error.orig, "sqlstate"):
+        return _postgresql_trouble(words, error)
     return DatabaseUnusable(
         t("The database can't be opened."), t("Check that its folder exists and that Rockonweb may write there.")
+    )
+
+
+def _postgresql_trouble(words: str, error: DBAPIError) -> DatabaseUnusable:
+    if "authentication failed" in words or "no password supplied" in words or "pg_hba" in words:
+        return DatabaseUnusable(
+            t("The database server refuses the login."), t("Check the user and the password in DATABASE_URL.")
+        )
+    if 'database "' in words and "does not exist" in words:
+        return DatabaseUnusable(
+            t("The database server has no database of this name."),
+            t("Make it with `createdb`, or correct DATABASE_URL."),
+        )
+    if "permission denied" in words:
+        return DatabaseUnusable(
+            t("The database server does not allow this to the user of DATABASE_URL."),
+            t("The database and its tables must belong to that user."),
+        )
+    if not isinstance(error, OperationalError):
+        return DatabaseUnusable(t("The database refuses what should be written."), t("Nothing was changed."))
+    return DatabaseUnusable(
+        t("The database server does not answer."), t("Check that PostgreSQL runs and that DATABASE_URL names it.")
     )

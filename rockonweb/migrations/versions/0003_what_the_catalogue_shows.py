@@ -25,10 +25,3 @@ def upgrade() -> None:
         for name in ("described", *TEXTS):
             batch_op.alter_column(name, server_default=None)
         batch_op.create_index(batch_op.f("ix_rockon_sort_name"), ["sort_name"], unique=False)
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("rockon", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_rockon_sort_name"))
-        for name in ("described", *TEXTS):
-            batch_op.drop_column(name)

@@ -18,8 +18,3 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("layers", sa.Text(), server_default="", nullable=False))
     with op.batch_alter_table("operation_step", schema=None) as batch_op:
         batch_op.alter_column("layers", server_default=None)
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("operation_step", schema=None) as batch_op:
-        batch_op.drop_column("layers")

@@ -24,12 +24,3 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("ignored", sa.String(length=32), server_default="", nullable=False))
     with op.batch_alter_table("rockon", schema=None) as batch_op:
         batch_op.alter_column("ignored", server_default=None)
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("rockon", schema=None) as batch_op:
-        batch_op.drop_column("ignored")
-    with op.batch_alter_table("port", schema=None) as batch_op:
-        batch_op.drop_column("reserved")
-    with op.batch_alter_table("environment", schema=None) as batch_op:
-        batch_op.drop_column("added")

@@ -31,7 +31,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_network")),
         sa.UniqueConstraint("name", name=op.f("uq_network_name")),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("network")

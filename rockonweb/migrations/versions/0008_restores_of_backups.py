@@ -24,7 +24,3 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_restore")),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("restore")

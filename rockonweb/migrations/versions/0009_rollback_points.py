@@ -39,11 +39,3 @@ def upgrade() -> None:
     with op.batch_alter_table("rollback_point", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rollback_point_operation_id"), ["operation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_rollback_point_rockon_id"), ["rockon_id"], unique=False)
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("rollback_point", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_rollback_point_rockon_id"))
-        batch_op.drop_index(batch_op.f("ix_rollback_point_operation_id"))
-
-    op.drop_table("rollback_point")

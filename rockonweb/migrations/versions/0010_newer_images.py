@@ -66,11 +66,3 @@ def upgrade() -> None:
     with op.batch_alter_table("rockon", schema=None) as batch_op:
         for name, _kind, _default in NEW_COLUMNS:
             batch_op.alter_column(name, server_default=None)
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("rockon", schema=None) as batch_op:
-        for name in (*(name for name, _kind, _default in NEW_COLUMNS), "images_looked"):
-            batch_op.drop_column(name)
-    op.drop_table("pulled_image")
-    op.drop_table("container_image")

@@ -27,22 +27,3 @@ def upgrade() -> None:
         postgresql_where=RUNNING,
     )
     op.create_index("ix_operation_active", "operation", ["rockon_id"], sqlite_where=ACTIVE, postgresql_where=ACTIVE)
-
-
-def downgrade() -> None:
-    op.drop_index("ix_operation_active", table_name="operation")
-    op.drop_index("uq_operation_running", table_name="operation")
-    # What waits behind another one of the same rock-on can't be kept: an older version knows of one at most.
-    op.execute(
-        "UPDATE operation SET progress = 'CANCELLED' WHERE progress = 'QUEUED' AND EXISTS (SELECT 1 FROM operation AS o"
-        " WHERE o.rockon_id = operation.rockon_id AND o.id != operation.id"
-        " AND (o.progress = 'RUNNING' OR (o.progress = 'QUEUED' AND o.id < operation.id)))"
-    )
-    op.create_index(
-        "uq_operation_active",
-        "operation",
-        ["rockon_id"],
-        unique=True,
-        sqlite_where=ACTIVE,
-        postgresql_where=ACTIVE,
-    )

@@ -25,8 +25,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index(op.f("ix_audit_who"), "audit", ["who"], unique=False)
-
-
-def downgrade() -> None:
-    op.drop_index(op.f("ix_audit_who"), table_name="audit")
-    op.drop_table("audit")

@@ -1,0 +1,149 @@
+"""A copy of the database, kept before its schema changes: there is no other way back to an older version."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from rockonweb.core.errors import DiskFull, RockonwebError
+from rockonweb.host import disks
+
+KEPT = 3
+MARGIN = 16 * 2**20  # bytes that must stay free beside the copy
+PATTERN = "before-*-*T*.*"
+DUMP_SECONDS = 15 * 60
+logger = logging.getLogger(__name__)
+
+
+def keep(url: URL, folder: Path, revision: str, moment: datetime) -> Path | None:
+    """Copy the database into `folder`, before it is brought to `revision`, and drop copies that are too old.
+
+    Returns the copy; None where there is no database file yet, or a PostgreSQL server of which no dump could be made.
+    Raises DiskFull where there is no room, and then has written nothing.
+    """
+    name = f"before-{revision}-{moment:%Y%m%dT%H%M%S}"
+    if url.drivername == "sqlite":
+        source = Path(url.database or "")
+        if not url.database or not source.is_file() or not source.stat().st_size:
+            return None
+        copy = folder / f"{name}.db"
+        _copy_sqlite(source, copy)
+    else:
+        copy = folder / f"{name}.dump"
+        if not _dump(url, copy):
+            return None
+    for old in kept(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return copy
+
+
+def kept(folder: Path) -> list[Path]:
+    """Return the copies that are there, oldest first."""
+    found = [path for path in folder.glob(PATTERN) if path.suffix in (".db", ".dump")]
+    return sorted(found, key=lambda path: path.stem.rpartition("-")[2])
+
+
+def way_back(url: URL, copy: Path | None) -> str:
+    """Return how an older state is put back, in words."""
+    if copy is None:
+        return "No copy of it was made."
+    if url.drivername == "sqlite":
+        return (
+            f"A copy from before is {copy}. To put it back: stop Rockonweb, delete {url.database}-wal and "
+            f"{url.database}-shm, and copy it to {url.database}."
+        )
+    return (
+        f"A dump from before is {copy}. To put it back: stop Rockonweb, and run pg_restore --clean --if-exists "
+        f"--dbname={url.database} {copy}"
+    )
+
+
+def _copy_sqlite(source: Path, copy: Path) -> None:
+    """Copy a database in use, with what is still in its log."""
+    size = sum(path.stat().st_size for path in (source, Path(f"{source}-wal")) if path.exists())
+    free = disks.room(copy.parent)
+    if free is not None and free < size + MARGIN:
+        raise _no_room(copy.parent, size + MARGIN, free)
+    try:
+        with _written_privately(copy) as part, closing(sqlite3.connect(source)) as old, closing(_part(part)) as new:
+            old.backup(new)
+    except (OSError, sqlite3.Error) as error:
+        if "full" in str(error) or "No space" in str(error):
+            raise _no_room(copy.parent, size + MARGIN, disks.room(copy.parent) or 0) from None
+        raise RockonwebError(
+            f"The database can't be copied before its schema changes: {error}.",
+            "Nothing was changed. Check the folder of the instance, then start again.",
+        ) from None
+
+
+def _part(path: Path) -> sqlite3.Connection:
+    """Open a copy that is being written: one file, with no log beside it."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=OFF")
+    return connection
+
+
+def _dump(url: URL, copy: Path) -> bool:
+    """Let pg_dump write a copy; returns whether it did. The password goes through its environment."""
+    program = shutil.which("pg_dump")
+    if program is None:
+        logger.warning("No copy of the database is kept: pg_dump is not installed here. Dumps are yours to make.")
+        return False
+    environ = {
+        "PGHOST": url.host or str(url.query.get("host") or ""),
+        "PGPORT": str(url.port or ""),
+        "PGUSER": url.username or "",
+        "PGPASSWORD": str(url.password or ""),
+        "PGDATABASE": url.database or "",
+    }
+    try:
+        with _written_privately(copy) as part:
+            subprocess.run(  # noqa: S603
+                [program, "--format=custom", "--no-password", f"--file={part}"],
+                env={**os.environ, **{key: value for key, value in environ.items() if value}},
+                capture_output=True,
+                text=True,
+                timeout=DUMP_SECONDS,
+                check=True,
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        said = " ".join(str(getattr(error, "stderr", None) or error).split())
+        logger.warning("No copy of the database is kept, because pg_dump failed: %s", said)
+        return False
+    return True
+
+
+@contextmanager
+def _written_privately(copy: Path) -> Iterator[Path]:
+    """A file of its owner's alone that takes its name when it is complete, and is gone when it does not become so."""
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(copy)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _no_room(folder: Path, needed: int, free: int) -> DiskFull:
+    return DiskFull(
+        f"There is no room in {folder} for a copy of the database, without which its schema is not changed: "
+        f"{_megabytes(needed)} are needed and {_megabytes(free)} are free.",
+        "Make room there and start again; nothing was changed.",
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 10**6:.0f} MB"

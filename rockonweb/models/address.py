@@ -1,0 +1,64 @@
+"""The database's address, and what an engine needs to know about the server behind it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from rockonweb.core.errors import BadInput
+
+POSTGRESQL = "postgresql+psycopg"
+SHORT = ("postgres", "postgresql")  # what other programs write in such an address
+EXAMPLES = "It must be sqlite:////a/folder/rockonweb.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+BUSY_SECONDS = 15  # that a writer waits for another one
+CONNECT_SECONDS = 5
+POOL, OVERFLOW = 5, 35  # connections that a process keeps, and more while all its threads are at work
+
+
+def checked(address: str) -> URL:
+    """Return DATABASE_URL as it will be used. Raises BadInput, which shows no password."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise BadInput("DATABASE_URL can't be read.", EXAMPLES) from None
+    if url.drivername in SHORT:
+        url = url.set(drivername=POSTGRESQL)
+    if url.drivername == "sqlite":
+        return url
+    if url.drivername != POSTGRESQL:
+        raise BadInput(f'DATABASE_URL names "{url.drivername}", which is not supported.', EXAMPLES)
+    if find_spec("psycopg") is None:
+        raise BadInput(
+            "DATABASE_URL names a PostgreSQL server, and Python's package for it is not installed.",
+            'Install it: .venv/bin/pip install "psycopg[binary]"',
+        )
+    return url
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """Return how connections are made and kept; a connection that the server closed meanwhile is made anew."""
+    if url.drivername != POSTGRESQL:
+        return {}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": POOL,
+        "max_overflow": OVERFLOW,
+        "connect_args": {
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "rockonweb",
+            "options": f"-c lock_timeout={BUSY_SECONDS}s -c timezone=UTC",
+        },
+    }
+
+
+def masked(address: str) -> str:
+    """Return an address without its password, for people to read; blank where it can't be read."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        return ""
+    secret = {key for key in url.query if "pass" in key.lower()}
+    return url.difference_update_query(secret).render_as_string(hide_password=True)

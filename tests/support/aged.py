@@ -1,0 +1,100 @@
+"""A database as an older version left it: the schema of any revision, with rows in every table."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from alembic import command
+from flask import current_app
+from sqlalchemy import Boolean, Column, DateTime, Enum, Integer, MetaData, Table, insert, inspect, select
+from sqlalchemy.types import TypeDecorator
+
+from rockonweb import migrate
+from rockonweb.models import Base, db, writing
+from rockonweb.models.rockon import Words
+
+DEFINITION = (
+    '{"containers": {"app": {"image": "box.example/app", "launch_order": 1}}, "description": "Kept.",'
+    ' "version": "1", "website": ""}'
+)
+GIVEN = {
+    ("rockon", "source"): DEFINITION,
+    ("rockon", "installed_source"): DEFINITION,
+    ("rockon", "described"): 0,
+    ("refresh_report", "content"): "{}",
+}
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ROWS = 2
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def upgrade_to(revision: str) -> None:
+    """Bring the database to a revision, with nothing but the migrations."""
+    migrate.extension.init_app(current_app, db)
+    command.upgrade(migrate.extension.get_config(), revision)
+    db.engine.dispose()
+
+
+def fill() -> None:
+    """Put rows into every table that is empty, whatever its columns are; keys lead to the rows of other tables."""
+    schema = _schema()
+    with writing() as session:
+        for table in map(_typed, schema.sorted_tables):
+            if table.name != "alembic_version" and session.execute(select(table)).first() is None:
+                for number in range(1, ROWS + 1):
+                    values = {column.name: _value(column, number) for column in table.columns}
+                    session.execute(insert(table), values)
+
+
+def content() -> Rows:
+    """All rows of all tables, by table, as the database has them."""
+    schema = _schema()
+    with db.engine.connect() as connection:
+        return {
+            table.name: [
+                dict(row._mapping) for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in schema.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def _schema() -> MetaData:
+    schema = MetaData()
+    schema.reflect(db.engine)
+    return schema
+
+
+def _typed(table: Table) -> Table:
+    """The table, with the models' types where they have the column: secrets are encrypted."""
+    for column in table.columns:
+        model = Base.metadata.tables.get(table.name)
+        if model is not None and column.name in model.columns and column.foreign_keys == set():
+            column.type = model.columns[column.name].type
+    return table
+
+
+def _value(column: Column[Any], number: int) -> Any:
+    """A value for a column: what is given, the number of the row, or a word that is unique."""
+    kind = column.type
+    if (column.table.name, column.name) in GIVEN:
+        return GIVEN[column.table.name, column.name]
+    if isinstance(kind, Enum) and kind.enum_class:
+        return next(iter(kind.enum_class))
+    plain = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    if isinstance(plain, Boolean):
+        return True
+    if isinstance(plain, DateTime):
+        return MOMENT
+    if isinstance(plain, Integer):
+        return number if column.primary_key or column.foreign_keys else 1000 + number
+    word = f"{number}{column.name}"[: getattr(plain, "length", None)]
+    return (word,) if isinstance(kind, Words) else word
+
+
+def revision() -> str | None:
+    """The revision that the database says it has."""
+    with db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())

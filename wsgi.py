@@ -1,5 +1,8 @@
 """The WSGI entry point: `flask --app wsgi`, or any WSGI server."""
 
 from rockonweb import create_app
+from rockonweb.host import private
 
+private.begin()
 app = create_app()
+private.mend(app.config["SETTINGS"])

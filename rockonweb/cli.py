@@ -28,7 +28,7 @@ from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
-from rockonweb.host import disks, engine, registry, shares, survey
+from rockonweb.host import disks, engine, private, registry, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
 from rockonweb.work import icons, operations
@@ -38,6 +38,7 @@ POLL_SECONDS = 0.3
 
 def main() -> NoReturn:
     """Run the command line; an error is a sentence and an exit status, never a traceback."""
+    private.begin()
     try:
         sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
     except RockonwebError as error:
@@ -377,6 +378,7 @@ def _user() -> str:
 
 def _prepare() -> None:
     """Make the database on the first use of the command line; `up` and its migrations do it otherwise."""
+    private.mend(_settings())
     if not inspect(db.engine).has_table("rockon"):
         migrate.upgrade()
         catalog.load_starter()

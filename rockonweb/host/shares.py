@@ -18,6 +18,7 @@ from rockonweb.core.text import Text, t
 from rockonweb.host import disks
 
 MOST_FOLDERS = 50  # of one share that are offered
+SHARED = 0o755  # of new shares and folders
 FOLDER_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -186,14 +187,17 @@ def make(settings: Settings, name: str) -> ShareFacts:
     if below.refusal:
         raise BadInput(below.refusal, below.way_out)
     try:
-        settings.shares_root.mkdir(parents=True, exist_ok=True)
+        if not settings.shares_root.exists():
+            settings.shares_root.mkdir(parents=True)
+            settings.shares_root.chmod(SHARED)
         if os.path.lexists(path):
             raise _taken(name)
         if below.subvolumes:
             if why := disks.make_subvolume(path):
                 raise _not_made(settings, name, why)
         else:
-            path.mkdir(mode=0o755)
+            path.mkdir()
+        path.chmod(SHARED)  # apps run as other users, whatever our own files allow
     except FileExistsError:
         raise _taken(name) from None
     except OSError as error:
@@ -225,8 +229,9 @@ def set_owner(settings: Settings, place: str, uid: int, gid: int) -> tuple[int, 
                 try:
                     below = os.open(part, FOLDER_ONLY, dir_fd=opened)
                 except FileNotFoundError:
-                    os.mkdir(part, 0o755, dir_fd=opened)
+                    os.mkdir(part, SHARED, dir_fd=opened)
                     below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                    os.fchmod(below, SHARED)
                     os.fchown(below, uid, gid)
                 os.close(opened)
                 opened = below

@@ -25,6 +25,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import accounts, catalog, config, migrate
 from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.host import private
 from rockonweb.work import roles, server
 
 READY_SECONDS = 60
@@ -51,6 +52,7 @@ def up(app: Flask) -> int:
     settings: config.Settings = app.config["SETTINGS"]
     config.make_private(settings.instance)
     server.check_tls(settings)
+    private.mend(settings)
     with _alone(settings):
         listener = _bind(settings)
         status = _in_child(lambda: _prepare(app))

@@ -15,9 +15,11 @@ from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import Network, NetworkMember
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
+from rockonweb.models.recovery_code import RecoveryCode
 from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn, State
 from rockonweb.models.rollback_point import RollbackPoint
+from rockonweb.models.session import LoginSession
 from rockonweb.models.token import Token
 from rockonweb.models.user import Role, User
 from rockonweb.models.volume import Volume
@@ -35,6 +37,7 @@ __all__ = [
     "KeptVolume",
     "Kind",
     "Label",
+    "LoginSession",
     "Metastore",
     "MetastoreFile",
     "Network",
@@ -44,6 +47,7 @@ __all__ = [
     "Port",
     "Progress",
     "PulledImage",
+    "RecoveryCode",
     "RefreshReport",
     "Restore",
     "RockOn",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from datetime import datetime
 
 from flask_login import UserMixin
 from sqlalchemy import Enum, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import Base
+from rockonweb.models.base import Base, Moment, Secret
 
 
 class Role(enum.StrEnum):
@@ -33,3 +34,9 @@ class User(Base, UserMixin):  # type: ignore[misc]
     name: Mapped[str] = mapped_column(String(100), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
+    last_login: Mapped[datetime | None] = mapped_column(Moment)
+    # The second step of the login. Its secrets are read, and decrypted, only where they are needed.
+    totp_since: Mapped[datetime | None] = mapped_column(Moment)  # it is on since then
+    totp_counter: Mapped[int] = mapped_column(default=0)  # of the last code that was used: none counts twice
+    totp_secret: Mapped[str | None] = mapped_column(Secret, deferred=True)
+    totp_pending: Mapped[str | None] = mapped_column(Secret, deferred=True)  # until the first code shows that it works

@@ -32,7 +32,7 @@ FLOORS = {
 ORDER = list(FLOORS)
 PURE = {
     *("__future__", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json", "math"),
-    *("ipaddress", "re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "yaml"),
+    *("ipaddress", "re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}
 

@@ -22,9 +22,10 @@ from flask.testing import FlaskClient
 from refresh import definition
 from sqlalchemy import event
 
-from rockonweb import config, create_app, rows
+from rockonweb import config, create_app, rows, sessions
 from rockonweb.core.definition import parse
 from rockonweb.models import Role, State, Status, User, db, writing
+from rockonweb.web.extensions import KEY
 
 HX = {"HX-Request": "true"}
 INSTALLED = 20
@@ -60,8 +61,10 @@ def catalogue(app: Flask, size: int) -> None:
 def visitor(app: Flask) -> FlaskClient:
     """Return somebody who is logged in."""
     client = app.test_client()
+    with app.app_context():
+        key = sessions.begin(db.session.get_one(User, 1), "127.0.0.1", "bench")
     with client.session_transaction() as session:
-        session["_user_id"], session["_fresh"] = "1", True
+        session["_user_id"], session["_fresh"], session[KEY] = "1", True, key
     return client
 
 

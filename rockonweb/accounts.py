@@ -1,8 +1,7 @@
-"""Accounts: making them, checking passwords, and the one-time code that makes the first one."""
+"""Accounts: making and changing them, checking passwords, and the one-time code that makes the first one."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -15,10 +14,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rockonweb import audit, sessions
 from rockonweb.config import Settings, make_private
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
-from rockonweb.models import Role, Token, User, db, writing
+from rockonweb.models import Role, User, db, writing
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1_000
@@ -31,7 +31,9 @@ def make_user(name: str, password: str, role: Role = Role.OWNER) -> User:
     """Make an account. Raises BadInput with every fault."""
     hashed = _checked_hash(name, password)
     with writing() as session:
-        return _insert(session, name, hashed, role)
+        user = _insert(session, name, hashed, role)
+        audit.record("user.added", f"{user.name}: {role}")
+        return user
 
 
 def make_first_user(settings: Settings, name: str, password: str) -> User:
@@ -41,6 +43,7 @@ def make_first_user(settings: Settings, name: str, password: str) -> User:
         if session.scalar(select(User.id).limit(1)) is not None:
             raise Conflict(t("The first account was made already."), t("Log in with it."))
         user = _insert(session, name, hashed, Role.OWNER)
+        audit.record("user.added", f"{user.name}: {Role.OWNER}", user=user.name)
     _code_path(settings).unlink(missing_ok=True)
     return user
 
@@ -64,20 +67,54 @@ def authenticate(name: str, password: str) -> User | None:
     return user
 
 
-def make_token(name: str) -> str:
-    """Make a token for an account and return it; only its hash is kept. Raises BadInput for an unknown name."""
-    token = secrets.token_urlsafe(32)
+def get(name: str) -> User:
+    """Return the account of that name. Raises BadInput where there is none."""
+    user: User | None = db.session.scalar(select(User).where(User.name == name.strip()))
+    if user is None:
+        raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
+    return user
+
+
+def listing() -> list[User]:
+    """Return all accounts by name."""
+    return [*db.session.scalars(select(User).order_by(User.name))]
+
+
+def password_is_right(user: User, password: str) -> bool:
+    """Whether it is the person's password."""
+    try:
+        return _hasher.verify(user.password_hash, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
+    """Give an account another password; all its sessions but `kept_session` end. Raises BadInput."""
+    hashed = _checked_hash(user.name, password)
     with writing() as session:
-        user = session.scalar(select(User).where(User.name == name))
-        if user is None:
-            raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
-        session.add(Token(user=user, hash=_token_hash(token)))
-    return token
+        row = session.get_one(User, user.id)
+        row.password_hash = hashed
+        sessions.end_others(row.id, kept_session)
+        audit.record("user.password", row.name)
 
 
-def user_of_token(token: str) -> User | None:
-    """Return the account that a token belongs to."""
-    return db.session.scalar(select(User).join(Token).where(Token.hash == _token_hash(token)))
+def set_role(user: User, role: Role) -> None:
+    """Give an account another role. Raises Conflict where it is the last owner's."""
+    with writing() as session:
+        row = session.get_one(User, user.id)
+        if role is not Role.OWNER:
+            _keep_an_owner(session, row)
+        row.role = role
+        audit.record("user.role", f"{row.name}: {role}")
+
+
+def remove(user: User) -> None:
+    """Remove an account with its sessions and tokens. Raises Conflict where it is the last owner's."""
+    with writing() as session:
+        row = session.get_one(User, user.id)
+        _keep_an_owner(session, row)
+        audit.record("user.removed", row.name)
+        session.delete(row)
 
 
 def setup_code(settings: Settings) -> str | None:
@@ -110,16 +147,22 @@ def code_matches(settings: Settings, given: str) -> bool:
     return bool(code) and hmac.compare_digest(_bare(str(code)), _bare(given))
 
 
-def _token_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()  # long and random: it needs no slow hash
-
-
 def _bare(code: str) -> bytes:
     return "".join(letter for letter in code.upper() if letter.isalnum()).encode()
 
 
 def _code_path(settings: Settings) -> Path:
     return settings.instance / "setup-code"
+
+
+def _keep_an_owner(session: Session, user: User) -> None:
+    """Refuse what would leave no owner. The rows are locked where a database has such locks: two may be demoted."""
+    owners = session.scalars(select(User).where(User.role == Role.OWNER).with_for_update()).all()
+    if owners == [user]:
+        raise Conflict(
+            t('"%(name)s" is the last owner, and without one nobody could manage Rockonweb.', name=user.name),
+            t("Make another owner first."),
+        )
 
 
 def _any_user() -> bool:

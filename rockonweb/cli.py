@@ -20,7 +20,7 @@ from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb import __version__, catalog, cli_backup, create_app, migrate, rows
+from rockonweb import __version__, catalog, cli_accounts, cli_backup, create_app, migrate, rows
 from rockonweb.catalog import linter
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
@@ -274,7 +274,7 @@ def answers(name: str) -> None:
     click.echo(json.dumps(rows.answers_of(_rockon(name)).to_json(), indent=2))
 
 
-# -- shares, people ----------------------------------------------------------------------------------------------------
+# -- shares ------------------------------------------------------------------------------------------------------------
 
 
 @click.group()
@@ -311,50 +311,15 @@ def list_shares(as_json: bool) -> None:
         click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")
 
 
-@click.group()
-def user() -> None:
-    """The people who may log in."""
-
-
-@user.command("add")
-@click.argument("name")
-@with_appcontext
-def add_user(name: str) -> None:
-    """Make an account; the password comes from a prompt or standard input."""
-    from rockonweb import accounts
-    from rockonweb.models import Role
-
-    _prepare()
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    accounts.make_user(name, password, Role.OWNER)
-    click.echo(f"{name} can log in now.")
-
-
-@click.group()
-def token() -> None:
-    """Tokens by which scripts log in."""
-
-
-@token.command("new")
-@click.argument("name")
-@with_appcontext
-def new_token(name: str) -> None:
-    """Make a token for the account NAME and print it alone. It is shown this once."""
-    from rockonweb import accounts
-
-    _prepare()
-    click.echo(accounts.make_token(name))
-
-
 COMMANDS: list[click.Command] = [
-    *(up, web, worker, watch, catalogue, show_plan, install, answers, share, user, token),
+    *(up, web, worker, watch, catalogue, show_plan, install, answers, share),
     _lifecycle(Kind.START, "Start an installed rock-on."),
     _lifecycle(Kind.STOP, "Stop an installed rock-on."),
     _lifecycle(Kind.RESTART, "Stop and start an installed rock-on."),
     _lifecycle(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer."),
     _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay."),
 ]
-COMMANDS += cli_backup.COMMANDS
+COMMANDS += cli_accounts.COMMANDS + cli_backup.COMMANDS
 for one in COMMANDS:
     group.add_command(one)
 

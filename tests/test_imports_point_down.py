@@ -25,9 +25,12 @@ FLOORS = {
         "migrations",
         "models",
         "rows",
+        "second_step",
+        "sessions",
+        "tokens",
     },
     "work": {"jobs", "work"},
-    "faces": {"__init__", "blueprints", "cli", "cli_backup", "forms", "web"},
+    "faces": {"__init__", "blueprints", "cli", "cli_accounts", "cli_backup", "forms", "web"},
 }
 ORDER = list(FLOORS)
 PURE = {

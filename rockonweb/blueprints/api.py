@@ -19,7 +19,6 @@ from rockonweb.work import operations
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)  # a script has no form; `api_login` asks a browser's session for its token
-api_login.limit(blueprint)
 
 REFRESH_SECONDS = 600
 POLL_SECONDS = 0.3

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+import hashlib
+import time
+
+from flask import Blueprint, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 
-from rockonweb import accounts
+from rockonweb import accounts, audit, second_step, sessions
 from rockonweb.core.errors import BadInput
-from rockonweb.forms.auth import LoginForm, SetupForm
-from rockonweb.models import User
-from rockonweb.web.extensions import limiter
+from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
+from rockonweb.models import User, db, writing
+from rockonweb.web import attempts
+from rockonweb.web.extensions import KEY, limiter
 from rockonweb.web.permission import account_exists, public, safe_next
 from rockonweb.web.wording import say
 
 blueprint = Blueprint("auth", __name__)
-
-
-def _address_and_account() -> str:
-    return f"{get_remote_address()} {request.form.get('name', '').strip().casefold()}"
-
-
-def _failed(response: object) -> bool:
-    """Only attempts that did not get in count."""
-    return getattr(response, "status_code", 0) != 303
+HALF = "half"  # in the cookie: who gave the right password, and until when a code may follow
+HALF_SECONDS = 600
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
 @public
-@limiter.limit("5 per minute", key_func=_address_and_account, methods=["POST"], deduct_when=_failed)
-@limiter.limit("30 per minute", methods=["POST"], deduct_when=_failed)
 def login() -> ResponseReturnValue:
-    """Ask for name and password, then go where the person was going."""
+    """Ask for name and password, then go where the person was going, or on to the second step."""
     if not account_exists():
         return redirect(url_for("auth.setup"), code=303)
     target = safe_next(request.args.get("next"))
@@ -41,17 +35,41 @@ def login() -> ResponseReturnValue:
         return redirect(target, code=303)
     form = LoginForm()
     if form.validate_on_submit():
+        attempts.check(form.name.data)
         user = accounts.authenticate(form.name.data, form.password.data)
         if user is not None:
-            return _enter(user, target)
+            return _enter(user, target) if user.totp_since is None else _ask_code(user, target)
+        attempts.failed(form.name.data)
         form.password.errors = [_("This name and password don't belong together.")]
     return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
+
+
+@blueprint.route("/login/code", methods=["GET", "POST"])
+@public
+def code() -> ResponseReturnValue:
+    """Ask for the code of the second step from whoever gave the right password a short while ago."""
+    target = safe_next(request.args.get("next"))
+    user = _half()
+    if user is None:
+        return redirect(url_for("auth.login", next=target), code=303)
+    form = CodeForm()
+    if form.validate_on_submit():
+        attempts.check(user.name)
+        if second_step.passes(user, form.code.data):
+            return _enter(user, target)
+        attempts.failed(user.name, "login.code")
+        form.code.errors = [_("This code is not right, or it was used already. A device shows a new one soon.")]
+    return render_template("auth/code.html", form=form), 422 if form.is_submitted() else 200
 
 
 @blueprint.route("/logout", methods=["POST"])
 @public
 def logout() -> ResponseReturnValue:
     """End the session."""
+    if current_user.is_authenticated and "login_session" in g:
+        found, name = g.login_session, current_user.name
+        sessions.end(found.user_id, found.id)
+        audit.record("login.ended", user=name)
     logout_user()
     session.clear()
     return redirect(url_for("auth.login"), code=303)
@@ -81,5 +99,25 @@ def _enter(user: User, target: str) -> ResponseReturnValue:
     """Begin a session anew, so that nothing of the anonymous one is left."""
     session.clear()
     session.permanent = True
+    with writing():
+        session[KEY] = sessions.begin(user, request.remote_addr or "", request.user_agent.string)
+        audit.record(attempts.LOGGED_IN, user=user.name)
     login_user(user)
     return redirect(target, code=303)
+
+
+def _ask_code(user: User, target: str) -> ResponseReturnValue:
+    session.clear()
+    session[HALF] = [user.id, _fingerprint(user), int(time.time()) + HALF_SECONDS]
+    return redirect(url_for("auth.code", next=target), code=303)
+
+
+def _half() -> User | None:
+    """Return the account whose password was right; after a change of the password it does not count."""
+    user_id, fingerprint, until = session.get(HALF) or (0, "", 0)
+    user = db.session.get(User, user_id) if time.time() < until else None
+    return user if user and user.totp_since and _fingerprint(user) == fingerprint else None
+
+
+def _fingerprint(user: User) -> str:
+    return hashlib.sha256(f"half {user.password_hash}".encode()).hexdigest()[:16]

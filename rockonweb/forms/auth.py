@@ -24,6 +24,18 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
     submit = SubmitField(_l("Log in"))
 
 
+class CodeForm(FlaskForm):  # type: ignore[misc]
+    """The second step."""
+
+    code = StringField(
+        _l("Code"),
+        [InputRequired(_l("Type the code that your device shows.")), Length(max=100)],
+        description=_l("Six digits from your app, or one of your recovery codes."),
+        render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
+    )
+    submit = SubmitField(_l("Go on"))
+
+
 class SetupForm(FlaskForm):  # type: ignore[misc]
     """The owner's account, against the one-time code."""
 

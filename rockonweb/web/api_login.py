@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
-from rockonweb import accounts
+from rockonweb import accounts, audit
 from rockonweb.models import Role, User, db
-from rockonweb.web import api_faults
-from rockonweb.web.extensions import csrf, limiter
+from rockonweb.web import api_faults, attempts
+from rockonweb.web.extensions import csrf, user_of_token
+from rockonweb.web.permission import allowed
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Rockonweb", charset="UTF-8"'}
 KEPT_SECONDS = 300
@@ -76,7 +76,8 @@ def allows(role: Role) -> Callable[[View], View]:
             found = _caller()
             if isinstance(found, Response):
                 return found
-            if not found.role.includes(role):
+            audit.acts_as(found)
+            if not allowed(found, role):
                 return api_faults.answer(403, _("Your account may not do this."), _("Ask an owner of this Rockonweb."))
             return view(found, *args, **kwargs)
 
@@ -86,29 +87,12 @@ def allows(role: Role) -> Callable[[View], View]:
     return decorate
 
 
-def limit(blueprint: Any) -> None:
-    """Slow down who guesses passwords, as the login page does; calls without a login don't count."""
-    for times, key in (("5 per minute", _address_and_account), ("30 per minute", get_remote_address)):
-        limiter.shared_limit(
-            times, "api", key_func=key, deduct_when=_refused, exempt_when=lambda: "Authorization" not in request.headers
-        )(blueprint)
-
-
-def _address_and_account() -> str:
-    name = (request.authorization.username if request.authorization else "") or ""
-    return f"{get_remote_address()} {name.strip().casefold()}"
-
-
-def _refused(response: Response) -> bool:
-    return response.status_code == 401
-
-
 def _caller() -> User | Response:
     """Return the account that calls, or the answer that refuses. What is sent as a login counts, not a cookie too."""
     if "Authorization" in request.headers:
         if request.method == "POST" and _from_elsewhere():
             return api_faults.answer(403, _("A page of another site sent this, so nothing was done."))
-        return _by_header() or api_faults.answer(401, _("This login is not right."), headers=CHALLENGE)
+        return _by_header()
     if not current_user.is_authenticated:
         return api_faults.answer(401, _("Log in by HTTP Basic or with a token."), headers=CHALLENGE)
     try:
@@ -123,19 +107,31 @@ def _caller() -> User | Response:
     return user
 
 
-def _by_header() -> User | None:
+def _by_header() -> User | Response:
     given = request.authorization
-    if given is None:
-        return None
-    if given.type == "bearer":
-        return accounts.user_of_token((given.token or "").strip())
-    name, password = given.username or "", given.password or ""
-    if given.type != "basic" or "\0" in name:
-        return None
+    kind = given.type if given else ""
+    if given and kind == "bearer":
+        attempts.check("")
+        return user_of_token((given.token or "").strip()) or _refused()
+    name, password = (given.username or "", given.password or "") if given else ("", "")
+    attempts.check(name)
+    if kind != "basic" or "\0" in name:
+        attempts.count(name)
+        return _refused()
     user = passed.find(name, password)
     if user is None and (user := accounts.authenticate(name, password)):
         passed.keep(name, password, user)
+    if user is None:
+        attempts.failed(name)
+        return _refused()
+    if user.totp_since is not None:
+        words = _("This account has a second step, which HTTP Basic can't ask for.")
+        return api_faults.answer(401, words, _("Make a token on the page /account and send it as a bearer token."))
     return user
+
+
+def _refused() -> Response:
+    return api_faults.answer(401, _("This login is not right."), headers=CHALLENGE)
 
 
 def _from_elsewhere() -> bool:

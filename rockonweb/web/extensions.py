@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from flask import Request, request
+from flask import Request, g, request, session
 from flask_babel import Babel
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
-from rockonweb import accounts
-from rockonweb.models import User, db
+from rockonweb import sessions, tokens
+from rockonweb.models import Token, User
+from rockonweb.web import attempts, seen
+from rockonweb.web.limiting import limiter
 
+__all__ = ["KEY", "babel", "csrf", "language", "limiter", "login", "user_of_token"]
+
+KEY = "key"  # of a session, in its cookie
 babel = Babel()
 csrf = CSRFProtect()
 login = LoginManager()
-# One web process keeps the counts, so its own memory is the place for them.
-limiter = Limiter(get_remote_address, storage_uri="memory://")
 
 
 @login.user_loader  # type: ignore[untyped-decorator]
 def load_user(user_id: str) -> User | None:
-    """Return the account that a session belongs to."""
-    return db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    """Return the person whose session this is, as long as it was not ended; one statement, as the account's alone."""
+    found = sessions.find(str(session.get(KEY, "")))
+    if found is None or str(found.user_id) != user_id:
+        return None
+    g.login_session = found
+    seen.note(found)
+    return found.user
 
 
 @login.request_loader  # type: ignore[untyped-decorator]
 def load_user_of_token(request: Request) -> User | None:
     """Return the account whose token a script sends in `Authorization: Bearer …`."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    return accounts.user_of_token(token.strip()) if kind.lower() == "bearer" else None
+    return user_of_token(token.strip()) if kind.lower() == "bearer" else None
+
+
+def user_of_token(given: str) -> User | None:
+    """Return the account of a token, which limits what the account may do in this request."""
+    token: Token | None = tokens.find(given)
+    if token is None:
+        attempts.count("")
+        return None
+    g.token_role = token.role
+    seen.note(token)
+    return token.user
 
 
 def language() -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Flask, Response, abort, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
+from rockonweb import sessions
 from rockonweb.blueprints import (
     api,
     auth,
@@ -31,7 +30,7 @@ from rockonweb.blueprints import (
     updates,
 )
 from rockonweb.config import Settings
-from rockonweb.web import faults, hosts, running, troubles, wanted
+from rockonweb.web import faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.proxies import FromProxies
@@ -66,7 +65,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), "
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), "
     "display-capture=(), browsing-topics=()",
 }
 POLICY = (
@@ -96,7 +95,7 @@ def register(app: Flask) -> None:
     # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
     app.config.update(
         SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=14),
+        PERMANENT_SESSION_LIFETIME=sessions.IDLE,
         RATELIMIT_HEADERS_ENABLED=False,
     )
     app.url_map.converters["int"] = RowId
@@ -125,6 +124,7 @@ def register(app: Flask) -> None:
     jobs.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])
     app.before_request(_refuse_unguarded)
+    app.after_request(trail.leave)
     app.after_request(_add_headers)
 
 

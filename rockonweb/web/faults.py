@@ -6,10 +6,11 @@ from flask import Flask, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf.csrf import CSRFError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from rockonweb.core.errors import (
     BadInput,
@@ -93,8 +94,17 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
         current_app.logger.error("internal error", exc_info=getattr(error, "original_exception", None))
     sentences = api_faults.SENTENCES if api_faults.asked() else SENTENCES
     sentence, hint = sentences.get(error.code, sentences[500 if error.code > 499 else 400])
+    if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
+        hint = _("Try again in %(time)s.", time=_time(error.retry_after))
     body, status = answer(error.code, str(sentence), str(hint))
     return body, status, [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
+
+
+def _time(number: int) -> str:
+    """Return how long to wait, in the largest unit that fits, never too short."""
+    if number > 90:
+        return ngettext("%(num)s minute", "%(num)s minutes", -(-number // 60))  # type: ignore[no-any-return]
+    return ngettext("%(num)s second", "%(num)s seconds", number)  # type: ignore[no-any-return]
 
 
 def _on_database_error(error: DBAPIError) -> ResponseReturnValue:

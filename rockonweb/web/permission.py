@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, redirect, request, url_for
+from flask import Response, abort, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -32,7 +32,7 @@ def requires(role: Role) -> Callable[[View], View]:
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
             if not current_user.is_authenticated:
                 return to_login()
-            if not current_user.role.includes(role):
+            if not allowed(current_user, role):
                 abort(403)
             answer: ResponseReturnValue = view(*args, **kwargs)
             return answer
@@ -45,7 +45,12 @@ def requires(role: Role) -> Callable[[View], View]:
 
 def may(role: str) -> bool:
     """Whether the person who is logged in has this role; for templates."""
-    return bool(current_user.is_authenticated) and current_user.role.includes(Role(role))
+    return bool(current_user.is_authenticated) and allowed(current_user, Role(role))
+
+
+def allowed(user: User, role: Role) -> bool:
+    """Whether an account may do what `role` may; one that logged in by a token, no more than the token either."""
+    return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
 
 
 def account_exists() -> bool:

@@ -17,7 +17,7 @@ from rockonweb.work import heartbeat, operations
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
-ANYBODY = {"static", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
+ANYBODY = {"static", "auth.code", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
 
 
 def example(rule: Any) -> str:

@@ -12,7 +12,10 @@ from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
+from rockonweb import sessions
 from rockonweb.core.definition import parse
+from rockonweb.models import User, db
+from rockonweb.web.extensions import KEY
 from tests.support.browser import accessibility_violations, complaints, new_page
 from tests.support.pages import add_user, make_app, put
 from tests.support.samples import source
@@ -28,7 +31,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The address of a wizard's environment page, and the cookie of who may see it."""
     app = make_app(tmp_path)
     with app.app_context():
-        add_user()
+        key = sessions.begin(db.session.get_one(User, add_user()), "127.0.0.1", "a test")
         web = {"image": "example/web", "launch_order": 1, "environment": VARIABLES}
         (rockon,) = put(parse(source({"web": web}))[0])
     signer = SecureCookieSessionInterface().get_signing_serializer(app)
@@ -36,7 +39,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    value = signer.dumps({"_user_id": "1", "_fresh": True})
+    value = signer.dumps({"_user_id": "1", "_fresh": True, KEY: key})
     try:
         yield (
             f"{url}/rockons/{rockon}/install/environment",

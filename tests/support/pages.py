@@ -6,9 +6,12 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from rockonweb import config, create_app, rows
+from rockonweb import config, create_app, rows, sessions
 from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, User, db, writing
+from rockonweb.web.extensions import KEY
+
+from .database import address
 
 
 def make_app(folder: Path, **environ: str) -> Flask:
@@ -18,6 +21,7 @@ def make_app(folder: Path, **environ: str) -> Flask:
         "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
         "REDIS_URL": f"unix://{folder}/nobody.sock",
         "ROCKONWEB_REGISTRY_SECONDS": "0",
+        "DATABASE_URL": address(folder / "instance"),
         **environ,
     }
     app = create_app(config.read(given))
@@ -60,8 +64,11 @@ def add_user(name: str = "anna", role: Role = Role.OWNER) -> int:
 
 def log_in(client: FlaskClient, user_id: int) -> FlaskClient:
     """Let a client be logged in."""
+    with client.application.app_context():
+        key = sessions.begin(db.session.get_one(User, user_id), "127.0.0.1", "a test")
     with client.session_transaction() as session:
         session["_user_id"] = str(user_id)
+        session[KEY] = key
         session["_fresh"] = True
     return client
 

@@ -1,0 +1,133 @@
+"""The command line's part for accounts and tokens."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+
+import click
+from flask.cli import with_appcontext
+
+from rockonweb import accounts, second_step, tokens
+from rockonweb.models import Role
+
+ROLES = click.Choice([str(role) for role in Role])
+
+
+@click.group()
+def user() -> None:
+    """The people who may log in."""
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def list_users(as_json: bool) -> None:
+    """List the accounts."""
+    _prepare()
+    found = accounts.listing()
+    if as_json:
+        listed = [
+            {
+                "name": one.name,
+                "role": str(one.role),
+                "second_step": one.totp_since is not None,
+                "last_login": one.last_login.isoformat() if one.last_login else None,
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(listed))
+        return
+    for one in found:
+        last = f"last login {one.last_login:%Y-%m-%d %H:%M} UTC" if one.last_login else "never logged in"
+        click.echo(f"{one.name:30} {one.role:10} {last}{', second step on' if one.totp_since else ''}")
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=ROLES, default=str(Role.OWNER), help="What the person may do (owner: everything).")
+@with_appcontext
+def add_user(name: str, role: str) -> None:
+    """Make an account; the password comes from a prompt or standard input."""
+    _prepare()
+    accounts.make_user(name, _password(), Role(role))
+    click.echo(f"{name} can log in now.")
+
+
+@user.command("password")
+@click.argument("name")
+@with_appcontext
+def reset_password(name: str) -> None:
+    """Set an account's password, from a prompt or standard input; its sessions end."""
+    _prepare()
+    found = accounts.get(name)
+    accounts.set_password(found, _password())
+    click.echo(f"{name} has the new password; all sessions have ended.")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=ROLES)
+@with_appcontext
+def change_role(name: str, role: str) -> None:
+    """Change what an account may do: viewer, operator or owner."""
+    _prepare()
+    accounts.set_role(accounts.get(name), Role(role))
+    click.echo(f"{name} is {role} now.")
+
+
+@user.command("totp-off")
+@click.argument("name")
+@with_appcontext
+def turn_second_step_off(name: str) -> None:
+    """Turn the second step of an account's login off, as after the loss of a device."""
+    _prepare()
+    second_step.disable(accounts.get(name))
+    click.echo(f"{name} logs in by password alone now.")
+
+
+@user.command("remove")
+@click.argument("name")
+@with_appcontext
+def remove_user(name: str) -> None:
+    """Remove an account with its sessions and tokens."""
+    _prepare()
+    accounts.remove(accounts.get(name))
+    click.echo(f"{name} is removed.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens by which scripts log in."""
+
+
+@token.command("new")
+@click.argument("name")
+@click.option("--role", type=ROLES, help="Allow it less than the account may do.")
+@click.option("--days", type=int, help="How long it lasts; without it, until it is revoked.")
+@click.option("--label", default="", help="What it is for.")
+@with_appcontext
+def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
+    """Make a token for the account NAME and print it alone. It is shown this once."""
+    _prepare()
+    click.echo(tokens.make(accounts.get(name), Role(role) if role else None, days, label))
+
+
+COMMANDS: list[click.Command] = [user, token]
+
+
+def _password() -> str:
+    """Return what is typed twice, or a line of standard input. Raises click's error where the two differ."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    typed = getpass.getpass("Password: ")
+    if getpass.getpass("Password again: ") != typed:
+        raise click.UsageError("The two passwords differ.")
+    return typed
+
+
+def _prepare() -> None:
+    from rockonweb import cli
+
+    cli._prepare()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import enum
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Integer, Text, and_, case, or_, select, true, type_coerce
+from sqlalchemy import ColumnElement, Integer, Text, and_, case, or_, select, true, type_coerce
 from sqlalchemy.orm import load_only, raiseload
 
 from rockonweb.catalog import icons
+from rockonweb.core import search
 from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db
@@ -24,6 +25,7 @@ from rockonweb.web import ui_link
 PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH = 200  # characters
+_LISTED = or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE)  # what a list may show
 
 
 class Condition(enum.StrEnum):
@@ -34,6 +36,18 @@ class Condition(enum.StrEnum):
     BUSY = "busy"
     FAILED = "failed"
     AVAILABLE = "available"
+
+
+# What to look after first comes first.
+URGENCY = (Condition.FAILED, Condition.BUSY, Condition.RUNNING, Condition.STOPPED, Condition.AVAILABLE)
+
+
+class Order(enum.StrEnum):
+    """What comes first; without one, names, and what a search fits best."""
+
+    NAME = "name"
+    STATE = "state"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,7 @@ class Wish:
     condition: Condition | None = None
     page: int = 1
     update: bool = False  # only what has a newer image
+    order: Order | None = None
 
     @classmethod
     def read(cls, arguments: Any) -> Wish:
@@ -60,6 +75,7 @@ class Wish:
             badges=tuple(badge for badge in Badge if badge in given),
             condition=next((one for one in Condition if one == arguments.get("state")), None),
             update=arguments.get("update") == "1",
+            order=next((one for one in Order if one == arguments.get("order")), None),
             page=max(1, arguments.get("page", 1, type=int)),
         )
 
@@ -82,6 +98,7 @@ class Wish:
             "badge": [*wish.badges],
             "state": wish.condition,
             "update": "1" if wish.update else None,
+            "order": wish.order,
             "page": wish.page if wish.page > 1 else None,
         }
 
@@ -112,7 +129,8 @@ class Card:
 @dataclass(frozen=True)
 class Shelf:
     """A page of the catalogue. `found` counts what the wish matches, `installed` and `everything` the tabs, `updates`
-    what would be left of it where only newer images count.
+    what would be left of it where only newer images count. `instead` are the words that were searched for because
+    nothing has those that were typed.
     """
 
     cards: list[Card]
@@ -125,6 +143,7 @@ class Shelf:
     categories: list[Choice]
     badges: list[Choice]
     conditions: list[Choice]
+    instead: str = ""
 
     @property
     def pending(self) -> bool:
@@ -146,17 +165,24 @@ class Shelf:
 
 
 def look(wish: Wish, hostname: str) -> Shelf:
-    """Return a page of the catalogue in name order, with the same number of statements however long it is.
+    """Return a page of the catalogue, with the same number of statements however long it is.
 
     Without a tab: what is installed, or all where nothing is.
     """
-    lines = _lines(wish.search)
+    typed = search.words(wish.search)
+    lines = _lines(typed, wish.order)
+    instead: list[str] = []
+    if typed and not any(line.matches for line in lines) and (instead := search.meant(typed, _texts())):
+        lines = _lines(instead, wish.order)
     installed = sum(line.sort.installed for line in lines)
     wish = replace(wish, tab=wish.tab or (INSTALLED if installed else ALL))
     shown = [line for line in lines if line.matches and (line.sort.installed or wish.tab == ALL)]
     sorts = Counter(line.sort for line in shown)
     fitting = {sort for sort in sorts if sort.fits(wish)}
-    chosen = [line.id for line in shown if line.sort in fitting]
+    fit = [line for line in shown if line.sort in fitting]
+    if wish.order is Order.STATE:
+        fit.sort(key=lambda line: URGENCY.index(line.sort.condition))
+    chosen = [line.id for line in fit]
     pages = max(1, -(-len(chosen) // PAGE))
     wish = replace(wish, page=min(wish.page, pages))
     return Shelf(
@@ -168,6 +194,7 @@ def look(wish: Wish, hostname: str) -> Shelf:
         everything=len(lines),
         updates=sum(times for sort, times in sorts.items() if sort.newer and sort.fits(wish)),
         **_choices(sorts, wish),
+        instead=" ".join(instead),
     )
 
 
@@ -230,15 +257,37 @@ def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> 
     )
 
 
-def _lines(search: str) -> list[_Line]:
-    """Return all rock-ons that a list may show, in name order."""
-    words = [RockOn.search.contains(word, autoescape=True) for word in dict.fromkeys(search.casefold().split())]
+def _lines(words: Sequence[str], order: Order | None) -> list[_Line]:
+    """Return all rock-ons that a list may show, in the order that is asked for; those of a state are not gathered."""
+    matches = and_(true(), *(RockOn.search.contains(word, autoescape=True) for word in words))
     # As they are stored: making values of thousands of rows takes longer than all the rest.
     columns = (type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges))
-    query = select(RockOn.id, and_(true(), *words), *columns, type_coerce(RockOn.newer_images, Integer))
-    query = query.where(or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE))
+    query = select(RockOn.id, matches, *columns, type_coerce(RockOn.newer_images, Integer))
+    query = query.where(_LISTED)
+    if order is Order.NEWEST:
+        query = query.order_by(RockOn.id.desc())
+    elif words and order is None:
+        query = query.order_by(_distance(words))
     found = db.session.execute(query.order_by(RockOn.sort_name, RockOn.name))
     return [_Line(one, _sort(*sort), bool(matches)) for one, matches, *sort in found]
+
+
+def _distance(words: Sequence[str]) -> ColumnElement[int]:
+    """Return how far a rock-on is from a search: it is its name, begins it, stands in it, or stands elsewhere."""
+    name, whole = RockOn.sort_name, " ".join(words)
+    return case(
+        (name == whole, 0),
+        (name.startswith(words[0], autoescape=True), 1),
+        (or_(*(name.contains(word, autoescape=True) for word in words)), 2),
+        else_=3,
+    )
+
+
+def _texts() -> Iterator[str]:
+    """Return the names of the rock-ons that a list may show, then all that searches look through."""
+    found = db.session.execute(select(RockOn.sort_name, RockOn.search).where(_LISTED).order_by(RockOn.sort_name)).all()
+    yield from (name for name, _ in found)
+    yield from (text for _, text in found)
 
 
 def _choices(sorts: Counter[_Sort], wish: Wish) -> dict[str, list[Choice]]:

@@ -130,7 +130,7 @@ def test_filters_combine_and_stay(visit: Page, javascript: bool) -> None:
 @pytest.mark.parametrize("javascript", [True], indirect=True)
 def test_the_keyboard_reaches_a_filter_and_stays_there(visit: Page) -> None:
     visit.get_by_role("button", name="Search", exact=True).focus()
-    for _ in range(3):  # over the two tabs
+    for _ in range(6):  # over the two tabs and the three orders
         visit.keyboard.press("Tab")
     chip = visit.locator(".chip").first
     expect(chip).to_be_focused()
@@ -174,3 +174,24 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
         visit.goto(address + path)
         assert accessibility_violations(visit) == [], path
         assert visit.evaluate("document.querySelector('main').scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+def test_the_keyboard_goes_to_the_search_and_from_card_to_card(visit: Page) -> None:
+    visit.get_by_role("heading", name="Catalogue").click()
+    visit.keyboard.press("/")
+    expect(visit.get_by_role("searchbox")).to_be_focused()
+    visit.keyboard.press("ArrowDown")
+    names = visit.locator(".app-name a").all_inner_texts()
+    expect(visit.get_by_role("link", name=names[0], exact=True)).to_be_focused()
+    visit.keyboard.press("ArrowRight")
+    expect(visit.get_by_role("link", name=names[1], exact=True)).to_be_focused()
+    visit.keyboard.press("Enter")
+    expect(visit.get_by_role("heading", level=1)).to_have_text(names[1])
+
+
+def test_a_typing_mistake_finds_what_was_meant(visit: Page) -> None:
+    visit.get_by_role("searchbox").fill("navidorme")
+    visit.get_by_role("button", name="Search").click()
+    expect(visit.get_by_text("Nothing has “navidorme”. This is what has “navidrome”:")).to_be_visible()
+    expect(visit.locator(".app-name")).to_have_text(["Navidrome"])

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.models import State, Status
-from rockonweb.web.shelf import Choice, Condition, Shelf, Wish, condition_of, look
+from rockonweb.web.shelf import Choice, Condition, Order, Shelf, Wish, condition_of, look
 from tests.support.app import install, make_app, shelve
 
 UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
@@ -44,13 +44,15 @@ def see(query: str) -> Shelf:
 def test_an_address_and_back() -> None:
     given = MultiDict(
         [("tab", "all"), ("q", " a  b "), ("category", "media"), ("badge", "local"), ("badge", "ui"),
-         ("state", "running"), ("update", "1"), ("page", "3")]
+         ("state", "running"), ("update", "1"), ("order", "newest"), ("page", "3")]
     )  # fmt: skip
     wish = Wish.read(given)
-    assert wish == Wish("all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, update=True)
+    assert wish == Wish(
+        "all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, True, Order.NEWEST
+    )
     assert wish.arguments(page=3) == {
         "tab": "all", "q": "a  b", "category": "media", "badge": ["ui", "local"], "state": "running",
-        "update": "1", "page": 3,
+        "update": "1", "order": "newest", "page": 3,
     }  # fmt: skip
     assert wish.arguments(category=None)["page"] is None
     assert wish.toggled(Badge.UI) == (Badge.LOCAL,)
@@ -58,7 +60,9 @@ def test_an_address_and_back() -> None:
 
 
 def test_what_an_address_makes_no_sense_of_is_left_out() -> None:
-    given = MultiDict([("tab", "x"), ("category", "x"), ("badge", "x"), ("state", "<b>"), ("page", "-1"), ("q", "\0")])
+    given = MultiDict(
+        [("tab", "x"), ("category", "x"), ("badge", "x"), ("state", "<b>"), ("page", "-1"), ("q", "\0"), ("order", "x")]
+    )
     assert Wish.read(given) == Wish()
     assert not Wish().filtered
     assert len(Wish.read(MultiDict([("q", "x" * 999)])).search) == 200
@@ -92,6 +96,29 @@ def test_filters_and_words_combine(app: Flask, query: str, found: list[str]) -> 
     shelf = see(query)
     assert names(shelf) == found
     assert (shelf.found, shelf.installed, shelf.everything) == (len(found), 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("tab=all&order=name&q=e", ["Deluge", "Gitea", "Jellyfin", "Navidrome", "Plex"]),
+        ("tab=all&order=newest", ["Deluge", "Navidrome", "Gitea", "Jellyfin", "Plex"]),
+        ("tab=all&order=state", ["Navidrome", "Deluge", "Gitea", "Jellyfin", "Plex"]),
+        ("tab=all&q=films", ["Jellyfin", "Plex"]),
+        ("tab=all&q=plex", ["Plex"]),
+        ("tab=all&q=a", ["Gitea", "Navidrome", "Deluge", "Jellyfin", "Plex"]),  # those whose name has it come first
+        ("tab=all&q=p", ["Plex", "Gitea"]),  # whose name begins with it
+    ],
+)
+def test_the_order_is_what_was_asked_for_or_what_fits_best(app: Flask, query: str, found: list[str]) -> None:
+    assert [name for name in names(see(query)) if name in found] == found
+
+
+def test_a_search_forgives_a_typing_mistake_and_says_what_it_took_instead(app: Flask) -> None:
+    shelf = see("tab=all&q=jelyfin flims")
+    assert (names(shelf), shelf.instead) == (["Jellyfin"], "jellyfin films")
+    assert see("tab=all&q=jellyfin").instead == ""
+    assert (names(see("tab=all&q=xylophone")), see("tab=all&q=xylophone").instead) == ([], "")
 
 
 def test_filters_are_counted_as_if_the_others_stayed(app: Flask) -> None:

@@ -79,6 +79,7 @@ def _saved(rockon: RockOn) -> SavedRockOn:
         rockon.source,
         rows.answers_of(rockon).to_json(),
         tuple(Volume(kept.container, kept.volume, kept.destination) for kept in rockon.kept_volumes),
+        rockon.secret_choices or {},
     )
 
 

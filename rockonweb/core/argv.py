@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
 from rockonweb.core.facts import HostFacts, ShareFacts
-from rockonweb.core.secret import SecretWord, is_secret
+from rockonweb.core.secret import SecretWord
 
 OUR_LABEL = "rockonweb."
 ROCKON_LABEL = "rockonweb.rockon"
@@ -163,7 +163,7 @@ def environment(container: str, spec: ContainerSpec, answers: Answers, added: Ad
     labels = {key: question.label for key, question in in_question_order(spec.environment) if key in answered}
     own = answers.variables.get(container, {})
     for key, value in [*added.environment.items(), *((key, answered[key]) for key in labels), *own.items()]:
-        secret = is_secret(key, labels.get(key, ""))
+        secret = spec.hides(key, labels.get(key, ""))
         yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
 
 

@@ -38,10 +38,17 @@ from urllib.parse import urlsplit, urlunsplit
 from rockonweb.core import answers as core_answers
 from rockonweb.core.answers import Answers, share_fault
 from rockonweb.core.definition import MAX_BYTES as MAX_DEFINITION
-from rockonweb.core.definition import Definition, DefinitionFaults, canonical, from_source, is_mount_point, parse
+from rockonweb.core.definition import (
+    Definition,
+    DefinitionFaults,
+    SecretChoices,
+    canonical,
+    from_source,
+    is_mount_point,
+    parse,
+)
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec, name_fault
-from rockonweb.core.secret import is_secret
 from rockonweb.core.text import t
 
 FORMAT = 1
@@ -83,11 +90,12 @@ class SavedRockOn:
     newest: str
     given: Mapping[str, Any] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
+    secrets: SecretChoices = field(default_factory=dict)  # what people chose to be a secret, or not to be one
 
     @property
     def definition(self) -> Definition:
         """What it was installed from."""
-        return from_source(self.name, self.source)
+        return from_source(self.name, self.source).with_secrets(self.secrets)
 
     @property
     def hidden(self) -> list[Hidden]:
@@ -203,7 +211,7 @@ def _is_secret(definition: Definition, place: Hidden) -> bool:
     question = (
         definition.containers[place.container].environment.get(place.key) if place.part == "environment" else None
     )
-    return is_secret(place.key, question.label if question else "")
+    return definition.hides(place.container, place.key, question.label if question else "")
 
 
 def _values(rockon: SavedRockOn) -> Iterator[tuple[Hidden, str | None]]:
@@ -280,6 +288,7 @@ def to_json(backup: Backup) -> str:
                 **({"newest": json.loads(rockon.newest)} if rockon.newest != rockon.source else {}),
                 "answers": rockon.given,
                 "volumes": [vars(volume) for volume in rockon.volumes],
+                **({"secrets": rockon.secrets} if rockon.secrets else {}),
             }
             for rockon in backup.rockons
         ],
@@ -414,7 +423,7 @@ class _Reader:
             Volume(_text(one["container"]), _text(one["volume"]), _text(one["destination"]))
             for one in entry.get("volumes") or ()
         )
-        found = SavedRockOn(name, running, source, newest, given, volumes)
+        found = SavedRockOn(name, running, source, newest, given, volumes, self._secrets(entry.get("secrets") or {}))
         known = found.definition.containers
         for volume in volumes:
             if volume.container not in known or not VOLUME.fullmatch(volume.volume):
@@ -428,6 +437,14 @@ class _Reader:
             self.faults += [f"{here}.answers: {fault}" for fault in error.faults]
             return None
         return _replaced(replace(found, given=read.to_json()), dict.fromkeys(hidden))
+
+    @staticmethod
+    def _secrets(choices: Any) -> SecretChoices:
+        if not isinstance(choices, dict) or not all(isinstance(chosen, dict) for chosen in choices.values()):
+            raise TypeError
+        if not all(isinstance(secret, bool) for chosen in choices.values() for secret in chosen.values()):
+            raise TypeError
+        return choices
 
     def _source(self, here: str, name: str, body: Any) -> str | None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from rockonweb.core.answers import OPTIONAL_PARTS, PARTS, Answers
 from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import Definition, Question
-from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 from rockonweb.core.wizard import Ask, all_asks, asks
 
@@ -138,7 +138,7 @@ def _dropped(old: Definition, given: Answers, new: Definition, used: set[tuple[s
             if stays or (part, container, key) in used or not value:
                 continue
             ask = asked.get((part, container, key))
-            secret = ask.secret if ask else part == "variables" and is_secret(key)
+            secret = ask.secret if ask else part == "variables" and old.hides(container, key)
             label = ask.label if ask else key
             yield Dropped(part, container, key, label, MASK if secret else value, _why(part, container, new))
 

@@ -16,7 +16,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import nh3
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from rockonweb.core.secret import is_secret
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 NETWORK_OPTIONS = ("--net", "--network")
@@ -178,6 +180,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+SecretChoices = Mapping[str, Mapping[str, bool]]  # by container (blank: the whole rock-on) and key
+
+
 class Question(_Part):
     """What a person is asked: a short label and a longer description. `index` orders questions from 1."""
 
@@ -219,6 +224,11 @@ class ContainerSpec(_Part):
     devices: Entries[Question] = {}
     opts: Pairs = ()
     cmd_arguments: Pairs = ()
+    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)  # what people chose; not of the file
+
+    def hides(self, key: str, label: str = "") -> bool:
+        """Whether a variable is a secret: by choice, or else by its name and label."""
+        return self._secrets.get(key, is_secret(key, label))
 
     @model_validator(mode="after")
     def _one_tag(self) -> ContainerSpec:
@@ -307,6 +317,25 @@ class Definition(_Part):
     containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[Question] = {}
+    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)
+
+    def with_secrets(self, choices: SecretChoices) -> Definition:
+        """Return the same definition with what people chose to be a secret, or not to be one."""
+        if not choices:
+            return self
+        containers = {}
+        for name, spec in self.containers.items():
+            containers[name] = spec.model_copy()
+            containers[name]._secrets = choices.get(name, {})
+        made = self.model_copy(update={"containers": containers})
+        made._secrets = choices.get("", {})
+        return made
+
+    def hides(self, container: str, key: str, label: str = "") -> bool:
+        """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
+        if container in self.containers:
+            return self.containers[container].hides(key, label)
+        return self._secrets.get(key, is_secret(key, label)) if not container else is_secret(key, label)
 
     @property
     def launch_order(self) -> list[tuple[str, ContainerSpec]]:

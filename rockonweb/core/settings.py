@@ -20,7 +20,7 @@ from rockonweb.core.argv import host_port
 from rockonweb.core.definition import ContainerSpec, Definition, Question, is_mount_point
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight import Finding
-from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 from rockonweb.core.wizard import Ask, asks, values_of
 
@@ -344,7 +344,7 @@ def differences(definition: Definition, old: Answers, new: Answers) -> list[Diff
         part, container, key = leaf
         page = PAGE_OF.get(part, part)
         ask = questions.get("-".join(word for word in (page, container, key) if word))
-        secret = ask.secret if ask else part == "variables" and is_secret(key)
+        secret = ask.secret if ask else part == "variables" and definition.hides(container, key)
         shown = [_shown(part, given[leaf], secret=secret) if leaf in given else None for given in (before, after)]
         found.append(Difference(page, container, key, ask.label if ask else "", *shown))
     return sorted(found, key=lambda one: PAGES.index(one.page))

@@ -11,7 +11,7 @@ from rockonweb.core.answers import Answers, PerContainer, share_fault
 from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
-from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 
 SUMMARY = "summary"
@@ -36,6 +36,7 @@ class Ask:
     question: Question
     fixed: bool = False
     ui: bool = False
+    secret: bool = False  # whether the answer must not be shown
 
     @property
     def name(self) -> str:
@@ -46,11 +47,6 @@ class Ask:
     def label(self) -> str:
         """The definition's label, or the key where it has none."""
         return self.question.label.strip() or self.key
-
-    @property
-    def secret(self) -> bool:
-        """Whether the answer must not be shown."""
-        return self.page in ("environment", "custom-config") and is_secret(self.key, self.question.label)
 
     @property
     def optional(self) -> bool:
@@ -77,7 +73,10 @@ class Ask:
 def asks(definition: Definition, page: str) -> list[Ask]:
     """Return the questions of a page, by container in launch order."""
     if page == "custom-config":
-        return [Ask(page, "", key, question) for key, question in in_question_order(definition.custom_config)]
+        return [
+            Ask(page, "", key, question, secret=definition.hides("", key, question.label))
+            for key, question in in_question_order(definition.custom_config)
+        ]
     questions: dict[str, Callable[[ContainerSpec], Mapping[str, Question]]] = {
         "shares": lambda spec: dict(in_question_order(spec.volumes)),
         "ports": lambda spec: {str(port): question for port, question in spec.port_specs.items()},
@@ -94,6 +93,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             question,
             fixed=page == "ports" and spec.on_host_network,
             ui=isinstance(question, PortSpec) and question.ui,
+            secret=page == "environment" and spec.hides(key, question.label),
         )
         for container, spec in definition.launch_order
         for key, question in questions[page](spec).items()

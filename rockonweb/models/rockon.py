@@ -6,17 +6,19 @@ import enum
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Dialect, Enum, String, Text
+from sqlalchemy import JSON, Dialect, Enum, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.core.secret import is_secret
 from rockonweb.core.status import Status
 from rockonweb.models.base import Base, Moment
 
 if TYPE_CHECKING:
     from rockonweb.models.container import Container
     from rockonweb.models.custom_config import CustomConfig
+    from rockonweb.models.environment import Environment
     from rockonweb.models.kept_volume import KeptVolume
 
 
@@ -63,6 +65,8 @@ class RockOn(Base):
     in_catalogue: Mapped[bool] = mapped_column(default=True)
     source: Mapped[str] = mapped_column(Text)  # the newest definition, canonical JSON
     installed_source: Mapped[str | None] = mapped_column(Text)  # the one that the containers were made from
+    # What people chose to be a secret, or not to be one, by container (blank: the whole rock-on) and variable.
+    secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(JSON)
     ignored: Mapped[str] = mapped_column(String(32), default="")  # fingerprint of a newer one that an owner left aside
 
     description: Mapped[str] = mapped_column(Text, default="")  # sanitised HTML
@@ -124,7 +128,24 @@ class RockOn(Base):
     @property
     def definition(self) -> Definition:
         """The definition that counts now: the installed one, else the catalogue's newest."""
-        return from_source(self.name, self.installed_source or self.source)
+        return self.read(self.installed_source or self.source)
+
+    def read(self, source: str, name: str = "") -> Definition:
+        """Return a definition of it, or of its successor `name`, with what people chose to be a secret."""
+        return from_source(name or self.name, source).with_secrets(self.secret_choices or {})
+
+    def hides(self, row: Environment | CustomConfig, container: str = "") -> bool:
+        """Whether an answer is a secret."""
+        chosen = (self.secret_choices or {}).get(container, {})
+        return chosen.get(row.key, is_secret(row.key, row.label))
+
+    def choose_secret(self, container: str, key: str, label: str, *, secret: bool) -> None:
+        """Note that an answer is a secret, or is none; what its name says anyway need not be noted."""
+        choices = {name: dict(chosen) for name, chosen in (self.secret_choices or {}).items()}
+        choices.setdefault(container, {}).pop(key, None)
+        if secret != is_secret(key, label):
+            choices[container][key] = secret
+        self.secret_choices = {name: chosen for name, chosen in choices.items() if chosen}
 
     @property
     def definition_hash(self) -> str:

@@ -172,7 +172,13 @@ def devices(rockon: RockOn) -> list[Fields]:
 def environment(rockon: RockOn) -> list[Fields]:
     """Return its variables, secrets masked."""
     return [
-        {"id": variable.id, "container": one.id, "key": variable.key, "val": _value(variable), **_words(variable)}
+        {
+            "id": variable.id,
+            "container": one.id,
+            "key": variable.key,
+            "val": _value(variable, rockon, one.name),
+            **_words(variable),
+        }
         for one in rockon.containers
         for variable in one.environment
     ]
@@ -181,7 +187,7 @@ def environment(rockon: RockOn) -> list[Fields]:
 def custom_config(rockon: RockOn) -> list[Fields]:
     """Return its settings as a whole, secrets masked."""
     return [
-        {"id": setting.id, "rockon": rockon.id, "key": setting.key, "val": _value(setting), **_words(setting)}
+        {"id": setting.id, "rockon": rockon.id, "key": setting.key, "val": _value(setting, rockon), **_words(setting)}
         for setting in rockon.custom_config
     ]
 
@@ -225,5 +231,5 @@ def _words(row: Any) -> Fields:
     return {"description": row.description, "label": row.label}
 
 
-def _value(row: Environment | CustomConfig) -> str | None:
-    return None if row.value is None else answer(row)
+def _value(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str | None:
+    return None if row.value is None else answer(row, rockon, container)

@@ -12,7 +12,6 @@ from rockonweb import rows
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import original, plan
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.original import Numbers
 from rockonweb.core.preflight import Finding
@@ -29,7 +28,7 @@ def install(rockon: RockOn, body: bytes, user: str) -> int:
     """
     given = original.read_body(body)
     _refuse_state(Kind.INSTALL, rockon)
-    definition = from_source(rockon.name, rockon.source)
+    definition = rockon.read(rockon.source)
     answers = original.install(definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon))
     _refuse_missing_shares(answers)
     with closing(engine.connect(instance_id(_settings()))) as docker:

@@ -9,7 +9,7 @@ from flask import current_app
 
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
-from rockonweb.core.secret import SecretWord, is_secret, redact
+from rockonweb.core.secret import SecretWord, redact
 from rockonweb.host import engine
 from rockonweb.models import CustomConfig, Environment, RockOn
 from rockonweb.web.wording import say
@@ -54,6 +54,6 @@ def _log(docker: engine.Engine, name: str, secrets: list[SecretWord]) -> Contain
 
 
 def _secrets(rockon: RockOn) -> list[SecretWord]:
-    answers: list[Environment | CustomConfig] = [*rockon.custom_config]
-    answers += [variable for container in rockon.containers for variable in container.environment]
-    return [SecretWord("", answer.value) for answer in answers if answer.value and is_secret(answer.key, answer.label)]
+    answers: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
+    answers += [(container.name, variable) for container in rockon.containers for variable in container.environment]
+    return [SecretWord("", row.value) for container, row in answers if row.value and rockon.hides(row, container)]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from rockonweb import rows
 from rockonweb.core import wizard
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.core.definition import Definition, digest
 from rockonweb.models import Draft, RockOn, db, writing
 
 
@@ -33,7 +33,7 @@ class Kept:
 
 def definition_of(rockon: RockOn) -> Definition:
     """Return the definition that an install takes: the catalogue's newest."""
-    return from_source(rockon.name, rockon.source)
+    return rockon.read(rockon.source)
 
 
 def load(rockon: RockOn, definition: Definition, user_id: int) -> Kept:

@@ -14,7 +14,7 @@ from rockonweb.config import Settings
 from rockonweb.core import suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import Carried, carry, only_new, with_new
-from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.core.definition import Definition, digest
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.preflight import wanted_ports
 from rockonweb.core.text import t
@@ -48,7 +48,7 @@ class Offer:
 def offer(rockon: RockOn, successor: RockOn | None = None) -> Offer:
     """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
     where = successor or rockon
-    new = from_source(where.name, where.source)
+    new = rockon.read(where.source, where.name)
     return Offer(
         rockon, where.source, rockon.definition, new, carry(rockon.definition, rows.answers_of(rockon), new), successor
     )

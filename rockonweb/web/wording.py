@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from rockonweb.core.badges import CAUTION, Badge
 from rockonweb.core.categories import Category
-from rockonweb.core.secret import MASK, is_secret
+from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text
 from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status, now
 
@@ -181,11 +181,11 @@ def say(text: str) -> str:
     return gettext(text.template, **text.values) if isinstance(text, Text) and hasattr(text, "template") else str(text)
 
 
-def answer(row: Environment | CustomConfig) -> str:
+def answer(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str:
     """Return what was answered, masked where it is a secret."""
     if not row.value:
         return ""
-    return MASK if is_secret(row.key, row.label) else row.value
+    return MASK if rockon.hides(row, container) else row.value
 
 
 def moment(value: datetime | None) -> Markup:

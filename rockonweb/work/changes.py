@@ -13,7 +13,7 @@ from rockonweb import rows
 from rockonweb.core import argv
 from rockonweb.core.answers import Answers
 from rockonweb.core.change import Change, Made, change
-from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import images
@@ -54,7 +54,7 @@ def planned(
     """
     old = Made(rockon.definition, rows.answers_of(rockon))
     name = _name_of(successor) if successor else rockon.name
-    definition = from_source(name, source) if source else rockon.definition
+    definition = rockon.read(source, name) if source else rockon.definition
     new = Made(definition, argv.fixed_ports(definition, wanted or old.answers))
     facts = _facts(rockon, old, new, docker)
     if docker and not newest:

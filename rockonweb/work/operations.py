@@ -148,7 +148,7 @@ def begin_change(
             options["names"] = [rockon.name, session.get_one(RockOn, successor).name]
         operation = _insert(session, Kind.CHANGE, rockon, user, options)
         operation.reviewed = None if reviewed is None else json.dumps(reviewed)
-        definition = from_source(rockon.name, source) if source else rockon.definition
+        definition = rockon.read(source) if source else rockon.definition
         wanted = fixed_ports(definition, wanted)
         _refuse_claimed_ports(session, rockon, definition, wanted)
         rows.reserve(rockon, wanted)

@@ -406,6 +406,7 @@ def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> RockOn:
             suggestions = rows.Suggestions.load(session)
             rockon, _ = rows.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
             rockon.in_catalogue = False
+        rockon.secret_choices = {name: dict(chosen) for name, chosen in saved.secrets.items()}
         fresh = {(one.container, one.destination): one.volume for one in volumes}
         others = [kept for kept in rockon.kept_volumes if (kept.container, kept.destination) not in fresh]
         rockon.kept_volumes = others + [

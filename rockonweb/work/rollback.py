@@ -47,7 +47,7 @@ def point_of(rockon: RockOn, point_id: int) -> RollbackPoint:
 
 def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     """Return the definition and the answers that a point remembers."""
-    return from_source(point.rockon.name, point.definition), from_json(json.loads(point.answers))
+    return point.rockon.read(point.definition), from_json(json.loads(point.answers))
 
 
 def other_users(rockon: RockOn) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 THREADS = 32
 HEAD_SECONDS = 15  # for the request's line and headers, the TLS handshake included
 BODY_SECONDS = 60  # for the body
+LARGE_SECONDS = 600  # for one that only a page or two take, and for what they do with it
 SEND_SECONDS = 120  # for the answer, once it is there
 LONGEST_LINE = 8190
 MOST_HEADERS, LONGEST_HEADER = 60, 8190
@@ -94,15 +95,18 @@ class WholeBodies:
         self._most = most
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request. One with more than ours takes is left to ours to refuse, unread."""
+        """Answer a request. One with more than most pages take is left to ours, to read or to refuse."""
         deadlines.again(BODY_SECONDS)
-        if self._told(environ) <= self._most:
+        if large := self._told(environ) > self._most:
+            deadlines.again(LARGE_SECONDS)
+        else:
             body = environ["wsgi.input"].read(self._most + 1)
             environ["wsgi.input"] = BytesIO(body)
             if "HTTP_TRANSFER_ENCODING" in environ:  # of unknown length until now
                 del environ["HTTP_TRANSFER_ENCODING"]
                 environ["CONTENT_LENGTH"] = str(len(body))
-        deadlines.again(None)
+        if not large:
+            deadlines.again(None)
         try:
             return self._app(environ, start_response)
         finally:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -185,8 +186,9 @@ def test_buttons_fit_the_state(owner_client: Visitor) -> None:
     ],
 )
 def test_the_link_leads_to_the_app_as_the_reader_reaches_this_host(
-    owner_client: Visitor, containers: Any, ui: dict[str, Any], host: str, link: str
+    app: Flask, owner_client: Visitor, containers: Any, ui: dict[str, Any], host: str, link: str
 ) -> None:
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], hosts=("nas.local", "10.0.0.2"))
     install(shelve("Notes", containers, ui=ui))
     for path in ("/rockons", "/rockons/1"):
         with owner_client.session_transaction() as session:

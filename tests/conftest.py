@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.support import database
 from tests.support.browser import chromium, new_page
 from tests.support.engine import Engine
 from tests.support.metastore import Content, Metastore
@@ -18,6 +19,11 @@ from tests.support.registry import Registry
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
+ON_BOTH_DATABASES = {
+    *("tests.test_rows", "tests.test_backup", "tests.catalog.test_catalog", "tests.catalog.test_sources"),
+    *("tests.work.test_operations", "tests.work.test_planners", "tests.work.test_runner", "tests.work.test_sequence"),
+    "tests.web.test_shelf",
+}
 _LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -75,6 +81,16 @@ def postgres() -> Iterator[Postgres]:
         server.close()
 
 
+@pytest.fixture(autouse=True)
+def _database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The tests of some modules run twice, also with their instances' databases on PostgreSQL."""
+    if getattr(request, "param", "") != "postgresql":
+        yield
+        return
+    with database.on(request.getfixturevalue("postgres")):
+        yield
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
@@ -123,6 +139,12 @@ def stack() -> Iterator[Callable[..., Stack]]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--all`: the slow tests too."""
     parser.addoption("--all", action="store_true", help="run also the tests marked slow")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of some modules on both databases."""
+    if metafunc.module.__name__ in ON_BOTH_DATABASES:
+        metafunc.parametrize("_database", ["sqlite", "postgresql"], indirect=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -103,19 +103,17 @@ def _on_begin_of_postgresql(connection: Any) -> None:
 
 
 def _without_nul(
-    _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, executemany: bool
+    _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
 ) -> tuple[str, Any]:
     """PostgreSQL keeps no NUL in a text; the logs of an app or a fetched file may have one."""
-    if not parameters:
-        return statement, parameters
-    return statement, [_replaced(one) for one in parameters] if executemany else _replaced(parameters)
+    if isinstance(parameters, Mapping):
+        return statement, _replaced(parameters)
+    return statement, [_replaced(one) if isinstance(one, Mapping) else one for one in parameters or ()]
 
 
-def _replaced(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    nul = {key: value for key, value in parameters.items() if isinstance(value, str) and "\0" in value}
-    return (
-        {**parameters, **{key: value.replace("\0", REPLACEMENT) for key, value in nul.items()}} if nul else parameters
-    )
+def _replaced(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    nul = {key: value for key, value in values.items() if isinstance(value, str) and "\0" in value}
+    return {**values, **{key: value.replace("\0", REPLACEMENT) for key, value in nul.items()}} if nul else values
 
 
 @event.listens_for(Session, "before_flush")

@@ -4,12 +4,12 @@ Operations are begun as the pages begin them, and run here as a worker runs them
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import inspect
 
 from rockonweb import config, create_app, migrate, rows
 from rockonweb.core import plan
@@ -22,6 +22,7 @@ from rockonweb.models import Kind, Operation, RockOn, db, writing
 from rockonweb.work import changes, operations, runner
 
 from .claims import free_port
+from .database import address
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Instance:
             "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
             "REDIS_URL": redis_url,
             "ROCKONWEB_HEALTH_SECONDS": "0",
+            "DATABASE_URL": address(folder / "instance"),
         }
         self.settings = config.read(self.environ)
         self.app = create_app(self.settings)
@@ -173,11 +175,12 @@ class Instance:
     # -- what is kept -------------------------------------------------------------------------------------------
 
     def rows_of(self, *tables: str) -> str:
-        """All rows of these tables (without any: of all), as the database file has them."""
-        with closing(sqlite3.connect(self.settings.instance / "rockonweb.db")) as file:
-            known = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        """All rows of these tables (without any: of all), as the database has them."""
+        with db.engine.connect() as connection:
             return "\n".join(
-                f"{table}: {row}" for table in tables or known for row in file.execute(f'SELECT * FROM "{table}"')
+                f"{table}: {row}"
+                for table in tables or inspect(connection).get_table_names()
+                for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"')
             )
 
 

@@ -13,7 +13,7 @@ import psycopg
 from .process import start, stop, wait_until
 
 USER, PASSWORD = "rockonweb", "pg-password-of-the-tests"  # it trusts everybody who reaches the socket
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "listen_addresses=")
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 
 
 class Postgres:

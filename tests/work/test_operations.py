@@ -1,9 +1,7 @@
 """Operations are begun, cancelled and repeated in one transaction each; no engine is asked."""
 
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,8 +80,8 @@ def test_only_the_id_crosses_the_queue_and_only_after_the_commit(
     enqueue = queue.enqueue
 
     def look(function: str, *ids: int, job_id: str) -> None:
-        with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
-            committed.extend(file.execute("SELECT id, progress FROM operation"))
+        with db.engine.connect() as other:
+            committed.extend(map(tuple, other.exec_driver_sql("SELECT id, progress FROM operation")))
         enqueue(function, *ids, job_id=job_id)
 
     monkeypatch.setattr(queue, "enqueue", look)

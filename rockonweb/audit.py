@@ -1,6 +1,7 @@
 """Who did what, when, from where: a line for everything that somebody changed, and for every login.
 
-The newest 100,000 lines are kept: years of a house, and at most about 20 MB.
+The newest 100,000 lines are kept: years of a house, and at most about 20 MB. Failed attempts have a place of their own
+in it, so that a stranger who guesses for days can't push out what was done.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import getpass
 import click
 from flask import g, has_request_context, request
 from flask_login import current_user
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from rockonweb.models import AuditLine, User, writing
 from rockonweb.models.audit import ABOUT, ACTION, ADDRESS, WHO
 
 KEPT = 100_000
+KEPT_FAILURES = 10_000
+FAILURES = ("login.failed", "login.code", "password.wrong")
 TRIMMED_EVERY = 100  # lines: looking for the old ones at each would cost more than it saves
 COMMAND_LINE = "command line"
 BACKGROUND = "background"
@@ -34,7 +38,7 @@ def record(action: str, about: str = "", *, user: str | None = None) -> None:
         session.add(line)
         session.flush()
         if line.id % TRIMMED_EVERY == 0:
-            session.execute(delete(AuditLine).where(AuditLine.id <= line.id - KEPT))
+            _trim(session)
     if has_request_context():
         g.audited = True
 
@@ -56,6 +60,13 @@ def actor() -> str:
     if "actor" in g:
         return str(g.actor)
     return str(current_user.name) if current_user.is_authenticated else "?"
+
+
+def _trim(session: Session) -> None:
+    failure = AuditLine.action.in_(FAILURES)
+    for kind, most in ((failure, KEPT_FAILURES), (~failure, KEPT)):
+        oldest = select(AuditLine.id).where(kind).order_by(AuditLine.id.desc()).offset(most).limit(1).scalar_subquery()
+        session.execute(delete(AuditLine).where(kind, AuditLine.id <= oldest))
 
 
 def _address() -> str:

@@ -9,7 +9,9 @@ from werkzeug.routing import IntegerConverter, Map
 
 from rockonweb import sessions
 from rockonweb.blueprints import (
+    account,
     api,
+    audit,
     auth,
     backup,
     definitions,
@@ -22,8 +24,10 @@ from rockonweb.blueprints import (
     networks,
     openvpn,
     operations,
+    people,
     rockons,
     rollback,
+    secrets,
     settings,
     shares,
     succession,
@@ -38,7 +42,9 @@ from rockonweb.web.wording import FILTERS
 from rockonweb.work import tasks
 
 PAGES = (
+    account,
     api,
+    audit,
     auth,
     backup,
     definitions,
@@ -50,8 +56,10 @@ PAGES = (
     networks,
     openvpn,
     operations,
+    people,
     rockons,
     rollback,
+    secrets,
     settings,
     shares,
     succession,

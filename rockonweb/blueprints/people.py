@@ -1,0 +1,132 @@
+"""The accounts of this Rockonweb, for owners."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from rockonweb import accounts, second_step
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
+from rockonweb.models import Role, User, db
+from rockonweb.web.permission import requires
+from rockonweb.web.wording import say
+
+blueprint = Blueprint("people", __name__, url_prefix="/people")
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def index() -> str:
+    """List the accounts."""
+    return _list(PersonForm(role=str(Role.VIEWER)))
+
+
+@blueprint.post("")
+@requires(Role.OWNER)
+def add() -> ResponseReturnValue:
+    """Make an account."""
+    form = PersonForm()
+    if not form.validate():
+        return _list(form), 422
+    try:
+        accounts.make_user(form.name.data, form.password.data, Role(form.role.data))
+    except BadInput as error:
+        form.name.errors = [say(fault) for fault in error.faults]
+        return _list(form), 422
+    flash(_("%(name)s can log in now.", name=form.name.data), "success")
+    return redirect(url_for("people.index"), code=303)
+
+
+@blueprint.get("/<int:user_id>")
+@requires(Role.OWNER)
+def show(user_id: int) -> str:
+    """Show an account."""
+    return _one(_get(user_id))
+
+
+@blueprint.post("/<int:user_id>/role")
+@requires(Role.OWNER)
+def change_role(user_id: int) -> ResponseReturnValue:
+    """Change what a person may do; it counts at once."""
+    person, form = _get(user_id), RoleForm()
+    if not form.validate():
+        return _one(person, role_form=form), 422
+    try:
+        accounts.set_role(person, Role(form.role.data))
+    except Conflict as error:
+        form.role.errors = [say(error.sentence), say(error.hint)]
+        return _one(person, role_form=form), 409
+    flash(_("The role is changed, and counts at once."), "success")
+    # Who is no owner any more may not see this page.
+    mine = person.id == current_user.id and form.role.data != str(Role.OWNER)
+    return redirect(url_for("rockons.index") if mine else url_for("people.show", user_id=user_id), code=303)
+
+
+@blueprint.post("/<int:user_id>/password")
+@requires(Role.OWNER)
+def reset(user_id: int) -> ResponseReturnValue:
+    """Set somebody's password; their sessions end."""
+    person, form = _get(user_id), ResetForm()
+    if person.id == current_user.id:
+        raise Conflict(
+            _("This is your own account."), _("Change your password on its page, which asks for the old one.")
+        )
+    if not form.validate():
+        return _one(person, reset_form=form), 422
+    accounts.set_password(person, form.password.data)
+    flash(_("The password is set, and all sessions of this account have ended."), "success")
+    return _to(user_id)
+
+
+@blueprint.post("/<int:user_id>/second-step/off")
+@requires(Role.OWNER)
+def turn_second_step_off(user_id: int) -> ResponseReturnValue:
+    """Let somebody in who lost their device and their recovery codes."""
+    person = _get(user_id)
+    if person.id == current_user.id:
+        raise Conflict(_("This is your own account."), _("Turn it off on its page, which asks for your password."))
+    second_step.disable(person)
+    flash(_("The second step is off: the password alone lets in."), "success")
+    return _to(user_id)
+
+
+@blueprint.get("/<int:user_id>/remove")
+@requires(Role.OWNER)
+def confirm_remove(user_id: int) -> str:
+    """Ask before an account is removed."""
+    return render_template("people/remove.html", person=_get(user_id))
+
+
+@blueprint.post("/<int:user_id>/remove")
+@requires(Role.OWNER)
+def remove(user_id: int) -> ResponseReturnValue:
+    """Remove an account."""
+    person = _get(user_id)
+    name, mine = person.name, person.id == current_user.id
+    accounts.remove(person)
+    flash(_("The account %(name)s is removed.", name=name), "success")
+    return redirect(url_for("auth.login") if mine else url_for("people.index"), code=303)
+
+
+def _get(user_id: int) -> User:
+    return db.session.get(User, user_id) or abort(404)
+
+
+def _to(user_id: int) -> ResponseReturnValue:
+    return redirect(url_for("people.show", user_id=user_id), code=303)
+
+
+def _list(form: PersonForm) -> str:
+    return render_template("people/index.html", people=accounts.listing(), form=form, roles=ROLES)
+
+
+def _one(person: User, role_form: RoleForm | None = None, reset_form: ResetForm | None = None) -> str:
+    return render_template(
+        "people/show.html",
+        person=person,
+        role_form=role_form or RoleForm(formdata=None, role=str(person.role)),
+        reset_form=reset_form or ResetForm(formdata=None),
+    )

@@ -1,0 +1,114 @@
+"""The forms of one's own account, and of those of others."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, SelectField, StringField, SubmitField
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
+
+from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
+from rockonweb.forms import stripped
+from rockonweb.models import Role
+from rockonweb.models.token import LABEL
+
+ROLES = {
+    Role.VIEWER: _l("Viewer: sees"),
+    Role.OPERATOR: _l("Operator: sees, starts, stops, restarts and updates"),
+    Role.OWNER: _l("Owner: everything"),
+}
+DAYS = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until it is revoked")}
+PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def _new_password(label: str) -> PasswordField:
+    return PasswordField(
+        label,
+        [
+            InputRequired(_l("Choose a password.")),
+            Length(SHORTEST_PASSWORD, LONGEST_PASSWORD, _l("Use at least %(min)d and at most %(max)d characters.")),
+        ],
+        description=_l("At least 10 characters."),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+def _present_password() -> PasswordField:
+    return PasswordField(
+        _l("Your present password"),
+        [InputRequired(_l("Type your password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class ConfirmForm(FlaskForm):  # type: ignore[misc]
+    """The password again."""
+
+    present = _present_password()
+
+
+class PasswordForm(ConfirmForm):
+    """Another password of one's own."""
+
+    password = _new_password(_l("New password"))
+    again = PasswordField(
+        _l("New password again"),
+        [
+            InputRequired(_l("Type the password a second time.")),
+            EqualTo("password", _l("The two passwords differ.")),
+        ],
+        render_kw={"autocomplete": "new-password"},
+    )
+    submit = SubmitField(_l("Change the password"))
+
+
+class FirstCodeForm(FlaskForm):  # type: ignore[misc]
+    """A code that shows that the device has the key."""
+
+    code = StringField(
+        _l("Code"),
+        [InputRequired(_l("Type the code that your device shows.")), Length(max=100)],
+        description=_l("The six digits that the app shows now."),
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
+    )
+    submit = SubmitField(_l("Turn the second step on"))
+
+
+class TokenForm(ConfirmForm):
+    """A new token."""
+
+    label = StringField(
+        _l("What it is for"), [Length(max=LABEL)], filters=[stripped], render_kw={"maxlength": LABEL, **PLAIN}
+    )
+    role = SelectField(_l("It may do"))
+    days = SelectField(_l("It lasts"), choices=[*DAYS.items()], default="90")
+    submit = SubmitField(_l("Make the token"))
+
+    def offer(self, most: Role) -> None:
+        """Offer the roles up to that of the account."""
+        self.role.choices = [(str(role), ROLES[role]) for role in Role if most.includes(role)]
+
+
+class RoleForm(FlaskForm):  # type: ignore[misc]
+    """What a person may do."""
+
+    role = SelectField(_l("Role"), choices=[(str(role), words) for role, words in ROLES.items()])
+    submit = SubmitField(_l("Change the role"))
+
+
+class ResetForm(FlaskForm):  # type: ignore[misc]
+    """A password for somebody else."""
+
+    password = _new_password(_l("New password"))
+    submit = SubmitField(_l("Set the password"))
+
+
+class PersonForm(FlaskForm):  # type: ignore[misc]
+    """A new account."""
+
+    name = StringField(
+        _l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)], filters=[stripped], render_kw=PLAIN
+    )
+    role = SelectField(_l("Role"), choices=[(str(role), words) for role, words in ROLES.items()])
+    password = _new_password(_l("Password"))
+    submit = SubmitField(_l("Make the account"))

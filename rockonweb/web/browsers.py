@@ -1,0 +1,25 @@
+"""A browser's own words about itself, in short."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+# In the order in which they are asked: many call themselves by the names of others too.
+NAMES = {
+    "Edg/": "Edge", "EdgA/": "Edge", "OPR/": "Opera", "SamsungBrowser/": "Samsung Internet", "Firefox/": "Firefox",
+    "FxiOS/": "Firefox", "CriOS/": "Chrome", "Chrome/": "Chrome", "Safari/": "Safari", "curl/": "curl",
+    "python-requests/": "Python",
+}  # fmt: skip
+SYSTEMS = {
+    "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS X": "macOS",
+    "CrOS": "ChromeOS", "Linux": "Linux",
+}  # fmt: skip
+
+
+def words(said: str) -> str:
+    """Return a browser and its system, such as "Firefox on Linux"; what is not known as far as it can be said."""
+    name = next((short for mark, short in NAMES.items() if mark in said), "")
+    system = next((short for mark, short in SYSTEMS.items() if mark in said), "")
+    if name and system:
+        return str(_("%(browser)s on %(system)s", browser=name, system=system))
+    return name or system or str(_("a browser that is not known"))

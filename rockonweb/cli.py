@@ -20,7 +20,7 @@ from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb import __version__, catalog, cli_accounts, cli_backup, create_app, migrate, rows
+from rockonweb import __version__, audit, catalog, cli_accounts, cli_backup, create_app, migrate, rows
 from rockonweb.catalog import linter
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
@@ -221,6 +221,8 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
     _prepare()
     rockon = _rockon(name)
     found = _plan(rockon, _answers(rockon, file), None)
+    if reveal_secrets:
+        audit.record("secret.plan", rockon.name)
     if as_json:
         click.echo(json.dumps(found.to_json(reveal if reveal_secrets else list)))
         return
@@ -271,7 +273,9 @@ def _lifecycle(kind: Kind, sentence: str) -> click.Command:
 def answers(name: str) -> None:
     """Print the answers of a rock-on, as an answers file. Secrets are in it."""
     _prepare()
-    click.echo(json.dumps(rows.answers_of(_rockon(name)).to_json(), indent=2))
+    found = rows.answers_of(_rockon(name)).to_json()
+    audit.record("secret.answers", name)
+    click.echo(json.dumps(found, indent=2))
 
 
 # -- shares ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from rockonweb import __version__, backup
+from rockonweb import __version__, audit, backup
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import backup as core
 from rockonweb.core.errors import BadInput, EngineUnreachable, RockonwebError
@@ -48,6 +48,7 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
     except EngineUnreachable:
         text = backup.make(settings, __version__, None, passphrase)
         click.echo("Docker does not answer: the volumes that it made for containers are not in it.", err=True)
+    audit.record("backup.make", "with secrets" if with_secrets else "")
     if str(file) == "-":
         click.echo(text)
     else:
@@ -111,6 +112,8 @@ def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> No
     for file in export.files(found, reveal=False):
         if (folder / file).exists():
             raise BadInput(f"There is a file {folder / file} already.", "Remove it, or choose another --directory.")
+    if reveal_secrets:
+        audit.record("secret.exported", name)
     for file, text in export.files(found, reveal=reveal_secrets).items():
         _write(folder / file, text, 0o600 if file == export.ENVIRONMENT else 0o644)
         click.echo(folder / file)

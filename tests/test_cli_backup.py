@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,18 @@ def test_a_rockon_is_exported(shell: Shell) -> None:
     revealed = shell.run("export", "Notes", "--reveal-secrets")
     assert revealed.returncode == 0
     assert f"ADMIN_PASSWORD='{SECRET}'" in (shell.folder / ".env").read_text()
+    shell.run("answers", "Notes")
+    shell.run("plan", "Notes", "--reveal-secrets")
+    shell.run("plan", "Notes")
+    shell.run("backup", "--secrets", "kept.json", stdin="a long passphrase\n")
+    with closing(sqlite3.connect(shell.folder / "instance" / "rockonweb.db")) as file:
+        written = file.execute("SELECT action, about, address FROM audit WHERE action NOT LIKE 'user.%' ORDER BY id")
+        assert [line for line in written if line[0].startswith(("secret.", "backup."))] == [
+            ("secret.exported", "Notes", "command line"),
+            ("secret.answers", "Notes", "command line"),
+            ("secret.plan", "Notes", "command line"),
+            ("backup.make", "with secrets", "command line"),
+        ]
 
 
 def test_what_can_not_be_exported(shell: Shell) -> None:

@@ -14,13 +14,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from rockonweb import __version__, backup
+from rockonweb import __version__, audit, backup
 from rockonweb.config import Settings, instance_id
 from rockonweb.core.backup import MAX_BYTES, Hidden
 from rockonweb.core.errors import BadInput, EngineUnreachable
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.host import engine
 from rockonweb.models import Restore, RockOn, Role, db
+from rockonweb.web import confirm
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.web.wording import say
@@ -57,6 +58,7 @@ def make() -> ResponseReturnValue:
             text = backup.make(settings, __version__, docker, form.wanted)
     except EngineUnreachable:
         text = backup.make(settings, __version__, None, form.wanted)
+    audit.record("backup.make", "with secrets" if form.wanted else "")
     name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
     return _attachment(text.encode(), name, "application/json")
 
@@ -119,7 +121,7 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
     rockon = _rockon(rockon_id)
     if not rockon.installed:
         return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
-    return render_template("backup/export.html", rockon=rockon, form=ExportForm(), found=export.export(rockon))
+    return _export_page(rockon, ExportForm(formdata=None))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
@@ -128,9 +130,18 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
     rockon = _rockon(rockon_id)
     form = ExportForm()
+    if form.secrets.data:
+        if not confirm.password_is_right(form.password.data or ""):
+            form.password.errors = [_("This is not your password.")]
+            return _export_page(rockon, form), 422
+        audit.record("secret.exported", rockon.name)
     packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))
     stem = re.sub(r"[^a-z0-9]+", "-", rockon.name.lower()).strip("-") or "rock-on"
     return _attachment(packed, f"{stem}-compose.zip", "application/zip")
+
+
+def _export_page(rockon: RockOn, form: ExportForm) -> str:
+    return render_template("backup/export.html", rockon=rockon, form=form, found=export.export(rockon))
 
 
 def mark(place: Hidden) -> str:

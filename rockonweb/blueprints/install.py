@@ -29,7 +29,7 @@ from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, image_facts, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, drafts
+from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
@@ -98,7 +98,7 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
         return here.beside(-1)
     if {"Generate", "Reveal", "Hide"} & request.form.keys():
         return _another_look(here, form), 200, FAULTY
-    accepted = form.validate()
+    accepted = all([form.validate(), secret_answers.take(here.rockon, form.answers)])
     _save(here, form.typed if accepted else form.typed_so_far, accepted=accepted)
     return here.beside(1) if accepted else (_questions(here, form), 422, FAULTY)
 

@@ -43,7 +43,7 @@ from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, surroundings, survey
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, difference, wanted
+from rockonweb.web import before, difference, secret_answers, wanted
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
@@ -149,7 +149,8 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     if {ADD, REMOVE} & request.form.keys():
         return _settings_page(here, _unkept(asked)), 200, STAYING
     answers = _taken(here, asked)
-    if answers is None or asked.strays:
+    boxed = asked.form.answers if here.page in ("environment", "custom-config") else ()
+    if not secret_answers.take(here.rockon, boxed) or answers is None or asked.strays:
         return _settings_page(here, _unkept(asked)), 422, STAYING
     known = {*shares.listing(_settings()), *here.wanted.current.used_shares()}
     wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)

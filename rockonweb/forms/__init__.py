@@ -65,6 +65,7 @@ class Asked:
     data: str | None
     fresh = False  # a secret that was generated for this page and is kept nowhere yet
     shown = False  # a secret that the person asked to see
+    kept = ""  # a secret that was given before and is not shown
     suggested = False  # filled in by us; the notes say where it comes from
 
     def __init__(self, *, ask: Ask, place: int, notes: Sequence[str] = (), **options: Any) -> None:

@@ -68,3 +68,14 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "new-password"},
     )
     submit = SubmitField(_l("Make the account"))
+
+
+class AgainForm(FlaskForm):  # type: ignore[misc]
+    """The password of the person who is logged in, once more."""
+
+    password = PasswordField(
+        _l("Your password"),
+        [InputRequired(_l("Type your password."))],
+        description=_l("It is asked for again before a secret is shown. That you looked is written down."),
+        render_kw={"autocomplete": "current-password"},
+    )

@@ -73,4 +73,9 @@ class ExportForm(FlaskForm):  # type: ignore[misc]
         _l("With the secrets, readable"),
         description=_l("Then whoever has the file .env has the passwords. Without, it has blanks to fill in."),
     )
+    password = PasswordField(
+        _l("Your password"),
+        description=_l("Only for the secrets: it is asked for again before they are readable."),
+        render_kw={"autocomplete": "current-password"},
+    )
     submit = SubmitField(_l("Download both files"))

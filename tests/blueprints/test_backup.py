@@ -21,6 +21,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.host import engine, shares
 from rockonweb.models import (
+    AuditLine,
     Kind,
     Metastore,
     Network,
@@ -37,7 +38,7 @@ from rockonweb.models import (
 )
 from rockonweb.work import restore
 from tests.support import samples
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, PASSWORD, Visitor, add_user, install, shelve
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
@@ -482,7 +483,13 @@ def test_a_rockon_is_exported(owner_client: Visitor) -> None:
     assert list(files) == ["compose.yaml", ".env"]
     assert SECRET not in "".join(files.values())
     assert "\nADMIN_PASSWORD=\n" in files[".env"]
-    revealed = unpacked(owner_client.send(here, {"secrets": "y"}, page=here))
+    for password in ("", "not mine"):
+        refused = owner_client.send(here, {"secrets": "y", "password": password}, page=here)
+        assert refused.status_code == 422
+        assert SECRET not in refused.text
+    revealed = unpacked(owner_client.send(here, {"secrets": "y", "password": PASSWORD}, page=here))
+    written = db.session.scalars(select(AuditLine).where(AuditLine.action == "secret.exported")).one()
+    assert (written.who, written.about) == ("ada", rockon.name)
     assert f"ADMIN_PASSWORD='{SECRET}'" in revealed[".env"]
     assert SECRET not in revealed["compose.yaml"]
 

@@ -1,0 +1,70 @@
+"""The secrets of an installed rock-on: shown one at a time, against the password, and written down."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from rockonweb import audit
+from rockonweb.forms.auth import AgainForm
+from rockonweb.models import RockOn, Role, db
+from rockonweb.web import confirm, secret_answers
+from rockonweb.web.permission import requires
+from rockonweb.web.secret_answers import SecretAnswer
+
+blueprint = Blueprint("secrets", __name__, url_prefix="/rockons/<int:rockon_id>/secrets")
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def index(rockon_id: int) -> ResponseReturnValue:
+    """List the answers: which are secrets, and which are not."""
+    return _page(_get(rockon_id), AgainForm(formdata=None))
+
+
+@blueprint.post("/show")
+@requires(Role.OWNER)
+def show(rockon_id: int) -> ResponseReturnValue:
+    """Show a secret once, or say that it is none, against the password."""
+    rockon, form = _get(rockon_id), AgainForm()
+    unhide = "unhide" in request.form
+    chosen = _chosen(rockon, request.form.get("unhide" if unhide else "show", ""))
+    if not form.validate():
+        return _page(rockon, form), 422
+    if not confirm.password_is_right(form.password.data):
+        form.password.errors = [_("This is not your password.")]
+        return _page(rockon, form), 422
+    if unhide:
+        secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=False)
+        return redirect(url_for("secrets.index", rockon_id=rockon.id), code=303)
+    audit.record("secret.revealed", f"{rockon.name} {chosen.row.key}")
+    return _page(rockon, AgainForm(formdata=None), shown=chosen)
+
+
+@blueprint.post("/hide")
+@requires(Role.OWNER)
+def hide(rockon_id: int) -> ResponseReturnValue:
+    """Mark an answer as a secret."""
+    rockon = _get(rockon_id)
+    chosen = _chosen(rockon, request.form.get("hide", ""))
+    secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=True)
+    flash(_("%(key)s is a secret now.", key=chosen.row.key), "success")
+    return redirect(url_for("secrets.index", rockon_id=rockon.id), code=303)
+
+
+def _get(rockon_id: int) -> RockOn:
+    rockon = db.get_or_404(RockOn, rockon_id)
+    if not rockon.installed:
+        abort(404)
+    return rockon
+
+
+def _chosen(rockon: RockOn, name: str) -> SecretAnswer:
+    return next((one for one in secret_answers.of(rockon) if one.name == name), None) or abort(404)
+
+
+def _page(rockon: RockOn, form: AgainForm, shown: SecretAnswer | None = None) -> str:
+    return render_template(
+        "rockons/secrets.html", rockon=rockon, form=form, answers=secret_answers.of(rockon), shown=shown
+    )

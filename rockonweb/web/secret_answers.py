@@ -1,0 +1,65 @@
+"""The answers of a rock-on that may be secrets: which they are, and what a person says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import request
+from wtforms import Field
+
+from rockonweb import audit
+from rockonweb.core.text import t
+from rockonweb.models import CustomConfig, Environment, RockOn, writing
+from rockonweb.web.wording import say
+
+ON_PAGE = "secret-asked"  # of each question whose box was on the page that was sent
+TICKED = "secret"
+
+
+@dataclass(frozen=True)
+class SecretAnswer:
+    """An answer on its row. A blank container is the whole rock-on."""
+
+    container: str
+    row: Environment | CustomConfig
+    secret: bool
+
+    @property
+    def name(self) -> str:
+        """Its name on a page."""
+        return f"{self.container}/{self.row.key}"
+
+
+def of(rockon: RockOn) -> list[SecretAnswer]:
+    """Return the variables and settings that have an answer."""
+    found: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
+    found += [(container.name, variable) for container in rockon.containers for variable in container.environment]
+    return [SecretAnswer(container, row, rockon.hides(row, container)) for container, row in found if row.value]
+
+
+def choose(rockon: RockOn, container: str, key: str, label: str, *, secret: bool) -> None:
+    """Keep what a person says of an answer, which counts at once."""
+    with writing() as session:
+        session.get_one(RockOn, rockon.id).choose_secret(container, key, label, secret=secret)
+        audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
+
+
+def take(rockon: RockOn, fields: Iterable[Field]) -> bool:
+    """Keep the boxes of a page of questions; a page without boxes, as scripts send it, says nothing of them.
+
+    A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would
+    show it. Returns False where it was not, which then stands on its field.
+    """
+    asked, ticked = request.form.getlist(ON_PAGE), request.form.getlist(TICKED)
+    accepted = True
+    for field in fields:
+        wanted = field.name in ticked
+        if field.name not in asked or wanted == field.ask.secret:
+            continue
+        if not wanted and field.kept and field.data == field.kept:
+            field.errors = [*field.errors, say(t("Type the value again: it is shown from then on."))]
+            accepted = False
+            continue
+        choose(rockon, field.ask.container, field.ask.key, field.ask.question.label, secret=wanted)
+    return accepted

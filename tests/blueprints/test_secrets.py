@@ -1,0 +1,164 @@
+"""Secrets of an installed rock-on: shown against the password, by choice, and written down."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb.core.secret import MASK
+from rockonweb.models import AuditLine, Environment, RockOn, Role, db, writing
+from rockonweb.web.extensions import limiter
+from tests.support.app import HX, PASSWORD, Visitor, add_user, install, shelve
+
+ASKED = {"environment": {"APP_PASSWORD": {"label": "Password"}, "PIN": {"label": "Pin"}}}
+VALUES = {"APP_PASSWORD": "word-of-secret <b>", "PIN": "4711-pin"}
+
+
+@pytest.fixture
+def notes(app: Flask) -> RockOn:
+    """An installed app with a secret and a variable that is none by its name."""
+    rockon = install(shelve("Notes", {"notes": ASKED}))
+    with writing():
+        for variable in rockon.containers[0].environment:
+            variable.value = VALUES[variable.key]
+    return rockon
+
+
+def show(client: Visitor, rockon: RockOn, password: str = PASSWORD, **data: str) -> Any:
+    """Press a button of the page."""
+    page = f"/rockons/{rockon.id}/secrets"
+    return client.send(f"{page}/show", {"password": password, **data}, page)
+
+
+def lines() -> list[tuple[str, str, str]]:
+    """What was written down of secrets."""
+    found = db.session.scalars(select(AuditLine).order_by(AuditLine.id))
+    return [(line.who, line.action, line.about) for line in found if line.action.startswith(("secret.", "password."))]
+
+
+def test_a_secret_is_shown_against_the_password_and_written_down(owner_client: Visitor, notes: RockOn) -> None:
+    page = owner_client.get(f"/rockons/{notes.id}/secrets").text
+    assert "word-of-secret" not in page
+    assert MASK in page
+    answer = show(owner_client, notes, show="notes/APP_PASSWORD")
+    assert answer.status_code == 200
+    assert "word-of-secret &lt;b&gt;" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert lines() == [("ada", "secret.revealed", "Notes APP_PASSWORD")]
+    assert "word-of-secret" not in owner_client.get(f"/rockons/{notes.id}/secrets").text
+
+
+@pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " "])
+@pytest.mark.parametrize("button", ["show", "unhide"])
+def test_not_with_another_password(owner_client: Visitor, notes: RockOn, password: str, button: str) -> None:
+    answer = show(owner_client, notes, password, **{button: "notes/APP_PASSWORD"})
+    assert answer.status_code == 422
+    assert "word-of-secret" not in answer.text
+    assert "secret.revealed" not in [action for _, action, _ in lines()]
+    assert "word-of-secret" not in owner_client.get(f"/rockons/{notes.id}/secrets").text
+
+
+def test_guessing_is_limited(owner_client: Visitor, notes: RockOn) -> None:
+    found = [show(owner_client, notes, "wrong", show="notes/APP_PASSWORD").status_code for _ in range(7)]
+    assert 429 in found
+    assert show(owner_client, notes, show="notes/APP_PASSWORD").status_code == 429
+    limiter.reset()
+
+
+def test_not_without_the_forms_token_nor_by_a_get(owner_client: Visitor, notes: RockOn) -> None:
+    address = f"/rockons/{notes.id}/secrets/show"
+    data = {"password": PASSWORD, "show": "notes/APP_PASSWORD"}
+    assert owner_client.post(address, data=data).status_code == 400
+    assert owner_client.get(address, query_string=data).status_code == 405
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_only_by_an_owner(client: Visitor, notes: RockOn, role: Role) -> None:
+    add_user("viv", role)
+    client.log_in("viv")
+    assert client.get(f"/rockons/{notes.id}/secrets").status_code == 403
+    data = {"password": PASSWORD, "show": "notes/APP_PASSWORD", "csrf_token": client.token(f"/rockons/{notes.id}")}
+    answer = client.post(f"/rockons/{notes.id}/secrets/show", data=data)
+    assert (answer.status_code, "word-of-secret" in answer.text) == (403, False)
+
+
+@pytest.mark.parametrize("name", ["notes/OTHER", "other/APP_PASSWORD", "APP_PASSWORD", ""])
+def test_what_is_not_there_is_not_found(owner_client: Visitor, notes: RockOn, name: str) -> None:
+    assert show(owner_client, notes, show=name).status_code == 404
+
+
+def test_hidden_by_choice_it_is_on_no_page(owner_client: Visitor, notes: RockOn) -> None:
+    pages = [f"/rockons/{notes.id}", f"/rockons/{notes.id}/settings/environment", f"/rockons/{notes.id}/secrets"]
+    pages += [f"/rockons/{notes.id}/export", f"/api/rockons/environment/{notes.id}"]
+    assert "4711-pin" in owner_client.get(pages[0]).text
+    answer = owner_client.send(f"/rockons/{notes.id}/secrets/hide", {"hide": "notes/PIN"}, pages[2])
+    assert answer.status_code == 303
+    for page in pages:
+        text = owner_client.get(page).text
+        assert "4711-pin" not in text, page
+        assert "word-of-secret" not in text, page
+        assert "4711-pin" not in owner_client.get(page, headers=HX).text
+    assert lines() == [("ada", "secret.hidden", "Notes PIN")]
+
+
+def test_shown_by_choice_it_is_no_secret_any_more(owner_client: Visitor, notes: RockOn) -> None:
+    assert show(owner_client, notes, unhide="notes/APP_PASSWORD").status_code == 303
+    assert "word-of-secret" in owner_client.get(f"/rockons/{notes.id}").text
+    assert ("ada", "secret.unhidden", "Notes APP_PASSWORD") in lines()
+
+
+# -- the boxes of settings and of the wizard ----------------------------------------------------------------------
+
+
+def post(client: Visitor, rockon: RockOn, kind: str, **data: Any) -> Any:
+    """Send the environment page."""
+    page = f"/rockons/{rockon.id}/{kind}/environment"
+    token = client.token(page)
+    return client.post(page, data={"csrf_token": token, "Save": "Save", "Next": "Next", **data})
+
+
+SENT = {"environment-notes-APP_PASSWORD": "", "environment-notes-PIN": "4711-pin"}
+BOTH = ["environment-notes-APP_PASSWORD", "environment-notes-PIN"]
+
+
+def test_a_script_that_knows_no_boxes_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
+    assert post(owner_client, notes, "settings", **SENT).status_code == 303
+    assert not db.session.get_one(RockOn, notes.id).secret_choices
+
+
+def test_a_box_marks_a_secret(owner_client: Visitor, notes: RockOn) -> None:
+    assert post(owner_client, notes, "settings", **SENT, **{"secret-asked": BOTH, "secret": BOTH}).status_code == 303
+    assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"PIN": True}}
+    assert "4711-pin" not in owner_client.get(f"/rockons/{notes.id}/settings/environment").text
+
+
+def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: Visitor, notes: RockOn) -> None:
+    answer = post(owner_client, notes, "settings", **SENT, **{"secret-asked": BOTH})
+    assert answer.status_code == 422
+    assert "Type the value again" in answer.text
+    assert "word-of-secret" not in answer.text
+    assert not db.session.get_one(RockOn, notes.id).secret_choices
+    typed = {**SENT, "environment-notes-APP_PASSWORD": "typed-word"}
+    assert post(owner_client, notes, "settings", **typed, **{"secret-asked": BOTH}).status_code == 303
+    assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"APP_PASSWORD": False}}
+
+
+def test_the_wizard_has_the_boxes_too(owner_client: Visitor) -> None:
+    fresh = shelve("Fresh", {"notes": ASKED})
+    page = owner_client.get(f"/rockons/{fresh.id}/install/environment").text
+    boxes = re.findall(r'<input type="checkbox"[^>]*name="secret" value="([^"]+)"( checked)?', page)
+    assert sorted(boxes) == [("environment-notes-APP_PASSWORD", " checked"), ("environment-notes-PIN", "")]
+    sent = {"environment-notes-APP_PASSWORD": "first-word", "environment-notes-PIN": "4711-pin"}
+    answer = post(owner_client, fresh, "install", **sent, **{"secret-asked": BOTH, "secret": BOTH})
+    assert answer.status_code == 303
+    assert "4711-pin" not in owner_client.get(f"/rockons/{fresh.id}/install/environment").text
+    assert "4711-pin" not in owner_client.get(f"/rockons/{fresh.id}/install/summary").text
+
+
+def test_what_was_chosen_is_encrypted_like_every_answer(app: Flask, notes: RockOn) -> None:
+    stored = db.session.connection().exec_driver_sql("SELECT value FROM environment").scalars().all()
+    assert len(stored) == 2
+    assert not [value for value in stored if "4711" in value or "word" in value]
+    assert db.session.scalars(select(Environment.value)).all()

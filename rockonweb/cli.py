@@ -20,7 +20,7 @@ from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb import __version__, audit, catalog, cli_accounts, cli_backup, create_app, migrate, rows
+from rockonweb import __version__, audit, catalog, cli_accounts, cli_backup, cli_doctor, create_app, migrate, rows
 from rockonweb.catalog import linter
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import plan
@@ -145,6 +145,7 @@ def refresh(as_json: bool) -> None:
     """Fetch the metastores; exit 1 when nothing could be loaded from any."""
     _prepare()
     report = catalog.refresh()
+    audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
     icons.begin()
     sys.exit(0 if report.loaded else 1)
@@ -293,6 +294,7 @@ def add_share(name: str) -> None:
     """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
     where = shares.ground(_settings()).words
     path = shares.make(_settings(), name).path
+    audit.record("shares.make", name)
     click.echo(where, err=True)
     click.echo(path)
 
@@ -323,7 +325,7 @@ COMMANDS: list[click.Command] = [
     _lifecycle(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer."),
     _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay."),
 ]
-COMMANDS += cli_accounts.COMMANDS + cli_backup.COMMANDS
+COMMANDS += cli_accounts.COMMANDS + cli_backup.COMMANDS + cli_doctor.COMMANDS
 for one in COMMANDS:
     group.add_command(one)
 

@@ -84,3 +84,14 @@ def test_only_the_newest_are_kept(app: Flask, monkeypatch: pytest.MonkeyPatch) -
     kept = [line[2] for line in lines()]
     assert 150 <= len(kept) < 150 + audit.TRIMMED_EVERY
     assert kept[-1] == "299"
+
+
+def test_guessing_for_days_pushes_out_nothing_that_was_done(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "KEPT", 150)
+    monkeypatch.setattr(audit, "KEPT_FAILURES", 50)
+    audit.record("share.made", "pictures", user="ada")
+    for _ in range(300):
+        audit.record("login.failed", user="eve")
+    kept = [line[1] for line in lines()]
+    assert "share.made" in kept
+    assert 50 <= kept.count("login.failed") < 50 + audit.TRIMMED_EVERY

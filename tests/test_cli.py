@@ -1,8 +1,12 @@
 """The command line says what is wrong in sentences, with an exit status."""
 
+import getpass
+import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -129,3 +133,49 @@ def test_a_bad_setting_is_named(shell: Shell) -> None:
     shell.environ["ROCKONWEB_BIND"] = "everywhere"
     done = shell.run("catalog", "list")
     assert (done.returncode, 'ROCKONWEB_BIND is "everywhere".' in done.stderr) == (2, True)
+
+
+def test_accounts_are_listed_changed_and_removed(shell: Shell) -> None:
+    password = "a long enough password\n"
+    assert shell.run("user", "add", "anna", stdin=password).returncode == 0
+    assert shell.run("user", "add", "bert", "--role", "viewer", stdin=password).returncode == 0
+    listed = json.loads(shell.run("user", "list", "--json").stdout)
+    assert [(one["name"], one["role"], one["second_step"]) for one in listed] == [
+        ("anna", "owner", False),
+        ("bert", "viewer", False),
+    ]
+    assert shell.run("user", "role", "bert", "operator").returncode == 0
+    assert "operator" in shell.run("user", "list").stdout
+    assert shell.run("user", "password", "bert", stdin="short\n").returncode == 2
+    assert shell.run("user", "password", "bert", stdin="another long password\n").returncode == 0
+    assert shell.run("user", "totp-off", "bert").returncode == 0
+    for words in (("remove", "anna"), ("role", "anna", "viewer")):
+        done = shell.run("user", *words)
+        assert (done.returncode, "the last owner" in done.stderr) == (1, True)
+    assert shell.run("user", "remove", "bert").returncode == 0
+    assert shell.run("user", "remove", "bert").returncode == 2
+    with closing(sqlite3.connect(shell.folder / "instance" / "rockonweb.db")) as file:
+        found = file.execute("SELECT who, action, about, address FROM audit ORDER BY id").fetchall()
+    assert {who for who, *_ in found} == {f"{getpass.getuser()} (command line)"}
+    assert {address for *_, address in found} == {"command line"}
+    assert [(action, about) for _, action, about, _ in found] == [
+        ("operation.refresh", ""),
+        ("user.added", "anna: owner"),
+        ("user.added", "bert: viewer"),
+        ("user.role", "bert: operator"),
+        ("user.password", "bert"),
+        ("totp.off", "bert"),
+        ("user.removed", "bert"),
+    ]
+
+
+def test_a_token_is_limited_by_role_and_days(shell: Shell) -> None:
+    shell.run("user", "add", "anna", "--role", "operator", stdin="a long enough password\n")
+    done = shell.run("token", "new", "anna", "--role", "viewer", "--days", "7", "--label", "cron")
+    assert (done.returncode, len(done.stdout.split())) == (0, 1)
+    with closing(sqlite3.connect(shell.folder / "instance" / "rockonweb.db")) as file:
+        assert file.execute("SELECT label, role, expires > created FROM token").fetchall() == [("cron", "VIEWER", 1)]
+        assert done.stdout.strip() not in str(file.execute("SELECT * FROM token").fetchall())
+    done = shell.run("token", "new", "anna", "--role", "owner")
+    assert (done.returncode, "may not do what the role owner may" in done.stderr) == (2, True)
+    assert shell.run("token", "new", "anna", "--days", "0").returncode == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField, SubmitField
+from wtforms import PasswordField, SelectChoice, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
 from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
@@ -39,6 +39,10 @@ def _present_password() -> PasswordField:
         [InputRequired(_l("Type your password."))],
         render_kw={"autocomplete": "current-password"},
     )
+
+
+def _roles(most: Role = Role.OWNER) -> list[SelectChoice]:
+    return [SelectChoice(str(role), words) for role, words in ROLES.items() if most.includes(role)]
 
 
 class ConfirmForm(FlaskForm):  # type: ignore[misc]
@@ -81,18 +85,20 @@ class TokenForm(ConfirmForm):
         _l("What it is for"), [Length(max=LABEL)], filters=[stripped], render_kw={"maxlength": LABEL, **PLAIN}
     )
     role = SelectField(_l("It may do"))
-    days = SelectField(_l("It lasts"), choices=[*DAYS.items()], default="90")
+    days = SelectField(
+        _l("It lasts"), choices=[SelectChoice(value, words) for value, words in DAYS.items()], default="90"
+    )
     submit = SubmitField(_l("Make the token"))
 
     def offer(self, most: Role) -> None:
         """Offer the roles up to that of the account."""
-        self.role.choices = [(str(role), ROLES[role]) for role in Role if most.includes(role)]
+        self.role.choices = _roles(most)
 
 
 class RoleForm(FlaskForm):  # type: ignore[misc]
     """What a person may do."""
 
-    role = SelectField(_l("Role"), choices=[(str(role), words) for role, words in ROLES.items()])
+    role = SelectField(_l("Role"), choices=_roles())
     submit = SubmitField(_l("Change the role"))
 
 
@@ -109,6 +115,6 @@ class PersonForm(FlaskForm):  # type: ignore[misc]
     name = StringField(
         _l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)], filters=[stripped], render_kw=PLAIN
     )
-    role = SelectField(_l("Role"), choices=[(str(role), words) for role, words in ROLES.items()])
+    role = SelectField(_l("Role"), choices=_roles())
     password = _new_password(_l("Password"))
     submit = SubmitField(_l("Make the account"))

@@ -42,6 +42,8 @@ WORDS: dict[str, LazyString] = {
     "secret.plan": _l("had a plan printed with its secrets"),
     "secret.answers": _l("had answers printed, with the secrets"),
     "secret.exported": _l("exported for Docker Compose with the secrets"),
+    "secrets.hide": _l("marked a value as a secret"),
+    "secrets.show": _l("marked a value as no secret"),
     "operation.install": _l("installed"),
     "operation.uninstall": _l("uninstalled"),
     "operation.start": _l("started"),

@@ -1,0 +1,230 @@
+"""The accounts, as owners see and change them; what each role may reach; and who did what."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb import accounts, audit, second_step
+from rockonweb.core.errors import Conflict
+from rockonweb.models import AuditLine, Role, User, db, now, writing
+from rockonweb.web import trail
+from tests.support.app import PASSWORD, Visitor, add_user, install, shelve
+
+NEW = "another long password"
+
+
+def person(name: str) -> User:
+    return db.session.query(User).filter_by(name=name).one()
+
+
+def logged_in(app: Flask, name: str) -> Visitor:
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client.log_in(name)
+
+
+def lines() -> list[tuple[str, str, str]]:
+    return [(one.who, one.action, one.about) for one in db.session.query(AuditLine).order_by(AuditLine.id)]
+
+
+# -- accounts -----------------------------------------------------------------------------------------------------
+
+
+def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: Visitor) -> None:
+    new = {"name": "eve", "role": "viewer", "password": PASSWORD}
+    assert owner_client.send("/people", new, page="/people").location == "/people"
+    assert person("eve").role is Role.VIEWER
+    page = owner_client.get("/people").text
+    assert "Viewer: sees" in page
+    assert "never logged in" in page
+    logged_in(app, "eve")
+    assert "never logged in" not in owner_client.get("/people").text
+    assert ("ada", "user.added", "eve: viewer") in lines()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": "ada"}, "There is an account &#34;ada&#34; already."),
+        ({"name": " "}, "Choose a name."),
+        ({"password": "short"}, "Use at least 10"),
+        ({"role": "king"}, "Not a valid choice"),
+    ],
+)
+def test_a_faulty_account_is_told_beside_the_field(
+    owner_client: Visitor, changes: dict[str, str], sentence: str
+) -> None:
+    new = {"name": "eve", "role": "viewer", "password": PASSWORD, **changes}
+    answer = owner_client.send("/people", new, page="/people")
+    assert (answer.status_code, sentence in answer.text) == (422, True)
+    assert db.session.query(User).count() == 1
+
+
+def test_another_role_counts_at_once(app: Flask, owner_client: Visitor) -> None:
+    add_user("eve", Role.OWNER)
+    eve = logged_in(app, "eve")
+    assert eve.get("/people").status_code == 200
+    path = f"/people/{person('eve').id}"
+    assert owner_client.send(f"{path}/role", {"role": "viewer"}, page=path).location == path
+    assert (eve.get("/people").status_code, eve.get("/rockons").status_code) == (403, 200)
+    assert ("ada", "user.role", "eve: viewer") in lines()
+
+
+def test_the_last_owner_stays_an_owner_and_stays(app: Flask, owner_client: Visitor) -> None:
+    add_user("eve", Role.OPERATOR)
+    path = f"/people/{person('ada').id}"
+    answer = owner_client.send(f"{path}/role", {"role": "viewer"}, page=path)
+    assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
+    answer = owner_client.send(f"{path}/remove", page=f"{path}/remove")
+    assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
+    for change in (lambda: accounts.remove(person("ada")), lambda: accounts.set_role(person("ada"), Role.OPERATOR)):
+        with pytest.raises(Conflict, match="the last owner"):
+            change()
+    assert person("ada").role is Role.OWNER
+
+
+def test_one_of_two_owners_may_step_down_and_go(app: Flask, owner_client: Visitor) -> None:
+    add_user("eve", Role.OWNER)
+    path = f"/people/{person('ada').id}"
+    assert owner_client.send(f"{path}/role", {"role": "viewer"}, page=path).location == "/rockons"
+    assert owner_client.get("/people").status_code == 403
+    eve = logged_in(app, "eve")
+    assert eve.send(f"{path}/remove", page=f"{path}/remove").location == "/people"
+    assert owner_client.get("/rockons").status_code == 303
+    assert [one.name for one in db.session.query(User)] == ["eve"]
+
+
+def test_a_reset_password_ends_the_sessions_and_one_s_own_asks_for_the_old(app: Flask, owner_client: Visitor) -> None:
+    add_user("eve", Role.VIEWER)
+    eve = logged_in(app, "eve")
+    path = f"/people/{person('eve').id}"
+    assert owner_client.send(f"{path}/password", {"password": "short"}, page=path).status_code == 422
+    assert owner_client.send(f"{path}/password", {"password": NEW}, page=path).location == path
+    assert eve.get("/rockons").status_code == 303
+    assert accounts.password_is_right(person("eve"), NEW)
+    own = f"/people/{person('ada').id}"
+    assert owner_client.send(f"{own}/password", {"password": NEW}, page=own).status_code == 409
+    assert accounts.password_is_right(person("ada"), PASSWORD)
+
+
+def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, owner_client: Visitor) -> None:
+    add_user("eve", Role.VIEWER)
+    for name in ("eve", "ada"):
+        with writing():
+            one = person(name)
+            one.totp_since, one.totp_secret = now(), "JBSWY3DPEHPK3PXP"
+    path = f"/people/{person('eve').id}"
+    assert "second step on" in owner_client.get("/people").text
+    assert owner_client.send(f"{path}/second-step/off", page=path).location == path
+    assert person("eve").totp_since is None
+    own = f"/people/{person('ada').id}"
+    assert owner_client.send(f"{own}/second-step/off", page=own).status_code == 409
+    assert person("ada").totp_since
+    assert second_step.passes(person("eve"), "123456") is False
+
+
+# -- what each role may reach -------------------------------------------------------------------------------------
+
+SEES = ("/rockons", "/operations", "/updates", "/shares", "/networks", "/account", "/api")
+OPERATES = ("/docker", "/images")
+OWNS = ("/people", "/audit", "/backup", "/metastores", "/definitions", "/jobs/")
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_each_role_reaches_its_pages_and_sees_links_to_no_others(
+    app: Flask, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_user("eve", role)
+    rockon = install(shelve("Files"))
+    eve = logged_in(app, "eve")
+    parts = {Role.VIEWER: SEES, Role.OPERATOR: (*SEES, *OPERATES), Role.OWNER: (*SEES, *OPERATES, *OWNS)}[role]
+    found = {path: eve.get(path, follow_redirects=True).status_code for path in (*SEES, *OPERATES, *OWNS)}
+    assert {path for path, status in found.items() if status == 403} == {*OPERATES, *OWNS} - {*parts}
+    rules = app.url_map.bind("localhost")
+    for page in (*SEES, f"/rockons/{rockon.id}"):
+        text = eve.get(page, follow_redirects=True).text
+        asked = [("GET", path) for path in re.findall(r'href="(/[^"#?]*)', text)]
+        asked += [("POST", path) for path in re.findall(r'<form method="post" action="(/[^"?]*)"', text)]
+        for method, path in asked:
+            endpoint, _values = rules.match(path, method=method)  # type: ignore[misc]
+            needed: Any = getattr(app.view_functions[str(endpoint)], "permission", None)
+            assert not isinstance(needed, Role) or role.includes(needed), f"{page} offers {path} to {role}"
+
+
+# -- the audit ----------------------------------------------------------------------------------------------------
+
+
+def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(app: Flask, owner_client: Visitor) -> None:
+    owner_client.send("/logout", page="/rockons")
+    owner_client.send("/login", {"name": "ada", "password": "wrong"})
+    assert [line[:2] for line in lines()][-3:] == [
+        ("ada", "login.done"),
+        ("ada", "login.ended"),
+        ("ada", "login.failed"),
+    ]
+
+
+def test_every_change_by_a_page_leaves_a_line_without_the_view_doing_anything(owner_client: Visitor) -> None:
+    owner_client.send("/shares", {"name": "pictures"}, page="/shares")
+    assert lines()[-1] == ("ada", "shares.make", "pictures")
+    before = len(lines())
+    assert owner_client.send("/shares", {"name": "../x"}, page="/shares").status_code == 422
+    owner_client.get("/shares")
+    assert len(lines()) == before  # what was refused changed nothing, and who only looks neither
+
+
+def test_a_line_names_the_rock_on_whose_settings_were_changed(app: Flask, owner_client: Visitor) -> None:
+    rockon = install(shelve("Files"))
+    path = f"/rockons/{rockon.id}"
+    owner_client.send(f"{path}/updates/automatic", {"start": "03:00", "until": "05:00"}, page=path)
+    owner_client.send(f"{path}/stop", page=path)
+    found = lines()
+    assert ("ada", "updates.automatic", "Files") in found
+    assert ("ada", "operation.stop", "Files") in found
+    assert [line for line in found if line[1] == "rockons.act"] == []  # the operation's own line says it
+
+
+def test_every_change_has_plain_words(app: Flask) -> None:
+    """A new view that changes something is given its words in `trail.WORDS`, or begins an operation that has some."""
+    operations = {
+        *("rockons.refresh", "rockons.act", "rockons.uninstall", "rockons.reinstall", "install.install"),
+        *("settings.apply", "succession.decide", "succession.decide_successor", "rollback.begin", "updates.get"),
+        *("openvpn.make_authority", "openvpn.make_client", "openvpn.revoke", "api.refresh", "api.install"),
+        *("api.update", "api.act", "api.uninstall"),
+    }
+    own_lines = {"auth", "account", "people"}
+    changing = {
+        str(rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and not rule.endpoint.startswith("rq_dashboard.")
+    }
+    silent = {one for one in changing if one not in trail.WORDS and one.split(".")[0] not in own_lines}
+    assert silent - operations - {*trail.UNFINISHED} == set()
+
+
+def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_client: Visitor) -> None:
+    with writing():
+        for number in range(150):
+            audit.record("networks.make", f"net{number}", user="eve")
+        audit.record("backup.make", "100%", user="bob")
+    assert owner_client.get("/audit?q=made+a+backup").text.count("<strong>bob</strong>") == 1
+    page = owner_client.get("/audit?who=eve").text
+    assert page.count("<strong>eve</strong>") == 100
+    assert "bob</strong>" not in page
+    assert "net149" in page
+    second = owner_client.get("/audit?who=eve&page=2").text
+    assert second.count("<strong>eve</strong>") == 50
+    assert "/audit?page=1&amp;who=eve" in second
+    assert owner_client.get("/audit?q=net14").text.count("<strong>eve</strong>") == 11
+    assert owner_client.get("/audit?q=%25").text.count("<strong>") == 1  # a percent sign is only itself
+    assert "Nothing fits this." in owner_client.get("/audit?q=zebra").text
+    assert owner_client.get("/audit?page=x&who=%00").status_code == 200
+
+
+def test_what_a_line_says_is_inert(owner_client: Visitor) -> None:
+    audit.record("networks.make", "<script>alert(1)</script>", user="<b>eve</b>")
+    page = owner_client.get("/audit").text
+    assert "<script>alert(1)" not in page
+    assert "<b>eve" not in page

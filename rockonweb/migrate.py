@@ -51,14 +51,18 @@ def revision() -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def revisions() -> list[str]:
+    """Return the versions of the schema that this program knows, newest first."""
+    return [script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()]
+
+
 def head() -> str:
     """Return the newest version of the schema that this program knows."""
-    return _scripts().get_heads()[0]
+    return revisions()[0]
 
 
 def _upgrade(instance: Path, present: str | None, newest: str) -> None:
-    known = [script.revision for script in _scripts().walk_revisions()]
-    if present is not None and present not in known:
+    if present is not None and present not in revisions():
         raise DatabaseOutdated(
             f"The database is of a newer Rockonweb: its schema is {present}, and this one knows them up to {newest}.",
             _newer_hint(instance),
@@ -82,10 +86,6 @@ def _newer_hint(instance: Path) -> str:
     copies = database_copy.kept(instance)
     back = f" {database_copy.way_back(db.engine.url, copies[-1])}" if copies else ""
     return f"Go on with the newer version: a schema can't be taken back.{back}"
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(FOLDER))
 
 
 @contextmanager

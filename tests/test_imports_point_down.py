@@ -30,7 +30,7 @@ FLOORS = {
         "tokens",
     },
     "work": {"jobs", "work"},
-    "faces": {"__init__", "blueprints", "cli", "cli_accounts", "cli_backup", "forms", "web"},
+    "faces": {"__init__", "blueprints", "cli", "cli_accounts", "cli_backup", "cli_doctor", "forms", "web"},
 }
 ORDER = list(FLOORS)
 PURE = {

@@ -48,6 +48,7 @@ class DockerSettings:
     log_driver: str = ""
     local: bool = True  # whether it runs on this machine, as far as its address tells
     machine: str = ""  # such as x86_64
+    rootless: bool = False
     mirrors: bool = False  # whether it looks elsewhere first for images of the registry that names need not name
 
     @property
@@ -104,6 +105,7 @@ def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any], *, local
         log_driver=str(info.get("LoggingDriver") or ""),
         local=local,
         machine=str(info.get("Architecture") or ""),
+        rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
         mirrors=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from rockonweb.core.errors import BadInput
@@ -52,6 +55,24 @@ def engine_options(url: URL) -> dict[str, Any]:
             "options": f"-c lock_timeout={BUSY_SECONDS}s -c timezone=UTC",
         },
     }
+
+
+def open_to_read(url: URL) -> Engine:
+    """Return an engine of one's own that changes nothing, not even a file beside SQLite's, and keeps no connection."""
+    if url.drivername == POSTGRESQL:
+        return create_engine(
+            url,
+            poolclass=NullPool,
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "rockonweb doctor",
+                "options": "-c default_transaction_read_only=on -c statement_timeout=30s",
+            },
+        )
+    path = Path(url.database or "").absolute()
+    used = Path(f"{path}-wal").exists()  # without its log nobody has it open, and it can be read as it lies there
+    place = f"file:{quote(str(path))}?{'mode=ro' if used else 'mode=ro&immutable=1'}"
+    return create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(place, uri=True, timeout=5))
 
 
 def masked(address: str) -> str:

@@ -160,9 +160,13 @@ class Moment(TypeDecorator[datetime]):
 def _fernet() -> Fernet:
     fernet = current_app.extensions.get("fernet")
     if fernet is None:
-        key = hashlib.sha256(b"secrets at rest " + str(current_app.secret_key).encode()).digest()
-        fernet = current_app.extensions["fernet"] = Fernet(base64.urlsafe_b64encode(key))
+        fernet = current_app.extensions["fernet"] = cipher(str(current_app.secret_key))
     return cast(Fernet, fernet)
+
+
+def cipher(key: str) -> Fernet:
+    """Return what encrypts secrets at rest, from the instance's key."""
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"secrets at rest " + key.encode()).digest()))
 
 
 def engine_of(app: Flask) -> Engine:

@@ -60,7 +60,7 @@ def workers() -> int:
         return 0
 
 
-def listening() -> set[str]:
+def listening(redis: Redis | None = None) -> set[str]:
     """Return the names of the workers that are listening. Raises RedisError.
 
     The queue remembers a worker that was killed for minutes; one of this machine whose process is gone is not counted.
@@ -68,6 +68,6 @@ def listening() -> set[str]:
     here = socket.gethostname()
     return {
         one.name
-        for one in Worker.all(connection=connection())
+        for one in Worker.all(connection=redis or connection())
         if one.hostname != here or one.pid is None or psutil.pid_exists(one.pid)
     }

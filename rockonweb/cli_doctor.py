@@ -1,0 +1,39 @@
+"""The command `doctor` of the command line. It needs no application: it works when nothing else does."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from rockonweb import __version__, config
+from rockonweb.core import diagnosis
+from rockonweb.core.errors import RockonwebError
+from rockonweb.work import doctor
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def examine(as_json: bool) -> None:
+    """Look at everything and say what is wrong and what to do; writes nothing. Exit 1 when something is broken.
+
+    Run it as the user of the service and with the same environment.
+    """
+    try:
+        found = doctor.examine(config.read(), __version__)
+    except RockonwebError as error:
+        found = [diagnosis.Finding("settings", "fail", error.sentence, error.hint)]
+    click.echo(as_text(found, as_json))
+    sys.exit(1 if diagnosis.failed(found) else 0)
+
+
+def as_text(found: list[diagnosis.Finding], as_json: bool = False) -> str:
+    """Return findings as they are printed and downloaded."""
+    if as_json:
+        body = {"ok": not diagnosis.failed(found), "findings": [one.to_json() for one in found]}
+        return json.dumps(body, indent=2)
+    return "\n".join(map(str, found))
+
+
+COMMANDS = [examine]

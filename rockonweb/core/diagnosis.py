@@ -1,0 +1,459 @@
+"""What is well with an instance and what is not: facts that were gathered go in, findings in words come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rockonweb.core.text import t
+
+Level = Literal["ok", "warn", "fail"]
+MARKS: dict[Level, str] = {"ok": "[ok]  ", "warn": "[warn]", "fail": "[FAIL]"}
+PRIVATE = 0o077  # what others may do with a file of the instance: nothing
+FULL, LITTLE = 100 * 10**6, 10**9  # bytes that are free
+LATE, WRONG = 5, 60  # seconds between two clocks
+SOON = 30  # days until a certificate ends
+OLD = 30  # days since the catalogue was refreshed
+SHOWN = 5  # of a list
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do. `facts` has the numbers behind it, as JSON has them."""
+
+    about: str
+    level: Level
+    sentence: str
+    hint: str = ""
+    facts: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        lines = f"{MARKS[self.level]} {self.about}: {self.sentence}"
+        return f"{lines}\n       {self.hint}" if self.hint else lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "about": self.about,
+            "level": self.level,
+            "sentence": str(self.sentence),
+            "hint": str(self.hint),
+            "facts": self.facts or {},
+        }
+
+
+def failed(findings: Iterable[Finding]) -> bool:
+    """Whether something is broken; warnings are not."""
+    return any(one.level == "fail" for one in findings)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file or folder of the instance."""
+
+    name: str
+    mode: int
+    uid: int
+
+
+def files(instance: str, found: Sequence[FileFacts] | None, *, writable: bool) -> Finding:
+    """Judge whose the instance's files are, and who else may read them; the first is the folder itself."""
+    if found is None:
+        return Finding(
+            "files",
+            "fail",
+            t("The folder %(path)s of the instance is not there, or can't be read.", path=instance),
+            t("`rockonweb up` makes it. Is ROCKONWEB_INSTANCE set as it is for the service, and are you its user?"),
+        )
+    loose = [one.name for one in found if one.mode & PRIVATE]
+    facts = {"instance": instance, "writable": writable, "loose": loose}
+    if not writable:
+        return Finding(
+            "files",
+            "fail",
+            t("Rockonweb may not write into %(path)s.", path=instance),
+            t("Run this as the user of the service (number %(uid)s), or give that user the folder.", uid=found[0].uid),
+            facts,
+        )
+    strange = [one.name for one in found if one.uid != found[0].uid]
+    if strange:
+        return Finding(
+            "files",
+            "warn",
+            t("Not everything belongs to the folder's owner: %(names)s.", names=_some(strange)),
+            t("Give it all to one user: chown -R %(uid)s %(path)s", uid=found[0].uid, path=instance),
+            facts,
+        )
+    if loose:
+        return Finding(
+            "files",
+            "warn",
+            t("Others may read: %(names)s.", names=_some(loose)),
+            t("Close it: chmod -R go= %(path)s", path=instance),
+            facts,
+        )
+    return Finding("files", "ok", t("%(path)s belongs to one user, and only to that one.", path=instance), "", facts)
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """The database: what and where it is, what it says of itself, and its schema beside the program's."""
+
+    kind: str
+    place: str
+    version: str = ""
+    encoding: str = ""
+    damage: tuple[str, ...] = ()
+    dangling: int = 0  # rows that refer to rows that are not there
+    revision: str | None = None
+    head: str = ""
+    known: bool = True  # whether the program knows the revision
+
+
+def database(found: DatabaseFacts) -> list[Finding]:
+    """Judge a database that answers."""
+    facts = {"kind": found.kind, "place": found.place, "version": found.version, "encoding": found.encoding}
+    named = t("%(kind)s %(version)s, %(place)s", kind=found.kind, version=found.version, place=found.place)
+    if found.damage:
+        first = Finding(
+            "database",
+            "fail",
+            t("%(place)s is damaged: %(what)s.", place=found.place, what=_some(found.damage)),
+            t("Stop Rockonweb, keep a copy of the file, and put back the newest before-….db or a backup."),
+            facts,
+        )
+    elif found.encoding.upper().replace("-", "") not in ("UTF8", "UTF16LE", "UTF16BE"):
+        first = Finding(
+            "database",
+            "fail",
+            t("The database has the encoding %(name)s, which can't hold all names.", name=found.encoding),
+            t("Make one with the encoding UTF8: createdb --encoding=UTF8 --template=template0"),
+            facts,
+        )
+    elif found.dangling:
+        first = Finding(
+            "database",
+            "fail",
+            t("%(count)s rows refer to rows that are not there.", count=found.dangling),
+            t("Put back the newest before-….db or a backup; the file was changed from outside."),
+            facts,
+        )
+    else:
+        first = Finding("database", "ok", t("%(named)s; nothing in it is damaged.", named=named), "", facts)
+    return [first, schema(found)]
+
+
+def schema(found: DatabaseFacts) -> Finding:
+    """Judge whether the program and the database are of one version."""
+    facts = {"revision": found.revision, "head": found.head}
+    if found.revision == found.head:
+        return Finding("schema", "ok", t("It is the newest, %(head)s.", head=found.head), "", facts)
+    if found.revision is None:
+        return Finding("schema", "fail", t("The database is empty."), t("`rockonweb up` makes its tables."), facts)
+    if not found.known:
+        return Finding(
+            "schema",
+            "fail",
+            t("The database is of a newer Rockonweb: %(revision)s.", revision=found.revision),
+            t("Install that one again, or put back a copy from before, before-….db in the instance's folder."),
+            facts,
+        )
+    return Finding(
+        "schema",
+        "fail",
+        t("It is %(revision)s, and this program needs %(head)s.", revision=found.revision, head=found.head),
+        t("Start `rockonweb up` again: it brings the database up to date, and keeps a copy from before."),
+        facts,
+    )
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """The queue's server, which answered."""
+
+    place: str
+    version: str
+    persistent: bool
+    writes: bool  # whether its last write to the disk succeeded
+    waiting: int = 0
+
+
+def queue(found: QueueFacts) -> Finding:
+    """Judge the queue's server."""
+    facts = {"place": found.place, "version": found.version, "persistent": found.persistent, "waiting": found.waiting}
+    if not found.writes:
+        return Finding(
+            "queue",
+            "fail",
+            t("The queue's server could not write to its disk."),
+            t("Make room where it keeps its data; its log says more."),
+            facts,
+        )
+    if not found.persistent:
+        return Finding(
+            "queue",
+            "warn",
+            t("The queue's server keeps nothing on a disk: when it restarts, waiting jobs are queued again later."),
+            t("Set `appendonly yes` in its configuration."),
+            facts,
+        )
+    said = t("Version %(version)s at %(place)s answers and keeps its data.", version=found.version, place=found.place)
+    return Finding("queue", "ok", said, "", facts)
+
+
+@dataclass(frozen=True)
+class RoleFacts:
+    """What runs. `web` is what answered at our address: ours, another program, or nothing; None: can't be known."""
+
+    url: str
+    web: Literal["ours", "another", "nothing"]
+    workers: int | None
+    wanted: int
+    watcher: bool | None
+
+
+def roles(found: RoleFacts) -> list[Finding]:
+    """Judge the processes of `rockonweb up`."""
+    start = t("Start it: `rockonweb up`. If it runs, its output says why this part does not.")
+    unknown = t("It can't be known while the queue's server does not answer.")
+    web = {
+        "ours": Finding("web", "ok", t("%(url)s answers.", url=found.url)),
+        "another": Finding(
+            "web",
+            "fail",
+            t("At %(url)s another program answers.", url=found.url),
+            t("End it, or choose another address by ROCKONWEB_BIND."),
+        ),
+        "nothing": Finding("web", "fail", t("Nothing answers at %(url)s.", url=found.url), start),
+    }[found.web]
+    if found.workers is None:
+        workers = Finding("workers", "warn", unknown)
+    elif not found.workers:
+        workers = Finding("workers", "fail", t("None is listening: nothing is installed, started or stopped."), start)
+    elif found.workers < found.wanted:
+        said = t("%(count)s of %(wanted)s are listening.", count=found.workers, wanted=found.wanted)
+        workers = Finding("workers", "warn", said, start)
+    else:
+        workers = Finding("workers", "ok", t("%(count)s are listening.", count=found.workers))
+    if found.watcher is None:
+        watcher = Finding("watcher", "warn", unknown)
+    elif found.watcher:
+        watcher = Finding("watcher", "ok", t("It told how Docker is within the last half minute."))
+    else:
+        watcher = Finding("watcher", "fail", t("It is silent: the status of apps is out of date."), start)
+    return [web, workers, watcher]
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """Docker, which answered."""
+
+    version: str
+    api_version: str
+    storage_driver: str
+    cgroup: str
+    rootless: bool
+    folder: str
+
+
+def engine(found: EngineFacts) -> Finding:
+    """Judge how Docker is set up."""
+    facts = vars(found)
+    said = t(
+        "Version %(version)s, API %(api)s, storage driver %(driver)s, control groups %(cgroup)s%(rootless)s.",
+        version=found.version,
+        api=found.api_version,
+        driver=found.storage_driver,
+        cgroup=found.cgroup or "?",
+        rootless=t(", rootless") if found.rootless else "",
+    )
+    if found.storage_driver == "vfs":
+        hint = t("This driver copies every layer whole: slow, and it takes many times the room. overlay2 does better.")
+        return Finding("Docker", "warn", said, hint, facts)
+    if found.rootless:
+        hint = t("Ports below 1024, the host's devices and some networks are not available to apps.")
+        return Finding("Docker", "warn", said, hint, facts)
+    return Finding("Docker", "ok", said, "", facts)
+
+
+@dataclass(frozen=True)
+class OperationFacts:
+    """An operation, by its number, kind and rock-on."""
+
+    id: int
+    kind: str
+    rockon: str
+    error: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.kind} {self.rockon})".replace(" )", ")")
+
+
+def operations(stuck: Sequence[OperationFacts], failures: Sequence[OperationFacts]) -> Finding:
+    """Judge operations: those that run or wait without a process, and the latest of their rock-on that failed."""
+    facts = {"stuck": [one.id for one in stuck], "failed": [one.id for one in failures]}
+    if stuck:
+        return Finding(
+            "operations",
+            "fail",
+            t("Nobody works on: %(names)s.", names=_some(map(str, stuck))),
+            t("The watcher mends this within a minute of `rockonweb up`. If it does not, cancel them on their pages."),
+            facts,
+        )
+    if failures:
+        return Finding(
+            "operations",
+            "warn",
+            t("The last one of these failed: %(names)s.", names=_some(map(str, failures))),
+            t("Their pages under Operations say why, and have Retry."),
+            facts,
+        )
+    return Finding("operations", "ok", t("None is stuck, and no rock-on's last one failed."), "", facts)
+
+
+@dataclass(frozen=True)
+class RoomFacts:
+    """The disk below something. `free` is None where it can't be seen."""
+
+    what: str
+    path: str
+    free: int | None
+    little: int = LITTLE
+
+
+def rooms(found: Sequence[RoomFacts], size: Callable[[int], str]) -> Finding:
+    """Judge the room on disks; `size` writes a number of bytes as people do."""
+    facts = {one.what: {"path": one.path, "free": one.free} for one in found}
+    seen = [(one, one.free) for one in found if one.free is not None]
+    said = "; ".join(str(t("%(what)s %(free)s", what=one.what, free=size(free))) for one, free in seen)
+    tight = [one for one, free in seen if free < one.little]
+    if tight:
+        level: Level = "fail" if any(free < FULL for _, free in seen) else "warn"
+        places = _some(dict.fromkeys(one.path for one in tight))
+        return Finding(
+            "room",
+            level,
+            t("Little is free: %(said)s.", said=said),
+            t("Make room at %(places)s.", places=places),
+            facts,
+        )
+    return Finding("room", "ok", t("Free: %(said)s.", said=said or "?"), "", facts)
+
+
+def clock(offset: float | None, zone: str, synchronised: bool | None) -> Finding:
+    """Judge the clock: `offset` is by how many seconds Docker's is ahead; `synchronised` None where nobody tells."""
+    facts = {"offset": offset, "zone": zone, "synchronised": synchronised}
+    if offset is not None and abs(offset) > LATE:
+        return Finding(
+            "clock",
+            "fail" if abs(offset) > WRONG else "warn",
+            t("Docker's clock and ours are %(seconds)s s apart.", seconds=round(abs(offset))),
+            t("Let both machines take the time from the network: timedatectl set-ntp true"),
+            facts,
+        )
+    if synchronised is False:
+        hint = t("Switch it on: timedatectl set-ntp true. Codes for the login and certificates need the right time.")
+        return Finding("clock", "warn", t("It is not synchronised with the network."), hint, facts)
+    said = (
+        t("In step with Docker's, zone %(zone)s.", zone=zone) if offset is not None else t("Zone %(zone)s.", zone=zone)
+    )
+    return Finding("clock", "ok", said, "", facts)
+
+
+@dataclass(frozen=True)
+class PortFacts:
+    """A port that an installed rock-on is to have, and who has it instead."""
+
+    number: int
+    protocol: str
+    rockon: str
+    holder: str
+
+
+def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
+    """Judge the ports of installed rock-ons."""
+    facts = {"wanted": wanted, "taken": [vars(one) for one in taken]}
+    if taken:
+        names = [
+            str(t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.number, protocol=one.protocol,
+                  rockon=one.rockon, holder=one.holder or t("a program that this user may not see")))
+            for one in taken
+        ]  # fmt: skip
+        hint = t("End what has it, or give the rock-on another port under Settings.")
+        return Finding("ports", "warn", t("Taken by others: %(names)s.", names=_some(names)), hint, facts)
+    said = t("The %(count)s ports of installed rock-ons are free or their own.", count=wanted)
+    return Finding("ports", "ok", said, "", facts)
+
+
+def rows(strays: Sequence[str], missing: Sequence[str]) -> Finding:
+    """Judge rows beside Docker: our containers without an installed rock-on, rock-ons without their containers."""
+    facts = {"strays": list(strays), "missing": list(missing)}
+    if strays:
+        return Finding(
+            "containers",
+            "warn",
+            t("Containers of this instance that belong to no installed rock-on: %(names)s.", names=_some(strays)),
+            t("Remove them when you have no use for them: docker rm NAME"),
+            facts,
+        )
+    if missing:
+        return Finding(
+            "containers",
+            "warn",
+            t("Containers that installed rock-ons should have, and Docker has not: %(names)s.", names=_some(missing)),
+            t("Start the rock-on: that makes them anew."),
+            facts,
+        )
+    return Finding("containers", "ok", t("Docker has what the installed rock-ons should have."), "", facts)
+
+
+def catalogue(day: str, age: float, faulty: Sequence[str]) -> Finding:
+    """Judge the last refresh of the catalogue: its day (blank: never), its age in days, and what it could not use."""
+    facts = {"refreshed": day, "faulty": list(faulty)}
+    hint = t("Press Refresh in the catalogue, or: rockonweb catalog refresh")
+    if not day:
+        return Finding("catalogue", "warn", t("It was never refreshed."), hint, facts)
+    if faulty:
+        said = t("The last refresh, %(day)s, could not use: %(names)s.", day=day, names=_some(faulty))
+        return Finding("catalogue", "warn", said, t("The report in the catalogue has every reason."), facts)
+    said = t("Refreshed %(day)s without a fault.", day=day)
+    return Finding("catalogue", "warn", said, hint, facts) if age > OLD else Finding("catalogue", "ok", said, "", facts)
+
+
+def secrets(total: int, unreadable: int, *, key: bool) -> Finding:
+    """Judge whether stored secrets can be read with the instance's key."""
+    facts = {"stored": total, "unreadable": unreadable, "key": key}
+    if not key:
+        level: Level = "fail" if total else "warn"
+        return Finding("secrets", level, t("The instance has no key, secret.key."), _KEY_HINT, facts)
+    if unreadable:
+        said = t("%(bad)s of %(total)s can't be read with the instance's key.", bad=unreadable, total=total)
+        return Finding("secrets", "fail", said, _KEY_HINT, facts)
+    return Finding("secrets", "ok", t("All %(total)s can be read with the instance's key.", total=total), "", facts)
+
+
+_KEY_HINT = t("Restore the file secret.key that belongs to this database; without it, secrets must be typed anew.")
+
+
+def certificate(path: str, until: str, days: float, trouble: str = "") -> Finding:
+    """Judge the certificate that the TLS variables name: the day of its end, and how many days are left."""
+    facts = {"path": path, "until": until}
+    if trouble:
+        hint = t("Correct ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT, or unset both.")
+        return Finding(
+            "certificate", "fail", t("%(path)s can't be used: %(why)s.", path=path, why=trouble), hint, facts
+        )
+    hint = t("Renew it; apps that got it must be rebuilt after that.")
+    if days <= 0:
+        return Finding("certificate", "fail", t("%(path)s ended on %(day)s.", path=path, day=until), hint, facts)
+    if days < SOON:
+        return Finding("certificate", "warn", t("%(path)s ends on %(day)s.", path=path, day=until), hint, facts)
+    return Finding("certificate", "ok", t("%(path)s is good until %(day)s.", path=path, day=until), "", facts)
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first few of a list."""
+    listed = list(names)
+    more = [str(t("%(count)s more", count=len(listed) - SHOWN))] if len(listed) > SHOWN else []
+    return ", ".join([*listed[:SHOWN], *more])

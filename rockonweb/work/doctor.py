@@ -1,0 +1,463 @@
+"""How an instance is: gathers the facts part by part, each alone, whatever else is down. Writes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import platform
+import subprocess
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import humanize
+import requests
+from cryptography import x509
+from cryptography.fernet import InvalidToken
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from sqlalchemy import Engine, Text, func, inspect, select, type_coerce
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from rockonweb import config, migrate
+from rockonweb.core import diagnosis
+from rockonweb.core.diagnosis import Finding
+from rockonweb.core.errors import RockonwebError
+from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.text import t
+from rockonweb.host import disks, docker_settings, engine, surroundings, survey
+from rockonweb.models import Base, Container, Operation, Progress, RefreshReport, RockOn, Secret, State
+from rockonweb.models.address import checked, masked, open_to_read
+from rockonweb.models.base import cipher, database_trouble
+from rockonweb.work import heartbeat, queue
+
+SECONDS = 5  # that a part gets to answer
+WAITING = timedelta(minutes=5)  # after which an operation that waits should have begun
+RECENT = timedelta(days=30)
+PENDING = (State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+Findings = Finding | Sequence[Finding]
+
+
+def examine(settings: config.Settings, version: str) -> list[Finding]:
+    """Return what was found, part by part. Never raises: a part that can't be looked at is a finding itself."""
+    visit = _Visit(settings, version)
+    parts: tuple[tuple[str, Callable[[], Findings]], ...] = (
+        ("program", visit.program),
+        ("files", visit.files),
+        ("room", visit.room),
+        ("database", visit.database),
+        ("queue", visit.queue),
+        ("web", visit.roles),
+        ("Docker", visit.docker),
+        ("clock", visit.clock),
+        ("certificate", visit.certificate),
+    )
+    upon: tuple[tuple[str, Callable[[], Findings]], ...] = (  # those above, which say it when they are down
+        ("secrets", visit.secrets),
+        ("operations", visit.operations),
+        ("ports", visit.ports),
+        ("containers", visit.rows),
+        ("catalogue", visit.catalogue),
+    )
+    try:
+        found = [finding for about, look in parts for finding in _alone(about, look)]
+        return found + [finding for about, look in upon for finding in _alone(about, look, upon=True)]
+    finally:
+        visit.close()
+
+
+def _alone(about: str, look: Callable[[], Findings], *, upon: bool = False) -> Iterator[Finding]:
+    try:
+        found = look()
+    except RockonwebError as error:
+        yield _unknown(about, t("Docker")) if upon else Finding(about, "fail", error.sentence, error.hint)
+    except DBAPIError as error:
+        trouble = database_trouble(error)
+        yield _unknown(about, t("the database")) if upon else Finding(about, "fail", trouble.sentence, trouble.hint)
+    except RedisError:
+        yield Finding(about, "fail", t("The queue's server does not answer."), _QUEUE_HINT)
+    except Exception as error:  # the words of an error may have an address with a password in it: its kind will do
+        yield Finding(about, "fail", t("It can't be looked at: %(kind)s.", kind=type(error).__name__))
+    else:
+        yield from [found] if isinstance(found, Finding) else found
+
+
+def _unknown(about: str, part: str) -> Finding:
+    return Finding(about, "warn", t("It can't be known while %(part)s is as it is, see above.", part=part))
+
+
+_QUEUE_HINT = t("`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.")
+
+
+class _Visit:
+    """One look at an instance; database, queue and engine are opened when they are first needed."""
+
+    def __init__(self, settings: config.Settings, version: str) -> None:
+        self.settings = settings
+        self.version = version
+        self._engine: Engine | None = None
+        self._docker: engine.Engine | RockonwebError | None = None
+        self._redis: Redis | None = None
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._engine:
+            self._engine.dispose()
+        if isinstance(self._docker, engine.Engine):
+            self._docker.close()
+        if self._redis:
+            self._redis.close()
+
+    # -- parts --------------------------------------------------------------------------------------------------
+
+    def program(self) -> Finding:
+        """The versions, the system and the user."""
+        facts = {
+            "version": self.version,
+            "python": platform.python_version(),
+            "system": _system(),
+            "kernel": platform.release(),
+            "machine": platform.machine(),
+            "instance": str(self.settings.instance),
+            "user": getpass.getuser(),
+        }
+        said = t(
+            "Rockonweb %(version)s, Python %(python)s, %(system)s, Linux %(kernel)s (%(machine)s), user %(user)s.",
+            **facts,
+        )
+        return Finding("program", "ok", said, "", facts)
+
+    def files(self) -> Finding:
+        """Whose the instance's files are."""
+        folder = self.settings.instance
+        try:
+            names = sorted(path for path in folder.iterdir() if not path.is_symlink())
+            found = [_file(folder, folder), *(_file(path, folder) for path in names if path.name not in _NOT_OURS)]
+        except OSError:
+            return diagnosis.files(str(folder), None, writable=False)
+        return diagnosis.files(str(folder), found, writable=os.access(folder, os.W_OK | os.X_OK))
+
+    def room(self) -> Finding:
+        """The disks."""
+        settings = self.settings
+        found = [diagnosis.RoomFacts("shares", str(settings.shares_root), disks.room(settings.shares_root))]
+        found.append(diagnosis.RoomFacts("instance", str(settings.instance), disks.room(settings.instance)))
+        url = checked(settings.database_url)
+        if url.drivername == "sqlite" and url.database:
+            found.append(diagnosis.RoomFacts("database", url.database, disks.room(Path(url.database).parent)))
+        try:
+            docker = self._connected().settings()
+            below = docker_settings.room(docker.images_folder) if docker.local else None
+            free = below.free if below else None
+            found.append(diagnosis.RoomFacts("images", docker.images_folder, free, docker_settings.TIGHT))
+        except RockonwebError:
+            found.append(diagnosis.RoomFacts("images", "", None))
+        return diagnosis.rooms(found, humanize.naturalsize)
+
+    def database(self) -> list[Finding]:
+        """The database and its schema."""
+        url = checked(self.settings.database_url)
+        known = migrate.revisions()
+        with self._database().connect() as connection:
+            if connection.dialect.name == "sqlite":
+                told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+                damage = tuple(word for word in told if word != "ok")
+                dangling = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall())
+                version = connection.exec_driver_sql("SELECT sqlite_version()").scalar()
+                encoding, kind = connection.exec_driver_sql("PRAGMA encoding").scalar(), "SQLite"
+            else:
+                damage, dangling, kind = (), 0, "PostgreSQL"
+                version = connection.exec_driver_sql("SHOW server_version").scalar()
+                encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+            revision = None
+            if inspect(connection).has_table("alembic_version"):
+                revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        place = str(url.database) if kind == "SQLite" else masked(self.settings.database_url)
+        return diagnosis.database(
+            diagnosis.DatabaseFacts(
+                kind,
+                place,
+                str(version),
+                str(encoding),
+                damage,
+                dangling,
+                revision,
+                known[0],
+                revision in known,
+            )
+        )
+
+    def secrets(self) -> Finding:
+        """Whether the instance's key opens what is stored."""
+        path = self.settings.instance / "secret.key"
+        key = path.read_text().strip() if path.is_file() else ""
+        total = unreadable = 0
+        with Session(self._database()) as session:
+            present = set(inspect(session.connection()).get_table_names())
+            for column in _secret_columns():
+                if column.table.name not in present:
+                    continue
+                for stored in session.scalars(select(type_coerce(column, Text)).where(column.is_not(None))):
+                    total += 1
+                    try:
+                        cipher(key).decrypt(stored.encode())
+                    except InvalidToken:
+                        unreadable += 1
+        return diagnosis.secrets(total, unreadable, key=bool(key))
+
+    def queue(self) -> Finding:
+        """The queue's server."""
+        redis = self._queue()
+        server: Any = redis.info("server")
+        disk: Any = redis.info("persistence")
+        if not self.settings.redis_url or disk.get("aof_enabled"):
+            persistent = bool(disk.get("aof_enabled"))
+        else:
+            saves: Any = redis.config_get("save")
+            persistent = bool(saves.get("save"))
+        writes = all(disk.get(key, "ok") == "ok" for key in ("aof_last_write_status", "rdb_last_bgsave_status"))
+        version = server.get("valkey_version") or server.get("redis_version", "")
+        waiting = len(Queue(queue.NAME, connection=redis).job_ids)
+        place = _without_password(self.settings.queue_url)
+        return diagnosis.queue(diagnosis.QueueFacts(place, version, persistent, writes, waiting))
+
+    def roles(self) -> list[Finding]:
+        """The processes."""
+        workers: int | None = None
+        watcher: bool | None = None
+        try:
+            workers = len(heartbeat.listening(self._queue()))
+            watcher = bool(self._queue().exists(heartbeat.KEY))
+        except RedisError:
+            pass
+        found = diagnosis.RoleFacts(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
+        return diagnosis.roles(found)
+
+    def docker(self) -> Finding:
+        """The engine."""
+        found = self._connected().settings()
+        return diagnosis.engine(
+            diagnosis.EngineFacts(
+                found.version,
+                found.api_version,
+                found.storage_driver,
+                found.cgroup_version,
+                found.rootless,
+                found.folder,
+            )
+        )
+
+    def clock(self) -> Finding:
+        """The time, beside Docker's."""
+        offset: float | None
+        try:
+            docker = self._connected()
+            before = time.time()
+            told = docker.clock()
+            offset = told - (before + time.time()) / 2
+        except RockonwebError:
+            offset = None
+        return diagnosis.clock(offset, surroundings.time_zone(), _synchronised())
+
+    def ports(self) -> Finding:
+        """The ports that installed rock-ons are to have."""
+        with Session(self._database()) as session:
+            claims = survey.claimed_ports(session)
+        containers, published = self._containers(), self._published()
+        running = {one.rockon for one in containers.values() if one.state == "running"}
+        names = {one.id: name for name, one in containers.items()}
+        held = survey.listening([one for one in claims if one.rockon in running], published, names)
+        taken = [
+            diagnosis.PortFacts(claim.port, claim.protocol, claim.rockon, holder.holder)
+            for claim in claims
+            for holder in held
+            if (holder.port, holder.protocol) == (claim.port, claim.protocol) and holder.rockon != claim.rockon
+        ]
+        return diagnosis.ports(len(claims), list(dict.fromkeys(taken)))
+
+    def rows(self) -> Finding:
+        """Rows beside Docker."""
+        ours = {name: one.rockon for name, one in self._connected().containers().items() if one.rockon}
+        with Session(self._database()) as session:
+            pending = set(session.scalars(select(RockOn.name).where(RockOn.state.in_(PENDING))))
+            states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+            query = select(RockOn.name, Container.name).join(Container.rockon).where(RockOn.state.in_(states))
+            expected = {(container, rockon) for rockon, container in session.execute(query)}
+        kept = {rockon for _, rockon in expected} | pending
+        strays = [name for name, rockon in ours.items() if rockon not in kept]
+        missing = [
+            f"{name} ({rockon})" for name, rockon in sorted(expected) if name not in ours and rockon not in pending
+        ]
+        return diagnosis.rows(sorted(strays), missing)
+
+    def operations(self) -> Finding:
+        """Operations that nobody works on, and those that failed."""
+        moment = datetime.now(UTC)
+        columns = (Operation.id, Operation.kind, RockOn.name)
+        query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.rockon)
+        with Session(self._database()) as session:
+            active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
+            busy = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
+            last = select(func.max(Operation.id)).group_by(Operation.rockon_id)
+            ended = (Progress.FAILED, Progress.INTERRUPTED)
+            failures = session.execute(
+                query.where(Operation.id.in_(last), Operation.progress.in_(ended), Operation.created > moment - RECENT)
+            ).all()
+        stuck = [
+            diagnosis.OperationFacts(number, str(kind), name or "")
+            for number, kind, name, progress, created in active
+            if (progress is Progress.RUNNING and not self._is_worked_on(number))
+            or (progress is Progress.QUEUED and name not in busy and moment - created > WAITING)
+        ]
+        return diagnosis.operations(
+            stuck, [diagnosis.OperationFacts(number, str(kind), name or "") for number, kind, name, *_ in failures]
+        )
+
+    def catalogue(self) -> Finding:
+        """The last refresh."""
+        with Session(self._database()) as session:
+            report = session.scalars(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1)).first()
+            if report is None:
+                return diagnosis.catalogue("", 0, ())
+            age = (datetime.now(UTC) - report.finished).total_seconds() / 86400
+            faulty = [_without_password(one["file"]) for one in report.data.get("faulty", ())]
+            return diagnosis.catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
+
+    def certificate(self) -> list[Finding]:
+        """The certificate of the TLS variables; nothing where they are not set."""
+        key, path = self.settings.tls_key, self.settings.tls_certificate
+        if not key or not path:
+            return []
+        try:
+            found = x509.load_pem_x509_certificate(path.read_bytes())
+            private = load_pem_private_key(key.read_bytes(), None)
+        except OSError as error:
+            return [diagnosis.certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
+        except (ValueError, TypeError):
+            return [diagnosis.certificate(str(path), "", 0, t("it, or its key, is no PEM file without a password"))]
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if private.public_key().public_bytes(*form) != found.public_key().public_bytes(*form):
+            return [diagnosis.certificate(str(path), "", 0, t("the key is not the certificate's"))]
+        until = found.not_valid_after_utc
+        days = (until - datetime.now(UTC)).total_seconds() / 86400
+        return [diagnosis.certificate(str(path), f"{until:%Y-%m-%d}", days)]
+
+    # -- what they look at --------------------------------------------------------------------------------------
+
+    def _database(self) -> Engine:
+        if self._engine is None:
+            self._engine = open_to_read(checked(self.settings.database_url))
+        return self._engine
+
+    def _queue(self) -> Redis:
+        if self._redis is None:
+            self._redis = Redis.from_url(
+                self.settings.queue_url, socket_connect_timeout=SECONDS, socket_timeout=SECONDS
+            )
+        return self._redis
+
+    def _connected(self) -> engine.Engine:
+        """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
+        if self._docker is None:
+            here = (self.settings.instance / "secret.key").is_file()  # else there is no name to be known by yet
+            try:
+                self._docker = engine.connect(config.instance_id(self.settings) if here else "")
+            except RockonwebError as error:
+                self._docker = error
+        if isinstance(self._docker, RockonwebError):
+            raise self._docker
+        return self._docker
+
+    def _containers(self) -> dict[str, ContainerFacts]:
+        try:
+            return self._connected().containers()
+        except RockonwebError:
+            return {}
+
+    def _published(self) -> list[Listener]:
+        try:
+            return self._connected().published()
+        except RockonwebError:
+            return []
+
+    def _is_worked_on(self, number: int) -> bool:
+        """Whether a process holds an operation's lock; asked for with a lock that others may have too."""
+        try:
+            with open(self.settings.locks / f"operation-{number}.lock") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
+
+_NOT_OURS = {"shares", "rockons", ".gitkeep"}  # folders that people fill
+
+
+def _file(path: Path, folder: Path) -> diagnosis.FileFacts:
+    about = path.lstat()
+    return diagnosis.FileFacts("." if path == folder else path.name, about.st_mode & 0o777, about.st_uid)
+
+
+def _secret_columns() -> list[Any]:
+    return [
+        column for table in Base.metadata.sorted_tables for column in table.columns if isinstance(column.type, Secret)
+    ]
+
+
+def _at(url: str) -> Literal["ours", "another", "nothing"]:
+    """What answers at our address."""
+    with requests.Session() as session, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the certificate, which names another host than this address
+        session.trust_env = False
+        try:
+            answer = session.get(f"{url}/healthz", timeout=SECONDS, verify=False, allow_redirects=False)
+        except requests.RequestException:
+            return "nothing"
+    try:
+        return "ours" if {"status", "database", "queue"} <= set(answer.json()) else "another"
+    except (ValueError, TypeError):
+        return "another"
+
+
+def _synchronised() -> bool | None:
+    """Whether the system's clock is kept right by the network; None where the system does not tell."""
+    try:
+        said = subprocess.run(
+            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"yes": True, "no": False}.get(said)
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()
+
+
+def _without_password(address: str) -> str:
+    """Return an address with its password masked."""
+    try:
+        parts = urlsplit(address)
+        if parts.password is None:
+            return address
+    except ValueError:
+        return "?"
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}", query=""))

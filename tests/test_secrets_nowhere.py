@@ -1,0 +1,132 @@
+"""A secret that was answered is masked wherever it could be seen: each place is looked at by itself."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from rockonweb.config import Settings
+from rockonweb.core import plan
+from rockonweb.core.secret import MASK
+from rockonweb.host import survey
+from rockonweb.models import Operation, RockOn, db, writing
+from rockonweb.rows import answers_of
+from rockonweb.work import operations
+from tests.support.app import Visitor, add_user, install, make_app, shelve
+from tests.support.queue_server import QueueServer
+
+SECRETS = ("secret-of-the-app-1", "secret-by-choice-2")
+ASKED = {"environment": {"APP_PASSWORD": {"label": "Password"}, "PIN": {"label": "Pin"}}}
+
+
+@pytest.fixture
+def app(tmp_path: Path, queue_server: QueueServer) -> Iterator[Flask]:
+    """An application with an owner, on a real queue's server."""
+    queue_server.flush()
+    app = make_app(tmp_path)
+    app.extensions["redis"] = Redis.from_url(queue_server.url)
+    with app.app_context():
+        add_user()
+        yield app
+    queue_server.flush()
+
+
+@pytest.fixture
+def owner(app: Flask) -> Visitor:
+    """The owner, logged in."""
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client.log_in("ada")
+
+
+@pytest.fixture
+def notes(app: Flask) -> RockOn:
+    """An installed app with a secret by its name and one by choice."""
+    rockon = install(shelve("Notes", {"notes": ASKED}))
+    with writing():
+        for variable, value in zip(rockon.containers[0].environment, SECRETS, strict=True):
+            variable.value = value
+        rockon.choose_secret("notes", "PIN", "Pin", secret=True)
+    return rockon
+
+
+def clean(text: str) -> bool:
+    """Whether none of the secrets is in a text."""
+    return not any(secret in text for secret in SECRETS)
+
+
+@pytest.fixture
+def begun(app: Flask, notes: RockOn) -> Operation:
+    """A change of the app that waits in the queue, with the secrets among its answers."""
+    return db.session.get_one(Operation, operations.begin_change(notes, answers_of(notes), "ada"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/rockons/1", "/rockons/1/settings/environment", "/rockons/1/settings/review", "/rockons/1/secrets"),
+        *("/rockons/1/export", "/rockons/1/uninstall", "/rockons/1/updates", "/rockons", "/backup"),
+        *("/api/rockons/1", "/api/rockons/environment/1"),
+    ],
+)
+def test_on_pages_and_in_the_api(owner: Visitor, notes: RockOn, path: str) -> None:
+    answer = owner.get(path)
+    assert answer.status_code in (200, 503)
+    assert clean(answer.text)
+
+
+def test_in_plans(notes: RockOn) -> None:
+    given = answers_of(notes)
+    found = plan.install(notes.definition, given, survey.gather(notes, given, engine=None))
+    text = "\n".join([*found.lines, *map(str, found.steps), repr(found), str(found.to_json(list))])
+    assert clean(text)
+    assert f"APP_PASSWORD={MASK}" in text
+    assert f"PIN={MASK}" in text
+    assert not clean("\n".join(found.revealed_lines))
+
+
+def test_in_operations(owner: Visitor, begun: Operation) -> None:
+    for path in ("/operations", f"/operations/{begun.id}", f"/operations/{begun.id}/line", "/audit"):
+        assert clean(owner.get(path).text), path
+
+
+def test_in_the_queue_and_its_dashboard_only_ids_are(app: Flask, owner: Visitor, begun: Operation) -> None:
+    connection = app.extensions["redis"]
+    names = connection.keys("rq:job:*")
+    assert names
+    for name in connection.keys("*"):
+        assert clean(repr(connection.dump(name)))
+    listed = owner.get("/jobs/0/data/jobs/rockonweb/queued/8/asc/1.json").json
+    assert listed is not None
+    assert [job["description"] for job in listed["jobs"]] == [f"rockonweb.jobs.run({begun.id})"]
+    assert clean(owner.get(f"/jobs/0/data/job/{listed['jobs'][0]['id']}.json").text)
+
+
+def test_at_rest(app: Flask, begun: Operation) -> None:
+    settings: Settings = app.config["SETTINGS"]
+    if not settings.database_url.startswith("sqlite"):
+        pytest.skip("the file of SQLite is looked at")
+    with closing(sqlite3.connect(settings.instance / "rockonweb.db")) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for path in settings.instance.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret.encode() in content for secret in SECRETS), path
+
+
+def test_in_logs(owner: Visitor, notes: RockOn, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        page = "/rockons/1/settings/environment"
+        data = {"environment-notes-APP_PASSWORD": SECRETS[0], "environment-notes-PIN": SECRETS[1]}
+        owner.send(page, data, page)
+        owner.get("/rockons/1/settings/review")
+        owner.get("/rockons", headers={"Authorization": f"Bearer {SECRETS[0]}"})
+        owner.get("/api/rockons", headers={"Authorization": f"Bearer {SECRETS[1]}"})
+        owner.get("/no/such", headers={"Cookie": f"x={SECRETS[0]}"})
+        owner.post("/shares", data={"name": SECRETS[0]})  # refused: without the form's token
+    assert clean(caplog.text)

@@ -76,6 +76,6 @@ def safe_next(target: str | None) -> str:
 def _wanted() -> str | None:
     """Return the page to come back to: the asked one, or the one that a button or htmx stood on."""
     if request.method == "GET" and "HX-Request" not in request.headers:
-        return request.full_path.rstrip("?")
+        return f"{request.script_root}{request.full_path}".rstrip("?")
     here = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
     return f"{here.path}?{here.query}".rstrip("?") or None

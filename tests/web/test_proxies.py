@@ -1,5 +1,6 @@
 """What reverse proxies say counts from configured ones alone."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,6 +11,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from rockonweb import config, create_app
 from rockonweb.web.proxies import FromProxies, plain
+from tests.support.app import PASSWORD, add_user, make_app, shelve
 
 PROXIES = [ip_network("10.0.0.0/24"), ip_network("::1/128")]
 SAID = {
@@ -108,3 +110,25 @@ def test_the_session_is_for_https_alone_where_it_began_by_https(tmp_path: Path) 
     assert "; SameSite=Lax" in given
     assert "; Secure" not in cookie("127.0.0.1")
     assert "; Secure" not in cookie("", **{"X-Forwarded-Proto": "https"})
+
+
+def test_below_a_path_every_address_is_below_it(tmp_path: Path) -> None:
+    app = make_app(tmp_path, ROCKONWEB_PROXIES="127.0.0.1")
+    with app.app_context():
+        add_user("ada")
+        shelve("Notes")
+    client = app.test_client()
+    told = {"X-Forwarded-Prefix": "/apps", "X-Forwarded-Proto": "http"}
+    answer = client.get("/rockons?tab=all", headers=told)
+    assert answer.location == "/apps/login?next=/apps/rockons?tab%3Dall"
+    page = client.get("/login?next=/apps/rockons?tab%3Dall", headers=told).text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    data = {"csrf_token": token[1], "name": "ada", "password": PASSWORD}
+    entered = client.post("/login?next=/apps/rockons?tab%3Dall", data=data, headers=told)
+    assert entered.location == "/apps/rockons?tab=all"
+    for path in ("/rockons?tab=all", "/rockons/1", "/rockons/1/install/summary", "/shares", "/operations", "/docker"):
+        text = client.get(path, headers=told, follow_redirects=True).text
+        found = re.findall(r'(?:href|src|action|hx-get|hx-post)="(/[^"]*)"', text)
+        assert found
+        assert [one for one in found if not one.startswith("/apps/")] == [], path

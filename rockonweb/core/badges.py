@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import posixpath
 from collections.abc import Iterator
 
 from rockonweb.core.definition import ContainerSpec, Definition
@@ -47,16 +48,19 @@ def _is_privileged(container: ContainerSpec) -> bool:
 
 
 def _mounts_socket(container: ContainerSpec) -> bool:
-    return any((source.rstrip("/") or "/") in SOCKETS for source in _host_paths(container))
+    given = {flag for flag, value in container.options() if value.strip().lower() not in OFF}
+    paths = (posixpath.normpath(source).replace("//", "/") for source in _host_paths(container) if source)
+    return "--use-api-socket" in given or any(path in SOCKETS for path in paths)
 
 
 def _host_paths(container: ContainerSpec) -> Iterator[str]:
     """Yield what the options mount from the host, of `-v SOURCE:PATH` and `--mount type=bind,source=SOURCE,…`."""
     for flag, value in container.options():
-        if flag.startswith("-v") and not value:  # `-v=SOURCE:PATH`, `-vSOURCE:PATH`
-            flag, value = "-v", flag.removeprefix("-v").removeprefix("=")
         if flag == "--mount":
-            settings = dict(part.partition("=")[::2] for part in value.split(","))
+            settings = {
+                key.strip('" ').lower(): given.strip('" ')
+                for key, _, given in (part.partition("=") for part in value.split(","))
+            }
             yield settings.get("source") or settings.get("src") or ""
         elif flag in MOUNTS:
             yield value.strip().partition(":")[0]

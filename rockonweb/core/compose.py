@@ -18,6 +18,7 @@ from rockonweb.core.argv import OUR_LABEL, Argv
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.plan import Plan
 from rockonweb.core.preflight import BUILT_IN_NETWORKS
+from rockonweb.core.run_flags import ALIASES, SHORT
 from rockonweb.core.secret import SecretWord, render
 from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, MakeCertificate, RunOnce, SetMode
 
@@ -25,24 +26,6 @@ KEY = re.compile(r"[a-zA-Z0-9._-]+")  # what Compose takes for the name of a ser
 KEPT = re.compile(r"[0-9a-f]{64}")  # a volume that Docker made
 PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every YAML, also without quotes
 
-SHORT = {
-    "a": "attach",
-    "c": "cpu-shares",
-    "d": "detach",
-    "e": "env",
-    "h": "hostname",
-    "i": "interactive",
-    "l": "label",
-    "m": "memory",
-    "p": "publish",
-    "P": "publish-all",
-    "q": "quiet",
-    "t": "tty",
-    "u": "user",
-    "v": "volume",
-    "w": "workdir",
-}
-ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
 SWITCHES = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCHES |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
 UNTRANSLATED_SWITCHES = frozenset(

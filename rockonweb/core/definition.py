@@ -18,10 +18,14 @@ from urllib.parse import urlsplit
 import nh3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from rockonweb.core import run_flags
 from rockonweb.core.secret import is_secret
+from rockonweb.core.visible import UNSEEN, seen
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 NETWORK_OPTIONS = ("--net", "--network")
+IMAGE = r"^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,254}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?$"  # [ begins an IPv6 host
+TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
 MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
 MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
@@ -30,6 +34,7 @@ MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
 HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture would send whoever looks to a stranger
+LINKS = {"http", "https", "mailto"}
 SENTENCES = {  # for pydantic's kinds of faults
     "missing": "is required",
     "string_type": "must be text",
@@ -77,6 +82,12 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
+def _words_of_people(value: object) -> object:
+    """Text that is only read: signs that steer a terminal or turn the writing around are left out."""
+    value = _text(value)
+    return UNSEEN.sub("", value) if isinstance(value, str) else value
+
+
 def _stripped(value: object) -> object:
     value = _text(value)
     return value.strip() if isinstance(value, str) else value
@@ -115,6 +126,8 @@ def _link(value: object) -> object:
         parts = urlsplit(value.strip())
     except ValueError:
         return ""
+    if not value.strip().isprintable():
+        return ""
     return value.strip() if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
@@ -126,7 +139,7 @@ def _html(value: object) -> object:
         raise ValueError(f"has more than {MAX_HTML:,} characters")
     if not isinstance(value, str):
         return value
-    return nh3.clean(value, tags=HTML_TAGS, link_rel="noopener noreferrer nofollow")
+    return nh3.clean(UNSEEN.sub("", value), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
 
 
 def _protocol(value: object) -> object:
@@ -157,11 +170,11 @@ def _pairs(value: object) -> object:
 
 
 def _slug(value: object) -> object:
-    value = "" if value is None else _stripped(value)
+    value = "" if value is None else _words_of_people(_stripped(value))
     return value.lstrip("/") if isinstance(value, str) else value
 
 
-PlainText = Annotated[str, BeforeValidator(_text)]
+PlainText = Annotated[str, BeforeValidator(_words_of_people)]
 Html = Annotated[str, BeforeValidator(_html)]
 Url = Annotated[str, BeforeValidator(_link)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -169,7 +182,7 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_number)]
 Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
 Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
-Tag = Annotated[Annotated[str, Field(pattern=r"^\S*$")] | None, BeforeValidator(_stripped)]
+Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, BeforeValidator(_stripped)]
 Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_pairs)]
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
@@ -213,7 +226,7 @@ class VolumeSpec(Question):
 class ContainerSpec(_Part):
     """One container of a rock-on."""
 
-    image: Annotated[str, Field(pattern=r"^[^\s-]\S*$"), BeforeValidator(_stripped)]
+    image: Annotated[str, Field(pattern=IMAGE), BeforeValidator(_stripped)]
     tag: Tag = None
     launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_number)]
     uid: Uid = None
@@ -252,11 +265,9 @@ class ContainerSpec(_Part):
         return {int(port): spec for port, spec in in_question_order(self.ports)}
 
     def options(self) -> Iterator[tuple[str, str]]:
-        """Flag and value of each option, however it is spelled (`["--net", "host"]` or `["--net=host", ""]`)."""
+        """Flag and value of each option, however it is spelled: `["--net", "host"]`, `["--net=host"]`, `-itv/a:/b`."""
         for flag, value in self.opts:
-            if flag.startswith("--") and "=" in flag and not value.strip():
-                flag, value = flag.split("=", 1)
-            yield flag, value
+            yield from run_flags.split(flag, value)
 
     @property
     def networks(self) -> list[str]:
@@ -435,13 +446,35 @@ def parse(text: str | bytes) -> list[Parsed]:
         found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, "must be an object")]
         if not found:
             try:
-                rockons.append(Parsed(from_body(name, body), canonical(body)))
+                one = Parsed(from_body(name, body), canonical(body))
+                found = list(_check_words(one.definition))
+                rockons.append(one)
             except DefinitionFaults as error:
                 found = error.faults
         faults += found
     if faults:
         raise DefinitionFaults(faults[:MAX_FAULTS])
     return rockons
+
+
+def _check_words(definition: Definition) -> Iterator[Fault]:
+    """Yield what would be another word of the command line than it says it is.
+
+    Only for files as they come in: an app that is installed already stays one, whatever was allowed then.
+    """
+    for name, spec in definition.containers.items():
+        here = f"containers.{name}"
+        for place, (flag, value) in enumerate(spec.opts):
+            if fault := run_flags.option_fault(flag, value) or _unseen(flag + value):
+                yield Fault(f"{here}.opts.{place}", fault)
+        for place, words in enumerate(spec.cmd_arguments):
+            if fault := _unseen("".join(words)):
+                yield Fault(f"{here}.cmd_arguments.{place}", fault)
+
+
+def _unseen(text: str) -> str:
+    found = UNSEEN.search(text)
+    return f"holds a sign that nobody sees ({seen(found[0])})" if found else ""
 
 
 def from_body(name: str, body: Mapping[str, Any]) -> Definition:

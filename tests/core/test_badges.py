@@ -37,7 +37,7 @@ def test_all_at_once_come_in_their_order() -> None:
     [
         ([["--privileged", ""]], True),
         ([["--privileged=true", ""]], True),
-        ([["--privileged", "true"]], True),
+        ([["-it", ""], ["--privileged=T", ""]], True),
         ([["--privileged=false", ""]], False),
         ([["--privileged", ""], ["--privileged=false", ""]], False),
         ([["--cap-add", "NET_ADMIN"]], False),
@@ -63,7 +63,11 @@ def test_privileged_however_it_is_spelled(opts: list[list[str]], found: bool) ->
         (["-v", "/etc/localtime:/etc/localtime:ro"], False),
         (["-v", "/data:/var/run/docker.sock"], False),
         (["--mount", "type=tmpfs,target=/var/run"], False),
-        (["-v", ""], False),
+        (["-itv", "/run/docker.sock:/x"], True),
+        (["-v", "/var/lib/../../run/docker.sock:/x"], True),
+        (["--mount", 'TYPE=bind,"SOURCE=/run/docker.sock",target=/x'], True),
+        (["--use-api-socket", ""], True),
+        (["--use-api-socket=false", ""], False),
         (["-e", "/var/run/docker.sock:/x"], False),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from rockonweb.core.definition import ContainerSpec, Definition
@@ -21,7 +23,6 @@ OF_THE_HOST = {
     "--cgroupns": t("sees how this host limits its programs"),
 }  # where their value is `host`
 _UNGUARDED = re.compile(r"^(apparmor|seccomp|systempaths)[=:]unconfined$|^label[=:]disable$|^label[=:]type:spc_t$")
-_BIND = re.compile(r"(?:^|,)(?:src|source)=([^,]*)")
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,12 @@ class Power:
 
 
 def powers(definition: Definition) -> list[Power]:
-    """Return what the containers may do to the host, each once."""
+    """Return what the containers may do to the host, and to other apps, each once."""
+    names = set(definition.containers)
     return list(
-        dict.fromkeys(Power(name, words) for name, spec in definition.launch_order for words in _of_container(spec))
+        dict.fromkeys(
+            Power(name, words) for name, spec in definition.launch_order for words in _of_container(spec, names)
+        )
     )
 
 
@@ -56,10 +60,10 @@ def findings(definition: Definition) -> Iterator[Finding]:
         yield Finding("note", power.sentence, confirm=True)
 
 
-def _of_container(spec: ContainerSpec) -> Iterator[Text]:
+def _of_container(spec: ContainerSpec, names: Collection[str]) -> Iterator[Text]:
     if spec.on_host_network:
         yield t("uses this host's own network: it reaches all that listens on it")
-    for flag, value in _options(spec):
+    for flag, value in ((flag.strip(), value.strip()) for flag, value in spec.options()):
         if flag == "--privileged" and value.lower() not in ("false", "0", "f"):
             yield t("has all rights on this host, as its administrator has")
         elif flag in OF_THE_HOST and value == "host":
@@ -70,25 +74,38 @@ def _of_container(spec: ContainerSpec) -> Iterator[Text]:
             yield t("runs without a guard that holds other containers back (%(option)s)", option=value)
         elif flag in ("-v", "--volume"):
             yield from _mount(value.split(":")[0], read_only="ro" in value.split(":")[-1].split(","))
-        elif flag == "--mount" and (found := _BIND.search(value)) and "type=bind" in value.split(","):
-            yield from _mount(found[1], read_only=bool({"readonly", "ro", "readonly=true"} & set(value.split(","))))
+        elif flag == "--mount":
+            yield from _long_mount(value)
+        elif flag == "--volumes-from" and value.split(":")[0] not in names:
+            yield t("has the data of the container %(other)s, which is not of this rock-on", other=value.split(":")[0])
+        elif flag == "--use-api-socket" and value.lower() not in ("false", "0", "f"):
+            yield t("has Docker's socket, by which it can do anything on this host")
         elif flag == "--device" and not HARMLESS_DEVICES.match(value):
             yield from _device(value.split(":")[0])
         elif flag == "--device-cgroup-rule":
             yield t("may use further devices of this host (%(rule)s)", rule=value)
 
 
-def _options(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    """Yield flag and value of each option, also of `-v/path:/path` and `-v=/path:/path`."""
-    for flag, value in spec.options():
-        flag, value = flag.strip(), value.strip()
-        if re.match(r"-v.", flag) and not value:
-            flag, value = "-v", flag[2:].lstrip("= ")
-        yield flag, value
+def _long_mount(value: str) -> Iterator[Text]:
+    """What `--mount` brings from the host; Docker reads a line of CSV, and its words in any case."""
+    try:
+        words = next(csv.reader([value], strict=True), [])
+    except csv.Error:
+        words = value.split(",")
+    given = {key.strip().lower(): text.strip() for key, _, text in (word.partition("=") for word in words)}
+    if given.get("type", "").lower() != "bind":
+        return
+    kept = [given[key].lower() for key in ("readonly", "ro") if key in given]
+    yield from _mount(
+        given.get("src") or given.get("source") or "", read_only=any(word in ("", "true", "1", "t") for word in kept)
+    )
 
 
 def _mount(path: str, *, read_only: bool) -> Iterator[Text]:
-    path = re.sub(r"/+", "/", path).rstrip("/") or path
+    if path.startswith("."):  # Docker's command line takes it from the folder that Rockonweb runs in
+        yield t("reads and changes %(path)s of this host", path=path)
+        return
+    path = re.sub(r"/+", "/", posixpath.normpath(path)) if path else path
     if not path.startswith("/") or (read_only and path in HARMLESS_PATHS):
         return
     inside = path.removeprefix("/var")  # /var/run is /run

@@ -45,6 +45,16 @@ SOCKET = "app has Docker's socket (%s), by which it can do anything on this host
         (["-v", "/dev:/dev"], "app uses all devices of this host, its disks too."),
         (["--device", "/dev:/dev"], "app uses all devices of this host, its disks too."),
         (["--device=/dev/sda", ""], "app uses the device /dev/sda of this host."),
+        (["-itv", "/run/docker.sock:/s"], SOCKET % "/run/docker.sock"),
+        (["-v", "/srv/../run/docker.sock:/s"], SOCKET % "/run/docker.sock"),
+        (["-v", "./data:/data"], "app reads and changes ./data of this host."),
+        (["--mount", 'TYPE=Bind,"Source=/run/docker.sock",target=/s'], SOCKET % "/run/docker.sock"),
+        (["--mount", "type=bind,src=/srv,dst=/s,readonly=false"], "app reads and changes /srv of this host."),
+        (["--use-api-socket", ""], "app has Docker's socket, by which it can do anything on this host."),
+        (
+            ["--volumes-from", "other:ro"],
+            "app has the data of the container other, which is not of this rock-on.",
+        ),
         (["--device-cgroup-rule", "c *:* rmw"], "app may use further devices of this host (c *:* rmw)."),
     ],
 )

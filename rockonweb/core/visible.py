@@ -1,0 +1,21 @@
+"""Signs that nobody sees and that do something all the same: to a terminal, to a log's lines, to the order of writing.
+
+Line ends and tabs are none of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Control characters of ASCII and of Latin 1, the line ends of Unicode, and what turns the direction of writing.
+UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def seen(text: str) -> str:
+    r"""Return text of unknown origin for a terminal or a log, such signs spelled out: `\x1b`, `\u202e`."""
+    return UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    r"""Return text as one line: line ends and tabs are spelled out too."""
+    return seen(re.sub(r"[\t\n\r]", lambda sign: sign[0].encode("unicode_escape").decode(), text))

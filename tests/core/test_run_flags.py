@@ -1,0 +1,174 @@
+"""Options: each is one flag of `docker run` with its value, and says nothing else of the command line."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rockonweb.core import run_flags
+from rockonweb.core.argv import docker_run
+from rockonweb.core.definition import DefinitionFaults, parse
+from rockonweb.core.secret import reveal
+from tests.support import samples
+
+FLAGS = st.sampled_from(
+    sorted(f"--{name}" for name in run_flags.SWITCHES | run_flags.VALUED | {*run_flags.ALIASES})
+    + [f"-{letter}" for letter in run_flags.SHORT]
+)
+SPELLED = st.one_of(
+    FLAGS,
+    st.builds("{}={}".format, FLAGS, st.sampled_from(["", "true", "host", "/a:/b", "=", "-d"])),
+    st.builds("-{}".format, st.text("acdehilmpPqtuvwZ=x/", max_size=6)),
+    st.text("-=avd \n\u202e", max_size=5),
+    st.sampled_from(["--", "-", "busybox", " --net", "--bogus", "--priv", "---rm", "\u2014net=host"]),
+)
+VALUES = st.sampled_from(
+    ["", " ", "true", "a", "-d", "--", "busybox", "--name", "a=b", "/a:/b", "\u00a0", "rockonweb.x=1"]
+)
+
+
+def file(opts: list[Any], **more: Any) -> str:
+    return samples.source({"web": {"image": "example/web", "launch_order": 1, "opts": opts, **more}})
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["busybox", ""], '"busybox" is no option, and would be taken as the image'),
+        ([" --net", "host"], '" --net" is no option, and would be taken as the image'),
+        (["\u2014net=host", ""], '"\u2014net=host" is no option, and would be taken as the image'),
+        (["--", "busybox"], '"--" is no option'),
+        (["-", ""], '"-" is no option'),
+        (["--=x", ""], '"--" is no option of docker run'),
+        (["--privileged", "busybox"], '"--privileged" is whole without "busybox", which would be taken as the image'),
+        (["-it", "busybox"], '"-it" is whole without "busybox", which would be taken as the image'),
+        (["--net=host", "busybox"], '"--net=host" is whole without "busybox", which would be taken as the image'),
+        (["-v/a:/b", "busybox"], '"-v/a:/b" is whole without "busybox", which would be taken as the image'),
+        (["--entrypoint", ""], '"--entrypoint" needs a value, and would take the next word as it'),
+        (["-e", " "], '"-e" needs a value, and would take the next word as it'),
+        (["-itv", None], '"-itv" needs a value, and would take the next word as it'),
+        (["-v=", ""], '"-=" is no option of docker run'),
+        (["--bogus", "x"], '"--bogus" is no option of docker run'),
+        (["--cap-add NET_ADMIN", ""], '"--cap-add NET_ADMIN" is no option of docker run'),
+        (["-itZ", ""], '"-Z" is no option of docker run'),
+        (["--name", "nextcloud"], '"--name" is not for definitions: a container is called by its key'),
+        (["--name=nextcloud", ""], '"--name" is not for definitions: a container is called by its key'),
+        (["--rm", ""], '"--rm" would remove the container and its volumes when it ends'),
+        (["--cidfile", "/etc/cron.d/x"], '"--cidfile" would write a file of this host'),
+        (["--env-file=/root/.env", ""], '"--env-file" would read a file of this host; name the variables by "-e"'),
+        (["--label-file", "/x"], '"--label-file" would read a file of this host; name the labels by "--label"'),
+        (["--help", ""], '"--help" makes no container'),
+        (["--label", "rockonweb.rockon=Other"], 'labels that begin with "rockonweb." are not for definitions'),
+        (["-itl", "rockonweb.operation=1"], 'labels that begin with "rockonweb." are not for definitions'),
+        (["-lrockonweb.instance=", ""], 'labels that begin with "rockonweb." are not for definitions'),
+        (["-e", "A=\x1b]0;x\x07"], "holds a sign that nobody sees (\\x1b)"),
+        (["-e", "A=\u202eb"], "holds a sign that nobody sees (\\u202e)"),
+        (["-e", "A=" + "x" * 20_000], "is longer than 10,000 characters"),
+    ],
+)
+def test_what_is_no_single_flag_is_refused_with_a_sentence(option: list[Any], told: str) -> None:
+    with pytest.raises(DefinitionFaults) as raised:
+        parse(file([["--init", ""], option]))
+    assert [(fault.path, fault.message) for fault in raised.value.faults] == [("containers.web.opts.1", told)]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["-it", ""], ["-itd", ""], ["--init=false", ""], ["-e", "--privileged"], ["-e=A=b", ""], ["-e", "A=b\nc"]),
+        *(["--health-cmd", "-"], ["-v=/a:/b", ""], ["-itv", "/a:/b"], ["--net-alias", "x"], ["--dns-opt", "x"]),
+        *(["-m64m", ""], ["--use-api-socket", ""], ["--publish", "80:80"], ["--restart", "no"]),
+    ],
+)
+def test_one_flag_in_every_spelling_is_taken(option: list[str]) -> None:
+    assert parse(file([option]))[0].definition.containers["web"].opts == (tuple(option),)
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        (("-itv", "/a:/b"), [("-i", ""), ("-t", ""), ("-v", "/a:/b")]),
+        (("-v=/a:/b", ""), [("-v", "/a:/b")]),
+        (("-i=false", ""), [("-i", "false")]),
+        (("--net=host", ""), [("--net", "host")]),
+        (("--net", "host"), [("--net", "host")]),
+        (("-e", "-d"), [("-e", "-d")]),
+    ],
+)
+def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: list[tuple[str, str]]) -> None:
+    assert list(run_flags.split(*option)) == found
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(SPELLED, VALUES), max_size=5), st.lists(st.tuples(VALUES, VALUES), max_size=2))
+def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: list[Any], words: list[Any]) -> None:
+    try:
+        (one,) = parse(file(opts, cmd_arguments=words, environment={"TOKEN": {}}))
+    except DefinitionFaults:
+        return
+    answers = samples.answer(one.definition)
+    argv = reveal(docker_run(one.definition, "web", answers, samples.host(answers)))
+    place = 2 + run_flags.image_place(argv[2:])
+    assert argv[place] == "example/web:latest"
+    assert argv[place + 1 :] == [word for pair in words for n, word in enumerate(pair) if word.strip() or not n]
+    assert ["-e", "TOKEN=token-value"] in [argv[n : n + 2] for n in range(place)]
+    assert argv[:place].count("--name") - sum(value == "--name" for _, value in opts) == 1
+
+
+@settings(max_examples=500, deadline=None)
+@given(SPELLED, VALUES)
+def test_whatever_an_option_is_there_is_an_answer(flag: str, value: str) -> None:
+    assert isinstance(run_flags.option_fault(flag, value), str)
+    assert list(run_flags.split(flag, value)) or flag.strip("-") == ""
+
+
+def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here() -> None:
+    told = subprocess.run(["docker", "run", "--help"], capture_output=True, text=True, check=True).stdout
+    taken = {True: set(), False: set()}  # type: dict[bool, set[str]]
+    for line in told.splitlines():
+        words = line.split()
+        flag = next((word for word in words[:2] if word.startswith("--")), "")
+        if flag and line.startswith(" "):
+            after = line.split(flag, 1)[1]
+            taken[after.startswith(" ") and not after.startswith("  ")].add(flag[2:])
+    assert len(taken[True]) > 60
+    assert taken[True] <= run_flags.VALUED
+    assert taken[False] <= run_flags.SWITCHES
+
+
+@pytest.mark.parametrize("words", [["--bogus", "image"], ["--", "image"], ["-", "image"], ["-Z", "image"]])
+def test_a_word_that_is_no_flag_where_one_must_be_is_an_error(words: list[str]) -> None:
+    with pytest.raises(ValueError, match=words[0]):
+        run_flags.image_place(words)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            ("image", one)
+            for one in ("-v", "--privileged", "a b", "a@b@c", "a\x1b[0m", "a\u202eb", "a@evil", "$(x)", "")
+        ),
+        *(("tag", one) for one in ("-x", "a b", "a/b", "a:b", "\u0430", "x" * 129)),
+    ],
+)
+def test_an_image_is_a_name_and_nothing_else(key: str, value: str) -> None:
+    with pytest.raises(DefinitionFaults) as raised:
+        parse(samples.source({"web": {"image": "example/web", "launch_order": 1, key: value}}))
+    assert [fault.path for fault in raised.value.faults] == [f"containers.web.{key}"]
+
+
+def test_texts_lose_what_steers_a_terminal_or_turns_the_writing() -> None:
+    bad = "a\x1b[31m\u202eb\x07\u2028c\x9b"
+    body = samples.body(
+        {"web": {"image": "x/y", "launch_order": 1, "volumes": {"/a": {"label": bad, "description": bad}}}},
+        more_info=f"<p>{bad}</p>",
+        ui={"slug": bad},
+    ) | {"version": bad, "description": bad}
+    made = parse(json.dumps({"One": body}))[0].definition
+    question = made.containers["web"].volumes["/a"]
+    texts = [made.version, made.description, made.more_info, made.ui.slug, question.label, question.description]
+    assert [one.replace("<p>", "").replace("</p>", "") for one in texts] == ["a[31mbc"] * 6

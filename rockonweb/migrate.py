@@ -29,16 +29,23 @@ def upgrade() -> None:
     """Bring the schema of the configured database up to date, and what its rows say of their definitions.
 
     A new SQLite file is its owner's alone. Of one with rows a copy is kept before its schema changes. Of several
-    processes that start at once, one does it and the others wait.
+    processes that start at once, one does it and the others wait. Raises a RockonwebError with the database as it was.
     """
     settings: Settings = current_app.config["SETTINGS"]
+    try:
+        _bring_up_to_date(settings.instance)
+    except DBAPIError as error:
+        raise database_trouble(error) from error
+
+
+def _bring_up_to_date(instance: Path) -> None:
     database = db.engine.url.database
-    with _one_at_a_time(settings.instance):
+    with _one_at_a_time(instance):
         if db.engine.dialect.name == "sqlite" and database:
             os.close(os.open(database, os.O_CREAT, 0o600))
         present, newest = revision(), head()
         if present != newest:
-            _upgrade(settings.instance, present, newest)
+            _upgrade(instance, present, newest)
     with writing() as session:
         rows.describe_again(session)
 

@@ -13,8 +13,7 @@ from rockonweb.core.text import t
 from rockonweb.models import CustomConfig, Environment, RockOn, writing
 from rockonweb.web.wording import say
 
-ON_PAGE = "secret-asked"  # of each question whose box was on the page that was sent
-TICKED = "secret"
+HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
 
 
 @dataclass(frozen=True)
@@ -46,20 +45,19 @@ def choose(rockon: RockOn, container: str, key: str, label: str, *, secret: bool
 
 
 def take(rockon: RockOn, fields: Iterable[Field]) -> bool:
-    """Keep the boxes of a page of questions; a page without boxes, as scripts send it, says nothing of them.
+    """Keep the boxes that were ticked on a page of questions.
 
     A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would
     show it. Returns False where it was not, which then stands on its field.
     """
-    asked, ticked = request.form.getlist(ON_PAGE), request.form.getlist(TICKED)
+    hide, unhide = request.form.getlist(HIDE), request.form.getlist(UNHIDE)
     accepted = True
     for field in fields:
-        wanted = field.name in ticked
-        if field.name not in asked or wanted == field.ask.secret:
+        if field.name not in (unhide if field.ask.secret else hide):
             continue
-        if not wanted and field.kept and field.data == field.kept:
+        if field.ask.secret and field.kept and field.data == field.kept:
             field.errors = [*field.errors, say(t("Type the value again: it is shown from then on."))]
             accepted = False
             continue
-        choose(rockon, field.ask.container, field.ask.key, field.ask.question.label, secret=wanted)
+        choose(rockon, field.ask.container, field.ask.key, field.ask.question.label, secret=not field.ask.secret)
     return accepted

@@ -129,29 +129,29 @@ def test_a_script_that_knows_no_boxes_changes_nothing(owner_client: Visitor, not
 
 
 def test_a_box_marks_a_secret(owner_client: Visitor, notes: RockOn) -> None:
-    assert post(owner_client, notes, "settings", **SENT, **{"secret-asked": BOTH, "secret": BOTH}).status_code == 303
+    assert post(owner_client, notes, "settings", **SENT, secret=BOTH).status_code == 303
     assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"PIN": True}}
     assert "4711-pin" not in owner_client.get(f"/rockons/{notes.id}/settings/environment").text
 
 
 def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: Visitor, notes: RockOn) -> None:
-    answer = post(owner_client, notes, "settings", **SENT, **{"secret-asked": BOTH})
+    answer = post(owner_client, notes, "settings", **SENT, **{"no-secret": BOTH})
     assert answer.status_code == 422
     assert "Type the value again" in answer.text
     assert "word-of-secret" not in answer.text
     assert not db.session.get_one(RockOn, notes.id).secret_choices
     typed = {**SENT, "environment-notes-APP_PASSWORD": "typed-word"}
-    assert post(owner_client, notes, "settings", **typed, **{"secret-asked": BOTH}).status_code == 303
+    assert post(owner_client, notes, "settings", **typed, **{"no-secret": BOTH}).status_code == 303
     assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"APP_PASSWORD": False}}
 
 
 def test_the_wizard_has_the_boxes_too(owner_client: Visitor) -> None:
     fresh = shelve("Fresh", {"notes": ASKED})
     page = owner_client.get(f"/rockons/{fresh.id}/install/environment").text
-    boxes = re.findall(r'<input type="checkbox"[^>]*name="secret" value="([^"]+)"( checked)?', page)
-    assert sorted(boxes) == [("environment-notes-APP_PASSWORD", " checked"), ("environment-notes-PIN", "")]
+    boxes = re.findall(r'<input type="checkbox"[^>]*name="((?:no-)?secret)" value="([^"]+)"', page)
+    assert boxes == [("no-secret", BOTH[0]), ("secret", BOTH[1])]
     sent = {"environment-notes-APP_PASSWORD": "first-word", "environment-notes-PIN": "4711-pin"}
-    answer = post(owner_client, fresh, "install", **sent, **{"secret-asked": BOTH, "secret": BOTH})
+    answer = post(owner_client, fresh, "install", **sent, secret=BOTH)
     assert answer.status_code == 303
     assert "4711-pin" not in owner_client.get(f"/rockons/{fresh.id}/install/environment").text
     assert "4711-pin" not in owner_client.get(f"/rockons/{fresh.id}/install/summary").text

@@ -1,0 +1,309 @@
+"""The doctor: every part is looked at alone, nothing is written, no secret is told."""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rockonweb import config
+from rockonweb.core.diagnosis import Finding
+from rockonweb.host import certificate
+from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
+from rockonweb.work import doctor
+from tests.support.claims import free_port
+from tests.support.instance import Instance
+from tests.support.metastore import Metastore
+from tests.support.postgres import PASSWORD, Postgres
+from tests.support.queue_server import QueueServer
+
+NOWHERE = "tcp://127.0.0.1:1"
+PARTS = {
+    *("program", "files", "room", "database", "queue", "web", "workers", "watcher", "Docker", "clock", "ports"),
+    *("containers", "operations", "catalogue", "secrets"),
+}
+SPEC = {"image": "box.example/app", "environment": {"KEY": {"label": "", "description": ""}}}
+
+
+@pytest.fixture
+def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    made = Instance(tmp_path, queue_server.url)
+    made.asks_docker = False
+    try:
+        with made.app.app_context():
+            yield made
+            db.session.remove()
+    finally:
+        queue_server.start()
+        queue_server.flush()
+
+
+def look(instance: Instance, **changes: str) -> dict[str, Finding]:
+    found = doctor.examine(config.read({**instance.environ, **changes}), "1.2")
+    return {one.about: one for one in found}
+
+
+def levels(found: Mapping[str, Finding]) -> dict[str, str]:
+    return {about: one.level for about, one in found.items()}
+
+
+def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    given = {
+        "PATH": os.environ["PATH"],
+        "DOCKER_HOST": NOWHERE,
+        "ROCKONWEB_BIND": f"127.0.0.1:{free_port()}",
+        **environ,
+    }
+    program = str(Path(sys.executable).with_name("rockonweb"))
+    return subprocess.run(
+        [program, "doctor", *arguments], cwd=folder, env=given, capture_output=True, text=True, timeout=60
+    )
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(path), path.lstat().st_size, path.lstat().st_mtime_ns) for path in (folder, *folder.rglob("*")))
+
+
+# -- everything is down ------------------------------------------------------------------------------------------------
+
+
+def test_where_there_is_nothing_each_part_says_so_and_nothing_is_made(tmp_path: Path) -> None:
+    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"))
+    assert answer.returncode == 1
+    assert answer.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    told = {line[7:].partition(":")[0] for line in answer.stdout.splitlines() if line.startswith("[")}
+    assert told == PARTS
+    assert "[FAIL] database: " in answer.stdout
+    assert "[FAIL] Docker: " in answer.stdout
+    assert "\033" not in answer.stdout, "the marks do not depend on colours"
+
+
+def test_in_json_it_says_the_same_and_no_password(tmp_path: Path) -> None:
+    answer = run(
+        tmp_path,
+        "--json",
+        ROCKONWEB_INSTANCE=str(tmp_path / "instance"),
+        DATABASE_URL="postgresql+psycopg://joe:hunter2@127.0.0.1:1/x?password=hunter3",
+        REDIS_URL="redis://:hunter4@127.0.0.1:1/0",
+    )
+    assert answer.returncode == 1
+    told = json.loads(answer.stdout)
+    assert not told["ok"]
+    assert {one["about"] for one in told["findings"]} == PARTS
+    assert "hunter" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL can't be read."),
+        ({"DATABASE_URL": "mysql://a:hunter2@b/c"}, 'DATABASE_URL names "mysql", which is not supported.'),
+        ({"ROCKONWEB_BIND": "nonsense"}, 'ROCKONWEB_BIND is "nonsense".'),
+        ({"REDIS_URL": "hunter2"}, "queue: It can't be looked at: ValueError."),
+    ],
+)
+def test_settings_that_can_not_be_used_are_findings(tmp_path: Path, environ: dict[str, str], words: str) -> None:
+    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"), **environ)
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert words in answer.stdout
+    assert "hunter2" not in answer.stdout
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "instance").mkdir(mode=0o700)
+    (tmp_path / "instance" / "rockonweb.db").write_text("this is no database at all, but it is long enough" * 100)
+    before = listing(tmp_path)
+    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"))
+    assert "[FAIL] database: " in answer.stdout
+    assert answer.returncode == 1
+    assert listing(tmp_path) == before
+
+
+# -- a living instance -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_well_is_well_and_nothing_is_written(instance: Instance) -> None:
+    db.session.remove()
+    db.engine.dispose()
+    before = listing(instance.settings.instance)
+    found = look(instance)
+    assert listing(instance.settings.instance) == before
+    well = ("program", "files", "room", "database", "schema", "queue", "clock", "operations", "secrets")
+    assert {about: one.level for about, one in found.items() if about in well} == dict.fromkeys(well, "ok")
+    assert str(instance.settings.instance) in found["database"].sentence
+    assert found["program"].sentence.startswith("Rockonweb 1.2, Python 3")
+
+
+def test_what_is_in_the_log_of_a_database_in_use_counts_too(instance: Instance) -> None:
+    with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as other:
+        other.execute("UPDATE alembic_version SET version_num = '0003'")
+        other.commit()
+        found = look(instance)
+        assert found["schema"].level == "fail"
+        assert "It is 0003" in found["schema"].sentence
+
+
+def test_a_damaged_database_is_found(instance: Instance) -> None:
+    with writing() as session:
+        session.add_all(RefreshReport(content="x" * 3000) for _ in range(20))
+    db.session.remove()
+    db.engine.dispose()
+    path = instance.settings.instance / "rockonweb.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode=DELETE")
+        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_rockon_state'").fetchone()
+        (size,) = file.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as raw:
+        raw.seek((root - 1) * size)
+        raw.write(b"\xff" * 64)
+    found = look(instance)["database"]
+    assert (found.level, "damaged" in found.sentence or "can't be opened" in found.sentence) == ("fail", True)
+
+
+def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
+    with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
+        file.execute("INSERT INTO kept_volume (rockon_id, container, volume, destination) VALUES (99, 'a', 'b', '/c')")
+        file.commit()
+    assert "1 rows refer to rows that are not there" in look(instance)["database"].sentence
+
+
+def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
+    rockon = instance.add("App", {"app": SPEC})
+    with writing():
+        rockon.containers[0].environment[0].value = "a secret"
+    assert db.session.query(Environment).count() == 1
+    assert look(instance)["secrets"].sentence == "All 1 can be read with the instance's key."
+    (instance.settings.instance / "secret.key").write_text("another")
+    assert look(instance)["secrets"].level == "fail"
+    (instance.settings.instance / "secret.key").unlink()
+    assert "no key" in look(instance)["secrets"].sentence
+    assert not (instance.settings.instance / "secret.key").exists()
+
+
+def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instance) -> None:
+    names = ("Runs", "Left", "Waits", "Forgotten", "Failed", "Mended")
+    rockons = {name: instance.add(name, {name: SPEC}) for name in names}
+    old = now() - timedelta(hours=1)
+    kinds = {
+        "Runs": Progress.RUNNING,
+        "Left": Progress.RUNNING,
+        "Waits": Progress.QUEUED,
+        "Forgotten": Progress.QUEUED,
+        "Failed": Progress.FAILED,
+        "Mended": Progress.FAILED,
+    }
+    with writing() as session:
+        made = {
+            name: Operation(
+                kind=Kind.STOP, rockon=rockons[name], progress=progress, created=now() if name == "Waits" else old
+            )
+            for name, progress in kinds.items()
+        }
+        session.add_all(made.values())
+        session.flush()
+        session.add(Operation(kind=Kind.STOP, rockon=rockons["Mended"], progress=Progress.DONE))
+    instance.settings.locks.mkdir(exist_ok=True)
+    with open(instance.settings.locks / f"operation-{made['Runs'].id}.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = look(instance)["operations"]
+    assert found.facts == {"stuck": [made["Left"].id, made["Forgotten"].id], "failed": [made["Failed"].id]}
+    assert found.level == "fail"
+
+
+def test_loose_files_are_told(instance: Instance) -> None:
+    (instance.settings.instance / "secret.key").chmod(0o644)
+    found = look(instance)["files"]
+    assert (found.level, "secret.key" in found.sentence) == ("warn", True)
+
+
+def test_without_its_queue_the_rest_is_looked_at(instance: Instance, queue_server: QueueServer) -> None:
+    queue_server.stop()
+    found = levels(look(instance))
+    assert found["queue"] == "fail"
+    assert (found["workers"], found["watcher"], found["database"]) == ("warn", "warn", "ok")
+
+
+def test_another_program_at_our_address_is_told(instance: Instance) -> None:
+    other = Metastore({"healthz": b"hello"})
+    try:
+        found = look(instance, ROCKONWEB_BIND=other.url.removeprefix("http://"))["web"]
+    finally:
+        other.close()
+    assert (found.level, "another program answers" in found.sentence) == ("fail", True)
+
+
+def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        ports = {"80": {"host_default": port, "protocol": "tcp", "label": "", "description": ""}}
+        rockon = instance.add("Wiki", {"wiki": {"image": "box.example/app", "ports": ports}})
+        with writing():
+            rockon.state, rockon.status = State.INSTALLED, Status.STOPPED
+            rockon.containers[0].ports[0].host = port
+        found = look(instance)["ports"]
+    assert found.level == "warn"
+    assert f"{port}/tcp of Wiki by the program" in found.sentence
+    assert look(instance)["ports"].level == "ok"
+
+
+def test_the_last_refresh_and_what_it_could_not_use(instance: Instance) -> None:
+    assert look(instance)["catalogue"].sentence == "It was never refreshed."
+    report = {"faulty": [{"file": "https://joe:hunter2@box.example/a.json?key=hunter2", "reasons": ["x"]}]}
+    with writing() as session:
+        session.add(RefreshReport(content=json.dumps(report)))
+    found = look(instance)["catalogue"]
+    assert "box.example/a.json" in found.sentence
+    assert "hunter2" not in str(found.to_json())
+
+
+def test_the_hosts_certificate(instance: Instance, tmp_path: Path) -> None:
+    assert "certificate" not in look(instance)
+    key, pem = certificate.self_signed("host")
+    (tmp_path / "key").write_bytes(key)
+    (tmp_path / "pem").write_bytes(pem)
+    names = {"ROCKONWEB_TLS_KEY": str(tmp_path / "key"), "ROCKONWEB_TLS_CERT": str(tmp_path / "pem")}
+    assert look(instance, **names)["certificate"].level == "ok"
+    (tmp_path / "key").write_bytes(certificate.self_signed("host")[0])
+    assert "the key is not the certificate's" in look(instance, **names)["certificate"].sentence
+    (tmp_path / "pem").write_text("nonsense")
+    assert look(instance, **names)["certificate"].level == "fail"
+    (tmp_path / "pem").unlink()
+    assert "No such file" in look(instance, **names)["certificate"].sentence
+
+
+def test_on_postgresql_the_password_is_masked(instance: Instance, postgres: Postgres) -> None:
+    found = look(instance, DATABASE_URL=postgres.database())
+    assert found["database"].level == "ok"
+    assert "PostgreSQL" in found["database"].sentence
+    assert found["schema"].sentence == "The database is empty."
+    assert PASSWORD not in str({about: one.to_json() for about, one in found.items()})
+    assert look(instance, DATABASE_URL=postgres.database("SQL_ASCII"))["database"].level == "fail"
+
+
+def test_a_folder_that_it_may_not_read_is_told(instance: Instance, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs to become another user")
+    copy = tmp_path / "copy"
+    shutil.copytree(instance.settings.instance, copy)
+    copy.chmod(0o700)
+    program = (
+        "import os, sys; from rockonweb import config; from rockonweb.work import doctor; "
+        "settings = config.read({'ROCKONWEB_INSTANCE': sys.argv[1], 'REDIS_URL': 'unix:///x'}); "
+        "os.setgid(65534); os.setuid(65534); print(*doctor.examine(settings, '1'), sep=chr(10))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60, cwd="/"
+    )
+    assert "Traceback" not in said.stderr
+    assert "[FAIL] files: " in said.stdout, said.stderr

@@ -1,0 +1,86 @@
+"""What every answer carries, whatever it is an answer to."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from rockonweb.web.faces import HEADERS, POLICY
+from tests.support.app import Visitor, add_user, install, make_app, shelve
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    """An application with an owner and an app."""
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        install(shelve("Notes"))
+        yield app
+
+
+@pytest.fixture
+def owner(app: Flask) -> Visitor:
+    """The owner, logged in."""
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client.log_in("ada")
+
+
+def got(app: Flask) -> list[str]:
+    """An address of every view that can be got, but the dashboard's."""
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+    found = [re.sub(r"<any\((\w+)[^>]*>", r"\1", rule) for rule in rules if not rule.startswith("/jobs")]
+    return sorted({re.sub(r"<[^>]+>", "1", rule) for rule in found})
+
+
+def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owner: Visitor) -> None:
+    for path in [*got(app), "/no/such", "/login?next=//evil.example"]:
+        headers = owner.get(path).headers
+        assert headers["Content-Security-Policy"] in (POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+        assert HEADERS.items() <= dict(headers).items(), path
+
+
+@pytest.mark.parametrize("options", [{"method": "PUT"}, {"data": {"x": "y" * 3_000_000}}, {"data": {"a": "b"}}])
+def test_refusals_have_them_too(owner: Visitor, options: dict[str, Any]) -> None:
+    answer = owner.open("/shares", **{"method": "POST", **options})
+    assert answer.status_code in (400, 405, 413)
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert HEADERS.items() <= dict(answer.headers).items()
+
+
+def test_what_they_say() -> None:
+    rules = dict(rule.strip().partition(" ")[::2] for rule in POLICY.split(";"))
+    assert rules["default-src"] == rules["script-src"] == rules["style-src"] == rules["form-action"] == "'self'"
+    assert rules["frame-ancestors"] == rules["base-uri"] == rules["object-src"] == "'none'"
+    assert HEADERS["X-Content-Type-Options"] == "nosniff"
+    assert HEADERS["Referrer-Policy"] == "same-origin"
+    assert HEADERS["Cross-Origin-Opener-Policy"] == HEADERS["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in HEADERS["Permissions-Policy"]
+
+
+def test_a_hosts_other_ports_are_not_forced_to_https(app: Flask) -> None:
+    answer = app.test_client().get("/login", base_url="https://localhost")
+    assert "Strict-Transport-Security" not in answer.headers
+    assert "; Secure" in answer.headers["Set-Cookie"]
+
+
+def test_only_the_dashboard_is_looser(owner: Visitor) -> None:
+    assert "unsafe-inline" in owner.get("/jobs/").headers["Content-Security-Policy"]
+
+
+def test_whoever_may_not_see_the_dashboard_gets_the_strict_policy(app: Flask) -> None:
+    answer = app.test_client().get("/jobs/")
+    assert answer.status_code == 303
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert "_csrf_token" not in str(answer.headers.getlist("Set-Cookie"))
+
+
+def test_a_form_of_too_many_parts_is_refused(owner: Visitor) -> None:
+    data = {f"part-{number}": "x" for number in range(2_001)}
+    assert owner.post("/shares", data=data, content_type="multipart/form-data").status_code == 413
+    few = {f"part-{number}": "x" for number in range(20)}
+    assert owner.post("/shares", data=few, content_type="multipart/form-data").status_code == 400  # no form's token

@@ -30,7 +30,7 @@ class Container(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
     launch_order: Mapped[int] = mapped_column(default=1)
     image: Mapped[str] = mapped_column(Text)  # IMAGE:TAG

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, Text
+from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.models.base import Base, Moment, Secret, now
@@ -28,7 +28,7 @@ class MetastoreFile(Base):
 
     __tablename__ = "metastore_file"
 
-    url: Mapped[str] = mapped_column(String(500), primary_key=True)
+    url: Mapped[str] = mapped_column(Text, primary_key=True)
     etag: Mapped[str] = mapped_column(Text, default="")
     last_modified: Mapped[str] = mapped_column(Text, default="")
     body: Mapped[str] = mapped_column(Text)

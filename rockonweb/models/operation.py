@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Enum, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.models.base import Base, Moment, Secret, now
@@ -113,8 +113,8 @@ class OperationStep(Base):
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
     started: Mapped[datetime | None] = mapped_column(Moment)
     finished: Mapped[datetime | None] = mapped_column(Moment)
-    current: Mapped[int | None]  # bytes pulled so far
-    total: Mapped[int | None]
+    current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far
+    total: Mapped[int | None] = mapped_column(BigInteger)
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: those of the image that is pulled
     output: Mapped[str] = mapped_column(Text, default="")
 

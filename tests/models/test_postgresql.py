@@ -1,0 +1,157 @@
+"""What PostgreSQL does otherwise than SQLite, and the product must not notice."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from rockonweb import config, create_app, rows
+from rockonweb.core.definition import parse
+from rockonweb.core.errors import BadInput
+from rockonweb.models import Kind, Operation, OperationStep, Progress, RefreshReport, RockOn, db, writing
+from rockonweb.models.address import POSTGRESQL, checked, masked
+from rockonweb.models.base import database_trouble
+from tests.support import database
+from tests.support.postgres import PASSWORD, Postgres
+
+
+@pytest.fixture
+def app(postgres: Postgres, tmp_path: Path) -> Iterator[Flask]:
+    with database.on(postgres):
+        app = database.make_app(tmp_path)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def trouble(folder: Path, url: str) -> str:
+    with create_app(config.read({"ROCKONWEB_INSTANCE": str(folder), "DATABASE_URL": url})).app_context():
+        with pytest.raises(DBAPIError) as caught:
+            db.session.execute(text("SELECT 1"))
+        db.session.remove()
+        db.engine.dispose()
+        return str(database_trouble(caught.value))
+
+
+def test_a_text_with_nul_is_kept_without_it(app: Flask) -> None:
+    with writing() as session:
+        session.add_all([RefreshReport(content="a\0b"), RefreshReport(content="plain")])
+    assert [one.content for one in db.session.query(RefreshReport).order_by(RefreshReport.id)] == ["a\ufffdb", "plain"]
+    assert db.session.query(RefreshReport).filter_by(content="nobody\0").count() == 0
+
+
+def test_the_size_of_a_large_image_fits(app: Flask) -> None:
+    with writing() as session:
+        step = OperationStep(position=1, title="Pull", current=2**33, total=2**40)
+        session.add(Operation(kind=Kind.INSTALL, progress=Progress.DONE, steps=[step]))
+    assert db.session.query(OperationStep).one().total == 2**40
+
+
+def test_the_longest_names_of_a_definition_fit(app: Flask) -> None:
+    name, container = "R" * 100, "c" * 300
+    source = f'{{"{name}": {{"description": "", "version": "1", "website": "", "containers": '
+    source += f'{{"{container}": {{"image": "a/b", "launch_order": 1}}}}}}}}'
+    (found,) = parse(source.encode())
+    with writing() as session:
+        suggestions = rows.Suggestions.load(session)
+        rows.put(session, None, found.definition, found.source, suggestions, origin="remote", position=0)
+    assert db.session.query(RockOn).one().containers[0].name == container
+
+
+def test_writers_take_turns_and_no_update_is_lost(app: Flask) -> None:
+    with writing() as session:
+        session.add(RefreshReport(content="0"))
+
+    def count() -> None:
+        with app.app_context():
+            for _ in range(10):
+                with writing() as session:
+                    report = session.query(RefreshReport).one()
+                    number = int(report.content)
+                    time.sleep(0.001)
+                    report.content = str(number + 1)
+
+    threads = [threading.Thread(target=count) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.rollback()
+    assert db.session.query(RefreshReport).one().content == "50"
+
+
+def test_who_reads_sees_one_moment_and_can_not_write(app: Flask) -> None:
+    with writing() as session:
+        session.add(RefreshReport(content="0"))
+    assert db.session.query(RefreshReport).one().content == "0"
+
+    def change() -> None:
+        with app.app_context(), writing() as session:
+            session.query(RefreshReport).one().content = "1"
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    thread.join()
+    db.session.expire_all()
+    assert db.session.query(RefreshReport).one().content == "0"
+    with pytest.raises(DBAPIError, match="read-only"):
+        db.session.execute(text("DELETE FROM refresh_report"))
+    db.session.rollback()
+    assert db.session.query(RefreshReport).one().content == "1"
+
+
+def test_a_connection_that_the_server_closed_is_made_anew(app: Flask, postgres: Postgres) -> None:
+    assert db.session.query(RockOn).count() == 0
+    db.session.remove()
+    with postgres.connect(str(db.engine.url.render_as_string(hide_password=False))) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+    assert db.session.query(RockOn).count() == 0
+
+
+def test_troubles_are_sentences(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database()
+    assert "has no database of this name" in trouble(tmp_path, url.replace("/test_", "/nowhere_"))
+    assert "does not answer" in trouble(tmp_path, f"{POSTGRESQL}://joe:{PASSWORD}@127.0.0.1:1/x")
+
+
+@pytest.mark.parametrize("short", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_as_other_programs_write_it_is_taken(short: str) -> None:
+    assert checked(f"{short}://joe@host/x").drivername == POSTGRESQL
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "DATABASE_URL can't be read."),
+        ("postgresql://joe:hunter2@host:port/x", "DATABASE_URL can't be read."),
+        ("mysql://joe:hunter2@host/x", 'names "mysql", which is not supported.'),
+        ("postgresql+psycopg2://joe:hunter2@host/x", 'names "postgresql+psycopg2"'),
+    ],
+)
+def test_an_address_that_can_not_be_used_is_refused_without_its_password(url: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        create_app(config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "DATABASE_URL": url}))
+    assert words in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_without_the_driver_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rockonweb.models.address.find_spec", lambda _name: None)
+    with pytest.raises(BadInput, match=r"not installed.*pip install"):
+        checked("postgresql://joe@host/x")
+    assert checked("sqlite:////x.db").database == "/x.db"
+
+
+def test_a_password_is_masked() -> None:
+    shown = masked("postgresql://joe:hunter2@host/x?password=hunter3&sslmode=require")
+    assert shown == "postgresql://joe:***@host/x?sslmode=require"
+    assert masked("nonsense") == ""

@@ -17,7 +17,14 @@ from rockonweb.models import Operation, RockOn, db
 
 READING = ("GET", "HEAD", "OPTIONS")
 # Pages of a form that is not sent yet; sending it begins an operation, which writes a line.
-UNFINISHED = ("install.begin", "install.submit", "settings.begin", "settings.submit", "settings.discard")
+UNFINISHED = (
+    "account.prepare",
+    "install.begin",
+    "install.submit",
+    "settings.begin",
+    "settings.submit",
+    "settings.discard",
+)
 WORDS: dict[str, LazyString] = {
     "login.done": _l("logged in"),
     "login.failed": _l("failed to log in"),
@@ -42,8 +49,6 @@ WORDS: dict[str, LazyString] = {
     "secret.plan": _l("had a plan printed with its secrets"),
     "secret.answers": _l("had answers printed, with the secrets"),
     "secret.exported": _l("exported for Docker Compose with the secrets"),
-    "secrets.hide": _l("marked a value as a secret"),
-    "secrets.show": _l("marked a value as no secret"),
     "operation.install": _l("installed"),
     "operation.uninstall": _l("uninstalled"),
     "operation.start": _l("started"),

@@ -1,0 +1,116 @@
+"""The second step, without pages: what a code is, and that none counts twice even at the same moment."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyotp
+import pytest
+from flask import Flask
+
+from rockonweb import accounts, second_step
+from rockonweb.core.errors import Conflict
+from rockonweb.models import RecoveryCode, Role, User, db, writing
+from tests.support.app import add_user, make_app
+
+# The examples of RFC 6238, cut to six digits: the key, and the code at a moment.
+KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+EXAMPLES = [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (1234567890, "005924")]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        yield app
+
+
+def ada() -> User:
+    return accounts.get("ada")
+
+
+def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
+    """What calls return that begin in the same moment, each in a thread of its own; errors too."""
+    gate, found = threading.Barrier(len(calls)), list[object]()
+
+    def run(call: Callable[[], object]) -> None:
+        with app.app_context():
+            gate.wait()
+            try:
+                found.append(call())
+            except Conflict as error:
+                found.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.rollback()
+    return found
+
+
+@pytest.mark.parametrize(("moment", "code"), EXAMPLES)
+def test_codes_are_those_of_the_standard(moment: int, code: str) -> None:
+    at = datetime.fromtimestamp(moment, UTC)
+    assert second_step._counter(KEY, code, 0, at) == moment // 30
+    assert second_step._counter(KEY, f"{code[:3]} {code[3:]}", 0, at) == moment // 30
+    assert second_step._counter(KEY, code, moment // 30, at) is None
+    for wrong in ("", "x", code + "0", code[1:], "٢٨٧٠٨٢", "\ud800"):
+        with_surrogate = wrong.encode("utf-8", "replace").decode()
+        assert second_step._counter(KEY, with_surrogate, 0, at) is None
+
+
+def test_one_code_lets_in_one_of_many_at_the_same_moment(app: Flask) -> None:
+    second_step.prepare(ada())
+    key = ada().totp_pending or ""
+    recovery = second_step.enable(ada(), pyotp.TOTP(key).now())
+    with writing():
+        ada().totp_counter = 0
+    code = pyotp.TOTP(key).now()
+    found = at_once(app, *[lambda: second_step.passes(ada(), code)] * 6)
+    assert sorted(map(bool, found)) == [False] * 5 + [True]
+    found = at_once(app, *[lambda: second_step.passes(ada(), recovery[0])] * 6)
+    assert sorted(map(bool, found)) == [False] * 5 + [True]
+    assert db.session.query(RecoveryCode).count() == 9
+
+
+def test_a_recovery_code_is_its_owner_s_alone(app: Flask) -> None:
+    add_user("eve")
+    codes = {}
+    for name in ("ada", "eve"):
+        second_step.prepare(accounts.get(name))
+        codes[name] = second_step.enable(accounts.get(name), pyotp.TOTP(accounts.get(name).totp_pending or "").now())
+    assert not second_step.passes(ada(), codes["eve"][0])
+    assert second_step.passes(ada(), codes["ada"][0])
+
+
+def test_a_key_that_is_on_is_not_replaced_by_a_new_one(app: Flask) -> None:
+    second_step.prepare(ada())
+    second_step.enable(ada(), pyotp.TOTP(ada().totp_pending or "").now())
+    with pytest.raises(Conflict, match="on already"):
+        second_step.prepare(ada())
+    with pytest.raises(Conflict, match="Begin again"):
+        second_step.enable(ada(), "123456")
+
+
+def test_two_owners_who_remove_each_other_leave_one(app: Flask) -> None:
+    add_user("grace")
+    at_once(
+        app,
+        lambda: accounts.remove(accounts.get("grace")),
+        lambda: accounts.set_role(ada(), Role.VIEWER),
+        lambda: accounts.set_role(accounts.get("grace"), Role.OPERATOR),
+    )
+    assert db.session.query(User).filter_by(role=Role.OWNER).count() == 1
+
+
+def test_the_picture_is_made_here_and_says_whose_key_it_is(app: Flask) -> None:
+    said = second_step.address("ada", KEY, "rock.example:8000")
+    assert pyotp.parse_uri(said).secret == KEY
+    assert (pyotp.parse_uri(said).name, pyotp.parse_uri(said).issuer) == ("ada@rock.example:8000", "Rockonweb")
+    picture = second_step.picture(said)
+    assert picture.startswith("<svg")
+    assert not {"style=", "<script", "http"} & {word for word in ("style=", "<script", "http") if word in picture}

@@ -16,6 +16,7 @@ from rockonweb.blueprints import (
     backup,
     definitions,
     docker,
+    doctor,
     health,
     images,
     install,
@@ -49,6 +50,7 @@ PAGES = (
     backup,
     definitions,
     docker,
+    doctor,
     health,
     images,
     install,
@@ -118,8 +120,8 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
     app.jinja_env.globals.update(
-        running=running.running,
-        line_of=running.line_of,
+        top_bar=running.top_bar,
+        line_of=running.card_line,
         layers_of=running.layers_of,
         place_of=running.place_of,
         docker_notice=troubles.docker_notice,

@@ -1,18 +1,26 @@
-"""What runs now, in short: for the top bar of every page, and for the cards."""
+"""What runs now, in short: for the top bar of every page, for the cards, and for the page of an operation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from flask import g
 from flask_babel import gettext as _
-from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, func, literal, null, select, union_all
+from sqlalchemy.orm import aliased, defer, joinedload, lazyload, selectinload
 
+from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
 from rockonweb.host import layers
-from rockonweb.models import Operation, Progress, db
+from rockonweb.models import ACTIVE, Operation, OperationStep, Progress, RockOn, db
 from rockonweb.models.operation import IS_ACTIVE
-from rockonweb.web.wording import percent, size, title_of
+from rockonweb.web.wording import ended_title, left_words, size, title_of
 from rockonweb.work import sequence
+
+REMEMBERED = 12  # operations of a rock-on whose steps tell how long such steps take
+REMEMBERED_STEPS = 300  # of all rock-ons
+WATCHED = 50  # operations that a page waits for
+TOLD = 5  # ends that a page is told of at once; the list has them all
 
 
 @dataclass(frozen=True)
@@ -25,16 +33,167 @@ class Line:
     active: bool
 
 
+@dataclass(frozen=True)
+class TopBar:
+    """What the top bar shows, and what its page asks for the next time: what ended since then.
+
+    `last` is the newest operation that there is, `watched` are those that run and wait. `ended` are those of which
+    the page is told now.
+    """
+
+    number: int
+    last: int = 0
+    watched: tuple[int, ...] = ()
+    line: Line | None = None  # of the only one
+    ended: Sequence[Operation] = field(default=())
+
+    @property
+    def watch(self) -> str:
+        """The operations that a page waits for, as its address says them."""
+        return ",".join(map(str, self.watched))
+
+
 def running() -> int:
     """Return how many operations run or wait."""
     return db.session.scalar(select(func.count()).select_from(Operation).where(IS_ACTIVE)) or 0
 
 
-def line_of(operation_id: int) -> Line | None:
+def top_bar(last: int | None = None, watch: Collection[int] = (), apart_from: int | None = None) -> TopBar:
+    """Return what the top bar shows: by one statement while nothing runs.
+
+    `last` and `watch` are what the page was told before, None where it is a new page; the end of the operation
+    `apart_from` is not told.
+    """
+    newest = aliased(Operation)
+    both = select(func.count(), select(func.max(newest.id)).scalar_subquery()).select_from(Operation).where(IS_ACTIVE)
+    number, top = db.session.execute(both).one()
+    there = _active() if number else []
+    line = line_from(there[0], histories([there[0]])) if len(there) == 1 else None
+    ended: Sequence[Operation] = ()
+    if last is not None and (watch or (top or 0) > last):
+        ended = _ended(last, watch, apart_from)
+    watched = tuple(operation.id for operation in there[-WATCHED:])
+    return TopBar(len(there), top or 0, watched, line, ended)
+
+
+def _ended(last: int, watch: Collection[int], apart_from: int | None) -> list[Operation]:
+    """Return what has ended of those that a page waited for, and of those that were begun since; the oldest first."""
+    wanted: ColumnElement[bool] = Operation.id > last
+    if watch:
+        wanted |= Operation.id.in_(sorted(watch)[-WATCHED:])
+    query = select(Operation).where(wanted, Operation.progress.not_in(ACTIVE), Operation.id != (apart_from or 0))
+    query = query.options(*_BRIEF).order_by(Operation.id.desc()).limit(TOLD)
+    return [*db.session.scalars(query)][::-1]
+
+
+_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
+
+
+def _active() -> list[Operation]:
+    """Return what runs and waits, with its steps; loaded once for a page."""
+    if "active_operations" not in g:
+        query = select(Operation).where(IS_ACTIVE).order_by(Operation.id)
+        named = joinedload(Operation.rockon).load_only(RockOn.name)
+        found = db.session.scalars(query.options(selectinload(Operation.steps), named))
+        g.active_operations = [*found]
+    return list(g.active_operations)
+
+
+def histories(operations: Iterable[Operation]) -> Mapping[int | None, History]:
+    """Return how long steps took before, by rock-on, by one statement."""
+    rockons = sorted({one.rockon_id for one in operations if one.rockon_id is not None})
+    latest = select(Operation.id).where(Operation.rockon_id.in_(rockons)).order_by(Operation.id.desc())
+    own = (
+        select(Operation.rockon_id.label("rockon"), literal(1).label("own"), *_TIMES)
+        .join(Operation, Operation.id == OperationStep.operation_id)
+        .where(OperationStep.progress == Progress.DONE)
+        .where(OperationStep.operation_id.in_(latest.limit(REMEMBERED * max(1, len(rockons)))))
+        .order_by(OperationStep.id.desc())
+        .limit(REMEMBERED_STEPS * max(1, len(rockons)))
+    )
+    others = (
+        select(null().label("rockon"), literal(0).label("own"), *_TIMES)
+        .where(OperationStep.progress == Progress.DONE)
+        .order_by(OperationStep.id.desc())
+        .limit(REMEMBERED_STEPS)
+    )
+    both = union_all(select(own.subquery()), select(others.subquery())) if rockons else others
+    of_own: dict[int, list[tuple[str, float]]] = {}
+    of_all: list[tuple[str, float]] = []
+    for rockon, is_own, title, started, finished in db.session.execute(both):
+        if started and finished:
+            time = (title, max(0.0, (finished - started).total_seconds()))
+            (of_own.setdefault(rockon, []) if is_own else of_all).append(time)
+    return {rockon: learn(of_own.get(rockon, ()), of_all) for rockon in rockons} | {None: learn((), of_all)}
+
+
+_TIMES = (OperationStep.title, OperationStep.started, OperationStep.finished)
+
+
+def estimate_of(
+    operation: Operation, known: Mapping[int | None, History] | None = None, least: int | None = None
+) -> Estimate:
+    """Return how far an operation is; `least` is the percentage that its page shows already."""
+    if not operation.active:
+        return estimate((), History(), done=operation.progress is Progress.DONE)
+    steps = [
+        StepTime(
+            step.title,
+            begun=step.started is not None,
+            ended=step.finished is not None or step.progress is Progress.SKIPPED,
+            seconds=step.seconds or 0.0,
+            current=step.current or 0,
+            total=step.total or 0,
+        )
+        for step in operation.steps
+    ]
+    known = known if known is not None else histories([operation]) if steps else {}
+    return estimate(steps, known.get(operation.rockon_id, History()), least=least or 0)
+
+
+@dataclass(frozen=True)
+class News:
+    """What those are told who don't see the bar; `key` changes when there is something new to tell."""
+
+    key: str
+    words: str
+
+
+def news_of(operation: Operation, percent: int) -> News:
+    """Return what is worth telling of an operation: each step, each quarter, the end; not each second."""
+    if not operation.active:
+        return News(operation.progress, ended_title(operation))
+    place, running = next(
+        ((n, step.title) for n, step in enumerate(operation.steps) if step.progress is Progress.RUNNING),
+        (-1, str(_("It runs.") if operation.progress is Progress.RUNNING else _("It waits."))),
+    )
+    return News(f"{operation.progress}-{place}-{percent // 25}", f"{percent} % · {running}")
+
+
+def line_of(operation_id: int, least: int | None = None) -> Line | None:
     """Return an operation in one line; None where there is none."""
     query = select(Operation).where(Operation.id == operation_id)
     operation = db.session.scalar(query.options(selectinload(Operation.steps)))
-    return Line(operation.id, percent(operation), short(operation), operation.active) if operation else None
+    return line_from(operation, None, least) if operation else None
+
+
+def card_line(operation_id: int) -> Line | None:
+    """Return an operation that runs or waits in one line, for one of many cards: all of them by three statements."""
+    if "card_lines" not in g:
+        there = _active()
+        known = histories(there) if there else {}
+        g.card_lines = {operation.id: line_from(operation, known) for operation in there}
+    found: Line | None = g.card_lines.get(operation_id)
+    return found
+
+
+def line_from(
+    operation: Operation, known: Mapping[int | None, History] | None = None, least: int | None = None
+) -> Line:
+    """Return an operation in one line."""
+    found = estimate_of(operation, known, least)
+    words = [short(operation), left_words(found.left) if operation.active and not operation.cancel_requested else ""]
+    return Line(operation.id, found.percent, " · ".join(filter(None, words)), operation.active)
 
 
 def short(operation: Operation) -> str:

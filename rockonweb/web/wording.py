@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import humanize
-from flask_babel import LazyString, format_datetime, format_timedelta, gettext, ngettext
+from flask_babel import LazyString, format_date, format_datetime, format_time, format_timedelta, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
@@ -129,6 +129,19 @@ KINDS = {
     Kind.ACTION: _l("Task"),
     Kind.REFRESH: _l("Refresh of the catalogue"),
 }
+# What became of it: done, failed.
+ENDED = {
+    Kind.INSTALL: (_l("%(name)s was installed"), _l("%(name)s could not be installed")),
+    Kind.START: (_l("%(name)s was started"), _l("%(name)s could not be started")),
+    Kind.STOP: (_l("%(name)s was stopped"), _l("%(name)s could not be stopped")),
+    Kind.RESTART: (_l("%(name)s was restarted"), _l("%(name)s could not be restarted")),
+    Kind.CHANGE: (_l("%(name)s was changed"), _l("%(name)s could not be changed")),
+    Kind.UPDATE: (_l("%(name)s was updated"), _l("%(name)s could not be updated")),
+    Kind.UNINSTALL: (_l("%(name)s was uninstalled"), _l("%(name)s could not be uninstalled")),
+    Kind.ACTION: (_l("The task of %(name)s is done"), _l("The task of %(name)s failed")),
+    Kind.REFRESH: (_l("The catalogue was refreshed"), _l("The catalogue could not be refreshed")),
+}
+ENDED_BACK = (_l("%(name)s went back"), _l("%(name)s could not go back"))
 
 
 def pill_of(rockon: RockOn) -> Pill:
@@ -153,27 +166,48 @@ def kind_words(kind: Kind) -> str:
 
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what."""
-    words = gettext("Go back") if operation.options.get("point") else kind_words(operation.kind)
+    words = gettext("Go back") if _goes_back(operation) else kind_words(operation.kind)
     return f"{words}: {operation.rockon.name}" if operation.rockon else words
 
 
-def state_title(operation: Operation) -> str:
-    """Return an operation's title with how it is, for the browser's tab: `Install: Immich · 40 %`."""
-    state = f"{percent(operation)} %" if operation.progress is Progress.RUNNING else PROGRESS[operation.progress].words
-    return f"{title_of(operation)} · {state}"
+def _goes_back(operation: Operation) -> bool:
+    return operation.kind is Kind.CHANGE and bool(operation.options.get("point"))
 
 
-def percent(operation: Operation) -> int:
-    """Return how much of an operation is done, 0 to 100: its ended steps, and the part of the pull that runs."""
-    if not operation.steps:
-        return 100 if operation.progress is Progress.DONE else 0
-    ended = sum(step.finished is not None for step in operation.steps)
-    part = sum(
-        min(step.current or 0, step.total) / step.total
-        for step in operation.steps
-        if step.progress is Progress.RUNNING and step.total and not step.finished
-    )
-    return min(100, round(100 * (ended + part) / len(operation.steps)))
+def ended_title(operation: Operation) -> str:
+    """Return what became of an operation that has ended: `Immich was installed`."""
+    done, failed = ENDED_BACK if _goes_back(operation) else ENDED[operation.kind]
+    words = {Progress.DONE: done, Progress.FAILED: failed}.get(operation.progress)
+    if words is None:
+        return f"{title_of(operation)} · {PROGRESS[operation.progress].words}"
+    return str(words) % {"name": operation.rockon.name} if operation.rockon else str(words)
+
+
+def state_title(operation: Operation, percent: int = 0) -> str:
+    """Return an operation's title with how it is, for the browser's tab: `Install: Immich · 40 %`, then
+    `✓ Immich was installed`.
+    """
+    if operation.active:
+        state = f"{percent} %" if operation.progress is Progress.RUNNING else PROGRESS[operation.progress].words
+        return f"{title_of(operation)} · {state}"
+    return f"{mark_of(operation)} {ended_title(operation)}"
+
+
+def mark_of(operation: Operation) -> str:
+    """Return the mark of an operation that has ended."""
+    return "✓" if operation.progress is Progress.DONE else "✗"
+
+
+def left_words(seconds: float | None) -> str:
+    """Return how long something will still take, coarsely; blank where nobody knows, or where it is nearly over."""
+    if seconds is None or seconds < 8:
+        return ""
+    if seconds < 55:
+        return str(gettext("about %(n)s seconds left", n=max(10, round(seconds / 10) * 10)))
+    minutes = max(1, round(seconds / 60))
+    if minutes < 90:
+        return str(ngettext("about %(num)s minute left", "about %(num)s minutes left", minutes))
+    return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
 
 
 def say(text: str) -> str:
@@ -193,6 +227,22 @@ def moment(value: datetime | None) -> Markup:
     if value is None:
         return Markup("")
     words = format_datetime(value.astimezone(), "medium", rebase=False)
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
+
+
+def day_moment(value: datetime | None) -> Markup:
+    """Return a moment as people say it, `today, 14:03`, in a `<time>` element; in the server's own time."""
+    if value is None:
+        return Markup("")
+    there, today = value.astimezone(), now().astimezone().date()
+    time = format_time(there, "short", rebase=False)
+    days = (today - there.date()).days
+    if days == 0:
+        words = gettext("today, %(time)s", time=time)
+    elif days == 1:
+        words = gettext("yesterday, %(time)s", time=time)
+    else:
+        words = gettext("%(date)s, %(time)s", date=format_date(there, "medium", rebase=False), time=time)
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
 
 
@@ -251,10 +301,13 @@ FILTERS: dict[str, Any] = {
     "progress_pill": progress_pill,
     "kind_words": kind_words,
     "title_of": title_of,
-    "percent": percent,
     "state_title": state_title,
+    "ended_title": ended_title,
+    "mark_of": mark_of,
+    "left_words": left_words,
     "say": say,
     "moment": moment,
+    "day_moment": day_moment,
     "duration": duration,
     "size": size,
     "count_words": count_words,

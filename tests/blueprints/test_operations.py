@@ -1,13 +1,18 @@
 """What runs, waits and ran."""
 
+import html
 import json
 import re
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, timedelta
 
 import pytest
+from flask import Flask
+from sqlalchemy import event
 
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, Role, State, Status, db, now, writing
-from rockonweb.web.wording import percent
+from rockonweb.web.wording import left_words
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
@@ -32,6 +37,21 @@ def step(title: str, progress: Progress, **columns: object) -> OperationStep:
     started = now() - timedelta(seconds=5)
     finished = None if progress in (Progress.QUEUED, Progress.RUNNING) else started + timedelta(seconds=1.2)
     return OperationStep(title=title, progress=progress, started=started, finished=finished, **columns)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is asked of the database."""
+    heard: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        heard.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(db.engine, "before_cursor_execute", hear)
 
 
 # -- the list -----------------------------------------------------------------------------------------------------
@@ -116,31 +136,118 @@ def test_a_failure_has_its_sentence_its_hint_and_docker_s_words_open(owner_clien
     page = owner_client.get(f"/operations/{operation}").text
     for words in ("The image is not there.", "Check its name.", "no such &lt;image&gt;", "get it", "1.2 s", "Skipped"):
         assert words in page
-    details = re.findall(r'<details class="step-output"[^>]*>', page)
+    details = re.findall(r'<details class="step-fold"[^>]*>', page)
     assert [" open" in one for one in details] == [False, True]
     assert "/rockons/1/install" in page
 
 
-def test_progress_counts_steps_and_the_bytes_of_the_pull(owner_client: Visitor) -> None:
+def test_the_bar_goes_by_the_seconds_that_such_steps_took_before(owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"))
+    began = now() - timedelta(hours=1)
+    before = [
+        OperationStep(title=title, progress=Progress.DONE, started=began, finished=began + timedelta(seconds=seconds))
+        for title, seconds in (("pull example/web", 150), ("make container web", 30), ("start web", 20))
+    ]
+    make(notes, Progress.DONE, *before, kind=Kind.INSTALL)
+    begun = now() - timedelta(seconds=50)
     steps = [
-        step("make share x", Progress.DONE),
-        step("pull example/web", Progress.RUNNING, current=150_000_000, total=300_000_000),
+        OperationStep(title="pull example/web", progress=Progress.RUNNING, started=begun),
         OperationStep(title="make container web", progress=Progress.QUEUED),
         OperationStep(title="start web", progress=Progress.QUEUED),
     ]
-    operation = make(install(shelve("Notes")), Progress.RUNNING, *steps)
+    operation = make(notes, Progress.RUNNING, *steps)
     page = owner_client.get(f"/operations/{operation}").text
-    assert 'max="100" value="38"' in page
-    assert "150.0 MB of 300.0 MB" in page
+    assert 'max="100" value="25"' in page
+    assert "about 2 minutes left" in page
+    bar = owner_client.get("/shares").text
+    assert '<span class="running-part">25 %</span>' in bar
+    assert "25 % · step 1 of 3 · about 2 minutes left" in owner_client.get("/rockons").text
 
 
-def test_percent_is_never_out_of_range() -> None:
-    assert percent(Operation(progress=Progress.QUEUED)) == 0
-    assert percent(Operation(progress=Progress.DONE)) == 100
-    pull = step("pull", Progress.RUNNING, current=900, total=300)
-    assert percent(Operation(progress=Progress.RUNNING, steps=[pull])) == 100
-    nothing_known = step("pull", Progress.RUNNING, current=None, total=None)
-    assert percent(Operation(progress=Progress.RUNNING, steps=[nothing_known])) == 0
+def test_the_bar_of_a_page_does_not_go_back(owner_client: Visitor) -> None:
+    operation = make(install(shelve("Notes")), Progress.RUNNING, step("pull example/web", Progress.RUNNING))
+    assert "shown=90" in owner_client.get(f"/operations/{operation}?shown=90", headers=HX).text
+    assert "90 % · " in owner_client.get(f"/operations/{operation}/line?shown=90", headers=HX).text
+    for nonsense in ("x", "-1", "99999999999999999999"):
+        assert owner_client.get(f"/operations/{operation}?shown={nonsense}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (4, ""),
+        (12, "about 10 seconds left"),
+        (47, "about 50 seconds left"),
+        (58, "about 1 minute left"),
+        (130, "about 2 minutes left"),
+        (9000, "about 2 hours left"),
+    ],
+)
+def test_what_is_left_is_told_coarsely(app: Flask, seconds: float | None, words: str) -> None:
+    with app.test_request_context():
+        assert left_words(seconds) == words
+
+
+def test_many_cards_and_the_bar_cost_as_many_statements_as_one(owner_client: Visitor) -> None:
+    def count() -> int:
+        with statements() as counted:
+            assert "operation-line" in owner_client.get("/rockons").text
+        return len(counted)
+
+    make(install(shelve("Notes")), Progress.RUNNING, step("pull a", Progress.RUNNING))
+    make(install(shelve("Wiki")), Progress.RUNNING, step("pull b", Progress.RUNNING))
+    two = count()
+    for place in range(8):
+        make(install(shelve(f"App {place}")), Progress.RUNNING, step("pull c", Progress.RUNNING))
+    assert count() == two
+
+
+def test_a_step_that_has_ended_folds_to_a_line_with_its_time(owner_client: Visitor) -> None:
+    done = step("make share x", Progress.DONE, why="the app keeps its files there")
+    busy = step("pull example/web", Progress.RUNNING, why="what it is made of", output="half of it")
+    text = owner_client.get(f"/operations/{make(install(shelve('Notes')), Progress.RUNNING, done, busy)}").text
+    fold, rest = text.split('id="steps"', 1)[1].split("</details>", 1)
+    assert "the app keeps its files there" in fold.split("<details", 1)[1].split("</summary>")[1]
+    assert "1.2 s" in fold.split("<summary>", 1)[1].split("</summary>")[0]
+    assert "what it is made of" in rest
+    assert '<pre class="output" tabindex="0">half of it</pre>' in rest
+
+
+def test_what_a_person_opened_stays_open_while_the_page_looks_again(owner_client: Visitor) -> None:
+    done = step("make share x", Progress.DONE, output="made")
+    operation = make(install(shelve("Notes")), Progress.RUNNING, done, step("start web", Progress.RUNNING))
+    folds = [
+        re.findall(r'<details class="step-fold" id="([^"]+)" hx-preserve', owner_client.get(path, headers=head).text)
+        for path, head in ((f"/operations/{operation}", {}), (f"/operations/{operation}?shown=3", HX))
+    ]
+    assert folds[0] == folds[1]
+    assert len(folds[0]) == 1
+
+
+def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: Visitor) -> None:
+    failed = step("pull example/web", Progress.FAILED, why="get it", output="no such \x1b[2J<image>\nsorry")
+    lines = json.dumps(["docker run -e TOKEN=******** example/web"])
+    operation = make(
+        install(shelve("Notes")), Progress.FAILED, failed, kind=Kind.INSTALL, reviewed=lines,
+        error="The image is not there.", hint="Check its name.", finished=now(),
+    )  # fmt: skip
+    read = owner_client.get(f"/operations/{operation}/log")
+    assert read.content_type == "text/plain; charset=utf-8"
+    assert read.headers["Content-Disposition"].startswith("inline")
+    for words in (
+        "Install: Notes (#",
+        "The image is not there.\nCheck its name.",
+        "[Failed] pull example/web  (1.2 s)",
+        "    get it",
+        "    | no such \N{REPLACEMENT CHARACTER}[2J<image>\n    | sorry",
+        "docker run -e TOKEN=******** example/web",
+    ):
+        assert words in read.text
+    kept = owner_client.get(f"/operations/{operation}/log?download=1")
+    assert kept.headers["Content-Disposition"] == f"attachment; filename=operation-{operation}.txt"
+    assert kept.text == read.text
+    assert owner_client.get("/operations/99/log").status_code == 404
 
 
 def test_the_reviewed_commands_are_kept_masked_and_escaped(owner_client: Visitor) -> None:
@@ -237,21 +344,39 @@ def test_layers_under_way_have_bars_and_the_others_are_folded(owner_client: Visi
 def test_the_browser_s_tab_tells_how_far_it_is(owner_client: Visitor) -> None:
     pull = step("pull example/web", Progress.RUNNING, current=8, total=10)
     operation = make(install(shelve("Notes")), Progress.RUNNING, pull, OperationStep(title="start web"))
-    title = "<title>Stop: Notes · 40 % · Rockonweb</title>"
+    title = r"<title>Stop: Notes · (59|6\d) % · Rockonweb</title>"
     page = owner_client.get(f"/operations/{operation}").text
     assert page.count("<title>") == 1
-    assert title in page
-    assert owner_client.get(f"/operations/{operation}", headers=HX).text.startswith(title)
+    assert re.search(title, page)
+    assert re.match(title, owner_client.get(f"/operations/{operation}", headers=HX).text)
     with writing() as session:
         session.get_one(Operation, operation).progress = Progress.FAILED
-    assert "<title>Stop: Notes · Failed · Rockonweb</title>" in owner_client.get(f"/operations/{operation}").text
+    text = owner_client.get(f"/operations/{operation}").text
+    assert "<title>✗ Notes could not be stopped · Rockonweb</title>" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "progress", "title"),
+    [
+        (Kind.INSTALL, Progress.DONE, "✓ Notes was installed"),
+        (Kind.UPDATE, Progress.FAILED, "✗ Notes could not be updated"),
+        (Kind.CHANGE, Progress.CANCELLED, "✗ Change: Notes · Cancelled"),
+        (Kind.RESTART, Progress.INTERRUPTED, "✗ Restart: Notes · Interrupted"),
+    ],
+)
+def test_the_browser_s_tab_tells_what_became_of_it(
+    owner_client: Visitor, kind: Kind, progress: Progress, title: str
+) -> None:
+    operation = make(install(shelve("Notes")), progress, kind=kind, finished=now())
+    assert f"<title>{title} · Rockonweb</title>" in owner_client.get(f"/operations/{operation}", headers=HX).text
 
 
 def test_every_page_says_how_many_run_and_rests_when_none_does(owner_client: Visitor) -> None:
     assert re.search(r'<span id="running" hidden [^>]*every 30s', owner_client.get("/shares").text)
     notes, wiki = install(shelve("Notes")), install(shelve("Wiki"))
     first, second = make(notes, Progress.RUNNING), make(wiki, Progress.QUEUED)
-    link = r'<a id="running"[^>]*href="/operations"[^>]*hx-get="/operations/running" hx-trigger="every 3s"'
+    again = r'hx-get="/operations/running\?last=2&amp;watch=1,2" hx-trigger="every 3s"'
+    link = rf'<a id="running"[^>]*href="/operations"[^>]*{again}'
     page = owner_client.get("/shares").text
     assert re.search(link, page)
     assert "<span>2 running</span>" in page
@@ -266,12 +391,133 @@ def test_every_page_says_how_many_run_and_rests_when_none_does(owner_client: Vis
 def test_a_card_says_how_far_it_is_and_then_rests(owner_client: Visitor) -> None:
     pull = step("pull example/web", Progress.RUNNING, current=8_000_000, total=10_000_000)
     operation = make(install(shelve("Notes")), Progress.RUNNING, pull, OperationStep(title="start web"))
-    words = "40 % · step 1 of 2 · 8.0 MB of 10.0 MB"
-    assert words in owner_client.get("/rockons").text
+    words = r"(59|6\d) % · step 1 of 2 · 8.0 MB of 10.0 MB"
+    assert re.search(words, owner_client.get("/rockons").text)
     line = owner_client.get(f"/operations/{operation}/line", headers=HX).text
-    assert words in line
+    assert re.search(words, line)
     assert "every 2s" in line
     with writing() as session:
         session.get_one(Operation, operation).progress = Progress.DONE
     assert owner_client.get(f"/operations/{operation}/line", headers=HX).text.strip() == ""
     assert owner_client.get("/operations/99/line", headers=HX).status_code == 404
+
+
+# -- what has ended, on any page ----------------------------------------------------------------------------------
+
+
+def poll(visitor: Visitor, address: str, here: str = "/shares") -> str:
+    return visitor.get(address, headers={**HX, "HX-Current-URL": f"http://localhost{here}"}).text
+
+
+def asked_next(text: str) -> str:
+    found = re.search(r'id="running"[^>]*hx-get="([^"]+)"', text)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_a_page_is_told_once_of_what_ended_since_it_was_loaded(owner_client: Visitor) -> None:
+    notes, wiki = install(shelve("Notes")), install(shelve("Wiki"))
+    make(notes, Progress.DONE)
+    running = make(notes, Progress.RUNNING)
+    text = poll(owner_client, asked_next(owner_client.get("/shares").text))
+    assert "toast-line" not in text
+    with writing() as session:
+        session.get_one(Operation, running).end(Progress.DONE)
+    make(wiki, Progress.FAILED, kind=Kind.START, error="No.")  # begun and ended between two looks
+    text = poll(owner_client, asked_next(text))
+    assert 'hx-swap-oob="beforeend:#ended"' in text
+    assert re.findall(r'data-title="([^"]+)"', text) == ["✓ Notes was stopped", "✗ Wiki could not be started"]
+    assert f'href="/operations/{running}"' in text
+    assert "toast-line" not in poll(owner_client, asked_next(text))
+
+
+def test_its_own_page_tells_an_end_itself(owner_client: Visitor) -> None:
+    running = make(install(shelve("Notes")), Progress.RUNNING)
+    address = asked_next(owner_client.get(f"/operations/{running}").text)
+    with writing() as session:
+        session.get_one(Operation, running).end(Progress.DONE)
+    assert "toast-line" not in poll(owner_client, address, f"/operations/{running}?shown=3")
+    assert "toast-line" in poll(owner_client, address, "/operations")
+
+
+def test_a_page_is_not_told_of_everything_that_ever_was(owner_client: Visitor) -> None:
+    for _ in range(9):
+        make(None, Progress.DONE, kind=Kind.REFRESH)
+    assert poll(owner_client, "/operations/running?last=0").count("toast-line") == 5
+    for nonsense in ("", "?last=x&watch=,,a", "?last=-1", "?last=99999999999999999999&watch=99999999999999999999"):
+        answer = owner_client.get(f"/operations/running{nonsense}", headers=HX)
+        assert (answer.status_code, "toast-line" in answer.text) == (200, False)
+
+
+def test_a_page_that_rests_asks_by_one_statement(owner_client: Visitor) -> None:
+    make(install(shelve("Notes")), Progress.DONE)
+    address = asked_next(owner_client.get("/shares").text)
+    with statements() as counted:
+        poll(owner_client, address)
+    assert sum("FROM operation" in one for one in counted) == 1
+
+
+def test_a_name_is_inert_in_a_notice(owner_client: Visitor) -> None:
+    make(install(shelve('<img src=x onerror="x()">')), Progress.DONE)
+    text = poll(owner_client, "/operations/running?last=0")
+    assert "<img" not in text
+    assert 'onerror="' not in text
+
+
+def test_people_who_don_t_see_the_bar_are_told_of_each_step(owner_client: Visitor) -> None:
+    operation = make(install(shelve("Notes")), Progress.RUNNING, step("pull a", Progress.RUNNING))
+    page = owner_client.get(f"/operations/{operation}").text
+    assert re.search(r'<p class="visually-hidden" id="told" role="status"[^>]*>\d+ % · pull a</p>', page)
+    address = re.search(r'id="operation" hx-get="([^"]+)"', page)
+    assert address
+    again = owner_client.get(html.unescape(address[1]), headers=HX).text
+    assert "innerHTML:#told" not in again
+    with writing() as session:
+        session.get_one(Operation, operation).end(Progress.DONE)
+    again = owner_client.get(html.unescape(address[1]), headers=HX).text
+    assert '<div hx-swap-oob="innerHTML:#told">Notes was stopped</div>' in again
+
+
+# -- the list, filtered -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("", ["Stop: Notes", "Refresh of the catalogue", "Install: Notes", "Start: Notes"]),
+        ("?outcome=running", ["Stop: Notes"]),
+        ("?outcome=failed", ["Install: Notes", "Start: Notes"]),
+        ("?outcome=done", ["Refresh of the catalogue"]),
+        ("?kind=install", ["Install: Notes"]),
+        ("?kind=install&outcome=done", []),
+        (
+            "?kind=nonsense&outcome=nonsense",
+            ["Stop: Notes", "Refresh of the catalogue", "Install: Notes", "Start: Notes"],
+        ),
+    ],
+)
+def test_the_list_can_be_filtered(owner_client: Visitor, query: str, titles: list[str]) -> None:
+    notes = install(shelve("Notes"))
+    make(notes, Progress.INTERRUPTED, kind=Kind.START)
+    make(notes, Progress.FAILED, kind=Kind.INSTALL)
+    make(None, Progress.DONE, kind=Kind.REFRESH)
+    make(notes, Progress.RUNNING)
+    text = owner_client.get(f"/operations{query}").text
+    assert re.findall(r'class="line-title"[^>]*>([^<]+)<', text) == titles
+    assert ("No operation is like that." in text) is (not titles)
+
+
+def test_a_filter_stays_while_the_list_looks_again_and_with_the_other(owner_client: Visitor) -> None:
+    make(install(shelve("Notes")), Progress.RUNNING)
+    text = html.unescape(owner_client.get("/operations?kind=stop").text)
+    assert 'hx-get="/operations?kind=stop"' in text
+    assert 'href="/operations?outcome=failed&kind=stop"' in text
+
+
+def test_moments_are_told_as_people_say_them(owner_client: Visitor) -> None:
+    noon = now().astimezone().replace(hour=12, minute=34)
+    for days in (0, 1, 40):
+        make(None, Progress.DONE, kind=Kind.REFRESH, created=(noon - timedelta(days=days)).astimezone(UTC))
+    words = re.findall(r"<time [^>]*>([^<]+)</time>", owner_client.get("/operations").text)
+    assert [one.split(",")[0] for one in words[1:]] == ["yesterday", "today"]
+    assert re.search(r"\d{4}, 12:34", words[0])

@@ -1,0 +1,103 @@
+"""How far an operation is and how long it will still take, from how long its steps took before. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+# The first words of a step's title that tell what it does; the longest that fits counts.
+_TWO_WORDS = ("make", "remove", "docker", "set", "take", "put")
+# Seconds for a step of which nothing is known. They move the bar, and never become words.
+_GUESSES = {"pull": 30.0, "wait": 12.0, "fetch": 5.0, "stop": 3.0, "docker run": 5.0}
+_GUESS = 1.0
+LOADING = 0.85  # of a pull goes on loading, the rest on unpacking
+SURE = 3.0  # seconds after which the rate of a pull tells something
+OVERDUE = 1.5  # times as long as expected: then nobody knows how long it will still take
+LEAST_LEFT = 0.1  # of a step's time is always thought to be left of it while it runs
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """A step: whether it has begun and ended, the seconds that it took or has taken so far, the bytes of a pull."""
+
+    title: str
+    begun: bool = False
+    ended: bool = False
+    seconds: float = 0.0
+    current: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class History:
+    """Seconds that steps took before: of this rock-on by their title, of all by what they do."""
+
+    titles: Mapping[str, float] = field(default_factory=dict)
+    verbs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How much of an operation's time is over, 0 to 100, and the seconds that are left; None where nobody knows."""
+
+    percent: int
+    left: float | None = None
+
+
+def verb(title: str) -> str:
+    """Return what a step does, without to what: `make share`, `pull`."""
+    words = title.split(" ", 2)
+    return " ".join(words[: 2 if words[0] in _TWO_WORDS else 1])
+
+
+def learn(own: Iterable[tuple[str, float]], others: Iterable[tuple[str, float]]) -> History:
+    """Return what steps that ended tell, each a title and its seconds, those of this rock-on the newest first."""
+    titles: dict[str, float] = {}
+    verbs: dict[str, list[float]] = {}
+    for title, seconds in own:
+        titles.setdefault(title, seconds)
+        verbs.setdefault(verb(title), []).append(seconds)
+    for title, seconds in others:
+        verbs.setdefault(verb(title), []).append(seconds)
+    return History(titles, {one: statistics.median(all_of_it) for one, all_of_it in verbs.items()})
+
+
+def estimate(steps: Sequence[StepTime], history: History, *, done: bool = False, least: int = 0) -> Estimate:
+    """Return how far the steps are.
+
+    `done` says that all has ended well. `least` is what a page shows already: it does not go back, although a pull
+    may turn out to be larger than it said.
+    """
+    if done:
+        return Estimate(100)
+    if not steps:
+        return Estimate(min(max(least, 0), 99))
+    over = left = 0.0
+    known = True
+    for step in steps:
+        if step.begun:
+            over += step.seconds
+        if not step.ended:
+            seconds, sure = _left(step, history)
+            left += seconds
+            known &= sure
+    percent = int(100 * over / (over + left)) if over + left > 0 else 0
+    return Estimate(min(max(percent, least, 0), 99), left if known else None)
+
+
+def _expected(title: str, history: History) -> tuple[float, bool]:
+    """Return how long a step takes, and whether that was seen before."""
+    found = history.titles.get(title, history.verbs.get(verb(title)))
+    return (_GUESSES.get(verb(title), _GUESS), False) if found is None else (found, True)
+
+
+def _left(step: StepTime, history: History) -> tuple[float, bool]:
+    expected, seen = _expected(step.title, history)
+    if not step.begun:
+        return expected, seen
+    if step.total > 0 and step.current > 0 and step.seconds >= SURE:
+        part = LOADING * min(step.current / step.total, 1.0)
+        return step.seconds * (1 - part) / part, True
+    left = max(expected - step.seconds, LEAST_LEFT * max(expected, step.seconds))
+    return left, seen and step.seconds <= OVERDUE * max(expected, 1.0)

@@ -35,7 +35,8 @@ FLOORS = {
 ORDER = list(FLOORS)
 PURE = {
     *("__future__", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json", "math"),
-    *("csv", "posixpath", "ipaddress", "re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
+    *("csv", "ipaddress", "posixpath", "unicodedata"),
+    *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,23 @@ from typing import Any
 from rockonweb.core.definition import ContainerSpec, Definition, is_mount_point
 from rockonweb.core.errors import BadInput
 from rockonweb.core.text import t
+from rockonweb.core.visible import UNSEEN, one_line
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
 OUR_LABELS = "rockonweb."
-VARIABLE_NAME = re.compile(r"[^\s=\0]{1,200}")
+VARIABLE_NAME = re.compile(r"[^\s=\0-\x1f\x7f-\x9f]{1,200}")
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
+MAX_SHOWN = 300  # characters of a name that is refused
+MAX_NAME = 255  # bytes of a folder's name on any file system
+MAX_FOLDER = 2_000  # bytes of a folder inside a share; a whole path has 4,096
+# What divides a path, or `-v`, and what looks as if it did.
+SEPARATORS = {
+    *"/\\:",
+    *"\u2044\u2215\u29f8\u2571\u27cb\u3033\u1735",
+    *"\u2216\u29f5\u29f9\u2572",
+    *"\u2236\ua789\u02d0\u0589\u05c3",
+}
 OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what was added after the install
 PARTS = ("shares", "ports", "devices", "environment", "custom_config", *OPTIONAL_PARTS)
 
@@ -73,15 +85,24 @@ def share_fault(place: str) -> str:
     share, folder = split_share(place)
     if not SHARE_NAME.fullmatch(share):
         return (
-            f'"{share or place}" is not a name for a share: use letters, digits, dots, dashes and underscores, '
-            "and begin with a letter or digit."
+            f'"{one_line(share or place)[:MAX_SHOWN]}" is not a name for a share: use letters, digits, dots, dashes '
+            "and underscores, and begin with a letter or digit."
         )
-    if folder and not all(
-        part.isprintable() and ":" not in part and part.strip() and part not in (".", "..")
-        for part in folder.split("/")
-    ):
-        return f'"{folder}" is not a folder inside a share.'
+    if folder and (len(folder.encode("utf-8", "replace")) > MAX_FOLDER or not all(map(_is_folder, folder.split("/")))):
+        return f'"{one_line(folder)[:MAX_SHOWN]}" is not a folder inside a share.'
     return ""
+
+
+def _is_folder(part: str) -> bool:
+    """Whether this is the name of one folder, also for eyes and programs that take signs for what they look like."""
+    plain = unicodedata.normalize("NFKC", part)
+    return (
+        part.isprintable()
+        and not part.startswith("-")
+        and bool(plain.strip(". "))
+        and not SEPARATORS & {*part, *plain}
+        and len(part.encode("utf-8", "replace")) <= MAX_NAME
+    )
 
 
 def port_fault(value: object) -> str:
@@ -147,7 +168,7 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
             yield f"{path}: a value can't contain a NUL character or half a character."
     for container, devices in answers.devices.items():
         for device, value in devices.items():
-            if value and not (re.fullmatch(r"/\S+", value) and value.isprintable()):
+            if value and not (re.fullmatch(r"/\S+", value) and value.isprintable() and ".." not in value.split("/")):
                 yield f"devices.{container}.{device}: a device is an absolute path, such as /dev/dri, or blank."
     for container, variables in answers.variables.items():
         for key in variables:
@@ -165,7 +186,7 @@ def check(definition: Definition, answers: Answers) -> Iterator[str]:
 
 def variable_fault(key: str, spec: ContainerSpec | None) -> str:
     """Return a sentence on what is wrong with the name of an added variable, blank when nothing is."""
-    if not VARIABLE_NAME.fullmatch(key):
+    if not VARIABLE_NAME.fullmatch(key) or not key.isprintable():
         return f'"{key}" is no name for a variable: use printable characters without spaces and equals signs.'
     if spec and key in spec.environment:
         return "the definition names this variable itself."
@@ -175,7 +196,7 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 def label_fault(label: str) -> str:
     """Return a sentence on what is wrong with a label, blank when nothing is. Docker takes no blanks in its key."""
     key = label.partition("=")[0]
-    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABELS):
+    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABELS) or UNSEEN.search(label):
         return t(
             '"%(label)s" is no label: use KEY or KEY=VALUE, without spaces in the key, not %(ours)s…',
             label=label,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
@@ -185,6 +186,12 @@ def own_words(argv: Sequence[str]) -> list[str]:
     pairs = zip(argv, (*argv[1:], ""), strict=True)
     ours = {place for place, (word, value) in enumerate(pairs) if word == "--label" and value.startswith(OUR_LABEL)}
     return [word for place, word in enumerate(argv) if place not in ours and place - 1 not in ours]
+
+
+def mounted_paths(argv: Sequence[str]) -> list[str]:
+    """Return the paths of the host that a command line mounts by `-v`."""
+    given = [word.partition(":")[0] for flag, word in pairwise(argv) if flag in ("-v", "--volume")]
+    return [path for path in given if path.startswith("/")]
 
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:

@@ -376,7 +376,7 @@ def is_mount_point(path: str) -> bool:
     """Whether something can be mounted at a path of a container: Docker's `-v` has no way to write a colon."""
     return (
         path.startswith("/")
-        and bool(path.strip("/"))
+        and bool(set(path.split("/")) - {"", "."})
         and ":" not in path
         and path.isprintable()
         and ".." not in path.split("/")

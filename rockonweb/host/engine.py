@@ -26,6 +26,7 @@ from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, A
 from rockonweb.core.client import for_client, steers
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP, Listener, Mount
+from rockonweb.core.run_flags import SHORT, SWITCHES, image_place
 from rockonweb.core.secret import redact
 from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import t
@@ -53,15 +54,7 @@ PORT_ATTEMPTS = 3  # a second apart
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
-# Flags of `docker run` without a value: what follows them is another flag, or the image.
-_SWITCHES = frozenset(
-    (
-        *("--detach", "--disable-content-trust", "--help", "--init", "--interactive", "--no-healthcheck"),
-        *("--oom-kill-disable", "--privileged", "--publish-all", "--quiet", "--read-only", "--rm", "--sig-proxy"),
-        *("--tty", "--use-api-socket"),
-    )
-)
-_SHORT_SWITCHES = "ditPq"
+_SHORT_SWITCHES = "".join(letter for letter, name in SHORT.items() if name in SWITCHES)
 _OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
 
 OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
@@ -134,6 +127,11 @@ class Engine(Networks, Images):
             and ANONYMOUS.fullmatch(mount.get("Name") or "")
             and mount["Name"] not in borrowed
         ]
+
+    def mounted_paths(self, name: str) -> list[str]:
+        """Return the paths of the host that a container mounts; none where there is no container."""
+        mounts = (self._inspect(name) or {}).get("Mounts") or ()
+        return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
 
     def volumes(self) -> set[str]:
         """Return the names of all volumes."""
@@ -455,6 +453,10 @@ def create_form(argv: Argv, operation: int) -> Argv:
     """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
     kept: list[str] = []
     words = list(argv[2:])
+    try:
+        image_place(words)
+    except ValueError as error:
+        raise EngineError(t('"%(word)s" is no option of docker run.', word=str(error)[:60])) from None
     while words and words[0].startswith("-"):
         flag, *value = words[: 1 + _takes_next(words[0])]
         del words[: 1 + len(value)]
@@ -462,7 +464,7 @@ def create_form(argv: Argv, operation: int) -> Argv:
             flag = short[0].replace("d", "") + flag[short.end() :]
         if flag.partition("=")[0] not in ("-", *_OF_RUN_ALONE):
             kept += [flag, *value]
-    return ("docker", "create", "--label", f"{OPERATION_LABEL}={operation}", *kept, *words)
+    return ("docker", "create", *kept, "--label", f"{OPERATION_LABEL}={operation}", *words)
 
 
 def _at_most(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
@@ -478,5 +480,5 @@ def _at_most(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
 def _takes_next(flag: str) -> bool:
     """Whether the word after a flag of `docker run` is its value."""
     if flag.startswith("--"):
-        return "=" not in flag and flag not in _SWITCHES
+        return "=" not in flag and flag[2:] not in SWITCHES
     return len(flag.lstrip("-").lstrip(_SHORT_SWITCHES)) == 1

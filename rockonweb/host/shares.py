@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import humanize
 
 from rockonweb.config import ORIGINAL_SHARES_ROOT, Settings
 from rockonweb.core.answers import share_fault
-from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts, ShareFacts
 from rockonweb.core.text import Text, t
 from rockonweb.host import disks
@@ -146,13 +147,15 @@ def listing(settings: Settings) -> dict[str, ShareFacts]:
 
 def look(settings: Settings, place: str) -> PlaceFacts:
     """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
-    path = settings.shares_root / place
-    free = disks.room(path)
     try:
-        about = path.stat()
-        empty = next(os.scandir(path), None) is None
+        with walked(settings, place) as opened:
+            about = os.fstat(opened)
+            with os.scandir(opened) as inside:
+                empty = next(inside, None) is None
+            room = os.fstatvfs(opened)
+            free: int | None = room.f_bavail * room.f_frsize
     except OSError:
-        return PlaceFacts(free=free)
+        return PlaceFacts(free=disks.room(settings.shares_root / place))
     return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
 
 
@@ -215,30 +218,82 @@ def give(settings: Settings, name: str, uid: int, gid: int) -> str:
     return ""
 
 
+@contextmanager
+def walked(settings: Settings, place: str, new: tuple[int, int] | None = None) -> Iterator[int]:
+    """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
+
+    With `new`, folders of the share that are not there are made, for that user and group. Raises OSError: ELOOP or
+    ENOTDIR for a link.
+    """
+    share, _, folder = place.partition("/")
+    opened = os.open(settings.shares_root / share, FOLDER_ONLY)
+    try:
+        for part in filter(None, folder.split("/")):
+            try:
+                below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+            except FileNotFoundError:
+                if new is None:
+                    raise
+                os.mkdir(part, SHARED, dir_fd=opened)
+                below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                os.fchmod(below, SHARED)
+                os.fchown(below, *new)
+            os.close(opened)
+            opened = below
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def refuse_links(settings: Settings, paths: Iterable[str]) -> None:
+    """Raise Conflict where there is a link in one of these paths, below the root of the shares.
+
+    For the moment just before Docker mounts them: a container that has a share can put a link where a folder was, and
+    Docker follows links. It looks once more itself, so what is put there between the two looks is not seen, nor what
+    is there when Docker restarts a container without us.
+    """
+    root = os.path.normpath(settings.shares_root)
+    for path in paths:
+        plain = os.path.normpath(path)
+        if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):
+            raise Conflict(
+                t("%(path)s leads elsewhere: there is a link in it.", path=path),
+                t("It would show the app files that are not in the share. Remove the link, or choose another folder."),
+            )
+
+
+def _has_link(root: str, place: str) -> bool:
+    """Whether there is a link below the root on the way to a place, or in its place. What is not there is none."""
+    opened = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        for part in place.split("/"):
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW, dir_fd=opened)
+            os.close(opened)
+            opened = below
+            if stat.S_ISLNK(os.fstat(opened).st_mode):
+                return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False  # Docker makes it, or says what is wrong
+    except OSError as error:
+        raise RockonwebError(
+            t("%(path)s can't be looked at: %(why)s.", path=f"{root}/{place}", why=error.strerror or str(error)),
+            t("Let Rockonweb's user look into the share."),
+        ) from None
+    finally:
+        os.close(opened)
+    return False
+
+
 def set_owner(settings: Settings, place: str, uid: int, gid: int) -> tuple[int, int]:
     """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
 
     A folder that is not there is made, with those above it; no link is followed below the root of the shares.
     """
-    share, _, folder = place.partition("/")
     path = settings.shares_root / place
     try:
-        opened = os.open(settings.shares_root / share, FOLDER_ONLY)
-        try:
-            for part in filter(None, folder.split("/")):
-                try:
-                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
-                except FileNotFoundError:
-                    os.mkdir(part, SHARED, dir_fd=opened)
-                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
-                    os.fchmod(below, SHARED)
-                    os.fchown(below, uid, gid)
-                os.close(opened)
-                opened = below
+        with walked(settings, place, new=(uid, gid)) as opened:
             had = os.fstat(opened)
             os.fchown(opened, uid, gid)
-        finally:
-            os.close(opened)
     except OSError as error:
         raise RockonwebError(
             t(
@@ -264,17 +319,12 @@ def _not_made(settings: Settings, name: str, why: str) -> RockonwebError:
 
 
 def set_mode(settings: Settings, place: str, mode: int) -> int:
-    """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link at its end."""
+    """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link."""
     path = settings.shares_root / place
     try:
-        if "/" in place:
-            path.mkdir(exist_ok=True)  # a new folder of a share, which Docker would make
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            before = stat.S_IMODE(os.fstat(folder).st_mode)
-            os.fchmod(folder, mode)
-        finally:
-            os.close(folder)
+        with walked(settings, place, new=(-1, -1)) as opened:  # a new folder of a share, which Docker would make
+            before = stat.S_IMODE(os.fstat(opened).st_mode)
+            os.fchmod(opened, mode)
     except OSError as error:
         raise RockonwebError(
             t("The permissions of %(path)s can't be set: %(why)s.", path=str(path), why=error.strerror or str(error)),

@@ -73,7 +73,7 @@ def owner(settings: Settings, place: str) -> Owner:
     root = settings.shares_root / share
     for path in (root / folder, root) if folder else (root,):
         try:
-            about = path.stat()
+            about = path.stat(follow_symlinks=False)
         except OSError:
             continue
         return Owner(about.st_uid, about.st_gid, new=bool(folder) and path == root)

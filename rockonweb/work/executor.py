@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
+from rockonweb.core.argv import mounted_paths
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import Mount
 from rockonweb.core.steps import (
@@ -137,6 +138,7 @@ class Executor:
             case Create(container=name, argv=argv):
                 self._remove(name)  # one of ours that an interrupted operation left
                 self._undo_by(row, lambda: self._remove(name))
+                shares.refuse_links(self.settings, mounted_paths(argv))
                 self.engine.create(argv, self.operation_id)
                 self.made.add(name)
             case Join(network=network, container=name):
@@ -148,6 +150,7 @@ class Executor:
                 rollback.has_run(self.operation_id)
                 return self.engine.run_once(argv, seconds)
             case Start(container=name):
+                shares.refuse_links(self.settings, self.engine.mounted_paths(name))
                 try:
                     self.engine.start(name)
                 finally:

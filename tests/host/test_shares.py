@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config
-from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts
 from rockonweb.host import shares
 
@@ -119,3 +119,83 @@ def test_a_place_tells_whose_it_is_and_its_room(settings: config.Settings) -> No
     assert not shares.look(settings, "media").empty
     assert now.free
     assert shares.look(settings, "media/new") == PlaceFacts(free=shares.look(settings, "media/new").free)
+
+
+# -- links that a container put there ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir(mode=0o755)
+    (folder / "inner").mkdir()
+    return folder
+
+
+def linked(settings: config.Settings, outside: Path, place: str) -> None:
+    """Put a link to outside at a place below the root of the shares."""
+    link = settings.shares_root / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+
+
+@pytest.mark.parametrize(
+    ("link", "place"),
+    [
+        ("app", "app"),
+        ("app", "app/inner"),
+        ("app/link", "app/link"),
+        ("app/link", "app/link/inner"),
+        ("a/b/c", "a/b/c"),
+    ],
+)
+def test_what_is_mounted_is_refused_where_there_is_a_link_in_it(
+    settings: config.Settings, outside: Path, link: str, place: str
+) -> None:
+    linked(settings, outside, link)
+    path = f"{settings.shares_root}/{place}"
+    with pytest.raises(Conflict) as raised:
+        shares.refuse_links(settings, ["/etc/localtime", path])
+    assert raised.value.sentence == f"{path} leads elsewhere: there is a link in it."
+
+
+def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: config.Settings, outside: Path) -> None:
+    (settings.shares_root / "app" / "data").mkdir(parents=True)
+    (settings.shares_root / "app" / "file").write_text("")
+    (outside / "link").symlink_to(outside)
+    places = ("app", "app/data", "app/file", "app/file/x", "app/new/folder", "new", "app/..")
+    shares.refuse_links(settings, [*(f"{settings.shares_root}/{one}" for one in places), f"{outside}/link"])
+
+
+def test_a_root_that_is_a_link_itself_is_its_owners_choice(settings: config.Settings, tmp_path: Path) -> None:
+    (settings.shares_root / "app").mkdir()
+    (tmp_path / "other-name").symlink_to(settings.shares_root)
+    elsewhere = replace(settings, shares_root=tmp_path / "other-name")
+    shares.refuse_links(elsewhere, [f"{elsewhere.shares_root}/app"])
+
+
+@pytest.mark.parametrize("place", ["app", "app/inner", "app/new"])
+def test_neither_owner_nor_permissions_nor_folders_change_behind_a_link(
+    settings: config.Settings, outside: Path, place: str
+) -> None:
+    linked(settings, outside, "app")
+    before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
+    with pytest.raises(RockonwebError):
+        shares.set_owner(settings, place, 1234, 1234)
+    with pytest.raises(RockonwebError):
+        shares.set_mode(settings, place, 0o700)
+    assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
+    assert not (outside / "new").exists()
+    assert not shares.look(settings, place).exists
+
+
+@pytest.mark.parametrize("place", ["app/link", "app/link/inner", "app/link/new"])
+def test_nor_behind_one_inside_a_share(settings: config.Settings, outside: Path, place: str) -> None:
+    linked(settings, outside, "app/link")
+    before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
+    for act in (lambda: shares.set_owner(settings, place, 1234, 1234), lambda: shares.set_mode(settings, place, 0o700)):
+        with pytest.raises(RockonwebError):
+            act()
+    assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
+    assert not (outside / "new").exists()
+    assert not shares.look(settings, place).exists

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -24,16 +23,8 @@ def examine(as_json: bool) -> None:
         found = doctor.examine(config.read(), __version__)
     except RockonwebError as error:
         found = [diagnosis.Finding("settings", "fail", error.sentence, error.hint)]
-    click.echo(as_text(found, as_json))
+    click.echo(diagnosis.report(found, as_json=as_json))
     sys.exit(1 if diagnosis.failed(found) else 0)
-
-
-def as_text(found: list[diagnosis.Finding], as_json: bool = False) -> str:
-    """Return findings as they are printed and downloaded."""
-    if as_json:
-        body = {"ok": not diagnosis.failed(found), "findings": [one.to_json() for one in found]}
-        return json.dumps(body, indent=2)
-    return "\n".join(map(str, found))
 
 
 COMMANDS = [examine]

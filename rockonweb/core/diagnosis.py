@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,6 +47,13 @@ class Finding:
 def failed(findings: Iterable[Finding]) -> bool:
     """Whether something is broken; warnings are not."""
     return any(one.level == "fail" for one in findings)
+
+
+def report(findings: Sequence[Finding], *, as_json: bool = False) -> str:
+    """Return findings as they are printed, downloaded and sent to a supporter."""
+    if not as_json:
+        return "\n".join(map(str, findings))
+    return json.dumps({"ok": not failed(findings), "findings": [one.to_json() for one in findings]}, indent=2)
 
 
 @dataclass(frozen=True)

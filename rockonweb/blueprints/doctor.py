@@ -1,0 +1,36 @@
+"""How this instance is: the same as `rockonweb doctor`, on a page and as a file for a supporter."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from rockonweb import __version__
+from rockonweb.core import diagnosis
+from rockonweb.models import Role
+from rockonweb.web.permission import requires
+from rockonweb.work import doctor
+
+blueprint = Blueprint("doctor", __name__)
+KINDS = {"txt": "text/plain", "json": "application/json"}
+
+
+@blueprint.get("/doctor")
+@requires(Role.OWNER)
+def index() -> ResponseReturnValue:
+    """Look at everything and show it, the worst first."""
+    found = sorted(_look(), key=lambda one: ("fail", "warn", "ok").index(one.level))
+    return render_template("doctor/index.html", findings=found, failed=diagnosis.failed(found))
+
+
+@blueprint.get("/doctor/report.<any(txt, json):kind>")
+@requires(Role.OWNER)
+def report(kind: str) -> ResponseReturnValue:
+    """Send it as a file."""
+    answer = Response(diagnosis.report(_look(), as_json=kind == "json"), mimetype=KINDS[kind])
+    answer.headers["Content-Disposition"] = f"attachment; filename=rockonweb-doctor.{kind}"
+    return answer
+
+
+def _look() -> list[diagnosis.Finding]:
+    return doctor.examine(current_app.config["SETTINGS"], __version__)

@@ -1,0 +1,31 @@
+"""The doctor's page and its report."""
+
+import pytest
+
+from rockonweb.models import Role
+from tests.support.app import Visitor, add_user
+
+
+def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: Visitor) -> None:
+    answer = owner_client.get("/doctor")
+    assert answer.status_code == 200
+    assert "Something is broken." in answer.text
+    assert answer.text.index("Broken") < answer.text.index("Well")
+    assert "/rockonweb.db; nothing in it is damaged." in answer.text
+
+
+def test_the_report_is_a_file(owner_client: Visitor) -> None:
+    text = owner_client.get("/doctor/report.txt")
+    assert text.headers["Content-Disposition"] == "attachment; filename=rockonweb-doctor.txt"
+    assert "[FAIL] web: " in text.text
+    told = owner_client.get("/doctor/report.json").json
+    assert told is not None
+    assert not told["ok"]
+    assert owner_client.get("/doctor/report.xml").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/doctor", "/doctor/report.txt"])
+def test_it_is_for_owners(client: Visitor, path: str) -> None:
+    add_user("ola", Role.OPERATOR)
+    assert client.log_in("ola").get(path).status_code == 403
+    assert "/doctor" not in client.get("/").text

@@ -58,7 +58,7 @@ def ensure_admin(settings: Settings) -> None:
 
 def authenticate(name: str, password: str) -> User | None:
     """Return the account when the password is right. An unknown name takes as long as a wrong password."""
-    user = db.session.scalar(select(User).where(User.name == name.strip()))
+    user = db.session.scalar(select(User).where(User.name == asked(name)))
     stored = user.password_hash if user else _nobodys_hash()
     try:
         _hasher.verify(stored, password[:LONGEST_PASSWORD])
@@ -69,7 +69,7 @@ def authenticate(name: str, password: str) -> User | None:
 
 def get(name: str) -> User:
     """Return the account of that name. Raises BadInput where there is none."""
-    user: User | None = db.session.scalar(select(User).where(User.name == name.strip()))
+    user: User | None = db.session.scalar(select(User).where(User.name == asked(name)))
     if user is None:
         raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
     return user
@@ -145,6 +145,11 @@ def code_matches(settings: Settings, given: str) -> bool:
     """Whether `given` is the one-time code; dashes, spaces and case don't count."""
     code = setup_code(settings)
     return bool(code) and hmac.compare_digest(_bare(str(code)), _bare(given))
+
+
+def asked(name: str) -> str:
+    """Return a name as it may be looked for: PostgreSQL takes no NUL, which stands in no name either."""
+    return name.replace("\0", "\ufffd").strip()
 
 
 def _bare(code: str) -> bytes:

@@ -12,13 +12,14 @@ from rockonweb.web.permission import requires
 
 blueprint = Blueprint("audit", __name__)
 PAGE = 100
+MOST = 200  # letters of a filter
 
 
 @blueprint.get("/audit")
 @requires(Role.OWNER)
 def index() -> str:
     """List what was done, newest first; by one person or with a text where the address says so."""
-    who, text = request.args.get("who", "").strip(), request.args.get("q", "").strip()[:100]
+    who, text = (request.args.get(key, "").replace("\0", "").strip()[:MOST] for key in ("who", "q"))
     chosen = _chosen(who, text)
     number = db.session.scalar(select(func.count()).select_from(AuditLine).where(*chosen)) or 0
     pages = max(1, -(-number // PAGE))

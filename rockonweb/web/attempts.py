@@ -16,7 +16,7 @@ from limits import RateLimitItem, parse
 from sqlalchemy import select
 from werkzeug.exceptions import TooManyRequests
 
-from rockonweb import audit
+from rockonweb import accounts, audit
 from rockonweb.models import AuditLine, User, db
 from rockonweb.web.limiting import limiter
 
@@ -36,7 +36,7 @@ def check(name: str) -> None:
 def failed(name: str, action: str = "login.failed") -> None:
     """Count a failure and write it down. A name that nobody has is not written: it may be a password."""
     count(name)
-    known = db.session.scalar(select(User.name).where(User.name == name.strip())) if name else None
+    known = db.session.scalar(select(User.name).where(User.name == accounts.asked(name))) if name else None
     audit.record(action, user=known or "?")
 
 
@@ -65,7 +65,11 @@ def _excused(item: RateLimitItem, name: str) -> bool:
     """Whether an account's limit does not concern this address: its owner has logged in here."""
     if item is not OF_ACCOUNT:
         return False
-    here = (AuditLine.who == name.strip(), AuditLine.action == LOGGED_IN, AuditLine.address == request.remote_addr)
+    here = (
+        AuditLine.who == accounts.asked(name),
+        AuditLine.action == LOGGED_IN,
+        AuditLine.address == request.remote_addr,
+    )
     return db.session.scalar(select(AuditLine.id).where(*here).limit(1)) is not None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from rockonweb import accounts, audit, second_step
 from rockonweb.core.errors import Conflict
@@ -228,3 +229,15 @@ def test_what_a_line_says_is_inert(owner_client: Visitor) -> None:
     page = owner_client.get("/audit").text
     assert "<script>alert(1)" not in page
     assert "<b>eve" not in page
+
+
+def test_a_nul_in_a_name_or_a_filter_is_only_a_name_that_nobody_has(app: Flask, client: Visitor) -> None:
+    """PostgreSQL refuses it, and SQLite ends a text there."""
+    assert client.send("/login", {"name": "ada\0", "password": PASSWORD}).status_code == 422
+    assert client.send("/login", {"name": "ada\0x", "password": PASSWORD}).status_code == 422
+    statements: list[Any] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[3]))
+    client.log_in("ada").get("/audit?who=%00&q=a%00b")
+    client.send("/logout", page="/audit")
+    client.send("/login", {"name": "x\0", "password": "x"})
+    assert not [given for given in statements if "\\x00" in repr(given)]

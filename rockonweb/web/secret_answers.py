@@ -55,7 +55,7 @@ def take(rockon: RockOn, fields: Iterable[Field]) -> bool:
     for field in fields:
         if field.name not in (unhide if field.ask.secret else hide):
             continue
-        if field.ask.secret and field.kept and field.data == field.kept:
+        if field.ask.secret and field.kept and not request.form.get(field.name):
             field.errors = [*field.errors, say(t("Type the value again: it is shown from then on."))]
             accepted = False
             continue

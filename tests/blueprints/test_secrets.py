@@ -140,7 +140,7 @@ def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: Visitor, notes
     assert "Type the value again" in answer.text
     assert "word-of-secret" not in answer.text
     assert not db.session.get_one(RockOn, notes.id).secret_choices
-    typed = {**SENT, "environment-notes-APP_PASSWORD": "typed-word"}
+    typed = {**SENT, "environment-notes-APP_PASSWORD": VALUES["APP_PASSWORD"]}  # whoever knows it may show it
     assert post(owner_client, notes, "settings", **typed, **{"no-secret": BOTH}).status_code == 303
     assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"APP_PASSWORD": False}}
 

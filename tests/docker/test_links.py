@@ -1,0 +1,39 @@
+"""A link that a container put into its share never becomes what another one mounts."""
+
+from pathlib import Path
+
+import pytest
+
+from rockonweb.core.errors import RockonwebError
+from rockonweb.models import Kind
+from tests.docker.test_lifecycle import last_operation, state
+from tests.support.engine import Engine
+from tests.support.instance import Instance
+
+DATA = {"/data": {"label": "Data", "description": ""}}
+
+
+def test_a_link_in_a_share_is_not_mounted_at_install_nor_at_start(
+    engine: Engine, instance: Instance, app_image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").mkdir()
+    share = instance.settings.shares_root / "evil"
+    share.mkdir(parents=True)
+    (share / "link").symlink_to(tmp_path / "secret")
+    rockon = instance.add("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "volumes": DATA}})
+    with pytest.raises((RockonwebError, AssertionError)):
+        instance.install(rockon, shares={"linked": {"/data": "evil/link"}})
+    failed = last_operation(rockon)
+    assert f"{share}/link leads elsewhere: there is a link in it." in " ".join(
+        [failed.error, *(step.output for step in failed.steps)]
+    )
+    assert state(engine, "linked") == ""
+    (share / "link").unlink()
+    (share / "link").mkdir()
+    instance.install(rockon, shares={"linked": {"/data": "evil/link"}})
+    instance.do(Kind.STOP, rockon)
+    (share / "link").rmdir()
+    (share / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises((RockonwebError, AssertionError)):
+        instance.do(Kind.START, rockon)
+    assert state(engine, "linked") == "exited"

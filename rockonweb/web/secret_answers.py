@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request
-from wtforms import Field
 
 from rockonweb import audit
 from rockonweb.core.text import t
@@ -44,7 +44,7 @@ def choose(rockon: RockOn, container: str, key: str, label: str, *, secret: bool
         audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
 
 
-def take(rockon: RockOn, fields: Iterable[Field]) -> bool:
+def take(rockon: RockOn, fields: Iterable[Any]) -> bool:
     """Keep the boxes that were ticked on a page of questions.
 
     A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would

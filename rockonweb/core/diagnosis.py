@@ -390,6 +390,8 @@ def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
         ]  # fmt: skip
         hint = t("End what has it, or give the rock-on another port under Settings.")
         return Finding("ports", "warn", t("Taken by others: %(names)s.", names=_some(names)), hint, facts)
+    if not wanted:
+        return Finding("ports", "ok", t("No installed rock-on publishes any."), "", facts)
     said = t("The %(count)s ports of installed rock-ons are free or their own.", count=wanted)
     return Finding("ports", "ok", said, "", facts)
 
@@ -438,6 +440,8 @@ def secrets(total: int, unreadable: int, *, key: bool) -> Finding:
     if unreadable:
         said = t("%(bad)s of %(total)s can't be read with the instance's key.", bad=unreadable, total=total)
         return Finding("secrets", "fail", said, _KEY_HINT, facts)
+    if not total:
+        return Finding("secrets", "ok", t("None is stored yet."), "", facts)
     return Finding("secrets", "ok", t("All %(total)s can be read with the instance's key.", total=total), "", facts)
 
 

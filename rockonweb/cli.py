@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 import humanize
@@ -28,6 +28,7 @@ from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
+from rockonweb.core.visible import Plain
 from rockonweb.host import disks, engine, private, registry, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
@@ -39,6 +40,7 @@ POLL_SECONDS = 0.3
 def main() -> NoReturn:
     """Run the command line; an error is a sentence and an exit status, never a traceback."""
     private.begin()
+    sys.stdout, sys.stderr = cast(TextIO, Plain(sys.stdout)), cast(TextIO, Plain(sys.stderr))
     try:
         sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
     except RockonwebError as error:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from rockonweb.core import run_flags
 from rockonweb.core.secret import is_secret
-from rockonweb.core.visible import UNSEEN, seen
+from rockonweb.core.visible import UNSEEN, one_line, seen
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 NETWORK_OPTIONS = ("--net", "--network")
@@ -72,8 +72,9 @@ class DefinitionFaults(Exception):
     """A file holds no usable rock-on; `faults` has every reason."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = faults
+        shown = [Fault(one_line(fault.path), one_line(fault.message)) for fault in faults]  # they quote the file
+        super().__init__("; ".join(map(str, shown)))
+        self.faults = shown
 
 
 def _text(value: object) -> object:

@@ -6,6 +6,7 @@ Line ends and tabs are none of them.
 from __future__ import annotations
 
 import re
+from typing import Any, TextIO
 
 # Control characters of ASCII and of Latin 1, the line ends of Unicode, and what turns the direction of writing.
 UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -19,3 +20,17 @@ def seen(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return text as one line: line ends and tabs are spelled out too."""
     return seen(re.sub(r"[\t\n\r]", lambda sign: sign[0].encode("unicode_escape").decode(), text))
+
+
+class Plain:
+    """A stream to a terminal or a log that shows such signs instead of sending them; anything else is the stream's."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, such signs spelled out."""
+        return self._stream.write(seen(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -10,6 +10,7 @@ from flask import current_app
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord, redact
+from rockonweb.core.visible import UNSEEN
 from rockonweb.host import engine
 from rockonweb.models import CustomConfig, Environment, RockOn
 from rockonweb.web.wording import say
@@ -43,7 +44,7 @@ def of_containers(rockon: RockOn) -> list[ContainerLog]:
 
 def readable(text: str) -> str:
     """Return a log without what only a terminal understands."""
-    return _TERMINAL.sub("", text.replace("\r\n", "\n"))
+    return UNSEEN.sub("", _TERMINAL.sub("", text.replace("\r\n", "\n")))
 
 
 def _log(docker: engine.Engine, name: str, secrets: list[SecretWord]) -> ContainerLog:

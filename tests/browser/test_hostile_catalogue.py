@@ -1,6 +1,5 @@
 """Names and texts of a hostile catalogue do nothing on any page."""
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,29 +10,18 @@ from playwright.sync_api import Dialog, Page
 from werkzeug.serving import make_server
 
 from rockonweb import catalog
+from tests.support import hostile
 from tests.support.app import PASSWORD, add_user, make_app
 from tests.support.browser import complaints
-
-EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
-BODY = {
-    "description": f"<p>{EVIL}</p><svg onload=alert(3)>",
-    "version": EVIL,
-    "website": "javascript:alert(4)",
-    "more_info": f"<a href='javascript:alert(5)'>x</a>{EVIL}",
-    "containers": {"web": {"image": "x", "launch_order": 1, "volumes": {"/a": {"label": EVIL, "description": EVIL}}}},
-}
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     app: Flask = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
-    folder: Path = app.config["SETTINGS"].local_metastore
-    folder.mkdir()
-    (folder / "evil.json").write_text(json.dumps({EVIL: BODY}))
-    (folder / "faulty.json").write_text(json.dumps({"A": {EVIL: 1, "containers": {EVIL: {EVIL: EVIL}}}}))
+    hostile.put(app.config["SETTINGS"].local_metastore)
     with app.app_context():
         add_user()
-        assert EVIL in catalog.refresh().added
+        assert {*catalog.refresh().added} == {*hostile.names()}
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -42,6 +30,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_a_hostile_catalogue_is_inert_on_every_page(address: str, page: Page) -> None:
     dialogs: list[str] = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
 
     def hear(dialog: Dialog) -> None:
         dialogs.append(dialog.message)
@@ -54,19 +44,22 @@ def test_a_hostile_catalogue_is_inert_on_every_page(address: str, page: Page) ->
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.goto(f"{address}/rockons?tab=all")
-    link = page.get_by_role("link", name=EVIL, exact=True).get_attribute("href")
-    pages = ("/rockons/report", f"{link}", f"{link}/install/shares", "/metastores", "/definitions", "/definitions/new")
-    for path in (
-        *pages,
-        "/definitions/evil.json/edit",
-        "/definitions/faulty.json/edit",
-        "/definitions/evil.json/remove",
-    ):
+    links = [page.get_by_role("link", name=name, exact=True).first.get_attribute("href") for name in hostile.names()]
+    paths = [f"{link}{rest}" for link in links for rest in ("", "/install/shares")]
+    paths += ["/rockons?tab=all", "/rockons/report", "/metastores", "/definitions", "/definitions/new"]
+    paths += [f"/definitions/{file}/edit" for file in hostile.FILES] + ["/definitions/hostile.json/remove"]
+    for path in paths:
         page.goto(f"{address}{path}")
         page.wait_for_timeout(150)
-        assert page.locator("main script, main img[src='x']").count() == 0, path
-    page.goto(f"{address}/definitions/evil.json/edit")
+        assert page.locator("main script, main img[src='x'], main iframe, main style, main svg[onload]").count() == 0, (
+            path
+        )
+        assert page.evaluate("window.hostile") is None, path
+        assert hostile.MARK in page.content() or path in ("/metastores", "/definitions/new"), path
+    page.goto(f"{address}/definitions/hostile.json/edit")
     page.get_by_role("button", name="Try").click()
     assert page.get_by_text("would ask").first.is_visible()
+    print(f"a hostile catalogue: {len(paths) + 1} pages, {len(asked)} requests, {len(dialogs)} scripts that ran")
     assert dialogs == []
     assert heard == []
+    assert [url for url in asked if not url.startswith(address)] == []

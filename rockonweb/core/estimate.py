@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +59,12 @@ def learn(own: Iterable[tuple[str, float]], others: Iterable[tuple[str, float]])
         verbs.setdefault(verb(title), []).append(seconds)
     for title, seconds in others:
         verbs.setdefault(verb(title), []).append(seconds)
-    return History(titles, {one: statistics.median(all_of_it) for one, all_of_it in verbs.items()})
+    return History(titles, {one: _median(found) for one, found in verbs.items()})
+
+
+def _median(numbers: Sequence[float]) -> float:
+    ordered = sorted(numbers)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def estimate(steps: Sequence[StepTime], history: History, *, done: bool = False, least: int = 0) -> Estimate:

@@ -157,11 +157,11 @@ def test_the_bar_goes_by_the_seconds_that_such_steps_took_before(owner_client: V
     ]
     operation = make(notes, Progress.RUNNING, *steps)
     page = owner_client.get(f"/operations/{operation}").text
-    assert 'max="100" value="25"' in page
+    assert re.search('max="100" value="2[5-9]"', page)
     assert "about 2 minutes left" in page
     bar = owner_client.get("/shares").text
-    assert '<span class="running-part">25 %</span>' in bar
-    assert "25 % · step 1 of 3 · about 2 minutes left" in owner_client.get("/rockons").text
+    assert re.search('<span class="running-part">2[5-9] %</span>', bar)
+    assert re.search("2[5-9] % · step 1 of 3 · about 2 minutes left", owner_client.get("/rockons").text)
 
 
 def test_the_bar_of_a_page_does_not_go_back(owner_client: Visitor) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -49,6 +50,7 @@ PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example wh
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; databases need more than Docker's ten
 COMMAND_TIMEOUT = 10 * 60
 LARGEST_FILE = 4_000_000  # bytes that are read out of a container
+LARGEST_LOG = 1_000_000
 DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
 PORT_ATTEMPTS = 3  # a second apart
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
@@ -175,12 +177,34 @@ class Engine(Networks, Images):
             and (name := name_of(item))
         ]
 
-    def logs(self, name: str, tail: int = 200) -> str:
-        """Return the last lines of a container of the rock-on."""
+    def logs(self, name: str, tail: int = 200, *, timestamps: bool = False, most: int = LARGEST_LOG) -> str:
+        """Return the last lines of a container of the rock-on, running or not; of very long ones the last `most` bytes.
+
+        With `timestamps` each line begins with the moment when it was written.
+        """
         with translated():
-            raw = self._api.logs(self._own(name).id, tail=tail, timestamps=False)
+            chunks = self._api.logs(self._own(name).id, tail=tail, timestamps=timestamps, stream=True, follow=False)
+            raw, cut = bytearray(), False
+            for chunk in chunks:
+                raw += chunk
+                if len(raw) > 2 * most:
+                    del raw[:-most]
+                    cut = True
+        if cut or len(raw) > most:
+            raw = raw[-most:].partition(b"\n")[2]  # a line that was cut could show a part of a secret
         text: str = raw.decode("utf-8", "replace")
         return text
+
+    def stats(self, container_id: str) -> dict[str, Any] | None:
+        """Return what Docker counts for a container, as it says it and without waiting for a second look; None where
+        the container has gone.
+        """
+        with translated():
+            try:
+                found: dict[str, Any] = self._api.stats(container_id, stream=False, one_shot=True)
+            except NotFound:
+                return None
+        return found
 
     def events(self, since: int) -> Iterator[str]:
         """Yield the name of a rock-on of ours each time that one of its containers changes, from a moment of the

@@ -17,7 +17,7 @@ from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import docker_settings, engine, observer
 from rockonweb.models import RockOn, State, db
-from rockonweb.work import heartbeat, queue, recovery, updates
+from rockonweb.work import heartbeat, queue, recovery, samples, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
+    threading.Thread(target=samples.watch, args=(current_app.config["SETTINGS"],), daemon=True).start()
     last_look = last_recovery = last_update = -math.inf
     listener: threading.Thread | None = None
     docker: engine.Engine | None = None

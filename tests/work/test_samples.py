@@ -1,0 +1,85 @@
+"""What running containers use: looked at, kept for an hour, given to pages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.resources import Sample
+from rockonweb.host import engine
+from rockonweb.work import samples
+from tests.support.pages import make_app
+from tests.support.queue_server import QueueServer
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path)
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def redis(app: Flask, queue_server: QueueServer) -> Iterator[Redis]:
+    """A real queue's server."""
+    queue_server.flush()
+    app.extensions["redis"] = Redis.from_url(queue_server.url)
+    yield app.extensions["redis"]
+    queue_server.flush()
+
+
+class Docker(engine.Engine):
+    """An engine with containers that each use one core more at every look."""
+
+    def __init__(self, **states: tuple[str, str]) -> None:
+        self.states, self.asked, self.cpu = states, [], 0  # type: ignore[var-annotated]
+
+    def containers(self) -> dict[str, ContainerFacts]:
+        return {
+            name: ContainerFacts(name=name, id=f"id-{name}", image="", image_id="", state=state, rockon=rockon)
+            for name, (rockon, state) in self.states.items()
+        }
+
+    def stats(self, container_id: str) -> dict[str, Any] | None:
+        self.asked.append(container_id)
+        self.cpu += 1_000_000
+        return {"cpu_stats": {"cpu_usage": {"total_usage": self.cpu}}, "memory_stats": {"usage": 1000}}
+
+
+def test_only_containers_of_ours_that_run_are_asked_about() -> None:
+    docker = Docker(mine=("Notes", "running"), off=("Notes", "exited"), stranger=("", "running"))
+    seen, found = samples.look(docker, {})
+    assert (docker.asked, list(seen), found) == (["id-mine"], ["mine"], {})
+    again, found = samples.look(docker, seen)
+    assert list(again) == ["mine"]
+    assert found["mine"].memory == 1000
+    assert found["mine"].cpu > 0
+
+
+def test_a_container_that_was_made_anew_begins_anew() -> None:
+    docker = Docker(mine=("Notes", "running"))
+    seen, _ = samples.look(docker, {})
+    assert samples.look(docker, {"mine": ("another", seen["mine"][1])})[1] == {}
+
+
+def test_an_hour_is_kept_and_the_newest_is_at_hand(redis: Redis) -> None:
+    for at in range(samples.KEPT + 10):
+        samples.keep(redis, {"web": Sample(at, at, 5)})
+    found = samples.of(["web", "db"])
+    assert found is not None
+    assert [one.at for one in found["web"]] == list(range(10, samples.KEPT + 10))
+    assert found["db"] == []
+    assert samples.newest() == {"web": Sample(samples.KEPT + 9, samples.KEPT + 9, 5)}
+    assert 0 < redis.ttl("rockonweb:samples:web") <= samples.LIFETIME
+    samples.keep(redis, {})
+    assert samples.newest() == {}
+
+
+def test_without_the_queue_nothing_is_known(app: Flask) -> None:
+    app.extensions["redis"] = Redis.from_url("redis://127.0.0.1:1")
+    assert samples.newest() == {}
+    assert samples.of(["web"]) is None

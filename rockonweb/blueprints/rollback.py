@@ -7,7 +7,6 @@ from collections.abc import Collection
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
 
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import settings as core_settings
@@ -17,7 +16,7 @@ from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, Rocko
 from rockonweb.core.text import t
 from rockonweb.forms import summary
 from rockonweb.host import engine, snapshots
-from rockonweb.models import ACTIVE, Operation, RockOn, Role, RollbackPoint, State, Status, db
+from rockonweb.models import RockOn, Role, RollbackPoint, Status, db
 from rockonweb.rows import answers_of
 from rockonweb.web import difference, go_back
 from rockonweb.web.permission import requires
@@ -69,16 +68,7 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
 def _point(rockon_id: int, point_id: int) -> RollbackPoint:
     """Return a point that one can go back to now. Raises Conflict where the rock-on is busy or not installed."""
     rockon = db.get_or_404(RockOn, rockon_id)
-    busy = select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
-    if db.session.scalar(busy) is not None:
-        raise Conflict(
-            t("%(name)s is busy with another operation.", name=rockon.name),
-            t("Wait until it has ended: its page shows how far it is."),
-        )
-    if rockon.state is not State.INSTALLED:
-        raise Conflict(
-            t("%(name)s is not installed.", name=rockon.name), t("There is nothing to go back from. Install it.")
-        )
+    operations.refuse_unchangeable(rockon, t("There is nothing to go back from. Install it."))
     return rollback.point_of(rockon, point_id)
 
 

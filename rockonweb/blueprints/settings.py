@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
 
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import settings, suggest, wizard
@@ -41,7 +40,7 @@ from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, surroundings, survey
-from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db
+from rockonweb.models import RockOn, Role, Status, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, difference, secret_answers, wanted
 from rockonweb.web.partials import partial_wanted, render
@@ -207,17 +206,7 @@ def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
     definition = rockon.definition
     if page not in (*settings.pages(definition), settings.REVIEW):
         abort(404)
-    busy = select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
-    if db.session.scalar(busy) is not None:
-        raise Conflict(
-            t("%(name)s is busy with another operation, so its settings can't be changed now.", name=rockon.name),
-            t("Wait until it has ended: its page shows how far it is."),
-        )
-    if rockon.state is not State.INSTALLED:
-        raise Conflict(
-            t("%(name)s is not installed, so there are no settings to change.", name=rockon.name),
-            t("Install it first; its questions are asked then."),
-        )
+    operations.refuse_unchangeable(rockon, t("Install it first; its questions are asked then."))
     return Here(rockon, definition, wanted.load(rockon, current_user.id), page)
 
 

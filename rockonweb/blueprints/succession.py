@@ -6,7 +6,6 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
 
 from rockonweb.catalog import successors
 from rockonweb.config import Settings, instance_id
@@ -22,7 +21,7 @@ from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
 from rockonweb.host import engine, shares, survey
-from rockonweb.models import ACTIVE, Operation, RockOn, Role, State, Status, db, writing
+from rockonweb.models import RockOn, Role, Status, db, writing
 from rockonweb.web import before, difference, json_beside, new_definition
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import requires
@@ -66,16 +65,7 @@ def decide_successor(rockon_id: int) -> ResponseReturnValue:
 def _installed(rockon_id: int) -> RockOn:
     """Return a rock-on that can be changed now. Raises Conflict where it is busy or not installed."""
     rockon = db.get_or_404(RockOn, rockon_id)
-    busy = select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
-    if db.session.scalar(busy) is not None:
-        raise Conflict(
-            t("%(name)s is busy with another operation.", name=rockon.name),
-            t("Wait until it has ended: its page shows how far it is."),
-        )
-    if rockon.state is not State.INSTALLED:
-        raise Conflict(
-            t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest definition by itself.")
-        )
+    operations.refuse_unchangeable(rockon, t("An install takes the newest definition by itself."))
     return rockon
 
 

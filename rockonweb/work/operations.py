@@ -155,6 +155,21 @@ def begin_change(
     return enqueue_first(operation.id)
 
 
+def refuse_unchangeable(rockon: RockOn, hint: str) -> None:
+    """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
+    then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
+    """
+    query = select(Operation.kind).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    active = [*db.session.scalars(query.order_by(Operation.id))]
+    if interplay.turn(Kind.CHANGE, active) is interplay.Turn.REFUSE:
+        raise Conflict(
+            t("%(name)s is being changed, so what you would review now is out of date soon.", name=rockon.name),
+            t("Wait until that has ended: its page shows how far it is. What you typed before is kept."),
+        )
+    if not active and rockon.state is not State.INSTALLED:
+        raise Conflict(t("%(name)s is not installed.", name=rockon.name), hint)
+
+
 def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
     """Queue an update to newer images and return its id; with `only_pull` nothing that runs is touched.
 

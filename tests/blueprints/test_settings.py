@@ -170,17 +170,28 @@ def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Sett
     other = shelve("Other")
     answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
     assert answer.status_code == 409
-    assert "Other is not installed, so there are no settings to change." in words(answer)
+    assert "Other is not installed. Install it first; its questions are asked then." in words(answer)
 
 
-def test_while_an_operation_runs_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
+def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
     fields = here.fields("labels")
-    operations.begin(Kind.STOP, notes, "ada")
+    operations.begin_change(notes, rows.answers_of(notes), "ada")
     answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
-    assert "Notes is busy with another operation, so its settings can't be changed now." in words(answer)
+    assert "Notes is being changed, so what you would review now is out of date soon." in words(answer)
     assert wanted() == {}
     assert here.get("review").status_code == 409
+
+
+def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, notes: RockOn) -> None:
+    stopping = operations.begin(Kind.STOP, notes, "ada")
+    here.send("labels", here.fields("labels"), {"new-1-key": "a=b", "new-1-container": "notes"})
+    answer = here.send("review", here.fields("review"))
+    assert answer.status_code == 303
+    change = db.session.query(Operation).order_by(Operation.id.desc()).first()
+    assert change is not None
+    assert (change.kind, change.progress, change.id > stopping) == (Kind.CHANGE, Progress.QUEUED, True)
+    assert "Waiting: next, after" in here.client.get(f"/operations/{change.id}").text
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------

@@ -321,8 +321,8 @@ def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: R
             assert rockon.name in answer.text
     assert owner_client.get(f"/rockons/999/{page}").status_code == 404
     with writing() as session:
-        session.add(Operation(kind=Kind.STOP, rockon_id=notes.id))
-    assert "busy with another operation" in owner_client.get(f"/rockons/{notes.id}/{page}").text
+        session.add(Operation(kind=Kind.CHANGE, rockon_id=notes.id))
+    assert "is being changed" in owner_client.get(f"/rockons/{notes.id}/{page}").text
 
 
 def test_only_an_owner_decides(app: Flask, client: Visitor, notes: RockOn) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -47,6 +48,8 @@ class Settings:
     tls_certificate: Path | None = None
     hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
+
+    public_url: str = ""  # by which people reach the pages, for links in notices; blank where nobody has said
 
     @property
     def on_loopback(self) -> bool:
@@ -121,6 +124,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         tls_certificate=tls_certificate,
         hosts=_hosts(environ.get("ROCKONWEB_HOSTS") or ""),
         proxies=_proxies(environ.get("ROCKONWEB_PROXIES") or ""),
+        public_url=_public_url(environ.get("ROCKONWEB_URL") or ""),
     )
 
 
@@ -194,6 +198,16 @@ def _proxies(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
             f'ROCKONWEB_PROXIES is "{value}".',
             "It must be addresses or networks with commas between them, such as 127.0.0.1,172.18.0.0/16.",
         ) from None
+
+
+def _public_url(value: str) -> str:
+    url = urlsplit(value)
+    if value and (url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment):
+        raise BadInput(
+            f'ROCKONWEB_URL is "{value}".',
+            "It must be the address by which people open the pages, such as https://apps.example.org.",
+        )
+    return value.rstrip("/")
 
 
 def _number(environ: Mapping[str, str], key: str, default: int, least: int = 1) -> int:

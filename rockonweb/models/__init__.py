@@ -13,6 +13,7 @@ from rockonweb.models.kept_volume import KeptVolume
 from rockonweb.models.label import Label
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import Network, NetworkMember
+from rockonweb.models.notice import NoticeMessage, NoticeTarget
 from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
 from rockonweb.models.port import Port
 from rockonweb.models.recovery_code import RecoveryCode
@@ -42,6 +43,8 @@ __all__ = [
     "MetastoreFile",
     "Network",
     "NetworkMember",
+    "NoticeMessage",
+    "NoticeTarget",
     "Operation",
     "OperationStep",
     "Port",

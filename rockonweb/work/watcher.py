@@ -17,12 +17,13 @@ from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import docker_settings, engine, observer
 from rockonweb.models import RockOn, State, db
-from rockonweb.work import heartbeat, queue, recovery, samples, updates
+from rockonweb.work import heartbeat, notices, queue, recovery, samples, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
 RECOVER_SECONDS = 5
 UPDATE_SECONDS = 60  # between two questions whether a look for newer images, or an update, is due
+NOTICE_SECONDS = 30  # between two looks for troubles to tell of, and for notices that are to be tried again
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +31,7 @@ def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
     threading.Thread(target=samples.watch, args=(current_app.config["SETTINGS"],), daemon=True).start()
-    last_look = last_recovery = last_update = -math.inf
+    last_look = last_recovery = last_update = last_notice = -math.inf
     listener: threading.Thread | None = None
     docker: engine.Engine | None = None
     unseen: set[str] = set()
@@ -50,6 +51,10 @@ def watch() -> None:
         if docker and time.monotonic() - last_update > UPDATE_SECONDS:
             _keep_up()
             last_update = time.monotonic()
+        if time.monotonic() - last_notice > NOTICE_SECONDS:
+            notices.keep_up()
+            db.session.remove()
+            last_notice = time.monotonic()
         changed = unseen | _drain(names, HEARTBEAT_SECONDS)
         unseen = _look_at(docker, changed) if docker and changed else set()
 
@@ -144,6 +149,7 @@ def _recover() -> None:
         for operation_id in recovery.recover():
             logger.warning("operation %s was recovered", operation_id)
             updates.follow(operation_id)
+            notices.operation_ended(operation_id)
     except (RockonwebError, RedisError, SQLAlchemyError, OSError) as error:  # a disk may be full
         logger.warning("recovery has to wait: %s", error)
     finally:

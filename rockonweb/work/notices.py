@@ -1,0 +1,188 @@
+"""Notices to people who don't look: put on record when something happened, sent by a job for each.
+
+Nothing here fails or delays what it tells of: a target that does not answer is tried again later, and the page of the
+notices says so.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import timedelta
+
+from flask import current_app
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from rockonweb.config import Settings
+from rockonweb.core import notices
+from rockonweb.core.errors import QueueUnreachable, RockonwebError
+from rockonweb.core.notices import Event, Message, Trouble, Way
+from rockonweb.core.text import t
+from rockonweb.host import notifier
+from rockonweb.host.docker_settings import TIGHT
+from rockonweb.models import ACTIVE, NoticeMessage, NoticeTarget, Operation, Progress, RockOn, db, now, writing
+from rockonweb.work import heartbeat, queue
+
+JOB = "rockonweb.jobs.send_notice"
+PAUSES = (60, 300, 1800)  # seconds before each further try
+TRIES = len(PAUSES) + 1
+LEASE = 120  # seconds for which a job has a message for itself
+MOST_WAITING = 100  # messages of one target
+AT_ONCE = 10
+JUST_NOW = timedelta(minutes=1)  # what ended earlier was told then
+KEY = "rockonweb:trouble"
+WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
+logger = logging.getLogger(__name__)
+
+
+# -- what happened ------------------------------------------------------------------------------------------------
+
+
+def is_active(operation_id: int) -> bool:
+    """Whether an operation waits or runs: its end is still to come."""
+    found = db.session.scalar(select(Operation.progress).where(Operation.id == operation_id))
+    db.session.rollback()
+    return found in ACTIVE
+
+
+def operation_ended(operation_id: int) -> None:
+    """Tell of an operation that has ended."""
+    with _quietly():
+        operation = db.session.get(Operation, operation_id)
+        if operation is None or operation.finished is None or now() - operation.finished > JUST_NOW:
+            return
+        bad = operation.progress in WENT_WRONG
+        name = operation.rockon.name if operation.rockon else str(t("the catalogue"))
+        outcome = str(operation.progress)
+        title = t("%(kind)s of %(name)s: %(outcome)s", kind=str(operation.kind), name=name, outcome=outcome)
+        hint = operation.hint or str(t("Look at its steps, then repeat it."))
+        link = _link(f"/operations/{operation_id}")
+        message = notices.of_operation(title, operation.error or outcome if bad else "", hint, link)
+        tell(Event.FAILED if bad else Event.ENDED, message)
+
+
+def with_newer() -> set[int]:
+    """Return the rock-ons of which newer images are known."""
+    found = set(db.session.scalars(select(RockOn.id).where(RockOn.newer_images)))
+    db.session.rollback()
+    return found
+
+
+def images_found(rockon_ids: Collection[int]) -> None:
+    """Tell of newer images."""
+    with _quietly():
+        names = list(db.session.scalars(select(RockOn.name).where(RockOn.id.in_(rockon_ids)))) if rockon_ids else []
+        if names:
+            tell(Event.IMAGES, notices.of_images(names, _link("/updates")))
+
+
+def keep_up() -> None:
+    """Look whether Docker is away or room is low, and send what waits. Called by the watcher now and then."""
+    with _quietly():
+        if db.session.scalar(select(NoticeTarget.id).limit(1)) is None:
+            return
+        _look_for_trouble()
+        due = select(NoticeMessage.id).where(NoticeMessage.due <= now()).order_by(NoticeMessage.id).limit(AT_ONCE)
+        _enqueue(list(db.session.scalars(due)))
+
+
+def _look_for_trouble() -> None:
+    status = heartbeat.engine_status()
+    if status.reachable is None:
+        return
+    raw = queue.connection().get(KEY)
+    before = Trouble(**json.loads(raw)) if isinstance(raw, bytes | str) else Trouble()
+    found, messages = notices.watch_trouble(
+        before, time.time(), away=not status.reachable, free=status.free, tight=TIGHT, link=_link("/docker")
+    )
+    for message in messages:
+        tell(Event.TROUBLE, message)
+    if found != before:
+        queue.connection().set(KEY, json.dumps(asdict(found)))
+
+
+# -- sending ------------------------------------------------------------------------------------------------------
+
+
+def tell(event: Event, message: Message) -> None:
+    """Put a message on record for each target that wants it, and queue its job."""
+    targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events)))
+    wanting = [one for one, events in targets if notices.wanted(events.split(), event)]
+    db.session.rollback()
+    if wanting:
+        _enqueue(_record(wanting, message))
+
+
+def begin_test(target_id: int) -> None:
+    """Queue a message by which a person tries a target; it is tried once. Raises QueueUnreachable."""
+    queue.ping()
+    with writing() as session:
+        session.get_one(NoticeTarget, target_id).fine = None
+    _enqueue(_record([target_id], notices.of_test(_link("/notices")), tries=TRIES - 1))
+
+
+def send(message_id: int) -> None:
+    """Send a message; what does not get through is tried again later, a few times."""
+    with writing() as session:
+        message = session.get(NoticeMessage, message_id)
+        if message is None or message.due > now():
+            return
+        message.due, message.tries = now() + timedelta(seconds=LEASE), message.tries + 1
+        way, parts, tries = Way(message.target.way), message.target.parts, message.tries
+        words = Message(message.title, message.body)
+    why = notifier.send(way, parts, words)
+    with writing() as session:
+        message = session.get(NoticeMessage, message_id)
+        if message is None:
+            return  # its target was removed meanwhile
+        target = message.target
+        target.fine, target.said, target.said_at = not why, why, now()
+        if why and tries < TRIES:
+            message.due = now() + timedelta(seconds=PAUSES[tries - 1])
+        else:
+            session.delete(message)
+
+
+def _record(targets: Collection[int], message: Message, tries: int = 0) -> list[int]:
+    with writing() as session:
+        query = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
+        waiting = {target: number for target, number in session.execute(query)}  # noqa: C416 - rows are no pairs
+        rows = [
+            NoticeMessage(target_id=target, title=message.title, body=message.body, tries=tries)
+            for target in targets
+            if waiting.get(target, 0) < MOST_WAITING
+        ]
+        session.add_all(rows)
+        session.flush()
+        return [row.id for row in rows]
+
+
+def _enqueue(message_ids: Collection[int]) -> None:
+    with suppress(QueueUnreachable):  # the watcher does it then
+        for message_id in message_ids:
+            queue.enqueue(JOB, message_id, job_id=f"notice-{message_id}")
+
+
+def _link(path: str) -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    return f"{settings.public_url}{path}" if settings.public_url else ""
+
+
+class _quietly:  # noqa: N801 - read as a word: with _quietly()
+    """Lets nothing out: what is told of goes on whatever happens to the notice."""
+
+    def __enter__(self) -> None:
+        db.session.rollback()
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> bool:
+        if isinstance(error, (RockonwebError, SQLAlchemyError, RedisError, OSError)):
+            logger.warning("a notice has to be left out: %s", type(error).__name__)
+            db.session.rollback()
+            return True
+        return False

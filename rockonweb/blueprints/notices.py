@@ -1,0 +1,147 @@
+"""Where notices go, what they are about, and how the last one fared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from rockonweb import audit
+from rockonweb.core import notices as core
+from rockonweb.core.notices import Way
+from rockonweb.forms.notices import EVENTS, FORMS, EventsForm
+from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, writing
+from rockonweb.web.partials import render
+from rockonweb.web.permission import requires
+from rockonweb.work import notices
+
+blueprint = Blueprint("notices", __name__, url_prefix="/notices")
+MOST = 20  # targets
+WAYS = {Way.HOOK: _l("Web hook"), Way.MAIL: _l("E-mail"), Way.APPRISE: _l("Apprise")}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A target as the page shows it."""
+
+    target: NoticeTarget
+    way: str
+    shown: str
+    events: list[str]
+    waiting: int
+
+
+@blueprint.get("")
+@requires(Role.OWNER)
+def index() -> str:
+    """List the targets; while something is being sent the page looks again."""
+    counted = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
+    waiting = {target: number for target, number in db.session.execute(counted)}  # noqa: C416 - rows are no pairs
+    lines = [
+        Line(
+            one,
+            str(WAYS[Way(one.way)]),
+            core.shown(Way(one.way), one.parts),
+            one.events.split(),
+            waiting.get(one.id, 0),
+        )
+        for one in db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id))
+    ]
+    context = {"lines": lines, "ways": WAYS, "words": EVENTS, "full": len(lines) >= MOST}
+    return render("notices/index.html", "notices/_list.html", **context)
+
+
+@blueprint.get("/new/<way>")
+@requires(Role.OWNER)
+def new(way: str) -> str:
+    """Show the form of a new target."""
+    return _form(_way(way), FORMS[_way(way)]())
+
+
+@blueprint.post("/new/<way>")
+@requires(Role.OWNER)
+def add(way: str) -> ResponseReturnValue:
+    """Add a target."""
+    kind = _way(way)
+    form = FORMS[kind]()
+    if not form.validate():
+        return _form(kind, form), 422
+    with writing() as session:
+        if (session.scalar(select(func.count(NoticeTarget.id))) or 0) >= MOST:
+            abort(409)
+        session.add(NoticeTarget(way=kind.value, address=json.dumps(form.parts), events=" ".join(form.events)))
+        audit.record("notices.added", core.shown(kind, form.parts))
+    flash(_("It was added. Send a test to see whether notices arrive."), "success")
+    return _back()
+
+
+@blueprint.get("/<int:target_id>")
+@requires(Role.OWNER)
+def edit(target_id: int) -> str:
+    """Show what a target is told of."""
+    target = _get(target_id)
+    return _edit(target, EventsForm(data={event: event in target.events.split() for event in EVENTS}))
+
+
+@blueprint.post("/<int:target_id>")
+@requires(Role.OWNER)
+def change(target_id: int) -> ResponseReturnValue:
+    """Change what a target is told of."""
+    target = _get(target_id)
+    form = EventsForm()
+    if not form.validate():
+        return _edit(target, form), 422
+    with writing() as session:
+        found = session.get_one(NoticeTarget, target_id)
+        found.events = " ".join(form.events)
+        audit.record("notices.changed", core.shown(Way(found.way), found.parts))
+    flash(_("It was changed."), "success")
+    return _back()
+
+
+@blueprint.post("/<int:target_id>/test")
+@requires(Role.OWNER)
+def test(target_id: int) -> ResponseReturnValue:
+    """Send a message to try a target; the page tells how it fared."""
+    _get(target_id)
+    notices.begin_test(target_id)
+    return _back()
+
+
+@blueprint.post("/<int:target_id>/remove")
+@requires(Role.OWNER)
+def remove(target_id: int) -> ResponseReturnValue:
+    """Remove a target, and what waits to be sent to it."""
+    _get(target_id)
+    with writing() as session:
+        found = session.get_one(NoticeTarget, target_id)
+        audit.record("notices.removed", core.shown(Way(found.way), found.parts))
+        session.delete(found)
+    flash(_("It was removed."), "success")
+    return _back()
+
+
+def _way(word: str) -> Way:
+    return Way(word) if word in [*Way] else abort(404)
+
+
+def _get(target_id: int) -> NoticeTarget:
+    return db.session.get(NoticeTarget, target_id) or abort(404)
+
+
+def _form(way: Way, form: EventsForm) -> str:
+    return render_template("notices/new.html", form=form, way=way, name=WAYS[way])
+
+
+def _edit(target: NoticeTarget, form: EventsForm) -> str:
+    shown = core.shown(Way(target.way), target.parts)
+    return render_template("notices/edit.html", form=form, target=target, shown=shown, name=WAYS[Way(target.way)])
+
+
+def _back() -> ResponseReturnValue:
+    return redirect(url_for("notices.index"), code=303)

@@ -1,0 +1,279 @@
+"""Notices that are sent to real servers on loopback, and what becomes of those that are not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from rockonweb import jobs
+from rockonweb.core.errors import RockonwebError
+from rockonweb.core.notices import Event, Message
+from rockonweb.host import notifier
+from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
+from rockonweb.work import heartbeat, notices, queue, runner, updates
+from tests.support.app import install, make_app, shelve
+from tests.support.claims import free_port
+from tests.support.receivers import hook, mail_server
+
+WORDS = Message("install of Notes: failed", "The image is not there.\nCheck its name.")
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = make_app(tmp_path, ROCKONWEB_URL="https://apps.example.org/")
+    with app.app_context():
+        yield app
+
+
+def add(way: str, events: str = "failed", **parts: str) -> int:
+    with writing() as session:
+        target = NoticeTarget(way=way, address=json.dumps(parts), events=events)
+        session.add(target)
+        session.flush()
+        return target.id
+
+
+def mailbox(port: int, **parts: str) -> dict[str, str]:
+    base = {"server": "127.0.0.1", "port": str(port), "security": "none", "user": "", "password": ""}
+    return {**base, "from": "apps@box.example", "to": "ada@box.example, bob@box.example", **parts}
+
+
+def send_all() -> None:
+    for message_id in list(db.session.scalars(select(NoticeMessage.id))):
+        jobs.send_notice(message_id)
+
+
+def target(target_id: int) -> NoticeTarget:
+    db.session.rollback()
+    return db.session.get_one(NoticeTarget, target_id, populate_existing=True)
+
+
+def ended(progress: Progress, **columns: object) -> int:
+    with writing() as session:
+        rockon = install(shelve("Notes"))
+        operation = Operation(kind=Kind.INSTALL, rockon_id=rockon.id, progress=progress, finished=now(), **columns)
+        session.add(operation)
+        session.flush()
+        return operation.id
+
+
+# -- the ways -----------------------------------------------------------------------------------------------------
+
+
+def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
+    with hook("/hook?key=v4lue") as seen:
+        one = add("hook", url=seen.url)
+        notices.tell(Event.FAILED, WORDS)
+        send_all()
+    [(path, body)] = seen.got
+    assert path == "/hook?key=v4lue"
+    assert (body["title"], body["message"]) == (WORDS.title, WORDS.body)
+    assert (target(one).fine, target(one).said) == (True, "")
+    assert target(one).said_at is not None
+    assert db.session.query(NoticeMessage).count() == 0
+
+
+def test_a_mailbox_gets_a_mail_of_plain_text(app: Flask) -> None:
+    with mail_server("apps", "s3cret-word") as box:
+        one = add("mail", **mailbox(box.port, user="apps", password="s3cret-word"))
+        notices.tell(Event.FAILED, WORDS)
+        send_all()
+    assert target(one).fine, target(one).said
+    assert sorted(name for names in box.to for name in names) == ["ada@box.example", "bob@box.example"]
+    mail = box.mails[0]
+    assert mail["Subject"] == WORDS.title
+    assert "apps@box.example" in mail["From"]
+    assert mail.get_content_type() == "text/plain"
+    assert "Check its name." in mail.get_content()
+
+
+def test_an_apprise_address_works_as_it_is(app: Flask) -> None:
+    with hook() as seen:
+        one = add("apprise", url=seen.url.replace("http://", "json://"))
+        notices.tell(Event.FAILED, WORDS)
+        send_all()
+    assert target(one).fine
+    assert seen.got[0][1]["title"] == WORDS.title
+
+
+def test_an_address_that_apprise_does_not_know_is_told(app: Flask) -> None:
+    one = add("apprise", url="nonsense-of-mine://x")
+    notices.tell(Event.FAILED, WORDS)
+    send_all()
+    assert (target(one).fine, target(one).said) == (False, "Apprise does not know such an address.")
+
+
+# -- what does not get through ------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_told_with_its_reason_and_tried_again_a_few_times(app: Flask) -> None:
+    with hook("/t0ken-of-mine") as seen:
+        seen.status = 503
+        one = add("hook", url=seen.url)
+        notices.tell(Event.FAILED, WORDS)
+        for attempt in range(1, notices.TRIES + 1):
+            send_all()
+            send_all()  # it is not due again yet
+            assert len(seen.got) == attempt
+            with writing() as session:
+                for message in session.scalars(select(NoticeMessage)):
+                    assert message.due > now() + timedelta(seconds=50)
+                    message.due = now()
+    found = target(one)
+    assert (found.fine, db.session.query(NoticeMessage).count()) == (False, 0)
+    assert "503" in found.said
+    assert "t0ken" not in found.said
+
+
+def test_a_wrong_password_is_told_without_it(app: Flask) -> None:
+    with mail_server("apps", "right") as box:
+        one = add("mail", **mailbox(box.port, user="apps", password="wr0ng-word"))
+        notices.tell(Event.FAILED, WORDS)
+        send_all()
+    assert target(one).fine is False
+    assert "535" in target(one).said
+    assert "wr0ng" not in target(one).said
+    assert box.mails == []
+
+
+def test_a_server_that_is_not_there_is_told(app: Flask) -> None:
+    one, two = add("hook", url=f"http://127.0.0.1:{free_port()}/"), add("mail", **mailbox(free_port()))
+    notices.tell(Event.FAILED, WORDS)
+    send_all()
+    for found in (target(one), target(two)):
+        assert found.fine is False
+        assert "refused" in found.said, found.said
+
+
+def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifier, "SECONDS", 0.5)
+    with hook() as seen:
+        seen.delay = 5
+        one = add("hook", url=seen.url)
+        notices.tell(Event.FAILED, WORDS)
+        begun = time.monotonic()
+        send_all()
+        assert time.monotonic() - begun < 4
+    assert target(one).fine is False
+
+
+def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "MOST_WAITING", 3)
+    add("hook", url="http://127.0.0.1:9/")
+    for _ in range(5):
+        notices.tell(Event.FAILED, WORDS)
+    assert db.session.query(NoticeMessage).count() == 3
+
+
+# -- what is told -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("progress", "events", "told"),
+    [
+        (Progress.FAILED, "failed", True),
+        (Progress.INTERRUPTED, "failed", True),
+        (Progress.DONE, "failed", False),
+        (Progress.DONE, "ended", True),
+        (Progress.CANCELLED, "ended", True),
+        (Progress.FAILED, "images trouble", False),
+    ],
+)
+def test_who_wants_it_is_told_of_an_operation(app: Flask, progress: Progress, events: str, told: bool) -> None:
+    add("hook", events, url="http://127.0.0.1:9/")
+    operation = ended(progress, error="No <image>." if progress is Progress.FAILED else "", hint="Check @its name.")
+    notices.operation_ended(operation)
+    found = db.session.scalars(select(NoticeMessage)).all()
+    assert bool(found) is told
+    if progress is Progress.FAILED and told:
+        assert found[0].title == "install of Notes: failed"
+        assert found[0].body == (f"No image.\nCheck (at)its name.\nhttps://apps.example.org/operations/{operation}")
+
+
+def test_a_job_tells_of_its_operation_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("hook", "ended", url="http://127.0.0.1:9/")
+    operation = ended(Progress.RUNNING)
+
+    def end(operation_id: int) -> None:
+        with writing() as session:
+            session.get_one(Operation, operation_id).end(Progress.DONE)
+
+    monkeypatch.setattr(runner, "run", end)
+    monkeypatch.setattr(updates, "follow", lambda _: None)
+    jobs.run(operation)
+    jobs.run(operation)  # a requeue does nothing again
+    assert db.session.query(NoticeMessage).count() == 1
+
+
+def test_a_notice_that_fails_fails_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fall(*_: object) -> None:
+        raise RockonwebError("the database is away")
+
+    add("hook", "ended", url="http://127.0.0.1:9/")
+    monkeypatch.setattr(notices, "tell", fall)
+    notices.operation_ended(ended(Progress.DONE))
+    notices.keep_up()
+
+
+def test_without_a_target_nothing_is_put_on_record_or_on_the_queue(app: Flask) -> None:
+    notices.operation_ended(ended(Progress.FAILED))
+    notices.keep_up()
+    assert db.session.query(NoticeMessage).count() == 0
+    assert queue.waiting() == set()
+
+
+def test_images_that_are_newly_newer_are_told(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("hook", "images", url="http://127.0.0.1:9/")
+    old, fresh = install(shelve("Old"), newer_images=True), install(shelve("Fresh"))
+
+    def look(_: int) -> None:
+        with writing():
+            fresh.newer_images = old.newer_images = True
+
+    monkeypatch.setattr(updates, "look", look)
+    jobs.look_for_updates(0)
+    jobs.look_for_updates(0)
+    [found] = db.session.scalars(select(NoticeMessage))
+    assert found.title == "Newer images of Fresh"
+    assert found.body.endswith("https://apps.example.org/updates")
+
+
+def test_the_watcher_tells_of_little_room_and_of_docker_s_absence(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("hook", "trouble", url="http://127.0.0.1:9/")
+    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(True, free=10**9))
+    notices.keep_up()
+    notices.keep_up()
+    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(False))
+    notices.keep_up()
+    clock = time.time()
+    monkeypatch.setattr(time, "time", lambda: clock + 301)
+    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(False))
+    notices.keep_up()
+    notices.keep_up()
+    titles = [message.title for message in db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.id))]
+    assert titles == ["There is little room for images", "Docker does not answer"]
+
+
+def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:
+    add("hook", url="http://127.0.0.1:9/")
+    notices.tell(Event.FAILED, WORDS)
+    queue.connection().flushall()
+    notices.keep_up()
+    assert queue.waiting() == {"notice-1"}
+
+
+def test_apprise_is_in_memory_only_where_something_is_sent() -> None:
+    program = (
+        "import sys, rockonweb, rockonweb.jobs, rockonweb.cli, rockonweb.work.watcher; print('apprise' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

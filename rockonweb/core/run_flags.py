@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rockonweb.core import client
+
 SHORT = {
     "a": "attach",
     "c": "cpu-shares",
@@ -90,7 +92,10 @@ def _part_fault(name: str, glued: str | None, given: str) -> str:
         return f'"{_spelled(name)}" is no option of docker run'
     if why := REFUSED.get(name):
         return f'"{_spelled(name)}" {why}'
-    if name == "label" and (glued or given).strip().startswith(OUR_LABELS):
+    word = glued or given
+    if name == "env" and "=" not in word and client.steers(word):  # of other names the client knows nothing
+        return f'"{word[:60]}" has no value, and would be taken from the environment of Rockonweb itself'
+    if name == "label" and word.strip().startswith(OUR_LABELS):
         return f'labels that begin with "{OUR_LABELS}" are not for definitions'
     return ""
 

@@ -64,6 +64,13 @@ def file(opts: list[Any], **more: Any) -> str:
         (["--label", "rockonweb.rockon=Other"], 'labels that begin with "rockonweb." are not for definitions'),
         (["-itl", "rockonweb.operation=1"], 'labels that begin with "rockonweb." are not for definitions'),
         (["-lrockonweb.instance=", ""], 'labels that begin with "rockonweb." are not for definitions'),
+        *(
+            (option, '"DOCKER_AUTH_CONFIG" has no value, and would be taken from the environment of Rockonweb itself')
+            for option in (
+                *(["-e", "DOCKER_AUTH_CONFIG"], ["-eDOCKER_AUTH_CONFIG", ""], ["-e=DOCKER_AUTH_CONFIG", ""]),
+                *(["--env", "DOCKER_AUTH_CONFIG"], ["--env=DOCKER_AUTH_CONFIG", ""], ["-ite", "DOCKER_AUTH_CONFIG"]),
+            )
+        ),
         (["-e", "A=\x1b]0;x\x07"], "holds a sign that nobody sees (\\x1b)"),
         (["-e", "A=\u202eb"], "holds a sign that nobody sees (\\u202e)"),
         (["-e", "A=" + "x" * 20_000], "is longer than 10,000 characters"),

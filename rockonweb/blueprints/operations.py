@@ -11,12 +11,12 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload, lazyload
 
-from rockonweb.blueprints.rockons import hostname
 from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, Role, db
 from rockonweb.web import operation_log, ui_link
 from rockonweb.web import running as running_now
 from rockonweb.web.partials import render
 from rockonweb.web.permission import may, requires
+from rockonweb.web.rockon_page import hostname
 from rockonweb.work import operations
 
 blueprint = Blueprint("operations", __name__)

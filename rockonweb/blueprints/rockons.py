@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import lazyload
 
 from rockonweb import rows
-from rockonweb.catalog import icons, successors
+from rockonweb.catalog import icons
 from rockonweb.config import instance_id
-from rockonweb.core import carry_over, plan
+from rockonweb.core import plan
 from rockonweb.core.errors import Conflict
 from rockonweb.core.text import t
 from rockonweb.host import engine, survey
-from rockonweb.models import Container, Kind, Operation, Progress, RefreshReport, RockOn, Role, State, db
-from rockonweb.web import container_logs, leftovers, shelf, ui_link
-from rockonweb.web.partials import partial_wanted, render
+from rockonweb.models import Kind, Operation, RefreshReport, RockOn, Role, State, db
+from rockonweb.web import leftovers, mapping, rockon_page, shelf
+from rockonweb.web.partials import partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
 
 blueprint = Blueprint("rockons", __name__)
 ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
 ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG is a document of a stranger's
-HISTORY = 10  # operations on a rock-on's page; all of them stand on /operations
+HISTORY = 5  # operations on a rock-on's page; all of them stand on a page of their own
 
 
 @blueprint.get("/")
@@ -40,7 +38,7 @@ def home() -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """Show the catalogue; a page that polls and has seen everything gets no content."""
-    found = shelf.look(shelf.Wish.read(request.args), hostname())
+    found = shelf.look(shelf.Wish.read(request.args), rockon_page.hostname())
     if not partial_wanted():
         return render_template("rockons/index.html", shelf=found, report=_last_report())
     if request.args.get("seen") == found.mark:
@@ -69,20 +67,9 @@ def report() -> str:
 @blueprint.get("/rockons/<int:rockon_id>")
 @requires(Role.VIEWER)
 def show(rockon_id: int) -> ResponseReturnValue:
-    """Show one rock-on; htmx asks for its head alone, to keep the state true."""
-    rockon = _get(rockon_id)
-    head = {
-        "rockon": rockon,
-        "link": ui_link.links([rockon], hostname()).get(rockon.id),
-        "operation": shelf.active_operations([rockon.id]).get(rockon.id),
-        "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
-        "succession": successors.to_tell(rockon),
-        "predecessors": successors.succeeded_by(rockon),
-        "again": rockon.state is State.AVAILABLE and _answered_before(rockon),
-    }
-    if partial_wanted():
-        return render_template("rockons/_head.html", **head)
-    return render_template("rockons/show.html", **head, history=_history(rockon))
+    """Show one rock-on: what it is, what it is connected to, its settings and what was done with it lately."""
+    rockon = rockon_page.get(rockon_id)
+    return rockon_page.render(rockon, "overview", maps=mapping.of(rockon), history=_history(rockon))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/icon")
@@ -108,14 +95,14 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Start, stop, restart, or bring to the newest images."""
-    return _show_operation(operations.begin(Kind(kind), _get(rockon_id), current_user.name))
+    return _show_operation(operations.begin(Kind(kind), rockon_page.get(rockon_id), current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
 @requires(Role.OWNER)
 def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     """Say what goes and what stays, and ask."""
-    rockon = _get(rockon_id)
+    rockon = rockon_page.get(rockon_id)
     if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
         return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
     networks = plan.link_networks(rockon.definition)
@@ -126,7 +113,7 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def uninstall(rockon_id: int) -> ResponseReturnValue:
     """Uninstall, with those of its images that were ticked and that nothing else uses."""
-    rockon = _get(rockon_id)
+    rockon = rockon_page.get(rockon_id)
     own = leftovers.images(rockon)
     unwanted = [image for image in request.form.getlist("images") if own.get(image)]
     return _show_operation(operations.begin_uninstall(rockon, current_user.name, unwanted))
@@ -136,11 +123,11 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
-    rockon = _get(rockon_id)
+    rockon = rockon_page.get(rockon_id)
     answers = rows.answers_of(rockon)
     if rockon.installed:
         return _show_operation(operations.begin_change(rockon, answers, current_user.name, rebuild=True))
-    if not _answered_before(rockon):
+    if not rockon_page.answered_before(rockon):
         return redirect(url_for("install.begin", rockon_id=rockon.id), code=303)
     docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
     try:
@@ -152,40 +139,8 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
     return _show_operation(operations.begin_install(rockon, answers, frozenset(), found.lines, current_user.name))
 
 
-@blueprint.get("/rockons/<int:rockon_id>/logs")
-@requires(Role.OPERATOR)
-def logs(rockon_id: int) -> str:
-    """Show the last lines of each container's log."""
-    rockon = _get(rockon_id)
-    return render("rockons/logs.html", "rockons/_logs.html", rockon=rockon, logs=container_logs.of_containers(rockon))
-
-
-def hostname() -> str:
-    """Return what the reader calls this host."""
-    return urlsplit(f"//{request.host}").hostname or "localhost"
-
-
-def _get(rockon_id: int) -> RockOn:
-    query = select(RockOn).where(RockOn.id == rockon_id)
-    containers = selectinload(RockOn.containers)
-    rockon = db.session.scalar(
-        query.options(containers.selectinload(Container.ports), selectinload(RockOn.custom_config))
-    )
-    return rockon or abort(404)
-
-
 def _show_operation(operation_id: int) -> ResponseReturnValue:
     return redirect(url_for("operations.show", operation_id=operation_id), code=303)
-
-
-def _answered_before(rockon: RockOn) -> bool:
-    """Whether it was installed once, and nothing is asked that was not answered then."""
-    installs = select(Operation.id).where(
-        Operation.rockon_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
-    )
-    if db.session.scalar(installs.limit(1)) is None:
-        return False
-    return not carry_over.carry(rockon.definition, rows.answers_of(rockon), rockon.definition).asks
 
 
 def _last_report() -> RefreshReport | None:
@@ -194,4 +149,4 @@ def _last_report() -> RefreshReport | None:
 
 def _history(rockon: RockOn) -> list[Operation]:
     query = select(Operation).where(Operation.rockon_id == rockon.id).order_by(Operation.id.desc())
-    return list(db.session.scalars(query.limit(HISTORY)))
+    return list(db.session.scalars(query.options(lazyload(Operation.steps)).limit(HISTORY)))

@@ -389,7 +389,7 @@ class Docker:
     def __init__(self, logs: dict[str, str]) -> None:
         self.texts = logs
 
-    def logs(self, name: str, tail: int = 200) -> str:
+    def logs(self, name: str, tail: int = 200, *, timestamps: bool = False, most: int = 0) -> str:
         if name not in self.texts:
             raise EngineError("There is no container sidecar.", "Install it.")
         return self.texts[name]

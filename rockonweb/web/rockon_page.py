@@ -1,0 +1,97 @@
+"""What all pages of one rock-on share: its head, and the tabs below it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import abort, current_app, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import lazyload, selectinload
+
+from rockonweb import rows
+from rockonweb.catalog import icons, successors
+from rockonweb.core import carry_over
+from rockonweb.models import Container, Kind, Operation, Progress, RockOn, Role, State, Status, db
+from rockonweb.web import shelf, ui_link
+from rockonweb.web.partials import partial_wanted
+from rockonweb.web.permission import may
+
+OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
+# What may have brought a rock-on to how it is.
+CAUSES = {
+    Status.STARTED: (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.CHANGE, Kind.UPDATE),
+    Status.STOPPED: (Kind.STOP,),
+}
+
+
+def get(rockon_id: int) -> RockOn:
+    """Return a rock-on with what its pages show; one that does not exist is not found."""
+    query = select(RockOn).where(RockOn.id == rockon_id)
+    containers = selectinload(RockOn.containers)
+    rockon = db.session.scalar(
+        query.options(containers.selectinload(Container.ports), selectinload(RockOn.custom_config))
+    )
+    return rockon or abort(404)
+
+
+def hostname() -> str:
+    """Return what the reader calls this host."""
+    return urlsplit(f"//{request.host}").hostname or "localhost"
+
+
+def head(rockon: RockOn) -> dict[str, Any]:
+    """Return what the head of a rock-on's pages shows."""
+    last = _last(rockon)
+    return {
+        "rockon": rockon,
+        "link": ui_link.links([rockon], hostname()).get(rockon.id),
+        "operation": shelf.active_operations([rockon.id]).get(rockon.id),
+        "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
+        "succession": successors.to_tell(rockon),
+        "predecessors": successors.succeeded_by(rockon),
+        "again": rockon.state is State.AVAILABLE and answered_before(rockon),
+        "since": _since(rockon, last),
+        "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
+    }
+
+
+def tabs(rockon: RockOn) -> list[str]:
+    """Return the tabs that a rock-on has for the person who looks."""
+    found = [OVERVIEW]
+    if rockon.installed:
+        found += [LOGS] if may(Role.OPERATOR) else []
+        found += [RESOURCES]
+    return [*found, HISTORY, DEFINITION]
+
+
+def render(rockon: RockOn, tab: str, **context: Any) -> str:
+    """Render a tab of a rock-on with the page around it, or the tab alone where htmx swaps it."""
+    here = {"tab": tab, "tabs": tabs(rockon), **context}
+    if partial_wanted():
+        return render_template("rockons/_tab.html", rockon=rockon, swapped=True, **here)
+    return render_template("rockons/show.html", **head(rockon), **here)
+
+
+def answered_before(rockon: RockOn) -> bool:
+    """Whether it was installed once, and nothing is asked that was not answered then."""
+    installs = select(Operation.id).where(
+        Operation.rockon_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
+    )
+    if db.session.scalar(installs.limit(1)) is None:
+        return False
+    return not carry_over.carry(rockon.definition, rows.answers_of(rockon), rockon.definition).asks
+
+
+def _last(rockon: RockOn) -> Operation | None:
+    """Return the operation that ended last."""
+    query = select(Operation).where(Operation.rockon_id == rockon.id, Operation.finished.is_not(None))
+    return db.session.scalar(query.options(lazyload(Operation.steps)).order_by(Operation.id.desc()).limit(1))
+
+
+def _since(rockon: RockOn, last: Operation | None) -> datetime | None:
+    """Return since when a rock-on is as it is, where the operation that ended last has brought it there."""
+    if last is None or rockon.state is not State.INSTALLED or last.progress is not Progress.DONE:
+        return None
+    return last.finished if last.kind in CAUSES.get(rockon.status, ()) else None

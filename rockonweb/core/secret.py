@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from urllib.parse import quote
 
 MASK = "********"
 _KEY_WORDS = {
@@ -60,11 +61,13 @@ def _quoted(word: str) -> str:
 
 
 def redact(text: str, words: Iterable[str]) -> str:
-    """Return `text` (another program's output) without the secret values that `words` carry.
+    """Return `text` (another program's output) without the secret values that `words` carry, also as they stand in
+    an address.
 
     The longest goes first: one secret may begin with another.
     """
     secrets = {word.revealed.removeprefix(word.removesuffix(MASK)) for word in words if isinstance(word, SecretWord)}
+    secrets |= {quote(value, safe="") for value in secrets}
     for value in sorted(secrets, key=len, reverse=True):
         if len(value) > 3:
             text = text.replace(value, MASK)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Dialect, Enum, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.definition import Definition, digest, from_source
-from rockonweb.core.secret import is_secret
+from rockonweb.core.secret import SecretWord, is_secret
 from rockonweb.core.status import Status
 from rockonweb.models.base import Base, Moment
 
@@ -133,6 +133,13 @@ class RockOn(Base):
     def read(self, source: str, name: str = "") -> Definition:
         """Return a definition of it, or of its successor `name`, with what people chose to be a secret."""
         return from_source(name or self.name, source).with_secrets(self.secret_choices or {})
+
+    @property
+    def secrets(self) -> list[SecretWord]:
+        """The secret values of its answers, for masking what others print."""
+        rows: list[tuple[str, Any]] = [("", setting) for setting in self.custom_config]
+        rows += [(container.name, variable) for container in self.containers for variable in container.environment]
+        return [SecretWord("", row.value) for container, row in rows if row.value and self.hides(row, container)]
 
     def hides(self, row: Environment | CustomConfig, container: str = "") -> bool:
         """Whether an answer is a secret."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
 from rockonweb.core.argv import mounted_paths
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import Mount
+from rockonweb.core.secret import redact
 from rockonweb.core.steps import (
     ASIDE,
     AnyStep,
@@ -79,10 +81,12 @@ class Executor:
         self.done: list[tuple[int, Undo]] = []  # rows of the steps that can be taken back, and how
         self.made: set[str] = set()  # containers of this operation
         self.owes = False  # whether something could not be taken back because Docker was away
+        self.words: list[str] = []  # of the command lines that are run, secrets among them
 
     def perform(self, steps: Iterable[AnyStep]) -> None:
         """Do all steps in order. Raises what the failing step raised, after undoing, or Cancelled."""
         steps = list(steps)
+        self.words += [word for step in steps if isinstance(step, Create | RunOnce) for word in step.argv]
         rows = self._announce(steps)
         holds = False  # once the replacements of a change hold there is only forward
         for step, row in zip(steps, rows, strict=True):
@@ -330,6 +334,11 @@ class Executor:
 
     # -- the rows -----------------------------------------------------------------------------------------------
 
+    def _masked(self, session: Session, output: str) -> str:
+        """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""
+        rockon = session.get_one(Operation, self.operation_id).rockon if output else None
+        return redact(output, [*self.words, *(rockon.secrets if rockon else ())])
+
     def _announce(self, steps: list[AnyStep]) -> list[int]:
         with writing() as session:
             rows = [
@@ -349,7 +358,7 @@ class Executor:
             else:
                 step.finished = now()
             if output:
-                step.output = "\n".join(filter(None, (step.output, output)))[-OUTPUT_LIMIT:]
+                step.output = "\n".join(filter(None, (step.output, self._masked(session, output))))[-OUTPUT_LIMIT:]
 
     def _tell(self, row: int, words: str) -> None:
         """Write what a step waits for, and stop it when that was asked."""

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from rockonweb.core.health import Limits, Verdict
+from rockonweb.core.secret import MASK
 from rockonweb.host import gate
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations
@@ -114,3 +116,19 @@ def test_a_replacement_that_does_not_hold_brings_the_old_one_back(
     assert engine.docker("inspect", "-f", "{{.Id}}", "app") == before
     assert (rockon.state, rockon.status) == ("installed", "started")
     page(port or 0)
+
+
+def test_what_an_app_prints_when_it_fails_shows_no_secret(instance: Instance, app_image: str) -> None:
+    asked = {key: {"label": key, "description": ""} for key in ("PASSWORD", "DATABASE_LINK", "TITLE")}
+    spec = {"image": app_image, "tag": "", "environment": asked, "opts": [["-e", "STANDIN_EXIT=3"]]}
+    rockon = instance.add("Talks", {"app": spec})
+    secret = "blue horses & dream"
+    values = {"PASSWORD": secret, "DATABASE_LINK": f"db://u:{quote(secret, safe='')}@db", "TITLE": "Family"}
+    operation = instance.run(instance.submit(instance.review(rockon, environment={"app": values})))
+    printed = operation.steps[-1].output
+    assert operation.progress == "failed", told(operation)
+    assert "environment: TITLE=Family" in printed
+    assert f"environment: PASSWORD={MASK}" in printed
+    assert f"environment: DATABASE_LINK=db://u:{MASK}@db" in printed
+    assert "horses" not in told(operation)
+    instance.do(Kind.UNINSTALL, rockon)

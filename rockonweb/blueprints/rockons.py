@@ -95,7 +95,11 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Start, stop, restart, or bring to the newest images."""
-    return _show_operation(operations.begin(Kind(kind), rockon_page.get(rockon_id), current_user.name))
+    rockon = rockon_page.get(rockon_id)
+    if Kind(kind) is Kind.UPDATE:
+        asked = request.form.getlist("asked")
+        return _show_operation(operations.begin_update(rockon, current_user.name, asked=asked))
+    return _show_operation(operations.begin(Kind(kind), rockon, current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")

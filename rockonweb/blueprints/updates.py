@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, current_app, flash, redirect, url_for
+from contextlib import closing
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from rockonweb.core.errors import Conflict
+from rockonweb.config import instance_id
+from rockonweb.core import settings
+from rockonweb.core.change import Change
+from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.text import t
 from rockonweb.core.updates import clock
 from rockonweb.forms.updates import AutomaticForm
-from rockonweb.models import RockOn, Role, State, db, writing
-from rockonweb.web import shelf
+from rockonweb.host import engine
+from rockonweb.models import RockOn, Role, State, Status, db, writing
+from rockonweb.web import before, shelf
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
-from rockonweb.work import operations, updates
+from rockonweb.work import changes, operations, updates
 
 blueprint = Blueprint("updates", __name__)
 
@@ -66,6 +72,22 @@ def show(rockon_id: int) -> str:
     return _page(rockon, AutomaticForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
 
 
+@blueprint.get("/rockons/<int:rockon_id>/updates/review")
+@requires(Role.OPERATOR)
+def review(rockon_id: int) -> str:
+    """Show what an update would do, as far as it is known before the images are got."""
+    rockon = _installed(rockon_id)
+    change, trouble = _planned(rockon)
+    return render_template(
+        "updates/review.html",
+        rockon=rockon,
+        change=change,
+        trouble=trouble,
+        before=before.before(change.plan.findings, [], [], rockon),
+        downtime=settings.downtime(change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED),
+    )
+
+
 @blueprint.post("/rockons/<int:rockon_id>/updates/look")
 @requires(Role.OPERATOR)
 def look_at(rockon_id: int) -> ResponseReturnValue:
@@ -94,6 +116,18 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
         row.auto_from, row.auto_until = form.window
     flash(_("Saved."), "success")
     return _back(rockon_id)
+
+
+def _planned(rockon: RockOn) -> tuple[Change, EngineError | None]:
+    """Return what would be done if the newer images that are known of were got, and why Docker could not be asked."""
+    newer = {
+        image.container.name: str(t("its image is newer")) for image in updates.images_of(rockon.id) if image.newer
+    }
+    try:
+        with closing(engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)) as docker:
+            return changes.planned(rockon, None, docker, again=newer, newest=True), None
+    except EngineError as error:
+        return changes.planned(rockon, None, None, again=newer, newest=True), error
 
 
 def _page(rockon: RockOn, form: AutomaticForm) -> str:

@@ -170,14 +170,16 @@ def refuse_unchangeable(rockon: RockOn, hint: str) -> None:
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), hint)
 
 
-def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False) -> int:
+def begin_update(rockon: RockOn, user: str, *, only_pull: bool = False, asked: Collection[str] = ()) -> int:
     """Queue an update to newer images and return its id; with `only_pull` nothing that runs is touched.
 
-    Raises Conflict or QueueUnreachable.
+    `asked` are the shares that another rock-on uses and whose data is to be kept all the same. Raises Conflict or
+    QueueUnreachable.
     """
     queue.ping()
+    options = ({"only_pull": True} if only_pull else {}) | ({"asked": sorted(asked)} if asked else {})
     with writing() as session:
-        operation = _insert(session, Kind.UPDATE, rockon, user, {"only_pull": True} if only_pull else {})
+        operation = _insert(session, Kind.UPDATE, rockon, user, options)
     return enqueue_first(operation.id)
 
 
@@ -298,7 +300,9 @@ def retry(operation_id: int, user: str) -> int:
             data=options.get("data", False),
         )
     if operation.kind is Kind.UPDATE:
-        return begin_update(operation.rockon, user, only_pull=operation.options.get("only_pull", False))
+        options = operation.options
+        only_pull, asked = options.get("only_pull", False), options.get("asked", ())
+        return begin_update(operation.rockon, user, only_pull=only_pull, asked=asked)
     if operation.kind is Kind.UNINSTALL:
         return begin_uninstall(operation.rockon, user, operation.options.get("images", ()))
     if operation.kind is Kind.ACTION:

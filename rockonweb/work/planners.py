@@ -80,7 +80,8 @@ def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         for name, spec in rockon.definition.launch_order
         if name in known and known[name].image_id != docker.image_id(spec.reference)
     }
-    found = changes.planned(rockon, None, docker, again=newer, newest=True).plan
+    asked = operation.options.get("asked", ())
+    found = changes.planned(rockon, None, docker, again=newer, newest=True, asked=asked).plan
     _refuse_blocked(found)
     return found
 

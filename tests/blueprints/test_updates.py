@@ -8,11 +8,12 @@ from flask import Flask
 from rq.job import Job
 
 from rockonweb.core import image_difference
+from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.updates import Outcome
 from rockonweb.host import engine, registry
 from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, Role, State, db, writing
-from rockonweb.work import queue, updates
+from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -258,3 +259,30 @@ def test_what_is_not_installed_has_no_updates(owner_client: Visitor) -> None:
     assert owner_client.get(f"/rockons/{rockon.id}/updates").status_code == 404
     assert owner_client.get("/rockons/99/updates").status_code == 404
     assert owner_client.send(f"/rockons/{rockon.id}/updates/get", page="/rockons").status_code == 409
+
+
+def test_what_an_update_does_stands_on_a_page_before_it_is_begun(
+    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str) -> None:
+        raise EngineUnreachable("Docker does not answer.", "Start it.")
+
+    monkeypatch.setattr(engine, "connect", away)
+    rockon = know(install(shelve("Syncer")))
+    page = owner_client.get(f"/rockons/{rockon.id}/updates/review")
+    assert page.status_code == 200
+    for words in ("What an update of Syncer does", "rebuilt", "Docker does not answer.", "It can't be updated before"):
+        assert words in page.text
+    assert begun() == []
+
+
+def test_shares_that_were_ticked_go_with_the_update(owner_client: Visitor) -> None:
+    rockon = know(install(shelve("Syncer")))
+    owner_client.send(f"/rockons/{rockon.id}/update", {"asked": "photos"}, page=f"/rockons/{rockon.id}/updates")
+    operation = db.session.query(Operation).one()
+    assert (operation.kind, operation.options) == (Kind.UPDATE, {"asked": ["photos"]})
+    with writing():
+        operation.end(Progress.FAILED, "It failed.")
+        rockon.state = State.INSTALLED
+    again = db.session.get_one(Operation, operations.retry(operation.id, "ada"))
+    assert again.options == {"asked": ["photos"]}

@@ -260,6 +260,10 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
     go_back(instance, rockon, point, data=True, asked=("pair",))
     assert content(instance, "pair") == {"precious": "mine"}
 
+    image(3)
+    instance.succeed(operations.begin_update(rockon, "tester", asked=["pair"]))
+    assert "pair" in snapshots.kept_for(instance.settings)[points(rockon)[0].id]
+
 
 SPOILS = {
     "opts": [["--entrypoint", "sh"]],

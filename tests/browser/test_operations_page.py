@@ -1,0 +1,224 @@
+"""An operation in a browser, on a real engine with a slow registry: its bar, its log, the news of its end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_walk import LONG, log_in
+from tests.docker.test_progress import slow_line
+from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.metastore import Metastore
+from tests.support.receivers import Hook, hook
+from tests.support.registry import Registry
+from tests.support.stack import Stack
+
+APP = "slowly"
+SIZE = 6_000_000
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture
+def product(
+    engine: Engine,
+    standin: Callable[..., str],
+    registry: Registry,
+    metastore: Callable[..., Metastore],
+    stack: Callable[..., Stack],
+) -> Iterator[Stack]:
+    """The product with an app whose image takes some seconds to come, and one whose image is nowhere."""
+    name = standin(f"browser/{APP}:1", padding=SIZE).removeprefix(f"{registry.address}/")
+    port = {"label": "Web", "description": "", "host_default": free_port(), "protocol": "tcp", "ui": True}
+    with slow_line(registry, 1_500_000) as address:
+        slow = {"image": f"{address}/{name}", "tag": "", "launch_order": 1, "ports": {"8080": port}}
+        nowhere = {"image": f"{registry.address}/no/such:1", "tag": "", "launch_order": 1}
+        bodies = {
+            title: {"description": "Slow.", "version": "1", "website": "", "containers": {key: container}}
+            for title, key, container in (("Slowly", APP, slow), ("Nowhere", "nowhere", nowhere))
+        }
+        root = {title: f"{title}.json" for title in bodies}
+        files = {f"{title}.json": json.dumps({title: body}) for title, body in bodies.items()}
+        store = metastore({"root.json": json.dumps(root), **files})
+        made = stack(engine.host, store.url, environment={"ROCKONWEB_REGISTRY_SECONDS": "0"})
+        done = made.run("catalog", "refresh")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield made
+    engine.clear()
+
+
+@contextmanager
+def person(browser: Browser, product: Stack, *, javascript: bool = True) -> Iterator[Page]:
+    with new_page(browser, javascript=javascript) as page:
+        log_in(page, product)
+        page.wait_for_url("**/rockons*")
+        yield page
+
+
+def begin(product: Stack, page: Page, name: str) -> str:
+    """Begin an install by its wizard, and return the address of the operation's page."""
+    page.goto(f"{product.url}/rockons?tab=all&q={name}")
+    page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
+    for _ in range(3):
+        submit = page.get_by_role("button", name="Submit")
+        page.wait_for_load_state()
+        if submit.count():
+            break
+        heading = page.get_by_role("heading", level=1).inner_text()
+        page.get_by_role("button", name="Next").click()
+        expect(page.get_by_role("heading", level=1)).not_to_have_text(heading)
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(re.compile(r"/operations/\d+"))
+    return page.url
+
+
+def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(browser: Browser, product: Stack) -> None:
+    with person(browser, product) as page:
+        heard = complaints(page)
+        begin(product, page, "Slowly")
+        seen: list[int] = []
+        titles: set[str] = set()
+        for _ in range(LONG // 150):
+            if page.get_by_text("All is done.").count():
+                break
+            if value := page.locator("#operation > .panel > progress").all():
+                seen.append(int(value[0].get_attribute("value", timeout=2000) or 0))
+            titles.add(page.title())
+            page.wait_for_timeout(150)
+        expect(page).to_have_title("✓ Slowly was installed · Rockonweb")
+        assert seen == sorted(seen)
+        assert len(set(seen)) >= 3, seen
+        assert any(re.fullmatch(r"Install: Slowly · \d+ % · Rockonweb", title) for title in titles), titles
+        expect(page.locator("#told")).to_have_text("Slowly was installed")
+        folds = page.locator(".step-fold")
+        assert folds.count() == page.locator(".step").count()
+        assert page.locator(".step-fold[open]").count() == 0
+        assert page.locator(".toast-line").count() == 0  # its own page has told it
+        assert accessibility_violations(page) == []
+        assert heard == []
+
+
+def test_what_a_person_opened_stays_open_while_the_rest_goes_on(browser: Browser, product: Stack) -> None:
+    with person(browser, product) as page:
+        begin(product, page, "Slowly")
+        first = page.locator(".step-fold > summary").first
+        expect(first).to_be_visible(timeout=LONG)
+        first.click()
+        running = page.locator(".step-is-running")
+        expect(running).to_have_count(1)
+        opened = page.locator(".step-fold[open]")
+        expect(opened).to_have_count(1)
+        title = opened.locator(".break").inner_text()
+        expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)
+        assert [one.locator(".break").inner_text() for one in opened.all()] == [title]
+
+
+def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(browser: Browser, product: Stack) -> None:
+    with person(browser, product) as page:
+        heard = complaints(page)
+        address = begin(product, page, "Slowly")
+        page.goto(f"{product.url}/shares")
+        own = page.title()
+        expect(page.locator("#running")).to_contain_text("1 running")
+        toast = page.locator(".toast-line")
+        expect(toast).to_contain_text("Slowly was installed", timeout=LONG)
+        expect(page).to_have_title(f"✓ Slowly was installed · {own}")
+        assert page.locator("#ended[role=status][aria-live=polite]").count() == 1
+        assert accessibility_violations(page) == []
+        page.get_by_role("button", name="Dismiss: Slowly was installed").press("Enter")
+        expect(toast).to_have_count(0)
+        expect(page).to_have_title(own)
+        page.goto(address)
+        page.get_by_role("link", name="To Slowly").click()
+        page.goto(f"{product.url}/shares")
+        page.wait_for_timeout(4000)
+        assert toast.count() == 0  # an old end is no news
+        assert heard == []
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_a_failure_stands_open_and_its_log_can_be_taken_along(
+    browser: Browser, product: Stack, javascript: bool
+) -> None:
+    with person(browser, product, javascript=javascript) as page:
+        begin(product, page, "Nowhere")
+        alert = page.get_by_role("alert")
+        for _ in range(LONG // 500):
+            if alert.count():
+                break
+            page.wait_for_timeout(500)
+            if not javascript:
+                page.reload()
+        expect(page).to_have_title("✗ Nowhere could not be installed · Rockonweb")
+        expect(page.locator(".step-fold[open]")).to_have_count(1)
+        assert "pull" in page.locator(".step-fold[open] .break").inner_text()
+        with page.expect_download() as download:
+            page.locator("#log-file").click()
+        text = download.value.path().read_text()
+        assert "[Failed] pull" in text
+        copy = page.locator("#log-copy")
+        if javascript:
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+            copy.click()
+            expect(copy).to_have_text("Copied")
+            assert page.evaluate("navigator.clipboard.readText()") == text
+        else:
+            expect(copy).to_be_hidden()
+        page.goto(f"{product.url}/operations?outcome=failed")
+        expect(page.locator(".line-title")).to_have_text("Install: Nowhere")
+        page.get_by_role("link", name="Done", exact=True).click()
+        expect(page.locator(".line-title").first).to_have_text("Refresh of the catalogue")
+
+
+def test_a_hook_hears_of_what_failed(browser: Browser, product: Stack) -> None:
+    with hook("/t0ken-of-mine") as seen, person(browser, product) as page:
+        add_hook(page, product, seen)
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.get_by_text("The last message was taken:")).to_be_visible(timeout=LONG)
+        assert "t0ken" not in page.content()
+        begin(product, page, "Nowhere")
+        expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
+        for _ in range(100):
+            if len(seen.got) > 1:
+                break
+            page.wait_for_timeout(200)
+    assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "install of Nowhere: failed"]
+
+
+def add_hook(page: Page, product: Stack, seen: Hook) -> None:
+    page.goto(f"{product.url}/notices")
+    page.get_by_role("link", name="Web hook").click()
+    page.get_by_label("Address").fill(seen.url)
+    page.get_by_role("button", name="Add the web hook").click()
+    page.wait_for_url("**/notices")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_wrong_with_these_pages(browser: Browser, product: Stack, width: int, scheme: Scheme) -> None:
+    size = {"width": width, "height": 900}
+    with hook() as seen, new_page(browser, viewport=size, color_scheme=scheme) as page:
+        heard = complaints(page)
+        log_in(page, product)
+        page.wait_for_url("**/rockons*")
+        add_hook(page, product, seen)
+        running = begin(product, page, "Slowly")
+        expect(page.locator(".step-is-running")).to_have_count(1)
+        found = accessibility_violations(page)
+        for path in ("/operations", "/operations?kind=stop", "/notices", "/notices/new/mail", "/notices/1"):
+            page.goto(product.url + path)
+            found += accessibility_violations(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.goto(running)
+        expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)
+        page.locator(".step-fold > summary").first.click()
+        found += accessibility_violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert (found, heard) == ([], [])

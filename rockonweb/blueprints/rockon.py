@@ -85,7 +85,7 @@ def history(rockon_id: int) -> ResponseReturnValue:
     return rockon_page.render(rockon, rockon_page.HISTORY, operations=found, page=page, pages=pages, number=number)
 
 
-@blueprint.get("/definition")
+@blueprint.get("/source")
 @requires(Role.VIEWER)
 def definition(rockon_id: int) -> ResponseReturnValue:
     """Show the definition that it was installed from; of one that is not installed the catalogue's."""

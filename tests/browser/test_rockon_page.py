@@ -1,0 +1,178 @@
+"""The page of one rock-on on a real engine: its switch, its tabs, logs, resources, and what it looks like to axe."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from redis import Redis
+
+from rockonweb.core.resources import Sample
+from rockonweb.work import samples
+from tests.browser.test_settings import APP, DATABASE, SECRET, product
+from tests.browser.test_updates import await_visible
+from tests.browser.test_walk import LONG, await_done, log_in, person
+from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.engine import Engine
+from tests.support.stack import Stack
+
+__all__ = ["product"]
+
+TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/definition"}
+BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+
+
+def say(engine: Engine, words: str, container: str = APP) -> None:
+    """Let a container write a line into its log."""
+    engine.docker("exec", container, "sh", "-c", f"echo '{words}' >/proc/1/fd/1")
+
+
+def sampled(made: Stack) -> None:
+    """Put half an hour of samples where the watcher keeps them: the engine of these tests may have no control groups,
+    and then counts nothing.
+    """
+    redis = Redis(unix_socket_path=str(made.instance / "redis" / "redis.sock"))
+    now = time.time()
+    for place in range(90):
+        at, wave = now - 1800 + 20 * place, 1 + math.sin(place / 7)
+        one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
+        samples.keep(redis, {APP: one, DATABASE: one})
+
+
+def current(page: Page) -> str:
+    """The tab that is chosen."""
+    return page.locator(".rockon-tabs [aria-current=page]").inner_text()
+
+
+@BOTH
+def test_the_switch_stops_and_starts(
+    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool
+) -> None:
+    made, _ = product
+    with person(browser, javascript=javascript) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        for before, after in (("true", "exited"), ("false", "running")):
+            page.goto(f"{made.url}/rockons/1")
+            switch = page.get_by_role("switch", name="Runs")
+            expect(switch).to_have_attribute("aria-checked", before)
+            switch.press("Space" if javascript else "Enter")
+            await_done(page, javascript=javascript)
+            assert {*engine.docker("ps", "--all", "--format", "{{.State}}").split()} == {after}
+        page.goto(f"{made.url}/rockons/1")
+        expect(page.locator(".hero-status")).to_contain_text(re.compile("Running.*since today"))
+        expect(page.get_by_role("link", name="Open UI")).to_be_visible()
+        assert heard == []
+
+
+@BOTH
+def test_tabs_are_pages_and_need_no_mouse(browser: Browser, product: tuple[Stack, int], javascript: bool) -> None:
+    made, _ = product
+    with person(browser, javascript=javascript) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        page.goto(f"{made.url}/rockons/1")
+        for name, path in [*TABS.items()][1:]:
+            link = page.get_by_role("navigation", name="Pages of Family Notes").get_by_role("link", name=name)
+            link.focus()
+            link.press("Enter")
+            expect(page).to_have_url(f"{made.url}/rockons/1{path}")
+            expect(page.locator(".rockon-tabs [aria-current=page]")).to_have_text(name)
+            expect(page.get_by_role("heading", level=1)).to_have_text("Family Notes")
+            if javascript:
+                expect(link).to_be_focused()
+                expect(page).to_have_title(f"{name} · Family Notes · Rockonweb")
+        page.go_back()
+        expect(page.locator(".rockon-tabs [aria-current=page]")).to_have_text("History")
+        page.reload()
+        assert current(page) == "History"
+        assert heard == []
+
+
+@BOTH
+def test_logs_are_followed_searched_and_taken_along(
+    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool, tmp_path: Path
+) -> None:
+    made, _ = product
+    with person(browser, javascript=javascript) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        page.goto(f"{made.url}/rockons/1/logs")
+        box = page.get_by_role("region", name=f"Log of {APP}", exact=True)
+        expect(box).to_be_visible()
+        expect(page.get_by_role("region", name=f"Log of {DATABASE}")).to_be_visible()
+        page.get_by_role("link", name="Follow").click()
+        expect(page).to_have_url(re.compile("follow=1"))
+        say(engine, f"a heron landed, {SECRET}")
+        await_visible(page, page.get_by_text("a heron landed"), javascript=javascript)
+        page.get_by_role("link", name="Pause").click()
+        expect(page.get_by_role("link", name="Follow")).to_be_visible()
+        say(engine, "a stork came")
+        page.wait_for_timeout(2500)
+        assert page.get_by_text("a stork came").count() == 0
+
+        page.get_by_label("Search in it").fill("STORK")
+        page.get_by_label("Search in it").press("Enter")
+        expect(box.locator("mark")).to_have_text("stork")
+        expect(page.get_by_text(re.compile("1 line of the last"))).to_be_visible()
+        expect(page.get_by_text("No line has “STORK”.")).to_be_visible()
+        page.get_by_label("Search in it").fill("")
+        page.get_by_label("With the time").check()
+        page.get_by_label("Container").select_option(APP)
+        page.get_by_role("button", name="Show").click()
+        expect(box).to_contain_text(re.compile(r"\d{4}-\d\d-\d\dT\S+ a stork came"))
+        expect(page.get_by_role("region", name=f"Log of {DATABASE}")).to_have_count(0)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        download.value.save_as(tmp_path / "log.txt")
+        text = (tmp_path / "log.txt").read_text()
+        assert download.value.suggested_filename == f"{APP}.log.txt"
+        assert re.search(r"Z a heron landed, \*{8}\n", text)
+        assert SECRET not in text + page.content()
+
+        engine.docker("stop", APP)
+        page.goto(f"{made.url}/rockons/1/logs?container={APP}")
+        expect(box).to_contain_text("asked to stop")
+        assert heard == []
+
+
+@BOTH
+def test_resources_are_drawn_and_told(browser: Browser, product: tuple[Stack, int], javascript: bool) -> None:
+    made, _ = product
+    with person(browser, javascript=javascript) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        page.goto(f"{made.url}/rockons/1/resources")
+        drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP}$"))
+        expect(page.get_by_text("Nothing was counted in the last hour.").or_(drawing).first).to_be_visible()
+        sampled(made)
+        await_visible(page, drawing, javascript=javascript)
+        assert re.match(r"M[\d.]+ [\d.]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
+        assert re.match(r"now .* average .* most ", drawing.locator("desc").text_content() or "")
+        page.reload()
+        page.get_by_text(f"{APP} as a table").click()
+        expect(page.get_by_role("table").first).to_contain_text(re.compile(r"\d+:\d\d"))
+        assert heard == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_tab(browser: Browser, product: tuple[Stack, int], width: int, scheme: str) -> None:
+    made, _ = product
+    sampled(made)
+    with new_page(browser, viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
+        heard = complaints(page)
+        log_in(page, made)
+        found: list[str] = []
+        for path in (*TABS.values(), "/logs?follow=1&q=a", "/settings/ports"):
+            page.goto(f"{made.url}/rockons/1{path}")
+            if path == "/resources":
+                expect(page.locator("svg.chart-drawing").first).to_be_visible(timeout=LONG)
+            found += [f"{path}: {line}" for line in accessibility_violations(page)]
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, path
+        assert (found, heard) == ([], [])

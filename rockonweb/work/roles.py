@@ -12,6 +12,7 @@ from flask import Flask
 from rq import Worker
 
 from rockonweb.config import Settings
+from rockonweb.core.errors import RockonwebError
 from rockonweb.models import db
 from rockonweb.work import queue, rehearsal, server, watcher
 
@@ -59,6 +60,14 @@ class _QueueWorker(Worker):
             db.engine.dispose(close=False)
         self.app.extensions.pop("redis", None)
         return super().main_work_horse(job, queue)
+
+    def handle_exception(self, job: Any, *exc_info: Any) -> None:
+        """Tell a failure that has a sentence in one line; a traceback is for mistakes of ours."""
+        error = exc_info[1]
+        if isinstance(error, RockonwebError):
+            logging.getLogger(__name__).warning("%s failed: %s", job.id, error.sentence)
+        else:
+            super().handle_exception(job, *exc_info)
 
 
 def worker(app: Flask) -> None:

@@ -144,3 +144,12 @@ def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(street: Callabl
     assert engine.docker("ps", "-aq").split() == []
     states = {here.ask("SELECT state FROM rockon WHERE id = ?", one) for one in here.ids.values()}
     assert states == {"AVAILABLE"}
+
+
+def test_an_operation_that_fails_is_a_line_of_the_log(street: Callable[..., Street]) -> None:
+    here = street({"One": [["--runtime", "none-of-this-name"]]})
+    failed = here.post("One", "install")
+    assert here.outcome(failed) == "FAILED"
+    sentence = here.ask("SELECT error FROM operation WHERE id = ?", failed)
+    assert f"operation-{failed} failed: {sentence}" in here.stack.output
+    assert "Traceback" not in here.stack.output

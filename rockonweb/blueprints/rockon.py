@@ -93,7 +93,7 @@ def definition(rockon_id: int) -> ResponseReturnValue:
     return rockon_page.render(rockon, rockon_page.DEFINITION, source=seen(_source(rockon)))
 
 
-@blueprint.get("/definition.json")
+@blueprint.get("/source.json")
 @requires(Role.VIEWER)
 def definition_file(rockon_id: int) -> ResponseReturnValue:
     """Give the definition as a file that a metastore can hold."""

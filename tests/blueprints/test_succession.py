@@ -113,7 +113,7 @@ def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(owner_c
     assert rows.answers_of(notes) == kept
     assert notes.definition.containers["notes"].tag is None
     assert f'href="{here}/definition"' in owner_client.get(here).text
-    assert "There is a newer definition" in owner_client.get(here, headers={"HX-Request": "true"}).text
+    assert "There is a newer definition" in owner_client.get(f"{here}/head").text
     assert "Newer definition" in owner_client.get("/rockons").text
 
 

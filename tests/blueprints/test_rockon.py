@@ -1,0 +1,264 @@
+"""The further pages of one rock-on: head, logs, resources, history, definition, and what is connected to what."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.resources import Sample
+from rockonweb.host import engine
+from rockonweb.models import Kind, NetworkMember, Operation, Progress, Role, Status, db, writing
+from rockonweb.models.base import now
+from rockonweb.web import mapping
+from rockonweb.web.mapping import ContainerMap, Wire
+from rockonweb.work import samples
+from tests.support.app import HX, Visitor, add_user, install, shelve
+
+QUESTION = {"label": "Here", "description": ""}
+PORTS = {
+    "80": {**QUESTION, "host_default": 8080, "protocol": "tcp", "ui": True},
+    "53": {**QUESTION, "host_default": 53},
+}
+WEB: dict[str, Any] = {"web": {"ports": PORTS, "volumes": {"/data": QUESTION, "/own": QUESTION}}}
+
+
+class Docker:
+    """An engine with a log."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.asked = text, dict[str, Any]()
+
+    def logs(self, name: str, tail: int = 200, **options: Any) -> str:
+        self.asked = {"name": name, "tail": tail, **options}
+        return self.text
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    found = Docker("first <b>\nsecond HERON\n")
+    monkeypatch.setattr(engine, "connect", lambda *_: found)
+    return found
+
+
+def ended(rockon_id: int, kind: Kind, progress: Progress = Progress.DONE, **columns: Any) -> int:
+    """Write an operation that has ended and return its id."""
+    with writing() as session:
+        start = now() - timedelta(seconds=3)
+        one = Operation(
+            rockon_id=rockon_id, kind=kind, progress=progress, user="ada", started=start, finished=now(), **columns
+        )
+        session.add(one)
+        session.flush()
+        return one.id
+
+
+# -- the head -----------------------------------------------------------------------------------------------------
+
+
+def test_the_switch_says_how_it_is_and_changes_it(owner_client: Visitor) -> None:
+    notes = install(shelve("Notes", WEB))
+    text = owner_client.get(f"/rockons/{notes.id}/head").text
+    assert re.search(r'action="/rockons/1/stop".*?role="switch" aria-checked="true"', text, re.DOTALL)
+    with writing():
+        notes.status = Status.STOPPED
+    text = owner_client.get(f"/rockons/{notes.id}/head").text
+    assert re.search(r'action="/rockons/1/start".*?role="switch" aria-checked="false"', text, re.DOTALL)
+    assert "Restart" not in text
+    assert "Open UI" not in text
+
+
+def test_since_when_is_said_where_an_operation_has_brought_it_there(owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"))
+    assert "since" not in owner_client.get("/rockons/1/head").text
+    ended(notes.id, Kind.START)
+    assert "since <time" in owner_client.get("/rockons/1/head").text
+    ended(notes.id, Kind.STOP)
+    assert "since" not in owner_client.get("/rockons/1/head").text
+
+
+def test_a_failure_says_what_happened_and_leads_on(owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"), Status.START_FAILED, error="The port 8080 is taken.")
+    found = ended(notes.id, Kind.START, Progress.FAILED, error="Taken.", hint="Choose another port.")
+    text = owner_client.get("/rockons/1/head").text
+    for said in ("The port 8080 is taken.", "Choose another port.", f'href="/operations/{found}"', "/rockons/1/logs"):
+        assert said in text
+
+
+def test_viewers_see_no_buttons(client: Visitor) -> None:
+    install(shelve("Notes", WEB))
+    add_user("vera", Role.VIEWER)
+    client.log_in("vera")
+    for path in ("", "/resources", "/history", "/source"):
+        text = client.get(f"/rockons/1{path}").text
+        assert "Open UI" in text
+        assert 'action="/rockons/' not in text
+        assert 'href="/rockons/1/logs"' not in text
+    assert client.get("/rockons/1/logs").status_code == 403
+    assert client.get("/rockons/1/logs/web").status_code == 403
+
+
+# -- the tabs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["", "/logs", "/resources", "/history", "/source"])
+def test_a_tab_is_a_page_and_a_part_of_one(owner_client: Visitor, docker: Docker, path: str) -> None:
+    install(shelve("Notes", WEB))
+    page, part = owner_client.get(f"/rockons/1{path}").text, owner_client.get(f"/rockons/1{path}", headers=HX).text
+    assert page.count('aria-current="page"') >= part.count('aria-current="page"') == 1
+    assert re.search(rf'href="/rockons/1{path}" aria-current="page"', part)
+    assert "<html" in page
+    assert "<html" not in part
+    assert 'id="rockon-head"' not in part
+
+
+def test_what_is_not_installed_has_no_logs_nor_resources(owner_client: Visitor) -> None:
+    shelve("Notes")
+    text = owner_client.get("/rockons/1").text
+    assert 'id="tab-definition"' in text
+    assert 'id="tab-logs"' not in text
+    assert 'id="tab-resources"' not in text
+
+
+# -- logs ---------------------------------------------------------------------------------------------------------
+
+
+def test_found_words_are_marked_and_the_rest_is_left_out(owner_client: Visitor, docker: Docker) -> None:
+    install(shelve("Notes"))
+    text = owner_client.get("/rockons/1/logs?q=heron&timestamps=1&lines=100").text
+    assert "second <mark>HERON</mark>\n" in text
+    assert "first" not in text
+    assert "1 line of the last 2" in text
+    assert docker.asked == {"name": "web", "tail": 5000, "timestamps": True, "most": 1_000_000}
+    assert "No line has “&lt;i&gt;”." in owner_client.get("/rockons/1/logs?q=<i>").text
+
+
+def test_a_page_that_follows_gets_only_what_is_new(owner_client: Visitor, docker: Docker) -> None:
+    install(shelve("Notes"))
+    address = re.search(r'hx-get="([^"]*seen=[^"]*)"', owner_client.get("/rockons/1/logs?follow=1").text)
+    assert address
+    again = address[1].replace("&amp;", "&")
+    assert owner_client.get(again, headers=HX).status_code == 204
+    docker.text += "third\n"
+    answer = owner_client.get(again, headers=HX)
+    assert "third" in answer.text
+    assert 'id="rockon-tab"' not in answer.text
+    assert "hx-get" not in owner_client.get("/rockons/1/logs").text.partition('<div id="logs"')[2].partition(">")[0]
+
+
+def test_a_log_is_a_file_too(owner_client: Visitor, docker: Docker) -> None:
+    install(shelve("Notes"))
+    answer = owner_client.get("/rockons/1/logs/web")
+    assert (answer.text, answer.mimetype) == ("first <b>\nsecond HERON\n", "text/plain")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=web.log.txt"
+    assert owner_client.get("/rockons/1/logs/stranger").status_code == 404
+
+
+def test_without_docker_a_file_is_a_sentence(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineUnreachable("Docker does not answer.", "Start it.")
+
+    monkeypatch.setattr(engine, "connect", refuse)
+    install(shelve("Notes"))
+    answer = owner_client.get("/rockons/1/logs/web")
+    assert answer.status_code >= 400
+    assert "Docker does not answer." in answer.text
+
+
+# -- resources ----------------------------------------------------------------------------------------------------
+
+
+def test_resources_are_drawn_told_and_listed(app: Flask, owner_client: Visitor) -> None:
+    install(shelve("Notes"))
+    assert "Nothing was counted in the last hour." in owner_client.get("/rockons/1/resources").text
+    moment = time.time()
+    for back, cpu in ((60, 10.0), (40, 30.0), (20, 20.0)):
+        one = Sample(moment - back, cpu, 50_000_000, None, 1000.0, 2000.0)
+        samples.keep(app.extensions["redis"], {"web": one})
+    text = owner_client.get("/rockons/1/resources").text
+    assert "now 20 %, on average 20 %, at most 30 %" in text
+    assert "received: now 1.0 kB/s" in text
+    assert text.count('<svg class="chart-drawing"') == 3  # what isn't counted is not drawn
+    assert '<th scope="row">' in text
+    part = owner_client.get("/rockons/1/resources?charts=1", headers=HX).text
+    assert part.count('role="img"') == 3
+    assert "rockon-tabs" not in part
+
+
+def test_a_silent_queue_is_told(app: Flask, owner_client: Visitor) -> None:
+    install(shelve("Notes"))
+    app.extensions["redis"] = Redis.from_url("redis://127.0.0.1:1")
+    answer = owner_client.get("/rockons/1/resources")
+    assert answer.status_code == 200
+    assert "the job queue does not answer" in answer.text
+
+
+# -- history and definition ---------------------------------------------------------------------------------------
+
+
+def test_the_history_has_every_operation_in_pages(owner_client: Visitor) -> None:
+    notes, other = install(shelve("Notes")), install(shelve("Other"))
+    for _ in range(26):
+        ended(notes.id, Kind.RESTART)
+    ended(other.id, Kind.STOP)
+    first, second = (owner_client.get(f"/rockons/1/history?page={page}").text for page in (1, 2))
+    assert first.count("Restart: Notes") == 25
+    assert second.count("Restart: Notes") == 1
+    assert "took 3.0 s" in first
+    assert "ada" in first
+    assert "Other" not in first + second
+    assert owner_client.get("/rockons/1/history?page=99").status_code == 200
+
+
+def test_the_installed_definition_is_shown_as_text_and_given_as_a_file(owner_client: Visitor) -> None:
+    notes = install(shelve("Two Notes", WEB, description="</pre><script>alert(1)</script>"))
+    shown = owner_client.get(f"/rockons/{notes.id}/source").text
+    assert "&lt;script&gt;" in shown
+    assert "<script>alert" not in shown
+    answer = owner_client.get(f"/rockons/{notes.id}/source.json")
+    assert json.loads(answer.text)["Two Notes"]["containers"]["web"]["image"] == "example/web"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=two-notes.json"
+
+
+# -- the picture --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_connected_to_what(app: Flask, owner_client: Visitor) -> None:
+    links = {"web": [{"name": "inner", "source_container": "db"}]}
+    containers = {**WEB, "db": {"opts": [["--net", "host"]], "ports": {"5432": {**QUESTION, "host_default": 5432}}}}
+    notes = install(shelve("Notes", containers, container_links=links))
+    with writing():
+        web = notes.containers[0]
+        web.volumes[0].share = "photos/notes"
+        next(port for port in web.ports if port.number == 53).host = None
+        web.networks = [NetworkMember(network="outer")]
+    db.session.expire_all()
+    assert {one.name: one for one in mapping.of(notes)} == {
+        "web": ContainerMap(
+            "web",
+            [
+                Wire("port", "8080", "80/tcp", "Here", ui=True),
+                Wire("port", "", "53/tcp+udp", "Here"),
+                Wire("share", "photos/notes", "/data", "Here"),
+                Wire("share", "", "/own", "Here"),
+                Wire("network", "inner", ""),
+                Wire("network", "outer", ""),
+            ],
+        ),
+        "db": ContainerMap(
+            "db", [Wire("port", "5432", "5432/tcp+udp", "Here"), Wire("network", "inner", "")], host_network=True
+        ),
+    }
+    text = owner_client.get("/rockons/1").text
+    for said in ("not published", "a volume of Docker's", "the app itself listens on its ports"):
+        assert said in text

@@ -27,13 +27,6 @@ ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG
 HISTORY = 5  # operations on a rock-on's page; all of them stand on a page of their own
 
 
-@blueprint.get("/")
-@requires(Role.VIEWER)
-def home() -> ResponseReturnValue:
-    """Go to the catalogue, which is the first page until there is a better one."""
-    return redirect(url_for("rockons.index"), code=303)
-
-
 @blueprint.get("/rockons")
 @requires(Role.VIEWER)
 def index() -> ResponseReturnValue:

@@ -14,6 +14,7 @@ from rockonweb.blueprints import (
     audit,
     auth,
     backup,
+    dashboard,
     definitions,
     docker,
     doctor,
@@ -34,10 +35,11 @@ from rockonweb.blueprints import (
     settings,
     shares,
     succession,
+    theme,
     updates,
 )
 from rockonweb.config import Settings
-from rockonweb.web import faults, hosts, running, trail, troubles, wanted
+from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.proxies import FromProxies
@@ -50,6 +52,7 @@ PAGES = (
     audit,
     auth,
     backup,
+    dashboard,
     definitions,
     docker,
     doctor,
@@ -69,6 +72,7 @@ PAGES = (
     settings,
     shares,
     succession,
+    theme,
     updates,
 )
 LARGEST_ID = 2**31 - 1
@@ -122,7 +126,7 @@ def register(app: Flask) -> None:
     babel.init_app(app, locale_selector=language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(get_locale=get_locale, may=may, troubles=troubles.troubles)
+    app.jinja_env.globals.update(get_locale=get_locale, may=may, theme=theme.theme, troubles=troubles.troubles)
     app.jinja_env.globals.update(
         top_bar=running.top_bar,
         line_of=running.card_line,
@@ -136,6 +140,7 @@ def register(app: Flask) -> None:
     for module in PAGES:
         app.register_blueprint(module.blueprint)
     jobs.register(app)
+    assets.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])
     app.before_request(_refuse_unguarded)
     app.after_request(trail.leave)

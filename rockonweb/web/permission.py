@@ -70,7 +70,7 @@ def safe_next(target: str | None) -> str:
     """Return `target` where it is a page of ours, else the first page."""
     if target and target.isprintable() and "\\" not in target and target.startswith("/") and target[1:2] != "/":
         return target
-    return url_for("rockons.index")
+    return url_for("dashboard.index")
 
 
 def _wanted() -> str | None:

@@ -198,6 +198,12 @@ def look(wish: Wish, hostname: str) -> Shelf:
     )
 
 
+def installed(hostname: str) -> list[Card]:
+    """Return all that is installed or failed to be, in the order of names, by four statements."""
+    there = select(RockOn.id).where(RockOn.state != State.AVAILABLE).order_by(RockOn.sort_name, RockOn.name)
+    return _cards([*db.session.scalars(there)], hostname)
+
+
 def active_operations(ids: list[int]) -> dict[int, int]:
     """Return the operation that runs, else the one that waits longest, by rock-on."""
     query = select(Operation.rockon_id, Operation.id)

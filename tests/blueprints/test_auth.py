@@ -46,7 +46,7 @@ def test_without_an_account_every_page_leads_to_setup(new_app: Flask, path: str)
 def test_the_code_makes_the_owner_and_logs_in(new_app: Flask) -> None:
     client: Any = new_app.test_client()
     answer = client.send("/setup", first_account(new_app), page="/setup")
-    assert (answer.status_code, answer.location) == (303, "/rockons")
+    assert (answer.status_code, answer.location) == (303, "/")
     assert client.get("/rockons").status_code == 200
     assert db.session.query(User).one().role is Role.OWNER
 
@@ -127,7 +127,7 @@ def test_two_accounts_cannot_have_one_name(app: Flask) -> None:
 
 def test_name_and_password_let_in(client: Visitor) -> None:
     answer = client.send("/login", {"name": "ada", "password": PASSWORD})
-    assert (answer.status_code, answer.location) == (303, "/rockons")
+    assert (answer.status_code, answer.location) == (303, "/")
     assert client.get("/rockons").status_code == 200
 
 
@@ -205,7 +205,7 @@ def test_login_leads_back_to_the_page_that_was_asked(client: Visitor) -> None:
 )
 def test_login_never_leads_to_another_site(client: Visitor, target: str) -> None:
     data = {"name": "ada", "password": PASSWORD, "csrf_token": client.token("/login")}
-    assert client.post("/login", query_string={"next": target}, data=data).location == "/rockons"
+    assert client.post("/login", query_string={"next": target}, data=data).location == "/"
 
 
 def test_a_session_begins_anew_at_login_and_lasts(client: Visitor) -> None:

@@ -17,7 +17,7 @@ from rockonweb.work import heartbeat, operations
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
-ANYBODY = {"static", "auth.code", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
+ANYBODY = {"assets.style", "static", "theme.choose", "auth.code", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
 
 
 def example(rule: Any) -> str:
@@ -100,7 +100,7 @@ def test_people_see_only_the_buttons_that_they_may_press(client: Visitor) -> Non
     client.log_in("viv")
     for path in ("/rockons?tab=all", f"/rockons/{notes.id}", "/shares"):
         forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', client.get(path).text)
-        assert set(forms) <= {"/logout"}, path
+        assert set(forms) <= {"/logout", "/theme/system"}, path
 
 
 # -- CSRF ---------------------------------------------------------------------------------------------------------

@@ -46,11 +46,6 @@ def card(html: str, rockon: RockOn) -> str:
 # -- the list -----------------------------------------------------------------------------------------------------
 
 
-def test_the_first_page_is_the_catalogue(owner_client: Visitor) -> None:
-    answer = owner_client.get("/")
-    assert (answer.status_code, answer.location) == (303, "/rockons")
-
-
 def test_all_is_shown_while_nothing_is_installed_then_what_is_installed(owner_client: Visitor) -> None:
     notes = shelve("Notes")
     shelve("Wiki")

@@ -42,7 +42,7 @@ def open_guide(page: Page, url: str) -> None:
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
     page.wait_for_url("**/rockons*")
-    page.locator(".topbar-menu:visible > summary").last.click()
+    page.locator(".topbar-menu:visible > summary").first.click()
     page.locator(".topbar-panel:visible a[href='/api']").click()
     page.wait_for_url("**/api")
 

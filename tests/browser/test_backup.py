@@ -53,7 +53,7 @@ def open_backup(page: Page, url: str) -> None:
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
     page.wait_for_url("**/rockons*")
-    page.locator(".topbar-menu:visible > summary").last.click()
+    page.locator(".topbar-menu:visible > summary").first.click()
     page.locator(".topbar-panel:visible a[href='/backup']").click()
     page.wait_for_url("**/backup")
 

@@ -1,0 +1,166 @@
+"""Static files: all style sheets as one, addresses that change with the content, and answers that are compressed.
+
+The sheets are joined in memory when the first page asks, so that there is no build step that somebody could forget.
+An address with the right fingerprint may be kept for ever; any other is asked for again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import secrets
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, request
+from flask.typing import ResponseReturnValue
+
+from rockonweb.web.permission import public
+
+blueprint = Blueprint("assets", __name__)
+BASE = "vendor/bootstrap/bootstrap.min.css"
+FIRST = (BASE, "rockonweb.css", "wizard.css")  # what later sheets build upon; these follow in the order of their names
+FOR_EVER = 365 * 24 * 3600
+COMPRESSED = {
+    *("text/html", "text/css", "text/javascript", "text/plain"),
+    *("application/javascript", "application/json", "image/svg+xml"),
+}
+LEAST = 600  # bytes; below, compressing saves nothing
+LEVEL = 6
+PADDING = 100  # bytes at most
+
+
+@blueprint.get("/style.css")
+@public
+def style() -> ResponseReturnValue:
+    """Send all style sheets as one."""
+    answer = Response(_style(_folder()), mimetype="text/css")
+    answer.set_etag(_style_version(_folder()))
+    return answer.make_conditional(request)
+
+
+def register(app: Flask) -> None:
+    """Let addresses carry fingerprints, and answers be kept and compressed."""
+    app.register_blueprint(blueprint)
+    app.url_defaults(_add_version)
+    app.after_request(_keep)
+    app.after_request(_compress)
+
+
+def sheets(folder: Path) -> list[str]:
+    """Return the style sheets in their order."""
+    own = sorted(path.name for path in folder.glob("*.css"))
+    return [*FIRST, *(name for name in own if name not in FIRST)]
+
+
+def _folder() -> Path:
+    return Path(current_app.static_folder or "")
+
+
+@cache
+def _style(folder: Path) -> bytes:
+    return b"\n".join((folder / name).read_bytes() for name in sheets(folder))
+
+
+@cache
+def _style_version(folder: Path) -> str:
+    return _fingerprint(_style(folder))
+
+
+@cache
+def _file_version(path: Path) -> str:
+    try:
+        return _fingerprint(path.read_bytes())
+    except OSError:
+        return ""
+
+
+@cache
+def _small(path: Path) -> bytes:
+    """Return a file of ours, compressed as well as can be; once per process."""
+    return gzip.compress(path.read_bytes(), 9, mtime=0)
+
+
+@cache
+def _small_style(folder: Path) -> bytes:
+    return gzip.compress(_style(folder), 9, mtime=0)
+
+
+def _fingerprint(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:12]
+
+
+def _version_of(endpoint: str | None, values: dict[str, Any]) -> str:
+    """Return the fingerprint of what an address names; blank where it names no file of ours."""
+    if endpoint == "assets.style":
+        return _style_version(_folder())
+    if endpoint == "static" and (path := _static_file(str(values.get("filename", "")))):
+        return _file_version(path)
+    return ""
+
+
+def _static_file(name: str) -> Path | None:
+    """Return a file of ours by its name in an address; None where it would lie elsewhere, or there is none."""
+    folder = _folder()
+    path = (folder / name.replace("\0", "")).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def _add_version(endpoint: str, values: dict[str, Any]) -> None:
+    if endpoint in ("static", "assets.style") and (version := _version_of(endpoint, values)):
+        values.setdefault("v", version)
+
+
+def _keep(response: Response) -> Response:
+    """Let browsers keep a file whose address has its fingerprint; others must ask whether it is still true."""
+    if request.endpoint not in ("static", "assets.style") or response.status_code not in (200, 304):
+        return response
+    if request.args.get("v") == _version_of(request.endpoint, request.view_args or {}):
+        response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
+    else:
+        response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _compress(response: Response) -> Response:
+    """Compress an answer where that pays and the browser understands it."""
+    if response.mimetype not in COMPRESSED or not 200 <= response.status_code < 500:
+        return response
+    if response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers:
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.method == "HEAD" or not request.accept_encodings["gzip"]:
+        return response
+    if request.endpoint in ("static", "assets.style") and response.status_code == 200:
+        path = _static_file(str((request.view_args or {}).get("filename", "")))
+        body = _small_style(_folder()) if request.endpoint == "assets.style" else _small(path) if path else b""
+        response.direct_passthrough = False
+        response.close()  # the file that would have been sent
+        response.set_data(body)
+    elif response.direct_passthrough or response.is_streamed:
+        return response
+    else:
+        body = response.get_data()
+        if len(body) < LEAST:
+            return response
+        response.set_data(_padded(body))
+    response.headers["Content-Encoding"] = "gzip"
+    if tag := response.get_etag()[0]:
+        response.set_etag(tag, weak=True)
+    return response
+
+
+def _padded(body: bytes) -> bytes:
+    """Return a page compressed, with a name of random length in its head.
+
+    A page holds a token that must stay secret beside words of the address. Whoever can make a browser ask again and
+    again and sees how long the answers are could guess the token letter by letter (BREACH): a length that differs by
+    chance hides what a letter saves. That is why no library does it: the usual ones do not pad.
+    """
+    found = BytesIO()
+    name = "x" * secrets.randbelow(PADDING + 1)
+    with gzip.GzipFile(filename=name, mode="wb", compresslevel=LEVEL, fileobj=found, mtime=0) as file:
+        file.write(body)
+    return found.getvalue()

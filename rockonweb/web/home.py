@@ -1,0 +1,121 @@
+"""What the first page shows: how the host is, what is installed, what to look at, and what was done lately.
+
+Docker is not asked: rows, the queue's server and the kernel know it all. The number of statements does not grow.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from flask import current_app
+from sqlalchemy import func, select
+from sqlalchemy.orm import defer, joinedload, lazyload
+
+from rockonweb.config import Settings
+from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
+from rockonweb.models import Operation, Progress, RockOn, db, now
+from rockonweb.web import shelf
+from rockonweb.web.wording import pill_of, title_of
+from rockonweb.work import heartbeat
+from rockonweb.work.heartbeat import EngineStatus
+
+RECENT = 6  # operations
+REMEMBERED = timedelta(days=7)  # for how long a failure is told that nobody made up for
+_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
+
+
+@dataclass(frozen=True)
+class Home:
+    """The first page."""
+
+    cards: Sequence[shelf.Card]
+    running: int
+    items: Sequence[Item]
+    recent: Sequence[Operation]
+    engine: EngineStatus
+    shares: Room
+    images: Room
+    memory: Room
+
+    @property
+    def mark(self) -> str:
+        """A fingerprint of what can change, rooms coarsely, so that a page that polls is sent only news."""
+        states = [
+            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.update_known,
+             card.icon, card.link, card.operation, card.newer)
+            for card in self.cards
+        ]  # fmt: skip
+        recent = [(one.id, one.progress) for one in self.recent]
+        rooms = [room.used and round(room.used, 2) for room in (self.shares, self.images, self.memory)]
+        engine = (self.engine.reachable, self.engine.version)
+        return f"{zlib.crc32(repr((states, self.items, recent, rooms, engine)).encode()):08x}"
+
+    @property
+    def pending(self) -> bool:
+        """Whether something on it is about to change."""
+        return any(card.rockon.pending or card.operation for card in self.cards)
+
+
+def look(hostname: str) -> Home:
+    """Return the first page."""
+    cards = shelf.installed(hostname)
+    engine = heartbeat.engine_status()
+    settings: Settings = current_app.config["SETTINGS"]
+    shares, images, memory = _disk(settings.shares_root), _images(engine), _memory()
+    facts = Facts(
+        workers=heartbeat.workers() if heartbeat.queue_alive() else None,
+        shares=shares,
+        images=images,
+        memory=memory,
+        apps=[_app(card) for card in cards],
+        failures=_failures(),
+        running=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.pending),
+    )
+    recent = db.session.scalars(select(Operation).options(*_BRIEF).order_by(Operation.id.desc()).limit(RECENT)).all()
+    running = sum(shelf.condition_of(one.rockon.state, one.rockon.status) is shelf.Condition.RUNNING for one in cards)
+    return Home(cards, running, attention(facts), recent, engine, shares, images, memory)
+
+
+def _app(card: shelf.Card) -> App:
+    rockon = card.rockon
+    failed = shelf.condition_of(rockon.state, rockon.status) is shelf.Condition.FAILED
+    pill = pill_of(rockon)
+    ended = " – ".join(filter(None, (str(pill.words), pill.detail or rockon.error or ""))) if failed else ""
+    return App(rockon.id, rockon.name, ended, rockon.update_known, card.newer)
+
+
+def _failures() -> list[Failure]:
+    """Return what failed lately, where it is the last that was done to its rock-on."""
+    last = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.rockon_id)
+    query = select(Operation).where(
+        Operation.id.in_(last),
+        Operation.progress.in_((Progress.FAILED, Progress.INTERRUPTED)),
+        Operation.finished > now() - REMEMBERED,
+    )
+    found = db.session.scalars(query.options(*_BRIEF).order_by(Operation.id.desc()))
+    return [Failure(one.id, title_of(one), one.error, one.hint, one.rockon_id) for one in found]
+
+
+def _disk(folder: Path) -> Room:
+    try:
+        usage = psutil.disk_usage(str(folder))
+    except OSError:
+        return Room()
+    return Room(usage.free, usage.total)
+
+
+def _images(engine: EngineStatus) -> Room:
+    """Return the room for images as the watcher told it; how large the disk is, where it can be seen from here."""
+    if engine.free is None:
+        return Room()
+    return Room(engine.free, _disk(Path(engine.images_folder)).total if engine.images_folder else None)
+
+
+def _memory() -> Room:
+    memory = psutil.virtual_memory()
+    return Room(memory.available, memory.total)

@@ -1,0 +1,98 @@
+"""The first page: what stands there, for whom, and what it costs."""
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from rockonweb.models import Kind, Operation, Progress, Role, State, Status, db, now, writing
+from rockonweb.work import heartbeat
+from tests.support.app import HX, Visitor, add_user, install, shelve
+
+UI = {"web": {"ports": {"80": {"label": "Web", "description": "", "host_default": 8080, "ui": True}}}}
+
+
+def fail(rockon_id: int, error: str) -> int:
+    with writing() as session:
+        operation = Operation(rockon_id=rockon_id, kind=Kind.UPDATE, progress=Progress.RUNNING)
+        operation.end(Progress.FAILED, error)
+        session.add(operation)
+        session.flush()
+        return operation.id
+
+
+def test_a_fresh_instance_leads_to_the_catalogue(owner_client: Visitor) -> None:
+    page = owner_client.get("/").text
+    assert "Nothing is installed yet." in page
+    assert re.search(r'id="to-catalogue" href="/rockons\?tab=all"', page)
+
+
+def test_an_app_stands_there_with_its_link_and_state(app: Flask, owner_client: Visitor) -> None:
+    notes = install(shelve("Notes", UI))
+    with writing():
+        notes.status = Status.STARTED
+        for container in notes.containers:
+            for port in container.ports:
+                port.host = 8123
+    page = owner_client.get("/").text
+    assert re.search(rf'id="home-app-{notes.id}" href="http://localhost:8123/"', page)
+    assert "1 of 1 running" in page
+
+
+def test_a_failure_is_told_until_something_made_up_for_it(app: Flask, owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"))
+    failed = fail(notes.id, "There is no such image.")
+    page = owner_client.get("/").text
+    assert "Update: Notes: it failed." in page
+    assert "There is no such image." in page
+    assert f'id="attend-operation-{failed}" href="/operations/{failed}"' in page
+    with writing() as session:
+        session.add(Operation(rockon_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=now()))
+    assert "it failed." not in owner_client.get("/").text
+
+
+def test_a_viewer_sees_it_without_buttons(app: Flask, client: Visitor) -> None:
+    add_user("viv", Role.VIEWER)
+    notes = install(shelve("Notes"))
+    fail(notes.id, "No.")
+    page = client.log_in("viv").get("/").text
+    assert set(re.findall(r'<form[^>]* method="post" action="([^"]+)"', page)) == {"/logout", "/theme/system"}
+    for path in set(re.findall(r'href="(/[^"#?]*)', page)):
+        assert client.get(path).status_code < 400, path
+
+
+def test_a_page_that_has_seen_everything_gets_nothing(app: Flask, owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"))
+    mark = re.search(r"seen=([0-9a-f]{8})", owner_client.get("/").text)
+    assert mark
+    assert owner_client.get("/", query_string={"seen": mark[1]}, headers=HX).status_code == 204
+    with writing():
+        notes.status, notes.state, notes.exit_code = Status.EXITED, State.INSTALLED, 3
+    answer = owner_client.get("/", query_string={"seen": mark[1]}, headers=HX)
+    assert "Ended with exit code 3" in answer.text
+    assert "<html" not in answer.text
+
+
+def test_the_number_of_statements_does_not_grow(app: Flask, owner_client: Visitor) -> None:
+    statements: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+
+    def count() -> int:
+        statements.clear()
+        assert owner_client.get("/").status_code == 200
+        return len(statements)
+
+    fail(install(shelve("App 0", UI)).id, "No.")
+    few = count()
+    for n in range(1, 20):
+        fail(install(shelve(f"App {n}", UI)).id, "No.")
+    assert count() <= few
+
+
+def test_little_room_for_images_is_told(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = heartbeat.EngineStatus(reachable=True, version="29.0", images_folder="/nowhere", free=10**8)
+    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
+    page = owner_client.get("/").text
+    assert "The disk of the images is nearly full." in page
+    assert "Docker 29.0 runs." in page

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from redis import Redis
 
 from tests.support.app import Visitor, add_user, make_app
+from tests.support.filled import fill, fill_queue
+from tests.support.queue_server import QueueServer
 
 
 @pytest.fixture
@@ -30,3 +33,19 @@ def client(app: Flask) -> Visitor:
 def owner_client(client: Visitor) -> Visitor:
     """The owner, logged in."""
     return client.log_in("ada")
+
+
+@pytest.fixture
+def queue(app: Flask, queue_server: QueueServer) -> Iterator[Redis]:
+    """The queue's server with a job that waits and one that failed."""
+    queue_server.flush()
+    connection = app.extensions["redis"] = Redis.from_url(queue_server.url)
+    fill_queue(connection)
+    yield connection
+    queue_server.flush()
+
+
+@pytest.fixture
+def filled(app: Flask, queue: Redis) -> None:
+    """Rows of most kinds: ids from 1 on."""
+    fill(app)

@@ -1,0 +1,302 @@
+"""Every route, asked by nobody and by each role, by session, HTTP Basic and token, with and without the form's token.
+
+`LEAST` says who may what. A route that it does not name fails here, and so does one whose view says something else.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from rockonweb import accounts, tokens
+from rockonweb.models import Operation, Role, User, db
+from tests.support.app import PASSWORD, Visitor, add_user
+from tests.support.filled import PAGES, address, keys, rows
+
+PUBLIC = "public"
+LEAST: dict[str, str] = {
+    PUBLIC: "static auth.code auth.login auth.logout auth.setup health.healthz",
+    Role.VIEWER: """
+        account.change_step account.enable account.end_others account.end_session account.index account.key
+        account.make_token account.password account.prepare account.revoke_token
+        api.containers api.guide api.index api.settings api.show
+        health.banner networks.index
+        operations.index operations.line operations.log operations.running operations.show
+        rockon.definition rockon.definition_file rockon.head rockon.history rockon.resources
+        rockons.home rockons.icon rockons.index rockons.report rockons.show
+        shares.index updates.index updates.show
+    """,
+    Role.OPERATOR: """
+        api.act docker.index docker.usage images.index operations.cancel operations.retry
+        rockon.log_file rockon.logs rockons.act updates.get updates.look updates.look_at updates.review updates.take_all
+    """,
+    Role.OWNER: """
+        api.install api.refresh api.uninstall api.update audit.index
+        backup.begin backup.forget backup.index backup.make backup.offer_export backup.send_export backup.show
+        backup.take
+        definitions.change definitions.confirm_remove definitions.create definitions.edit definitions.index
+        definitions.new definitions.remove doctor.index doctor.report images.confirm_remove images.remove
+        install.begin install.install install.review install.show install.submit
+        metastores.add metastores.change metastores.confirm_remove metastores.index metastores.remove
+        networks.change networks.confirm_remove networks.edit networks.make networks.new networks.remove
+        networks.restore
+        notices.add notices.change notices.edit notices.index notices.new notices.remove notices.test
+        openvpn.confirm_revoke openvpn.download openvpn.make_authority openvpn.make_client openvpn.panel openvpn.revoke
+        people.add people.change_role people.confirm_remove people.index people.remove people.reset people.show
+        people.turn_second_step_off
+        rockons.confirm_uninstall rockons.refresh rockons.reinstall rockons.uninstall rollback.begin rollback.show
+        rq_dashboard.compact_queue rq_dashboard.delete_job_view rq_dashboard.empty_queue rq_dashboard.favicon
+        rq_dashboard.job_info rq_dashboard.job_view rq_dashboard.jobs_overview rq_dashboard.list_jobs
+        rq_dashboard.list_queues rq_dashboard.list_workers rq_dashboard.queues_overview rq_dashboard.requeue_all
+        rq_dashboard.requeue_job_view rq_dashboard.static rq_dashboard.workers_overview
+        secrets.hide secrets.index secrets.show
+        settings.apply settings.begin settings.discard settings.review settings.show settings.submit shares.make
+        succession.decide succession.decide_successor succession.show succession.show_successor updates.automatic
+    """,
+}
+NEEDED = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
+# Answered in JSON, by HTTP Basic too; the guide is a page.
+JSON_API = {endpoint for endpoint in NEEDED if endpoint.startswith("api.")} - {"api.guide"}
+NOBODY = None
+# What an owner's session must not be asked for on the way: it ends it, or waits for a worker that is not there.
+ENDS = {"auth.logout"}
+WAITS = {"api.refresh"}
+
+
+def routes(app: Flask, method: str) -> Iterator[tuple[str, Rule]]:
+    """Endpoint and rule of all that can be asked by a method; a route without a line in the table fails by itself."""
+    for rule in app.url_map.iter_rules():
+        if method in (rule.methods or ()) and not rule.alias and rule.endpoint in NEEDED:
+            yield rule.endpoint, rule
+
+
+def paths(rule: Rule) -> list[str]:
+    """The addresses of a route: with the id of something that is there, and of something that is not."""
+    page = PAGES[0] if not rule.rule.startswith("/jobs") else "1"
+    return sorted({address(rule, number, page) for number in ("1", "99")})
+
+
+def may(role: Role | None, endpoint: str) -> bool:
+    """What the table says."""
+    least = NEEDED[endpoint]
+    return least == PUBLIC or (role is not None and role.includes(Role(least)))
+
+
+@pytest.fixture
+def people(app: Flask, filled: None) -> None:
+    """An account of each role."""
+    for role in Role:
+        add_user(str(role), role)
+
+
+def visitor(app: Flask, role: Role | None) -> Visitor:
+    """A browser of somebody with this role."""
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client.log_in(str(role)) if role else client
+
+
+def basic(role: Role) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{role}:{PASSWORD}".encode()).decode()}
+
+
+def bearer(name: str, role: Role) -> dict[str, str]:
+    """A token of an account, for a role."""
+    return {"Authorization": f"Bearer {tokens.make(accounts.get(name), role)}"}
+
+
+def outcome(answer: TestResponse, endpoint: str) -> str:
+    """What became of a request, as far as it is about who asked."""
+    if answer.status_code in (400, 403):
+        return "refused"
+    if NEEDED[endpoint] != PUBLIC and (answer.status_code == 401 or "/login" in (answer.location or "")):
+        return "login"
+    assert answer.status_code < 500 or answer.status_code == 503, answer.text
+    return "done"
+
+
+def due(role: Role | None, endpoint: str) -> str:
+    """What must become of it."""
+    return "done" if may(role, endpoint) else "login" if role is NOBODY else "refused"
+
+
+def state(app: Flask, queue: Redis) -> tuple[Any, Any]:
+    """All that could be changed."""
+    db.session.rollback()
+    return rows(app), keys(queue)
+
+
+# -- the table ----------------------------------------------------------------------------------------------------
+
+
+def test_the_table_names_every_route_and_each_view_says_the_same(app: Flask) -> None:
+    said = {name: str(getattr(view, "permission", "nothing")) for name, view in app.view_functions.items()}
+    assert said == {name: str(least) for name, least in NEEDED.items()}
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == {*NEEDED}
+    methods = {method for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+    assert methods == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_no_route_hides_another(app: Flask) -> None:
+    for method in ("GET", "POST"):
+        found = [rule.rule for rule in app.url_map.iter_rules() if method in (rule.methods or ())]
+        assert sorted(found) == sorted({*found})
+
+
+def test_a_view_that_says_nothing_is_for_nobody(app: Flask, owner_client: Visitor) -> None:
+    del app.view_functions["shares.index"].permission  # type: ignore[attr-defined]
+    try:
+        assert owner_client.get("/shares").status_code == 403
+    finally:
+        app.view_functions["shares.index"].permission = Role.VIEWER  # type: ignore[attr-defined]
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [NOBODY, *Role])
+def test_each_role_sees_what_the_table_says(app: Flask, people: None, role: Role | None) -> None:
+    client = visitor(app, role)
+    asked = 0
+    for endpoint, rule in routes(app, "GET"):
+        for path in paths(rule):
+            if endpoint == "rq_dashboard.requeue_all":  # a GET of it is refused for everybody
+                continue
+            answer = client.get(path)
+            assert outcome(answer, endpoint) == due(role, endpoint), f"{answer.status_code} GET {path}"
+            asked += 1
+    print(f"{role or 'nobody'}: {asked} addresses looked at")
+    assert asked > 100
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_an_owners_token_sees_what_its_own_role_says(app: Flask, people: None, role: Role) -> None:
+    client, headers = visitor(app, NOBODY), bearer("ada", role)
+    for endpoint, rule in routes(app, "GET"):
+        if not endpoint.startswith(("rq_dashboard.", "auth.")):
+            for path in paths(rule):
+                answer = client.get(path, headers=headers)
+                assert outcome(answer, endpoint) == due(role, endpoint), f"{answer.status_code} GET {path}"
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_http_basic_is_for_the_api_alone(app: Flask, people: None, role: Role) -> None:
+    client = visitor(app, NOBODY)
+    for endpoint, rule in routes(app, "GET"):
+        for path in paths(rule):
+            wanted = due(role if endpoint in JSON_API else NOBODY, endpoint)
+            if endpoint != "rq_dashboard.requeue_all":
+                answer = client.get(path, headers=basic(role))
+                assert outcome(answer, endpoint) == wanted, f"{answer.status_code} GET {path}"
+
+
+# -- changing -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [NOBODY, Role.VIEWER, Role.OPERATOR])
+def test_whoever_may_not_changes_nothing_even_with_a_forms_token(
+    app: Flask, people: None, queue: Redis, role: Role | None
+) -> None:
+    client = visitor(app, role)
+    headers = {"X-CSRFToken": client.token("/account" if role else "/login")}
+    before, asked = state(app, queue), 0
+    for endpoint, rule in routes(app, "POST"):
+        if may(role, endpoint):
+            continue
+        for path in paths(rule):
+            answer = client.post(path, headers=headers)
+            assert outcome(answer, endpoint) == due(role, endpoint), f"{answer.status_code} POST {path}"
+            asked += 1
+    assert state(app, queue) == before
+    print(f"{role or 'nobody'}: {asked} changes refused")
+    assert asked > 60
+
+
+@pytest.mark.parametrize("role", [NOBODY, *Role])
+@pytest.mark.parametrize("sent", [{}, {"X-CSRFToken": "made-up"}], ids=["none", "another"])
+def test_without_the_forms_token_nobody_changes_anything(
+    app: Flask, people: None, queue: Redis, role: Role | None, sent: Mapping[str, str]
+) -> None:
+    client = visitor(app, role)
+    client.get("/login")
+    before = state(app, queue)
+    for endpoint, rule in routes(app, "POST"):
+        for path in paths(rule):
+            answer = client.post(path, headers=sent)
+            refused = (401,) if role is NOBODY and endpoint in JSON_API else (400,)
+            assert answer.status_code in refused, f"{answer.status_code} POST {path}"
+    assert state(app, queue) == before
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_somebody_elses_form_token_counts_for_nothing(app: Flask, people: None, queue: Redis, role: Role) -> None:
+    stolen = visitor(app, Role.OWNER).token("/account")
+    client = visitor(app, role)
+    client.get("/account")
+    before = state(app, queue)
+    for _, rule in routes(app, "POST"):
+        path = paths(rule)[0]
+        assert client.post(path, headers={"X-CSRFToken": stolen}).status_code == 400, path
+    assert state(app, queue) == before
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_each_role_reaches_what_the_table_says(app: Flask, people: None, role: Role) -> None:
+    """With ids of what is not there, so that one answer does not spoil the next."""
+    client = visitor(app, role)
+    headers = {"X-CSRFToken": client.token("/account")}
+    for endpoint, rule in routes(app, "POST"):
+        if not may(role, endpoint) or endpoint in ENDS | WAITS:
+            continue
+        path = paths(rule)[-1]
+        answer = client.post(path, headers=headers)
+        assert outcome(answer, endpoint) == "done", f"{answer.status_code} POST {path}"
+
+
+@pytest.mark.parametrize("role", [*Role])
+@pytest.mark.parametrize("kind", ["basic", "token", "a viewer's token"])
+def test_the_api_lets_change_what_the_table_says(app: Flask, people: None, queue: Redis, role: Role, kind: str) -> None:
+    client = visitor(app, NOBODY)
+    counts = Role.VIEWER if kind == "a viewer's token" else role
+    headers = basic(role) if kind == "basic" else bearer(str(role), counts)
+    begun = db.session.query(Operation).count()
+    for endpoint, rule in routes(app, "POST"):
+        if endpoint not in JSON_API:
+            continue
+        if not may(counts, endpoint):
+            before = state(app, queue)
+            for path in paths(rule):
+                assert client.post(path, headers=headers).status_code == 403, path
+            assert state(app, queue) == before
+        elif endpoint not in WAITS:
+            assert client.post(address(rule, "99"), headers=headers).status_code == 404, rule
+    answer = client.post("/api/rockons/1/stop", headers=headers)
+    assert answer.status_code == (200 if may(counts, "api.act") else 403)
+    assert db.session.query(Operation).count() - begun == may(counts, "api.act")
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_a_header_changes_nothing_on_a_page(app: Flask, people: None, queue: Redis, role: Role) -> None:
+    client = visitor(app, NOBODY)
+    headers = [basic(role), bearer(str(role), role)]
+    before = state(app, queue)
+    for endpoint, rule in routes(app, "POST"):
+        if endpoint not in JSON_API:
+            for one in headers:
+                assert client.post(paths(rule)[0], headers=one).status_code == 400, rule
+    assert state(app, queue) == before
+
+
+def test_the_test_would_notice(app: Flask, people: None, queue: Redis) -> None:
+    before = state(app, queue)
+    client = visitor(app, Role.OWNER)
+    assert state(app, queue) != before  # a login writes a session and a line of the audit
+    before = state(app, queue)
+    client.post("/shares", data={"name": "new"}, headers={"X-CSRFToken": client.token("/account")})
+    assert state(app, queue) != before
+    assert db.session.query(User).count() == 5

@@ -1,0 +1,110 @@
+"""A database with rows of most kinds, ids from 1 on, and what stands in it and in the queue's server."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry
+from sqlalchemy import inspect
+from werkzeug.routing import Rule
+
+from rockonweb import accounts, tokens
+from rockonweb.core.backup import Backup, to_json
+from rockonweb.models import Kind, Metastore, RockOn, Role, RollbackPoint, writing
+from rockonweb.models.base import engine_of
+from rockonweb.web import drafts, wanted
+from rockonweb.work import operations, restore
+
+from .app import add_user, install, shelve
+
+SEEN = b"rockonweb:seen"  # when a session was last used
+PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks", "summary")
+WEB = {
+    "web": {
+        "ports": {"80": {"label": "Web", "host_default": 8080, "ui": True}},
+        "volumes": {"/data": {"label": "Data"}},
+        "environment": {"APP_PASSWORD": {"label": "Password"}},
+    }
+}
+STRINGS = {
+    "name": "family",
+    "file": "notes.json",
+    "filename": "icons.svg",
+    "queue_name": "rockonweb",
+    "job_id": "job-1",
+    "way": "hook",
+    "what": "up",
+}
+STRINGS |= {"registry_name": "failed", "order": "asc", "instance_number": "0", "per_page": "8"}
+
+
+def fill_queue(connection: Redis) -> None:
+    """A job that waits and one that failed."""
+    line = Queue("rockonweb", connection=connection)
+    line.enqueue("rockonweb.jobs.run", 7, job_id="job-2")
+    job = Job.create("rockonweb.jobs.run", (1,), connection=connection, id="job-1", origin="rockonweb")
+    job.save()
+    FailedJobRegistry("rockonweb", connection=connection).add(job, ttl=-1)
+
+
+def fill(app: Flask) -> None:
+    """An app that is installed, one with a draft, one that is busy; a viewer, a token, a metastore and the like."""
+    installed, fresh = install(shelve("Notes", WEB)), shelve("Fresh", WEB)
+    add_user("viv", Role.VIEWER)
+    tokens.make(accounts.get("ada"), Role.VIEWER, 9, "a script")
+    with writing() as session:
+        for container in installed.containers:
+            for variable in container.environment:
+                variable.value = "a word"
+            for volume in container.volumes:
+                volume.share = "notes"
+        session.add(Metastore(place="http://box.example/rock-ons", position=1))
+        session.add(RollbackPoint(rockon_id=installed.id, definition=installed.source, answers="{}"))
+    restore.take(to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
+    draw(fresh, {"ports-web-80": "8081"})
+    wanted.save(installed, 1, wanted.load(installed, 1).answers, frozenset())
+    operations.begin(Kind.STOP, install(shelve("Busy", WEB)), "ada")
+    app.config["SETTINGS"].local_metastore.mkdir(parents=True, exist_ok=True)
+
+
+def draw(rockon: RockOn, given: dict[str, str]) -> None:
+    """Begin an install of a rock-on, as the account with the id 1, with some answers."""
+    drafts.save(rockon, drafts.definition_of(rockon), 1, "ports", given, accepted=True)
+
+
+def rows(app: Flask) -> dict[str, list[Any]]:
+    """All that stands in the database."""
+    with engine_of(app).connect() as connection:
+        names = inspect(connection).get_table_names()
+        return {name: sorted(map(repr, connection.exec_driver_sql(f'SELECT * FROM "{name}"').all())) for name in names}
+
+
+def keys(queue: Redis) -> dict[bytes, Any]:
+    """All that the queue's server holds, but when sessions were used."""
+    found = sorted(key for key in queue.scan_iter() if isinstance(key, bytes) and not key.startswith(SEEN))
+    return {key: queue.dump(key) for key in found}
+
+
+def address(rule: Rule, number: str = "1", page: str = "1") -> str:
+    """The address of a route with an id, the name of a wizard's page, and names of what is there."""
+
+    def value(match: re.Match[str]) -> str:
+        kind, _, name = match[1].rpartition(":")
+        if one_of := re.match(r"any\((\w+)", kind):
+            return one_of[1]
+        return page if name == "page" else STRINGS.get(name) or number
+
+    return re.sub(r"<([^>]+)>", value, rule.rule)
+
+
+def addresses(app: Flask) -> Iterator[str]:
+    """Every address that can be got, with the ids and names of what is there and of what is not."""
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()):
+            for number in ("1", "2", "3", "99"):
+                for page in PAGES if "<page>" in rule.rule and not rule.rule.startswith("/jobs") else ("1",):
+                    yield address(rule, number, page)

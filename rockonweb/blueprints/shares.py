@@ -6,14 +6,14 @@ import grp
 import pwd
 from dataclasses import dataclass
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.core.errors import BadInput
+from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
-from rockonweb.host import shares
+from rockonweb.host import shares, snapshots
 from rockonweb.models import Role
 from rockonweb.web.permission import may, requires
 from rockonweb.web.share_users import share_users
@@ -55,6 +55,28 @@ def make() -> ResponseReturnValue:
     return redirect(url_for("shares.index"), code=303)
 
 
+@blueprint.get("/shares/aside/<name>")
+@requires(Role.OWNER)
+def confirm_removal(name: str) -> str:
+    """Say what goes for good when data that lies aside is removed, and ask."""
+    settings = current_app.config["SETTINGS"]
+    since = snapshots.set_aside(settings).get(name) or abort(404)
+    return render_template("shares/remove.html", name=name, since=since, path=snapshots.replaced(settings, name))
+
+
+@blueprint.post("/shares/aside/<name>")
+@requires(Role.OWNER)
+def remove_aside(name: str) -> ResponseReturnValue:
+    """Remove data that lies aside since somebody went back."""
+    try:
+        snapshots.remove_aside(current_app.config["SETTINGS"], name)
+    except RockonwebError as error:
+        flash(f"{say(error.sentence)} {say(error.hint)}", "danger")
+    else:
+        flash(_("%(name)s is removed.", name=name), "success")
+    return redirect(url_for("shares.index"), code=303)
+
+
 def _page(form: ShareForm) -> str:
     settings = current_app.config["SETTINGS"]
     users = share_users()
@@ -67,6 +89,7 @@ def _page(form: ShareForm) -> str:
         shares=lines,
         root=settings.shares_root,
         ground=shares.ground(settings),
+        aside=snapshots.set_aside(settings) if may(Role.OWNER) else {},
     )
 
 

@@ -70,7 +70,7 @@ class App:
 
 @dataclass(frozen=True)
 class Failure:
-    """An operation that failed and that nothing has made up for since."""
+    """An operation that failed and that nothing has made up for since; its title says that it did."""
 
     id: int
     title: str
@@ -123,8 +123,9 @@ def _tone(free: int | None) -> Tone | None:
 def _failures(facts: Facts) -> Iterable[Item]:
     for one in facts.failures:
         if one.rockon not in facts.running:
-            sentence = t("%(what)s: it failed.", what=one.title)
-            yield Item(Tone.BAD, sentence, " ".join(filter(None, (one.error, one.hint))), Place.OPERATION, one.id)
+            yield Item(
+                Tone.BAD, f"{one.title}.", " ".join(filter(None, (one.error, one.hint))), Place.OPERATION, one.id
+            )
 
 
 def _apps(facts: Facts) -> Iterable[Item]:

@@ -1,13 +1,15 @@
 """Snapshots of shares that are Btrfs subvolumes, and what was put in the place of a share.
 
 All of it lies in a folder beside the shares, which is no share itself: `snapshots/INSTANCE-POINT/SHARE` are read-only,
-and `replaced/SHARE-…` are shares as they were before a snapshot took their place. Nothing here removes one of those.
+and `replaced/SHARE-…` are shares as they were before a snapshot took their place. Those are removed only one by one,
+when somebody asks for it.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rockonweb.config import Settings, instance_id
@@ -26,6 +28,29 @@ def where(settings: Settings, point: int, share: str = "") -> Path:
 def replaced(settings: Settings, name: str) -> Path:
     """Return where a share goes whose place a snapshot takes."""
     return settings.shares_root / OWN / "replaced" / name
+
+
+def set_aside(settings: Settings) -> dict[str, datetime]:
+    """Return the shares that lie aside, by name, with the moment at which a snapshot took the place of each."""
+    try:
+        entries = [one for one in os.scandir(replaced(settings, "")) if one.is_dir(follow_symlinks=False)]
+    except OSError:
+        return {}
+    found = {one.name: datetime.fromtimestamp(one.stat(follow_symlinks=False).st_ctime, UTC) for one in entries}
+    return dict(sorted(found.items()))
+
+
+def remove_aside(settings: Settings, name: str) -> None:
+    """Remove a share that lies aside, for good. Raises RockonwebError where there is none, or it can't be removed."""
+    if name not in set_aside(settings):
+        raise RockonwebError(t("There is nothing aside of the name %(name)s.", name=name), t("It was removed before."))
+    try:
+        _must("subvolume", "delete", str(replaced(settings, name)))
+    except _Refused as error:
+        raise RockonwebError(
+            t("%(name)s could not be removed: %(why)s.", name=name, why=_words(error)),
+            t("Subvolumes inside it have to be removed by hand first: btrfs subvolume delete."),
+        ) from None
 
 
 def nested(path: str | Path) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from rockonweb.config import Settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
 from rockonweb.models import Operation, Progress, RockOn, db, now
 from rockonweb.web import shelf
-from rockonweb.web.wording import pill_of, title_of
+from rockonweb.web.wording import ended_title, pill_of
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
 
@@ -98,7 +98,7 @@ def _failures() -> list[Failure]:
         Operation.finished > now() - REMEMBERED,
     )
     found = db.session.scalars(query.options(*_BRIEF).order_by(Operation.id.desc()))
-    return [Failure(one.id, title_of(one), one.error, one.hint, one.rockon_id) for one in found]
+    return [Failure(one.id, ended_title(one), one.error, one.hint, one.rockon_id) for one in found]
 
 
 def _disk(folder: Path) -> Room:

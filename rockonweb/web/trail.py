@@ -71,6 +71,7 @@ WORDS: dict[str, LazyString] = {
     "networks.restore": _l("made a lost network again"),
     "networks.remove": _l("removed a network"),
     "shares.make": _l("made a share"),
+    "shares.remove_aside": _l("removed data that lay aside"),
     "backup.make": _l("made a backup"),
     "backup.take": _l("took up a backup to restore"),
     "backup.begin": _l("began a restore"),

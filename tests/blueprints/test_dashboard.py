@@ -44,12 +44,12 @@ def test_a_failure_is_told_until_something_made_up_for_it(app: Flask, owner_clie
     notes = install(shelve("Notes"))
     failed = fail(notes.id, "There is no such image.")
     page = owner_client.get("/").text
-    assert "Update: Notes: it failed." in page
+    assert "Notes could not be updated." in page
     assert "There is no such image." in page
     assert f'id="attend-operation-{failed}" href="/operations/{failed}"' in page
     with writing() as session:
         session.add(Operation(rockon_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=now()))
-    assert "it failed." not in owner_client.get("/").text
+    assert "could not be updated" not in owner_client.get("/").text
 
 
 def test_a_viewer_sees_it_without_buttons(app: Flask, client: Visitor) -> None:

@@ -17,7 +17,16 @@ from rockonweb.work import heartbeat, operations
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
-ANYBODY = {"assets.style", "static", "theme.choose", "auth.code", "auth.login", "auth.logout", "auth.setup", "health.healthz"}
+ANYBODY = {
+    "assets.style",
+    "static",
+    "theme.choose",
+    "auth.code",
+    "auth.login",
+    "auth.logout",
+    "auth.setup",
+    "health.healthz",
+}
 
 
 def example(rule: Any) -> str:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.config import Settings
-from rockonweb.host import shares
+from rockonweb.host import shares, snapshots
 from rockonweb.models import writing
 from tests.support.app import Visitor, install, shelve
 
@@ -75,3 +75,20 @@ def test_where_none_can_be_made_the_page_says_why_and_what_to_do(
     answer = owner_client.send("/shares", {"name": "photos"}, page="/shares")
     assert answer.status_code == 422
     assert not (root(app) / "photos").exists()
+
+
+def test_data_that_lies_aside_is_shown_and_asked_about_before_it_goes(
+    app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    monkeypatch.setattr(snapshots, "remove_aside", lambda _settings, name: removed.append(name))
+    assert "lies aside" not in owner_client.get("/shares").text
+    snapshots.replaced(app.config["SETTINGS"], "photos-20260301-120000-7").mkdir(parents=True)
+    here = "/shares/aside/photos-20260301-120000-7"
+    assert f'href="{here}"' in owner_client.get("/shares").text
+    page = owner_client.get(here)
+    assert "can't be brought back" in page.text
+    assert removed == []
+    answer = owner_client.send(here, {}, page=here)
+    assert (answer.status_code, answer.location, removed) == (303, "/shares", ["photos-20260301-120000-7"])
+    assert owner_client.get("/shares/aside/photos").status_code == 404

@@ -121,10 +121,15 @@ def test_logs_are_followed_searched_and_taken_along(
         expect(page.get_by_text(re.compile("1 line of the last"))).to_be_visible()
         expect(page.get_by_text("No line has “STORK”.")).to_be_visible()
         page.get_by_label("Search in it").fill("")
+        page.get_by_label("Search in it").press("Enter")
+        expect(box.locator("mark")).to_have_count(0)
         page.get_by_label("With the time").check()
+        if not javascript:
+            page.get_by_role("button", name="Show").click()
+        expect(box).to_contain_text(re.compile(r"\dZ a stork came"))
         page.get_by_label("Container").select_option(APP)
-        page.get_by_role("button", name="Show").click()
-        expect(box).to_contain_text(re.compile(r"\d{4}-\d\d-\d\dT\S+ a stork came"))
+        if not javascript:
+            page.get_by_role("button", name="Show").click()
         expect(page.get_by_role("region", name=f"Log of {DATABASE}")).to_have_count(0)
         with page.expect_download() as download:
             page.get_by_role("link", name="Download").click()

@@ -38,21 +38,23 @@ def test_little_memory() -> None:
 
 def test_an_app_that_ended_and_an_operation_that_failed() -> None:
     apps = [App(1, "Notes", ended="Ended with exit code 1"), App(2, "Films", ended="Start failed")]
-    assert lines(apps=apps, failures=[Failure(7, "Start: Films", "No room.", "Make some.", rockon=2)]) == [
-        ("danger", "Start: Films: it failed.", "operation", 7),
+    assert lines(
+        apps=apps, failures=[Failure(7, "Films could not be started", "No room.", "Make some.", rockon=2)]
+    ) == [
+        ("danger", "Films could not be started.", "operation", 7),
         ("danger", "Notes does not run as it should: Ended with exit code 1.", "rockon", 1),
     ]
 
 
 def test_the_hint_of_a_failure_says_why_and_what_to_do() -> None:
-    assert attention(Facts(failures=[Failure(7, "Start: Films", "No room.", "Make some.")])) == [
-        Item(Tone.BAD, "Start: Films: it failed.", "No room. Make some.", Place.OPERATION, 7)
+    assert attention(Facts(failures=[Failure(7, "Films could not be started", "No room.", "Make some.")])) == [
+        Item(Tone.BAD, "Films could not be started.", "No room. Make some.", Place.OPERATION, 7)
     ]
 
 
 def test_what_is_being_worked_on_is_left_alone() -> None:
     apps = [App(2, "Films", ended="Start failed")]
-    assert lines(apps=apps, failures=[Failure(7, "Start: Films", rockon=2)], running=frozenset({2})) == []
+    assert lines(apps=apps, failures=[Failure(7, "Films could not be started", rockon=2)], running=frozenset({2})) == []
 
 
 def test_news_come_last_and_name_a_few() -> None:

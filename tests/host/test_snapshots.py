@@ -124,3 +124,18 @@ def test_which_shares_can_have_snapshots(settings: config.Settings, monkeypatch:
     assert {name: one.snapshots for name, one in shares.listing(settings).items()} == {"notes": True, "plain": False}
     monkeypatch.setenv("PATH", "")
     assert not any(one.snapshots for one in shares.listing(settings).values())
+
+
+def test_what_lies_aside_goes_only_when_somebody_asks_for_it(settings: config.Settings) -> None:
+    snapshots.take(settings, 7, "notes")
+    snapshots.put(settings, 7, "notes", "notes-1")
+    snapshots.take(settings, 8, "notes")
+    snapshots.put(settings, 8, "notes", "notes-2")
+    assert list(snapshots.set_aside(settings)) == ["notes-1", "notes-2"]
+    snapshots.remove_aside(settings, "notes-1")
+    assert list(snapshots.set_aside(settings)) == ["notes-2"]
+    assert content(settings) == {"file": "then"}
+    for name in ("notes-1", "..", "../../notes", ""):
+        with pytest.raises(RockonwebError, match="nothing aside"):
+            snapshots.remove_aside(settings, name)
+    assert content(settings) == {"file": "then"}

@@ -1,131 +1,113 @@
-"""Measures how the catalogue page grows with the catalogue: 89, 1,000 and 10,000 generated definitions.
+"""The list page: against asking Docker for each app that is installed, and how it grows with the catalogue.
 
-    .venv/bin/python bench/list.py [--sizes 89 1000 10000] [--rounds 15] [--profile]
+    python -m bench.list [--rounds 25] [--many 10000] [--profile PATH]
 
-Each number is the median of whole requests in this process, logged in, through every layer but the socket. The ratio
-is to the same request with the smallest catalogue. `--profile` prints where the time of the largest one goes.
+As root: it starts a Docker Engine with ten containers of its own. Pages are whole requests in this process, logged in,
+through every layer but the socket. `--profile '/rockons?tab=all'` prints where the time goes with many, and ends.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import cProfile
-import json
 import pstats
-import statistics
-import tempfile
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from flask import Flask
-from flask.testing import FlaskClient
-from refresh import definition
-from sqlalchemy import event
+from bench.figures import Row, show
+from bench.instance import instance, page, visitor
+from tests.support.engine import Engine
+from tests.support.registry import Registry
+from tests.support.standin import make_image
 
-from rockonweb import config, create_app, rows, sessions
-from rockonweb.core.definition import parse
-from rockonweb.models import Role, State, Status, User, db, writing
-from rockonweb.web.extensions import KEY
-
-HX = {"HX-Request": "true"}
-INSTALLED = 20
-REQUESTS = {
-    "the page": ("/rockons?tab=all", {}),
-    "its last page": ("/rockons?tab=all&page=9999", {}),
-    "search, many found": ("/rockons?tab=all&q=example", HX),
-    "search, few found": ("/rockons?tab=all&q=app-42+example", HX),
-    "filters": ("/rockons?tab=all&badge=ui&category=other&state=available", HX),
-    "what is installed": ("/rockons?tab=installed", {}),
+FEW, INSTALLED = 89, 10
+LIST = "/rockons?tab=all"
+GROWING = {
+    "list page with {:,}": LIST,
+    "its last page": f"{LIST}&page=9999",
+    "a search in it that finds all": f"{LIST}&q=example",
+    "a search in it that finds few": f"{LIST}&q=42+example+001",
+    "a search in it with a typing mistake": f"{LIST}&q=exmaple",
+    "filters in it": f"{LIST}&badge=ui&category=other&state=available",
 }
 
 
-def catalogue(app: Flask, size: int) -> None:
-    """Fill the rows."""
-    db.metadata.create_all(db.engine)
-    for start in range(0, size, 250):
-        with writing() as session:
-            suggestions = rows.Suggestions.load(session)
-            for number in range(start, min(size, start + 250)):
-                (found,) = parse(json.dumps(definition(number)))
-                rockon, _ = rows.put(
-                    session, None, found.definition, found.source, suggestions, origin="remote", position=number
-                )
-                if number < INSTALLED:
-                    rockon.state, rockon.status = State.INSTALLED, Status.STARTED
-                    rockon.installed_source = found.source
-        db.session.remove()
-    with writing() as session:
-        session.add(User(name="bench", password_hash="", role=Role.OWNER))
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
-def visitor(app: Flask) -> FlaskClient:
-    """Return somebody who is logged in."""
-    client = app.test_client()
-    with app.app_context():
-        key = sessions.begin(db.session.get_one(User, 1), "127.0.0.1", "bench")
-    with client.session_transaction() as session:
-        session["_user_id"], session["_fresh"], session[KEY] = "1", True, key
-    return client
+@contextlib.contextmanager
+def containers() -> Iterator[Callable[[], None]]:
+    """Run ten containers; gives what asks for each of them by a process of its own."""
+    with contextlib.ExitStack() as running:
+        engine, registry = Engine(), Registry()
+        for part in (engine, registry):
+            running.callback(part.close)
+            part.start()
+        image = make_image(engine, registry, "bench/app:1")
+        names = [f"example-{number}" for number in range(INSTALLED)]
+        for name in names:
+            engine.docker("run", "-d", "--name", name, image)
+
+        def inspect() -> None:
+            for name in names:
+                command = ["docker", "inspect", "--format", "{{.State.Status}}", name]
+                subprocess.run(command, env=engine.environ, check=True, capture_output=True)
+
+        yield inspect
 
 
-def measure(ask: Callable[[], object], rounds: int) -> float:
-    """Return the median time of a request in milliseconds."""
-    times = []
-    for _ in range(rounds + 2):
-        start = time.perf_counter()
-        ask()
-        times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(times[2:])
-
-
-def run(size: int, rounds: int, profile: bool) -> dict[str, tuple[float, int, int]]:
-    """Return time, bytes and statements of each request."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = create_app(config.read({"ROCKONWEB_INSTANCE": folder, "REDIS_URL": "unix:///nobody"}))
-        found = {}
-        with app.app_context():
-            catalogue(app, size)
-            engine = db.engine
+def against_docker(rounds: int) -> Iterator[Row]:
+    """The page against what the original does for it."""
+    with instance(FEW, INSTALLED) as app, containers() as inspect:
         client = visitor(app)
-        count = [0]
-        event.listen(engine, "before_cursor_execute", lambda *_: count.__setitem__(0, count[0] + 1))
-        for name, (path, headers) in REQUESTS.items():
-            count[0] = 0
-            answer = client.get(path, headers=headers)
-            if answer.status_code != 200:
-                raise SystemExit(f"{path}: {answer.status}")
-            statements = count[0]
+        page(client, LIST)
+        pairs = [(seconds(lambda: page(client, LIST)), seconds(inspect)) for _ in range(rounds)]
+    what = f"list page, {FEW} rock-ons, {INSTALLED} installed"
+    against = "ten `docker inspect` processes"
+    yield Row(what, against, [(a * 1000, b * 1000) for a, b in pairs], 0.05, "ms")
 
-            def ask(path: str = path, headers: dict[str, str] = headers) -> object:
-                return client.get(path, headers=headers).data
 
-            found[name] = (measure(ask, rounds), len(answer.data), statements)
-        if profile:
-            profiler = cProfile.Profile()
-            for _ in range(5):
-                profiler.runcall(lambda: client.get("/rockons?tab=all").data)
-            pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
-        engine.dispose()
-    return found
+def growth(many: int, rounds: int) -> Iterator[Row]:
+    """The page with many against the page with few."""
+    with instance(FEW, INSTALLED) as small, instance(many, INSTALLED) as large:
+        few, lots = visitor(small), visitor(large)
+        for what, path in GROWING.items():
+            page(few, LIST)
+            page(lots, path)
+            pairs = [(seconds(lambda: page(lots, path)), seconds(lambda: page(few, LIST))) for _ in range(rounds)]  # noqa: B023
+            in_ms = [(a * 1000, b * 1000) for a, b in pairs]
+            yield Row(what.format(many), f"list page with {FEW}", in_ms, 2, "ms")
+
+
+def profile(path: str, many: int) -> None:
+    """Print where the time goes."""
+    with instance(many, INSTALLED) as app:
+        client = visitor(app)
+        page(client, path)
+        profiler = cProfile.Profile()
+        for _ in range(5):
+            profiler.runcall(lambda: page(client, path))
+        pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[89, 1_000, 10_000])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--profile", metavar="PATH")
     wanted = parser.parse_args()
-    results = {
-        size: run(size, wanted.rounds, wanted.profile and size == max(wanted.sizes)) for size in sorted(wanted.sizes)
-    }
-    smallest = min(results)
-    for name in REQUESTS:
-        print(name)
-        for size, found in results.items():
-            taken, length, statements = found[name]
-            ratio = taken / results[smallest][name][0]
-            print(f"  {size:6,} rock-ons {taken:7.1f} ms, ratio {ratio:5.2f} {length / 1000:5.0f} kB {statements} SQL")
+    if wanted.profile:
+        profile(wanted.profile, wanted.many)
+    else:
+        show(against_docker(wanted.rounds))
+        show(growth(wanted.many, wanted.rounds))
 
 
 if __name__ == "__main__":

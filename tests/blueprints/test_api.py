@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
@@ -794,3 +796,98 @@ def test_the_page_is_for_those_who_are_logged_in_and_has_a_link(client: Visitor)
     client.log_in("viv")
     assert client.get("/api").status_code == 200
     assert 'href="/api"' in client.get("/rockons").text
+
+
+# -- whatever is sent ---------------------------------------------------------------------------------------------
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+)
+# Words that mean something somewhere, also where they do not belong.
+WORDS = st.sampled_from(
+    [
+        *(
+            "files",
+            "more",
+            "files/inside",
+            "/data",
+            "/more",
+            "/new",
+            "..",
+            "../etc",
+            "files/../more",
+            "/",
+            "",
+            "-v",
+            "a:b",
+        ),
+        *(
+            "TITLE",
+            "PASSWORD",
+            "gpu",
+            "/dev/null",
+            "name",
+            "garden",
+            "orchard",
+            "host",
+            "none",
+            "bridge",
+            "normal",
+            "live",
+        ),
+        *(
+            "80",
+            "9001",
+            "9002",
+            "0",
+            "65536",
+            "99999999999",
+            "1e3",
+            "checked",
+            "unchecked",
+            "team=home",
+            "a\0b",
+            "\ud800",
+        ),
+        *("********", "rockonweb.rockon=Other", "x" * 300, "--privileged", "$(id)", "\u202e", "\u2215", "a\nb"),
+    ]
+)
+NUMBERS = st.integers(-1, 4) | st.sampled_from([80, 9001, 9002, 65536, 2**31, 2**70, 1.5, float("inf"), True])
+NAMES = st.sampled_from(["notes", "notes-db", "1", "2", "3", "01", "-1"])
+LEAVES = WORDS | NUMBERS | st.none() | ANYTHING
+FLAT = st.dictionaries(WORDS | NAMES, LEAVES, max_size=4)
+NESTED = st.dictionaries(NAMES | WORDS, FLAT | st.lists(LEAVES, max_size=3) | LEAVES, max_size=3)
+SENT_PARTS = ("shares", "ports", "devices", "environment", "cc", "labels", "edit_ports", "cnets", "update_mode")
+SENT = st.fixed_dictionaries({}, optional=dict.fromkeys(SENT_PARTS, FLAT | NESTED | LEAVES))
+BODIES = SENT | SENT.map(lambda sent: {**BODY, **sent}) | ANYTHING | st.dictionaries(WORDS, ANYTHING, max_size=3)
+SPOILED = st.sampled_from(
+    [b"", b"{", b"[]", b"null", b'{"a":1,"a":2}', b"\xff\xfe{}", b"[" * 50_000, b'{"cc":1e999999999}']
+)
+LONG = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@LONG
+@given(action=st.sampled_from(["install", "update"]), body=BODIES.map(lambda body: json.dumps(body).encode()) | SPOILED)
+def test_whatever_is_sent_there_is_a_sentence(
+    call: Call, installed: RockOn, docker: Docker, action: str, body: bytes
+) -> None:
+    """Never a failure of ours, never a traceback; what is accepted is one operation."""
+    with writing() as session:
+        session.execute(delete(Operation))
+        installed.state = State.INSTALLED if action == "update" else State.AVAILABLE
+    docker.containers = docker.containers if action == "update" else {}
+    answer = call("POST", f"/rockons/{installed.id}/{action}", data=body)
+    begun = [one.kind for one in db.session.scalars(select(Operation))]
+    if answer.status_code == 200:
+        assert begun == [Kind.CHANGE if action == "update" else Kind.INSTALL]
+    else:
+        assert begun == []
+        assert answer.status_code in (400, 409), answer.text
+        assert answer.mimetype == "application/json"
+        said = (answer.json or {})["detail"]
+        assert said[:1].isupper() or said[:1] == '"', said
+        assert "Traceback" not in said
+        assert "went wrong in Rockonweb" not in said

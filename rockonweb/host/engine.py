@@ -333,9 +333,12 @@ class Engine(Networks, Images):
         return True
 
     def put_back(self, name: str) -> None:
-        """Give a container that was set aside its name back, unless it has it."""
-        if self.container(name + ASIDE) is not None:
-            self.rename(name + ASIDE, name)
+        """Give a container that was set aside its name back, unless it has it; a stranger's may have taken that."""
+        if self.container(name + ASIDE) is None:
+            return
+        if other := self.container(name):
+            self._refuse_others(other)
+        self.rename(name + ASIDE, name)
 
     def aside(self) -> list[str]:
         """Return the names of the rock-on's containers that are set aside, without what marks them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -272,13 +273,14 @@ class Executor:
         self.remove_made()
         for share in rollback.to_undo(self.operation_id):
             self._undo_data_of(share)
-        for name in aside:
-            self.engine.put_back(name)
-        for name in running:
+
+        def run_again(name: str) -> None:
             if str(Stop(container=name, why="")) in cut_short:
                 self.engine.stop(name)  # Docker may be at it still, and would end it after we have looked
             if not self.engine.runs(name):
                 self.engine.start(name)
+
+        _try_all([*(partial(self.engine.put_back, name) for name in aside), *(partial(run_again, n) for n in running)])
         return False
 
     def _undo_data_of(self, share: str) -> None:
@@ -379,6 +381,20 @@ class Executor:
             step = session.get_one(OperationStep, row)
             step.current, step.total = layers.pulled(found)
             step.layers = layers.pack(found)
+
+
+def _try_all(acts: Iterable[Callable[[], object]]) -> None:
+    """Do all of it, also what comes after something that Docker or a stranger's container refuses; then raise that."""
+    refusals = []
+    for act in acts:
+        try:
+            act()
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            refusals.append(error)
+    if refusals:
+        raise refusals[0]
 
 
 class _Throttled:

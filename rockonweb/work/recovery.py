@@ -49,11 +49,15 @@ def _tidied() -> Iterator[int]:
         docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
         known = docker.containers()
         docker.close()
-        for rockon_id in _with_remains(known):
-            if (operation_id := runner.tidy(rockon_id)) is not None:
-                yield operation_id
     except EngineError as error:
         logger.info("what operations left has to wait: %s", error)
+        return
+    for rockon_id in _with_remains(known):
+        try:
+            if (operation_id := runner.tidy(rockon_id)) is not None:
+                yield operation_id
+        except EngineError as error:  # of this rock-on alone, such as a stranger's container in the way
+            logger.info("what operations left of rock-on %s has to wait: %s", rockon_id, error)
 
 
 def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
@@ -64,15 +68,17 @@ def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
     query = select(RockOn.id).where(RockOn.name.in_(aside), RockOn.id.not_in(busy))
     found = dict.fromkeys(db.session.scalars(query))
     last = select(func.max(Operation.id)).where(Operation.kind.in_(runner.UNDOES)).group_by(Operation.rockon_id)
-    undone = select(Operation).where(
+    undone = select(Operation.rockon_id).where(
         Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.rockon_id.not_in(busy)
     )
-    for operation in db.session.scalars(undone):
-        if operation.rockon is not None and (
-            operation.options.get("owes")
-            or (operation.rockon.name in there and now() - (operation.finished or now()) < STILL_AT_WORK)
+    for rockon_id in [one for one in db.session.scalars(undone) if one is not None]:
+        operation = runner.last_that_acted(rockon_id)
+        if operation is None or operation.rockon is None or operation.progress is Progress.DONE:
+            continue
+        if operation.options.get("owes") or (
+            operation.rockon.name in there and now() - (operation.finished or now()) < STILL_AT_WORK
         ):
-            found[operation.rockon.id] = None
+            found[rockon_id] = None
     return list(found)
 
 

@@ -74,7 +74,7 @@ def _run(operation_id: int) -> None:
             raise
         except Exception as error:
             db.session.rollback()
-            if _take_back(operation_id):
+            if _take_back(operation_id)[0]:
                 _settle(operation_id, Progress.DONE, "", "")
                 raise
             if isinstance(error, DBAPIError):
@@ -98,14 +98,17 @@ def interrupt(operation_id: int) -> bool:
         operation = db.session.get(Operation, operation_id)
         if not free or operation is None or operation.progress is not Progress.RUNNING:
             return False
-        if _only_the_end_is_missing(operation) or _take_back(operation_id):
+        done, left = (True, "") if _only_the_end_is_missing(operation) else _take_back(operation_id)
+        if done:
             _settle(operation_id, Progress.DONE, "", "")
             return True
         _settle(
             operation_id,
             Progress.INTERRUPTED,
             t("It was interrupted: the process that did it has ended."),
-            t("Try again: what is done already is not done twice."),
+            t("Not all of it could be taken back yet. %(why)s", why=left)
+            if left
+            else t("Try again: what is done already is not done twice."),
         )
         return True
 
@@ -121,22 +124,24 @@ def _only_the_end_is_missing(operation: Operation) -> bool:
     )
 
 
-def _take_back(operation_id: int) -> bool:
+def _take_back(operation_id: int) -> tuple[bool, str]:
     """Take back what an install or change made whose process did not; without an engine that waits until there is one.
 
-    Returns True for a change that had only the old containers left to remove: then it is done instead.
+    Returns True for a change that had only the old containers left to remove: then it is done instead; and why not all
+    could be taken back, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
     if operation.kind not in UNDOES:
-        return False
+        return False, ""
     try:
         with _at_work(operation) as work:
-            return work.recover()
+            return work.recover(), ""
     except EngineUnreachable:
         _owe(operation_id, owes=True)
     except EngineError as error:
         logger.warning("not all of operation %s could be taken back: %s", operation_id, error)
-    return False
+        return False, str(error)
+    return False, ""
 
 
 def _owe(operation_id: int, *, owes: bool) -> None:
@@ -152,13 +157,12 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
 
     Returns the id of that operation, None where nothing was left. Raises EngineError.
     """
-    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOES))
-    if before is not None:
-        query = query.where(Operation.id < before)
-    operation = db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
+    operation = last_that_acted(rockon_id, before)
     if operation is None or operation.active:
         return None
     with _locked(operation.id, wait=True), _at_work(operation) as work:
+        if before is None and _busy(rockon_id):
+            return None
         done, owes = operation.progress is Progress.DONE, operation.options.get("owes", False)
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
             return None
@@ -169,6 +173,24 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
     _tidy_points(rockon_id)
     observer.look(rockon_id)
     return operation.id
+
+
+def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | None:
+    """Return the last install or change of a rock-on (before an operation) that came to touch anything: one that was
+    refused at its beginning knows nothing of how things were.
+    """
+    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOES))
+    if before is not None:
+        query = query.where(Operation.id < before)
+    found = db.session.scalars(query.order_by(Operation.id.desc()))
+    return next((one for one in found if one.active or "running" in one.options), None)
+
+
+def _busy(rockon_id: int) -> bool:
+    """Whether an operation works on a rock-on by now."""
+    db.session.rollback()
+    query = select(Operation.id).where(Operation.rockon_id == rockon_id, Operation.progress == Progress.RUNNING)
+    return db.session.scalar(query) is not None
 
 
 def _left_over(operation: Operation, docker: engine.Engine) -> bool:
@@ -252,10 +274,14 @@ def _at_work(operation: Operation) -> Iterator[executor.Executor]:
 
 
 def _remember_running(operation_id: int, docker: engine.Engine) -> None:
-    """Write which containers run before a change, so that whoever has to bring them back knows."""
-    if db.session.get_one(Operation, operation_id).kind not in REPLACES:
+    """Write which containers run before a change, so that whoever has to bring them back knows. An install has none,
+    and writes that: it begins to act now.
+    """
+    kind = db.session.get_one(Operation, operation_id).kind
+    if kind not in UNDOES:
         return
-    running = [n for n, facts in docker.containers().items() if docker.acts_on(facts) and facts.state in UP]
+    known = docker.containers() if kind in REPLACES else {}
+    running = [name for name, facts in known.items() if docker.acts_on(facts) and facts.state in UP]
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.parameters = json.dumps({**operation.options, "running": running})

@@ -61,12 +61,21 @@ def test_a_stop_that_docker_is_still_at_is_waited_for_before_the_app_is_started(
     assert (slow.state, slow.status) == ("installed", "started")
 
 
-def test_a_container_that_comes_late_is_removed(engine: Engine, instance: Instance, pair: RockOn) -> None:
+def test_a_container_that_comes_late_is_removed(
+    engine: Engine, instance: Instance, pair: RockOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     instance.install(pair)
     before = set(engine.docker("ps", "-aq").split())
     trouble = instance.begin_change(pair, environment={"pair-a": {"COLOUR": "red"}})
-    operations.cancel(trouble)
-    assert instance.run(trouble).progress == "cancelled"
+    stop = OurEngine.stop
+
+    def meanwhile(self: OurEngine, name: str) -> None:
+        stop(self, name)
+        operations.cancel(trouble)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OurEngine, "stop", meanwhile)
+        assert instance.run(trouble).progress == "cancelled"
     mark = {"rockon": "Pair", "instance": instance_id(instance.settings), "operation": str(trouble)}
     labels = [word for key, value in mark.items() for word in ("--label", f"rockonweb.{key}={value}")]
     image = engine.docker("inspect", "-f", "{{.Config.Image}}", "pair-a")
@@ -116,6 +125,8 @@ def test_what_a_change_had_stopped_is_started_once_docker_answers(
     with monkeypatch.context() as patch:
         patch.setattr(OurEngine, "stop", last)
         assert instance.run(operation_id).progress == "failed"
+    again = instance.run(operations.retry(operation_id, "tester"))  # Docker is still away
+    assert (again.progress, again.error) == ("failed", "Docker does not answer.")
     engine.start()
     assert "pair-a" not in up(engine)
     assert recovery.recover() == [operation_id]

@@ -1,17 +1,23 @@
 """What is ours is known by its labels, and another Rockonweb's containers are as strange as anybody's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import EngineError
 from rockonweb.host import engine
+from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.host.engine import connect
-from rockonweb.models import Kind, State, writing
-from rockonweb.work import operations
+from rockonweb.models import Kind, Operation, RockOn, State, db, writing
+from rockonweb.work import operations, recovery
+from tests.support.app import Visitor, add_user
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, told
 from tests.support.queue_server import QueueServer
 
 
@@ -125,3 +131,127 @@ def test_another_rock_on_s_container_of_the_same_name_is_left_alone(
             with pytest.raises(EngineError, match="belongs to the rock-on Second"):
                 act("same")
     assert engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "same") == before
+
+
+# -- a stranger that takes a name in the middle -----------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+@pytest.fixture
+def visitor(instance: Instance) -> Visitor:
+    """The owner, at the pages."""
+    instance.app.test_client_class = Visitor
+    add_user()
+    visitor: Visitor = instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
+    return visitor
+
+
+@pytest.fixture
+def pair(instance: Instance, app_image: str) -> RockOn:
+    """A rock-on of two containers, which is installed."""
+    rockon = instance.add("Pair", {name: {"image": app_image, "tag": ""} for name in ("pair-db", "pair-app")})
+    instance.install(rockon)
+    return rockon
+
+
+def identity(docker: Engine, name: str) -> str:
+    """Which container it is, since when it runs, and whether."""
+    return docker.docker("inspect", "--type", "container", "-f", "{{.Id}} {{.State.StartedAt}} {{.State.Status}}", name)
+
+
+def ids(docker: Engine) -> dict[str, str]:
+    """The id of each container that runs, by name."""
+    return dict(
+        line.split() for line in docker.docker("ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
+    )
+
+
+@contextmanager
+def stranger_after(
+    monkeypatch: pytest.MonkeyPatch, docker: Engine, image: str, method: str, name: str, *, dies: bool
+) -> Iterator[None]:
+    """A stranger takes a name right after a method of the engine has been called, which is the process's last one."""
+    real = getattr(OurEngine, method)
+
+    def meanwhile(self: OurEngine, *arguments: Any, **options: Any) -> object:
+        found = real(self, *arguments, **options)
+        if method != "set_aside" or arguments == (name,):
+            docker.docker("run", "-d", "--name", name, image)
+            if dies:
+                raise Killed
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OurEngine, method, meanwhile)
+        yield
+    db.session.rollback()
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["it goes on", "its process dies"])
+def test_a_stranger_that_takes_a_name_during_a_change_keeps_it_and_the_app_comes_back_later(
+    engine: Engine, instance: Instance, visitor: Visitor, pair: RockOn, app_image: str,
+    monkeypatch: pytest.MonkeyPatch, *, dies: bool,
+) -> None:  # fmt: skip
+    before = ids(engine)
+    more = {"A": "b"}
+    operation_id = instance.begin_change(pair, variables={"pair-db": more, "pair-app": more})
+    last = pytest.raises(Killed) if dies else nullcontext()
+    with stranger_after(monkeypatch, engine, app_image, "set_aside", "pair-app", dies=dies), last:
+        instance.run(operation_id)
+    theirs = identity(engine, "pair-app")
+    assert recovery.recover() == ([operation_id] if dies else [])
+    operation = db.session.get_one(Operation, operation_id)
+    assert operation.progress == ("interrupted" if dies else "failed"), told(operation)
+    assert identity(engine, "pair-app") == theirs
+    assert ids(engine)["pair-db"] == before["pair-db"]  # the other one runs again
+    page = unescape(visitor.get(f"/operations/{operation_id}").text)
+    assert 'A container named "pair-app" exists and was not made by this Rockonweb; it is left alone.' in page
+    assert "docker rename pair-app pair-app-old" in page
+    assert (
+        "Not all of it could be taken back yet." if dies else "Not all that had been done could be taken back."
+    ) in page
+    again = instance.run(operations.retry(operation_id, "tester"))
+    assert (again.progress, "pair-app" in again.error) == ("failed", True), told(again)
+    assert identity(engine, "pair-app") == theirs
+    engine.docker("rename", "pair-app", "pair-app-old")
+    recovery.recover()
+    assert {name: one for name, one in ids(engine).items() if name != "pair-app-old"} == before
+    assert (pair.state, pair.status) == ("installed", "started")
+    instance.succeed(operations.retry(again.id, "tester"))
+    assert identity(engine, "pair-app-old") == theirs
+
+
+def test_a_stranger_that_takes_a_name_while_an_install_dies_survives_recovery_retry_and_uninstall(
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add("Late", {"late": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit(instance.review(rockon))
+    with stranger_after(monkeypatch, engine, app_image, "pull", "late", dies=True), pytest.raises(Killed):
+        instance.run(operation_id)
+    theirs = identity(engine, "late")
+    assert recovery.recover() == [operation_id]
+    assert (rockon.state, identity(engine, "late")) == ("install_failed", theirs)
+    again = instance.run(operations.retry(operation_id, "tester"))
+    assert (again.progress, '"late" exists already' in again.error) == ("failed", True), told(again)
+    instance.do(Kind.UNINSTALL, rockon)
+    assert recovery.recover() == []
+    assert (rockon.state, identity(engine, "late")) == ("available", theirs)
+
+
+def test_what_a_stranger_holds_up_holds_up_nobody_else(
+    engine: Engine, instance: Instance, pair: RockOn, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = instance.add("Zone", {"zone": {"image": app_image, "tag": ""}})
+    instance.install(other)
+    before = ids(engine)
+    for rockon, name in ((pair, "pair-app"), (other, "zone")):
+        operation_id = instance.begin_change(rockon, variables={name: {"A": "b"}})
+        with stranger_after(monkeypatch, engine, app_image, "set_aside", name, dies=True), pytest.raises(Killed):
+            instance.run(operation_id)
+    recovery.recover()
+    engine.docker("rm", "-f", "zone")
+    recovery.recover()
+    assert ids(engine)["zone"] == before["zone"]

@@ -10,6 +10,8 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
 
@@ -29,7 +31,7 @@ from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
 from rockonweb.core.visible import Plain
-from rockonweb.host import disks, engine, private, registry, shares, survey
+from rockonweb.host import disks, engine, image_facts, private, registry, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.models.base import database_trouble
 from rockonweb.work import icons, operations
@@ -220,10 +222,13 @@ def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool
 @click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
 @with_appcontext
 def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
-    """Print what an install would do. Touches nothing, and needs neither engine nor queue."""
+    """Print what an install would do. Touches nothing, and needs neither engine nor queue.
+
+    An engine that answers is asked what speaks against it.
+    """
     _prepare()
     rockon = _rockon(name)
-    found = _plan(rockon, _answers(rockon, file), None)
+    found, trouble = _looked_at(rockon, _answers(rockon, file))
     if reveal_secrets:
         audit.record("secret.plan", rockon.name)
     if as_json:
@@ -231,6 +236,8 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
         return
     for finding in found.findings:
         click.echo(f"{finding.level}: {finding}")
+    if trouble:
+        click.echo(f"note: {trouble.sentence} Containers, networks and images were not looked at.")
     for step in found.steps:
         click.echo(f"- {step}  ({step.why})")
     for line in found.revealed_lines if reveal_secrets else found.lines:
@@ -254,6 +261,9 @@ def install(name: str, file: Path | None, wait: bool) -> None:
         docker.close()
     if found.blocked:
         raise RockonwebError("\n".join(str(finding) for finding in found.blocked))
+    for finding in found.findings:
+        if finding.level == "warn" or finding.confirm:
+            click.echo(f"{finding.level}: {finding}", err=True)
     operation_id = operations.begin_install(rockon, answers, frozenset(), found.lines, _user())
     _report(operation_id, wait)
 
@@ -383,8 +393,23 @@ def _answers(rockon: RockOn, file: Path | None) -> Answers:
     return found
 
 
-def _plan(rockon: RockOn, found: Answers, docker: engine.Engine | None) -> plan.Plan:
+def _plan(rockon: RockOn, found: Answers, docker: engine.Engine) -> plan.Plan:
     return plan.install(rockon.definition, found, survey.gather(rockon, found, engine=docker))
+
+
+def _looked_at(rockon: RockOn, found: Answers) -> tuple[plan.Plan, EngineError | None]:
+    """Return the plan with what an engine says to it, and why none could be asked, if that is so.
+
+    The lines come from definition and answers alone, whichever volumes there are by now.
+    """
+    facts, trouble = survey.gather(rockon, found, engine=None), None
+    try:
+        with closing(engine.connect(instance_id(_settings()))) as docker:
+            seen = replace(survey.gather(rockon, found, engine=docker), kept_volumes=facts.kept_volumes)
+            facts = image_facts.added(seen, plan.images(rockon.definition), docker, _settings().registry_seconds)
+    except EngineError as error:
+        trouble = error
+    return plan.install(rockon.definition, found, facts), trouble
 
 
 def _report(operation_id: int, wait: bool) -> None:

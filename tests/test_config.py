@@ -10,6 +10,7 @@ import pytest
 from rockonweb import config
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
+from rockonweb.core.health import Limits
 
 
 def read(tmp_path: Path, **environ: str) -> Settings:
@@ -48,6 +49,11 @@ def test_every_variable_is_taken(tmp_path: Path):
             "REDIS_URL": "redis://queue:6379",
             "ROCKONWEB_ADMIN_USER": "anna",
             "ROCKONWEB_ADMIN_PASSWORD": "correct horse",
+            "ROCKONWEB_ROLLBACK_POINTS": "5",
+            "ROCKONWEB_UPDATE_HOURS": "0",
+            "ROCKONWEB_HEALTH_SECONDS": "20",
+            "ROCKONWEB_HEALTH_TIMEOUT": "600",
+            "ROCKONWEB_REGISTRY_SECONDS": "9",
         }
     ) == Settings(
         instance=Path("/srv/rockonweb"),
@@ -61,6 +67,10 @@ def test_every_variable_is_taken(tmp_path: Path):
         redis_url="redis://queue:6379",
         admin_user="anna",
         admin_password="correct horse",
+        rollback_points=5,
+        update_hours=0,
+        health=Limits(steady=20, timeout=600),
+        registry_seconds=9,
     )
 
 

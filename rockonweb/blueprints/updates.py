@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from rockonweb.config import instance_id
-from rockonweb.core import settings
+from rockonweb.config import Settings, instance_id
+from rockonweb.core import settings as core_settings
 from rockonweb.core.change import Change
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.text import t
@@ -84,7 +84,9 @@ def review(rockon_id: int) -> str:
         change=change,
         trouble=trouble,
         before=before.before(change.plan.findings, [], [], rockon),
-        downtime=settings.downtime(change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED),
+        downtime=core_settings.downtime(
+            change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
+        ),
     )
 
 
@@ -123,9 +125,11 @@ def _planned(rockon: RockOn) -> tuple[Change, EngineError | None]:
     newer = {
         image.container.name: str(t("its image is newer")) for image in updates.images_of(rockon.id) if image.newer
     }
+    settings: Settings = current_app.config["SETTINGS"]
     try:
-        with closing(engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)) as docker:
-            return changes.planned(rockon, None, docker, again=newer, newest=True), None
+        with closing(engine.connect(instance_id(settings), rockon.name)) as docker:
+            seconds = settings.registry_seconds
+            return changes.planned(rockon, None, docker, again=newer, newest=True, registry_seconds=seconds), None
     except EngineError as error:
         return changes.planned(rockon, None, None, again=newer, newest=True), error
 

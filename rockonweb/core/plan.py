@@ -236,11 +236,14 @@ def restart(definition: Definition) -> Plan:
     return Plan(definition.name, (*stop(definition).steps, *start(definition).steps))
 
 
-def pull(definition: Definition) -> Plan:
-    """Plan to get the newest image of each name."""
+def pull(definition: Definition, got: Collection[str] = ()) -> Plan:
+    """Plan to get the newest image of each name; of those that were `got` before, the one that is here will do."""
     return Plan(
         definition.name,
-        tuple(Pull(image=image, required=True, why="get the newest of this name") for image in images(definition)),
+        tuple(
+            Pull(image=image, required=image not in got, why="get the newest of this name")
+            for image in images(definition)
+        ),
     )
 
 

@@ -67,18 +67,13 @@ def answers_http(page: Page, address: str) -> bool:
         return _answers(http.client.HTTPConnection(address, page.port, timeout=PAGE_TIMEOUT), page.path)
     context = ssl._create_unverified_context()  # noqa: S323 - apps have certificates of their own making
     secure = http.client.HTTPSConnection(address, page.port, timeout=PAGE_TIMEOUT, context=context)
-    try:
-        return _answers(secure, page.path)
-    except ssl.SSLError:
-        return answers_http(replace(page, https=False), address)
+    return _answers(secure, page.path) or answers_http(replace(page, https=False), address)
 
 
 def _answers(connection: http.client.HTTPConnection, path: str) -> bool:
     try:
         connection.request("GET", path)
         connection.getresponse()
-    except ssl.SSLError:
-        raise
     except (OSError, http.client.HTTPException):
         return False
     finally:

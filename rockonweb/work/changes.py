@@ -59,7 +59,9 @@ def planned(
     facts = _facts(rockon, old, new, docker)
     if docker and not newest:
         facts = _pinned(old.definition, new.definition, facts, docker)
-    if docker:
+    if docker and newest:
+        facts = _of_newest(new.definition, again or {}, facts, docker, registry_seconds)
+    elif docker:
         had = images(old.definition)
         pulled = [one for one in images(new.definition) if one not in had or one in facts.absent_images]
         facts = image_facts.added(facts, pulled, docker, registry_seconds)
@@ -91,6 +93,19 @@ def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) 
     }
     kept = {new.containers[name].reference for name in pinned}
     return replace(facts, pinned=pinned, absent_images=facts.absent_images - kept)
+
+
+def _of_newest(
+    definition: Definition, again: Collection[str], facts: HostFacts, docker: Engine, seconds: int
+) -> HostFacts:
+    """Return the facts with what registries say of the images of the containers that an update makes anew; of these
+    an image counts as here where it was got already: what runs is not the one that is wanted.
+    """
+    wanted = {definition.containers[name].reference for name in again if name in definition.containers}
+    facts = image_facts.added(facts, sorted(wanted), docker, seconds)
+    running = {known.image_id for known in (facts.containers or {}).values() if known.rockon == definition.name}
+    got = {image for image in facts.images if docker.image_id(image) not in {None, *running}}
+    return replace(facts, images={image: replace(one, here=image in got) for image, one in facts.images.items()})
 
 
 def _name_of(successor: int) -> str:

@@ -66,8 +66,17 @@ def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
 
 
 def _pull(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
-    """Plan to get the newest images, which touches nothing that runs."""
-    return plan.pull(rockon.definition)
+    """Plan to get the newest images, which touches nothing that runs.
+
+    Of one that was got already and does not run yet that may fail: then the update is to that one.
+    """
+    known = docker.containers()
+    got = {
+        spec.reference
+        for name, spec in rockon.definition.launch_order
+        if name in known and docker.image_id(spec.reference) not in (None, known[name].image_id)
+    }
+    return plan.pull(rockon.definition, () if operation.options.get("only_pull") else got)
 
 
 def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:

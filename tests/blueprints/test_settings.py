@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
-from rockonweb.host import engine, survey
+from rockonweb.host import engine, shares, snapshots, survey
 from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, shelve
@@ -462,6 +463,26 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
     assert "notes-vpn stays It is not touched." in told
     assert "1 of 2 containers are replaced; the others keep running." in told
     assert "The app's own page moves from port 8080 to port 8181." in told
+
+
+def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here: Settings) -> None:
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
+    told = words(here.get("review"))
+    assert "The data of notes can't be undone. It is a plain folder" in told
+
+
+def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_cover(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shares.listing
+    monkeypatch.setattr(
+        shares, "listing", lambda where: {name: replace(one, snapshots=True) for name, one in real(where).items()}
+    )
+    monkeypatch.setattr(snapshots, "nested", lambda path: ("inner",))
+    here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
+    told = words(here.get("review"))
+    assert "The data of notes can come back too: a snapshot is taken first." in told
+    assert "Not covered are the subvolumes inside it: inner." in told
 
 
 def test_networks_alone_rebuild_nothing(here: Settings) -> None:

@@ -9,7 +9,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts, ShareFacts
 from rockonweb.core.plan import Plan
 from rockonweb.core.secret import MASK, reveal
-from rockonweb.core.steps import Join, MakeShare, RunOnce, Start
+from rockonweb.core.steps import Join, MakeShare, Pull, RunOnce, Start
 from tests.support.samples import NAMES, answer, definition, host, rockon
 
 
@@ -362,3 +362,11 @@ def test_a_share_for_nobody_in_particular_is_roots():
     sample = rockon({"app": {"volumes": {"/data": {}}}})
     made = plan.install(sample, answer(sample), HostFacts(), frozenset({"app-data"}))
     assert made.steps[0] == MakeShare(share="app-data", why="a new share for the app's data")
+
+
+def test_of_an_image_that_was_got_before_the_one_that_is_here_will_do() -> None:
+    sample = rockon({"aa": {"image": "one", "tag": "1"}, "bb": {"image": "two", "tag": "1"}})
+    assert [(step.image, step.required) for step in plan.pull(sample, {"two:1"}).steps if isinstance(step, Pull)] == [
+        ("one:1", True),
+        ("two:1", False),
+    ]

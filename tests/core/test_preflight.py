@@ -75,6 +75,16 @@ def test_who_holds_a_port_may_be_unknown():
     ]
 
 
+def test_a_port_that_is_held_on_one_address_alone_is_named_with_it():
+    facts = host(listening=(Listener(8080, "tcp", "127.0.0.1", "nginx"), Listener(8081, "tcp", "0.0.0.0", "php")))
+    assert found(web(), answer(web()), facts) == [
+        "block: Port 8080 (tcp) is in use by nginx, at the address 127.0.0.1. Port 8082 is free.",
+    ]
+    assert found(web(), answer(web(), ports={"web": {"80": 8081}}), facts) == [
+        "block: Port 8081 (tcp) is in use by php. Port 8082 is free.",
+    ]
+
+
 def test_udp_does_not_stand_in_the_way_of_tcp():
     facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"),))
     assert found(web("tcp"), answer(web("tcp")), facts) == []
@@ -171,7 +181,7 @@ def test_a_container_of_a_stranger_is_never_taken_over():
 def test_a_container_of_another_rockon_is_named_with_its_owner():
     facts = host(containers={"bare": ContainerFacts("bare", rockon="Barer")})
     assert found(definition("bare"), Answers(), facts)[0].startswith(
-        'block: A container named "bare" exists already; it belongs to the rock-on Barer.'
+        'block: A container named "bare" exists already; it belongs to the rock-on Barer. Uninstall that rock-on first'
     )
 
 

@@ -1,14 +1,19 @@
 """What is found out and done before an app is made, on a real engine with a real registry."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 from rockonweb import config
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.images import images
-from rockonweb.host import engine, image_facts, shares
+from rockonweb.host import image_facts, shares
+from rockonweb.host.engine import connect
 from rockonweb.models import db
 from rockonweb.work import operations
+from tests.support.engine import Engine
 from tests.support.instance import Instance
+from tests.support.stack import Stack
 
 DATA = {"/data": {"label": "Data", "description": ""}}
 USER = {"PUID": {"label": "UID", "description": ""}, "PGID": {"label": "GID", "description": ""}}
@@ -70,7 +75,7 @@ def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_lar
     rockon = instance.add("Two", {"there": {"image": app_image, "tag": ""}, "absent": {"image": absent, "tag": ""}})
     definition = rockon.definition
     db.session.rollback()
-    docker = engine.connect(config.instance_id(instance.settings))
+    docker = connect(config.instance_id(instance.settings))
     try:
         facts = image_facts.added(HostFacts(), [app_image, absent], docker, 10)
     finally:
@@ -83,3 +88,35 @@ def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_lar
     (finding,) = images(definition, facts)
     assert finding.level == "block"
     assert finding.sentence.startswith(f"The image {absent} does not exist: ")
+
+
+def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
+    engine: Engine, instance: Instance, app_image: str, stack: Callable[..., Stack]
+) -> None:
+    absent = f"{app_image}-of-nobody"
+    containers = {
+        "planned": {"image": app_image, "tag": "", "launch_order": 1, "opts": [["--link", "nobody:db"]]},
+        "planned-absent": {"image": absent, "tag": "", "launch_order": 2, "opts": [["--net", "planned-lan"]]},
+    }
+    body = {"description": "", "version": "1", "website": "", "containers": containers}
+    made = stack(engine.host, started=False)
+    (made.local_metastore / "planned.json").write_text(json.dumps({"Planned": body}))
+    made.run("catalog", "refresh", timeout=240)
+    (made.folder / "answers.json").write_text("{}")
+    words = ("plan", "Planned", "--answers", "answers.json")
+    engine.docker("run", "-d", "--name", "planned", app_image)
+    before = engine.docker("ps", "-a", "--no-trunc")
+    done = made.run(*words, "--json", timeout=240)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["findings"]
+    blocks = " ".join(one["message"] for one in found if one["level"] == "block")
+    assert 'A container named "planned" exists already; it was not made by this Rockonweb' in blocks
+    assert 'planned links to a container "nobody", which does not exist.' in blocks
+    assert f"The image {absent} does not exist" in blocks
+    assert any(one["level"] == "warn" and '"planned-lan", which does not exist' in one["message"] for one in found)
+    assert engine.docker("ps", "-a", "--no-trunc") == before
+    made.environ["DOCKER_HOST"] = "unix:///nowhere.sock"
+    done = made.run(*words, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "note: Docker does not answer. Containers, networks and images were not looked at." in done.stdout
+    assert "exists already" not in done.stdout

@@ -128,6 +128,20 @@ def test_after_a_crash(shelter: Shelter, case: Case) -> None:
             crash_in_change(house, case, moment)
 
 
+def test_the_matrix_goes_through_each_step(shelter: Shelter) -> None:
+    with shelter.borrow() as house:
+        if house.shown()[0] == "installed":
+            house.uninstall()
+        install = house.begin_install()
+        assert house.await_end(install).progress == "DONE", house.steps(install)
+        house.keep_data()
+        change = house.begin_change(f"colour-{house.newest()}")
+        assert house.await_end(change).progress == "DONE", house.steps(change)
+        count = "SELECT count(*) FROM operation_step WHERE operation_id = ?"
+        done = {"install": house.read(count, install), "change": house.read(count, change)}
+    assert {kind: found[0][0] for kind, found in done.items()} == STEPS
+
+
 def crash_in_install(house: House, case: Case, moment: float) -> None:
     """Whatever happens, it is installed and works, or it is gone and a retry installs it."""
     if house.shown()[0] == "installed":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,10 @@ def test_only_the_newest_points_are_kept_with_their_images(
     assert all(name.partition("-")[0] in {str(point.id) for point in kept} for name in held())
     instance.succeed(instance.begin_change(rockon, networks={"pair-app": ["rocknet"]}))
     assert [point.id for point in points(rockon)] == [point.id for point in kept]  # nothing to go back from
+    instance.app.config["SETTINGS"] = replace(instance.settings, rollback_points=1)
+    instance.succeed(instance.begin_change(rockon, environment={"pair-app": {"COLOUR": "black"}}))
+    assert len(points(rockon)) == 1
+    assert len(held()) == 2
     instance.do(Kind.UNINSTALL, rockon)
     assert points(rockon) == []
     assert held() == []

@@ -1,8 +1,10 @@
 """Newer images under the same name, on a real engine with a real registry: found, got, taken, and taken back."""
 
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -14,6 +16,9 @@ from markupsafe import escape
 from rockonweb.core.health import Limits
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.updates import Outcome
+from rockonweb.host import docker_settings
+from rockonweb.host.image_facts import DESK
+from rockonweb.host.registry import MACHINES
 from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db, writing
 from rockonweb.work import operations, updates
 from tests.support.app import QueueStandIn, Visitor, add_user
@@ -288,6 +293,62 @@ def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
     assert words in found.error
     for path in (f"/operations/{found.id}", f"/rockons/{rockon.id}", f"/rockons/{rockon.id}/updates"):
         assert str(escape(found.error)) in visitor.get(path).text
+
+
+def review(visitor: Visitor, rockon: RockOn) -> str:
+    """What the page before an update says, asking the registry anew."""
+    DESK.forget()
+    return unescape(visitor.get(f"/rockons/{rockon.id}/updates/review").text)
+
+
+def test_before_an_update_it_is_said_what_is_known_of_the_newer_image(
+    engine: Engine, instance: Instance, visitor: Visitor, standin: Make, registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    image = standin("updates/before:1", revision="1")
+    rockon = add(instance, "Before", image)
+    port = instance.install(rockon).port("before")
+    standin("updates/before:1", revision="2", environment={"STANDIN_EXIT": "3"})
+    updates.look()
+    shown = review(visitor, rockon)
+    assert "rebuilt" in shown
+    assert "It can't be updated before" not in shown
+    with monkeypatch.context() as patch:
+        patch.setattr(docker_settings, "room", lambda folder: docker_settings.Room("ext4", "/", 1000, 1000))
+        patch.setitem(MACHINES, platform.machine(), "s390x")
+        shown = review(visitor, rockon)
+    assert "The images need about 0.0 GiB once they are unpacked" in shown
+    assert "It can't run here." in shown
+    is_gone("updates/before:1", standin, registry)
+    shown = review(visitor, rockon)
+    assert f"The image {image} does not exist: " in shown
+    assert "It can't be updated before" in shown
+    registry.stop()
+    try:
+        assert "Whether the images can be had is not known" in review(visitor, rockon)
+    finally:
+        registry.start()
+    assert "revision 1" in page(port)
+
+
+def test_what_was_got_is_taken_also_while_its_registry_refuses(
+    engine: Engine, instance: Instance, visitor: Visitor, standin: Make, registry: Registry
+) -> None:
+    rockon = add(instance, "Kept", standin("updates/kept:1", revision="1"))
+    port = instance.install(rockon).port("kept")
+    standin("updates/kept:1", revision="2")
+    updates.look()
+    assert followed(instance, operations.begin_update(rockon, "tester", only_pull=True)).progress == "done"
+    registry.stop()
+    try:
+        assert "It can't be updated before" not in review(visitor, rockon)
+        assert instance.run(operations.begin_update(rockon, "tester", only_pull=True)).progress == "failed"
+        found = followed(instance, operations.begin_update(rockon, "tester"))
+    finally:
+        registry.start()
+    assert found.progress == "done", told(found)
+    assert "The image that is on this host is used instead." in told(found)
+    assert "revision 2" in page(port)
 
 
 def test_an_update_by_itself_that_fails_is_not_tried_again_until_there_is_another_image(

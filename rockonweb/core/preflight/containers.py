@@ -35,17 +35,17 @@ def containers(definition: Definition, answers: Answers, facts: HostFacts) -> It
 
 def _container_name(definition: Definition, name: str, facts: HostFacts) -> Iterator[Finding]:
     known = (facts.containers or {}).get(name)
-    if known and known.rockon != definition.name:
-        owner = (
-            t("it belongs to the rock-on %(rockon)s", rockon=known.rockon)
-            if known.rockon
-            else t("it was not made by this Rockonweb and is left alone")
-        )
-        yield Finding(
-            "block",
-            t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=str(owner)),
-            t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
-        )
+    if not known or known.rockon == definition.name:
+        return
+    if known.rockon:
+        owner = t("it belongs to the rock-on %(rockon)s", rockon=known.rockon)
+        hint = t("Uninstall that rock-on first: two with a container of the same name can't be installed together.")
+    else:
+        owner = t("it was not made by this Rockonweb and is left alone")
+        hint = t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name)
+    yield Finding(
+        "block", t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=str(owner)), hint
+    )
 
 
 def _devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Finding]:

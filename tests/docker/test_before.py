@@ -90,6 +90,12 @@ def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_lar
     assert finding.sentence.startswith(f"The image {absent} does not exist: ")
 
 
+def everything(engine: Engine) -> list[str]:
+    """What Docker has."""
+    containers = ("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}")
+    return [engine.docker(*words) for words in (containers, ("network", "ls", "-q"), ("images", "-aq"))]
+
+
 def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     engine: Engine, instance: Instance, app_image: str, stack: Callable[..., Stack]
 ) -> None:
@@ -105,7 +111,7 @@ def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     (made.folder / "answers.json").write_text("{}")
     words = ("plan", "Planned", "--answers", "answers.json")
     engine.docker("run", "-d", "--name", "planned", app_image)
-    before = engine.docker("ps", "-a", "--no-trunc")
+    before = everything(engine)
     done = made.run(*words, "--json", timeout=240)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["findings"]
@@ -114,7 +120,7 @@ def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     assert 'planned links to a container "nobody", which does not exist.' in blocks
     assert f"The image {absent} does not exist" in blocks
     assert any(one["level"] == "warn" and '"planned-lan", which does not exist' in one["message"] for one in found)
-    assert engine.docker("ps", "-a", "--no-trunc") == before
+    assert everything(engine) == before
     made.environ["DOCKER_HOST"] = "unix:///nowhere.sock"
     done = made.run(*words, timeout=240)
     assert done.returncode == 0, done.stderr

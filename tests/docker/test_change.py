@@ -167,7 +167,7 @@ def test_volumes_that_docker_made_are_handed_on(engine: Engine, instance: Instan
 
 
 FAILURES = {
-    "a flag that Docker refuses": lambda image: {"opts": [["-v", "/keep"], ["--no-such-flag", "x"]]},
+    "a value that Docker refuses": lambda image: {"opts": [["-v", "/keep"], ["--runtime", "none-of-this-name"]]},
     "an image that does not exist": lambda image: {"tag": "", "image": image + "-missing"},
     "a command that is not there": lambda image: {"opts": [["-v", "/keep"], ["--entrypoint", "/no/such/program"]]},
 }

@@ -36,7 +36,7 @@ def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
     instance.install(rockon)
     engine.docker("stop", "-t", "0", "half-down")
     broken = {"half-up": {"image": app_image, "tag": ""}, "half-down": {"image": app_image, "tag": ""}}
-    broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--no-such-flag", ""]]  # type: ignore[assignment]
+    broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--runtime", "none-of-this-name"]]  # type: ignore[assignment]
     instance.add("Half", broken)
     wanted = rows.answers_of(rockon)
     failed = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))

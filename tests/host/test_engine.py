@@ -5,6 +5,7 @@ import pytest
 from rockonweb.core import run_flags
 from rockonweb.core.errors import EngineError
 from rockonweb.host.engine import create_form
+from rockonweb.host.refusals import command_error
 
 
 def made(*words: str) -> list[str]:
@@ -71,3 +72,9 @@ def test_it_is_taken_out_before_a_joined_flag_with_a_value() -> None:
 )
 def test_nothing_else_is_touched(words: list[str]) -> None:
     assert made(*words) == words
+
+
+def test_an_option_that_an_older_client_does_not_know_is_named_with_whom_to_tell() -> None:
+    error = command_error("unknown flag: --use-api-socket\nSee 'docker create --help'.", 125)
+    assert "unknown flag: --use-api-socket" in error.sentence
+    assert "maintainer" in error.hint

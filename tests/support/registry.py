@@ -24,8 +24,8 @@ http: {{addr: "{address}"}}
 class Registry:
     """One docker-registry. `start()` and `stop()` may be called again; the images stay until `close()`."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"  # what image names begin with
         self.url = f"http://{self.address}"
         self._folder = Path(tempfile.mkdtemp(prefix="rwt-registry-"))

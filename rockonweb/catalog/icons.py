@@ -62,6 +62,11 @@ def version(folder: Path, url: str) -> str:
         return ""
 
 
+def version_of(rockon: RockOn) -> str:
+    """Return the same for the picture of a rock-on. Needs an application context."""
+    return version(folder(current_app.config["SETTINGS"]), rockon.icon)
+
+
 def load(folder: Path, url: str) -> Picture | None:
     """Return the kept picture of an address."""
     try:

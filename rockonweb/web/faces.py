@@ -38,6 +38,7 @@ from rockonweb.blueprints import (
     theme,
     updates,
 )
+from rockonweb.catalog import icons
 from rockonweb.config import Settings
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, language, limiter, login
@@ -126,6 +127,7 @@ def register(app: Flask) -> None:
     babel.init_app(app, locale_selector=language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals.update(picture_of=icons.version_of)
     app.jinja_env.globals.update(get_locale=get_locale, may=may, theme=theme.theme, troubles=troubles.troubles)
     app.jinja_env.globals.update(
         top_bar=running.top_bar,

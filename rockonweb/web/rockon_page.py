@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, render_template, request
+from flask import abort, render_template, request
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload, selectinload
 
@@ -48,7 +48,7 @@ def head(rockon: RockOn) -> dict[str, Any]:
         "rockon": rockon,
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
-        "icon": icons.version(icons.folder(current_app.config["SETTINGS"]), rockon.icon),
+        "icon": icons.version_of(rockon),
         "succession": successors.to_tell(rockon),
         "predecessors": successors.succeeded_by(rockon),
         "again": rockon.state is State.AVAILABLE and answered_before(rockon),

@@ -305,7 +305,7 @@ def rest(house: House) -> None:
     house.show("app", shelf)
     house.show("app-dark", shelf, "dark")
     house.show("phone-app", shelf, size=PHONE)
-    house.show("logs", f"{shelf}/logs?container=photo-shelf&search=thumbnails", size=TALL)
+    house.show("logs", f"{shelf}/logs?container=photo-shelf&q=thumbnails", size=TALL)
     while not house.draw_resources(lambda: house.show("resources", f"{shelf}/resources", size=TALL)):
         print("Again: the watcher looked meanwhile")
 

@@ -16,14 +16,16 @@ from rockonweb import audit
 from rockonweb.models import Operation, RockOn, db
 
 READING = ("GET", "HEAD", "OPTIONS")
-# Pages of a form that is not sent yet; sending it begins an operation, which writes a line.
-UNFINISHED = (
+# Pages of a form that is not sent yet (sending it begins an operation, which writes a line), and what concerns one
+# browser alone.
+UNTOLD = (
     "account.prepare",
     "install.begin",
     "install.submit",
     "settings.begin",
     "settings.submit",
     "settings.discard",
+    "theme.choose",
 )
 WORDS: dict[str, LazyString] = {
     "login.done": _l("logged in"),
@@ -78,6 +80,10 @@ WORDS: dict[str, LazyString] = {
     "backup.forget": _l("dismissed a restore"),
     "backup.send_export": _l("exported for Docker Compose"),
     "images.remove": _l("removed images"),
+    "notices.add": _l("made a notice"),
+    "notices.change": _l("changed a notice"),
+    "notices.remove": _l("removed a notice"),
+    "notices.test": _l("sent a notice to try it"),
     "updates.look": _l("looked for newer images"),
     "updates.look_at": _l("looked for newer images"),
     "updates.take_all": _l("updated everything"),
@@ -90,7 +96,7 @@ def leave(response: Response) -> Response:
     """Write a line for a change that succeeded, unless the view wrote one."""
     if request.method in READING or response.status_code >= 400 or not request.endpoint or audit.written():
         return response
-    if request.endpoint in UNFINISHED or not (current_user.is_authenticated or "actor" in g):
+    if request.endpoint in UNTOLD or not (current_user.is_authenticated or "actor" in g):
         return response
     try:
         audit.record(request.endpoint, _about())

@@ -59,7 +59,7 @@ def forget_used_code() -> None:
 
 def code_step(client: Visitor, code: str, password: str = PASSWORD) -> TestResponse:
     answer = client.send("/login", {"name": "ada", "password": password})
-    assert answer.location == "/login/code?next=/rockons"
+    assert answer.location == "/login/code?next=/"
     return client.send(answer.location, {"code": code}, page=answer.location)
 
 
@@ -114,7 +114,7 @@ def test_the_login_asks_for_a_code_which_counts_once(app: Flask, owner_client: V
     code = totp.now()
     client = visitor(app)
     answer = code_step(client, code)
-    assert (answer.status_code, answer.location) == (303, "/rockons")
+    assert (answer.status_code, answer.location) == (303, "/")
     assert client.get("/rockons").status_code == 200
     again = code_step(visitor(app), code)
     assert (again.status_code, "used already" in again.text) == (422, True)
@@ -192,7 +192,7 @@ def test_the_key_is_encrypted_at_rest_and_gone_when_the_step_is_off(app: Flask, 
     assert answer.location == "/account"
     assert db.session.execute(text("SELECT totp_secret, totp_since FROM user")).one() == (None, None)
     assert not second_step.passes(ada(), codes[0])
-    assert visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).location == "/rockons"
+    assert visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).location == "/"
     assert [lines("totp.on"), lines("totp.off")] == [[("ada", "ada")]] * 2
 
 

@@ -41,7 +41,7 @@ def open_guide(page: Page, url: str) -> None:
     page.fill("[name=name]", "ada")
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
-    page.wait_for_url("**/rockons*")
+    page.wait_for_url(f"{url}/")
     page.locator(".topbar-menu:visible > summary").first.click()
     page.locator(".topbar-panel:visible a[href='/api']").click()
     page.wait_for_url("**/api")

@@ -61,7 +61,7 @@ def javascript(request: pytest.FixtureRequest) -> bool:
 def visit(browser: Browser, address: str, javascript: bool) -> Iterator[Page]:
     """The whole catalogue, and a person in front of it."""
     with new_page(browser, javascript=javascript) as page:
-        page.goto(f"{address}/login")
+        page.goto(f"{address}/login?next=/rockons")
         page.get_by_label("Name").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()

@@ -122,9 +122,7 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
 
 def _planned(rockon: RockOn) -> tuple[Change, EngineError | None]:
     """Return what would be done if the newer images that are known of were got, and why Docker could not be asked."""
-    newer = {
-        image.container.name: str(t("its image is newer")) for image in updates.images_of(rockon.id) if image.newer
-    }
+    newer = {image.container.name: t("its image is newer") for image in updates.images_of(rockon.id) if image.newer}
     settings: Settings = current_app.config["SETTINGS"]
     try:
         with closing(engine.connect(instance_id(settings), rockon.name)) as docker:

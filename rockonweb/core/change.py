@@ -41,7 +41,7 @@ from rockonweb.core.steps import (
     Start,
     Stop,
 )
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import t
 
 Recipe = tuple[AnyStep, ...]  # what makes and starts one container
 
@@ -142,7 +142,7 @@ def change(
     if facts.containers is not None:
         present = {n for n in before if n in facts.containers and facts.containers[n].rockon == new.definition.name}
     why = _reasons(before, after, present, again or {}, new.definition)
-    gone = {name: str(t("the definition no longer has it")) for name in before if name not in after}
+    gone = {name: t("the definition no longer has it") for name in before if name not in after}
     replaced = [
         name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
     ]
@@ -169,32 +169,35 @@ def change(
         *_pulls(old.definition, new.definition, why, replace(facts, pinned=pinned)),
         *networks,
         *(
-            Join(network=network, container=name, why="it joins while it runs")
+            Join(network=network, container=name, why=t("it joins while it runs"))
             for name, (joins, _) in live.items()
             for network in joins
         ),
         *(
-            Stop(container=name, why="the last one first")
+            Stop(container=name, why=t("the last one first"))
             for name, _ in reversed(old.definition.launch_order)
             if name in {*replaced, *paused}
         ),
         *(
-            Snapshot(share=one.share, containers=one.containers, why="so that its data can be brought back")
+            Snapshot(share=one.share, containers=one.containers, why=t("so that its data can be brought back"))
             for one in found
             if one.covered and one.share in facts.shares
         ),
-        *(PutBack(share=share, point=back.point, why="its data as it was then") for share in back.shares),
-        *(SetAside(container=name, why="it comes back should its replacement fail") for name in replaced),
+        *(PutBack(share=share, point=back.point, why=t("its data as it was then")) for share in back.shares),
+        *(SetAside(container=name, why=t("it comes back should its replacement fail")) for name in replaced),
         *built,
         *(() if start else gate(new.definition, new.answers, built, stays=False)),
         *(
-            Leave(network=network, container=name, why="it leaves while it runs")
+            Leave(network=network, container=name, why=t("it leaves while it runs"))
             for name, (_, leaves) in live.items()
             for network in leaves
         ),
-        *(Discard(container=name, why="its replacement holds; shares, images and volumes stay") for name in replaced),
         *(
-            RemoveNetwork(network=name, why="unless something else uses it")
+            Discard(container=name, why=t("its replacement holds; shares, images and volumes stay"))
+            for name in replaced
+        ),
+        *(
+            RemoveNetwork(network=name, why=t("unless something else uses it"))
             for name in link_networks(old.definition)
             if name not in link_networks(new.definition)
         ),
@@ -235,7 +238,7 @@ def _reasons(
     definition: Definition,
 ) -> dict[str, str]:
     """Return why each container that is made or made anew is."""
-    why: dict[str, Text | str] = {}
+    why: dict[str, str] = {}
     for name, recipe in after.items():
         if name not in before:
             why[name] = t("it is new in the definition")
@@ -247,10 +250,10 @@ def _reasons(
             why[name] = t("the run that prepares it changes")
         elif name in again:
             why[name] = again[name]
-    return {name: str(reason) for name, reason in referring(definition, why).items()}
+    return referring(definition, why)
 
 
-def referring(definition: Definition, why: Mapping[str, Text | str]) -> dict[str, Text | str]:
+def referring(definition: Definition, why: Mapping[str, str]) -> dict[str, str]:
     """Return the reasons, with those for the containers that refer to one that has a reason: they would look for the
     old one.
     """
@@ -357,9 +360,9 @@ def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: Host
     wanted = dict.fromkeys(facts.pinned.get(name, spec.reference) for name, spec in new.launch_order if name in why)
     for image in wanted:
         if image not in facts.pinned.values() and image not in had:
-            yield Pull(image=image, why="get the newest image of this name, before anything is stopped")
+            yield Pull(image=image, why=t("get the newest image of this name, before anything is stopped"))
         elif image in facts.absent_images:
-            yield Pull(image=image, why="it is not on this host any more")
+            yield Pull(image=image, why=t("it is not on this host any more"))
 
 
 def _new_networks(old: Made, new: Made, facts: HostFacts, moved: set[str]) -> Iterator[MakeNetwork]:
@@ -368,8 +371,8 @@ def _new_networks(old: Made, new: Made, facts: HostFacts, moved: set[str]) -> It
     known = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
     for name, found in members.items():
         if name not in known and moved & set(found):
-            yield MakeNetwork(network=name, why="the containers find each other on it")
+            yield MakeNetwork(network=name, why=t("the containers find each other on it"))
     named = {spec.network for name, spec in new.definition.containers.items() if name in moved}
     for name in missing_option_networks(new.definition, facts):
         if name in named and name not in members:
-            yield MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")
+            yield MakeNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))

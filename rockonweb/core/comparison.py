@@ -70,8 +70,8 @@ def _container(name: str, old: Definition, new: Definition) -> Iterator[Differen
 
 def _user(spec: ContainerSpec) -> str:
     if spec.uid is None:
-        return str(t("as its image says"))
-    owner = str(t("the owner of its first share"))
+        return t("as its image says")
+    owner = t("the owner of its first share")
     user = owner if spec.uid == -1 else str(spec.uid)
     return user if spec.gid is None else f"{user} : {spec.gid}"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 
 Level = Literal["ok", "warn", "fail"]
 MARKS: dict[Level, str] = {"ok": "[ok]  ", "warn": "[warn]", "fail": "[FAIL]"}
@@ -334,7 +334,7 @@ def rooms(found: Sequence[RoomFacts], size: Callable[[int], str]) -> Finding:
     """Judge the room on disks; `size` writes a number of bytes as people do."""
     facts = {one.what: {"path": one.path, "free": one.free} for one in found}
     seen = [(one, one.free) for one in found if one.free is not None]
-    said = "; ".join(str(t("%(what)s %(free)s", what=one.what, free=size(free))) for one, free in seen)
+    said = joined("; ", (t("%(what)s %(free)s", what=one.what, free=size(free)) for one, free in seen))
     tight = [one for one, free in seen if free < one.little]
     if tight:
         level: Level = "fail" if any(free < FULL for _, free in seen) else "warn"
@@ -384,8 +384,8 @@ def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
     facts = {"wanted": wanted, "taken": [vars(one) for one in taken]}
     if taken:
         names = [
-            str(t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.number, protocol=one.protocol,
-                  rockon=one.rockon, holder=one.holder or t("a program that this user may not see")))
+            t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.number, protocol=one.protocol,
+                  rockon=one.rockon, holder=one.holder or t("a program that this user may not see"))
             for one in taken
         ]  # fmt: skip
         hint = t("End what has it, or give the rock-on another port under Settings.")
@@ -467,5 +467,5 @@ def certificate(path: str, until: str, days: float, trouble: str = "") -> Findin
 def _some(names: Iterable[str]) -> str:
     """Return the first few of a list."""
     listed = list(names)
-    more = [str(t("%(count)s more", count=len(listed) - SHOWN))] if len(listed) > SHOWN else []
-    return ", ".join([*listed[:SHOWN], *more])
+    more = [t("%(count)s more", count=len(listed) - SHOWN)] if len(listed) > SHOWN else []
+    return joined(", ", [*listed[:SHOWN], *more])

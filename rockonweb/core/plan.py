@@ -32,6 +32,7 @@ from rockonweb.core.steps import (
     Start,
     Stop,
 )
+from rockonweb.core.text import t
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ def install(
         definition.name,
         (
             *places_first(definition, answers, facts, new_shares, give=give),
-            *(Pull(image=image, why="get the newest image of this name") for image in images(definition)),
-            *(MakeNetwork(network=name, why="the containers find each other on it") for name in networks),
+            *(Pull(image=image, why=t("get the newest image of this name")) for image in images(definition)),
+            *(MakeNetwork(network=name, why=t("the containers find each other on it")) for name in networks),
             *(
-                MakeNetwork(network=name, why="an option of the definition names it, and it does not exist")
+                MakeNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
                 for name in missing_option_networks(definition, facts)
                 if name not in networks
             ),
@@ -127,7 +128,7 @@ def gate(definition: Definition, answers: Answers, steps: Iterable[AnyStep], *, 
         pages = tuple(
             (name, _page(definition, answers) if name == _page_owner(definition) else None) for name in started
         )
-        yield AwaitHealth(pages=pages, stays=stays, why="it must hold before this is done")
+        yield AwaitHealth(pages=pages, stays=stays, why=t("it must hold before this is done"))
 
 
 def _page_owner(definition: Definition) -> str:
@@ -170,13 +171,16 @@ def places_first(
     for share in answers.used_shares():
         if share in new_shares and share not in facts.shares:
             owner = facts.new_owners.get(share)
-            whose = f", given to user {owner[0]} and group {owner[1]}" if owner else ""
-            yield MakeShare(share=share, owner=owner, why=f"a new share for the app's data{whose}")
+            why = t("a new share for the app's data")
+            if owner:
+                why = t("a new share for the app's data, given to user %(uid)s and group %(gid)s",
+                        uid=owner[0], gid=owner[1])  # fmt: skip
+            yield MakeShare(share=share, owner=owner, why=why)
     for place, (uid, gid) in owners.of_new_folders(definition, answers, facts).items():
         if place not in before:
-            yield SetOwner(share=place, uid=uid, gid=gid, why="a new folder for the app's data")
+            yield SetOwner(share=place, uid=uid, gid=gid, why=t("a new folder for the app's data"))
     for place, (uid, gid) in (give or {}).items():
-        yield SetOwner(share=place, uid=uid, gid=gid, why="it was asked for; what is in it stays whose it is")
+        yield SetOwner(share=place, uid=uid, gid=gid, why=t("it was asked for; what is in it stays whose it is"))
 
 
 def link_networks(definition: Definition) -> list[str]:
@@ -219,7 +223,7 @@ def start(definition: Definition) -> Plan:
     """Plan a start: in launch order."""
     return Plan(
         definition.name,
-        tuple(Start(container=name, why="in launch order") for name, _ in definition.launch_order),
+        tuple(Start(container=name, why=t("in launch order")) for name, _ in definition.launch_order),
     )
 
 
@@ -227,7 +231,7 @@ def stop(definition: Definition) -> Plan:
     """Plan a stop: in the reverse of the launch order."""
     return Plan(
         definition.name,
-        tuple(Stop(container=name, why="the last one first") for name, _ in reversed(definition.launch_order)),
+        tuple(Stop(container=name, why=t("the last one first")) for name, _ in reversed(definition.launch_order)),
     )
 
 
@@ -241,7 +245,7 @@ def pull(definition: Definition, got: Collection[str] = ()) -> Plan:
     return Plan(
         definition.name,
         tuple(
-            Pull(image=image, required=image not in got, why="get the newest of this name")
+            Pull(image=image, required=image not in got, why=t("get the newest of this name"))
             for image in images(definition)
         ),
     )
@@ -257,9 +261,15 @@ def uninstall(definition: Definition, present: Collection[str], unwanted_images:
     return Plan(
         definition.name,
         (
-            *(Stop(container=name, why="the last one first") for name in names),
-            *(Remove(container=name, why="its shares, images and volumes stay") for name in names),
-            *(RemoveNetwork(network=name, why="unless something else uses it") for name in link_networks(definition)),
-            *(RemoveImage(image=image, why="it was asked for, and nothing else uses it") for image in unwanted_images),
+            *(Stop(container=name, why=t("the last one first")) for name in names),
+            *(Remove(container=name, why=t("its shares, images and volumes stay")) for name in names),
+            *(
+                RemoveNetwork(network=name, why=t("unless something else uses it"))
+                for name in link_networks(definition)
+            ),
+            *(
+                RemoveImage(image=image, why=t("it was asked for, and nothing else uses it"))
+                for image in unwanted_images
+            ),
         ),
     )

@@ -354,7 +354,7 @@ def _shown(part: str, value: Any, *, secret: bool) -> str:
     if part in LISTS:
         return ""
     if part == "ports" and value is None:
-        return str(t("not published"))
+        return t("not published")
     return MASK if secret and value else str(value)
 
 

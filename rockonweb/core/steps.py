@@ -6,15 +6,24 @@ from dataclasses import dataclass
 
 from rockonweb.core.argv import Argv
 from rockonweb.core.secret import render
+from rockonweb.core.text import Text, t
 
 ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Base of all steps. `why` is for people."""
+    """Base of all steps. `why` is for people, and so is `title`, what it does; its English is the step's name."""
 
     why: str
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return str(self.title)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +33,10 @@ class MakeShare(Step):
     share: str
     owner: tuple[int, int] | None = None
 
-    def __str__(self) -> str:
-        return f"make share {self.share}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("make share %(share)s", share=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +49,10 @@ class Pull(Step):
     image: str
     required: bool = False
 
-    def __str__(self) -> str:
-        return f"pull {self.image}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("pull %(image)s", image=self.image)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +61,10 @@ class MakeNetwork(Step):
 
     network: str
 
-    def __str__(self) -> str:
-        return f"make network {self.network}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("make network %(network)s", network=self.network)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +74,10 @@ class Create(Step):
     container: str
     argv: Argv
 
-    def __str__(self) -> str:
-        return f"make container {self.container}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("make container %(container)s", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +88,10 @@ class Join(Step):
     container: str
     required: bool = True
 
-    def __str__(self) -> str:
-        return f"connect {self.container} to network {self.network}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("connect %(container)s to network %(network)s", container=self.container, network=self.network)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +101,10 @@ class Leave(Step):
     network: str
     container: str
 
-    def __str__(self) -> str:
-        return f"disconnect {self.container} from network {self.network}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("disconnect %(container)s from network %(network)s", container=self.container, network=self.network)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +115,10 @@ class SetMode(Step):
     mode: int
     container: str
 
-    def __str__(self) -> str:
-        return f"set the permissions of share {self.share} to {self.mode:o}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("set the permissions of share %(share)s to %(mode)s", share=self.share, mode=f"{self.mode:o}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +132,10 @@ class SetOwner(Step):
     uid: int
     gid: int
 
-    def __str__(self) -> str:
-        return f"give {self.share} to user {self.uid} and group {self.gid}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("give %(share)s to user %(uid)s and group %(gid)s", share=self.share, uid=self.uid, gid=self.gid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +145,10 @@ class MakeCertificate(Step):
     path: str
     container: str
 
-    def __str__(self) -> str:
-        return f"make the certificate {self.path}, unless it is there"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("make the certificate %(path)s, unless it is there", path=self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +162,9 @@ class RunOnce(Step):
     argv: Argv
     seconds: int = 600  # the longest that it may take
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
+        """What it does: the command as it is."""
         return render(self.argv)
 
 
@@ -145,8 +174,10 @@ class Start(Step):
 
     container: str
 
-    def __str__(self) -> str:
-        return f"start {self.container}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("start %(container)s", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +187,10 @@ class AwaitEnd(Step):
     container: str
     seconds: int = 60
 
-    def __str__(self) -> str:
-        return f"wait until {self.container} has done its work"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("wait until %(container)s has done its work", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +201,10 @@ class AwaitAnswer(Step):
     command: tuple[str, ...]
     seconds: int = 300
 
-    def __str__(self) -> str:
-        return f"wait until {self.container} is ready"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("wait until %(container)s is ready", container=self.container)
 
 
 @dataclass(frozen=True)
@@ -191,9 +226,12 @@ class AwaitHealth(Step):
     stays: bool = False
     pages: tuple[tuple[str, Page | None], ...]
 
-    def __str__(self) -> str:
-        names = [name for name, _ in self.pages]
-        return f"wait until {', '.join(names)} {'is' if len(names) == 1 else 'are'} healthy"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        if len(self.pages) == 1:
+            return t("wait until %(name)s is healthy", name=self.pages[0][0])
+        return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +240,10 @@ class SetAside(Step):
 
     container: str
 
-    def __str__(self) -> str:
-        return f"set container {self.container} aside"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("set container %(container)s aside", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,8 +252,10 @@ class Discard(Step):
 
     container: str
 
-    def __str__(self) -> str:
-        return f"remove the old container {self.container}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("remove the old container %(container)s", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,8 +268,10 @@ class Snapshot(Step):
     share: str
     containers: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return f"take a snapshot of share {self.share}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("take a snapshot of share %(share)s", share=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +284,10 @@ class PutBack(Step):
     share: str
     point: int
 
-    def __str__(self) -> str:
-        return f"put back the data of share {self.share}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("put back the data of share %(share)s", share=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,8 +296,10 @@ class Stop(Step):
 
     container: str
 
-    def __str__(self) -> str:
-        return f"stop {self.container}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("stop %(container)s", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,8 +308,10 @@ class Remove(Step):
 
     container: str
 
-    def __str__(self) -> str:
-        return f"remove container {self.container}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("remove container %(container)s", container=self.container)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,8 +320,10 @@ class RemoveNetwork(Step):
 
     network: str
 
-    def __str__(self) -> str:
-        return f"remove network {self.network}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("remove network %(network)s", network=self.network)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,8 +332,10 @@ class RemoveImage(Step):
 
     image: str
 
-    def __str__(self) -> str:
-        return f"remove image {self.image}"
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("remove image %(image)s", image=self.image)
 
 
 AnyStep = (

@@ -6,11 +6,15 @@ in the reader's language, while a log, a test or JSON just sees the English.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
 from typing import Any
+
+STORED = '{"template": '  # how a sentence that is kept with its template begins
 
 
 class Text(str):
-    """English text with the template and the values that it came from."""
+    """English text with the template and the values that it came from; a value may be a `Text` itself."""
 
     __slots__ = ("template", "values")
     template: str
@@ -22,7 +26,56 @@ def t(template: str, **values: Any) -> Text:
 
     Raises KeyError when a place has no value.
     """
+    return _text(template, values)
+
+
+def _text(template: str, values: dict[str, Any]) -> Text:
     text = Text(template % values if values else template)
     text.template = template
     text.values = values
     return text
+
+
+def joined(between: str, parts: Iterable[str]) -> str:
+    """Return parts with something between them, each of which can still be shown in the reader's language."""
+    values = {f"part{n}": part for n, part in enumerate(parts) if part}
+    if not any(isinstance(part, Text) for part in values.values()):
+        return between.join(values.values())
+    return _text(between.replace("%", "%%").join(f"%({name})s" for name in values), values)
+
+
+def reworded(text: str, change: Callable[[str], str]) -> str:
+    """Return a sentence with a change made to each of its values; a string that is no `Text` is changed itself."""
+    if not isinstance(text, Text):
+        return change(text)
+    values = {key: reworded(value, change) if isinstance(value, str) else value for key, value in text.values.items()}
+    return _text(text.template, values)
+
+
+def to_stored(text: str) -> str:
+    """Return what a database keeps of a sentence: the template and the values of a `Text`, else the string."""
+    return json.dumps(_packed(text)) if isinstance(text, Text) else text
+
+
+def from_stored(kept: str) -> str:
+    """Return the sentence that `to_stored` made something of; whatever else is kept is the sentence itself."""
+    if not kept.startswith(STORED):
+        return kept
+    try:
+        return _unpacked(json.loads(kept))
+    except (ValueError, TypeError, KeyError):
+        return kept
+
+
+def _packed(text: Text) -> dict[str, Any]:
+    kept = {key: _packed(value) if isinstance(value, Text) else _plain(value) for key, value in text.values.items()}
+    return {"template": text.template, "values": kept}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _unpacked(kept: dict[str, Any]) -> Text:
+    values = {key: _unpacked(value) if isinstance(value, dict) else value for key, value in kept["values"].items()}
+    return _text(kept["template"], values)

@@ -103,7 +103,7 @@ class Engine(Networks, Images):
                 port=port["PublicPort"],
                 protocol=port.get("Type", "tcp"),
                 address=port.get("IP", ""),
-                holder=str(t("the container %(name)s", name=name_of(item) or "?")),
+                holder=t("the container %(name)s", name=name_of(item) or "?"),
                 rockon=self._rockon(item.get("Labels") or {}),
             )
             for item in found

@@ -33,7 +33,7 @@ def send(way: Way, parts: Mapping[str, str], message: Message) -> str:
     try:
         target = _target(way, parts)
         if target is None:
-            return str(t("Apprise does not know such an address."))
+            return t("Apprise does not know such an address.")
         sender = apprise.Apprise(asset=target.asset)
         sender.add(target)
         if sender.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT):
@@ -44,7 +44,7 @@ def send(way: Way, parts: Mapping[str, str], message: Message) -> str:
     finally:
         logger.removeHandler(heard)
         logger.level, logger.propagate = before
-    return inert(without_secrets(why, parts), SENTENCE) or str(t("It was not taken, without a reason."))
+    return inert(without_secrets(why, parts), SENTENCE) or t("It was not taken, without a reason.")
 
 
 def _target(way: Way, parts: Mapping[str, str]) -> apprise.NotifyBase | None:

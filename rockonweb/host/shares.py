@@ -94,7 +94,7 @@ class Ground:
         name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
         if self.free is None:
             return name
-        return str(t("%(disk)s, where %(free)s are free", disk=name, free=humanize.naturalsize(self.free)))
+        return t("%(disk)s, where %(free)s are free", disk=name, free=humanize.naturalsize(self.free))
 
 
 def ground(settings: Settings) -> Ground:

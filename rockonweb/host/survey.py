@@ -83,7 +83,7 @@ def claimed_ports(session: Session) -> list[Listener]:
         .where(RockOn.state.in_(holding), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     return [
-        Listener(host, protocol, "", str(t("the rock-on %(name)s", name=name)), name)
+        Listener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
         for port, name in rows
         for host in {port.host, port.reserved}
         for protocol in port.protocols
@@ -155,7 +155,7 @@ def _holder(pid: int | None, names: Mapping[str, str] | None) -> str:
             groups = ""
         for found in re.findall(r"[0-9a-f]{64}", groups):
             if found in names:
-                return str(t("the container %(name)s", name=names[found]))
+                return t("the container %(name)s", name=names[found])
     return _process(pid)
 
 
@@ -163,7 +163,7 @@ def _process(pid: int | None) -> str:
     if pid is None:
         return ""
     try:
-        return str(t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid))
+        return t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid)
     except psutil.Error:
         return ""
 

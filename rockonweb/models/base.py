@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, RockonwebError
-from rockonweb.core.text import t
+from rockonweb.core.text import from_stored, t, to_stored
 
 # Named constraints, so that a later migration can drop them on SQLite too.
 NAMING = {
@@ -144,6 +144,21 @@ class Secret(TypeDecorator[str]):
                 "A stored secret can't be read with this instance's key.",
                 "Restore the file secret.key that belongs to this database.",
             ) from None
+
+
+class Sentence(TypeDecorator[str]):
+    """A sentence for people; one of ours keeps its template and values, to be shown in each reader's language."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Keep the template and the values."""
+        return None if value is None else to_stored(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Give back the sentence."""
+        return None if value is None else from_stored(value)
 
 
 class Moment(TypeDecorator[datetime]):

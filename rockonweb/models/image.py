@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.image_difference import Difference, unpack
 from rockonweb.core.updates import Outcome
-from rockonweb.models.base import Base, Moment, now
+from rockonweb.models.base import Base, Moment, Sentence, now
 from rockonweb.models.container import Container
 
 
@@ -25,7 +25,7 @@ class ContainerImage(Base):
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), unique=True)
     reference: Mapped[str] = mapped_column(Text)
     outcome: Mapped[Outcome] = mapped_column(Enum(Outcome, native_enum=False, length=40), default=Outcome.UNKNOWN)
-    said: Mapped[str] = mapped_column(Text, default="")  # why the registry could not be asked the last time
+    said: Mapped[str] = mapped_column(Sentence, default="")  # why the registry could not be asked the last time
     seen: Mapped[datetime | None] = mapped_column(Moment)  # when the registry told last
 
     running: Mapped[str] = mapped_column(Text, default="")  # the id of the image, blank: there is no container

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Base, Moment, Secret, Sentence, now
 
 
 class NoticeTarget(Base):
@@ -21,7 +21,7 @@ class NoticeTarget(Base):
     address: Mapped[str] = mapped_column(Secret)  # JSON: the parts of the address, a password among them
     events: Mapped[str] = mapped_column(String(100), default="")  # with blanks between them
     fine: Mapped[bool | None]  # how the last message fared; nothing before there was one
-    said: Mapped[str] = mapped_column(Text, default="")  # why it did not get through
+    said: Mapped[str] = mapped_column(Sentence, default="")  # why it did not get through
     said_at: Mapped[datetime | None] = mapped_column(Moment)
 
     messages: Mapped[list[NoticeMessage]] = relationship(

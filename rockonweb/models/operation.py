@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Base, Moment, Secret, Sentence, now
 from rockonweb.models.rockon import RockOn
 
 
@@ -69,8 +69,8 @@ class Operation(Base):
     reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
     parameters: Mapped[str] = mapped_column(Secret, default="{}")
     cancel_requested: Mapped[bool] = mapped_column(default=False)
-    error: Mapped[str] = mapped_column(Text, default="")  # a sentence; blank unless it failed
-    hint: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
+    hint: Mapped[str] = mapped_column(Sentence, default="")
 
     rockon: Mapped[RockOn | None] = relationship()
     steps: Mapped[list[OperationStep]] = relationship(
@@ -108,15 +108,15 @@ class OperationStep(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
-    title: Mapped[str] = mapped_column(Text)
-    why: Mapped[str] = mapped_column(Text, default="")
+    title: Mapped[str] = mapped_column(Sentence)
+    why: Mapped[str] = mapped_column(Sentence, default="")
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
     started: Mapped[datetime | None] = mapped_column(Moment)
     finished: Mapped[datetime | None] = mapped_column(Moment)
     current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far
     total: Mapped[int | None] = mapped_column(BigInteger)
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: those of the image that is pulled
-    output: Mapped[str] = mapped_column(Text, default="")
+    output: Mapped[str] = mapped_column(Sentence, default="")
 
     @property
     def seconds(self) -> float | None:

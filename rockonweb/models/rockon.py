@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 from rockonweb.core.definition import Definition, digest, from_source
 from rockonweb.core.secret import SecretWord, is_secret
 from rockonweb.core.status import Status
-from rockonweb.models.base import Base, Moment
+from rockonweb.models.base import Base, Moment, Sentence
 
 if TYPE_CHECKING:
     from rockonweb.models.container import Container
@@ -87,7 +87,7 @@ class RockOn(Base):
     status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
     exit_code: Mapped[int | None]
     status_error: Mapped[str] = mapped_column(Text, default="")
-    error: Mapped[str | None] = mapped_column(Text)  # the sentence of its last failed operation
+    error: Mapped[str | None] = mapped_column(Sentence)  # the sentence of its last failed operation
 
     # Newer images under the same names; see models/image.py and work/updates.py.
     newer_images: Mapped[bool] = mapped_column(default=False)

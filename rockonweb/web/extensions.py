@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Request, g, request, session
-from flask_babel import Babel
+from flask import Request, current_app, g, session
+from flask_babel import Babel, Domain
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
@@ -12,10 +12,21 @@ from rockonweb.models import Token, User
 from rockonweb.web import attempts, seen
 from rockonweb.web.limiting import limiter
 
-__all__ = ["KEY", "babel", "csrf", "language", "limiter", "login", "user_of_token"]
+__all__ = ["KEY", "babel", "csrf", "limiter", "login", "user_of_token"]
 
 KEY = "key"  # of a session, in its cookie
-babel = Babel()
+
+
+class Catalogues(Babel):  # type: ignore[misc]
+    """Flask-Babel, which would read the catalogue of a language anew for each request."""
+
+    @property
+    def domain_instance(self) -> Domain:
+        """The application's messages, kept."""
+        return current_app.extensions.setdefault("catalogue of messages", Domain(domain=self.domain))
+
+
+babel = Catalogues()
 csrf = CSRFProtect()
 login = LoginManager()
 
@@ -47,9 +58,3 @@ def user_of_token(given: str) -> User | None:
     g.token_role = token.role
     seen.note(token)
     return token.user
-
-
-def language() -> str:
-    """Return the reader's language among the translated ones."""
-    available = [str(locale) for locale in babel.list_translations()]
-    return request.accept_languages.best_match(available, "en") or "en"

@@ -22,6 +22,7 @@ from rockonweb.blueprints import (
     images,
     install,
     jobs,
+    language,
     metastores,
     networks,
     notices,
@@ -41,10 +42,10 @@ from rockonweb.blueprints import (
 from rockonweb.catalog import icons
 from rockonweb.config import Settings
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
-from rockonweb.web.extensions import babel, csrf, language, limiter, login
+from rockonweb.web.extensions import babel, csrf, limiter, login
 from rockonweb.web.permission import may, public
 from rockonweb.web.proxies import FromProxies
-from rockonweb.web.wording import FILTERS
+from rockonweb.web.wording import FILTERS, printed
 from rockonweb.work import tasks
 
 PAGES = (
@@ -60,6 +61,7 @@ PAGES = (
     health,
     images,
     install,
+    language,
     metastores,
     networks,
     notices,
@@ -124,11 +126,13 @@ def register(app: Flask) -> None:
     csrf.init_app(app)
     login.init_app(app)
     limiter.init_app(app)
-    babel.init_app(app, locale_selector=language)
+    babel.init_app(app, locale_selector=language.language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(picture_of=icons.version_of)
+    app.jinja_env.finalize = printed
     app.jinja_env.globals.update(get_locale=get_locale, may=may, theme=theme.theme, troubles=troubles.troubles)
+    app.jinja_env.globals.update(languages=language.LANGUAGES)
     app.jinja_env.globals.update(
         top_bar=running.top_bar,
         line_of=running.card_line,

@@ -132,7 +132,7 @@ def room(rockon: RockOn) -> shares_form.Room:
         share: [name for rockon_id, name in found if rockon_id != rockon.id] for share, found in share_users().items()
     }
     known = shares.listing(_settings())
-    return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(t("Accept")))
+    return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, t("Accept"))
 
 
 def _shares(offer: Offer, fresh: Definition) -> PageForm:
@@ -147,7 +147,7 @@ def _shares(offer: Offer, fresh: Definition) -> PageForm:
 
 def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
     own = tuple(
-        Listener(host, protocol, holder=str(t("another port of this rock-on")))
+        Listener(host, protocol, holder=t("another port of this rock-on"))
         for _, _, host, protocol in wanted_ports(offer.new, offer.carried.answers)
     )
     facts = replace(facts, claimed=(*facts.claimed, *own))

@@ -211,8 +211,15 @@ def left_words(seconds: float | None) -> str:
 
 
 def say(text: str) -> str:
-    """Return a sentence of the core in the reader's language."""
-    return gettext(text.template, **text.values) if isinstance(text, Text) and hasattr(text, "template") else str(text)
+    """Return a sentence of the core in the reader's language, with those among its values."""
+    if not isinstance(text, Text):
+        return str(text)
+    return str(gettext(text.template, **{key: printed(value) for key, value in text.values.items()}))
+
+
+def printed(value: object) -> object:
+    """Return what a page prints of a value: a sentence of the core in the reader's language, else the value."""
+    return say(value) if isinstance(value, Text) else value
 
 
 def answer(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str:

@@ -42,7 +42,7 @@ from rockonweb.core.steps import (
     Start,
     Stop,
 )
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, reworded, t
 from rockonweb.host import certificate, gate, layers, shares
 from rockonweb.host.engine import Engine
 from rockonweb.host.layers import Layer
@@ -102,7 +102,7 @@ class Executor:
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if holds and isinstance(error, RockonwebError):
-                    output = str(t("It stays for now: %(why)s", why=output or error.sentence))
+                    output = t("It stays for now: %(why)s", why=output or error.sentence)
                 else:
                     self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
                     stays = isinstance(error, gate.Unhealthy) and isinstance(step, AwaitHealth) and step.stays
@@ -121,7 +121,7 @@ class Executor:
                     shares.make(self.settings, name)
                     self._undo_by(row, lambda: self._remove_share(name))
                     if owner and (why := shares.give(self.settings, name, *owner)):
-                        return str(t("It could not be given to user %(uid)s: %(why)s.", uid=owner[0], why=why))
+                        return t("It could not be given to user %(uid)s: %(why)s.", uid=owner[0], why=why)
             case SetOwner(share=place, uid=uid, gid=gid):
                 had = shares.set_owner(self.settings, place, uid, gid)
                 self._undo_by(row, lambda: shares.set_owner(self.settings, place, *had))
@@ -130,7 +130,7 @@ class Executor:
                 self._undo_by(row, lambda: shares.set_mode(self.settings, place, before))
             case MakeCertificate():
                 if not certificate.ensure(self.settings):
-                    return str(t("It is there already."))
+                    return t("It is there already.")
             case Pull(image=image, required=required):
                 progress = _Throttled(self, row)
                 with pulled.remembered(self.engine, image):
@@ -185,10 +185,10 @@ class Executor:
                 self._remove(name)
             case RemoveNetwork(network=name):
                 if rocknets.remembered(name) or not self.engine.remove_network(name):
-                    return str(t("It stays: something else is connected to it, an owner made it, or it is not ours."))
+                    return t("It stays: something else is connected to it, an owner made it, or it is not ours.")
             case RemoveImage(image=image):
                 if not self.engine.remove_image(image):
-                    return str(t("It stays: a container uses it."))
+                    return t("It stays: a container uses it.")
         return ""
 
     def _undo_by(self, row: int, undo: Undo) -> None:
@@ -201,7 +201,7 @@ class Executor:
         except RockonwebError as error:
             if step.required:
                 raise
-            return str(t("Not connected: %(why)s", why=error.output or error.sentence))
+            return t("Not connected: %(why)s", why=error.output or error.sentence)
         return ""
 
     def _note_run(self, names: Iterable[str]) -> None:
@@ -239,13 +239,13 @@ class Executor:
         try:
             self._remove(name + ASIDE)
         except RockonwebError as error:
-            return str(t("It stays for now and is removed later: %(why)s", why=error.output or error.sentence))
+            return t("It stays for now and is removed later: %(why)s", why=error.output or error.sentence)
         return ""
 
     def _remove_share(self, name: str) -> str:
         if shares.remove_if_empty(self.settings, name):
             return ""
-        return str(t("The share stays: it is not empty."))
+        return t("The share stays: it is not empty.")
 
     def recover(self, *, done: bool = False) -> bool:
         """Take back what this operation did before its process ended, from what its rows and Docker tell.
@@ -339,12 +339,13 @@ class Executor:
     def _masked(self, session: Session, output: str) -> str:
         """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""
         rockon = session.get_one(Operation, self.operation_id).rockon if output else None
-        return redact(output, [*self.words, *(rockon.secrets if rockon else ())])
+        words = [*self.words, *(rockon.secrets if rockon else ())]
+        return reworded(output, lambda text: redact(text, words))
 
     def _announce(self, steps: list[AnyStep]) -> list[int]:
         with writing() as session:
             rows = [
-                OperationStep(operation_id=self.operation_id, position=place, title=str(step), why=str(step.why))
+                OperationStep(operation_id=self.operation_id, position=place, title=step.title, why=step.why)
                 for place, step in enumerate(steps)
             ]
             session.add_all(rows)
@@ -360,7 +361,8 @@ class Executor:
             else:
                 step.finished = now()
             if output:
-                step.output = "\n".join(filter(None, (step.output, self._masked(session, output))))[-OUTPUT_LIMIT:]
+                told = joined("\n", (step.output, self._masked(session, output)))
+                step.output = told if len(told) <= OUTPUT_LIMIT else told[-OUTPUT_LIMIT:]
 
     def _tell(self, row: int, words: str) -> None:
         """Write what a step waits for, and stop it when that was asked."""

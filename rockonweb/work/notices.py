@@ -58,10 +58,10 @@ def operation_ended(operation_id: int) -> None:
         if operation is None or operation.finished is None or now() - operation.finished > JUST_NOW:
             return
         bad = operation.progress in WENT_WRONG
-        name = operation.rockon.name if operation.rockon else str(t("the catalogue"))
+        name = operation.rockon.name if operation.rockon else t("the catalogue")
         outcome = str(operation.progress)
         title = t("%(kind)s of %(name)s: %(outcome)s", kind=str(operation.kind), name=name, outcome=outcome)
-        hint = operation.hint or str(t("Look at its steps, then repeat it."))
+        hint = operation.hint or t("Look at its steps, then repeat it.")
         link = _link(f"/operations/{operation_id}")
         message = notices.of_operation(title, operation.error or outcome if bad else "", hint, link)
         tell(Event.FAILED if bad else Event.ENDED, message)

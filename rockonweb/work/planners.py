@@ -45,7 +45,7 @@ def _install(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
 def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
     """Assemble the change anew; where a person reviewed it, it must still be the same."""
     options = operation.options
-    again = {name: str(t("it was asked for")) for name in rockon.definition.containers} if options["rebuild"] else {}
+    again = {name: t("it was asked for") for name in rockon.definition.containers} if options["rebuild"] else {}
     found = changes.planned(
         rockon,
         answers.from_json(options["wanted"]),
@@ -85,7 +85,7 @@ def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         return Plan(rockon.name, ())
     known = docker.containers()
     newer = {
-        name: str(t("its image is newer"))
+        name: t("its image is newer")
         for name, spec in rockon.definition.launch_order
         if name in known and known[name].image_id != docker.image_id(spec.reference)
     }

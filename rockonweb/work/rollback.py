@@ -117,8 +117,8 @@ def in_the_way(shares: Iterable[str], own: Collection[str], settings: Settings, 
     return [
         Finding(
             "block",
-            str(t("%(container)s is up and uses the share %(share)s.", container=name, share=share)),
-            str(t("Stop it first; it would go on with the data that is taken away.")),
+            t("%(container)s is up and uses the share %(share)s.", container=name, share=share),
+            t("Stop it first; it would go on with the data that is taken away."),
         )
         for share in shares
         for name in docker.mounting(str(settings.shares_root / share))
@@ -249,7 +249,7 @@ def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
             why=finding.sentence,
             path=str(snapshots.where(settings, point.id, share)),
         )
-        return False, str(told)
+        return False, told
     lies = snapshots.put(settings, point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
         point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
@@ -269,7 +269,7 @@ def _aside(operation_id: int, share: str) -> str:
 
 
 def _lies(path: object) -> str:
-    return str(t("The newer data lies in %(path)s.", path=str(path))) if path else ""
+    return t("The newer data lies in %(path)s.", path=str(path)) if path else ""
 
 
 def _of(operation_id: int) -> RollbackPoint | None:

@@ -292,8 +292,8 @@ def _refresh(operation_id: int) -> None:
         step = OperationStep(
             operation_id=operation_id,
             position=0,
-            title=str(t("fetch the catalogue")),
-            why=str(t("new and changed rock-ons")),
+            title=t("fetch the catalogue"),
+            why=t("new and changed rock-ons"),
             progress=Progress.RUNNING,
             started=now(),
         )
@@ -405,8 +405,8 @@ def _check(output: str) -> OperationStep:
     """Return the step of an operation that stopped before its first one."""
     return OperationStep(
         position=0,
-        title=str(t("look at the host again")),
-        why=str(t("before anything is touched")),
+        title=t("look at the host again"),
+        why=t("before anything is touched"),
         progress=Progress.FAILED,
         started=now(),
         finished=now(),

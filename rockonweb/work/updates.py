@@ -174,7 +174,7 @@ def _note_answer(row: ContainerImage, found: Here, told: Told | None) -> None:
         row.outcome, row.said, row.seen = compare(found.image_id, digests, told.digests), "", now()
         row.remote_digest, row.remote_created, row.remote_size = told.digest, told.created, told.size
     elif told is not None:
-        row.said = str(told.sentence)
+        row.said = told.sentence
         if row.outcome is not Outcome.NEWER or row.running != found.image_id:
             row.outcome = Outcome.GONE if isinstance(told, registry.Missing) else Outcome.UNKNOWN
     elif row.remote_digest and row.running != found.image_id:
@@ -185,10 +185,10 @@ def _note_answer(row: ContainerImage, found: Here, told: Told | None) -> None:
 
 def _why_unknown(row: ContainerImage, found: Here) -> str:
     if not found.image_id:
-        return str(t("there is no container"))
+        return t("there is no container")
     if not row.remote_digest:
         return ""  # nobody has asked yet
-    return str(t("the image that runs was not pulled from a registry, so there is nothing to compare"))
+    return t("the image that runs was not pulled from a registry, so there is nothing to compare")
 
 
 def _note_images(row: ContainerImage, found: Here) -> None:

@@ -57,7 +57,11 @@ def test_a_viewer_sees_it_without_buttons(app: Flask, client: Visitor) -> None:
     notes = install(shelve("Notes"))
     fail(notes.id, "No.")
     page = client.log_in("viv").get("/").text
-    assert set(re.findall(r'<form[^>]* method="post" action="([^"]+)"', page)) == {"/logout", "/theme/system"}
+    assert set(re.findall(r'<form[^>]* method="post" action="([^"]+)"', page)) == {
+        "/logout",
+        "/theme/system",
+        "/language/en",
+    }
     for path in set(re.findall(r'href="(/[^"#?]*)', page)):
         assert client.get(path).status_code < 400, path
 

@@ -20,6 +20,7 @@ from tests.support.app import HX, Visitor, add_user, install, shelve
 ANYBODY = {
     "assets.style",
     "static",
+    "language.choose",
     "theme.choose",
     "auth.code",
     "auth.login",
@@ -109,7 +110,7 @@ def test_people_see_only_the_buttons_that_they_may_press(client: Visitor) -> Non
     client.log_in("viv")
     for path in ("/rockons?tab=all", f"/rockons/{notes.id}", "/shares"):
         forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', client.get(path).text)
-        assert set(forms) <= {"/logout", "/theme/system"}, path
+        assert set(forms) <= {"/logout", "/theme/system", "/language/en"}, path
 
 
 # -- CSRF ---------------------------------------------------------------------------------------------------------

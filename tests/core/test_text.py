@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rockonweb.core.text import t
+from rockonweb.core.text import Text, from_stored, joined, reworded, t, to_stored
 
 
 def test_it_is_the_english_sentence():
@@ -31,3 +31,49 @@ def test_it_goes_into_json_as_plain_text():
 def test_a_place_without_a_value_is_a_mistake_of_ours():
     with pytest.raises(KeyError):
         t("%(missing)s", other="x")
+
+
+def test_parts_that_are_put_together_can_still_be_translated():
+    text = joined(", ", [t("%(n)s files", n=3), "", "data"])
+    assert text == "3 files, data"
+    assert isinstance(text, Text)
+    assert text.values["part0"].template == "%(n)s files"
+    assert type(joined(", ", ["a", "b"])) is str
+
+
+def test_what_stands_between_may_have_a_percent_sign():
+    assert joined(" % ", [t("one"), "two"]) == "one % two"
+
+
+def test_a_change_of_values_leaves_the_template():
+    text = reworded(t("%(why)s at %(n)s", why=t("it said %(what)s", what="secret"), n=3), lambda _: "***")
+    assert text == "it said *** at 3"
+    assert isinstance(text, Text)
+    assert text.template == "%(why)s at %(n)s"
+    assert reworded("secret", lambda _: "***") == "***"
+
+
+def test_a_sentence_is_kept_with_template_and_values():
+    text = t("%(why)s (%(n)s)", why=t("%(name)s is gone.", name='"a" % ü'), n=3)
+    back = from_stored(to_stored(text))
+    assert back == text
+    assert isinstance(back, Text)
+    assert (back.template, back.values) == (text.template, text.values)
+    assert back.values["why"].values == {"name": '"a" % ü'}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "plain",
+        "",
+        '{"template": broken',
+        '{"template": "%(a)s", "values": {}}',
+        '{"template": "x", "values": 3}',
+        '{"template": 3}',
+        '{"template": "%(a)s", "values": {"a": {}}}',
+    ],
+)
+def test_what_is_kept_otherwise_stands_as_it_is(kept):
+    assert from_stored(kept) == kept
+    assert to_stored(kept) == kept

@@ -11,6 +11,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers.tasks import Tasks
 from rockonweb.core.preflight import Finding
 from rockonweb.core.steps import AnyStep, Create, Join, Start
+from rockonweb.core.text import t
 
 tasks: Tasks | None = None
 
@@ -39,13 +40,13 @@ def launch_container(
         Create(
             container=name,
             argv=docker_run(definition, name, answers, facts, added),
-            why=f"container {spec.launch_order} of {definition.name}",
+            why=t("container %(number)s of %(name)s", number=spec.launch_order, name=definition.name),
         ),
         *(
-            Join(network=network, container=name, required=spec.network is None, why="so that names resolve")
+            Join(network=network, container=name, required=spec.network is None, why=t("so that names resolve"))
             for network in networks
         ),
-        Start(container=name, why="in launch order"),
+        Start(container=name, why=t("in launch order")),
     ]
 
 

@@ -84,10 +84,10 @@ def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[A
     )
     configure = _one_shot(definition, facts, "ovpn_genconfig", "-u", f"udp://{answers.custom_config[SERVER_NAME]}")
     return [
-        Create(container=data, argv=run_data, why="it holds the volume with the keys and certificates"),
-        Start(container=data, why="it ends at once; its volume stays"),
-        AwaitEnd(container=data, why="the configuration is written into its volume"),
-        RunOnce(container=server, argv=configure, why="writes the server's configuration for this address"),
+        Create(container=data, argv=run_data, why=t("it holds the volume with the keys and certificates")),
+        Start(container=data, why=t("it ends at once; its volume stays")),
+        AwaitEnd(container=data, why=t("the configuration is written into its volume")),
+        RunOnce(container=server, argv=configure, why=t("writes the server's configuration for this address")),
         *generic.launch_container(definition, server, answers, facts),
     ]
 
@@ -185,9 +185,9 @@ def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, 
             container=_server(definition),
             argv=words,
             seconds=AUTHORITY_SECONDS,
-            why="makes the keys of the authority and of the server; this takes some minutes",
+            why=t("makes the keys of the authority and of the server; this takes some minutes"),
         ),
-        *_restart(definition, facts, "the server can start now"),
+        *_restart(definition, facts, t("the server can start now")),
     ]
 
 
@@ -199,7 +199,7 @@ def _make_profile(definition: Definition, facts: HostFacts, found: Authority, cl
             t("Download that one, or revoke it first, or choose another name."),
         )
     words = _one_shot(definition, facts, "easyrsa", "build-client-full", client, "nopass", environment=UNATTENDED)
-    return [RunOnce(container=_server(definition), argv=words, why="makes the client's key and certificate")]
+    return [RunOnce(container=_server(definition), argv=words, why=t("makes the client's key and certificate"))]
 
 
 def _revoke(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[AnyStep]:
@@ -210,8 +210,10 @@ def _revoke(definition: Definition, facts: HostFacts, found: Authority, client: 
         raise Conflict(t('The profile of "%(name)s" is revoked already.', name=client))
     words = _one_shot(definition, facts, "ovpn_revokeclient", client, environment=UNATTENDED)
     return [
-        RunOnce(container=_server(definition), argv=words, why="puts the certificate on the list of the revoked ones"),
-        *_restart(definition, facts, "so that the client is cut off now; the others connect again by themselves"),
+        RunOnce(
+            container=_server(definition), argv=words, why=t("puts the certificate on the list of the revoked ones")
+        ),
+        *_restart(definition, facts, t("so that the client is cut off now; the others connect again by themselves")),
     ]
 
 

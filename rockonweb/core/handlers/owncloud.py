@@ -92,7 +92,7 @@ def _database(
 ) -> Iterator[AnyStep]:
     place = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
     if place:
-        yield SetMode(share=place, mode=0o700, container=name, why="the database wants its files for itself")
+        yield SetMode(share=place, mode=0o700, container=name, why=t("the database wants its files for itself"))
     account = Additions(
         environment={
             "POSTGRES_USER": answers.custom_config.get(USER, ""),
@@ -101,14 +101,14 @@ def _database(
     )
     yield from generic.launch_container(definition, name, answers, facts, account)
     yield AwaitAnswer(
-        container=name, command=("sh", "-c", READY), seconds=SECONDS, why="the app fails without its database"
+        container=name, command=("sh", "-c", READY), seconds=SECONDS, why=t("the app fails without its database")
     )
 
 
 def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFacts) -> Iterator[AnyStep]:
     ours = facts.certificate
     if ours.self_signed:
-        why = "the app encrypts its page with it; it is self-signed, so browsers will warn"
+        why = t("the app encrypts its page with it; it is self-signed, so browsers will warn")
         yield MakeCertificate(path=ours.certificate, container=parts.app, why=why)
     linked = any(other == parts.database for other, _ in _options_of_links(definition.containers[parts.app]))
     added = Additions(

@@ -63,7 +63,7 @@ def from_stored(kept: str) -> str:
         return kept
     try:
         return _unpacked(json.loads(kept))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return kept
 
 

@@ -20,8 +20,8 @@ def words_of(page: str) -> str:
 @pytest.mark.parametrize(
     ("asked", "given"), [("de-CH,en;q=0.2", "de"), ("fr", "en"), ("en-GB,de;q=0.5", "en"), ("", "en")]
 )
-def test_a_page_speaks_as_the_browser_asks(client: Visitor, asked: str, given: str) -> None:
-    assert words_of(client.get("/setup", headers={"Accept-Language": asked}).text) == given
+def test_a_page_speaks_as_the_browser_asks(owner_client: Visitor, asked: str, given: str) -> None:
+    assert words_of(owner_client.get("/shares", headers={"Accept-Language": asked}).text) == given
 
 
 def test_a_choice_counts_more_than_the_browser(owner_client: Visitor) -> None:
@@ -69,5 +69,5 @@ def test_what_is_on_record_is_shown_in_the_reader_s_language(owner_client: Visit
     db.session.expire_all()
     assert "stop notes" in owner_client.get(path).text
     page = owner_client.get(path, headers=GERMAN).text
-    for words in ("notes stoppen", "Abgebrochen.", "Wählen Sie einen anderen Port.", "die letzten zuerst"):
+    for words in ("notes stoppen", "Abgebrochen.", "Wählen Sie einen anderen Port.", "der letzte zuerst"):
         assert words in page, words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from babel import negotiate_locale
 from flask import Blueprint, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
@@ -19,7 +20,9 @@ def language() -> str:
     if api_faults.asked():
         return ENGLISH
     chosen = request.cookies.get(_cookie(), "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, ENGLISH) or ENGLISH
+    if chosen in LANGUAGES:
+        return chosen
+    return negotiate_locale([*request.accept_languages.values()], [*LANGUAGES], sep="-") or ENGLISH
 
 
 @blueprint.post("/language/<any(en, de):chosen>")

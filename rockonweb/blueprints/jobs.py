@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import rq_dashboard
 from flask import Flask, Response, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -21,6 +23,10 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+# Its templates put what a job says into pages as it is: `<%= x %>`. With `<%- x %>` it is text.
+_AS_IT_IS = re.compile(r"<%= (?=d\.|jobId|JSON)")
 
 
 def register(app: Flask) -> None:
@@ -48,9 +54,14 @@ def _prepare() -> None:
 
 
 def _finish(response: Response) -> Response:
-    """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs."""
+    """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs.
+
+    What jobs say (descriptions, exceptions) becomes text: with this policy, scripts in it would run.
+    """
     if "dashboard" not in g:  # refused before it came to the dashboard
         return response
+    if response.mimetype == "text/html":
+        response.set_data(_AS_IT_IS.sub("<%- ", response.get_data(as_text=True)))
     response.headers["Content-Security-Policy"] = POLICY
     response.set_cookie("_csrf_token", generate_csrf(), path=PREFIX, samesite="Strict", secure=request.is_secure)
     return response

@@ -1,5 +1,6 @@
 """The dashboard of the job queue, on a real queue's server."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_it_shows_the_jobs(owner_client: Visitor, queue: Queue) -> None:
     answer = owner_client.get("/jobs/0/data/jobs/rockonweb/queued/8/asc/1.json").json
     assert answer is not None
     assert [job["id"] for job in answer["jobs"]] == ["operation-7"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs/", "/jobs/0/view/workers", "/jobs/0/view/jobs", "/jobs/0/view/job/operation-7"]
+)
+def test_what_a_job_says_is_text_in_its_templates(owner_client: Visitor, queue: Queue, what: str) -> None:
+    text = owner_client.get(f"/jobs/{what}").text
+    put_in = re.findall(r"<%= ?(.*?)%>", text)
+    assert [words for words in put_in if re.match(r"d\.|jobId|JSON", words)] == []
+    assert "<%- d." in text
 
 
 def test_its_buttons_work_with_the_token_of_its_cookie(owner_client: Visitor, queue: Queue) -> None:

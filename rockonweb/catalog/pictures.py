@@ -38,9 +38,11 @@ _BEGINNINGS = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-# What may stand before the first element: a declaration, comments, the type of the document.
+# What may stand before the first element: a declaration, comments, the type of the document. What was read of it is not
+# read in another way (the signs > and + say so): a few hundred bytes of comments would take years.
 _SVG = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*|<!DOCTYPE\s+svg[^>\[]{0,400}>\s*){0,9}<svg[\s>]",
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]{0,200}\?>\s*+)?"
+    rb"(?>(?:<!--.{0,4000}?-->|<!DOCTYPE\s+svg[^>\[]{0,400}>)\s*+){0,9}+<svg[\s>]",
     re.DOTALL | re.IGNORECASE,
 )
 

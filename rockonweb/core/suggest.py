@@ -39,17 +39,18 @@ _FROM_ELSEWHERE = re.compile(
     r"|from (the|your|an?)\b|your [\w.-]+ (account|password|login))\b",
     re.IGNORECASE,
 )
-_AT_MOST = re.compile(r"\b(?:\d+ ?[-–] ?|max(?:imum)?\.?:? ?|at most |up to )(\d+)\b", re.IGNORECASE)
+_AT_MOST = re.compile(r"\b(?:\d+ ?[-–] ?|max(?:imum)?\.?:? ?|at most |up to )(\d{1,6})\b", re.IGNORECASE)
 _AGAIN = re.compile(r"^re-?(?:enter|type|peat) (?:the )?(.+)$", re.IGNORECASE)
-_SAME_AS = re.compile(r"[\[(]\s*same as (?:the )?([^\])]+)[\])]", re.IGNORECASE)
+_SAME_AS = re.compile(r"[\[(]\s*same as (?:the )?([^\])]{1,200})[\])]", re.IGNORECASE)
 
-_EXAMPLE = re.compile(r"[\[(]\s*(?:e\.?\s?g\.?[:,]?|must be|default:?)\s+([^\])]+?)\s*[\])]", re.IGNORECASE)
-_DEFAULT = re.compile(r"\bfor (?:the )?default,? enter:? (.+?)\.?\s*$", re.IGNORECASE)
+# Strangers write what these look at: each sign is read a few times at most, however many there are.
+_EXAMPLE = re.compile(r"[\[(]\s*+(?:e\.?\s?g\.?[:,]?|must be|default:?)\s++([^\])]{1,500})[\])]", re.IGNORECASE)
+_DEFAULT = re.compile(r"\bfor (?:the )?default,? enter:? (.{1,500})$", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"[<>@…]|\b(your|my|some)|rockstor|example|'s\b|x\.x", re.IGNORECASE)
 _HOME_NETWORK = re.compile(
     r"(?:10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d+){2,3}(?:/\d+)?"
 )  # another one here
-_TEMPLATE = re.compile(r"[a-z][a-z0-9+]*://(?:<[^<>]*>|[^\s<>\]])+", re.IGNORECASE)
+_TEMPLATE = re.compile(r"[a-z][a-z0-9+]{0,20}://(?:<[^<>]*>|[^\s<>\]])+", re.IGNORECASE)
 _BLANK = re.compile(r"<([^<>]*)>")
 
 
@@ -288,6 +289,9 @@ def _ui_port(definition: Definition, values: Values) -> str:
 
 def _example(ask: Ask) -> str:
     """Return the example of the label (or the default that the description names) when it can be taken as it is."""
-    found = _EXAMPLE.search(ask.question.label) or _DEFAULT.search(ask.question.description)
-    example = found[1].strip() if found else ""
+    example = ""
+    if found := _EXAMPLE.search(ask.question.label):
+        example = found[1].strip()
+    elif found := _DEFAULT.search(ask.question.description.strip()):
+        example = found[1].removesuffix(".").strip()
     return "" if _NOT_PLAIN.search(example) or _HOME_NETWORK.fullmatch(example) else example

@@ -20,7 +20,7 @@ PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
 Values = Mapping[str, str]  # what was typed, by field name
 
 _OPTIONAL = re.compile(r"\boptional(ly)?\b|\b(leave|left|be|keep|kept) (it |this )?(blank|empty)\b", re.IGNORECASE)
-_EXAMPLE = re.compile(r"[\[(]\s*(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
+_EXAMPLE = re.compile(r"[\[(]\s*+(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
 
 
 @dataclass(frozen=True)

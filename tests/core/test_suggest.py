@@ -239,3 +239,26 @@ def test_without_facts_nothing_is_made_up() -> None:
 def test_only_a_secret_can_be_generated() -> None:
     (ask,) = asks(app("USER_NAME", "Name"), "environment")
     assert not suggest.generates(ask)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("(e.g. " + " " * 100_000, "(e.g. x " * 20_000, "(same as " * 20_000, "(" * 100_000, "( " * 100_000),
+        *(
+            "for the default enter: " + ". " * 50_000 + "\n",
+            "a" * 100_000,
+            "x://" + "<" * 100_000,
+            "max " + "9" * 100_000,
+        ),
+        *("1-" * 50_000, "re-enter the " * 10_000, "[called " + " " * 100_000, "'" * 100_000),
+    ],
+    ids=range(13),
+)
+def test_a_question_of_a_hundred_thousand_signs_is_read_like_any_other(words: str) -> None:
+    """It would take years where each sign is tried with each."""
+    for key in ("PASSWORD", "NAME", "SERVER_URL"):
+        (ask,) = asks(app(key, words, words), "environment")
+        assert ask.optional is False
+        assert isinstance(ask.example, str)
+        assert isinstance(found(app(key, words, words)), dict)

@@ -108,7 +108,10 @@ def _caller() -> User | Response:
 
 
 def _by_header() -> User | Response:
-    given = request.authorization
+    try:
+        given = request.authorization
+    except ValueError:  # not even letters of ASCII
+        given = None
     kind = given.type if given else ""
     if given and kind == "bearer":
         attempts.check("")

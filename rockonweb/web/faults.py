@@ -22,6 +22,7 @@ from rockonweb.core.errors import (
     QueueUnreachable,
     RockonwebError,
 )
+from rockonweb.core.visible import one_line
 from rockonweb.models.base import database_trouble
 from rockonweb.web import api_faults
 from rockonweb.web.partials import partial_wanted
@@ -74,7 +75,7 @@ def status_of(error: RockonwebError) -> int:
 def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
     status = status_of(error)
     if status == 500:
-        current_app.logger.warning("%s %s", error, error.output)
+        current_app.logger.warning("%s %s", one_line(str(error)), one_line(error.output))
     return answer(status, say(error.sentence), say(error.hint), error.output)
 
 

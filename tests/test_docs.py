@@ -41,6 +41,8 @@ def strings() -> tuple[str, ...]:
         for words in LITERAL.findall(path.read_text()):
             parts = re.findall(r"""["']((?:[^"\\]|\\.)*?)["']\s*""", words) if path.suffix == ".py" else [words[1:-1]]
             found.append(re.sub(r"%\(\w+\)[sd]", "…", "".join(parts).replace('\\"', '"')))
+        if path.suffix == ".py":  # those of the terminal, which is not translated
+            found += [re.sub(r"\{[^}]*\}", "…", words) for words in re.findall(r'\bf"([^"]*)"', path.read_text())]
     for path in (ROOT / "script").iterdir():
         found += re.findall(r'say "([^"]*)', path.read_text())
     return tuple(found)

@@ -314,7 +314,7 @@ def operations(stuck: Sequence[OperationFacts], failures: Sequence[OperationFact
             "operations",
             "warn",
             t("The last one of these failed: %(names)s.", names=_some(map(str, failures))),
-            t("Their pages under Operations say why, and have Retry."),
+            t("Their pages under Operations say why, and have Repeat."),
             facts,
         )
     return Finding("operations", "ok", t("None is stuck, and no rock-on's last one failed."), "", facts)

@@ -1,13 +1,12 @@
 """Ten rock-ons at once against ten command lines, and how long a container is away while it is replaced.
 
-    python bench/parallel.py [--rounds 5] [--apps 10] [--size 5]
+    python -m bench.parallel [--rounds 5] [--apps 10] [--size 5]
 
 As root: it starts a Docker Engine, an image registry and a whole Rockonweb of its own, with as many workers as there
 are apps. In each round, with the images absent: installs that are asked for all at once, then `docker pull` and `docker
 run` for each app, all at once; the time goes until the last container runs. Then, for one app: a change of a label,
 which makes its container anew, against `docker stop; docker rm; docker run` with the same line; the time goes from
-the last answer of the old container to the first of the new one. The health gate waits for nothing. The table has
-medians, and the median of the rounds' ratios.
+the last answer of the old container to the first of the new one. The health gate waits for nothing.
 """
 
 from __future__ import annotations
@@ -18,21 +17,17 @@ import itertools
 import json
 import shlex
 import sqlite3
-import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import requests
 
+from bench.figures import Row, show
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.registry import Registry
@@ -209,6 +204,24 @@ def parts(apps: int, size: int) -> Iterator[Bench]:
         yield bench
 
 
+def measure(rounds: int, apps: int, size: int) -> list[Row]:
+    """Return both rows."""
+    at_once: list[tuple[float, float]] = []
+    away: list[tuple[float, float]] = []
+    with parts(apps, size) as bench:
+        for _ in range(rounds + 1):  # the first one is not counted
+            ours, lines = bench.installs()
+            gap = bench.downtime(bench.change)
+            bench.uninstall()
+            theirs = bench.command_lines(lines)
+            away.append((gap, bench.downtime(lambda line=lines[0]: bench.replaced_by_hand(line))))  # type: ignore[misc]
+            at_once.append((ours, theirs))
+    return [
+        Row(f"{apps} rock-ons of {size} MB at once", f"{apps} command lines at the same width", at_once[1:], 1.2),
+        Row("downtime of a container that is replaced", "docker stop, docker rm, docker run", away[1:], 1.3),
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,23 +229,7 @@ def main() -> None:
     parser.add_argument("--apps", type=int, default=10)
     parser.add_argument("--size", type=int, default=5, help="of each image, in MB that do not compress")
     wanted = parser.parse_args()
-    at_once: list[tuple[float, float]] = []
-    away: list[tuple[float, float]] = []
-    with parts(wanted.apps, wanted.size) as bench:
-        for _ in range(wanted.rounds + 1):  # the first one is not counted
-            ours, lines = bench.installs()
-            gap = bench.downtime(bench.change)
-            bench.uninstall()
-            theirs = bench.command_lines(lines)
-            away.append((gap, bench.downtime(lambda line=lines[0]: bench.replaced_by_hand(line))))  # type: ignore[misc]
-            at_once.append((ours, theirs))
-    for words, pairs in (
-        (f"{wanted.apps} apps of {wanted.size} MB at once", at_once),
-        ("a replaced container is away", away),
-    ):
-        ours, theirs = (statistics.median(side) for side in zip(*pairs[1:], strict=True))
-        ratio = statistics.median(one / other for one, other in pairs[1:])
-        print(f"{words}: docker {theirs:6.3f} s, Rockonweb {ours:6.3f} s, ratio {ratio:.3f}")
+    show(measure(wanted.rounds, wanted.apps, wanted.size))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import powers
+from rockonweb.core.preflight import host_ports, powers
 from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
@@ -240,26 +240,30 @@ def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
 def _planned(here: Here) -> tuple[plan.Plan, EngineError | None]:
     """Return the plan for the draft and today's host, and why Docker could not be asked, if it could not."""
     answers = drafts.draft_answers(here.definition, here.kept)
-    facts, trouble = _facts(here.rockon, answers, plan.images(here.definition))
+    named = host_ports(here.definition, answers)
+    facts, trouble = _facts(here.rockon, answers, plan.images(here.definition), named)
     return plan.install(here.definition, answers, facts, here.kept.new_shares), trouble
 
 
 def _facts(
-    rockon: RockOn, answers: Answers | None = None, images: Collection[str] = ()
+    rockon: RockOn,
+    answers: Answers | None = None,
+    images: Collection[str] = (),
+    named: Collection[int] | None = None,
 ) -> tuple[HostFacts, EngineError | None]:
     """Return the host's facts; without what only Docker knows where it does not answer, and why.
 
-    Their registries are asked about the `images`.
+    Their registries are asked about the `images`; with `named`, only who holds one of these ports is found out.
     """
     try:
         docker = engine.connect(instance_id(_settings()))
         try:
-            facts = survey.gather(rockon, answers, engine=docker)
+            facts = survey.gather(rockon, answers, engine=docker, named=named)
             return image_facts.added(facts, images, docker, _settings().registry_seconds), None
         finally:
             docker.close()
     except EngineError as error:
-        return survey.gather(rockon, answers, engine=None), error
+        return survey.gather(rockon, answers, engine=None, named=named), error
 
 
 def _questions(here: Here, form: PageForm) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import grp
 import os
 import re
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,15 +20,18 @@ from rockonweb.core.answers import Answers, share_fault, split_share
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.core.preflight import EVERY_ADDRESS
 from rockonweb.core.text import t
-from rockonweb.host import certificate, shares
+from rockonweb.host import certificate, shares, sockets
 from rockonweb.host.engine import Engine
 from rockonweb.models import Container, Port, RockOn, State, db
 from rockonweb.rows import answers_of
 
 
-def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | None) -> HostFacts:
+def gather(
+    rockon: RockOn, answers: Answers | None = None, *, engine: Engine | None, named: Collection[int] | None = None
+) -> HostFacts:
     """Return the facts for planning `rockon`. Without an engine, what only it knows is None.
 
+    With `named`, of the programs that hold ports only those that hold one of these are found out, which is quicker.
     Raises EngineError when an engine was given and fails.
     """
     settings: Settings = current_app.config["SETTINGS"]
@@ -39,7 +42,9 @@ def gather(rockon: RockOn, answers: Answers | None = None, *, engine: Engine | N
     return HostFacts(
         shares_root=str(settings.shares_root),
         shares=known_shares,
-        listening=listening(_that_run(claims, containers), engine.published() if engine else (), _names(containers)),
+        listening=listening(
+            _that_run(claims, containers), engine.published() if engine else (), _names(containers), named
+        ),
         claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
         groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
         missing_devices=frozenset(
@@ -101,40 +106,45 @@ def _that_run(claims: Iterable[Listener], containers: Mapping[str, ContainerFact
 
 
 def listening(
-    claims: Iterable[Listener], published: Iterable[Listener], names: Mapping[str, str] | None = None
+    claims: Iterable[Listener],
+    published: Iterable[Listener],
+    names: Mapping[str, str] | None = None,
+    named: Collection[int] | None = None,
 ) -> tuple[Listener, ...]:
     """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
 
     A port may be held by several, each on an address of its own. `names` are the containers' by their ids, to tell
     which of those on the host's own network a process is in. A socket on a port that a running rock-on claims is
-    taken to be that rock-on's: docker-proxy, or an app on the host's own network.
+    taken to be that rock-on's: docker-proxy, or an app on the host's own network. With `named`, of other programs only
+    those that hold one of these ports are found out; the others have no name.
     """
     published = list(published)
     by_container = {(listener.port, listener.protocol) for listener in published}
     owner = {(claim.port, claim.protocol): claim for claim in claims}
     found: dict[tuple[int, str, str], Listener] = {}
     everywhere: set[tuple[int, str]] = set()  # held on all addresses
-    try:
-        sockets = psutil.net_connections("inet")
-    except (psutil.AccessDenied, OSError):
-        sockets = []
     # Listeners first: the connections that they accepted have the same port. Of these, those on all addresses.
-    for one in sorted(
-        sockets,
-        key=lambda one: (one.status != psutil.CONN_LISTEN, not one.laddr or one.laddr.ip not in EVERY_ADDRESS),
-    ):
-        tcp = one.type == socket.SOCK_STREAM
-        idle = one.status in (psutil.CONN_TIME_WAIT, psutil.CONN_CLOSE) if tcp else bool(one.raddr)
-        if not one.laddr or idle:
-            continue
-        key = (one.laddr.port, "tcp" if tcp else "udp")
-        if key in by_container or key in everywhere or (*key, one.laddr.ip) in found:
+    for one in sorted(sockets.held(), key=lambda one: (not one.listens, one.address not in EVERY_ADDRESS)):
+        key = (one.port, one.protocol)
+        if key in by_container or key in everywhere or (*key, one.address) in found:
             continue
         claim = owner.get(key)
-        holder = claim.holder if claim else _holder(one.pid, names)
-        found[*key, one.laddr.ip] = Listener(*key, one.laddr.ip, holder, claim.rockon if claim else "")
-        everywhere |= {key} if one.laddr.ip in EVERY_ADDRESS else set()
-    return (*published, *found.values())
+        found[*key, one.address] = Listener(
+            *key, one.address, claim.holder if claim else "", claim.rockon if claim else ""
+        )
+        everywhere |= {key} if one.address in EVERY_ADDRESS else set()
+    return (*published, *_with_holders(found.values(), names, named))
+
+
+def _with_holders(
+    found: Collection[Listener], names: Mapping[str, str] | None, named: Collection[int] | None
+) -> Iterator[Listener]:
+    """Yield listeners, those of programs with who they are."""
+    asked = [one for one in found if not one.holder and (named is None or one.port in named)]
+    pids = sockets.processes() if asked else {}
+    for one in found:
+        pid = pids.get((one.protocol, one.address, one.port)) if one in asked else None
+        yield replace(one, holder=_holder(pid, names)) if pid is not None else one
 
 
 def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
@@ -146,9 +156,9 @@ def _names(containers: Mapping[str, ContainerFacts] | None) -> dict[str, str]:
     return {facts.id: name for name, facts in (containers or {}).items() if facts.id}
 
 
-def _holder(pid: int | None, names: Mapping[str, str] | None) -> str:
+def _holder(pid: int, names: Mapping[str, str] | None) -> str:
     """Return what a process is, in words: the container that it runs in, or the program."""
-    if pid is not None and names:
+    if names:
         try:
             groups = Path(f"/proc/{pid}/cgroup").read_text()
         except OSError:
@@ -159,9 +169,7 @@ def _holder(pid: int | None, names: Mapping[str, str] | None) -> str:
     return _process(pid)
 
 
-def _process(pid: int | None) -> str:
-    if pid is None:
-        return ""
+def _process(pid: int) -> str:
     try:
         return t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid)
     except psutil.Error:

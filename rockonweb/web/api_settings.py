@@ -14,7 +14,7 @@ from rockonweb.core import original, plan
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.original import Numbers
-from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight import Finding, host_ports
 from rockonweb.core.text import t
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, RockOn, State
@@ -32,7 +32,8 @@ def install(rockon: RockOn, body: bytes, user: str) -> int:
     answers = original.install(definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon))
     _refuse_missing_shares(answers)
     with closing(engine.connect(instance_id(_settings()))) as docker:
-        found = plan.install(definition, answers, survey.gather(rockon, answers, engine=docker))
+        facts = survey.gather(rockon, answers, engine=docker, named=host_ports(definition, answers))
+        found = plan.install(definition, answers, facts)
     _refuse_blocked(found.blocked)
     return operations.begin_install(rockon, answers, frozenset(), found.lines, user)
 

@@ -17,7 +17,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import images
-from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
+from rockonweb.core.preflight import REFERRING_OPTIONS, host_ports, referred_containers
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import t
 from rockonweb.host import image_facts, snapshots, survey
@@ -120,7 +120,9 @@ def _name_of(successor: int) -> str:
 
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
-    facts = renamed(survey.gather(rockon, new.answers, engine=docker), rockon.name, new.definition.name)
+    ports = host_ports(new.definition, new.answers)
+    facts = survey.gather(rockon, new.answers, engine=docker, named=ports)
+    facts = renamed(facts, rockon.name, new.definition.name)
     used = {*old.answers.used_shares(), *new.answers.used_shares()}
     nested = {
         name: replace(known, nested=snapshots.nested(known.path))

@@ -14,6 +14,7 @@ from rockonweb.core import answers, plan
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.handlers.tasks import Order
 from rockonweb.core.plan import Plan
+from rockonweb.core.preflight import host_ports
 from rockonweb.core.text import t
 from rockonweb.host import survey
 from rockonweb.host.engine import Engine
@@ -30,10 +31,11 @@ class Refused(RockonwebError):
 def _install(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
     """Assemble the install anew; what the person reviewed must still be what would run."""
     given = rows.answers_of(rockon)
+    definition = rockon.definition
     found = plan.install(
-        rockon.definition,
+        definition,
         given,
-        survey.gather(rockon, given, engine=docker),
+        survey.gather(rockon, given, engine=docker, named=host_ports(definition, given)),
         frozenset(operation.options.get("new_shares", ())),
         operations.given_away(operation),
     )

@@ -89,7 +89,7 @@ class Docker:
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     docker = Docker()
     monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
+    monkeypatch.setattr(survey.sockets, "held", list)
     return docker
 
 

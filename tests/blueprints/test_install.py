@@ -52,7 +52,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     """An engine, and no other socket on the host."""
     docker = Docker()
     monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.psutil, "net_connections", lambda kind: [])
+    monkeypatch.setattr(survey.sockets, "held", list)
     return docker
 
 

@@ -28,6 +28,11 @@ def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, in
     return wanted
 
 
+def host_ports(definition: Definition, answers: Answers) -> frozenset[int]:
+    """Return the ports of the host that something of a rock-on will listen on."""
+    return frozenset(port for _, _, port, _ in wanted_ports(definition, answers))
+
+
 def port_conflict(rockon: str, host: int, protocol: str, facts: HostFacts) -> Listener | None:
     """Return who holds a port of the host, other than the rock-on itself.
 

@@ -118,9 +118,10 @@ def web() -> None:
 @with_appcontext
 def worker() -> None:
     """Run one worker only."""
-    from rockonweb.work import roles
+    from rockonweb.work import rehearsal, roles
 
     _prepare()
+    rehearsal.rehearse()
     roles.worker(_app())
 
 

@@ -1,8 +1,9 @@
 """An operation that nobody asked for, on rows that are never kept: so that those which count begin at once.
 
-The process of each job is forked from its worker. What the worker did once the job finds done: the mappers are
-configured, the statements of an operation are compiled, what is imported late is there. That saves a job about as much
-as all its questions to Docker cost. What is missing here is only slower, never wrong.
+The process of each job is forked from its worker, and `up` forks the workers from one that has rehearsed. What was
+done once the job finds done: the mappers are configured, the statements of an operation are compiled, what is imported
+late is there. That saves a job about as much as all its questions to Docker cost, and the workers share the memory.
+What is missing here is only slower, never wrong.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class _Rehearsed(Exception):
 
 
 def rehearse() -> None:
-    """Do what an operation does to the rows, from its turn to its end, and take it back. A database that is away, or
-    has no tables yet, is left alone.
+    """Do what an operation does to the rows, from its turn to its end, take it back, and keep no connection open. A
+    database that is away, or has no tables yet, is left alone.
     """
     configure_mappers()
     try:
@@ -35,6 +36,7 @@ def rehearse() -> None:
             raise _Rehearsed
     except (_Rehearsed, SQLAlchemyError):
         db.session.remove()
+    db.engine.dispose()
 
 
 def _act(session: Session) -> None:

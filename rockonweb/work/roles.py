@@ -14,7 +14,7 @@ from rq import Worker
 from rockonweb.config import Settings
 from rockonweb.core.errors import RockonwebError
 from rockonweb.models import db
-from rockonweb.work import queue, rehearsal, server, watcher
+from rockonweb.work import queue, server, watcher
 
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
@@ -74,7 +74,6 @@ def worker(app: Flask) -> None:
     """Run jobs, one at a time, each in a process of its own."""
     settings: Settings = app.config["SETTINGS"]
     with app.app_context():
-        rehearsal.rehearse()
         one = _QueueWorker(
             [queue.NAME], connection=queue.connect(settings), maintenance_interval=60, log_job_description=False
         )

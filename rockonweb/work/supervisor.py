@@ -26,7 +26,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from rockonweb import accounts, catalog, config, migrate
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.host import private
-from rockonweb.work import roles, server
+from rockonweb.work import rehearsal, roles, server
 
 READY_SECONDS = 60
 END_SECONDS = 10  # that roles get to end by themselves
@@ -63,7 +63,7 @@ def up(app: Flask) -> int:
 
 
 class _Supervisor:
-    """The parent of the roles. It opens no connection itself: what a parent has open, its forks would share."""
+    """The parent of the roles. It keeps no connection open: what a parent has open, its forks would share."""
 
     def __init__(self, app: Flask, settings: config.Settings, listener: socket.socket) -> None:
         self.app, self.settings = app, settings
@@ -85,6 +85,9 @@ class _Supervisor:
         announced, deadline = False, time.monotonic() + READY_SECONDS
         if not self.settings.redis_url:
             self._start(self.roles[0])
+        with self.app.app_context():
+            rehearsal.rehearse()  # what it leaves in memory all roles share
+        if not self.settings.redis_url:
             _await_socket(self.settings.redis_socket)
         while not self.ending:
             self._reap()

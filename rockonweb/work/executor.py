@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings
@@ -90,14 +90,13 @@ class Executor:
         self.words += [word for step in steps if isinstance(step, Create | RunOnce) for word in step.argv]
         rows = self._announce(steps)
         holds = False  # once the replacements of a change hold there is only forward
+        ended: tuple[int, str] | None = None  # the row of the step before, and what is worth reading of it
         for step, row in zip(steps, rows, strict=True):
             if isinstance(step, Discard):
                 holds = True
                 self.done.clear()
             try:
-                if not holds:
-                    self._stop_if_cancelled()
-                self._mark(row, Progress.RUNNING)
+                self._go_on(ended, row, stops=not holds)
                 output = self._do(step, row)
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
@@ -109,7 +108,9 @@ class Executor:
                     if self.undoes and not stays:
                         self._undo(row)
                     raise
-            self._mark(row, Progress.DONE, output)
+            ended = row, output
+        if ended:
+            self._mark(ended[0], Progress.DONE, ended[1])
 
     # -- one step -----------------------------------------------------------------------------------------------
 
@@ -352,6 +353,21 @@ class Executor:
             session.flush()
             return [row.id for row in rows]
 
+    def _go_on(self, ended: tuple[int, str] | None, row: int, *, stops: bool) -> None:
+        """Write that a step is done and that the next one begins, in one transaction. With `stops`, it does not begin
+        where somebody asked to stop.
+        """
+        asked = False
+        with writing() as session:
+            if ended:
+                self._mark(ended[0], Progress.DONE, ended[1])
+            if stops:
+                asked = bool(session.scalar(self._cancel_requested))
+            if not asked:
+                self._mark(row, Progress.RUNNING)
+        if asked:
+            raise Cancelled
+
     def _mark(self, row: int, progress: Progress, output: str = "") -> None:
         with writing() as session:
             step = session.get_one(OperationStep, row)
@@ -370,8 +386,12 @@ class Executor:
         with writing() as session:
             session.get_one(OperationStep, row).output = words
 
+    @property
+    def _cancel_requested(self) -> Select[bool]:
+        return select(Operation.cancel_requested).where(Operation.id == self.operation_id)
+
     def _stop_if_cancelled(self) -> None:
-        asked = db.session.scalar(select(Operation.cancel_requested).where(Operation.id == self.operation_id))
+        asked = db.session.scalar(self._cancel_requested)
         db.session.rollback()
         if asked:
             raise Cancelled
@@ -405,7 +425,7 @@ class _Throttled:
     def __init__(self, executor: Executor, row: int) -> None:
         self.executor = executor
         self.row = row
-        self.last = 0.0
+        self.last = time.monotonic()
         self.unseen: list[Layer] = []
 
     def __call__(self, found: list[Layer]) -> None:

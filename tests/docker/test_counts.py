@@ -1,0 +1,104 @@
+"""How much an operation asks of others: counts, since these do not drift with the machine."""
+
+import math
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+from docker.api.client import APIClient
+from sqlalchemy import event
+
+from rockonweb.models import Kind, db
+from rockonweb.work import executor, operations
+from tests.support.instance import Instance
+
+BEGINNINGS = ("BEGIN", "SET TRANSACTION", "SELECT pg_advisory")  # of a transaction, which commits and reads count
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Count what is asked meanwhile: processes, requests to Docker, statements and commits.
+
+    A pull tells of its progress once, however long it takes.
+    """
+    found: Counter[str] = Counter()
+    send, start, look = APIClient.send, subprocess.Popen.__init__, psutil.net_connections
+
+    def sending(self: APIClient, *arguments: Any, **options: Any) -> Any:
+        found["requests"] += 1
+        return send(self, *arguments, **options)
+
+    def starting(self: Any, *arguments: Any, **options: Any) -> None:
+        found["processes"] += 1
+        start(self, *arguments, **options)
+
+    def looking(*arguments: Any) -> Any:
+        found["looks at all processes"] += 1
+        return look(*arguments)
+
+    def executing(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
+        found["statements"] += not statement.startswith(BEGINNINGS)
+
+    def committing(_connection: Any) -> None:
+        found["commits"] += 1
+
+    engine = db.engine
+    with monkeypatch.context() as patched:
+        patched.setattr(executor, "PROGRESS_SECONDS", math.inf)
+        patched.setattr(APIClient, "send", sending)
+        patched.setattr(subprocess.Popen, "__init__", starting)
+        patched.setattr(psutil, "net_connections", looking)
+        event.listen(engine, "before_cursor_execute", executing)
+        event.listen(engine, "commit", committing)
+        try:
+            yield found
+        finally:
+            event.remove(engine, "before_cursor_execute", executing)
+            event.remove(engine, "commit", committing)
+
+
+def assert_at_most(found: Counter[str], **most: int) -> None:
+    """None of what was counted is more than this; what is not named did not happen."""
+    too_many = {what: f"{count} > {most.get(what, 0)}" for what, count in found.items() if count > most.get(what, 0)}
+    assert not too_many, dict(found)
+
+
+def test_an_install_starts_one_process_and_asks_little(
+    instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit(instance.review(rockon))
+    with counted(monkeypatch) as found:
+        instance.succeed(operation_id)
+    assert found["processes"] == 1  # docker create: definitions may pass any flag of docker run
+    assert_at_most(found, processes=1, requests=15, statements=86, commits=12)
+
+
+def test_each_further_container_adds_a_process_and_a_handful_of_questions(
+    instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for number in (1, 3):
+        bodies = {f"n{number}-{place}": {"image": app_image, "tag": ""} for place in range(number)}
+        operation_id = instance.submit(instance.review(instance.add(f"App {number}", bodies)))
+        with counted(monkeypatch) as found:
+            instance.succeed(operation_id)
+        counts.append(found)
+    few, many = counts
+    assert_at_most(many - few, processes=2, requests=16, statements=30, commits=4)
+
+
+def test_a_start_and_a_stop_start_no_process(
+    instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
+    instance.install(rockon)
+    for kind in (Kind.STOP, Kind.START):
+        operation_id = operations.begin(kind, rockon, "tester")
+        with counted(monkeypatch) as found:
+            instance.succeed(operation_id)
+        assert_at_most(found, requests=8, statements=42, commits=6)

@@ -107,8 +107,8 @@ class Bench:
         operation = session.post(page.url, form.data(Submit="Submit"), timeout=60)
         while 'hx-trigger="every 1s"' in (html := session.get(operation.url, timeout=60).text):
             time.sleep(1)  # as its page in a browser does
-        text = unescape(html.split('<pre class="output command">')[1].split("</pre>")[0])
-        return self.last_start() - begun, [shlex.split(line) for line in text.splitlines()]
+        shown = [unescape(part.split("</pre>")[0]) for part in html.split('<pre class="output command">')[1:]]
+        return self.last_start() - begun, [shlex.split(line) for text in shown for line in text.splitlines()]
 
     def by_hand(self, app: App, lines: list[list[str]], networks: dict[str, list[str]]) -> float:
         """Seconds until all runs by the commands that a person would type."""

@@ -7,6 +7,12 @@ are apps. In each round, with the images absent: installs that are asked for all
 run` for each app, all at once; the time goes until the last container runs. Then, for one app: a change of a label,
 which makes its container anew, against `docker stop; docker rm; docker run` with the same line; the time goes from
 the last answer of the old container to the first of the new one. The health gate waits for nothing.
+
+On a machine with as few cores as two, the first row is a matter of processor time alone. Per app, in seconds, when the
+profile was last looked at: the engine 0.45, two docker processes 0.06 in all, and ours 0.1 for the request that asks,
+0.25 to 0.3 for the job's process. Of that process a fifth went into asking which process holds which port, for all of
+the host, and is gone; the rest is SQL by the ORM, 14 questions to the engine at 1 to 2 ms each, and the memory that a
+forked process copies when it first touches it. A ratio of 1.2 would leave ours 0.16 in all.
 """
 
 from __future__ import annotations

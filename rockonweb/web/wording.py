@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import humanize
-from flask_babel import LazyString, format_date, format_datetime, format_time, format_timedelta, gettext, ngettext
+from flask_babel import LazyString, format_date, format_time, format_timedelta, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
@@ -233,7 +233,9 @@ def moment(value: datetime | None) -> Markup:
     """Return a moment as a `<time>` element, in the server's own time."""
     if value is None:
         return Markup("")
-    words = format_datetime(value.astimezone(), "medium", rebase=False)
+    there = value.astimezone()
+    date, time = format_date(there, "medium", rebase=False), format_time(there, "short", rebase=False)
+    words = gettext("%(date)s, %(time)s", date=date, time=time)
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
 
 

@@ -133,7 +133,7 @@ def written(text: str, head: Sequence[str]) -> dict[str, list[str]]:
 
 def page(text: str, rows: Mapping[str, list[str]], machines: Mapping[str, str]) -> str:
     """Return the page anew, with the rows of some programs."""
-    figures = written(text, HEAD) | rows
+    figures = {**written(text, HEAD), **rows}
     ran_on = written(text, MACHINE) | {program: [line] for program, line in machines.items()}
     tables = (
         _table(head, (line for _, lines in sorted(table.items()) for line in lines))

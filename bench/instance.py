@@ -45,4 +45,4 @@ def page(client: FlaskClient, path: str) -> bytes:
     answer = client.get(path)
     if answer.status_code != 200:
         raise SystemExit(f"{path}: {answer.status}")
-    return answer.data
+    return bytes(answer.data)

@@ -21,6 +21,7 @@ import requests
 from bench.definitions import metastore
 from bench.figures import Row, show
 from rockonweb import catalog, config, create_app
+from rockonweb.catalog.report import Report
 from rockonweb.models import Base, db
 
 
@@ -43,7 +44,7 @@ def refreshes(url: str, number: int) -> tuple[float, float]:
         app = create_app(config.read({"ROCKONWEB_INSTANCE": folder, "ROCKONWEB_REMOTE_METASTORE": url}))
         with app.app_context():
             Base.metadata.create_all(db.engine)
-            reports: list[catalog.Report] = []
+            reports: list[Report] = []
             cold = seconds(lambda: reports.append(catalog.refresh()))
             unchanged = seconds(lambda: reports.append(catalog.refresh()))
             outcome = [(len(report.added), report.unchanged, len(report.faulty)) for report in reports]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import secrets
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from rockonweb.web.permission import public
@@ -44,9 +44,17 @@ def style() -> ResponseReturnValue:
 def register(app: Flask) -> None:
     """Let addresses carry fingerprints, and answers be kept and compressed."""
     app.register_blueprint(blueprint)
+    app.jinja_env.globals["sprite"] = sprite
     app.url_defaults(_add_version)
     app.after_request(_keep)
     app.after_request(_compress)
+
+
+def sprite() -> str:
+    """Return the address of the icons; made once per request, since a list shows hundreds of them."""
+    if "sprite" not in g:
+        g.sprite = url_for("static", filename="icons.svg")
+    return str(g.sprite)
 
 
 def sheets(folder: Path) -> list[str]:
@@ -96,14 +104,14 @@ def _version_of(endpoint: str | None, values: dict[str, Any]) -> str:
     """Return the fingerprint of what an address names; blank where it names no file of ours."""
     if endpoint == "assets.style":
         return _style_version(_folder())
-    if endpoint == "static" and (path := _static_file(str(values.get("filename", "")))):
+    if endpoint == "static" and (path := _static_file(_folder(), str(values.get("filename", "")))):
         return _file_version(path)
     return ""
 
 
-def _static_file(name: str) -> Path | None:
+@lru_cache(maxsize=500)  # a page names the same files again and again; others may ask for any name
+def _static_file(folder: Path, name: str) -> Path | None:
     """Return a file of ours by its name in an address; None where it would lie elsewhere, or there is none."""
-    folder = _folder()
     path = (folder / name.replace("\0", "")).resolve()
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
@@ -134,7 +142,7 @@ def _compress(response: Response) -> Response:
     if request.method == "HEAD" or not request.accept_encodings["gzip"]:
         return response
     if request.endpoint in ("static", "assets.style") and response.status_code == 200:
-        path = _static_file(str((request.view_args or {}).get("filename", "")))
+        path = _static_file(_folder(), str((request.view_args or {}).get("filename", "")))
         body = _small_style(_folder()) if request.endpoint == "assets.style" else _small(path) if path else b""
         response.direct_passthrough = False
         response.close()  # the file that would have been sent

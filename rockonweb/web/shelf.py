@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Integer, Text, and_, case, or_, select, true, type_coerce
-from sqlalchemy.orm import load_only, raiseload
+from sqlalchemy import ColumnElement, Integer, Text, and_, case, func, literal, or_, select, true, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, load_only, raiseload
 
 from rockonweb.catalog import icons
 from rockonweb.core import search
@@ -25,6 +25,7 @@ from rockonweb.web import ui_link
 PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH = 200  # characters
+_THERE = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
 _LISTED = or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE)  # what a list may show
 
 
@@ -169,30 +170,28 @@ def look(wish: Wish, hostname: str) -> Shelf:
 
     Without a tab: what is installed, or all where nothing is.
     """
-    typed = search.words(wish.search)
-    lines = _lines(typed, wish.order)
+    typed = words = search.words(wish.search)
+    groups = _groups(words)
     instead: list[str] = []
-    if typed and not any(line.matches for line in lines) and (instead := search.meant(typed, _texts())):
-        lines = _lines(instead, wish.order)
-    installed = sum(line.sort.installed for line in lines)
+    if typed and not any(group.matches for group in groups) and (instead := search.meant(typed, _texts())):
+        words, groups = instead, _groups(instead)
+    installed = sum(group.number for group in groups if group.sort.installed)
     wish = replace(wish, tab=wish.tab or (INSTALLED if installed else ALL))
-    shown = [line for line in lines if line.matches and (line.sort.installed or wish.tab == ALL)]
-    sorts = Counter(line.sort for line in shown)
-    fitting = {sort for sort in sorts if sort.fits(wish)}
-    fit = [line for line in shown if line.sort in fitting]
-    if wish.order is Order.STATE:
-        fit.sort(key=lambda line: URGENCY.index(line.sort.condition))
-    chosen = [line.id for line in fit]
-    pages = max(1, -(-len(chosen) // PAGE))
+    sorts: Counter[_Sort] = Counter()
+    for group in groups:
+        if group.matches and (group.sort.installed or wish.tab == ALL):
+            sorts[group.sort] += group.number
+    found = sum(number for sort, number in sorts.items() if sort.fits(wish))
+    pages = max(1, -(-found // PAGE))
     wish = replace(wish, page=min(wish.page, pages))
     return Shelf(
-        cards=_cards(chosen[(wish.page - 1) * PAGE : wish.page * PAGE], hostname),
+        cards=_cards(_chosen(wish, words), hostname),
         wish=wish,
         pages=pages,
-        found=len(chosen),
+        found=found,
         installed=installed,
-        everything=len(lines),
-        updates=sum(times for sort, times in sorts.items() if sort.newer and sort.fits(wish)),
+        everything=sum(group.number for group in groups),
+        updates=sum(number for sort, number in sorts.items() if sort.newer and sort.fits(wish)),
         **_choices(sorts, wish),
         instead=" ".join(instead),
     )
@@ -241,19 +240,19 @@ class _Sort:
         )
 
 
-class _Line(NamedTuple):
-    """A rock-on that a list may show."""
+class _Group(NamedTuple):
+    """Rock-ons of a sort that a list may show, how many there are, and whether the search finds them."""
 
-    id: int
+    matches: bool
+    number: int
     sort: _Sort
-    matches: bool  # the search
 
 
 @lru_cache(maxsize=10_000)
 def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> _Sort:
     """Return the sort of a rock-on from what its columns hold."""
     known = State[state]
-    installed = known not in (State.AVAILABLE, State.INSTALL_FAILED)
+    installed = known in _THERE
     return _Sort(
         installed=installed,
         newer=installed and bool(newer),
@@ -263,19 +262,58 @@ def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> 
     )
 
 
-def _lines(words: Sequence[str], order: Order | None) -> list[_Line]:
-    """Return all rock-ons that a list may show, in the order that is asked for; those of a state are not gathered."""
-    matches = and_(true(), *(RockOn.search.contains(word, autoescape=True) for word in words))
-    # As they are stored: making values of thousands of rows takes longer than all the rest.
-    columns = (type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges))
-    query = select(RockOn.id, matches, *columns, type_coerce(RockOn.newer_images, Integer))
-    query = query.where(_LISTED)
-    if order is Order.NEWEST:
+def _groups(words: Sequence[str]) -> list[_Group]:
+    """Return how many rock-ons a list may show, by what filters look at. The database counts: they may be thousands."""
+    columns = [type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges)]
+    sort: list[ColumnElement[Any]] = [*columns, type_coerce(RockOn.newer_images, Integer)]  # as they are stored
+    matches = _matches(words).label("matches")
+    query = select(matches, func.count(), *sort).where(_LISTED).group_by("matches", *sort)
+    return [_Group(bool(one), number, _sort(*stored)) for one, number, *stored in db.session.execute(query)]
+
+
+def _chosen(wish: Wish, words: Sequence[str]) -> list[int]:
+    """Return the rock-ons of a page, in their order."""
+    query = select(RockOn.id).where(_LISTED, _matches(words), *_filters(wish))
+    if wish.order is Order.STATE:
+        query = query.order_by(case(*((_is(condition), place) for place, condition in enumerate(URGENCY))))
+    elif wish.order is Order.NEWEST:
         query = query.order_by(RockOn.id.desc())
-    elif words and order is None:
+    elif words and wish.order is None:
         query = query.order_by(_distance(words))
-    found = db.session.execute(query.order_by(RockOn.sort_name, RockOn.name))
-    return [_Line(one, _sort(*sort), bool(matches)) for one, matches, *sort in found]
+    query = query.order_by(RockOn.sort_name, RockOn.name).limit(PAGE).offset((wish.page - 1) * PAGE)
+    return [*db.session.scalars(query)]
+
+
+def _matches(words: Sequence[str]) -> ColumnElement[bool]:
+    return and_(true(), *(RockOn.search.contains(word, autoescape=True) for word in words))
+
+
+def _filters(wish: Wish) -> Iterator[ColumnElement[bool]]:
+    """Return what `_Sort.fits` says, as conditions on rows, and the tab."""
+    if wish.tab != ALL:
+        yield RockOn.state.in_(_THERE)
+    if wish.category:
+        yield _has(RockOn.categories, wish.category)
+    yield from (_has(RockOn.badges, badge) for badge in wish.badges)
+    if wish.condition:
+        yield _is(wish.condition)
+    if wish.update:
+        yield and_(RockOn.newer_images, RockOn.state.in_(_THERE))
+
+
+def _has(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
+    return (literal(" ") + type_coerce(words, Text) + " ").contains(f" {word} ", autoescape=True)
+
+
+def _is(condition: Condition) -> ColumnElement[bool]:
+    """Return what `condition_of` says, as a condition on rows."""
+    return or_(
+        *(
+            and_(RockOn.state == state, RockOn.status.in_(statuses))
+            for state in State
+            if (statuses := [status for status in Status if condition_of(state, status) is condition])
+        )
+    )
 
 
 def _distance(words: Sequence[str]) -> ColumnElement[int]:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from rockonweb.core.errors import BadInput
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RefreshReport, RockOn, db, writing
 from rockonweb.models.address import POSTGRESQL, checked, masked
 from rockonweb.models.base import database_trouble
+from rockonweb.web import shelf
 from tests.support import database
+from tests.support.app import install, shelve
 from tests.support.postgres import PASSWORD, Postgres
 
 
@@ -155,3 +158,15 @@ def test_a_password_is_masked() -> None:
     shown = masked("postgresql://joe:hunter2@host/x?password=hunter3&sslmode=require")
     assert shown == "postgresql://joe:***@host/x?sslmode=require"
     assert masked("nonsense") == ""
+
+
+@pytest.mark.parametrize("order", [None, *shelf.Order])
+def test_the_list_is_counted_filtered_and_put_in_order(app: Flask, order: shelf.Order | None) -> None:
+    install(shelve("Alpha"))
+    shelve("Beta")
+    wish = shelf.Wish(tab=shelf.ALL, search="alp a", order=order, update=False)
+    with app.test_request_context():
+        assert [card.rockon.name for card in shelf.look(wish, "box").cards] == ["Alpha"]
+        stopped = shelf.look(replace(wish, search="", condition=shelf.Condition.AVAILABLE), "box")
+    assert [card.rockon.name for card in stopped.cards] == ["Beta"]
+    assert (stopped.found, stopped.installed, stopped.everything) == (1, 1, 2)

@@ -1,0 +1,41 @@
+"""What pages cost that does not drift: statements, however many rock-ons there are."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from rockonweb.models import db
+from tests.support.app import Visitor, install, shelve
+from tests.support.filled import WEB
+
+LISTS = ("/", "/rockons", "/rockons?tab=all", "/rockons?q=app", "/rockons?q=apq", "/rockons?tab=all&state=available")
+OTHERS = ("/operations", "/updates", "/shares", "/networks", "/images", "/rockons/1", "/rockons/2/install/ports")
+
+
+@pytest.fixture
+def statements(app: Flask) -> list[str]:
+    found: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *arguments: found.append(arguments[2]))
+    return found
+
+
+def test_a_page_asks_as_much_of_many_rock_ons_as_of_few(
+    app: Flask, owner_client: Visitor, statements: list[str]
+) -> None:
+    def counts() -> dict[str, int]:
+        found = {}
+        for path in (*LISTS, *OTHERS):
+            owner_client.get(path)  # what a first visit prepares
+            db.session.remove()
+            statements.clear()
+            assert owner_client.get(path).status_code in (200, 303, 503), path
+            found[path] = len(statements)
+        return found
+
+    install(shelve("App 0", WEB))
+    shelve("App 1", WEB)
+    install(shelve("App 2", WEB))
+    few = counts()
+    for number in range(3, 23):
+        (install if number % 2 else str)(shelve(f"App {number}", WEB))
+    assert counts() == few

@@ -34,8 +34,8 @@ ABOUT = """# Figures
 Written by `script/bench`, but for the account at the end. Each figure is measured side by side with what it is compared
 to, in one run: *measured* is the median of the rounds' ratios of ours to theirs, *ours* and *theirs* the medians
 themselves, and half of the rounds lay in the *middle half*. `script/bench refresh list` measures those two programs
-again and leaves the other rows. No test looks at a time; the counts behind them (statements, requests, bytes,
-processes) are tests.
+again and leaves the other rows. No test looks at a time; the counts behind them (statements, requests,
+bytes) are tests.
 """
 
 

@@ -1,6 +1,7 @@
 """Logging in and out, and the first account."""
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,31 @@ def test_the_code_cannot_be_guessed_fast(new_app: Flask) -> None:
     data = first_account(new_app, code="AAAA-AAAA")
     codes = [client.send("/setup", data, page="/setup").status_code for _ in range(11)]
     assert codes == [422] * 10 + [429]
+
+
+def test_of_two_first_accounts_at_once_one_is_made(new_app: Flask) -> None:
+    clients: list[Any] = [new_app.test_client() for _ in range(2)]
+    data = first_account(new_app)
+    sent = [
+        {**data, "name": name, "csrf_token": client.token("/setup")} for name, client in zip("ab", clients, strict=True)
+    ]
+    gate, codes = threading.Barrier(2), list[int]()
+
+    def run(client: Any, form: dict[str, str]) -> None:
+        gate.wait()
+        codes.append(client.post("/setup", data=form).status_code)
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip(clients, sent, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.rollback()
+    assert db.session.query(User).count() == 1
+    assert codes.count(303) >= 1
+    assert {*codes} <= {303, 409}
+    seen = [client.get("/account").status_code for client in clients]
+    assert sorted(seen) == [200, 303], "one is let in, and the other has to log in"
 
 
 def test_the_environment_makes_the_first_account_and_no_second_one(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ UNTOLD = (
     "settings.submit",
     "settings.discard",
     "theme.choose",
+    "language.choose",
 )
 WORDS: dict[str, LazyString] = {
     "login.done": _l("logged in"),

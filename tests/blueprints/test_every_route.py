@@ -20,7 +20,9 @@ from tests.support.filled import PAGES, address, keys, rows
 
 PUBLIC = "public"
 LEAST: dict[str, str] = {
-    PUBLIC: "assets.style auth.code auth.login auth.logout auth.setup health.healthz static theme.choose",
+    PUBLIC: """
+        assets.style auth.code auth.login auth.logout auth.setup health.healthz language.choose static theme.choose
+    """,
     Role.VIEWER: """
         account.change_step account.enable account.end_others account.end_session account.index account.key
         account.make_token account.password account.prepare account.revoke_token

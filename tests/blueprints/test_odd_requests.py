@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from rockonweb.core.errors import RockonwebError
 from rockonweb.web import faults
@@ -118,35 +116,3 @@ def test_cookies_of_others_are_nothing(app: Flask, client: Visitor, value: str) 
     answer = client.send("/login", {"name": "ada", "password": PASSWORD})
     assert answer.status_code in (303, 400)
     assert client.get("/login").status_code in (200, 303)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    path=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
-    query=st.dictionaries(
-        st.sampled_from(
-            ["q", "tab", "page", "next", "sort", "who", "kind", "outcome", "rockon", "lines", "container", "v"]
-        ),
-        st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers(-(2**70), 2**70).map(str),
-        max_size=4,
-    ),
-    place=st.sampled_from(
-        [
-            "",
-            "rockons",
-            "operations",
-            "audit",
-            "images",
-            "rockons/1",
-            "rockons/1/logs",
-            "api/rockons",
-            "login",
-            "static",
-        ]
-    ),
-)
-def test_whatever_is_asked_there_is_a_page(owner_client: Visitor, path: str, query: dict[str, str], place: str) -> None:
-    for asked in (f"/{place}", f"/{place}/x{path}"):
-        answer = owner_client.get(asked, query_string=query)
-        assert answer.status_code < 500 or answer.status_code == 503, answer.text
-        assert "Traceback" not in answer.text

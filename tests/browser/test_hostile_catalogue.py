@@ -83,7 +83,10 @@ class Place:
     @property
     def paths(self) -> list[str]:
         """Addresses with the ids and names of what is there."""
-        found = {f"{path}" for path in filled.addresses(self.app)}
+        first = {*filled.addresses(self.app)}
+        known = db.session.scalars(select(RockOn.id).where(RockOn.name == hostile.NAME)).one()
+        own = {path.replace("/rockons/1", f"/rockons/{known}", 1) for path in first}
+        found = {path.replace("/networks/family", "/networks/hostile-net") for path in first | own}
         found |= {f"/definitions/{file}/{what}" for file in hostile.FILES for what in ("edit", "remove")}
         found |= {"/rockons?tab=all", "/rockons?tab=all&q=h0stile", f"/rockons?q={hostile.FORMULA[:3]}<b>"}
         found |= {"/audit?q=<script>", "/operations?outcome=failed", "/rockons/1/logs?q=h0stile"}
@@ -225,8 +228,6 @@ def test_nothing_runs_and_no_stranger_is_asked_on_any_page(
     rules = [rule for rule in place.app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     asked_for = {rule.endpoint for rule in rules for path in place.paths if fits(rule.rule, path)}
     assert {rule.endpoint for rule in rules} - asked_for <= {"static", "health.healthz", "rq_dashboard.static"}
-    shown = {rule.endpoint for rule in rules for path in paths if fits(rule.rule, path)}
-    print(sorted({rule.endpoint for rule in rules} - shown))
 
 
 def fits(rule: str, path: str) -> bool:

@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Any
 
 import humanize
-from flask_babel import LazyString, format_date, format_time, format_timedelta, gettext, ngettext
+from babel.numbers import get_decimal_symbol
+from flask_babel import (
+    LazyString,
+    format_date,
+    format_decimal,
+    format_time,
+    format_timedelta,
+    get_locale,
+    gettext,
+    ngettext,
+)
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
@@ -92,6 +102,26 @@ CATEGORIES = {
     Category.DATABASES: _l("Databases"),
     Category.GAMES: _l("Games"),
     Category.OTHER: _l("Other"),
+}
+# What the doctor looks at; its text and JSON have the keys.
+DIAGNOSED = {
+    "program": _l("program"),
+    "files": _l("files"),
+    "database": _l("database"),
+    "schema": _l("schema"),
+    "queue": _l("queue"),
+    "web": _l("web server"),
+    "workers": _l("workers"),
+    "watcher": _l("watcher"),
+    "operations": _l("operations"),
+    "room": _l("room"),
+    "clock": _l("clock"),
+    "ports": _l("ports"),
+    "containers": _l("containers"),
+    "catalogue": _l("catalogue"),
+    "secrets": _l("secrets"),
+    "certificate": _l("certificate"),
+    "settings": _l("settings"),
 }
 STATES = {
     State.AVAILABLE: Pill(_l("Not installed"), "quiet", "box-seam"),
@@ -210,6 +240,11 @@ def left_words(seconds: float | None) -> str:
     return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
 
 
+def diagnosed(about: str) -> str:
+    """Return the name of what the doctor looked at."""
+    return str(DIAGNOSED.get(about, about))
+
+
 def say(text: str) -> str:
     """Return a sentence of the core in the reader's language, with those among its values."""
     if not isinstance(text, Text):
@@ -260,7 +295,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 10:
-        return str(gettext("%(n)s s", n=f"{seconds:.1f}"))
+        return str(gettext("%(n)s s", n=format_decimal(seconds, "0.0")))
     if seconds < 120:
         return str(gettext("%(n)s s", n=round(seconds)))
     return str(gettext("%(m)s min %(s)s s", m=int(seconds) // 60, s=int(seconds) % 60))
@@ -268,7 +303,7 @@ def duration(seconds: float | None) -> str:
 
 def size(number: int | None) -> str:
     """Return a number of bytes for people."""
-    return "" if number is None else humanize.naturalsize(number)
+    return "" if number is None else humanize.naturalsize(number).replace(".", get_decimal_symbol(get_locale()))
 
 
 def count_words(number: int) -> str:
@@ -314,6 +349,7 @@ FILTERS: dict[str, Any] = {
     "ended_title": ended_title,
     "mark_of": mark_of,
     "left_words": left_words,
+    "diagnosed": diagnosed,
     "say": say,
     "moment": moment,
     "day_moment": day_moment,

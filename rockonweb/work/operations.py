@@ -50,6 +50,25 @@ class Transition:
 
 
 INSTALLED = (State.INSTALLED,)
+STATE_WORDS = {
+    State.AVAILABLE: t("available"),
+    State.PENDING_INSTALL: t("pending install"),
+    State.INSTALLED: t("installed already"),
+    State.INSTALL_FAILED: t("install failed"),
+    State.PENDING_UPDATE: t("pending update"),
+    State.PENDING_UNINSTALL: t("pending uninstall"),
+}
+KIND_WORDS = {
+    Kind.INSTALL: t("install"),
+    Kind.START: t("start"),
+    Kind.STOP: t("stop"),
+    Kind.RESTART: t("restart"),
+    Kind.CHANGE: t("change"),
+    Kind.UPDATE: t("update"),
+    Kind.UNINSTALL: t("uninstall"),
+    Kind.ACTION: t("do a task"),
+    Kind.REFRESH: t("refresh"),
+}
 TRANSITIONS = {
     Kind.INSTALL: Transition((State.AVAILABLE, State.INSTALL_FAILED), State.PENDING_INSTALL, Status.PENDING_START),
     Kind.START: Transition(INSTALLED, status=Status.PENDING_START),
@@ -363,8 +382,8 @@ def _insert(
             )
     if not before and rockon.state not in transition.allowed:
         raise Conflict(
-            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
-            t("It can't be asked to %(kind)s now.", kind=str(kind)),
+            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_WORDS[rockon.state]),
+            t("It can't be asked to %(kind)s now.", kind=KIND_WORDS[kind]),
         )
     operation = Operation(
         kind=kind, rockon_id=rockon.id, user=user, parameters=json.dumps(options), progress=Progress.QUEUED

@@ -73,7 +73,7 @@ def _fits(operation: Operation, rockon: RockOn) -> bool:
     if rockon.state not in transition.allowed and rockon.state != transition.state:
         operation.end(
             Progress.FAILED,
-            t("%(name)s is %(state)s.", name=rockon.name, state=str(rockon.state).replace("_", " ")),
+            t("%(name)s is %(state)s.", name=rockon.name, state=operations.STATE_WORDS[rockon.state]),
             t("What ran before it has ended otherwise than expected, so nothing was done."),
         )
         if operation.kind is Kind.CHANGE:

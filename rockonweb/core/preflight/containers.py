@@ -11,14 +11,14 @@ from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
-REFERRING_OPTIONS = {"--volumes-from": "takes its volumes from", "--link": "links to"}
+REFERRING_OPTIONS = {"--volumes-from": t("takes its volumes from"), "--link": t("links to")}
 ID_BEGINS = 12  # characters of a container's id that nobody takes for a name
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 SHARING_OPTIONS = {
-    "--net": "uses the network of",
-    "--network": "uses the network of",
-    "--pid": "uses the processes of",
-    "--ipc": "uses the memory of",
+    "--net": t("uses the network of"),
+    "--network": t("uses the network of"),
+    "--pid": t("uses the processes of"),
+    "--ipc": t("uses the memory of"),
 }  # where their value is container:NAME
 
 

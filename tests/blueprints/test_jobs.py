@@ -60,8 +60,8 @@ def test_it_shows_the_jobs(owner_client: Visitor, queue: Queue) -> None:
 @pytest.mark.parametrize(
     "path", ["/jobs/", "/jobs/0/view/workers", "/jobs/0/view/jobs", "/jobs/0/view/job/operation-7"]
 )
-def test_what_a_job_says_is_text_in_its_templates(owner_client: Visitor, queue: Queue, what: str) -> None:
-    text = owner_client.get(f"/jobs/{what}").text
+def test_what_a_job_says_is_text_in_its_templates(owner_client: Visitor, queue: Queue, path: str) -> None:
+    text = owner_client.get(path).text
     put_in = re.findall(r"<%= ?(.*?)%>", text)
     assert [words for words in put_in if re.match(r"d\.|jobId|JSON", words)] == []
     assert "<%- d." in text

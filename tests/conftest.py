@@ -25,6 +25,7 @@ ON_BOTH_DATABASES = {
     "tests.web.test_shelf",
 }
 _LEFT_OUT = pytest.StashKey[int]()
+_TOLD = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +137,12 @@ def stack() -> Iterator[Callable[..., Stack]]:
         yield run
 
 
+@pytest.fixture(scope="session")
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """`tell("…")` prints a line below all tests: figures that a run shows and not only asserts."""
+    return pytestconfig.stash.setdefault(_TOLD, []).append
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--all`: the slow tests too."""
     parser.addoption("--all", action="store_true", help="run also the tests marked slow")
@@ -174,6 +181,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if failed := os.environ.get("ROCKONWEB_TEST_FAILED_CHECKS", "").strip():
         terminalreporter.section("CHECKS FAILED", sep="!", red=True, bold=True)
         terminalreporter.write_line(f"Failed before the tests, see above: {failed}", red=True, bold=True)
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(line)
     if left_out := config.stash.get(_LEFT_OUT, 0):
         terminalreporter.section("LEFT OUT", sep="!", yellow=True, bold=True)
         terminalreporter.write_line(

@@ -22,7 +22,7 @@ class DefinitionForm(FlaskForm):  # type: ignore[misc]
     )
     text = TextAreaField(
         _l("Definition"),
-        render_kw={"rows": "26", "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none", "wrap": "off"},
+        render_kw={"rows": "26", "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"},
     )
     check = SubmitField(_l("Check"))
     attempt = SubmitField(_l("Try"))

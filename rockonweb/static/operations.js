@@ -65,7 +65,7 @@ document.addEventListener("DOMContentLoaded", ready);
 document.addEventListener("htmx:afterSettle", ready);
 
 document.addEventListener("htmx:oobAfterSwap", (event) => {
-    const told = event.detail.target.id === "ended" && event.detail.target.lastElementChild;
+    const told = event.detail.target.id === "toasts" && event.detail.target.lastElementChild;
     if (told) {
         tell(told.dataset.title);
     }

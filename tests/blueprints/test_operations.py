@@ -425,7 +425,7 @@ def test_a_page_is_told_once_of_what_ended_since_it_was_loaded(owner_client: Vis
         session.get_one(Operation, running).end(Progress.DONE)
     make(wiki, Progress.FAILED, kind=Kind.START, error="No.")  # begun and ended between two looks
     text = poll(owner_client, asked_next(text))
-    assert 'hx-swap-oob="beforeend:#ended"' in text
+    assert 'hx-swap-oob="beforeend:#toasts"' in text
     assert re.findall(r'data-title="([^"]+)"', text) == ["✓ Notes was stopped", "✗ Wiki could not be started"]
     assert f'href="/operations/{running}"' in text
     assert "toast-line" not in poll(owner_client, asked_next(text))

@@ -130,7 +130,7 @@ def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(browser
         toast = page.locator(".toast-line")
         expect(toast).to_contain_text("Slowly was installed", timeout=LONG)
         expect(page).to_have_title(f"✓ Slowly was installed · {own}")
-        assert page.locator("#ended[role=status][aria-live=polite]").count() == 1
+        assert page.locator("#toasts[role=status][aria-live=polite]").count() == 1
         assert accessibility_violations(page) == []
         page.get_by_role("button", name="Dismiss: Slowly was installed").press("Enter")
         expect(toast).to_have_count(0)

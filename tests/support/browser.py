@@ -1,7 +1,7 @@
 """Chromium, as Debian packages it, driven by Playwright."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,19 @@ def complaints(page: Page) -> list[str]:
 
 def accessibility_violations(page: Page) -> list[str]:
     """What axe finds wrong on `page`: a line for each violation, with its rule and the elements."""
-    # Evaluated by the debugger, which the page's Content-Security-Policy does not concern.
+    prepare_axe(page)
+    return run_axe(page)
+
+
+def prepare_axe(page: Page) -> None:
+    """Bring axe into a page: evaluated by the debugger, which the page's Content-Security-Policy does not concern."""
     page.evaluate(_AXE.read_text())
-    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
+
+
+def run_axe(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe, which is on the page, finds wrong; by all of its rules, or by these."""
+    options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": list(rules)} if rules else {})}
+    found: list[dict[str, Any]] = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [
         f"{v['id']} ({v['impact']}): {v['help']}: " + "; ".join(str(node["target"]) for node in v["nodes"])
         for v in found

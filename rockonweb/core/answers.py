@@ -119,7 +119,7 @@ def load(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The answers are not JSON: {error}.", "Mend the file.") from None
     if not isinstance(data, dict):
-        raise BadInput("The answers must be a JSON object.", "See the README for its parts.")
+        raise BadInput("The answers must be a JSON object.", "docs/scripts.md shows its parts.")
     return data
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import defer, joinedload, lazyload
 
 from rockonweb.config import Settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
-from rockonweb.models import Operation, Progress, RockOn, db, now
+from rockonweb.models import Kind, Operation, Progress, RockOn, Status, db, now
 from rockonweb.web import shelf
 from rockonweb.web.wording import ended_title, pill_of
 from rockonweb.work import heartbeat
@@ -26,7 +26,10 @@ from rockonweb.work.heartbeat import EngineStatus
 
 RECENT = 6  # operations
 REMEMBERED = timedelta(days=7)  # for how long a failure is told that nobody made up for
-_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
+_NAMED = joinedload(Operation.rockon).load_only(RockOn.name, RockOn.status)
+_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), _NAMED)
+# What a failed operation wanted came about all the same, by Docker's own restart or by hand.
+_CAME_ABOUT = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,11 @@ def _failures() -> list[Failure]:
         Operation.finished > now() - REMEMBERED,
     )
     found = db.session.scalars(query.options(*_BRIEF).order_by(Operation.id.desc()))
-    return [Failure(one.id, ended_title(one), one.error, one.hint, one.rockon_id) for one in found]
+    return [
+        Failure(one.id, ended_title(one), one.error, one.hint, one.rockon_id)
+        for one in found
+        if not (one.rockon and (one.kind, one.rockon.status) in _CAME_ABOUT)
+    ]
 
 
 def _disk(folder: Path) -> Room:

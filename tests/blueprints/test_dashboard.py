@@ -13,9 +13,9 @@ from tests.support.app import HX, Visitor, add_user, install, shelve
 UI = {"web": {"ports": {"80": {"label": "Web", "description": "", "host_default": 8080, "ui": True}}}}
 
 
-def fail(rockon_id: int, error: str) -> int:
+def fail(rockon_id: int, error: str, kind: Kind = Kind.UPDATE) -> int:
     with writing() as session:
-        operation = Operation(rockon_id=rockon_id, kind=Kind.UPDATE, progress=Progress.RUNNING)
+        operation = Operation(rockon_id=rockon_id, kind=kind, progress=Progress.RUNNING)
         operation.end(Progress.FAILED, error)
         session.add(operation)
         session.flush()
@@ -50,6 +50,15 @@ def test_a_failure_is_told_until_something_made_up_for_it(app: Flask, owner_clie
     with writing() as session:
         session.add(Operation(rockon_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=now()))
     assert "could not be updated" not in owner_client.get("/").text
+
+
+def test_a_restart_that_failed_is_no_news_once_the_app_runs(app: Flask, owner_client: Visitor) -> None:
+    notes = install(shelve("Notes"), Status.STOPPED)
+    fail(notes.id, "Docker does not answer.", Kind.RESTART)
+    assert "Notes could not be restarted." in owner_client.get("/").text
+    with writing():
+        notes.status = Status.STARTED
+    assert "could not be restarted" not in owner_client.get("/").text
 
 
 def test_a_viewer_sees_it_without_buttons(app: Flask, client: Visitor) -> None:

@@ -69,11 +69,11 @@ def ended(rockon_id: int, kind: Kind, progress: Progress = Progress.DONE, **colu
 def test_the_switch_says_how_it_is_and_changes_it(owner_client: Visitor) -> None:
     notes = install(shelve("Notes", WEB))
     text = owner_client.get(f"/rockons/{notes.id}/head").text
-    assert re.search(r'action="/rockons/1/stop".*?role="switch" aria-checked="true"', text, re.DOTALL)
+    assert re.search(r'action="/rockons/1/stop".*?class="switch" id="switch" aria-pressed="true"', text, re.DOTALL)
     with writing():
         notes.status = Status.STOPPED
     text = owner_client.get(f"/rockons/{notes.id}/head").text
-    assert re.search(r'action="/rockons/1/start".*?role="switch" aria-checked="false"', text, re.DOTALL)
+    assert re.search(r'action="/rockons/1/start".*?class="switch" id="switch" aria-pressed="false"', text, re.DOTALL)
     assert "Restart" not in text
     assert "Open UI" not in text
 

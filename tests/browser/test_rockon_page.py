@@ -58,8 +58,8 @@ def test_the_switch_stops_and_starts(
         log_in(page, made)
         for before, after in (("true", "exited"), ("false", "running")):
             page.goto(f"{made.url}/rockons/1")
-            switch = page.get_by_role("switch", name="Runs")
-            expect(switch).to_have_attribute("aria-checked", before)
+            switch = page.get_by_role("button", name="Runs")
+            expect(switch).to_have_attribute("aria-pressed", before)
             switch.press("Space" if javascript else "Enter")
             await_done(page, javascript=javascript)
             assert {*engine.docker("ps", "--all", "--format", "{{.State}}").split()} == {after}

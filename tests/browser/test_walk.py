@@ -129,7 +129,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         if javascript:
             expect(page.get_by_role("status").first).to_contain_text("Running")
         here = page.url
-        switch, again = page.get_by_role("switch", name="Runs"), page.get_by_role("button", name="Restart", exact=True)
+        switch, again = page.get_by_role("button", name="Runs"), page.get_by_role("button", name="Restart", exact=True)
         for button, state in ((switch, "exited"), (switch, "running"), (again, "running")):
             button.click()
             await_done(page, javascript=javascript)

@@ -4,7 +4,7 @@
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -169,7 +169,9 @@ def test_a_view_that_says_nothing_is_for_nobody(app: Flask, owner_client: Visito
 
 
 @pytest.mark.parametrize("role", [NOBODY, *Role])
-def test_each_role_sees_what_the_table_says(app: Flask, people: None, role: Role | None) -> None:
+def test_each_role_sees_what_the_table_says(
+    app: Flask, people: None, role: Role | None, tell: Callable[[str], None]
+) -> None:
     client = visitor(app, role)
     asked = 0
     for endpoint, rule in routes(app, "GET"):
@@ -179,7 +181,7 @@ def test_each_role_sees_what_the_table_says(app: Flask, people: None, role: Role
             answer = look(client, path)
             assert outcome(answer, endpoint) == due(role, endpoint), f"{answer.status_code} GET {path}"
             asked += 1
-    print(f"{role or 'nobody'}: {asked} addresses looked at")
+    tell(f"{role or 'nobody'}: {asked} addresses looked at")
     assert asked > 100
 
 
@@ -209,7 +211,7 @@ def test_http_basic_is_for_the_api_alone(app: Flask, people: None, role: Role) -
 
 @pytest.mark.parametrize("role", [NOBODY, Role.VIEWER, Role.OPERATOR])
 def test_whoever_may_not_changes_nothing_even_with_a_forms_token(
-    app: Flask, people: None, queue: Redis, role: Role | None
+    app: Flask, people: None, queue: Redis, role: Role | None, tell: Callable[[str], None]
 ) -> None:
     client = visitor(app, role)
     headers = {"X-CSRFToken": client.token("/account" if role else "/login")}
@@ -222,7 +224,7 @@ def test_whoever_may_not_changes_nothing_even_with_a_forms_token(
             assert outcome(answer, endpoint) == due(role, endpoint), f"{answer.status_code} POST {path}"
             asked += 1
     assert state(app, queue) == before
-    print(f"{role or 'nobody'}: {asked} changes refused")
+    tell(f"{role or 'nobody'}: {asked} changes refused")
     assert asked > 60
 
 

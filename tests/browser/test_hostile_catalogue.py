@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,7 +178,7 @@ def pages_of(place: Place, page: Page) -> list[str]:
 
 @pytest.mark.timeout(900)
 def test_nothing_runs_and_no_stranger_is_asked_on_any_page(
-    place: Place, page: Page, request: pytest.FixtureRequest
+    place: Place, page: Page, tell: Callable[[str], None]
 ) -> None:
     dialogs: list[str] = []
     asked: list[str] = []
@@ -215,12 +215,10 @@ def test_nothing_runs_and_no_stranger_is_asked_on_any_page(
     page.goto(f"{place.url}/definitions/hostile.json/edit")
     page.get_by_role("button", name="Try").click()
     assert page.get_by_text("would ask").first.is_visible()
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter.write_line(
-            f"\nhostile crawl: {len(paths) + 1} pages, an attack on {marked} of them, "
-            f"{len(faults)} scripts that ran, strangers that were asked or complaints of the console"
-        )
+    tell(
+        f"hostile crawl: {len(paths) + 1} pages, an attack on {marked} of them, "
+        f"{len(faults)} scripts that ran, strangers that were asked or complaints of the console"
+    )
     assert faults == []
     assert (dialogs, complained()) == ([], [])
     assert marked > 30

@@ -107,11 +107,9 @@ class Shelter:
 
 
 @pytest.fixture(scope="module")
-def shelter(engine: Engine, standin: Callable[..., str], request: pytest.FixtureRequest) -> Iterator[Shelter]:
+def shelter(engine: Engine, standin: Callable[..., str], tell: Callable[[str], None]) -> Iterator[Shelter]:
     """See `Shelter`; the seed is told."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter.write_line(f"\nROCKONWEB_TEST_SEED={SEED}")
+    tell(f"ROCKONWEB_TEST_SEED={SEED}")
     made = Shelter(engine, standin("crashes/app:1"))
     yield made
     made.close()

@@ -291,7 +291,9 @@ class Scales:
 
 
 @pytest.mark.timeout(LONG_SECONDS + 500)
-def test_fifty_readers_and_five_writers(home: Stack, request: pytest.FixtureRequest) -> None:
+def test_fifty_readers_and_five_writers(
+    home: Stack, request: pytest.FixtureRequest, tell: Callable[[str], None]
+) -> None:
     seconds = LONG_SECONDS if request.config.getoption("--all") else SECONDS
     ids = ids_of(home)
     before = {str(action): int(str(n)) for action, n in ask(home, "SELECT action, count(*) FROM audit GROUP BY 1")}
@@ -327,13 +329,11 @@ def test_fifty_readers_and_five_writers(home: Stack, request: pytest.FixtureRequ
         statistics.median(part) for part in (scales.weights[quarter : 2 * quarter], scales.weights[-quarter:])
     )
     changes = sum(tally.audited.values()) - len(viewers) - len(writers)
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter.write_line(
-            f"\nsoak: {READERS} readers and {len(writers)} writers for {seconds} s: {tally.looks:,} answers and "
-            f"{changes} changes ({tally.operations} operations), {len(tally.faults)} errors; memory "
-            f"{middle:.1f} MiB in the middle and {late:.1f} MiB at the end"
-        )
+    tell(
+        f"soak: {READERS} readers and {len(writers)} writers for {seconds} s: {tally.looks:,} answers and "
+        f"{changes} changes ({tally.operations} operations), {len(tally.faults)} errors; memory "
+        f"{middle:.1f} MiB in the middle and {late:.1f} MiB at the end"
+    )
     assert tally.faults == []
     assert tally.looks > READERS
     assert tally.operations > 1

@@ -479,10 +479,8 @@ def test_a_secret_is_in_no_row_no_log_and_no_error(
 ) -> None:
     asked = {key: {"label": key, "description": ""} for key in SECRETS}
     good = instance.add("Good", {"good": {"image": app_image, "tag": "", "environment": asked}})
-    # Docker repeats what it does not understand: here, a whole word of the command line.
-    bad = instance.add(
-        "Bad", {"bad": {"image": app_image, "tag": "", "environment": asked, "opts": [["--label-file", "/no/such"]]}}
-    )
+    opts = [["--runtime", "none-of-this-name"]]  # Docker refuses it, in words of its own
+    bad = instance.add("Bad", {"bad": {"image": app_image, "tag": "", "environment": asked, "opts": opts}})
     reviewed = instance.install(good, environment={"good": SECRETS})
     assert "API_TOKEN=t0ken-of-mine" in engine.docker("inspect", "-f", "{{.Config.Env}}", "good")
     fail(instance, instance.submit(instance.review(bad, environment={"bad": SECRETS})))

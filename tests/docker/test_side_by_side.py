@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from rockonweb.core.text import from_stored
 from tests.support.engine import Engine
 from tests.support.person import Person
 from tests.support.stack import Stack
@@ -63,10 +64,10 @@ class Street:
         """How far an operation is."""
         return str(self.ask("SELECT progress FROM operation WHERE id = ?", operation))
 
-    def await_step(self, operation: int, begins: str) -> None:
-        """Wait until a step of an operation runs whose words begin so."""
+    def await_step(self, operation: int, words: str) -> None:
+        """Wait until a step of an operation runs whose words are so."""
         query = "SELECT 1 FROM operation_step WHERE operation_id = ? AND title LIKE ? AND progress = 'RUNNING'"
-        self._wait(lambda: "it runs" if self.ask(query, operation, f"{begins}%") else "")
+        self._wait(lambda: "it runs" if self.ask(query, operation, f"%{words}%") else "")
 
     def time(self, operation: int, column: str) -> datetime:
         """When an operation began or ended."""
@@ -150,6 +151,6 @@ def test_an_operation_that_fails_is_a_line_of_the_log(street: Callable[..., Stre
     here = street({"One": [["--runtime", "none-of-this-name"]]})
     failed = here.post("One", "install")
     assert here.outcome(failed) == "FAILED"
-    sentence = here.ask("SELECT error FROM operation WHERE id = ?", failed)
+    sentence = from_stored(here.ask("SELECT error FROM operation WHERE id = ?", failed))
     assert f"operation-{failed} failed: {sentence}" in here.stack.output
     assert "Traceback" not in here.stack.output

@@ -20,7 +20,7 @@ import pytest
 from tests.support import samples
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 30  # of a refresh, where no other limit is given: a fraction of it is usual
+SECONDS = 100  # of a refresh, where no other limit is given: a fraction of it is usual
 MEGABYTES = 400  # an idle process has about 80
 
 # What the process does: a refresh with shorter patience than the program's, and a report of what it used.

@@ -51,6 +51,7 @@ def log_in(page: Page, product: Stack) -> None:
     page.get_by_label("Name").fill(product.user)
     page.get_by_label("Password").fill(product.password)
     page.get_by_role("button", name="Log in").click()
+    expect(page).not_to_have_url(re.compile(r"/login"))
 
 
 def await_done(page: Page, *, javascript: bool) -> None:

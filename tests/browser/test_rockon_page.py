@@ -156,7 +156,7 @@ def test_resources_are_drawn_and_told(browser: Browser, product: tuple[Stack, in
         expect(page.get_by_text("Nothing was counted in the last hour.").or_(drawing).first).to_be_visible()
         sampled(made)
         await_visible(page, drawing, javascript=javascript)
-        assert re.match(r"M[\d.]+ [\d.]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
+        assert re.match(r"M-?[\d.e-]+ -?[\d.e-]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
         assert re.match(r"now .* average .* most ", drawing.locator("desc").text_content() or "")
         page.reload()
         page.get_by_text(f"{APP} as a table").click()

@@ -152,7 +152,7 @@ def test_resources_are_drawn_and_told(browser: Browser, product: tuple[Stack, in
         heard = complaints(page)
         log_in(page, made)
         page.goto(f"{made.url}/rockons/1/resources")
-        drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP}$"))
+        drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP} now"))
         expect(page.get_by_text("Nothing was counted in the last hour.").or_(drawing).first).to_be_visible()
         sampled(made)
         await_visible(page, drawing, javascript=javascript)

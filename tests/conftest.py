@@ -1,6 +1,7 @@
 """The real parts that tests ask for by name; a run that asks for none starts none."""
 
 import os
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,8 +25,11 @@ ON_BOTH_DATABASES = {
     *("tests.work.test_operations", "tests.work.test_planners", "tests.work.test_runner", "tests.work.test_sequence"),
     "tests.web.test_shelf",
 }
-_LEFT_OUT = pytest.StashKey[int]()
-_TOLD = pytest.StashKey[list[str]]()
+# Here, so that all processes of one run sample alike.
+os.environ.setdefault("ROCKONWEB_TEST_SEED", str(random.randrange(10_000)))
+_TOLD = pytest.StashKey[dict[str, Any]]()
+_FIGURES = "rockonweb_figures"
+_LEFT_OUT = "rockonweb_left_out"
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +144,15 @@ def stack() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture(scope="session")
 def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """`tell("…")` prints a line below all tests: figures that a run shows and not only asserts."""
-    return pytestconfig.stash.setdefault(_TOLD, []).append
+    figures: list[str] = _told(pytestconfig)[_FIGURES]
+    return figures.append
+
+
+def _told(config: pytest.Config) -> dict[str, Any]:
+    """What this process has to tell below all tests; a worker of xdist hands it to the one that prints."""
+    told: dict[str, Any] = getattr(config, "workeroutput", None) or config.stash.setdefault(_TOLD, {})
+    told.setdefault(_FIGURES, [])
+    return told
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -173,7 +185,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out += 1
         elif item.get_closest_marker("slow") and not config.getoption("--all"):
             item.add_marker(too_slow)
-    config.stash[_LEFT_OUT] = left_out
+    _told(config)[_LEFT_OUT] = left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of xdist has to tell; each has counted all tests that were left out."""
+    told, more = _told(node.config), getattr(node, "workeroutput", {})
+    told[_FIGURES] += more.get(_FIGURES, [])
+    told[_LEFT_OUT] = more.get(_LEFT_OUT, 0)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -181,9 +201,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if failed := os.environ.get("ROCKONWEB_TEST_FAILED_CHECKS", "").strip():
         terminalreporter.section("CHECKS FAILED", sep="!", red=True, bold=True)
         terminalreporter.write_line(f"Failed before the tests, see above: {failed}", red=True, bold=True)
-    for line in config.stash.get(_TOLD, []):
+    told = _told(config)
+    for line in told[_FIGURES]:
         terminalreporter.write_line(line)
-    if left_out := config.stash.get(_LEFT_OUT, 0):
+    if left_out := told.get(_LEFT_OUT, 0):
         terminalreporter.section("LEFT OUT", sep="!", yellow=True, bold=True)
         terminalreporter.write_line(
             f"{left_out} tests with the published rock-ons did not run: set ROCKONWEB_TEST_REGISTRY to a "

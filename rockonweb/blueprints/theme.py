@@ -1,19 +1,16 @@
-"""Light, dark, or as the system says: a choice of each browser, kept in a cookie of its own.
-
-Not of the account: a telephone in the dark and a desk in the sun are the same person's, and the login page has it too.
-"""
+"""Light, dark, or as the system says."""
 
 from __future__ import annotations
 
 import enum
 
-from flask import Blueprint, current_app, redirect, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from rockonweb.web.permission import public, safe_next
+from rockonweb.web.browser_choice import BrowserChoice
+from rockonweb.web.permission import public
 
 blueprint = Blueprint("theme", __name__)
-YEAR = 365 * 24 * 3600
 
 
 class Theme(enum.StrEnum):
@@ -24,21 +21,16 @@ class Theme(enum.StrEnum):
     DARK = "dark"
 
 
+_choice = BrowserChoice("theme", [*Theme])
+
+
 def theme() -> Theme:
     """Return what this browser has chosen."""
-    chosen = request.cookies.get(_cookie(), "")
-    return Theme(chosen) if chosen in {*Theme} else Theme.SYSTEM
+    return Theme(_choice.chosen or Theme.SYSTEM)
 
 
 @blueprint.post("/theme/<any(system, light, dark):chosen>")
 @public
 def choose(chosen: str) -> ResponseReturnValue:
     """Keep a choice, and go back to the page that it was made on."""
-    answer = redirect(safe_next(request.form.get("next")), code=303)
-    answer.set_cookie(_cookie(), chosen, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
-    return answer
-
-
-def _cookie() -> str:
-    """Return the cookie's name: browsers send a host's cookies to all its ports."""
-    return f"rockonweb_{current_app.config['SETTINGS'].port}_theme"
+    return _choice.keep(chosen)

@@ -6,7 +6,6 @@ import fcntl
 import getpass
 import os
 import platform
-import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,7 @@ from rockonweb.core.diagnosis import Finding
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.host import disks, docker_settings, engine, surroundings, survey
+from rockonweb.host import clock, disks, docker_settings, engine, surroundings, survey
 from rockonweb.models import Base, Container, Operation, Progress, RefreshReport, RockOn, Secret, State
 from rockonweb.models.address import checked, masked, open_to_read
 from rockonweb.models.base import cipher, database_trouble
@@ -265,7 +264,7 @@ class _Visit:
             offset = told - (before + time.time()) / 2
         except RockonwebError:
             offset = None
-        return diagnosis.clock(offset, surroundings.time_zone(), _synchronised())
+        return diagnosis.clock(offset, surroundings.time_zone(), clock.synchronised())
 
     def ports(self) -> Finding:
         """The ports that installed rock-ons are to have."""
@@ -427,21 +426,6 @@ def _at(url: str) -> Literal["ours", "another", "nothing"]:
         return "ours" if {"status", "database", "queue"} <= set(answer.json()) else "another"
     except (ValueError, TypeError):
         return "another"
-
-
-def _synchronised() -> bool | None:
-    """Whether the system's clock is kept right by the network; None where the system does not tell."""
-    try:
-        said = subprocess.run(
-            ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return {"yes": True, "no": False}.get(said)
 
 
 def _system() -> str:

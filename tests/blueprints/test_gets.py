@@ -1,4 +1,9 @@
-"""Looking changes nothing: every address that can be got is got, on a filled database and a real queue's server."""
+"""Looking changes nothing and starts no process: every address that can be got is got, on a filled database and a real
+queue's server.
+"""
+
+import subprocess
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,7 +14,17 @@ from tests.support.app import HX, Visitor
 from tests.support.filled import addresses, keys, rows
 
 
-def test_no_address_that_is_got_changes_anything(app: Flask, owner_client: Visitor, filled: None, queue: Redis) -> None:
+def test_no_address_that_is_got_changes_anything_or_starts_a_process(
+    app: Flask, owner_client: Visitor, filled: None, queue: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    start = subprocess.Popen.__init__
+
+    def starting(self: Any, *arguments: Any, **options: Any) -> None:
+        started.append(arguments)
+        start(self, *arguments, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", starting)
     for path in ("/", "/rockons"):
         owner_client.get(path)  # what a first visit prepares
     before, held = rows(app), keys(queue)
@@ -29,6 +44,7 @@ def test_no_address_that_is_got_changes_anything(app: Flask, owner_client: Visit
             assert status < 500 or status == 503, f"{status} {path}"
         assert rows(app) == before, path
         assert keys(queue) == held, path
+        assert started == [], path
     assert len(asked) > 100
     assert statuses[200] > 80
 

@@ -90,10 +90,11 @@ def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_lar
     assert finding.sentence.startswith(f"The image {absent} does not exist: ")
 
 
-def everything(engine: Engine) -> list[str]:
-    """What Docker has."""
+def everything(engine: Engine) -> list[set[str]]:
+    """What Docker has. It lists images of the same second in any order."""
     containers = ("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}")
-    return [engine.docker(*words) for words in (containers, ("network", "ls", "-q"), ("images", "-aq"))]
+    wanted = (containers, ("network", "ls", "-q"), ("images", "-aq"))
+    return [set(engine.docker(*words).splitlines()) for words in wanted]
 
 
 def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(

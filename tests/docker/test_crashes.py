@@ -24,7 +24,7 @@ from tests.support.house import House
 from tests.support.instance import Instance, told
 from tests.support.stack import Stack
 
-SEED = int(os.environ.get("ROCKONWEB_TEST_SEED") or random.randrange(10_000))
+SEED = int(os.environ["ROCKONWEB_TEST_SEED"])
 SAMPLE = 4
 STEPS = {"install": 14, "change": 20}
 VICTIMS = ("work process", "worker", "up", "queue server", "dockerd")

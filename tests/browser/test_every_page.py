@@ -1,6 +1,7 @@
 """Every page in every state, at each width, light and dark: axe, the console, the Nu HTML checker, its width, its calm.
 
-The pages are those of the application's URL map, so that a new one is looked at without being named here.
+The pages are those of the application's URL map, what each form answers when it is sent empty, and the way in; so a new
+page is looked at without being named here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyotp
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
@@ -20,7 +22,7 @@ from werkzeug.serving import make_server
 from rockonweb.config import instance_id
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
 from rockonweb.host import snapshots
-from rockonweb.models import Network, Operation, RockOn, db
+from rockonweb.models import Network, Operation, RockOn, User, db, now, writing
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support import scenes
@@ -56,6 +58,40 @@ new PerformanceObserver((list) => {
     }
 }).observe({type: "layout-shift", buffered: true});
 """
+
+# The forms of a page that ask for words, by their place among the forms of its main part.
+WRITABLE = """
+[...document.querySelectorAll("main form")].map((form, place) => [place, new URL(form.action).pathname, form])
+.filter(([place, path, form]) =>
+    form.method === "post" && path !== "/logout" && [...form.elements].some((field) => field.matches(
+        "textarea, select, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])"
+    ))
+).map(([place, path]) => [place, path])
+"""
+SEND = """
+([place, values]) => {
+    const form = document.querySelectorAll("main form")[place];
+    for (const field of form.elements) {
+        if (field.matches("textarea, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])")) {
+            field.value = values[field.name] || "";
+        }
+    }
+    const button = form.querySelector("[type=submit][name]");
+    if (button) {
+        const {name, value} = button;
+        form.append(Object.assign(document.createElement("input"), {type: "hidden", name, value}));
+    }
+    HTMLFormElement.prototype.submit.call(form);
+}
+"""
+FIRST_WRONG_HAS_FOCUS = """
+(() => {
+    const wrong = [...document.querySelectorAll("[aria-invalid=true]")].find((field) => field.checkVisibility());
+    return !wrong || document.activeElement === wrong;
+})()
+"""
+FILES = ("/backup", "/export")  # how addresses end that send a file
+TITLES = {"setup": "Welcome to Rockonweb", "second step": "The code, please", "login": "Log in to Rockonweb"}
 
 
 @dataclass(frozen=True)
@@ -147,8 +183,10 @@ def count(tell: Callable[[str], None]) -> Iterator[Count]:
     )
 
 
-def look(page: Page, url: str, count: Count, texts: dict[str, str], *, thorough: bool) -> Iterator[str]:
-    """What is wrong with a page at any width, in either theme; `texts` receives its HTML.
+def look(
+    page: Page, name: str, reach: Callable[[], str], count: Count, texts: dict[str, str], *, thorough: bool
+) -> Iterator[str]:
+    """What is wrong with a page at any width, in either theme; `reach` opens it and returns its HTML, for `texts`.
 
     It is loaded on the narrowest and on the widest window, for the others it is only drawn anew. Where it is not
     looked at thoroughly, axe sees it narrow and dark, and wide and light.
@@ -157,16 +195,15 @@ def look(page: Page, url: str, count: Count, texts: dict[str, str], *, thorough:
         page.set_viewport_size({"width": width, "height": 900})
         if width in (WIDTHS[0], WIDTHS[-1]):
             page.emulate_media(color_scheme="light")
-            answer = page.goto(url)
-            texts[url] = answer.text() if answer else ""
+            texts[name] = reach()
             expect(page.locator(".htmx-request")).to_have_count(0)
             moved = page.evaluate("new Promise(done => setTimeout(() => done(window.moved), 50))")
             if sum(one["value"] for one in moved) >= SEEN:
-                yield f"{width}: it moves: {moved}"
+                yield f"{name} {width}: it moves: {moved}"
             prepare_axe(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
-            yield f"{width}: it is {wide} wide"
+            yield f"{name} {width}: it is {wide} wide"
         for scheme in ("light", "dark"):
             if width == WIDTHS[0] or not (thorough or (width, scheme) in CORNERS):
                 continue
@@ -174,7 +211,67 @@ def look(page: Page, url: str, count: Count, texts: dict[str, str], *, thorough:
             rules = AXE_COLOURS if scheme == "dark" and thorough else ()
             violations = run_axe(page, rules)
             count.looks, count.axe = count.looks + 1, count.axe + len(violations)
-            yield from (f"{width} {scheme}: {line}" for line in violations)
+            yield from (f"{name} {width} {scheme}: {line}" for line in violations)
+
+
+@contextmanager
+def opened(browser: Browser, app: Flask) -> Iterator[tuple[Page, str]]:
+    """A page of Chromium's that notes what moves, and the address of the application."""
+    with served(app) as url, new_page(browser, reduced_motion="reduce") as page:
+        page.context.add_init_script(MOVED)
+        yield page, url
+
+
+def log_in(page: Page, url: str) -> None:
+    """As the owner."""
+    page.goto(f"{url}/login")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{url}/")
+
+
+def going(page: Page, url: str) -> Callable[[], str]:
+    """Goes to an address."""
+
+    def go() -> str:
+        answer = page.goto(url)
+        return answer.text() if answer else ""
+
+    return go
+
+
+def sending(page: Page, url: str, form: int, values: dict[str, str]) -> Callable[[], str]:
+    """Goes to an address and sends one of its forms with these values, past what the browser checks."""
+
+    def send() -> str:
+        page.goto(url)
+        with page.expect_navigation() as navigation:
+            page.evaluate(SEND, [form, values])
+        return navigation.value.text() if navigation.value else ""
+
+    return send
+
+
+def in_a_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scene: Scene) -> Flask:
+    """An application with the owner's account and what the scene brings."""
+    status = EngineStatus(scene.up, "" if scene.up else "Check that the Docker service is running.", "29.0.1")
+    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
+    monkeypatch.setattr(heartbeat, "workers", lambda: int(scene.up))
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        scene.fill(app)
+        db.session.rollback()
+    return app
+
+
+def check(count: Count, texts: dict[str, str], found: list[str], folder: Path) -> None:
+    """Nothing was found, and the HTML checker finds nothing."""
+    folder.mkdir()
+    faults = html_faults(texts, folder)
+    count.pages, count.html = count.pages + len(texts), count.html + len(faults)
+    assert found + faults == [], "\n".join(found + faults)
 
 
 @pytest.mark.timeout(1200)
@@ -190,32 +287,76 @@ def test_nothing_is_wrong_with_any_page(
     scene = SCENES[name]
     host = request.getfixturevalue("engine").host if scene.thorough else f"unix://{tmp_path}/no-docker.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
-    status = EngineStatus(scene.up, "" if scene.up else "Check that the Docker service is running.", "29.0.1")
-    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
-    monkeypatch.setattr(heartbeat, "workers", lambda: int(scene.up))
-    app = make_app(tmp_path)
+    app = in_a_house(monkeypatch, tmp_path, scene)
     with app.app_context():
-        add_user()
-        scene.fill(app)
-        db.session.rollback()
         if scene.thorough:
             run_containers(request.getfixturevalue("engine"), request.getfixturevalue("standin")("scenes/photos"), app)
         addresses = scene.addresses(app)
     found: list[str] = []
     texts: dict[str, str] = {}
-    with served(app) as url, new_page(browser, reduced_motion="reduce") as page:
-        page.context.add_init_script(MOVED)
-        page.goto(f"{url}/login")
-        page.get_by_label("Name").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"{url}/")
+    with opened(browser, app) as (page, url):
+        log_in(page, url)
         heard = complaints(page)
         for path in addresses:
-            found += [f"{path} {line}" for line in look(page, url + path, count, texts, thorough=scene.thorough)]
+            found += look(page, path, going(page, url + path), count, texts, thorough=scene.thorough)
             found += [f"{path} console: {line}" for line in heard if path != NOWHERE]
             heard.clear()
-    (tmp_path / "html").mkdir()
-    faults = html_faults(texts, tmp_path / "html")
-    count.pages, count.html = count.pages + len(texts), count.html + len(faults)
-    assert found + faults == [], "\n".join(found + faults)
+    check(count, texts, found, tmp_path / "html")
+
+
+@pytest.mark.timeout(1200)
+def test_nothing_is_wrong_with_what_a_form_answers_that_is_sent_empty(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
+    scene = SCENES["household"]
+    app = in_a_house(monkeypatch, tmp_path, scene)
+    with app.app_context():
+        addresses = scene.addresses(app)
+    found: list[str] = []
+    texts: dict[str, str] = {}
+    seen: set[str] = set()
+    with opened(browser, app) as (page, url):
+        log_in(page, url)
+        for path in addresses:
+            page.goto(url + path)
+            for form, action in page.evaluate(WRITABLE):
+                name = f"{action} of {path}"
+                if action not in seen and not action.endswith(FILES):
+                    seen.add(action)
+                    found += look(page, name, sending(page, url + path, form, {}), count, texts, thorough=False)
+                    if not page.evaluate(FIRST_WRONG_HAS_FOCUS):
+                        found.append(f"{name}: the first that is wrong has not the focus")
+    refused = [name for name, text in texts.items() if 'aria-invalid="true"' in text]
+    assert len(refused) > 10, refused
+    check(count, texts, found, tmp_path / "html")
+
+
+def test_nothing_is_wrong_with_the_way_in(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
+    found: list[str] = []
+    texts: dict[str, str] = {}
+    (tmp_path / "new").mkdir()
+    with opened(browser, make_app(tmp_path / "new")) as (page, url):
+        for name, reach in {
+            "setup": going(page, f"{url}/setup"),
+            "setup, empty": sending(page, f"{url}/setup", 0, {}),
+        }.items():
+            found += look(page, name, reach, count, texts, thorough=True)
+    app = in_a_house(monkeypatch, tmp_path, SCENES["empty"])
+    with app.app_context(), writing() as session:
+        owner = session.query(User).one()
+        owner.totp_secret, owner.totp_since = pyotp.random_base32(), now()
+    entering = {"name": "ada", "password": PASSWORD}
+    with opened(browser, app) as (page, url):
+        for name, reach in {
+            "login": going(page, f"{url}/login"),
+            "login, wrong": sending(page, f"{url}/login", 0, {"name": "ada", "password": "wrong"}),
+            "second step": sending(page, f"{url}/login", 0, entering),
+            "second step, wrong": sending(page, f"{url}/login/code", 0, {"code": "000000"}),
+        }.items():
+            found += look(page, name, reach, count, texts, thorough=True)
+    assert {name: title for name, title in TITLES.items() if title not in texts[name]} == {}
+    check(count, texts, found, tmp_path / "html")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
-from tests.support.browser import accessibility_violations, complaints, new_page
 
 CALL = """async ([path, method]) => {
     const answer = await fetch(path, {method: method, redirect: "manual"});
@@ -45,18 +44,6 @@ def open_guide(page: Page, url: str) -> None:
     page.locator(".topbar-menu:visible > summary").first.click()
     page.locator(".topbar-panel:visible a[href='/api']").click()
     page.wait_for_url("**/api")
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_the_page_fits_and_nothing_is_wrong_with_it(
-    browser: Browser, url: str, width: int, scheme: Literal["dark", "light"]
-) -> None:
-    with new_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
-        heard = complaints(page)
-        open_guide(page, url)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert accessibility_violations(page) == []
-        assert heard == []
 
 
 def test_a_session_reads_and_a_bare_post_changes_nothing(page: Page, url: str) -> None:

@@ -1,4 +1,4 @@
-"""The first page and the look of all pages in a real browser: at each width, light and dark."""
+"""The first page in a real browser."""
 
 import threading
 from collections.abc import Iterator
@@ -9,32 +9,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
-from rockonweb.models import Kind, Operation, Progress, Status, db, writing
+from rockonweb.models import Kind, Operation, Progress, Status, writing
 from rockonweb.work import heartbeat
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
-from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.browser import accessibility_violations, new_page
 
 UI = {"web": {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}}
 LONG = "Extraordinarily-long-name-of-an-application-that-nobody-would-ever-give (with words)"
-WIDTHS = (320, 360, 768, 1280)
-PAGES = (
-    *(
-        "/",
-        "/rockons?tab=all",
-        "/rockons/1",
-        "/operations",
-        "/operations/1",
-        "/updates",
-        "/rockons/1/updates",
-        "/shares",
-    ),
-    *("/networks", "/docker", "/images", "/backup", "/people", "/audit", "/account", "/notices", "/api", "/doctor"),
-    *("/metastores", "/definitions", "/rockons/1/settings", "/rockons/report"),
-)
-
-
-def empty() -> None:
-    """Nothing is installed."""
 
 
 def running() -> None:
@@ -59,15 +40,6 @@ def failed() -> None:
         operation = Operation(rockon_id=1, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada")
         operation.end(Progress.FAILED, "The image box.example/jellyfin:" + "9" * 60 + " does not exist.", "Try later.")
         session.add(operation)
-
-
-def many() -> None:
-    """Sixty apps."""
-    for n in range(60):
-        install(shelve(LONG if n == 7 else f"App {n}", UI))
-
-
-STATES = (empty, running, failed, many)
 
 
 @pytest.fixture
@@ -106,30 +78,6 @@ def enter(page: Page, address: str) -> None:
     expect(page.locator("#home")).to_be_visible()
 
 
-def sideways(page: Page) -> int:
-    """By how many pixels a page is wider than its window."""
-    found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_the_first_page_is_clean_at_each_width_in_both_themes(
-    app: Flask, visit: Page, address: str, state, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
-    state()
-    db.session.rollback()
-    heard = complaints(visit)
-    for theme in ("light", "dark"):
-        visit.emulate_media(color_scheme=theme)
-        for width in WIDTHS:
-            visit.set_viewport_size({"width": width, "height": 900})
-            visit.goto(f"{address}/")
-            visit.screenshot(path=tmp_path / f"{state.__name__}-{theme}-{width}.png", full_page=True)
-            assert sideways(visit) <= 0, (theme, width)
-            assert accessibility_violations(visit) == [], (theme, width)
-    assert heard == []
-
-
 def test_without_docker_it_still_says_what_is_installed(
     app: Flask, visit: Page, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,19 +88,6 @@ def test_without_docker_it_still_says_what_is_installed(
     expect(visit.locator(".home-app")).to_have_count(3)
     expect(visit.get_by_text("Docker does not answer: what you see of apps may be out of date.")).to_be_visible()
     assert accessibility_violations(visit) == []
-
-
-def test_no_page_is_wider_than_a_small_telephone(app: Flask, visit: Page, address: str) -> None:
-    failed()
-    visit.set_viewport_size({"width": 320, "height": 700})
-    wide = {}
-    for path in PAGES:
-        answer = visit.goto(f"{address}{path}")
-        assert answer, path
-        assert answer.status in (200, 503), path
-        if sideways(visit) > 0:
-            wide[path] = sideways(visit)
-    assert wide == {}
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])

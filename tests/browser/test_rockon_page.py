@@ -13,14 +13,12 @@ from redis import Redis
 
 from rockonweb.core.resources import Sample
 from rockonweb.work import samples
-from tests.browser.test_settings import APP, DATABASE, SECRET, product
+from tests.browser.test_settings import APP, DATABASE, SECRET
 from tests.browser.test_updates import await_visible
-from tests.browser.test_walk import LONG, await_done, log_in, person
-from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.browser.test_walk import await_done, log_in, person
+from tests.support.browser import complaints
 from tests.support.engine import Engine
 from tests.support.stack import Stack
-
-__all__ = ["product"]
 
 TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/source"}
 BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -162,22 +160,3 @@ def test_resources_are_drawn_and_told(browser: Browser, product: tuple[Stack, in
         page.get_by_text(f"{APP} as a table").click()
         expect(page.get_by_role("table").first).to_contain_text(re.compile(r"\d+:\d\d"))
         assert heard == []
-
-
-@pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_tab(browser: Browser, product: tuple[Stack, int], width: int, scheme: str) -> None:
-    made, _ = product
-    sampled(made)
-    with new_page(browser, viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
-        heard = complaints(page)
-        log_in(page, made)
-        found: list[str] = []
-        for path in (*TABS.values(), "/logs?follow=1&q=a", "/settings/ports"):
-            page.goto(f"{made.url}/rockons/1{path}")
-            if path == "/resources":
-                expect(page.locator("svg.chart-drawing").first).to_be_visible(timeout=LONG)
-            found += [f"{path}: {line}" for line in accessibility_violations(page)]
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, path
-        assert (found, heard) == ([], [])

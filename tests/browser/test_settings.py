@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.test_walk import NAME, NOTES, await_done, log_in, person
 from tests.support.apps import page as page_of
 from tests.support.apps import silent
-from tests.support.browser import accessibility_violations, complaints
+from tests.support.browser import complaints
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.metastore import Metastore
@@ -156,27 +156,3 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         expect(page.get_by_text("Your changes are discarded.")).to_be_visible()
         assert ids(engine) == after
         assert all("422" in line for line in heard)
-
-
-def test_no_page_of_settings_is_too_wide_or_hard_to_use(browser: Browser, product: tuple[Stack, int]) -> None:
-    made, _ = product
-    found: list[str] = []
-    with person(browser, javascript=True) as page:
-        heard = complaints(page)
-        log_in(page, made)
-        open_settings(page, made, "Labels")
-        page.get_by_label("Container").select_option("all containers")
-        page.get_by_label("Label", exact=True).fill(
-            "a-rather-long-label-that-has-no-blank-anywhere.example=" + "x" * 80
-        )
-        save(page)
-        for width, scheme in ((360, "light"), (768, "dark"), (1280, "light")):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            for path in ("shares", "storage", "ports", "environment", "labels", "networks", "review"):
-                page.goto(f"{made.url}/rockons/1/settings/{path}")
-                found += [f"{path} {width}: {line}" for line in accessibility_violations(page)]
-                wide = page.evaluate("document.documentElement.scrollWidth")
-                found += [f"{path} is {wide} wide on {width}"] if wide > width else []
-        assert found == []
-        assert heard == []

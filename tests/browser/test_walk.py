@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.browser import complaints, new_page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.metastore import Metastore
@@ -146,32 +146,6 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         assert "family-notes-net" not in engine.docker("network", "ls", "--format", "{{.Name}}")
         assert sorted(path.name for path in product.shares.iterdir()) == ["family-notes", "family-notes-db"]
         assert heard == [] or all("422" in line for line in heard)
-
-
-def test_every_page_is_free_of_what_axe_and_the_console_complain_about(browser: Browser, product: Stack) -> None:
-    with person(browser, javascript=True) as page:
-        heard = complaints(page)
-        page.goto(f"{product.url}/login")
-        found = accessibility_violations(page)
-        log_in(page, product)
-        refresh(page, javascript=True)
-        found += accessibility_violations(page)
-        for path in ("/rockons?tab=all", "/rockons?tab=installed", "/rockons/report", "/operations", "/shares"):
-            page.goto(product.url + path)
-            found += [f"{path}: {line}" for line in accessibility_violations(page)]
-        page.goto(f"{product.url}/rockons?tab=all&q=notebook")
-        page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
-        for heading in ("Shares", "Ports", "Environment", "Summary"):
-            expect(page.get_by_role("heading", level=1)).to_have_text(heading)
-            found += [f"{heading}: {line}" for line in accessibility_violations(page)]
-            for field in page.locator("main form input:not([type=hidden])").all():
-                if not field.input_value():
-                    field.fill("1000")
-            if heading != "Summary":
-                page.get_by_role("button", name="Next").click()
-        page.goto(f"{product.url}/rockons/1")
-        assert found == []
-        assert heard == []
 
 
 def test_the_jobs_dashboard_shows_the_queue(browser: Browser, product: Stack) -> None:

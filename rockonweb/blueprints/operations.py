@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import func, select
-from sqlalchemy.orm import defer, joinedload, lazyload
+from sqlalchemy.orm import defer, joinedload
 
 from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, Role, db
 from rockonweb.web import operation_log, ui_link
@@ -47,9 +47,9 @@ def index() -> ResponseReturnValue:
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
     # What waits and runs comes first, on the first page, however long it takes.
     query = select(Operation).where(*chosen).order_by(Operation.progress.in_(ACTIVE).desc(), Operation.id.desc())
-    brief = (lazyload(Operation.steps), defer(Operation.reviewed))
+    brief = defer(Operation.reviewed)
     found = db.session.scalars(
-        query.options(*brief, joinedload(Operation.rockon).load_only(RockOn.name)).offset((page - 1) * PAGE).limit(PAGE)
+        query.options(brief, joinedload(Operation.rockon).load_only(RockOn.name)).offset((page - 1) * PAGE).limit(PAGE)
     ).all()
     here = {"rockon": rockon.id if rockon else None, "outcome": outcome or None, "kind": kind or None}
     context = {"operations": found, "page": page, "pages": pages, "rockon": rockon, "here": here}

@@ -9,7 +9,7 @@ import time
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
-from sqlalchemy.orm import defer, lazyload
+from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
 from rockonweb.core.visible import seen
@@ -77,7 +77,7 @@ def history(rockon_id: int) -> ResponseReturnValue:
     number = db.session.scalar(select(func.count(Operation.id)).where(Operation.rockon_id == rockon.id)) or 0
     pages = max(1, -(-number // PAGE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
-    query = select(Operation).where(Operation.rockon_id == rockon.id).options(lazyload(Operation.steps))
+    query = select(Operation).where(Operation.rockon_id == rockon.id)
     query = query.options(defer(Operation.reviewed)).order_by(
         Operation.progress.in_(ACTIVE).desc(), Operation.id.desc()
     )

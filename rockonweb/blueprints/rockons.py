@@ -6,7 +6,6 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import lazyload
 
 from rockonweb import rows
 from rockonweb.catalog import icons
@@ -146,4 +145,4 @@ def _last_report() -> RefreshReport | None:
 
 def _history(rockon: RockOn) -> list[Operation]:
     query = select(Operation).where(Operation.rockon_id == rockon.id).order_by(Operation.id.desc())
-    return list(db.session.scalars(query.options(lazyload(Operation.steps)).limit(HISTORY)))
+    return list(db.session.scalars(query.limit(HISTORY)))

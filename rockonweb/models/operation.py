@@ -73,9 +73,7 @@ class Operation(Base):
     hint: Mapped[str] = mapped_column(Sentence, default="")
 
     rockon: Mapped[RockOn | None] = relationship()
-    steps: Mapped[list[OperationStep]] = relationship(
-        cascade="all, delete-orphan", order_by="OperationStep.position", lazy="selectin"
-    )
+    steps: Mapped[list[OperationStep]] = relationship(cascade="all, delete-orphan", order_by="OperationStep.position")
 
     def end(self, progress: Progress, error: str = "", hint: str = "") -> None:
         """Write its end, with a sentence on what went wrong, where something did."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from flask import current_app
 from sqlalchemy import func, select
-from sqlalchemy.orm import defer, joinedload, lazyload
+from sqlalchemy.orm import defer, joinedload
 
 from rockonweb.config import Settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
@@ -27,7 +27,7 @@ from rockonweb.work.heartbeat import EngineStatus
 RECENT = 6  # operations
 REMEMBERED = timedelta(days=7)  # for how long a failure is told that nobody made up for
 _NAMED = joinedload(Operation.rockon).load_only(RockOn.name, RockOn.status)
-_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), _NAMED)
+_BRIEF = (defer(Operation.reviewed), _NAMED)
 # What a failed operation wanted came about all the same, by Docker's own restart or by hand.
 _CAME_ABOUT = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
 

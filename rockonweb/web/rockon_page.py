@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import abort, render_template, request
 from sqlalchemy import select
-from sqlalchemy.orm import lazyload, selectinload
+from sqlalchemy.orm import selectinload
 
 from rockonweb import rows
 from rockonweb.catalog import icons, successors
@@ -87,7 +87,7 @@ def answered_before(rockon: RockOn) -> bool:
 def _last(rockon: RockOn) -> Operation | None:
     """Return the operation that ended last."""
     query = select(Operation).where(Operation.rockon_id == rockon.id, Operation.finished.is_not(None))
-    return db.session.scalar(query.options(lazyload(Operation.steps)).order_by(Operation.id.desc()).limit(1))
+    return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
 def _since(rockon: RockOn, last: Operation | None) -> datetime | None:

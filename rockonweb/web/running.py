@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flask import g
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, literal, null, select, union_all
-from sqlalchemy.orm import aliased, defer, joinedload, lazyload, selectinload
+from sqlalchemy.orm import aliased, defer, joinedload, selectinload
 
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
 from rockonweb.host import layers
@@ -86,7 +86,7 @@ def _ended(last: int, watch: Collection[int], apart_from: int | None) -> list[Op
     return [*db.session.scalars(query)][::-1]
 
 
-_BRIEF = (lazyload(Operation.steps), defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
+_BRIEF = (defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
 
 
 def _active() -> list[Operation]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import split_share
 from rockonweb.core.argv import mounted_paths
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import Mount
-from rockonweb.core.secret import redact
+from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.steps import (
     ASIDE,
     AnyStep,
@@ -207,6 +206,8 @@ class Executor:
 
     def _note_run(self, names: Iterable[str]) -> None:
         """Note when one of the containers that this operation made has run: it may have changed data."""
+        if not rollback.asks_whether_run(self.operation_id):
+            return
         with suppress(EngineError):  # away: then it is found out when what was begun is taken back
             if any((known := self.engine.container(name)) and known.ever_ran for name in names):
                 rollback.has_run(self.operation_id)
@@ -337,11 +338,15 @@ class Executor:
 
     # -- the rows -----------------------------------------------------------------------------------------------
 
-    def _masked(self, session: Session, output: str) -> str:
+    @cached_property
+    def secrets(self) -> list[SecretWord]:
+        """The secret answers of the rock-on."""
+        rockon = db.session.get_one(Operation, self.operation_id).rockon
+        return rockon.secrets if rockon else []
+
+    def _masked(self, output: str) -> str:
         """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""
-        rockon = session.get_one(Operation, self.operation_id).rockon if output else None
-        words = [*self.words, *(rockon.secrets if rockon else ())]
-        return reworded(output, lambda text: redact(text, words))
+        return reworded(output, lambda text: redact(text, [*self.words, *self.secrets])) if output else ""
 
     def _announce(self, steps: list[AnyStep]) -> list[int]:
         with writing() as session:
@@ -377,7 +382,7 @@ class Executor:
             else:
                 step.finished = now()
             if output:
-                told = joined("\n", (step.output, self._masked(session, output)))
+                told = joined("\n", (step.output, self._masked(output)))
                 step.output = told if len(told) <= OUTPUT_LIMIT else told[-OUTPUT_LIMIT:]
 
     def _tell(self, row: int, words: str) -> None:

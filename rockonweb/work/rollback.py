@@ -210,6 +210,12 @@ def take(operation_id: int, step: Snapshot) -> None:
     snapshots.take(_settings(), point_id, step.share)
 
 
+def asks_whether_run(operation_id: int) -> bool:
+    """Whether it is still to be noted that what an operation made has run."""
+    point = _of(operation_id)
+    return point is not None and not point.ran
+
+
 def has_run(operation_id: int) -> None:
     """Note that what an operation made has run, or that it replaced data: to undo it, data must be put back too."""
     if (point := _of(operation_id)) and not point.ran:

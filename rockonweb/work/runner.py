@@ -251,6 +251,7 @@ def _perform(operation_id: int) -> None:
         _remember_running(operation_id, work.engine)
         for planner in PLANNERS[operation.kind]:
             steps = planner(operation, operation.rockon, work.engine).steps
+            work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
             if operation.kind in REPLACES and rollback.needed(steps):
                 rollback.remember(operation_id, work.engine)

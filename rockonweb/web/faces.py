@@ -43,6 +43,7 @@ from rockonweb.catalog import icons
 from rockonweb.config import Settings
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, limiter, login
+from rockonweb.web.kept_html import kept_html
 from rockonweb.web.permission import may, public
 from rockonweb.web.proxies import FromProxies
 from rockonweb.web.wording import FILTERS, printed
@@ -141,6 +142,7 @@ def register(app: Flask) -> None:
         docker_notice=troubles.docker_notice,
         unapplied=wanted.unapplied,
         tasks_of=tasks.of,
+        kept_html=kept_html,
     )
     faults.register(app)
     for module in PAGES:

@@ -126,6 +126,14 @@ class Card:
     icon: str
     newer: bool = False
 
+    @property
+    def lasting(self) -> tuple[object, ...] | None:
+        """All that the card shows of a rock-on that is only in the catalogue; None for one that has more to tell."""
+        one = self.rockon
+        if one.state is not State.AVAILABLE or self.operation or one.error:
+            return None
+        return (one.id, one.name, one.version, one.website, one.summary, one.badges, self.icon)
+
 
 @dataclass(frozen=True)
 class Shelf:

@@ -23,12 +23,11 @@ def meant(typed: Sequence[str], texts: Iterable[str]) -> list[str]:
     Like is what has a letter more, less, another or two swapped (two such mistakes in a long word), also at the
     beginning of a longer word. A word of an earlier text wins. Blank where nothing is like one of the words.
     """
-    texts = list(texts)
-    known: dict[str, None] = dict.fromkeys(word for text in texts for word in WORD.findall(text))
+    everything = "\n".join(texts)
+    known = dict.fromkeys(word for part in dict.fromkeys(everything.split()) for word in WORD.findall(part))
     found = []
     for word in typed:
-        here = any(word in text for text in texts)
-        like = word if here else _most_like(word, known)
+        like = word if word in everything else _most_like(word, known)
         if not like:
             return []
         found.append(like)

@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Dialect, Enum, String, Text
+from sqlalchemy import JSON, Dialect, Enum, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -57,6 +57,13 @@ class RockOn(Base):
     """A rock-on: its newest definition, the one it was installed from, and how it is."""
 
     __tablename__ = "rockon"
+    __table_args__ = (
+        # All that lists sort, filter and search by: SQLite then reads past the definitions, which are long.
+        Index(
+            "ix_rockon_lists",
+            *("sort_name", "name", "in_catalogue", "state", "status", "categories", "badges", "newer_images", "search"),
+        ).ddl_if(dialect="sqlite"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)

@@ -9,7 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rockonweb.config import Settings
 from rockonweb.core.answers import share_fault, split_share
@@ -46,8 +46,14 @@ def time_zone(etc: Path = Path("/etc")) -> str:
         candidates += (etc / "timezone").read_text().split()[:1]
     except (OSError, UnicodeDecodeError):
         pass
-    known = available_timezones()
-    return next((name for name in candidates if name in known), "Etc/UTC")
+    return next((name for name in candidates if _is_zone(name)), "Etc/UTC")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return bool(name) and ZoneInfo(name).key == name
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return False
 
 
 def host_name() -> str:

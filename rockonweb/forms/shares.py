@@ -100,8 +100,9 @@ def size_in_words(size: int | None) -> str:
     """Return a volume's least size for people. Small numbers are surely no bytes: shown as they are."""
     if size is None or size <= 0:
         return ""
-    words = humanize.naturalsize(size, binary=True) if size >= A_MEBIBYTE else str(size)
-    return t("Needs room for at least %(size)s.", size=words)
+    if size < A_MEBIBYTE:
+        return t("Needs room: its definition says %(size)s, without a unit.", size=size)
+    return t("Needs room for at least %(size)s.", size=humanize.naturalsize(size, binary=True))
 
 
 def place_notes(place: str, room: Room) -> list[Text]:

@@ -76,7 +76,7 @@ def test_new_shares_are_those_that_do_not_exist() -> None:
         (None, ""),
         (0, ""),
         (-5, ""),
-        (10, "Needs room for at least 10."),
+        (10, "Needs room: its definition says 10, without a unit."),
         (1048576, "Needs room for at least 1.0 MiB."),
         (1073741824, "Needs room for at least 1.0 GiB."),
     ],

@@ -1,0 +1,140 @@
+"""By keyboard, without motion and without JavaScript: what holds on every page, on some of them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+from werkzeug.serving import make_server
+
+from rockonweb.models import Operation, Progress, RockOn, Status, db, writing
+from rockonweb.work import heartbeat
+from tests.support import scenes
+from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.browser import new_page
+
+MOVING = """
+[...document.querySelectorAll("*")].filter((one) => {
+    const style = getComputedStyle(one);
+    return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
+}).map((one) => one.className)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """A household with apps in every state."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
+    status = heartbeat.EngineStatus(True, "", "29.0.1", "/", "ext4", 40 * 10**9)
+    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
+    monkeypatch.setattr(heartbeat, "workers", lambda: 1)
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        scenes.household(app)
+        db.session.rollback()
+        yield app
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Where it is served."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def enter(page: Page, address: str) -> None:
+    """Log in, by keyboard alone."""
+    page.goto(f"{address}/login")
+    page.keyboard.type("ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/")
+
+
+def focused(page: Page) -> str:
+    """The id or the address of what has the focus."""
+    return str(page.evaluate("document.activeElement.id || document.activeElement.href || ''"))
+
+
+@pytest.mark.parametrize("path", ["/", "/rockons?tab=all", "/rockons/1", "/operations/1", "/account"])
+def test_the_first_tab_skips_to_the_content(browser: Browser, address: str, path: str) -> None:
+    with new_page(browser) as page:
+        enter(page, address)
+        page.goto(address + path)
+        page.keyboard.press("Tab")
+        link = page.get_by_role("link", name="Skip to the content")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        assert focused(page) == "main"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.getElementById('main').contains(document.activeElement)")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_nothing_moves_for_those_who_want_no_motion(
+    browser: Browser, address: str, motion: Literal["reduce", "no-preference"]
+) -> None:
+    with new_page(browser, reduced_motion=motion) as page:
+        enter(page, address)
+        moving = []
+        for path in ("/", "/rockons?tab=all", "/rockons/1", "/rockons/1/logs?follow=1", "/operations/6"):
+            page.goto(address + path)
+            moving += page.evaluate(MOVING)
+        assert bool(moving) is (motion == "no-preference")
+
+
+def test_the_focus_stays_where_it_is_when_a_page_looks_again(app: Flask, browser: Browser, address: str) -> None:
+    with new_page(browser) as page:
+        enter(page, address)
+        page.goto(f"{address}/rockons?tab=all")
+        cards = page.locator(".app")
+        count = cards.count()
+        page.locator("#rockon-1-name").focus()
+        with writing():
+            install(shelve("Another"), Status.STARTED)
+        expect(cards).to_have_count(count + 1, timeout=15_000)
+        assert focused(page) == "rockon-1-name"
+        page.goto(f"{address}/rockons/1")
+        switch = page.get_by_role("button", name="Runs")
+        switch.focus()
+        with writing() as session:
+            session.get_one(RockOn, 1).status = Status.STOPPED
+        expect(switch).to_have_attribute("aria-pressed", "false", timeout=15_000)
+        expect(switch).to_be_focused()
+
+
+def test_without_javascript_the_catalogue_is_put_in_another_order(browser: Browser, address: str) -> None:
+    with new_page(browser, javascript=False) as page:
+        enter(page, address)
+        page.goto(f"{address}/rockons?tab=all")
+        names = page.locator(".app-name").all_inner_texts()
+        page.get_by_role("navigation", name="Order").get_by_role("link", name="State").click()
+        expect(page).to_have_url(re.compile("order=state"))
+        others = page.locator(".app-name").all_inner_texts()
+        assert (sorted(others), others == names) == (sorted(names), False)
+
+
+def test_without_javascript_an_operation_is_followed(app: Flask, browser: Browser, address: str) -> None:
+    with app.app_context():
+        running = db.session.query(Operation).filter_by(progress=Progress.RUNNING).one().id
+        db.session.rollback()
+    with new_page(browser, javascript=False) as page:
+        enter(page, address)
+        page.goto(f"{address}/operations/{running}")
+        with writing() as session:
+            session.get_one(Operation, running).end(Progress.DONE)
+        expect(page.get_by_text("All is done.")).to_be_visible(timeout=10_000)
+        page.wait_for_timeout(100)
+        assert page.locator("noscript meta").count() == 0  # it does not go on asking

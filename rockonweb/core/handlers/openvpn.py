@@ -82,7 +82,8 @@ def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[A
         *argv.management_labels(definition, facts),
         data_spec.reference,
     )
-    configure = _one_shot(definition, facts, "ovpn_genconfig", "-u", f"udp://{answers.custom_config.get(SERVER_NAME, "")}")
+    name = answers.custom_config.get(SERVER_NAME, "")
+    configure = _one_shot(definition, facts, "ovpn_genconfig", "-u", f"udp://{name}")
     return [
         Create(container=data, argv=run_data, why=t("it holds the volume with the keys and certificates")),
         Start(container=data, why=t("it ends at once; its volume stays")),

@@ -6,7 +6,7 @@ As root: it starts a Docker Engine and a whole Rockonweb of its own with an app 
 for a while, then all of them, each once a second and each at a moment of their own: the pages that people look at, and
 what open pages ask by themselves, in turn. An error ends the program. Then the app's container is killed and started by
 the docker command line; the time goes from the end of the command until the list says so to a page that asks ten times
-a second. Open pages ask less often by themselves: every 10 s while nothing is under way, else every 2 s.
+a second. Open pages ask less often by themselves: every 2 s while something is under way, else every 3 to 10 s.
 """
 
 from __future__ import annotations

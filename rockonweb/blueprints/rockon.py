@@ -27,7 +27,7 @@ PAGE = 25  # operations on a page of the history
 @requires(Role.VIEWER)
 def head(rockon_id: int) -> str:
     """Show the head of a rock-on's pages, for a page to keep it true."""
-    return render_template("rockons/_head.html", **rockon_page.head(rockon_page.get(rockon_id)))
+    return render_template("rockons/_head.html", **rockon_page.head(db.get_or_404(RockOn, rockon_id)))
 
 
 @blueprint.get("/logs")

@@ -322,7 +322,7 @@ def same_places(definition: Definition, values: Values) -> dict[str, list[Ask]]:
     found: dict[str, list[Ask]] = {}
     for ask in asks(definition, "shares"):
         found.setdefault(values.get(ask.name, "").strip().rstrip("/"), []).append(ask)
-    return {place: sharing for place, sharing in found.items() if place and len(sharing) > 1}
+    return {place: both for place, both in found.items() if place and len(both) > 1 and not share_fault(place)}
 
 
 def same_place(place: str, one: Ask, other: Ask) -> Text:

@@ -282,3 +282,8 @@ def test_two_volumes_in_one_folder_are_a_note() -> None:
     assert [(one.level, one.sentence) for one in wizard.notes(twin, values)] == [
         ("note", '"Config" and "Data" are both in box: they see each other\'s files.')
     ]
+
+
+def test_two_volumes_in_what_is_no_share_are_wrong_and_not_a_note() -> None:
+    twin = volumes(conf="Config", data="Data")
+    assert [*wizard.notes(twin, {"shares-web-/conf": "../etc", "shares-web-/data": "../etc"})] == []

@@ -171,6 +171,7 @@ ENDED = {
     Kind.ACTION: (_l("The task of %(name)s is done"), _l("The task of %(name)s failed")),
     Kind.REFRESH: (_l("The catalogue was refreshed"), _l("The catalogue could not be refreshed")),
 }
+INSTALLED_UNHEALTHY = _l("%(name)s was installed, but does not hold")
 ENDED_BACK = (_l("%(name)s went back"), _l("%(name)s could not go back"))
 
 
@@ -207,6 +208,8 @@ def _goes_back(operation: Operation) -> bool:
 def ended_title(operation: Operation) -> str:
     """Return what became of an operation that has ended: `Immich was installed`."""
     done, failed = ENDED_BACK if _goes_back(operation) else ENDED[operation.kind]
+    if operation.kind is Kind.INSTALL and operation.options.get("stays"):
+        failed = INSTALLED_UNHEALTHY
     words = {Progress.DONE: done, Progress.FAILED: failed}.get(operation.progress)
     if words is None:
         return f"{title_of(operation)} · {PROGRESS[operation.progress].words}"

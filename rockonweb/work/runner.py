@@ -343,6 +343,8 @@ def _settle(
         rockon.error = error if went_wrong else None
         if kind is Kind.INSTALL:
             rockon.state = State.INSTALLED if done or unhealthy else State.INSTALL_FAILED
+            if unhealthy:
+                operation.parameters = json.dumps({**operation.options, "stays": True})
             if progress is Progress.CANCELLED:
                 rockon.state = State.AVAILABLE
             if rockon.state is not State.INSTALLED:

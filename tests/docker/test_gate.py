@@ -10,6 +10,7 @@ from rockonweb.core.health import Limits, Verdict
 from rockonweb.core.secret import MASK
 from rockonweb.host import gate
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.web.wording import ended_title
 from rockonweb.work import operations
 from tests.support.apps import page
 from tests.support.claims import free_port
@@ -59,6 +60,8 @@ def test_a_first_install_that_does_not_hold_stays_with_its_log(
     keys, sentence = UNWELL[how]
     rockon = instance.add("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
     operation = install(instance, rockon)
+    with instance.app.test_request_context():
+        assert ended_title(operation) == "Unwell was installed, but does not hold"
     assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
     assert last(operation) == ("wait until app is healthy", Progress.FAILED)
     assert "as user 0:0" in operation.steps[-1].output  # of its log

@@ -1,4 +1,4 @@
-"""The page of one rock-on on a real engine: its switch, its tabs, logs, resources, and what it looks like to axe."""
+"""The page of one rock-on on a real engine: its switch, its tabs, logs, resources."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from redis import Redis
 
 from rockonweb.core.resources import Sample
 from rockonweb.work import samples
-from tests.browser.test_settings import APP, DATABASE, SECRET
+from tests.browser.test_settings import APP, DATABASE, SECRET, product
 from tests.browser.test_updates import await_visible
 from tests.browser.test_walk import await_done, log_in, person
 from tests.support.browser import complaints
 from tests.support.engine import Engine
 from tests.support.stack import Stack
+
+__all__ = ["product"]
 
 TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/source"}
 BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])

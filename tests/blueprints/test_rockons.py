@@ -246,7 +246,7 @@ def test_the_website_is_a_stranger(owner_client: Visitor) -> None:
 
 def test_the_list_looks_often_only_while_something_is_about_to_change(owner_client: Visitor) -> None:
     notes = install(shelve("Notes"))
-    assert 'hx-trigger="every 10s"' in owner_client.get("/rockons", headers=HX).text
+    assert 'hx-trigger="every 3s"' in owner_client.get("/rockons", headers=HX).text
     operations.begin(Kind.STOP, notes, "ada")
     assert 'hx-trigger="every 2s"' in owner_client.get("/rockons", headers=HX).text
 

@@ -150,7 +150,8 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 def _told(config: pytest.Config) -> dict[str, Any]:
     """What this process has to tell below all tests; a worker of xdist hands it to the one that prints."""
-    told: dict[str, Any] = getattr(config, "workeroutput", None) or config.stash.setdefault(_TOLD, {})
+    handed = getattr(config, "workeroutput", None)  # blank at first
+    told: dict[str, Any] = config.stash.setdefault(_TOLD, {}) if handed is None else handed
     told.setdefault(_FIGURES, [])
     return told
 

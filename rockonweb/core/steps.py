@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from rockonweb.core.argv import Argv
@@ -12,15 +13,15 @@ ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(ABC):
     """Base of all steps. `why` is for people, and so is `title`, what it does; its English is the step's name."""
 
     why: str
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What it does."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return str(self.title)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,13 +10,13 @@ from typing import Literal
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from rockonweb.models import Operation, Progress, RockOn, Status, db, writing
 from rockonweb.work import heartbeat
 from tests.support import scenes
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
 from tests.support.browser import new_page
+from tests.support.serving import served
 
 MOVING = """
 [...document.querySelectorAll("*")].filter((one) => {
@@ -45,16 +44,14 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """Where it is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with served(app) as address:
+        yield address
 
 
 def enter(page: Page, address: str) -> None:
     """Log in, by keyboard alone."""
     page.goto(f"{address}/login")
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("ada")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)

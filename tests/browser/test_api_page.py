@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
-from werkzeug.serving import make_server
 
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.serving import served
 
 CALL = """async ([path, method]) => {
     const answer = await fetch(path, {method: method, redirect: "manual"});
@@ -26,12 +25,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     with app.app_context():
         add_user()
         install(shelve("Notes"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
+    with served(app) as address:
+        yield address
 
 
 def open_guide(page: Page, url: str) -> None:

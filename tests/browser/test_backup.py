@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any, Literal
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from rockonweb.core import backup
 from rockonweb.host import engine
@@ -19,6 +17,7 @@ from rockonweb.models import Progress, Status
 from tests.blueprints.test_backup import SECRET, Docker, end_operations, filled, wipe
 from tests.support.app import PASSWORD, add_user, make_app
 from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.serving import served
 
 PASSPHRASE = "a long enough passphrase"
 
@@ -38,12 +37,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
 @pytest.fixture
 def url(app: Flask) -> Iterator[str]:
     """Its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
+    with served(app) as address:
+        yield address
 
 
 def open_backup(page: Page, url: str) -> None:

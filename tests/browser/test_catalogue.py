@@ -1,7 +1,6 @@
 """The catalogue in a real browser: the search narrows as one types, filters combine and stay, no stranger is asked."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -9,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, Route, expect
-from werkzeug.serving import make_server
 
 from rockonweb.catalog import icons
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
 from tests.support.browser import complaints, new_page
 from tests.support.metastore import Metastore
+from tests.support.serving import served
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://stranger.invalid/x.png"/></svg>'
 UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
@@ -45,11 +44,8 @@ def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with served(app) as address:
+        yield address
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])

@@ -1,21 +1,19 @@
 """The first page in a real browser."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from rockonweb.models import Kind, Operation, Progress, Status, writing
 from rockonweb.work import heartbeat
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
 from tests.support.browser import accessibility_violations, new_page
+from tests.support.serving import served
 
 UI = {"web": {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}}
-LONG = "Extraordinarily-long-name-of-an-application-that-nobody-would-ever-give (with words)"
 
 
 def running() -> None:
@@ -29,17 +27,6 @@ def running() -> None:
             session.add(
                 Operation(rockon_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING if n == 2 else Progress.DONE)
             )
-
-
-def failed() -> None:
-    """One app ended, an update of another failed."""
-    running()
-    rockon = install(shelve(LONG, UI))
-    with writing() as session:
-        rockon.status, rockon.exit_code, rockon.status_error = Status.EXITED, 137, "the container web has ended"
-        operation = Operation(rockon_id=1, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada")
-        operation.end(Progress.FAILED, "The image box.example/jellyfin:" + "9" * 60 + " does not exist.", "Try later.")
-        session.add(operation)
 
 
 @pytest.fixture
@@ -56,11 +43,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with served(app) as address:
+        yield address
 
 
 @pytest.fixture

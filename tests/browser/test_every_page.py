@@ -6,7 +6,6 @@ page is looked at without being named here.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.routing import Rule
-from werkzeug.serving import make_server
 
 from rockonweb.config import instance_id
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
@@ -31,6 +29,7 @@ from tests.support.browser import complaints, new_page, prepare_axe, run_axe
 from tests.support.engine import Engine
 from tests.support.filled import PAGES, address
 from tests.support.nu import html_faults
+from tests.support.serving import served
 
 WIDTHS = (320, 360, 768, 1280)
 CORNERS = {(360, "dark"), (1280, "light")}
@@ -147,18 +146,6 @@ def run_containers(engine: Engine, image: str, app: Flask) -> None:
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     for container in rockon.containers:
         engine.docker("run", "-d", "--name", container.name, *words, image)
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """Its address while it is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.results import Result
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from rockonweb import accounts, catalog, rows, tokens
 from rockonweb.core.backup import Backup, to_json
@@ -48,6 +46,7 @@ from tests.support import filled, hostile
 from tests.support.app import PASSWORD, add_user, install, make_app
 from tests.support.browser import complaints
 from tests.support.queue_server import QueueServer
+from tests.support.serving import served
 
 TEXT = hostile.TEXT
 RAN = "main script, main img[src='x'], main iframe, main style, main svg[onload], main object, main embed, main base"
@@ -152,11 +151,8 @@ def place(tmp_path: Path, queue_server: QueueServer, monkeypatch: pytest.MonkeyP
         assert {*catalog.refresh().added} == {*hostile.names()}
         taint(app, queue)
         db.session.rollback()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with app.app_context():
-        yield Place(f"http://127.0.0.1:{server.server_port}", app)
-    server.shutdown()
+    with served(app) as address, app.app_context():
+        yield Place(address, app)
     queue_server.flush()
 
 

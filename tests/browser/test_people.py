@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +10,11 @@ from typing import Any, Literal
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from rockonweb.models import User, db, writing
 from tests.support.app import PASSWORD, add_user, install, make_app, shelve
 from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.serving import served
 
 
 @pytest.fixture
@@ -26,12 +25,8 @@ def url(tmp_path: Path) -> Iterator[str]:
         add_user()
         add_user("eve-with-a-name-that-is-much-longer-than-those-that-people-usually-choose-for-themselves")
         install(shelve("Notes"))
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
+        with served(app) as address:
+            yield address
 
 
 def log_in(page: Page, url: str) -> None:

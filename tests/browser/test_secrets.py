@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser, expect
-from werkzeug.serving import make_server
 
 from rockonweb import sessions
 from rockonweb.core.definition import parse
@@ -19,6 +17,7 @@ from rockonweb.web.extensions import KEY
 from tests.support.browser import accessibility_violations, complaints, new_page
 from tests.support.pages import add_user, make_app, put
 from tests.support.samples import source
+from tests.support.serving import served
 
 VARIABLES = {
     "ADMIN_PASSWORD": {"label": "Admin password", "description": ""},
@@ -27,7 +26,7 @@ VARIABLES = {
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def wizard(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The address of a wizard's environment page, and the cookie of who may see it."""
     app = make_app(tmp_path)
     with app.app_context():
@@ -36,25 +35,19 @@ def served(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         (rockon,) = put(parse(source({"web": web}))[0])
     signer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert signer
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
     value = signer.dumps({"_user_id": "1", "_fresh": True, KEY: key})
-    try:
+    with served(app) as url:
         yield (
             f"{url}/rockons/{rockon}/install/environment",
             {"name": app.config["SESSION_COOKIE_NAME"], "value": str(value), "url": url},
         )
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_a_secret_is_shown_made_anew_and_kept(
-    browser: Browser, served: tuple[str, dict[str, str]], javascript: bool
+    browser: Browser, wizard: tuple[str, dict[str, str]], javascript: bool
 ) -> None:
-    address, cookie = served
+    address, cookie = wizard
     with new_page(browser, javascript=javascript) as page:
         heard = complaints(page)
         page.context.add_cookies([cookie])  # type: ignore[list-item]

@@ -9,6 +9,7 @@ import sqlite3
 import statistics
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,9 +101,9 @@ def home(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., str
             call(made, f"/api/rockons/{number}/install", given)
         for number in ids_of(made).values():
             await_end(made, number)
-        owner = Writer(made, Tally())
-        person = {"name": "viv", "role": "viewer", "password": made.password, "again": made.password}
-        owner.post("/people", "/people", **person)
+        owner = Person(made.url, made.user, made.password)
+        viv = {"name": "viv", "role": "viewer", "password": made.password, "again": made.password}
+        send(made, owner, "/people", "/people", **viv)
         yield made
     finally:
         engine.clear()
@@ -113,6 +114,15 @@ def call(home: Stack, path: str, given: object = None) -> None:
     who = (home.user, home.password)
     answer = requests.post(f"{home.url}{path}", json=given or {}, auth=who, timeout=120)
     assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
+
+
+def send(home: Stack, person: Person, path: str, page: str, **data: str) -> requests.Response:
+    """Send a form with the token of a page, which must lead on."""
+    token = next(form for form in forms(person.get(page).text) if "csrf_token" in form.fields)
+    sent = {"csrf_token": token.fields["csrf_token"].value, **data}
+    answer = person.session.post(home.url + path, sent, timeout=120, allow_redirects=False)
+    assert answer.status_code in (200, 303), f"{path}: {answer.status_code} {answer.text[:300]}"
+    return answer
 
 
 def ids_of(home: Stack) -> dict[str, int]:
@@ -174,7 +184,7 @@ class Reader:
             self.tally.faults.append(f"{path}: {answer.status_code} {answer.text[:200]}")
 
 
-class Writer:
+class Writer(ABC):
     """Changes something again and again, and looks each time whether it is so."""
 
     def __init__(self, home: Stack, tally: Tally) -> None:
@@ -192,16 +202,13 @@ class Writer:
                 self.tally.faults.append(f"{type(self).__name__} {number}: {type(error).__name__} {error}"[:600])
             end.wait(PAUSE)
 
+    @abstractmethod
     def once(self, number: int) -> None:
-        raise NotImplementedError
+        """Do its work once more."""
 
     def post(self, path: str, page: str, **data: str) -> requests.Response:
-        """Send a form with the token of a page, which must lead on."""
-        token = next(form for form in forms(self.person.get(page).text) if "csrf_token" in form.fields)
-        sent = {"csrf_token": token.fields["csrf_token"].value, **data}
-        answer = self.person.session.post(self.home.url + path, sent, timeout=120, allow_redirects=False)
-        assert answer.status_code in (200, 303), f"{path}: {answer.status_code} {answer.text[:300]}"
-        return answer
+        """Send a form of its own person's."""
+        return send(self.home, self.person, path, page, **data)
 
 
 class Chooser(Writer):

@@ -12,9 +12,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from rockonweb.models import Operation, Progress, RockOn, Status, db, writing
-from rockonweb.work import heartbeat
 from tests.support import scenes
-from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.app import PASSWORD, install, shelve
 from tests.support.browser import new_page
 from tests.support.serving import served
 
@@ -30,14 +29,8 @@ MOVING = """
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """A household with apps in every state."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    status = heartbeat.EngineStatus(True, "", "29.0.1", "/", "ext4", 40 * 10**9)
-    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
-    monkeypatch.setattr(heartbeat, "workers", lambda: 1)
-    app = make_app(tmp_path)
+    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
     with app.app_context():
-        add_user()
-        scenes.household(app)
-        db.session.rollback()
         yield app
 
 

@@ -21,10 +21,8 @@ from rockonweb.config import instance_id
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
 from rockonweb.host import snapshots
 from rockonweb.models import Network, Operation, RockOn, User, db, now, writing
-from rockonweb.work import heartbeat
-from rockonweb.work.heartbeat import EngineStatus
 from tests.support import scenes
-from tests.support.app import PASSWORD, Visitor, add_user, make_app
+from tests.support.app import PASSWORD, Visitor, make_app
 from tests.support.browser import complaints, new_page, prepare_axe, run_axe
 from tests.support.engine import Engine
 from tests.support.filled import PAGES, address
@@ -240,19 +238,6 @@ def sending(page: Page, url: str, form: int, values: dict[str, str]) -> Callable
     return send
 
 
-def in_a_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scene: Scene) -> Flask:
-    """An application with the owner's account and what the scene brings."""
-    status = EngineStatus(scene.up, "" if scene.up else "Check that the Docker service is running.", "29.0.1")
-    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
-    monkeypatch.setattr(heartbeat, "workers", lambda: int(scene.up))
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        scene.fill(app)
-        db.session.rollback()
-    return app
-
-
 def check(count: Count, texts: dict[str, str], found: list[str], folder: Path) -> None:
     """Nothing was found, and the HTML checker finds nothing."""
     folder.mkdir()
@@ -274,7 +259,7 @@ def test_nothing_is_wrong_with_any_page(
     scene = SCENES[name]
     host = request.getfixturevalue("engine").host if scene.thorough else f"unix://{tmp_path}/no-docker.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
-    app = in_a_house(monkeypatch, tmp_path, scene)
+    app = scenes.inhabited(tmp_path, monkeypatch, scene.fill, up=scene.up)
     with app.app_context():
         if scene.thorough:
             run_containers(request.getfixturevalue("engine"), request.getfixturevalue("standin")("scenes/photos"), app)
@@ -296,10 +281,9 @@ def test_nothing_is_wrong_with_what_a_form_answers_that_is_sent_empty(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    scene = SCENES["household"]
-    app = in_a_house(monkeypatch, tmp_path, scene)
+    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
     with app.app_context():
-        addresses = scene.addresses(app)
+        addresses = pages_of(app)
     found: list[str] = []
     texts: dict[str, str] = {}
     seen: set[str] = set()
@@ -332,7 +316,7 @@ def test_nothing_is_wrong_with_the_way_in(
             "setup, empty": sending(page, f"{url}/setup", 0, {}),
         }.items():
             found += look(page, name, reach, count, texts, thorough=True)
-    app = in_a_house(monkeypatch, tmp_path, SCENES["empty"])
+    app = scenes.inhabited(tmp_path, monkeypatch, scenes.empty)
     with app.app_context(), writing() as session:
         owner = session.query(User).one()
         owner.totp_secret, owner.totp_since = pyotp.random_base32(), now()

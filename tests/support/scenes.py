@@ -8,8 +8,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from redis import Redis
 
@@ -38,14 +40,16 @@ from rockonweb.models import (
     RollbackPoint,
     State,
     Status,
+    db,
     now,
     writing,
 )
 from rockonweb.web import drafts, wanted
-from rockonweb.work import queue, restore, samples
+from rockonweb.work import heartbeat, queue, restore, samples
+from rockonweb.work.heartbeat import EngineStatus
 
 from . import pages
-from .app import add_user, install, shelve
+from .app import add_user, install, make_app, shelve
 
 Words = Callable[[str], str]
 MANY = 300
@@ -103,6 +107,21 @@ def body(word: Words, version: str = "2.1", name: str = "photos") -> dict[str, A
         "custom_config": {"locale": {"label": word("Language"), "description": "Of the pages."}},
         "container_links": {word(name): [{"name": word(f"{name}-net"), "source_container": word(f"{name}-db")}]},
     }
+
+
+def inhabited(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fill: Callable[[Flask], None], *, up: bool = True
+) -> Flask:
+    """An application with the account `ada` and what `fill` brings, told that Docker and a worker answer, or not."""
+    status = EngineStatus(up, "" if up else "Check that the Docker service is running.", "29.0.1")
+    monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
+    monkeypatch.setattr(heartbeat, "workers", lambda: int(up))
+    app = make_app(folder)
+    with app.app_context():
+        add_user()
+        fill(app)
+        db.session.rollback()
+    return app
 
 
 def empty(app: Flask) -> None:

@@ -34,8 +34,8 @@ FLOORS = {
 }
 ORDER = list(FLOORS)
 PURE = {
-    *("__future__", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json", "math"),
-    *("csv", "ipaddress", "posixpath", "unicodedata"),
+    *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),
+    *("csv", "ipaddress", "math", "posixpath", "unicodedata"),
     *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}

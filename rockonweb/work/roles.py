@@ -13,6 +13,7 @@ from rq import Worker
 
 from rockonweb.config import Settings
 from rockonweb.core.errors import RockonwebError
+from rockonweb.core.visible import one_line
 from rockonweb.models import db
 from rockonweb.work import queue, server, watcher
 
@@ -65,7 +66,8 @@ class _QueueWorker(Worker):
         """Tell a failure that has a sentence in one line; a traceback is for mistakes of ours."""
         error = exc_info[1]
         if isinstance(error, RockonwebError):
-            logging.getLogger(__name__).warning("%s failed: %s", job.id, error.sentence)
+            # A sentence may quote a definition: nobody writes lines of their own into this log.
+            logging.getLogger(__name__).warning("%s failed: %s", job.id, one_line(error.sentence))
         else:
             super().handle_exception(job, *exc_info)
 

@@ -16,6 +16,8 @@ AWAY_SECONDS = 300  # that Docker may be away before it is told
 ROOM_AGAIN = 1.25  # times the room that is little: then it is enough again
 NAME = 80  # characters of a name that somebody else made up
 SENTENCE = 600
+# Apprise's schemes that write a log of this machine, or to a screen or a light of it: they need no host.
+LOCAL_SCHEMES = frozenset(("blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"))
 _STEERS = re.compile(r"[<>\[\]{}`*|\\~]")  # what chats take for their own markup
 
 
@@ -130,6 +132,11 @@ def watch_trouble(
     elif free is not None and free >= tight * ROOM_AGAIN:
         room = False
     return Trouble(since, told, room), found
+
+
+def stays_here(url: str) -> bool:
+    """Whether an address of Apprise leads to this machine itself and not into a network."""
+    return url.partition("://")[0].strip().lower() in LOCAL_SCHEMES
 
 
 def shown(way: Way, parts: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
-from rockonweb.core.notices import Event, Way
+from rockonweb.core.notices import Event, Way, stays_here
 
 QUIET = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 MAILBOX = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
@@ -100,10 +100,12 @@ class AppriseForm(EventsForm):
         return [self.url]
 
     def validate_url(self, field: Field) -> None:
-        """Anything with a scheme; whether Apprise knows it shows when something is sent."""
+        """Anything with a scheme of the network; whether Apprise knows it shows when something is sent."""
         scheme, colon, rest = (field.data or "").partition("://")
         if not colon or not rest or not SCHEME.fullmatch(scheme) or not field.data.isprintable():
             raise ValidationError(_l("It must be an address such as ntfy://box.example/apps."))
+        if stays_here(field.data):
+            raise ValidationError(_l("Such an address leads to this machine itself. Notices go into the network only."))
 
 
 class MailForm(EventsForm):

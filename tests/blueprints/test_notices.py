@@ -71,6 +71,8 @@ def test_a_target_is_added_shown_masked_and_kept_encrypted(
         ("hook", {"url": "http://[::1"}, "begins with https://"),
         ("hook", {"url": "http://box.example:99999/"}, "begins with https://"),
         ("apprise", {"url": "nothing"}, "It must be an address such as"),
+        ("apprise", {"url": "syslog://local0"}, "leads to this machine itself"),
+        ("apprise", {"url": "KDE://x"}, "leads to this machine itself"),
         ("mail", {**MAIL, "port": "70000"}, "It must be a number from 1 to 65535."),
         ("mail", {**MAIL, "sender": "apps"}, "It must be an address such as apps@box.example."),
         ("mail", {**MAIL, "to": "ada@box.example, bob"}, "with commas between them."),

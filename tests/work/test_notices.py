@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import syslog
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apprise import NotifyBase
+from apprise.manager_plugins import NotificationManager
+from apprise.utils.parse import parse_list
 from flask import Flask
 from sqlalchemy import select
 
 from rockonweb import jobs
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.notices import Event, Message
+from rockonweb.core.notices import LOCAL_SCHEMES, Event, Message
 from rockonweb.host import notifier
 from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
 from rockonweb.work import heartbeat, notices, queue, runner, updates
@@ -110,6 +114,29 @@ def test_an_address_that_apprise_does_not_know_is_told(app: Flask) -> None:
     notices.tell(Event.FAILED, WORDS)
     send_all()
     assert (target(one).fine, target(one).said) == (False, "Apprise does not know such an address.")
+
+
+def test_every_address_of_apprise_that_needs_no_host_is_known_as_one_of_this_machine() -> None:
+    plugins = NotificationManager().plugins()
+    hostless = {scheme for one in plugins if "{schema}://" in one.templates for scheme in schemes(one)}
+    assert "syslog" in hostless
+    assert hostless == LOCAL_SCHEMES
+
+
+def schemes(plugin: type[NotifyBase]) -> set[str]:
+    """What an address of this service may begin with."""
+    return set(parse_list(plugin.protocol, plugin.secure_protocol))
+
+
+def test_nothing_is_sent_to_this_machine_itself(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    monkeypatch.setattr(syslog, "syslog", lambda *words: written.append(words))
+    one = add("apprise", url="Syslog://local0")
+    notices.tell(Event.FAILED, WORDS)
+    send_all()
+    assert target(one).fine is False
+    assert target(one).said.startswith("Such an address leads to this machine itself.")
+    assert written == []
 
 
 # -- what does not get through ------------------------------------------------------------------------------------

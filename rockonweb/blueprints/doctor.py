@@ -29,6 +29,7 @@ def report(kind: str) -> ResponseReturnValue:
     """Send it as a file."""
     answer = Response(diagnosis.report(_look(), as_json=kind == "json"), mimetype=KINDS[kind])
     answer.headers["Content-Disposition"] = f"attachment; filename=rockonweb-doctor.{kind}"
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from rockonweb.models import Kind, RockOn, db
 from rockonweb.web.faces import HEADERS, POLICY
+from rockonweb.work import operations
 from tests.support.app import Visitor, add_user, install, make_app, shelve
 
 
@@ -44,6 +46,15 @@ def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owne
         assert HEADERS.items() <= dict(headers).items(), path
 
 
+def test_what_one_sees_logged_in_is_kept_by_no_cache(app: Flask, owner: Visitor) -> None:
+    operations.begin(Kind.STOP, db.session.get_one(RockOn, 1), "ada")
+    open_to_all = {"/healthz", "/style.css", "/rockons/1/icon"}  # or no secret of a house: a picture
+    answers = {path: owner.get(path) for path in {*got(app)} - open_to_all}
+    seen = {path: answer for path, answer in answers.items() if answer.status_code == 200}
+    assert {"/rockons", "/rockons/1/source.json", "/operations/1/log", "/doctor/report.txt", "/api/rockons"} <= {*seen}
+    assert {path for path, answer in seen.items() if answer.headers.get("Cache-Control") != "no-store"} == set()
+
+
 @pytest.mark.parametrize("options", [{"method": "PUT"}, {"data": {"x": "y" * 3_000_000}}, {"data": {"a": "b"}}])
 def test_refusals_have_them_too(owner: Visitor, options: dict[str, Any]) -> None:
     answer = owner.open("/shares", **{"method": "POST", **options})
@@ -52,8 +63,13 @@ def test_refusals_have_them_too(owner: Visitor, options: dict[str, Any]) -> None
     assert HEADERS.items() <= dict(answer.headers).items()
 
 
+def rules_of(policy: str) -> dict[str, str]:
+    """What a Content-Security-Policy says, by the name of the rule."""
+    return dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
+
+
 def test_what_they_say() -> None:
-    rules = dict(rule.strip().partition(" ")[::2] for rule in POLICY.split(";"))
+    rules = rules_of(POLICY)
     assert rules["default-src"] == rules["script-src"] == rules["style-src"] == rules["form-action"] == "'self'"
     assert rules["frame-ancestors"] == rules["base-uri"] == rules["object-src"] == "'none'"
     assert HEADERS["X-Content-Type-Options"] == "nosniff"
@@ -68,8 +84,10 @@ def test_a_hosts_other_ports_are_not_forced_to_https(app: Flask) -> None:
     assert "; Secure" in answer.headers["Set-Cookie"]
 
 
-def test_only_the_dashboard_is_looser(owner: Visitor) -> None:
-    assert "unsafe-inline" in owner.get("/jobs/").headers["Content-Security-Policy"]
+def test_only_the_dashboard_is_looser_and_only_in_scripts_and_styles(owner: Visitor) -> None:
+    here, elsewhere = rules_of(owner.get("/jobs/").headers["Content-Security-Policy"]), rules_of(POLICY)
+    assert {name for name in here | elsewhere if here.get(name) != elsewhere.get(name)} == {"script-src", "style-src"}
+    assert here["script-src"].startswith("'self' 'unsafe-inline'")
 
 
 def test_whoever_may_not_see_the_dashboard_gets_the_strict_policy(app: Flask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -223,8 +224,10 @@ def walked(settings: Settings, place: str, new: tuple[int, int] | None = None) -
     """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
 
     With `new`, folders of the share that are not there are made, for that user and group. Raises OSError: ELOOP or
-    ENOTDIR for a link.
+    ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
     """
+    if share_fault(place):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), place)
     share, _, folder = place.partition("/")
     opened = os.open(settings.shares_root / share, FOLDER_ONLY)
     try:
@@ -246,7 +249,7 @@ def walked(settings: Settings, place: str, new: tuple[int, int] | None = None) -
 
 
 def refuse_links(settings: Settings, paths: Iterable[str]) -> None:
-    """Raise Conflict where there is a link in one of these paths, below the root of the shares.
+    """Raise Conflict where one of these paths leads out of the shares, by a link below their root or by "..".
 
     For the moment just before Docker mounts them: a container that has a share can put a link where a folder was, and
     Docker follows links. It looks once more itself, so what is put there between the two looks is not seen, nor what
@@ -255,6 +258,8 @@ def refuse_links(settings: Settings, paths: Iterable[str]) -> None:
     root = os.path.normpath(settings.shares_root)
     for path in paths:
         plain = os.path.normpath(path)
+        if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
+            raise Conflict(t("%(path)s leads out of the shares.", path=path), t("Choose another folder."))
         if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):
             raise Conflict(
                 t("%(path)s leads elsewhere: there is a link in it.", path=path),

@@ -159,6 +159,22 @@ def test_what_is_mounted_is_refused_where_there_is_a_link_in_it(
     assert raised.value.sentence == f"{path} leads elsewhere: there is a link in it."
 
 
+@pytest.mark.parametrize("place", ["../outside", "app/../../outside", "app/../../outside/inner"])
+def test_what_leads_out_is_neither_mounted_nor_given_away_whoever_asked(
+    settings: config.Settings, outside: Path, place: str
+) -> None:
+    (settings.shares_root / "app").mkdir()
+    before = outside.stat().st_uid, outside.stat().st_mode
+    assert Path(settings.shares_root, place).resolve().is_relative_to(outside)
+    with pytest.raises(Conflict, match="leads out of the shares"):
+        shares.refuse_links(settings, [f"{settings.shares_root}/{place}"])
+    for act in (lambda: shares.set_owner(settings, place, 1234, 1234), lambda: shares.set_mode(settings, place, 0o700)):
+        with pytest.raises(RockonwebError):
+            act()
+    assert (outside.stat().st_uid, outside.stat().st_mode) == before
+    assert not shares.look(settings, place).exists
+
+
 def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: config.Settings, outside: Path) -> None:
     (settings.shares_root / "app" / "data").mkdir(parents=True)
     (settings.shares_root / "app" / "file").write_text("")

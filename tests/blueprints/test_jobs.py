@@ -74,6 +74,17 @@ def test_its_buttons_work_with_the_token_of_its_cookie(owner_client: Visitor, qu
     assert queue.count == 0
 
 
+def test_its_cookie_goes_nowhere_else_and_by_https_alone_where_it_came_by_https(
+    owner_client: Visitor, queue: Queue
+) -> None:
+    [given] = [one for one in owner_client.get("/jobs/").headers.getlist("Set-Cookie") if "_csrf_token" in one]
+    assert "; SameSite=Strict" in given
+    assert "; Path=/jobs" in given
+    assert "; Secure" not in given
+    secure = owner_client.get("/jobs/", base_url="https://localhost").headers.getlist("Set-Cookie")
+    assert ["; Secure" in one for one in secure if "_csrf_token" in one] == [True]
+
+
 def test_a_get_changes_nothing(owner_client: Visitor, queue: Queue) -> None:
     assert owner_client.get("/jobs/requeue/rockonweb").status_code == 405
     assert owner_client.head("/jobs/requeue/rockonweb").status_code == 405

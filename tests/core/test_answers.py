@@ -95,6 +95,7 @@ NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not ro
         ({"ports": {"app": {"80": True}}}, "ports.app.80: True is not a port: a port is a number from 1 to 65535."),
         ({"ports": {"app": {"80": 80.5}}}, "ports.app.80: 80.5 is not a port: a port is a number from 1 to 65535."),
         ({"devices": {"app": {"card": "dri"}}}, f"devices.app.card: {NO_DEVICE}"),
+        ({"devices": {"app": {"card": "/dev/../etc/shadow"}}}, f"devices.app.card: {NO_DEVICE}"),
         ({"devices": {"app": {"card": "/dev/a b"}}}, f"devices.app.card: {NO_DEVICE}"),
         ({"devices": {"app": {"card": "/dev/a\0"}}}, f"devices.app.card: {NO_DEVICE}"),
         ({"environment": {"app": {"A": None}}}, "environment.app.A: must be text."),

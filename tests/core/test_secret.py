@@ -89,6 +89,11 @@ def test_a_secret_that_begins_with_another_leaves_no_rest():
     assert redact("tulip-and-rose, tulip", words) == f"{MASK}, {MASK}"
 
 
+def test_a_secret_is_found_as_it_stands_in_an_address_too():
+    said = "no answer from https://ada:s%C3%BCss%2Fsauer@box.example/"
+    assert redact(said, [SecretWord("PW=", "süss/sauer")]) == f"no answer from https://ada:{MASK}@box.example/"
+
+
 def test_a_very_short_secret_is_not_cut_out_of_every_word():
     assert redact("a pull failed", [SecretWord("A=", "a")]) == "a pull failed"
 

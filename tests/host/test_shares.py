@@ -1,6 +1,7 @@
 """Shares are the folders below the root, and nothing else is."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +109,16 @@ def test_no_link_is_given_away(settings: config.Settings, tmp_path: Path) -> Non
             shares.set_owner(settings, place, 1000, 100)
     assert elsewhere.stat().st_uid == os.geteuid()
     assert not (elsewhere / "below").exists()
+
+
+def test_a_share_that_became_a_link_is_given_away_as_the_link_it_is(settings: config.Settings, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (settings.shares_root / "media").symlink_to(elsewhere)
+    before = elsewhere.stat().st_ctime_ns
+    time.sleep(0.05)  # file systems tell moments apart by a few milliseconds
+    assert shares.give(settings, "media", os.geteuid(), os.getegid()) == ""
+    assert elsewhere.stat().st_ctime_ns == before
 
 
 def test_a_place_tells_whose_it_is_and_its_room(settings: config.Settings) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,20 @@ def test_whoever_may_not_see_the_dashboard_gets_the_strict_policy(app: Flask) ->
     assert answer.status_code == 303
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert "_csrf_token" not in str(answer.headers.getlist("Set-Cookie"))
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "status"),
+    [
+        ({"file": (BytesIO(b"x" * 1_900_000), "notes.json")}, "multipart/form-data", 400),  # no form's token
+        ({"file": (BytesIO(b"x" * 2_000_000), "notes.json")}, "multipart/form-data", 413),
+        ({"text": "x" * 2_000_000}, "application/x-www-form-urlencoded", 413),
+        ({"text": "x" * 1_400_000}, "multipart/form-data", 400),
+        ({"text": "x" * 1_600_000}, "multipart/form-data", 413),
+    ],
+)
+def test_a_large_body_is_refused(owner: Visitor, form: dict[str, Any], kind: str, status: int) -> None:
+    assert owner.post("/shares", data=form, content_type=kind).status_code == status
 
 
 def test_a_form_of_too_many_parts_is_refused(owner: Visitor) -> None:

@@ -62,6 +62,7 @@ def test_what_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
     settings = instance(tmp_path / "instance")
     (settings.instance / "shares" / "photos").mkdir(parents=True)
     (settings.instance / "locks").symlink_to(tmp_path)
+    (settings.instance / "before-link.db").symlink_to(tmp_path / "b")
     others = [settings.instance / "letter.txt", settings.instance / "shares" / "photos" / "a.jpg", tmp_path / "b"]
     for path in others:
         path.touch()

@@ -24,15 +24,16 @@ import sys
 from rockonweb import config
 from rockonweb.work import server
 
-server.HEAD_SECONDS, server.BODY_SECONDS, server.SEND_SECONDS, server.THREADS = 2, 2, 2, 3
+server.HEAD_SECONDS, server.BODY_SECONDS, server.LARGE_SECONDS, server.SEND_SECONDS, server.THREADS = 2, 2, 2, 2, 3
 
 def app(environ, start_response):
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return (b"x" * 1_000_000 for _ in range(200))
-    body = environ["wsgi.input"].read(length) if length <= 1000 else b""
-    start_response("413 Too Large" if length > 1000 else "200 OK", [("Content-Type", "text/plain")])
+    taken = length <= 1000 or environ["PATH_INFO"] == "/take"
+    body = environ["wsgi.input"].read(length) if taken else b""
+    start_response("200 OK" if taken else "413 Too Large", [("Content-Type", "text/plain")])
     return [f'{environ["wsgi.url_scheme"]} {environ["REMOTE_ADDR"]} {environ["SCRIPT_NAME"]} {len(body)}'.encode()]
 
 settings = config.read()
@@ -96,6 +97,7 @@ def test_a_body_of_unknown_length_is_read_up_to_the_limit(serve: Serve) -> None:
     begin = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert b" 8\r\n" in ask(port, begin + b"5\r\n12345\r\n3\r\nabc\r\n0\r\n\r\n")
     assert b" 413 " in ask(port, begin + b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n").split(b"\r\n")[0]
+    assert b" 413 " in ask(port, begin + b"1000\r\n" + b"x" * 4096 + b"\r\n").split(b"\r\n")[0]  # its end never comes
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ def test_a_body_of_unknown_length_is_read_up_to_the_limit(serve: Serve) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nabc",
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n5\r\na",
+        b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc",
     ],
 )
 def test_slow_senders_shut_nobody_out(serve: Serve, begin: bytes) -> None:

@@ -8,10 +8,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -225,6 +227,18 @@ def test_loose_files_are_told(instance: Instance) -> None:
     (instance.settings.instance / "secret.key").chmod(0o644)
     found = look(instance)["files"]
     assert (found.level, "secret.key" in found.sentence) == ("warn", True)
+
+
+@pytest.mark.parametrize(("behind", "level"), [(0, "ok"), (20, "warn"), (-20, "warn"), (120, "fail")])
+def test_a_clock_that_is_not_dockers_is_told(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, behind: int, level: str
+) -> None:
+    docker = SimpleNamespace(clock=lambda: time.time() - behind)
+    monkeypatch.setattr(doctor._Visit, "_connected", lambda _visit: docker)
+    monkeypatch.setattr(doctor.clock, "synchronised", lambda: None)
+    found = look(instance)["clock"]
+    assert found.level == level
+    assert not behind or f"{abs(behind)} s apart" in found.sentence
 
 
 def test_without_its_queue_the_rest_is_looked_at(instance: Instance, queue_server: QueueServer) -> None:

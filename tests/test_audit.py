@@ -77,6 +77,14 @@ def test_an_operation_leaves_a_line_in_its_own_transaction(app: Flask) -> None:
     assert lines()[-1][:3] == ("bob (command line)", "operation.stop", "Files")
 
 
+def test_a_refresh_of_the_catalogue_leaves_one_with_who_asked_and_one_that_is_joined_none(app: Flask) -> None:
+    first = operations.begin_refresh("ada")
+    assert lines()[-1][:3] == ("ada", "operation.refresh", "")
+    before = lines()
+    assert operations.begin_refresh("bob") == first
+    assert lines() == before
+
+
 def test_only_the_newest_are_kept(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "KEPT", 150)
     for number in range(300):

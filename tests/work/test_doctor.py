@@ -241,6 +241,14 @@ def test_a_clock_that_is_not_dockers_is_told(
     assert not behind or f"{abs(behind)} s apart" in found.sentence
 
 
+def test_the_password_of_the_queue_is_masked(instance: Instance) -> None:
+    address = instance.environ["REDIS_URL"]
+    found = look(instance, REDIS_URL=address.replace("://", "://default:hunter2@", 1))["queue"]
+    assert found.level == "ok", found
+    assert "default:***@" in found.sentence
+    assert "hunter2" not in json.dumps(found.to_json())
+
+
 def test_without_its_queue_the_rest_is_looked_at(instance: Instance, queue_server: QueueServer) -> None:
     queue_server.stop()
     found = levels(look(instance))

@@ -173,6 +173,17 @@ def test_a_damaged_database_is_found(instance: Instance) -> None:
     assert (found.level, "damaged" in found.sentence or "can't be opened" in found.sentence) == ("fail", True)
 
 
+def test_damage_that_reads_well_is_found_too(instance: Instance) -> None:
+    with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
+        file.executescript(
+            "CREATE TABLE odd (x); INSERT INTO odd VALUES (NULL); PRAGMA writable_schema = ON;"
+            "UPDATE sqlite_master SET sql = 'CREATE TABLE odd (x NOT NULL)' WHERE name = 'odd';"
+        )
+    found = look(instance)["database"]
+    assert found.level == "fail"
+    assert "is damaged: NULL value in odd.x." in found.sentence
+
+
 def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
     with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
         file.execute("INSERT INTO kept_volume (rockon_id, container, volume, destination) VALUES (99, 'a', 'b', '/c')")
@@ -224,6 +235,8 @@ def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instanc
 
 
 def test_loose_files_are_told(instance: Instance) -> None:
+    (instance.settings.instance / "elsewhere").symlink_to("/")  # says nothing of permissions
+    assert look(instance)["files"].level == "ok"
     (instance.settings.instance / "secret.key").chmod(0o644)
     found = look(instance)["files"]
     assert (found.level, "secret.key" in found.sentence) == ("warn", True)

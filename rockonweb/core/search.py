@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -24,22 +25,36 @@ def meant(typed: Sequence[str], texts: Iterable[str]) -> list[str]:
     beginning of a longer word. A word of an earlier text wins. Blank where nothing is like one of the words.
     """
     everything = "\n".join(texts)
-    known = dict.fromkeys(word for part in dict.fromkeys(everything.split()) for word in WORD.findall(part))
     found = []
     for word in typed:
-        like = word if word in everything else _most_like(word, known)
+        like = word if word in everything else _most_like(word, everything)
         if not like:
             return []
         found.append(like)
     return found
 
 
-def _most_like(word: str, known: Collection[str]) -> str:
+def _most_like(word: str, everything: str) -> str:
     if len(word) < SHORT:
         return ""
     wrong = 2 if len(word) >= LONG else 1
-    lengths = range(len(word) - 1, len(word) + 2)
-    beginnings = (one[:length] for one in known for length in lengths if length >= SHORT)
-    candidates = list(dict.fromkeys([*known, *beginnings]))  # of two that are as like, the first one wins
-    best = process.extractOne(word, candidates, scorer=OSA.distance, score_cutoff=wrong)
+    best = process.extractOne(word, _candidates(everything, len(word)), scorer=OSA.distance, score_cutoff=wrong)
     return str(best[0]) if best else ""
+
+
+@lru_cache(maxsize=1)
+def _known(everything: str) -> tuple[str, ...]:
+    """Return the words of a text, each once. Kept, since a catalogue that people search seldom changes meanwhile."""
+    parts = dict.fromkeys(everything.split())
+    return tuple(dict.fromkeys(word for part in parts for word in WORD.findall(part)))
+
+
+@lru_cache(maxsize=4)
+def _candidates(everything: str, length: int) -> tuple[str, ...]:
+    """Return the words of a text and the beginnings of longer ones that a word of so many letters may have meant.
+
+    Of two that are as like, the first one wins.
+    """
+    known = _known(everything)
+    lengths = range(max(SHORT, length - 1), length + 2)
+    return tuple(dict.fromkeys([*known, *(one[:number] for one in known for number in lengths)]))

@@ -335,11 +335,14 @@ def _distance(words: Sequence[str]) -> ColumnElement[int]:
     )
 
 
-def _texts() -> Iterator[str]:
-    """Return the names of the rock-ons that a list may show, then all that searches look through."""
-    found = db.session.execute(select(RockOn.sort_name, RockOn.search).where(_LISTED).order_by(RockOn.sort_name)).all()
-    yield from (name for name, _ in found)
-    yield from (text for _, text in found)
+def _texts() -> list[str]:
+    """Return the names of the rock-ons that a list may show, and all that searches look through.
+
+    The database joins them: ten thousand rows would take longer than the search.
+    """
+    listed = select(RockOn.sort_name, RockOn.search).where(_LISTED).order_by(RockOn.sort_name).subquery()
+    joined = (func.aggregate_strings(column, "\n") for column in (listed.c.sort_name, listed.c.search))
+    return [text or "" for text in db.session.execute(select(*joined)).one()]
 
 
 def _choices(sorts: Counter[_Sort], wish: Wish) -> dict[str, list[Choice]]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rockonweb.core.text import from_stored
 from rockonweb.models.base import Base, Moment, Secret, Sentence, now
 from rockonweb.models.rockon import RockOn
 
@@ -96,6 +97,11 @@ class Operation(Base):
         """What the operation was begun with."""
         options: dict[str, Any] = json.loads(self.parameters)
         return options
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """What spoke against it when it began, without forbidding it: sentences with their hints."""
+        return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.options.get("warnings", ())]
 
 
 class OperationStep(Base):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.visible import UNSEEN
 from rockonweb.host import engine
 from rockonweb.models import RockOn
+from rockonweb.web.partials import mark_of
 from rockonweb.web.wording import say
 
 NUMBERS = (100, 200, 1000, 5000)  # of lines that a person may choose
@@ -105,7 +105,7 @@ def as_file(rockon: RockOn, container: str, *, timestamps: bool) -> str:
 
 def mark(logs: list[ContainerLog]) -> str:
     """Return a word that changes with what logs say: a page that follows them need not get the same again."""
-    return f"{zlib.crc32(repr([(one.container, one.text, one.error, one.found) for one in logs]).encode()):x}"
+    return mark_of(*((one.container, one.text, one.error, one.found) for one in logs))
 
 
 def readable(text: str) -> str:

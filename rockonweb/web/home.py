@@ -5,7 +5,6 @@ Docker is not asked: rows, the queue's server and the kernel know it all. The nu
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +19,7 @@ from rockonweb.config import Settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
 from rockonweb.models import Kind, Operation, Progress, RockOn, Status, db, now
 from rockonweb.web import shelf
+from rockonweb.web.partials import mark_of
 from rockonweb.web.wording import ended_title, pill_of
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
@@ -56,12 +56,7 @@ class Home:
         recent = [(one.id, one.progress) for one in self.recent]
         rooms = [room.used and round(room.used, 2) for room in (self.shares, self.images, self.memory)]
         engine = (self.engine.reachable, self.engine.version)
-        return f"{zlib.crc32(repr((states, self.items, recent, rooms, engine)).encode()):08x}"
-
-    @property
-    def pending(self) -> bool:
-        """Whether something on it is about to change."""
-        return any(card.rockon.pending or card.operation for card in self.cards)
+        return mark_of(states, self.items, recent, rooms, engine)
 
 
 def look(hostname: str) -> Home:

@@ -1,7 +1,8 @@
-"""Whether a request wants a whole page or the part of it that htmx swaps: decided here alone."""
+"""Whether a request wants a whole page, the part of it that htmx swaps, or only news of it: decided here alone."""
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from flask import render_template, request
@@ -15,3 +16,13 @@ def partial_wanted() -> bool:
 def render(page: str, partial: str, /, **context: Any) -> str:
     """Render the page, or only the partial that the page includes."""
     return render_template(partial if partial_wanted() else page, **context)
+
+
+def mark_of(*shown: object) -> str:
+    """Return a fingerprint of what a page shows, for the address that it polls."""
+    return f"{zlib.crc32(repr(shown).encode()):08x}"
+
+
+def seen(mark: str) -> bool:
+    """Whether a page that polls shows this already; then it is answered with no content."""
+    return partial_wanted() and request.args.get("seen") == mark

@@ -15,7 +15,7 @@ from rockonweb.catalog import icons, successors
 from rockonweb.core import carry_over
 from rockonweb.models import Container, Kind, Operation, Progress, RockOn, Role, State, Status, db
 from rockonweb.web import shelf, ui_link
-from rockonweb.web.partials import partial_wanted
+from rockonweb.web.partials import mark_of, partial_wanted
 from rockonweb.web.permission import may
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
@@ -44,7 +44,7 @@ def hostname() -> str:
 def head(rockon: RockOn) -> dict[str, Any]:
     """Return what the head of a rock-on's pages shows."""
     last = _last(rockon)
-    return {
+    shown = {
         "rockon": rockon,
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
         "operation": shelf.active_operations([rockon.id]).get(rockon.id),
@@ -55,6 +55,20 @@ def head(rockon: RockOn) -> dict[str, Any]:
         "since": _since(rockon, last),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
+    return {**shown, "head_mark": _mark(shown)}
+
+
+def _mark(shown: dict[str, Any]) -> str:
+    """Return a fingerprint of what can change in a head."""
+    rockon, failed = shown["rockon"], shown["failed"]
+    own = (
+        rockon.name, rockon.summary, rockon.version, rockon.website, rockon.in_catalogue, rockon.newer_definition,
+        rockon.state, rockon.status, rockon.exit_code, rockon.status_error, rockon.error, rockon.update_known,
+    )  # fmt: skip
+    candidates = [one.name for one in shown["succession"].candidates]
+    others = [(one.id, one.name) for one in shown["predecessors"]]
+    plain = [shown[key] for key in ("link", "operation", "icon", "again", "since")]
+    return mark_of(own, candidates, others, plain, failed and failed.id)
 
 
 def tabs(rockon: RockOn) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from rockonweb.core.categories import Category
 from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db
 from rockonweb.models.rockon import is_newer
 from rockonweb.web import ui_link
+from rockonweb.web.partials import mark_of
 
 PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
@@ -155,11 +155,6 @@ class Shelf:
     instead: str = ""
 
     @property
-    def pending(self) -> bool:
-        """Whether something on it is about to change."""
-        return any(card.rockon.pending or card.operation for card in self.cards)
-
-    @property
     def mark(self) -> str:
         """A fingerprint of what can change, so that a page that polls is sent only news."""
         states = [
@@ -170,7 +165,7 @@ class Shelf:
         ]  # fmt: skip
         counts = (self.found, self.installed, self.everything, self.updates)
         choices = (self.categories, self.badges, self.conditions)
-        return f"{zlib.crc32(repr((states, counts, choices)).encode()):08x}"
+        return mark_of(states, counts, choices)
 
 
 def look(wish: Wish, hostname: str) -> Shelf:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import ndiff
 
 from rockonweb import rows
@@ -105,7 +106,7 @@ def _start(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         return Plan(rockon.name, (*stops, *plan.start(rockon.definition).steps))
     found = changes.planned(rockon, None, docker, start=True).plan
     _refuse_blocked(found)
-    return Plan(rockon.name, (*stops, *found.steps))
+    return replace(found, steps=(*stops, *found.steps))
 
 
 def _stop(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:

@@ -22,7 +22,8 @@ from rockonweb.core import answers, argv
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import UP
-from rockonweb.core.text import t
+from rockonweb.core.plan import Plan
+from rockonweb.core.text import t, to_stored
 from rockonweb.host import engine, gate, observer
 from rockonweb.models import (
     Draft,
@@ -250,12 +251,13 @@ def _perform(operation_id: int) -> None:
     with _at_work(operation) as work:
         _remember_running(operation_id, work.engine)
         for planner in PLANNERS[operation.kind]:
-            steps = planner(operation, operation.rockon, work.engine).steps
+            plan = planner(operation, operation.rockon, work.engine)
             work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
-            if operation.kind in REPLACES and rollback.needed(steps):
+            _remember_warnings(operation_id, plan)
+            if operation.kind in REPLACES and rollback.needed(plan.steps):
                 rollback.remember(operation_id, work.engine)
-            work.perform(steps)
+            work.perform(plan.steps)
 
 
 @contextmanager
@@ -286,6 +288,15 @@ def _remember_running(operation_id: int, docker: engine.Engine) -> None:
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.parameters = json.dumps({**operation.options, "running": running})
+
+
+def _remember_warnings(operation_id: int, plan: Plan) -> None:
+    """Write what speaks against a plan now, without forbidding it; the person may have seen another host."""
+    found = [(to_stored(one.sentence), to_stored(one.hint)) for one in plan.findings if one.level == "warn"]
+    if found:
+        with writing() as session:
+            operation = session.get_one(Operation, operation_id)
+            operation.parameters = json.dumps({**operation.options, "warnings": found})
 
 
 def _refresh(operation_id: int) -> None:

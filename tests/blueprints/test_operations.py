@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
+from rockonweb.core.text import t, to_stored
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, Role, State, Status, db, now, writing
 from rockonweb.web.wording import left_words
 from rockonweb.work import operations
@@ -248,6 +249,19 @@ def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: Visitor) -> Non
     assert kept.headers["Content-Disposition"] == f"attachment; filename=operation-{operation}.txt"
     assert kept.text == read.text
     assert owner_client.get("/operations/99/log").status_code == 404
+
+
+def test_what_warned_when_it_began_is_told_on_its_page_and_in_its_log(owner_client: Visitor) -> None:
+    sentence = t("The disk of %(share)s is nearly full.", share="<films>")
+    warnings = [(to_stored(sentence), "Make room.")]
+    rockon = install(shelve("Notes"))
+    warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, parameters=json.dumps({"warnings": warnings}))
+    page = owner_client.get(f"/operations/{warned}").text
+    assert "The disk of &lt;films&gt; is nearly full." in page
+    assert "Make room." in page
+    assert f"{sentence}\nMake room.\n" in owner_client.get(f"/operations/{warned}/log").text
+    calm = make(rockon, Progress.DONE, kind=Kind.CHANGE)
+    assert "Warnings" not in owner_client.get(f"/operations/{calm}").text
 
 
 def test_the_reviewed_commands_are_kept_masked_and_escaped(owner_client: Visitor) -> None:

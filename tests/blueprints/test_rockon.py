@@ -15,7 +15,7 @@ from redis import Redis
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.resources import Sample
 from rockonweb.host import engine
-from rockonweb.models import Kind, NetworkMember, Operation, Progress, Role, Status, db, writing
+from rockonweb.models import Kind, NetworkMember, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.models.base import now
 from rockonweb.web import mapping
 from rockonweb.web.mapping import ContainerMap, Wire
@@ -143,9 +143,32 @@ def test_found_words_are_marked_and_the_rest_is_left_out(owner_client: Visitor, 
     assert "No line has “&lt;i&gt;”." in owner_client.get("/rockons/1/logs?q=<i>").text
 
 
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"status": Status.STOPPED},
+        {"state": State.PENDING_UPDATE},
+        {"error": "It broke."},
+        {"summary": "Something else."},
+        {"in_catalogue": False},
+    ],
+    ids=lambda news: next(iter(news)),
+)
+def test_a_head_that_was_seen_is_not_sent_again(owner_client: Visitor, news: dict[str, object]) -> None:
+    install(shelve("Notes"), Status.STARTED)
+    address = re.search(r'hx-get="(/rockons/1/head[^"]*)"', owner_client.get("/rockons/1").text)
+    assert address
+    assert owner_client.get(address[1], headers=HX).status_code == 204
+    assert owner_client.get(address[1]).status_code == 200
+    with writing() as session:
+        for column, value in news.items():
+            setattr(session.get_one(RockOn, 1), column, value)
+    assert owner_client.get(address[1], headers=HX).status_code == 200
+
+
 def test_a_page_that_follows_gets_only_what_is_new(owner_client: Visitor, docker: Docker) -> None:
     install(shelve("Notes"))
-    address = re.search(r'hx-get="([^"]*seen=[^"]*)"', owner_client.get("/rockons/1/logs?follow=1").text)
+    address = re.search(r'hx-get="([^"]*/logs[^"]*seen=[^"]*)"', owner_client.get("/rockons/1/logs?follow=1").text)
     assert address
     again = address[1].replace("&amp;", "&")
     assert owner_client.get(again, headers=HX).status_code == 204

@@ -244,11 +244,12 @@ def test_the_website_is_a_stranger(owner_client: Visitor) -> None:
 # -- the list that keeps itself true ------------------------------------------------------------------------------
 
 
-def test_the_list_looks_often_only_while_something_is_about_to_change(owner_client: Visitor) -> None:
-    notes = install(shelve("Notes"))
-    assert 'hx-trigger="every 3s"' in owner_client.get("/rockons", headers=HX).text
-    operations.begin(Kind.STOP, notes, "ada")
-    assert 'hx-trigger="every 2s"' in owner_client.get("/rockons", headers=HX).text
+@pytest.mark.parametrize("path", ["/", "/rockons", "/rockons/1"])
+def test_a_page_of_apps_asks_each_second_while_somebody_looks(owner_client: Visitor, path: str) -> None:
+    install(shelve("Notes"))
+    (part,) = re.findall(r"<div [^>]*data-looked-at[^>]*>", owner_client.get(path).text)
+    assert 'hx-trigger="every 1s, look"' in part
+    assert "seen=" in part
 
 
 def test_a_list_that_was_seen_is_not_sent_again(owner_client: Visitor) -> None:

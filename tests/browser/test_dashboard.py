@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from rockonweb.models import Kind, Operation, Progress, Status, writing
 from rockonweb.work import heartbeat
-from tests.support.app import PASSWORD, add_user, install, make_app, shelve
-from tests.support.browser import accessibility_violations, new_page
+from tests.support.app import add_user, install, make_app, shelve
+from tests.support.browser import accessibility_violations, enter, new_page
 from tests.support.serving import served
 
 UI = {"web": {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}}
@@ -52,14 +52,6 @@ def visit(browser: Browser, address: str) -> Iterator[Page]:
     with new_page(browser) as page:
         enter(page, address)
         yield page
-
-
-def enter(page: Page, address: str) -> None:
-    page.goto(f"{address}/login")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.locator("#home")).to_be_visible()
 
 
 def test_without_docker_it_still_says_what_is_installed(

@@ -23,7 +23,7 @@ from rockonweb.host import snapshots
 from rockonweb.models import Network, Operation, RockOn, User, db, now, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, Visitor, make_app
-from tests.support.browser import complaints, new_page, prepare_axe, run_axe
+from tests.support.browser import complaints, enter, new_page, prepare_axe, run_axe
 from tests.support.engine import Engine
 from tests.support.filled import PAGES, address
 from tests.support.nu import html_faults
@@ -207,15 +207,6 @@ def opened(browser: Browser, app: Flask) -> Iterator[tuple[Page, str]]:
         yield page, url
 
 
-def log_in(page: Page, url: str) -> None:
-    """As the owner."""
-    page.goto(f"{url}/login")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{url}/")
-
-
 def going(page: Page, url: str) -> Callable[[], str]:
     """Goes to an address."""
 
@@ -267,7 +258,7 @@ def test_nothing_is_wrong_with_any_page(
     found: list[str] = []
     texts: dict[str, str] = {}
     with opened(browser, app) as (page, url):
-        log_in(page, url)
+        enter(page, url)
         heard = complaints(page)
         for path in addresses:
             found += look(page, path, going(page, url + path), count, texts, thorough=scene.thorough)
@@ -288,7 +279,7 @@ def test_nothing_is_wrong_with_what_a_form_answers_that_is_sent_empty(
     texts: dict[str, str] = {}
     seen: set[str] = set()
     with opened(browser, app) as (page, url):
-        log_in(page, url)
+        enter(page, url)
         for path in addresses:
             page.goto(url + path)
             for form, action in page.evaluate(WRITABLE):

@@ -1,6 +1,7 @@
 """What is found out and done before an app is made, on a real engine with a real registry."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_f
     assert owner(root / "films") == (1234, 1235)
     assert owner(root / "films" / "old") == (0, 0)
     assert instance.look_again(reviewed).plan.offers == ()
+
+
+def test_what_warns_only_when_the_job_begins_is_told_by_the_operation(instance: Instance, app_image: str) -> None:
+    films = instance.settings.shares_root / "films"
+    rockon = instance.add("Late", {"late": {"image": app_image, "tag": "", "volumes": DATA, "environment": USER}})
+    shares.make(instance.settings, "films")
+    (films / "old").write_text("mine")
+    os.chown(films, 1234, 1235)
+    reviewed = instance.review(
+        rockon, shares={"late": {"/data": "films"}}, environment={"late": {"PUID": "1234", "PGID": "1235"}}
+    )
+    assert not any("may not write to" in str(finding) for finding in reviewed.plan.findings)
+    os.chown(films, 0, 0)
+    done = instance.succeed(instance.submit(reviewed))
+    assert len([sentence for sentence, _ in done.warnings if "may not write to films" in sentence]) == 1
 
 
 def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_large(

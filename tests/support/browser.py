@@ -8,6 +8,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.support.app import PASSWORD
+
 _AXE = Path(__file__).with_name("vendor") / "axe" / "axe.min.js"
 _FLAGS = [
     "--disable-gpu",
@@ -43,6 +45,15 @@ def new_page(browser: Browser, *, javascript: bool = True, **options: Any) -> It
         yield context.new_page()
     finally:
         context.close()
+
+
+def enter(page: Page, address: str) -> None:
+    """Log in as the owner that the tests have."""
+    page.goto(f"{address}/login")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{address}/")
 
 
 def complaints(page: Page) -> list[str]:

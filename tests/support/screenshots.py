@@ -251,7 +251,7 @@ def settings(house: House) -> None:
                 page.get_by_role("button", name="Apply").click()
                 expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)
         page.goto(house.url("Family Notes"))
-        page.get_by_role("link", name=re.compile("^Go back")).first.click()
+        page.get_by_role("link", name=re.compile("^What comes back")).first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Go back: Family Notes")
         photograph(page, "rollback")
 

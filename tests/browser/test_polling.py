@@ -1,0 +1,63 @@
+"""A page of apps follows what changes while somebody looks at it, and rests while nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from rockonweb.models import RockOn, Status, writing
+from tests.support import scenes
+from tests.support.browser import enter, new_page
+from tests.support.serving import served
+
+PARTS = {"/": "#home", "/rockons?tab=installed": "#shelf", "/rockons/1": "#rockon-head"}
+SHOW = """(hidden) => {
+    Object.defineProperty(document, "hidden", {get: () => hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """A household with apps in every state."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
+    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
+    with app.app_context():
+        yield app
+
+
+def polls(page: Page) -> list[str]:
+    """The addresses, as they come, that a page asks for what it shows of apps."""
+    heard: list[str] = []
+    page.on("request", lambda request: heard.append(request.url) if "seen=" in request.url else None)
+    return heard
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(
+    app: Flask, browser: Browser, path: str
+) -> None:
+    with served(app) as address, new_page(browser) as page:
+        enter(page, address)
+        page.goto(address + path)
+        heard, part = polls(page), page.locator(PARTS[path])
+        expect(part).to_contain_text("Running")
+        with page.expect_response(lambda answer: "seen=" in answer.url) as answer:
+            pass
+        assert answer.value.status == 204
+
+        page.evaluate(SHOW, True)
+        page.wait_for_timeout(500)  # for one that was under way
+        heard.clear()
+        with writing() as session:
+            session.get_one(RockOn, 1).status = Status.STOPPED
+        page.wait_for_timeout(2500)
+        assert heard == []
+
+        with page.expect_response(lambda answer: "seen=" in answer.url) as answer:
+            page.evaluate(SHOW, False)
+        assert answer.value.status == 200

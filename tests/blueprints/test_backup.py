@@ -159,6 +159,8 @@ def test_a_backup_is_downloaded_without_secrets(owner_client: Visitor) -> None:
 def test_secrets_are_encrypted_with_a_passphrase(owner_client: Visitor) -> None:
     filled()
     answer = download(owner_client, secrets="y", passphrase=PASSPHRASE, again=PASSPHRASE)
+    written = db.session.scalars(select(AuditLine).where(AuditLine.action == "backup.make")).one()
+    assert (written.who, written.about) == ("ada", "with secrets")
     assert SECRET not in answer.text
     opened = edges.unseal(core.read(answer.data), PASSPHRASE)
     assert opened.rockons[0].given["environment"]["notes"]["ADMIN_PASSWORD"] == SECRET

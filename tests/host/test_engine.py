@@ -1,10 +1,14 @@
 """What the engine's module decides without an engine."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from rockonweb.core import run_flags
 from rockonweb.core.errors import EngineError
-from rockonweb.host.engine import create_form
+from rockonweb.core.secret import SecretWord
+from rockonweb.host.engine import Engine, create_form
 from rockonweb.host.refusals import command_error
 
 
@@ -72,6 +76,22 @@ def test_it_is_taken_out_before_a_joined_flag_with_a_value() -> None:
 )
 def test_nothing_else_is_touched(words: list[str]) -> None:
     assert made(*words) == words
+
+
+def test_what_the_client_says_of_a_failure_is_told_without_the_secrets_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").write_text('#!/bin/sh\necho "no room for $PASSWORD and $GREETING"; env >&2; exit 1\n')
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    argv = ("docker", "run", "-e", SecretWord("PASSWORD=", "tulip-and-rose"), "-e", "GREETING=hello", "image")
+    engine = Engine.__new__(Engine)  # the client alone is asked
+    for ask in (engine.run_once, engine.read_once):
+        with pytest.raises(EngineError) as raised:
+            ask(argv)
+        told = str(vars(raised.value))
+        assert "PASSWORD=********" in told
+        assert "tulip-and-rose" not in told
 
 
 def test_an_option_that_an_older_client_does_not_know_is_named_with_whom_to_tell() -> None:

@@ -154,6 +154,7 @@ def test_accounts_are_listed_changed_and_removed(shell: Shell) -> None:
         assert (done.returncode, "the last owner" in done.stderr) == (1, True)
     assert shell.run("user", "remove", "bert").returncode == 0
     assert shell.run("user", "remove", "bert").returncode == 2
+    assert shell.run("share", "add", "pictures").returncode == 0
     with closing(sqlite3.connect(shell.folder / "instance" / "rockonweb.db")) as file:
         found = file.execute("SELECT who, action, about, address FROM audit ORDER BY id").fetchall()
     assert {who for who, *_ in found} == {f"{getpass.getuser()} (command line)"}
@@ -166,6 +167,7 @@ def test_accounts_are_listed_changed_and_removed(shell: Shell) -> None:
         ("user.password", "bert"),
         ("totp.off", "bert"),
         ("user.removed", "bert"),
+        ("shares.make", "pictures"),
     ]
 
 

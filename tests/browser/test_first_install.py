@@ -62,7 +62,7 @@ def test_a_first_install_needs_few_clicks_and_no_typing(
         opens = page.get_by_role("link", name="Open UI")
         if javascript:
             expect(opens).to_be_visible(timeout=LONG)
-        else:  # the page asks again by itself every three seconds
+        else:  # the page asks again by itself every few seconds
             page.wait_for_selector("#open", timeout=LONG)
         with page.context.expect_page() as opened:
             click(opens)

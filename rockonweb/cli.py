@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
 
 import click
-import humanize
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import inspect, select
@@ -30,6 +29,7 @@ from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.secret import reveal
+from rockonweb.core.text import size
 from rockonweb.core.visible import Plain
 from rockonweb.host import disks, engine, image_facts, private, registry, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
@@ -326,7 +326,7 @@ def list_shares(as_json: bool) -> None:
         return
     for name, facts in found.items():
         free = disks.room(Path(facts.path))
-        room = "" if free is None else f"  {humanize.naturalsize(free)} free"
+        room = "" if free is None else f"  {size(free)} free"
         click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")
 
 

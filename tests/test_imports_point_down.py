@@ -21,6 +21,7 @@ FLOORS = {
         "config",
         "database_copy",
         "host",
+        "languages",
         "migrate",
         "migrations",
         "models",

@@ -13,11 +13,11 @@ from sqlalchemy.orm import undefer
 from rockonweb import accounts, audit, second_step, sessions, tokens
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.account import ConfirmForm, FirstCodeForm, PasswordForm, TokenForm
+from rockonweb.languages import say
 from rockonweb.models import Role, User, db, now
 from rockonweb.web import browsers, seen
 from rockonweb.web.confirm import password_is_right
 from rockonweb.web.permission import requires
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 

@@ -13,11 +13,11 @@ from flask_login import current_user, login_user, logout_user
 from rockonweb import accounts, audit, second_step, sessions
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
+from rockonweb.languages import say
 from rockonweb.models import User, db, writing
 from rockonweb.web import attempts
 from rockonweb.web.extensions import KEY, limiter
 from rockonweb.web.permission import account_exists, public, safe_next
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("auth", __name__)
 HALF = "half"  # in the cookie: who gave the right password, and until when a code may follow

@@ -20,11 +20,11 @@ from rockonweb.core.backup import MAX_BYTES, Hidden
 from rockonweb.core.errors import BadInput, EngineUnreachable
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.host import engine
+from rockonweb.languages import say
 from rockonweb.models import Restore, RockOn, Role, db
 from rockonweb.web import confirm
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
-from rockonweb.web.wording import say
 from rockonweb.work import export, restore
 
 blueprint = Blueprint("backup", __name__)

@@ -14,11 +14,11 @@ from rockonweb.catalog.metastore import Unusable
 from rockonweb.config import Settings
 from rockonweb.core.definition import DefinitionFaults, Fault, parse
 from rockonweb.forms.definition import DefinitionForm
+from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, State, db
 from rockonweb.web import trial
 from rockonweb.web.permission import requires
 from rockonweb.web.renewal import refresh_soon
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("definitions", __name__, url_prefix="/definitions")
 

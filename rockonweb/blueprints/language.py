@@ -6,13 +6,12 @@ from babel import negotiate_locale
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from rockonweb.languages import ENGLISH, LANGUAGES
 from rockonweb.web import api_faults
 from rockonweb.web.browser_choice import BrowserChoice
 from rockonweb.web.permission import public
 
 blueprint = Blueprint("language", __name__)
-ENGLISH = "en"
-LANGUAGES = {ENGLISH: "English", "de": "Deutsch"}  # each in its own words
 _choice = BrowserChoice("language", LANGUAGES)
 
 

@@ -15,10 +15,10 @@ from rockonweb.catalog import sources
 from rockonweb.catalog.sources import Source
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.metastore import MetastoreForm
+from rockonweb.languages import say
 from rockonweb.models import RefreshReport, Role, db
 from rockonweb.web.permission import requires
 from rockonweb.web.renewal import refresh_soon
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("metastores", __name__, url_prefix="/metastores")
 

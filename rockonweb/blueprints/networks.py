@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable
 from rockonweb.forms.network import NetworkForm, NewNetworkForm, values
+from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.permission import requires
-from rockonweb.web.wording import say
 from rockonweb.work import rocknets
 from rockonweb.work.rocknets import Rocknet, Unfit
 

@@ -23,10 +23,10 @@ from rockonweb.core.handlers.tasks import Order
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
 from rockonweb.host import engine
+from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, db
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
-from rockonweb.web.wording import say
 from rockonweb.work import operations, tasks
 
 blueprint = Blueprint("openvpn", __name__, url_prefix="/rockons/<int:rockon_id>/openvpn")

@@ -10,9 +10,9 @@ from flask_login import current_user
 from rockonweb import accounts, second_step
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
+from rockonweb.languages import say
 from rockonweb.models import Role, User, db
 from rockonweb.web.permission import requires
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("people", __name__, url_prefix="/people")
 

@@ -14,10 +14,10 @@ from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
 from rockonweb.host import shares, snapshots
+from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.permission import may, requires
 from rockonweb.web.share_users import share_users
-from rockonweb.web.wording import say
 
 blueprint = Blueprint("shares", __name__)
 

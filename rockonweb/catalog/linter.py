@@ -184,7 +184,7 @@ def image_line(image: str, outcome: Remote | Missing | Unknown) -> str:
     if outcome.created:
         facts.append(t("made on %(day)s", day=outcome.created.date().isoformat()))
     if outcome.size is not None:
-        facts.append(t("%(size)s MB compressed", size=f"{outcome.size / 1e6:.1f}"))
+        facts.append(t("%(size)s MB compressed", size=round(outcome.size / 1e6, 1)))
     return t("%(image)s: %(facts)s", image=image, facts="; ".join(facts))
 
 

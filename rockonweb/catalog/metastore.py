@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rockonweb.core.definition import MAX_BYTES
-from rockonweb.core.text import t
+from rockonweb.core.text import size, t
 
 ROOT = "root.json"
 MAX_ROOT_BYTES = 1_000_000
@@ -82,7 +82,7 @@ def entries(text: str) -> list[Entry]:
     if not data:
         raise Unusable(t("names no rock-on"))
     if len(data) > MAX_FILES:
-        raise Unusable(t("names more than %(limit)s files", limit=f"{MAX_FILES:,}"))
+        raise Unusable(t("names more than %(limit)s files", limit=MAX_FILES))
     return [Entry(key, file) for key, file in data]
 
 
@@ -135,7 +135,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise Unusable(t("can't be read: %(error)s", error=error.strerror or error)) from None
     if len(body) > MAX_BYTES:
-        raise Unusable(t("is larger than %(limit)s bytes", limit=f"{MAX_BYTES:,}"))
+        raise Unusable(t("is larger than %(limit)s", limit=size(MAX_BYTES)))
     return body
 
 

@@ -10,7 +10,7 @@ from rockonweb.catalog.metastore import ROOT, Content, Fetched, Unusable, clean,
 from rockonweb.catalog.remote import Remote
 from rockonweb.catalog.sources import LOCAL, Source, home
 from rockonweb.core.definition import DefinitionFaults, Parsed, parse
-from rockonweb.core.text import t
+from rockonweb.core.text import reworded, t
 
 STARTER = Path(__file__).with_name("starter")
 
@@ -119,7 +119,7 @@ def folder_metastore(source: Source, known: Mapping[str, Content]) -> Metastore:
             raise Unusable(t("there is no such folder"))
         found.files = [_file(one, source.home + one.file, known) for one in local_files(folder)]
     except (Unusable, OSError) as error:
-        found.complete, found.faults[source.place] = False, str(error.args[0])
+        found.complete, found.faults[source.place] = False, error.args[0]
     else:
         found.keys = {key for key in known if home(key) == source.home}
     return found
@@ -137,7 +137,7 @@ def _file(fetched: Fetched, key: str, known: Mapping[str, Content]) -> File:
         try:
             return File(fetched.file, key, parse(fetched.content.body), fetched.content)
         except DefinitionFaults as error:
-            reasons = [clean(str(fault), 500) for fault in error.faults]
+            reasons = [reworded(fault.words, clean) for fault in error.faults]
     kept = known.get(key)
     try:
         rockons = parse(kept.body) if kept else []

@@ -27,6 +27,7 @@ from rockonweb.catalog.remote import (
     is_web_address,
     new_session,
 )
+from rockonweb.core import text
 from rockonweb.core.text import t
 
 MAX_BYTES = 500_000
@@ -107,7 +108,7 @@ def _read(answer: requests.Response, until: float) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MAX_BYTES:
-            raise Unusable(t("is larger than %(limit)s bytes", limit=f"{MAX_BYTES:,}"))
+            raise Unusable(t("is larger than %(limit)s", limit=text.size(MAX_BYTES)))
         if time.monotonic() > until:
             raise Unusable(t("was not there in time"))
     return b"".join(parts)

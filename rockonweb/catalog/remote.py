@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 
 from rockonweb.catalog.metastore import MAX_NAME, MAX_ROOT_BYTES, ROOT, Content, Fetched, Unusable, clean, decoded
 from rockonweb.core.definition import MAX_BYTES
-from rockonweb.core.text import t
+from rockonweb.core.text import size, t
 
 THREADS = 16
 CONNECT_SECONDS, READ_SECONDS = 5, 10  # of one attempt, and of silence in it
@@ -152,20 +152,20 @@ class Remote:
 
     def _read(self, response: requests.Response, limit: int, until: float) -> bytes:
         """Read an answer to its end, so that the connection can be kept, but never more than `limit` bytes."""
-        too_large = Unusable(t("is larger than %(limit)s bytes", limit=f"{limit:,}"))
+        too_large = Unusable(t("is larger than %(limit)s", limit=size(limit)))
         length = response.headers.get("Content-Length", "")
         if length.isascii() and length.isdecimal() and int(length[:20]) > limit:
             raise too_large
         parts: list[bytes] = []
-        size = 0
+        had = 0
         while part := response.raw.read1(65_536, decode_content=False):
             parts.append(part)
-            size += len(part)
-            if size > limit:
+            had += len(part)
+            if had > limit:
                 raise too_large
             if time.monotonic() > until:
                 raise Unusable(t("was not there in time: the metastore is too slow"))
-        self._left -= size
+        self._left -= had
         if self._left < 0:
             raise Unusable(t("was left out: the metastore's files are too large together"))
         return b"".join(parts)

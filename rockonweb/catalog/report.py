@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rockonweb.core.text import t
+from rockonweb.core.text import each_string, t, to_stored
 
 
 class FaultyFile(NamedTuple):
@@ -29,7 +29,7 @@ class Changes:
 
     def fault(self, file: str, reasons: Iterable[str]) -> None:
         """Note what is wrong with a file, if anything is."""
-        if found := [str(reason) for reason in reasons]:
+        if found := [*reasons]:
             self.faulty.append(FaultyFile(file, found))
 
     def to_json(self) -> dict[str, Any]:
@@ -84,8 +84,8 @@ class Report(Changes):
         return {**super().to_json(), "metastores": [part.to_json() for part in self.parts]}
 
     def content(self) -> str:
-        """Return it as JSON text, for keeping."""
-        return json.dumps(self.to_json())
+        """Return it as JSON text, for keeping: its sentences with template and values."""
+        return json.dumps(each_string(self.to_json(), to_stored))
 
     def __str__(self) -> str:
         """Return it for a terminal, a line for each thing."""

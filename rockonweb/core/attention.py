@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 
 TIGHT = 10 * 10**9  # bytes; a few more images or films fill it
 FULL = 10**9  # bytes; things begin to fail
@@ -123,9 +123,7 @@ def _tone(free: int | None) -> Tone | None:
 def _failures(facts: Facts) -> Iterable[Item]:
     for one in facts.failures:
         if one.rockon not in facts.running:
-            yield Item(
-                Tone.BAD, f"{one.title}.", " ".join(filter(None, (one.error, one.hint))), Place.OPERATION, one.id
-            )
+            yield Item(Tone.BAD, f"{one.title}.", joined(" ", (one.error, one.hint)), Place.OPERATION, one.id)
 
 
 def _apps(facts: Facts) -> Iterable[Item]:
@@ -133,7 +131,8 @@ def _apps(facts: Facts) -> Iterable[Item]:
     for app in facts.apps:
         if app.ended and app.id not in told:
             hint = t("Look at its logs, then start it again.")
-            sentence = t("%(name)s does not run as it should: %(why)s.", name=app.name, why=app.ended.rstrip("."))
+            why = app.ended if app.ended.endswith(".") else joined("", (app.ended, "."))
+            sentence = t("%(name)s does not run as it should: %(why)s", name=app.name, why=why)
             yield Item(Tone.BAD, sentence, hint, Place.ROCKON, app.id)
 
 

@@ -49,7 +49,7 @@ from rockonweb.core.definition import (
 )
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec, name_fault
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 
 FORMAT = 1
 MARK = "rockonweb_backup"
@@ -434,7 +434,7 @@ class _Reader:
         try:
             read = _replaced(found, dict.fromkeys(hidden, "x")).answers()
         except BadInput as error:
-            self.faults += [f"{here}.answers: {fault}" for fault in error.faults]
+            self.faults += [joined(": ", (f"{here}.answers", fault)) for fault in error.faults]
             return None
         return _replaced(replace(found, given=read.to_json()), dict.fromkeys(hidden))
 
@@ -450,7 +450,7 @@ class _Reader:
         try:
             found = parse(json.dumps({name: body}, ensure_ascii=False))
         except DefinitionFaults as error:
-            self.faults += [f"{here}: {fault}" for fault in error.faults]
+            self.faults += [joined(": ", (here, fault.words)) for fault in error.faults]
             return None
         return found[0].source
 
@@ -472,7 +472,7 @@ class _Reader:
                 _text(value)
             given[key] = value
         if fault := name_fault(given["name"]):
-            self.faults.append(f"{here}: {fault}")
+            self.faults.append(joined(": ", (here, fault)))
             return None
         return NetworkSpec(**given)
 
@@ -482,8 +482,8 @@ class _Reader:
             value = entry.get(key, 0)
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_ID:
                 raise TypeError
-        if fault := "/" in name or share_fault(name):
-            self.faults.append(f"{here}: {share_fault(name) if fault is not True else t('A share has no slash.')}")
+        if fault := t("A share has no slash.") if "/" in name else share_fault(name):
+            self.faults.append(joined(": ", (here, fault)))
             return None
         return Share(name, entry.get("uid", 0), entry.get("gid", 0))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, VolumeSpec
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import Text, joined, t
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -73,7 +73,7 @@ def _user(spec: ContainerSpec) -> str:
         return t("as its image says")
     owner = t("the owner of its first share")
     user = owner if spec.uid == -1 else str(spec.uid)
-    return user if spec.gid is None else f"{user} : {spec.gid}"
+    return user if spec.gid is None else joined(" : ", (user, str(spec.gid)))
 
 
 # What a question is called when it is new, gone, and changed.
@@ -118,7 +118,7 @@ def _facts(question: Question) -> dict[str, Any]:
 
 
 def _telling(key: str, facts: Mapping[str, Any], told: list[str]) -> str:
-    return f"{key}: " + "; ".join(f"{_FACTS[fact]} {_value(facts[fact])}" for fact in told)
+    return joined(": ", (key, joined("; ", (joined(" ", (_FACTS[fact], _value(facts[fact]))) for fact in told))))
 
 
 def _value(value: object) -> str:

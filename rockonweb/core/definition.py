@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from rockonweb.core import run_flags
 from rockonweb.core.secret import is_secret
+from rockonweb.core.text import Text, filled, joined, reworded, size, t
 from rockonweb.core.visible import UNSEEN, one_line, seen
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -35,25 +36,25 @@ MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for th
 MAX_SIZE = 2**63 - 1  # in bytes
 HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture would send whoever looks to a stranger
 LINKS = {"http", "https", "mailto"}
-SENTENCES = {  # for pydantic's kinds of faults
-    "missing": "is required",
-    "string_type": "must be text",
-    "string_pattern_mismatch": '"{given}" is not allowed here',
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing_size": "must be a whole number",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be {expected}",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "tuple_type": "must be a list",
-    "too_short": "has {actual_length} entries, and needs {min_length}",
-    "too_long": "has more than {max_length} entries",
+SENTENCES = {  # for pydantic's kinds of faults; it fills their places
+    "missing": t("is required"),
+    "string_type": t("must be text"),
+    "string_pattern_mismatch": t('"%(given)s" is not allowed here'),
+    "int_type": t("must be a whole number"),
+    "int_parsing": t("must be a whole number"),
+    "int_from_float": t("must be a whole number"),
+    "int_parsing_size": t("must be a whole number"),
+    "greater_than_equal": t("must be %(ge)s or more"),
+    "less_than_equal": t("must be %(le)s or less"),
+    "literal_error": t("must be %(expected)s"),
+    "bool_type": t("must be true or false"),
+    "bool_parsing": t("must be true or false"),
+    "dict_type": t("must be an object"),
+    "model_type": t("must be an object"),
+    "model_attributes_type": t("must be an object"),
+    "tuple_type": t("must be a list"),
+    "too_short": t("has %(actual_length)s entries, and needs %(min_length)s"),
+    "too_long": t("has more than %(max_length)s entries"),
 }
 
 
@@ -64,15 +65,21 @@ class Fault:
     path: str
     message: str
 
+    @property
+    def words(self) -> str:
+        """Where and what, as a sentence that can still be shown in the reader's language."""
+        return joined(": ", (self.path, self.message))
+
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        return str(self.words)
 
 
 class DefinitionFaults(Exception):
     """A file holds no usable rock-on; `faults` has every reason."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        shown = [Fault(one_line(fault.path), one_line(fault.message)) for fault in faults]  # they quote the file
+        # They quote the file.
+        shown = [Fault(one_line(fault.path), reworded(fault.message, one_line)) for fault in faults]
         super().__init__("; ".join(map(str, shown)))
         self.faults = shown
 
@@ -99,7 +106,7 @@ def _number(value: object) -> object:
         whole = re.fullmatch(r"\s*(-?[0-9]{1,20})(\.0*)?\s*", value)
         return int(whole[1]) if whole else value if value.strip() else None
     if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
+        raise ValueError(t("must be a number, not true or false"))
     return value
 
 
@@ -137,7 +144,7 @@ def _html(value: object) -> object:
         return ""
     value = _text(value)
     if isinstance(value, str) and len(value) > MAX_HTML:
-        raise ValueError(f"has more than {MAX_HTML:,} characters")
+        raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
     if not isinstance(value, str):
         return value
     return nh3.clean(UNSEEN.sub("", value), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
@@ -247,7 +254,9 @@ class ContainerSpec(_Part):
     @model_validator(mode="after")
     def _one_tag(self) -> ContainerSpec:
         if self.tag and self._tagged and not self.image.endswith(f":{self.tag}"):
-            raise ValueError(f'the image "{self.image}" names a tag already, and "tag" says "{self.tag}"')
+            raise ValueError(
+                t('the image "%(image)s" names a tag already, and "tag" says "%(tag)s"', image=self.image, tag=self.tag)
+            )
         return self
 
     @property
@@ -425,26 +434,26 @@ def parse(text: str | bytes) -> list[Parsed]:
     Raises DefinitionFaults with every fault of the file.
     """
     if len(text) > MAX_BYTES:
-        raise DefinitionFaults([Fault("", f"the file is larger than {MAX_BYTES:,} bytes")])
+        raise DefinitionFaults([Fault("", t("the file is larger than %(most)s", most=size(MAX_BYTES)))])
     repeated: list[str] = []
     try:
         data = _load(text, _unique_keys(repeated))
         canonical(data).encode()
         has_nul = any("\0" in word for word in _words(data))
     except UnicodeEncodeError:
-        raise DefinitionFaults([Fault("", "contains half a character (a lone surrogate)")]) from None
+        raise DefinitionFaults([Fault("", t("contains half a character (a lone surrogate)"))]) from None
     except RecursionError:
-        raise DefinitionFaults([Fault("", "nested too deeply")]) from None
+        raise DefinitionFaults([Fault("", t("nested too deeply"))]) from None
     except ValueError as error:
-        raise DefinitionFaults([Fault("", f"not JSON: {error}")]) from None
+        raise DefinitionFaults([Fault("", t("not JSON: %(error)s", error=str(error)))]) from None
     if not isinstance(data, dict) or not data:
-        raise DefinitionFaults([Fault("", "must be an object whose key is the rock-on's name")])
-    faults = [Fault("", f'the key "{key}" stands twice in one object') for key in repeated]
+        raise DefinitionFaults([Fault("", t("must be an object whose key is the rock-on's name"))])
+    faults = [Fault("", t('the key "%(key)s" stands twice in one object', key=key)) for key in repeated]
     if has_nul:
-        faults.append(Fault("", "contains a NUL character, which no command line can carry"))
+        faults.append(Fault("", t("contains a NUL character, which no command line can carry")))
     rockons = []
     for name, body in data.items():
-        found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, "must be an object")]
+        found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, t("must be an object"))]
         if not found:
             try:
                 one = Parsed(from_body(name, body), canonical(body))
@@ -475,7 +484,7 @@ def _check_words(definition: Definition) -> Iterator[Fault]:
 
 def _unseen(text: str) -> str:
     found = UNSEEN.search(text)
-    return f"holds a sign that nobody sees ({seen(found[0])})" if found else ""
+    return t("holds a sign that nobody sees (%(sign)s)", sign=seen(found[0])) if found else ""
 
 
 def from_body(name: str, body: Mapping[str, Any]) -> Definition:
@@ -531,13 +540,16 @@ def _words(value: object) -> Iterator[str]:
 
 def _message(error: Any) -> str:
     if sentence := SENTENCES.get(error["type"]):
-        return sentence.format(given=str(error["input"])[:60], **error.get("ctx", {}))
+        return filled(sentence, given=str(error["input"])[:60], **error.get("ctx", {}))
+    for said in getattr(error.get("ctx", {}).get("error"), "args", ()):
+        if isinstance(said, Text):  # one of ours
+            return said
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _check_name(name: str) -> Iterator[Fault]:
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        yield Fault(name[:40], "a rock-on's name has 1 to 100 printable characters")
+        yield Fault(name[:40], t("a rock-on's name has 1 to 100 printable characters"))
 
 
 def _check_names(body: Mapping[str, Any]) -> list[Fault]:
@@ -547,26 +559,25 @@ def _check_names(body: Mapping[str, Any]) -> list[Fault]:
         return []
     faults = []
     if (count := _question_count(body, containers)) > MAX_QUESTIONS:
-        return [Fault("", f"asks {count:,} questions; {MAX_QUESTIONS:,} are allowed")]
+        return [Fault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))]
     for name, container in containers.items():
         here = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
-            faults.append(
-                Fault(here, "a container's name has two or more letters, digits, dots, dashes or underscores")
-            )
+            fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
+            faults.append(Fault(here, fault))
         if isinstance(container, dict):
             faults += _check_keys(here, container)
     links = body.get("container_links")
     for target, entries in links.items() if isinstance(links, dict) else ():
         if target not in containers:
-            faults.append(Fault(f"container_links.{target}", "is not a container of this rock-on"))
+            faults.append(Fault(f"container_links.{target}", t("is not a container of this rock-on")))
         for place, entry in enumerate(entries if isinstance(entries, list) else ()):
             source = entry.get("source_container") if isinstance(entry, dict) else None
             if isinstance(source, str) and source not in containers:
                 faults.append(
                     Fault(
                         f"container_links.{target}.{place}.source_container",
-                        f'"{source}" is not a container of this rock-on',
+                        t('"%(name)s" is not a container of this rock-on', name=source),
                     )
                 )
     return faults
@@ -588,19 +599,20 @@ def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
     numbers: set[int] = set()
     for port in keys("ports"):
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-            yield Fault(f"{here}.ports.{port}", "a port is a number from 1 to 65535")
+            yield Fault(f"{here}.ports.{port}", t("a port is a number from 1 to 65535"))
         elif int(port) in numbers:
-            yield Fault(f"{here}.ports.{port}", "this port stands here twice")
+            yield Fault(f"{here}.ports.{port}", t("this port stands here twice"))
         else:
             numbers.add(int(port))
     opts = container.get("opts")
     for place, pair in enumerate(opts if isinstance(opts, list) else ()):
         if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
-            yield Fault(f"{here}.opts.{place}", "the flag is blank")
+            yield Fault(f"{here}.opts.{place}", t("the flag is blank"))
     for path in keys("volumes"):
         if not is_mount_point(path):
-            yield Fault(f"{here}.volumes.{path}", "a volume is an absolute path without a colon, and not / itself")
+            fault = t("a volume is an absolute path without a colon, and not / itself")
+            yield Fault(f"{here}.volumes.{path}", fault)
     for part in ("environment", "devices"):
         for key in keys(part):
             if not key.isprintable() or not key.strip() or "=" in key:
-                yield Fault(f"{here}.{part}.{key}", "a name here is printable and has no equals sign")
+                yield Fault(f"{here}.{part}.{key}", t("a name here is printable and has no equals sign"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rockonweb.core.text import joined, t
+from rockonweb.core.text import joined, size, t
 
 Level = Literal["ok", "warn", "fail"]
 MARKS: dict[Level, str] = {"ok": "[ok]  ", "warn": "[warn]", "fail": "[FAIL]"}
@@ -330,8 +330,8 @@ class RoomFacts:
     little: int = LITTLE
 
 
-def rooms(found: Sequence[RoomFacts], size: Callable[[int], str]) -> Finding:
-    """Judge the room on disks; `size` writes a number of bytes as people do."""
+def rooms(found: Sequence[RoomFacts]) -> Finding:
+    """Judge the room on disks."""
     facts = {one.what: {"path": one.path, "free": one.free} for one in found}
     seen = [(one, one.free) for one in found if one.free is not None]
     said = joined("; ", (t("%(what)s %(free)s", what=one.what, free=size(free)) for one, free in seen))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rockonweb.core.text import joined
+
 
 class RockonwebError(Exception):
     """Something a person should read: what happened, and what to do about it.
@@ -17,8 +19,13 @@ class RockonwebError(Exception):
         self.hint = hint
         self.output = output
 
+    @property
+    def words(self) -> str:
+        """What happened and what to do, as a sentence that can still be shown in the reader's language."""
+        return joined(" ", (self.sentence, self.hint))
+
     def __str__(self) -> str:
-        return " ".join(part for part in (self.sentence, self.hint) if part)
+        return str(self.words)
 
 
 class BadInput(RockonwebError):
@@ -28,7 +35,7 @@ class BadInput(RockonwebError):
 
     def __init__(self, sentence: str, hint: str = "", faults: list[str] | None = None) -> None:
         super().__init__(sentence, hint)
-        self.faults = faults or [str(self)]
+        self.faults = faults or [self.words]
 
 
 class EngineError(RockonwebError):

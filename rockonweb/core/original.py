@@ -451,7 +451,7 @@ def _faults(definition: Definition, wanted: Answers) -> list[str]:
         *settings.labels(definition, labels).faults,
         *settings.networks(definition, networks).faults,
     )
-    found = [t("%(path)s: %(fault)s", path=fault.name, fault=str(fault.sentence)) for fault in checked]
+    found = [t("%(path)s: %(fault)s", path=fault.name, fault=fault.sentence) for fault in checked]
     others = answers.check(definition, replace(wanted, storage={}, networks={}, labels={} if found else wanted.labels))
     return list(dict.fromkeys([*found, *others]))
 

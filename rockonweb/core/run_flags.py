@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rockonweb.core import client
+from rockonweb.core.text import t
 
 SHORT = {
     "a": "attach",
@@ -54,12 +55,12 @@ VALUED = frozenset(
 )
 # What no definition may say: these are the project's own, or reach for files of the host that nobody is shown.
 REFUSED = {
-    "cidfile": "would write a file of this host",
-    "env-file": 'would read a file of this host; name the variables by "-e"',
-    "help": "makes no container",
-    "label-file": 'would read a file of this host; name the labels by "--label"',
-    "name": "is not for definitions: a container is called by its key",
-    "rm": "would remove the container and its volumes when it ends",
+    "cidfile": t("would write a file of this host"),
+    "env-file": t('would read a file of this host; name the variables by "-e"'),
+    "help": t("makes no container"),
+    "label-file": t('would read a file of this host; name the labels by "--label"'),
+    "name": t("is not for definitions: a container is called by its key"),
+    "rm": t("would remove the container and its volumes when it ends"),
 }
 OUR_LABELS = "rockonweb."
 LONGEST = 10_000  # characters of a value; the kernel takes no word above 128 KiB
@@ -68,11 +69,11 @@ LONGEST = 10_000  # characters of a value; the kernel takes no word above 128 Ki
 def option_fault(flag: str, value: str) -> str:
     """Return why an option is not one flag of `docker run` with its value, blank when it is."""
     if not flag.startswith("-"):
-        return f'"{flag[:60]}" is no option, and would be taken as the image'
+        return t('"%(flag)s" is no option, and would be taken as the image', flag=flag[:60])
     if flag.strip("-") == "" or flag.startswith("---"):
-        return f'"{flag[:60]}" is no option'
+        return t('"%(flag)s" is no option', flag=flag[:60])
     if len(flag) > LONGEST or len(value) > LONGEST:
-        return f"is longer than {LONGEST:,} characters"
+        return t("is longer than %(most)s characters", most=LONGEST)
     given = value if value.strip() else ""
     for name, glued, wants in _parts(flag):
         fault = _part_fault(name, glued, given if wants else "")
@@ -81,22 +82,26 @@ def option_fault(flag: str, value: str) -> str:
         last = name, glued, wants
     name, glued, wants = last
     if given and not wants:
-        return f'"{flag[:60]}" is whole without "{given[:60]}", which would be taken as the image'
+        return t(
+            '"%(flag)s" is whole without "%(value)s", which would be taken as the image',
+            flag=flag[:60],
+            value=given[:60],
+        )
     if wants and not given:
-        return f'"{flag[:60]}" needs a value, and would take the next word as it'
+        return t('"%(flag)s" needs a value, and would take the next word as it', flag=flag[:60])
     return ""
 
 
 def _part_fault(name: str, glued: str | None, given: str) -> str:
     if name not in SWITCHES | VALUED:
-        return f'"{_spelled(name)}" is no option of docker run'
+        return t('"%(flag)s" is no option of docker run', flag=_spelled(name))
     if why := REFUSED.get(name):
-        return f'"{_spelled(name)}" {why}'
+        return t('"%(flag)s" %(why)s', flag=_spelled(name), why=why)
     word = glued or given
     if name == "env" and "=" not in word and client.steers(word):  # of other names the client knows nothing
-        return f'"{word[:60]}" has no value, and would be taken from the environment of Rockonweb itself'
+        return t('"%(name)s" has no value, and would be taken from the environment of Rockonweb itself', name=word[:60])
     if name == "label" and word.strip().startswith(OUR_LABELS):
-        return f'labels that begin with "{OUR_LABELS}" are not for definitions'
+        return t('labels that begin with "%(word)s" are not for definitions', word=OUR_LABELS)
     return ""
 
 

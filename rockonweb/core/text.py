@@ -7,10 +7,12 @@ in the reader's language, while a log, a test or JSON just sees the English.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 STORED = '{"template": '  # how a sentence that is kept with its template begins
+DECIMAL = ("kB", "MB", "GB", "TB", "PB", "EB")
+BINARY = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 class Text(str):
@@ -29,6 +31,11 @@ def t(template: str, **values: Any) -> Text:
     return _text(template, values)
 
 
+def filled(sentence: Text, **values: Any) -> Text:
+    """Return a sentence whose places were left open with values in them. Raises KeyError when a place has none."""
+    return _text(sentence.template, values)
+
+
 def _text(template: str, values: dict[str, Any]) -> Text:
     text = Text(template % values if values else template)
     text.template = template
@@ -44,6 +51,19 @@ def joined(between: str, parts: Iterable[str]) -> str:
     return _text(between.replace("%", "%%").join(f"%({name})s" for name in values), values)
 
 
+def size(number: int, *, binary: bool = False) -> Text:
+    """Return a number of bytes for people: `1.5 GB`, or `1.4 GiB` where it is `binary`."""
+    base, units = (1024, BINARY) if binary else (1000, DECIMAL)
+    if number < base:
+        return t("%(number)s byte", number=number) if number == 1 else t("%(number)s bytes", number=number)
+    counted = number / base
+    for unit in units[:-1]:
+        if round(counted, 1) < base:
+            return t("%(number)s %(unit)s", number=round(counted, 1), unit=unit)
+        counted /= base
+    return t("%(number)s %(unit)s", number=round(counted, 1), unit=units[-1])
+
+
 def reworded(text: str, change: Callable[[str], str]) -> str:
     """Return a sentence with a change made to each of its values; a string that is no `Text` is changed itself."""
     if not isinstance(text, Text):
@@ -53,7 +73,12 @@ def reworded(text: str, change: Callable[[str], str]) -> str:
 
 
 def to_stored(text: str) -> str:
-    """Return what a database keeps of a sentence: the template and the values of a `Text`, else the string."""
+    """Return what a database keeps of a sentence: the template and the values of a `Text`, else the string.
+
+    A string of somebody else that looks like a kept sentence is kept as one, so that it comes back as it is.
+    """
+    if text.startswith(STORED) and not isinstance(text, Text):
+        return json.dumps(_packed(_text(text, {})))
     return json.dumps(_packed(text)) if isinstance(text, Text) else text
 
 
@@ -65,6 +90,17 @@ def from_stored(kept: str) -> str:
         return _unpacked(json.loads(kept))
     except (ValueError, TypeError, KeyError, AttributeError):
         return kept
+
+
+def each_string(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value of JSON with a change made to each string in it, keys left out."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: each_string(part, change) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [each_string(part, change) for part in value]
+    return value
 
 
 def _packed(text: Text) -> dict[str, Any]:

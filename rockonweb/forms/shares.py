@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-import humanize
 from flask import request
 from wtforms import Field, Form, StringField, ValidationError
 
+from rockonweb.core import text
 from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.definition import Definition, VolumeSpec
 from rockonweb.core.text import Text, t
@@ -102,7 +102,7 @@ def size_in_words(size: int | None) -> str:
         return ""
     if size < A_MEBIBYTE:
         return t("Needs room: its definition says %(size)s, without a unit.", size=size)
-    return t("Needs room for at least %(size)s.", size=humanize.naturalsize(size, binary=True))
+    return t("Needs room for at least %(size)s.", size=text.size(size, binary=True))
 
 
 def place_notes(place: str, room: Room) -> list[Text]:

@@ -30,7 +30,7 @@ from rockonweb.core.facts import UP, Listener, Mount
 from rockonweb.core.run_flags import SHORT, SWITCHES, image_place
 from rockonweb.core.secret import redact
 from rockonweb.core.steps import ASIDE
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 from rockonweb.host.connection import client, name_of
 from rockonweb.host.docker_settings import (
     DockerSettings,
@@ -249,7 +249,7 @@ class Engine(Networks, Images):
         except EngineError as error:
             if required or not self.has_image(image):
                 raise
-            return f"{error.output or error.sentence}\nThe image that is on this host is used instead."
+            return joined("\n", (error.output or error.sentence, t("The image that is on this host is used instead.")))
 
     def _pull(self, image: str, on_progress: OnProgress) -> str:
         repository, tag = parse_repository_tag(image)

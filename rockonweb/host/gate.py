@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from rockonweb.core.errors import EngineError
 from rockonweb.core.health import Limits, Look, judge
 from rockonweb.core.steps import Page
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 from rockonweb.host.engine import Engine
 
 LOOK_SECONDS = 0.5  # from one look to the next
@@ -50,10 +50,10 @@ def await_health(
             if verdict.outcome == "unhealthy":
                 raise Unhealthy(verdict.why, t("The end of its log stands at the step."), output=_log(engine, one.name))
             if verdict.outcome == "waiting":
-                waiting.append((one, str(verdict.why)))
+                waiting.append((one, verdict.why))
         left = [one for one, _ in waiting]
         if left:
-            checkpoint(" ".join(why for _, why in waiting))
+            checkpoint(joined(" ", (why for _, why in waiting)))
             time.sleep(LOOK_SECONDS)
 
 

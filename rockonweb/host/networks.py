@@ -13,7 +13,7 @@ from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import NetworkSpec
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 from rockonweb.host.connection import Connection
 from rockonweb.host.refusals import translated
 
@@ -230,7 +230,7 @@ class Networks(Connection):
             raise EngineError(
                 t('The network "%(name)s" could not be put back as it was: %(why)s', name=name, why=error.sentence),
                 t("Make it again on the page of networks: that connects its containers too."),
-                output="\n".join(filter(None, (why.output or why.sentence, error.output))),
+                output=joined("\n", (why.output or why.sentence, error.output)),
             ) from None
 
 

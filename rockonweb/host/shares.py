@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import humanize
-
 from rockonweb.config import ORIGINAL_SHARES_ROOT, Settings
 from rockonweb.core.answers import share_fault
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts, ShareFacts
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import Text, size, t
 from rockonweb.host import disks
 
 MOST_FOLDERS = 50  # of one share that are offered
@@ -95,7 +93,7 @@ class Ground:
         name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
         if self.free is None:
             return name
-        return t("%(disk)s, where %(free)s are free", disk=name, free=humanize.naturalsize(self.free))
+        return t("%(disk)s, where %(free)s are free", disk=name, free=size(self.free))
 
 
 def ground(settings: Settings) -> Ground:

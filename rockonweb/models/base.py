@@ -141,8 +141,8 @@ class Secret(TypeDecorator[str]):
             return _fernet().decrypt(value.encode()).decode()
         except InvalidToken:
             raise RockonwebError(
-                "A stored secret can't be read with this instance's key.",
-                "Restore the file secret.key that belongs to this database.",
+                t("A stored secret can't be read with this instance's key."),
+                t("Restore the file secret.key that belongs to this database."),
             ) from None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rockonweb.core.text import each_string, from_stored
 from rockonweb.models.base import Base, Moment, Secret, now
 
 
@@ -41,10 +42,10 @@ class RefreshReport(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     finished: Mapped[datetime] = mapped_column(Moment, default=now)
-    content: Mapped[str] = mapped_column(Text)  # JSON, as `rockonweb catalog refresh --json` prints it
+    content: Mapped[str] = mapped_column(Text)  # JSON; see catalog/report.py
 
     @property
     def data(self) -> dict[str, Any]:
         """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`, `metastores`."""
-        data: dict[str, Any] = json.loads(self.content)
+        data: dict[str, Any] = each_string(json.loads(self.content), from_stored)
         return data

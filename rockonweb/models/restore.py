@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rockonweb.core.text import each_string, from_stored, to_stored
 from rockonweb.models.base import Base, Moment, Secret, now
 
 
@@ -22,10 +24,16 @@ class Restore(Base):
     begun: Mapped[datetime | None] = mapped_column(Moment)
     user: Mapped[str] = mapped_column(String(100), default="")
     content: Mapped[str] = mapped_column(Secret)  # the backup, with the secrets that are known
-    outcome: Mapped[str] = mapped_column(Text, default="{}")  # JSON; see work/restore.py
+    outcome: Mapped[str] = mapped_column(
+        Text, default="{}"
+    )  # JSON, its sentences with template and values; see work/restore.py
 
     @property
     def outcomes(self) -> dict[str, Any]:
         """What became of each part so far."""
-        outcomes: dict[str, Any] = json.loads(self.outcome)
+        outcomes: dict[str, Any] = each_string(json.loads(self.outcome), from_stored)
         return outcomes
+
+    @outcomes.setter
+    def outcomes(self, outcomes: Mapping[str, Any]) -> None:
+        self.outcome = json.dumps(each_string(outcomes, to_stored))

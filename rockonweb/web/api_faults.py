@@ -8,7 +8,7 @@ from flask import Response, jsonify, request
 from flask_babel import lazy_gettext as _l
 
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.web.wording import say
+from rockonweb.languages import say
 
 SENTENCES = {
     400: (_l("This request can't be understood."), ""),

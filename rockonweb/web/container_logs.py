@@ -14,9 +14,9 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.visible import UNSEEN
 from rockonweb.host import engine
+from rockonweb.languages import say
 from rockonweb.models import RockOn
 from rockonweb.web.partials import mark_of
-from rockonweb.web.wording import say
 
 NUMBERS = (100, 200, 1000, 5000)  # of lines that a person may choose
 TAIL = 200

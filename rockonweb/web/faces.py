@@ -41,12 +41,13 @@ from rockonweb.blueprints import (
 )
 from rockonweb.catalog import icons
 from rockonweb.config import Settings
+from rockonweb.languages import LANGUAGES, printed
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, limiter, login
 from rockonweb.web.kept_html import kept_html
 from rockonweb.web.permission import may, public
 from rockonweb.web.proxies import FromProxies
-from rockonweb.web.wording import FILTERS, printed
+from rockonweb.web.wording import FILTERS
 from rockonweb.work import tasks
 
 PAGES = (
@@ -133,7 +134,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(picture_of=icons.version_of)
     app.jinja_env.finalize = printed
     app.jinja_env.globals.update(get_locale=get_locale, may=may, theme=theme.theme, troubles=troubles.troubles)
-    app.jinja_env.globals.update(languages=language.LANGUAGES)
+    app.jinja_env.globals.update(languages=LANGUAGES)
     app.jinja_env.globals.update(
         top_bar=running.top_bar,
         line_of=running.card_line,

@@ -23,10 +23,10 @@ from rockonweb.core.errors import (
     RockonwebError,
 )
 from rockonweb.core.visible import one_line
+from rockonweb.languages import say
 from rockonweb.models.base import database_trouble
 from rockonweb.web import api_faults
 from rockonweb.web.partials import partial_wanted
-from rockonweb.web.wording import say
 from rockonweb.work import queue
 
 SENTENCES = {

@@ -17,6 +17,7 @@ from sqlalchemy.orm import defer, joinedload
 
 from rockonweb.config import Settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
+from rockonweb.core.text import joined
 from rockonweb.models import Kind, Operation, Progress, RockOn, Status, db, now
 from rockonweb.web import shelf
 from rockonweb.web.partials import mark_of
@@ -83,7 +84,7 @@ def _app(card: shelf.Card) -> App:
     rockon = card.rockon
     failed = shelf.condition_of(rockon.state, rockon.status) is shelf.Condition.FAILED
     pill = pill_of(rockon)
-    ended = " – ".join(filter(None, (str(pill.words), pill.detail or rockon.error or ""))) if failed else ""
+    ended = joined(" – ", (str(pill.words), pill.detail or rockon.error or "")) if failed else ""
     return App(rockon.id, rockon.name, ended, rockon.update_known, card.newer)
 
 

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb.core.errors import RockonwebError
-from rockonweb.web.wording import say
+from rockonweb.languages import say
 from rockonweb.work import operations
 
 

@@ -10,8 +10,8 @@ from flask import request
 
 from rockonweb import audit
 from rockonweb.core.text import t
+from rockonweb.languages import say
 from rockonweb.models import CustomConfig, Environment, RockOn, writing
-from rockonweb.web.wording import say
 
 HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
 

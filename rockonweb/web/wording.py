@@ -7,25 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import humanize
-from babel.numbers import get_decimal_symbol
 from flask_babel import (
     LazyString,
     format_date,
     format_decimal,
     format_time,
     format_timedelta,
-    get_locale,
     gettext,
     ngettext,
 )
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from rockonweb.core import text
 from rockonweb.core.badges import CAUTION, Badge
 from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import Text
+from rockonweb.languages import say
 from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status, now
 
 
@@ -248,18 +246,6 @@ def diagnosed(about: str) -> str:
     return str(DIAGNOSED.get(about, about))
 
 
-def say(text: str) -> str:
-    """Return a sentence of the core in the reader's language, with those among its values."""
-    if not isinstance(text, Text):
-        return str(text)
-    return str(gettext(text.template, **{key: printed(value) for key, value in text.values.items()}))
-
-
-def printed(value: object) -> object:
-    """Return what a page prints of a value: a sentence of the core in the reader's language, else the value."""
-    return say(value) if isinstance(value, Text) else value
-
-
 def answer(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str:
     """Return what was answered, masked where it is a secret."""
     if not row.value:
@@ -306,7 +292,7 @@ def duration(seconds: float | None) -> str:
 
 def size(number: int | None) -> str:
     """Return a number of bytes for people."""
-    return "" if number is None else humanize.naturalsize(number).replace(".", get_decimal_symbol(get_locale()))
+    return "" if number is None else say(text.size(number))
 
 
 def count_words(number: int) -> str:

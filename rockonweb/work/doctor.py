@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-import humanize
 import requests
 from cryptography import x509
 from cryptography.fernet import InvalidToken
@@ -159,7 +158,7 @@ class _Visit:
             found.append(diagnosis.RoomFacts("images", docker.images_folder, free, docker_settings.TIGHT))
         except RockonwebError:
             found.append(diagnosis.RoomFacts("images", "", None))
-        return diagnosis.rooms(found, humanize.naturalsize)
+        return diagnosis.rooms(found)
 
     def database(self) -> list[Finding]:
         """The database and its schema."""

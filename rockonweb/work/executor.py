@@ -292,7 +292,7 @@ class Executor:
         try:
             told = self._undo_data(step.id, share)
         except RockonwebError as error:
-            told = str(error)
+            told = error.words
         if told:
             self._mark(step.id, Progress.FAILED, told)
 
@@ -330,7 +330,7 @@ class Executor:
             try:
                 left = undo()
             except RockonwebError as error:
-                left = str(error)
+                left = error.words
                 self.owes |= isinstance(error, EngineUnreachable)
             told = left if isinstance(left, str) else ""
             if row != failed or told:

@@ -8,7 +8,6 @@ there is none (`left`: it is left alone; `told`: it could not be begun; `hidden`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ from rockonweb.core.backup import Backup, Hidden, SavedRockOn
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import Text, joined, t
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue, rocknets
@@ -196,7 +195,7 @@ def _prospect(
     planned = plan.install(
         saved.definition, known.answers(), replace(facts, kept_volumes=mounts, claimed=claimed), new_shares
     )
-    return Prospect(saved.name, saved.running, "", hidden, (*map(str, planned.blocked), *notes))
+    return Prospect(saved.name, saved.running, "", hidden, (*(finding.words for finding in planned.blocked), *notes))
 
 
 def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
@@ -303,12 +302,12 @@ def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
             outcome = {"rockons": {}, **row.outcomes}
             for saved in found.rockons:
                 outcome["rockons"].setdefault(saved.name, {})["hidden"] = saved.hidden
-            row.outcome = json.dumps(outcome)
+            row.outcomes = outcome
         if "parts" not in outcome:
             parts = [vars(part) for part in _put_back(settings, found, docker)]
             with writing() as session:
                 row = session.get_one(Restore, restore_id)
-                row.outcome = json.dumps({"parts": parts, **row.outcomes})
+                row.outcomes = {"parts": parts, **row.outcomes}
             if any(part["new"] and part["kind"] in ("definition", "metastore") for part in parts):
                 operations.begin_refresh(user)
         for saved in found.rockons:
@@ -323,7 +322,7 @@ def _note(restore_id: int, name: str, entry: dict[str, Any]) -> None:
         outcome = row.outcomes
         if "operation" in entry or _is_open(outcome["rockons"][name]):
             outcome["rockons"][name] = entry
-            row.outcome = json.dumps(outcome)
+            row.outcomes = outcome
 
 
 def _is_open(entry: Mapping[str, Any]) -> bool:
@@ -342,8 +341,7 @@ def _put_back(settings: Settings, found: Backup, docker: engine.Engine) -> Itera
         try:
             yield _put_one_back(settings, found, part)
         except RockonwebError as error:
-            told = error.faults if isinstance(error, BadInput) else [str(error)]
-            yield replace(part, sentence=" ".join(told), well=False)
+            yield replace(part, sentence=joined(" ", _told(error)), well=False)
 
 
 def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
@@ -385,14 +383,18 @@ def _begin_one(saved: SavedRockOn, docker: engine.Engine, volumes: set[str], use
         rockon = _row(saved, there)
         found = plan.install(saved.definition, given, survey.gather(rockon, given, engine=docker))
         if found.blocked:
-            return {"told": [*map(str, found.blocked), *told]}
+            return {"told": [*(finding.words for finding in found.blocked), *told]}
         operation = operations.begin_install(
             rockon, given, frozenset(), found.lines, user, source=saved.source, stopped=not saved.running
         )
     except RockonwebError as error:
         db.session.rollback()
-        return {"told": [*(error.faults if isinstance(error, BadInput) else [str(error)]), *told]}
+        return {"told": [*_told(error), *told]}
     return {"operation": operation, "told": told}
+
+
+def _told(error: RockonwebError) -> list[str]:
+    return error.faults if isinstance(error, BadInput) else [error.words]
 
 
 def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> RockOn:

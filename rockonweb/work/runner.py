@@ -141,7 +141,7 @@ def _take_back(operation_id: int) -> tuple[bool, str]:
         _owe(operation_id, owes=True)
     except EngineError as error:
         logger.warning("not all of operation %s could be taken back: %s", operation_id, error)
-        return False, str(error)
+        return False, error.words
     return False, ""
 
 

@@ -93,7 +93,7 @@ def test_a_text_of_one_megabyte_is_read_and_a_larger_one_refused(owner_client: V
     assert send(owner_client, padded, "check").status_code == 200
     answer = send(owner_client, padded + " " * 10_000, "check")
     assert answer.status_code == 422
-    assert "larger than 1,000,000 bytes" in answer.text
+    assert "larger than 1.0 MB" in answer.text
     assert send(owner_client, padded * 2, "check").status_code == 413
 
 

@@ -15,26 +15,21 @@ import pyotp
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.routing import Rule
 
 from rockonweb.config import instance_id
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
-from rockonweb.host import snapshots
-from rockonweb.models import Network, Operation, RockOn, User, db, now, writing
+from rockonweb.models import RockOn, User, db, now, writing
 from tests.support import scenes
-from tests.support.app import PASSWORD, Visitor, make_app
+from tests.support.app import PASSWORD, make_app
 from tests.support.browser import complaints, enter, new_page, prepare_axe, run_axe
 from tests.support.engine import Engine
-from tests.support.filled import PAGES, address
 from tests.support.nu import html_faults
 from tests.support.serving import served
 
 WIDTHS = (320, 360, 768, 1280)
 CORNERS = {(360, "dark"), (1280, "light")}
 AXE_COLOURS = ("color-contrast", "link-in-text-block")  # the rules of axe that a theme can break
-NOWHERE = "/no/such/page"
 SEEN = 0.1  # of the window times the way, as Chromium counts; below that, Web Vitals call a page calm
-NOT_OURS = ("rq_dashboard.", "static")
 OF_MANY = (
     "/",
     "/rockons?tab=all",
@@ -97,36 +92,8 @@ class Scene:
 
     fill: Callable[[Flask], None]
     up: bool = True
-    addresses: Callable[[Flask], list[str]] = field(default=lambda app: pages_of(app))
+    addresses: Callable[[Flask], list[str]] = field(default=lambda app: scenes.pages_of(app))
     thorough: bool = False
-
-
-def pages_of(app: Flask) -> list[str]:
-    """The addresses of all pages: of each route the first that answers with a page, and more of apps and operations."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    client.log_in("ada")
-
-    def is_page(path: str) -> bool:
-        answer = client.get(path)
-        return answer.status_code == 200 and answer.mimetype == "text/html" and "<html" in answer.text
-
-    found = [f"/rockons/{one.id}" for one in db.session.query(RockOn.id)]
-    found += [f"/operations/{one.id}" for one in db.session.query(Operation.id)]
-    for rule in app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and not rule.alias and not rule.endpoint.startswith(NOT_OURS):
-            for page in PAGES if "<page>" in rule.rule else ("1",):
-                found += [path for path in candidates(app, rule, page) if is_page(path)][:1]
-    return [*dict.fromkeys([*found, NOWHERE])]
-
-
-def candidates(app: Flask, rule: Rule, page: str) -> list[str]:
-    """The addresses that a route may have, with the ids and names of what is there."""
-    names = [*snapshots.set_aside(app.config["SETTINGS"]), *(one.name for one in db.session.query(Network))]
-    if "<name>" in rule.rule:
-        return [rule.rule.replace("<name>", name) for name in names]
-    numbers = range(1, db.session.query(RockOn).count() + 2) if "<int" in rule.rule else (1,)
-    return [address(rule, str(number), page) for number in numbers]
 
 
 SCENES = {
@@ -262,7 +229,7 @@ def test_nothing_is_wrong_with_any_page(
         heard = complaints(page)
         for path in addresses:
             found += look(page, path, going(page, url + path), count, texts, thorough=scene.thorough)
-            found += [f"{path} console: {line}" for line in heard if path != NOWHERE]
+            found += [f"{path} console: {line}" for line in heard if path != scenes.NOWHERE]
             heard.clear()
     check(count, texts, found, tmp_path / "html")
 
@@ -274,7 +241,7 @@ def test_nothing_is_wrong_with_what_a_form_answers_that_is_sent_empty(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
     app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
     with app.app_context():
-        addresses = pages_of(app)
+        addresses = scenes.pages_of(app)
     found: list[str] = []
     texts: dict[str, str] = {}
     seen: set[str] = set()

@@ -228,7 +228,7 @@ def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatc
     [
         ((302, {"Location": "/a"}, b""), "redirected more than 3 times"),
         ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
-        ((200, {"Content-Type": "image/png"}, PNG + b"\0" * 500_000), "larger than 500,000 bytes"),
+        ((200, {"Content-Type": "image/png"}, PNG + b"\0" * 500_000), "larger than 500.0 kB"),
         ((200, {"Content-Type": "image/png"}, b"<html>"), "no PNG"),
         ((204, {}, b""), "204"),
         ((403, {}, PNG), "403"),

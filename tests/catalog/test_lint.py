@@ -77,7 +77,7 @@ def test_standard_input_is_read_once(folder: Path) -> None:
     answer = lint(folder, "-", "--json", given=BAD)
     assert (answer.returncode, {fault["file"] for fault in found(answer)}) == (1, {"-"})
     assert lint(folder, "-", given=b"\xff").stdout == b"-: is not text in UTF-8\n"
-    assert b"larger than 1,000,000 bytes" in lint(folder, "-", given=b" " * 1_000_001).stdout
+    assert b"larger than 1.0 MB" in lint(folder, "-", given=b" " * 1_000_001).stdout
 
 
 def test_a_root_json_given_by_mistake_is_recognised(folder: Path) -> None:

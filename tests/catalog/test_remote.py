@@ -161,8 +161,8 @@ def test_a_password_in_the_address_is_used_and_not_kept():
         (say(b"\xff\xfe"), "is not text in UTF-8"),
         (say(gzip.compress(b"{}"), Content_Encoding="gzip"), "came compressed"),
         (say(b"short", Content_Length="500", Connection="close"), "the connection to the metastore broke"),
-        (say(b"x" * (MAX_BYTES + 1)), "is larger than 1,000,000 bytes"),
-        (say(b"x", Content_Length="9" * 5000), "is larger than 1,000,000 bytes"),
+        (say(b"x" * (MAX_BYTES + 1)), "is larger than 1.0 MB"),
+        (say(b"x", Content_Length="9" * 5000), "is larger than 1.0 MB"),
         (lambda handler: handler.wfile.write(b"mumble\r\n\r\n"), "the connection to the metastore broke"),
         (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection to the metastore broke"),
         (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n"), "broke"),
@@ -189,7 +189,7 @@ def test_two_gigabytes_are_not_read():
             handler.wfile.write(block)
             sent += len(block)
 
-    assert fault(answer) == "is larger than 1,000,000 bytes"
+    assert fault(answer) == "is larger than 1.0 MB"
     assert sent < 50_000_000  # what fits into the buffers between
 
 

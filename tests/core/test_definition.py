@@ -333,7 +333,7 @@ def test_a_broken_file_is_refused_with_every_fault_and_its_path(path: Path):
 
 
 def test_a_file_that_is_too_large_is_not_even_read():
-    assert faults(" " * 1_000_001) == ["the file is larger than 1,000,000 bytes"]
+    assert faults(" " * 1_000_001) == ["the file is larger than 1.0 MB"]
 
 
 def test_the_faults_of_two_rockons_in_a_file_are_all_told():

@@ -114,7 +114,7 @@ def test_operations() -> None:
     [(10**12, 10**9, "ok"), (5 * 10**9, 10**10, "warn"), (10**8 - 1, 10**9, "fail"), (None, 10**9, "ok")],
 )
 def test_room(free: int | None, little: int, level: str) -> None:
-    found = diagnosis.rooms([RoomFacts("images", "/d", free, little)], lambda size: f"{size} B")
+    found = diagnosis.rooms([RoomFacts("images", "/d", free, little)])
     assert found.level == level
     assert ("Make room at /d." in found.hint) == (level != "ok")
 

@@ -73,7 +73,7 @@ def file(opts: list[Any], **more: Any) -> str:
         ),
         (["-e", "A=\x1b]0;x\x07"], "holds a sign that nobody sees (\\x1b)"),
         (["-e", "A=\u202eb"], "holds a sign that nobody sees (\\u202e)"),
-        (["-e", "A=" + "x" * 20_000], "is longer than 10,000 characters"),
+        (["-e", "A=" + "x" * 20_000], "is longer than 10000 characters"),
     ],
 )
 def test_what_is_no_single_flag_is_refused_with_a_sentence(option: list[Any], told: str) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rockonweb.core.text import Text, from_stored, joined, reworded, t, to_stored
+from rockonweb.core.text import Text, each_string, filled, from_stored, joined, reworded, size, t, to_stored
 
 
 def test_it_is_the_english_sentence():
@@ -75,4 +75,43 @@ def test_a_sentence_is_kept_with_template_and_values():
 )
 def test_what_is_kept_otherwise_stands_as_it_is(kept):
     assert from_stored(kept) == kept
-    assert to_stored(kept) == kept
+    assert from_stored(to_stored(kept)) == kept
+
+
+@pytest.mark.parametrize(
+    "said", ['{"template": "%(a)9999999999s", "values": {"a": 1}}', '{"template": "x", "values": {}}']
+)
+def test_what_an_app_says_is_no_sentence_of_ours(said):
+    assert from_stored(to_stored(said)) == said
+    assert to_stored("plain") == "plain"
+
+
+def test_places_that_were_left_open_can_be_filled():
+    text = filled(t("must be %(least)s or more"), least=3, other="not needed")
+    assert text == "must be 3 or more"
+    assert text.template == "must be %(least)s or more"
+
+
+@pytest.mark.parametrize(
+    ("number", "binary", "words"),
+    [
+        (0, False, "0 bytes"),
+        (1, False, "1 byte"),
+        (999, False, "999 bytes"),
+        (1000, False, "1.0 kB"),
+        (1_550_000, False, "1.6 MB"),
+        (999_960, False, "1.0 MB"),
+        (12_300_000_000, False, "12.3 GB"),
+        (10**21, False, "1000.0 EB"),
+        (1023, True, "1023 bytes"),
+        (2**30, True, "1.0 GiB"),
+        (3 * 2**39, True, "1.5 TiB"),
+    ],
+)
+def test_bytes_are_counted_for_people(number, binary, words):
+    assert size(number, binary=binary) == words
+
+
+def test_strings_of_json_are_changed_where_they_stand():
+    given = {"a": ["x", {"b": ("y", 3, None)}], "c": True}
+    assert each_string(given, str.upper) == {"a": ["X", {"b": ["Y", 3, None]}], "c": True}

@@ -14,14 +14,17 @@ from typing import Any
 import pytest
 from flask import Flask
 from redis import Redis
+from werkzeug.routing import Rule
 
 from rockonweb import accounts, audit, tokens
+from rockonweb.catalog.report import Part, Report
 from rockonweb.core import answers, image_difference, wizard
 from rockonweb.core.backup import Backup, to_json
-from rockonweb.core.definition import parse
+from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.resources import Sample
 from rockonweb.core.rollback import Kept, kept_to_json
+from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome
 from rockonweb.host import snapshots
 from rockonweb.models import (
@@ -35,6 +38,8 @@ from rockonweb.models import (
     Operation,
     OperationStep,
     Progress,
+    RefreshReport,
+    Restore,
     RockOn,
     Role,
     RollbackPoint,
@@ -49,11 +54,14 @@ from rockonweb.work import heartbeat, queue, restore, samples
 from rockonweb.work.heartbeat import EngineStatus
 
 from . import pages
-from .app import add_user, install, make_app, shelve
+from .app import Visitor, add_user, install, make_app, shelve
+from .filled import PAGES, address
 
 Words = Callable[[str], str]
 MANY = 300
 NETWORK = "backstage"
+NOWHERE = "/no/such/page"
+NOT_OURS = ("rq_dashboard.", "static")
 
 
 def plain(word: str) -> str:
@@ -209,7 +217,7 @@ def _step(title: str, progress: Progress, **columns: Any) -> OperationStep:
     ended = begun + timedelta(seconds=3)
     return OperationStep(
         title=title,
-        why=f"the app needs it: {title}",
+        why=t("the last one first"),
         progress=progress,
         started=None if waits else begun,
         finished=None if waits or progress is Progress.RUNNING else ended,
@@ -220,21 +228,28 @@ def _step(title: str, progress: Progress, **columns: Any) -> OperationStep:
 def _operations(rockon: RockOn, word: Words) -> Iterator[Operation]:
     """Operations of every outcome: an install that failed, others that were done and not, an update under way."""
     image = f"box.example/{word('photos')}:2.1"
-    refused = f"The image {image} could not be pulled: the registry box.example says “denied”."
+    refused = t('The registry refused the image "%(image)s".', image=image)
     log = f"Error response from daemon: {word('denied')}: requested access to the resource is denied\n" * 3
     yield _operation(
         rockon,
         Kind.INSTALL,
         Progress.FAILED,
-        _step(f"make the share {word('pictures')}", Progress.UNDONE),
-        _step(f"pull {image}", Progress.FAILED, output=log),
+        _step(t("make share %(share)s", share=word("pictures")), Progress.UNDONE),
+        _step(t("pull %(image)s", image=image), Progress.FAILED, output=log),
         _step(f"docker create --name {word('photos')} {image}", Progress.SKIPPED),
         error=refused,
-        hint="Check the name of the image, then try again.",
+        hint=t("It may need a login: docker login."),
     )
-    yield _operation(rockon, Kind.INSTALL, Progress.DONE, _step(f"pull {image}", Progress.DONE, output="Pull complete"))
+    yield _operation(
+        rockon,
+        Kind.INSTALL,
+        Progress.DONE,
+        _step(t("pull %(image)s", image=image), Progress.DONE, output="Pull complete"),
+    )
     yield _operation(rockon, Kind.CHANGE, Progress.CANCELLED)
-    yield _operation(rockon, Kind.STOP, Progress.INTERRUPTED, error="Rockonweb was stopped.", hint="Try it again.")
+    error = t("It was interrupted: the process that did it has ended.")
+    hint = t("Look at its steps, then repeat it.")
+    yield _operation(rockon, Kind.STOP, Progress.INTERRUPTED, error=error, hint=hint)
     yield _operation(None, Kind.REFRESH, Progress.DONE)
 
 
@@ -245,8 +260,8 @@ def _update(rockon: RockOn, word: Words) -> Operation:
         rockon,
         Kind.UPDATE,
         Progress.RUNNING,
-        _step(f"make the share {word('pictures')}", Progress.DONE),
-        _step(f"pull {image}", Progress.RUNNING, current=3_000_000, total=9_000_000),
+        _step(t("make share %(share)s", share=word("pictures")), Progress.DONE),
+        _step(t("pull %(image)s", image=image), Progress.RUNNING, current=3_000_000, total=9_000_000),
         _step(f"docker create --name {word('photos')} {image}", Progress.QUEUED),
     )
 
@@ -270,7 +285,7 @@ def _images(rockon: RockOn, word: Words) -> None:
                 **old,
             )
         )
-        said = f"the registry {word('box.example')} was asked too often and answers later"
+        said = t("%(host)s was asked too often and answers later", host=word("box.example"))
         session.add(
             ContainerImage(
                 container_id=database.id, reference=database.image, outcome=Outcome.UNKNOWN, said=said, **old
@@ -304,7 +319,7 @@ def _others(word: Words) -> None:
 
     fresh = shelve(word("Fresh"), containers(word, "fresh"), **body(word, name="fresh"))
     _draft(fresh, word)
-    error = f"The image box.example/{word('failed')} does not exist."
+    error = t('The image "%(image)s" was not found in its registry.', image=f"box.example/{word('failed')}")
     install(shelve(word("Ended"), one("ended")), Status.EXITED, exit_code=137, status_error="it was out of memory")
     install(shelve(word("Stopped"), one("stopped")), Status.STOPPED)
     install(shelve(word("Unstarted"), one("unstarted")), Status.START_FAILED, error=error)
@@ -349,6 +364,8 @@ def _house(app: Flask, word: Words) -> None:
         session.add(NoticeTarget(way="hook", address=address, events="failed", fine=False, said=said, said_at=now()))
     audit.record("login.failed", word("somebody"), user=word("mallory")[:80])
     restore.take(to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
+    with writing() as session:
+        session.add_all((_restore(word), _report(word)))
     settings = app.config["SETTINGS"]
     settings.local_metastore.mkdir(parents=True, exist_ok=True)
     own = {word("Own notes"): {**body(word), "containers": containers(word)}}
@@ -356,6 +373,32 @@ def _house(app: Flask, word: Words) -> None:
     for name in ("pictures", "settings", "unused"):
         (settings.shares_root / word(name)).mkdir()
     snapshots.replaced(settings, word("pictures")).mkdir(parents=True)
+
+
+def _restore(word: Words) -> Restore:
+    """A restore that has put back what it could."""
+    parts = [
+        restore.Part("share", word("pictures"), t("It was made new and is EMPTY.")),
+        restore.Part("definition", word("notes.json"), t("There is another file of this name: that one is kept.")),
+    ]
+    rockons = {
+        word("Photos"): {"left": t("It is installed here already, and is left as it is.")},
+        word("Unstarted"): {"told": [t("There is nothing of this kind to do for %(name)s.", name=word("Unstarted"))]},
+    }
+    found = Restore(user="ada", content=to_json(Backup("1", "2026-01-01T00:00:00+00:00")), begun=now())
+    found.outcomes = {"parts": [vars(part) for part in parts], "rockons": rockons}
+    return found
+
+
+def _report(word: Words) -> RefreshReport:
+    """What a refresh brought, and what was wrong."""
+    report = Report(added=[word("Photos")], loaded=True, parts=[Part(origin="metastore", place="https://box.example")])
+    try:
+        parse(json.dumps({word("Broken"): {"version": 1, "containers": {word("broken"): {"opts": [["", "x"]]}}}}))
+    except DefinitionFaults as error:
+        for sheet in report.sheets("metastore"):
+            sheet.fault(word("broken.json"), [fault.words for fault in error.faults])
+    return RefreshReport(content=report.content())
 
 
 def _use(names: list[str]) -> None:
@@ -366,3 +409,31 @@ def _use(names: list[str]) -> None:
         at = time.time() - 3600 + 20 * place
         one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
         samples.keep(redis, dict.fromkeys(names, one))
+
+
+def pages_of(app: Flask) -> list[str]:
+    """The addresses of all pages: of each route the first that answers with a page, and more of apps and operations."""
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    client.log_in("ada")
+
+    def is_page(path: str) -> bool:
+        answer = client.get(path)
+        return answer.status_code == 200 and answer.mimetype == "text/html" and "<html" in answer.text
+
+    found = [f"/rockons/{one.id}" for one in db.session.query(RockOn.id)]
+    found += [f"/operations/{one.id}" for one in db.session.query(Operation.id)]
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and not rule.alias and not rule.endpoint.startswith(NOT_OURS):
+            for page in PAGES if "<page>" in rule.rule else ("1",):
+                found += [path for path in candidates(app, rule, page) if is_page(path)][:1]
+    return [*dict.fromkeys([*found, NOWHERE])]
+
+
+def candidates(app: Flask, rule: Rule, page: str) -> list[str]:
+    """The addresses that a route may have, with the ids and names of what is there."""
+    names = [*snapshots.set_aside(app.config["SETTINGS"]), *(one.name for one in db.session.query(Network))]
+    if "<name>" in rule.rule:
+        return [rule.rule.replace("<name>", name) for name in names]
+    numbers = range(1, db.session.query(RockOn).count() + 2) if "<int" in rule.rule else (1,)
+    return [address(rule, str(number), page) for number in numbers]

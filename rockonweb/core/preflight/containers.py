@@ -43,9 +43,7 @@ def _container_name(definition: Definition, name: str, facts: HostFacts) -> Iter
     else:
         owner = t("it was not made by this Rockonweb and is left alone")
         hint = t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name)
-    yield Finding(
-        "block", t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=str(owner)), hint
-    )
+    yield Finding("block", t('A container named "%(name)s" exists already; %(owner)s.', name=name, owner=owner), hint)
 
 
 def _devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rockonweb.core.text import joined
+
 Level = Literal["block", "warn", "note"]
 
 
@@ -20,5 +22,10 @@ class Finding:
     hint: str = ""
     confirm: bool = False
 
+    @property
+    def words(self) -> str:
+        """All of it, as a sentence that can still be shown in the reader's language."""
+        return joined(" ", (self.sentence, self.hint))
+
     def __str__(self) -> str:
-        return " ".join(part for part in (self.sentence, self.hint) if part)
+        return str(self.words)

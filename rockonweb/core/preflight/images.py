@@ -8,7 +8,7 @@ from rockonweb.core.definition import ContainerSpec, Definition
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.places import gibibytes
-from rockonweb.core.text import t
+from rockonweb.core.text import joined, t
 
 UNPACKED = 2.5  # times what is fetched
 RUNS_TOO = {"amd64": ("386",), "arm64": ("arm",)}  # what a machine takes where an image has nothing for it
@@ -27,7 +27,7 @@ def images(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
             t(
                 "Whether the images can be had is not known (%(images)s): %(why)s.",
                 images=", ".join(unknown),
-                why="; ".join(dict.fromkeys(unknown.values())),
+                why=joined("; ", dict.fromkeys(unknown.values())),
             ),
             t("Docker will try all the same, before anything is stopped."),
         )

@@ -101,6 +101,6 @@ def _room(definition: Definition, answers: Answers, facts: HostFacts) -> Iterato
                 )
 
 
-def gibibytes(size: int) -> str:
-    """Return a number of bytes as one of GiB."""
-    return f"{size / GIBIBYTE:.1f}"
+def gibibytes(size: int) -> float:
+    """Return a number of bytes as one of GiB, for people."""
+    return round(size / GIBIBYTE, 1)

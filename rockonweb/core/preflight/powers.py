@@ -35,7 +35,7 @@ class Power:
     @property
     def sentence(self) -> Text:
         """The container, and what it may do."""
-        return t("%(name)s %(words)s.", name=self.container, words=str(self.words))
+        return t("%(name)s %(words)s.", name=self.container, words=self.words)
 
 
 def powers(definition: Definition) -> list[Power]:

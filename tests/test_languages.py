@@ -1,0 +1,23 @@
+"""Sentences of the core in a language that people can read."""
+
+from pathlib import Path
+
+import pytest
+
+from rockonweb.core.text import joined, size, t
+from rockonweb.languages import say, speaking
+from tests.support.app import make_app
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Needs room for at least 1.5 GB. – Cancelled. 8080"),
+        ("de", "Braucht mindestens 1,5 GB Platz. – Abgebrochen. 8080"),
+    ],
+)
+def test_sentences_and_numbers_in_them_are_in_the_language(tmp_path: Path, language: str, words: str) -> None:
+    said = joined(" ", (t("Needs room for at least %(size)s.", size=size(1_500_000_000)), "–", t("Cancelled."), "8080"))
+    with make_app(tmp_path).app_context(), speaking(language):
+        assert say(said) == words
+        assert say("1.5 GB of somebody else") == "1.5 GB of somebody else"

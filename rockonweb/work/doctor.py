@@ -435,12 +435,13 @@ def _system() -> str:
 
 
 def _without_password(address: str) -> str:
-    """Return an address with its password masked."""
+    """Return an address with its password masked, and its query, which may hold a key."""
     try:
         parts = urlsplit(address)
-        if parts.password is None:
-            return address
+        password = parts.password
     except ValueError:
         return "?"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}", query=""))
+    if password is None and not parts.query:
+        return address
+    host = parts.netloc if password is None else f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"
+    return urlunsplit(parts._replace(netloc=host, query="***" if parts.query else ""))

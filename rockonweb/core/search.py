@@ -34,6 +34,7 @@ def meant(typed: Sequence[str], texts: Iterable[str]) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=8)  # the same page asks again and again
 def _most_like(word: str, everything: str) -> str:
     if len(word) < SHORT:
         return ""

@@ -28,6 +28,7 @@ FLOORS = {
         "rows",
         "second_step",
         "sessions",
+        "titles",
         "tokens",
     },
     "work": {"jobs", "work"},

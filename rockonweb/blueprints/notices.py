@@ -74,7 +74,8 @@ def add(way: str) -> ResponseReturnValue:
     with writing() as session:
         if (session.scalar(select(func.count(NoticeTarget.id))) or 0) >= MOST:
             abort(409)
-        session.add(NoticeTarget(way=kind.value, address=json.dumps(form.parts), events=" ".join(form.events)))
+        chosen = {"events": " ".join(form.events), "language": form.language.data}
+        session.add(NoticeTarget(way=kind.value, address=json.dumps(form.parts), **chosen))
         audit.record("notices.added", core.shown(kind, form.parts))
     flash(_("It was added. Send a test to see whether notices arrive."), "success")
     return _back()
@@ -85,7 +86,8 @@ def add(way: str) -> ResponseReturnValue:
 def edit(target_id: int) -> str:
     """Show what a target is told of."""
     target = _get(target_id)
-    return _edit(target, EventsForm(data={event: event in target.events.split() for event in EVENTS}))
+    told = target.events.split()
+    return _edit(target, EventsForm(data={event: event in told for event in EVENTS} | {"language": target.language}))
 
 
 @blueprint.post("/<int:target_id>")
@@ -98,7 +100,7 @@ def change(target_id: int) -> ResponseReturnValue:
         return _edit(target, form), 422
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
-        found.events = " ".join(form.events)
+        found.events, found.language = " ".join(form.events), form.language.data
         audit.record("notices.changed", core.shown(Way(found.way), found.parts))
     flash(_("It was changed."), "success")
     return _back()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ AWAY_SECONDS = 300  # that Docker may be away before it is told
 ROOM_AGAIN = 1.25  # times the room that is little: then it is enough again
 NAME = 80  # characters of a name that somebody else made up
 SENTENCE = 600
+LINE = 2_000  # of a notice, which may list names
 # Apprise's schemes that write a log of this machine, or to a screen or a light of it: they need no host.
 LOCAL_SCHEMES = frozenset(("blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"))
 _STEERS = re.compile(r"[<>\[\]{}`*|\\~]")  # what chats take for their own markup
@@ -40,7 +41,16 @@ class Event(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """A notice: a line, and what there is to say besides."""
+    """A notice: a line, what there is to say besides, and where to look. Its sentences are still to be said."""
+
+    title: str
+    lines: tuple[str, ...]
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A notice in somebody's language, as it is sent."""
 
     title: str
     body: str
@@ -70,10 +80,10 @@ def inert(text: str, limit: int = NAME) -> str:
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
-def of_operation(title: str, error: str, hint: str, link: str) -> Message:
-    """Return the notice of an operation that has ended; `error` is blank where it went well."""
-    lines = [inert(error, SENTENCE), inert(hint, SENTENCE)] if error else [str(t("All is done."))]
-    return Message(inert(title, 2 * NAME), _body(*lines, link))
+def words(message: Message, say: Callable[[str], str]) -> Words:
+    """Return a notice as it is sent; `say` puts a sentence into the language of whoever gets it."""
+    lines = [inert(say(line), LINE) for line in message.lines]
+    return Words(inert(say(message.title), 2 * NAME), "\n".join(filter(None, [*lines, message.link])))
 
 
 def of_images(names: Collection[str], link: str) -> Message:
@@ -82,13 +92,12 @@ def of_images(names: Collection[str], link: str) -> Message:
     listed = ", ".join(shown[:20]) + (" …" if len(shown) > 20 else "")
     title = t("Newer images of %(names)s", names=shown[0]) if len(shown) == 1 else t("Newer images of several apps")
     said = t("Newer images were found of: %(names)s.", names=listed)
-    return Message(str(title), _body(str(said), str(t("Look at what they bring, and update when it suits you.")), link))
+    return Message(title, (said, t("Look at what they bring, and update when it suits you.")), link)
 
 
 def of_test(link: str) -> Message:
     """Return the notice that a person sends to try a target."""
-    said = t("If you can read this, notices of Rockonweb arrive here.")
-    return Message(str(t("A test of Rockonweb")), _body(str(said), link))
+    return Message(t("A test of Rockonweb"), (t("If you can read this, notices of Rockonweb arrive here."),), link)
 
 
 def watch_trouble(
@@ -102,32 +111,18 @@ def watch_trouble(
     since = (before.away_since if before.away_since is not None else at) if away else None
     told = before.away_told
     if since is not None and not told and at - since >= AWAY_SECONDS:
-        found.append(
-            Message(
-                str(t("Docker does not answer")),
-                _body(
-                    str(t("Docker has not answered for %(n)s minutes.", n=int((at - since) // 60))),
-                    str(t("Look at this machine: `systemctl status docker` tells how the service is.")),
-                    link,
-                ),
-            )
-        )
+        sentence = t("Docker has not answered for %(n)s minutes.", n=int((at - since) // 60))
+        hint = t("Look at this machine: `systemctl status docker` tells how the service is.")
+        found.append(Message(t("Docker does not answer"), (sentence, hint), link))
         told = True
     elif since is None and told:
-        found.append(Message(str(t("Docker answers again")), _body(str(t("Nothing needs to be done.")), link)))
+        found.append(Message(t("Docker answers again"), (t("Nothing needs to be done."),), link))
         told = False
     room = before.room_told
     if free is not None and free < tight and not room:
-        found.append(
-            Message(
-                str(t("There is little room for images")),
-                _body(
-                    str(t("%(gb)s GB are left where images live.", gb=round(free / 10**9, 1))),
-                    str(t("Remove images that nothing uses, or make room on that disk.")),
-                    link,
-                ),
-            )
-        )
+        sentence = t("%(gb)s GB are left where images live.", gb=round(free / 10**9, 1))
+        hint = t("Remove images that nothing uses, or make room on that disk.")
+        found.append(Message(t("There is little room for images"), (sentence, hint), link))
         room = True
     elif free is not None and free >= tight * ROOM_AGAIN:
         room = False
@@ -171,7 +166,3 @@ def without_secrets(text: str, parts: Mapping[str, str]) -> str:
     for word in unmasked_words(parts):
         text = text.replace(word, MASK)
     return text
-
-
-def _body(*lines: str) -> str:
-    return "\n".join(filter(None, lines))

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from rockonweb.core.notices import Event, Way, stays_here
+from rockonweb.languages import LANGUAGES
 
 QUIET = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 MAILBOX = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
@@ -31,6 +33,11 @@ class EventsForm(FlaskForm):  # type: ignore[misc]
     ended = BooleanField(EVENTS[Event.ENDED])
     images = BooleanField(EVENTS[Event.IMAGES])
     trouble = BooleanField(EVENTS[Event.TROUBLE], default=True)
+    language = SelectField(
+        _l("Language"),
+        choices=[(language, name, {"lang": language}) for language, name in LANGUAGES.items()],
+        default=lambda: str(get_locale()),
+    )
 
     @property
     def boxes(self) -> list[Field]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from rockonweb.core.notices import SENTENCE, Message, Way, inert, stays_here, without_secrets
+from rockonweb.core.notices import SENTENCE, Way, Words, inert, stays_here, without_secrets
 from rockonweb.core.text import t
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SECURITY = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
 _CAUSE = "Exception: "  # begins what Apprise tells of a cause
 
 
-def send(way: Way, parts: Mapping[str, str], message: Message) -> str:
+def send(way: Way, parts: Mapping[str, str], message: Words) -> str:
     """Send a message. Returns a blank when it was taken, else a sentence on why not, without a secret in it."""
     if way is Way.APPRISE and stays_here(parts["url"]):
         return t("Such an address leads to this machine itself. Notices go into the network only.")

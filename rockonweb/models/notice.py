@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rockonweb.languages import ENGLISH
 from rockonweb.models.base import Base, Moment, Secret, Sentence, now
 
 
@@ -20,6 +21,7 @@ class NoticeTarget(Base):
     way: Mapped[str] = mapped_column(String(20))
     address: Mapped[str] = mapped_column(Secret)  # JSON: the parts of the address, a password among them
     events: Mapped[str] = mapped_column(String(100), default="")  # with blanks between them
+    language: Mapped[str] = mapped_column(String(10), default=ENGLISH)
     fine: Mapped[bool | None]  # how the last message fared; nothing before there was one
     said: Mapped[str] = mapped_column(Sentence, default="")  # why it did not get through
     said_at: Mapped[datetime | None] = mapped_column(Moment)

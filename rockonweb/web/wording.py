@@ -19,6 +19,7 @@ from flask_babel import (
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from rockonweb import titles
 from rockonweb.core import text
 from rockonweb.core.badges import CAUTION, Badge
 from rockonweb.core.categories import Category
@@ -146,31 +147,6 @@ PROGRESS = {
     Progress.UNDONE: Pill(_l("Taken back"), "quiet", "arrow-clockwise"),
     Progress.SKIPPED: Pill(_l("Skipped"), "quiet", "chevron-right"),
 }
-KINDS = {
-    Kind.INSTALL: _l("Install"),
-    Kind.START: _l("Start"),
-    Kind.STOP: _l("Stop"),
-    Kind.RESTART: _l("Restart"),
-    Kind.CHANGE: _l("Change"),
-    Kind.UPDATE: _l("Update"),
-    Kind.UNINSTALL: _l("Uninstall"),
-    Kind.ACTION: _l("Task"),
-    Kind.REFRESH: _l("Refresh of the catalogue"),
-}
-# What became of it: done, failed.
-ENDED = {
-    Kind.INSTALL: (_l("%(name)s was installed"), _l("%(name)s could not be installed")),
-    Kind.START: (_l("%(name)s was started"), _l("%(name)s could not be started")),
-    Kind.STOP: (_l("%(name)s was stopped"), _l("%(name)s could not be stopped")),
-    Kind.RESTART: (_l("%(name)s was restarted"), _l("%(name)s could not be restarted")),
-    Kind.CHANGE: (_l("%(name)s was changed"), _l("%(name)s could not be changed")),
-    Kind.UPDATE: (_l("%(name)s was updated"), _l("%(name)s could not be updated")),
-    Kind.UNINSTALL: (_l("%(name)s was uninstalled"), _l("%(name)s could not be uninstalled")),
-    Kind.ACTION: (_l("The task of %(name)s is done"), _l("The task of %(name)s failed")),
-    Kind.REFRESH: (_l("The catalogue was refreshed"), _l("The catalogue could not be refreshed")),
-}
-INSTALLED_UNHEALTHY = _l("%(name)s was installed, but does not hold")
-ENDED_BACK = (_l("%(name)s went back"), _l("%(name)s could not go back"))
 
 
 def pill_of(rockon: RockOn) -> Pill:
@@ -190,28 +166,17 @@ def progress_pill(progress: Progress) -> Pill:
 
 def kind_words(kind: Kind) -> str:
     """Return the name of a kind of operation."""
-    return str(KINDS[kind])
+    return say(titles.KINDS[kind])
 
 
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what."""
-    words = gettext("Go back") if _goes_back(operation) else kind_words(operation.kind)
-    return f"{words}: {operation.rockon.name}" if operation.rockon else words
-
-
-def _goes_back(operation: Operation) -> bool:
-    return operation.kind is Kind.CHANGE and bool(operation.options.get("point"))
+    return say(titles.title_of(operation))
 
 
 def ended_title(operation: Operation) -> str:
-    """Return what became of an operation that has ended: `Immich was installed`."""
-    done, failed = ENDED_BACK if _goes_back(operation) else ENDED[operation.kind]
-    if operation.kind is Kind.INSTALL and operation.options.get("stays"):
-        failed = INSTALLED_UNHEALTHY
-    words = {Progress.DONE: done, Progress.FAILED: failed}.get(operation.progress)
-    if words is None:
-        return f"{title_of(operation)} · {PROGRESS[operation.progress].words}"
-    return str(words) % {"name": operation.rockon.name} if operation.rockon else str(words)
+    """Return what became of an operation that has ended."""
+    return say(titles.ended_title(operation))
 
 
 def state_title(operation: Operation, percent: int = 0) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -19,13 +19,15 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from rockonweb import titles
 from rockonweb.config import Settings
 from rockonweb.core import notices
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
-from rockonweb.core.notices import Event, Message, Trouble, Way
+from rockonweb.core.notices import Event, Message, Trouble, Way, Words
 from rockonweb.core.text import t
 from rockonweb.host import notifier
 from rockonweb.host.docker_settings import TIGHT
+from rockonweb.languages import say, speaking
 from rockonweb.models import ACTIVE, NoticeMessage, NoticeTarget, Operation, Progress, RockOn, db, now, writing
 from rockonweb.work import heartbeat, queue
 
@@ -37,7 +39,10 @@ MOST_WAITING = 100  # messages of one target
 AT_ONCE = 10
 JUST_NOW = timedelta(minutes=1)  # what ended earlier was told then
 KEY = "rockonweb:trouble"
-WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
+CALM_ENDS = {
+    Progress.DONE: t("All is done."),
+    Progress.CANCELLED: t("It was cancelled; what it did was taken back."),
+}
 logger = logging.getLogger(__name__)
 
 
@@ -57,14 +62,10 @@ def operation_ended(operation_id: int) -> None:
         operation = db.session.get(Operation, operation_id)
         if operation is None or operation.finished is None or now() - operation.finished > JUST_NOW:
             return
-        bad = operation.progress in WENT_WRONG
-        name = operation.rockon.name if operation.rockon else t("the catalogue")
-        outcome = str(operation.progress)
-        title = t("%(kind)s of %(name)s: %(outcome)s", kind=str(operation.kind), name=name, outcome=outcome)
-        hint = operation.hint or t("Look at its steps, then repeat it.")
-        link = _link(f"/operations/{operation_id}")
-        message = notices.of_operation(title, operation.error or outcome if bad else "", hint, link)
-        tell(Event.FAILED if bad else Event.ENDED, message)
+        calm = CALM_ENDS.get(operation.progress)
+        lines = (calm,) if calm else (operation.error, operation.hint or t("Look at its steps, then repeat it."))
+        message = Message(titles.ended_title(operation), lines, _link(f"/operations/{operation_id}"))
+        tell(Event.ENDED if calm else Event.FAILED, message)
 
 
 def with_newer() -> set[int]:
@@ -112,8 +113,8 @@ def _look_for_trouble() -> None:
 
 def tell(event: Event, message: Message) -> None:
     """Put a message on record for each target that wants it, and queue its job."""
-    targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events)))
-    wanting = [one for one, events in targets if notices.wanted(events.split(), event)]
+    targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events, NoticeTarget.language)))
+    wanting = {one: language for one, events, language in targets if notices.wanted(events.split(), event)}
     db.session.rollback()
     if wanting:
         _enqueue(_record(wanting, message))
@@ -123,8 +124,10 @@ def begin_test(target_id: int) -> None:
     """Queue a message by which a person tries a target; it is tried once. Raises QueueUnreachable."""
     queue.ping()
     with writing() as session:
-        session.get_one(NoticeTarget, target_id).fine = None
-    _enqueue(_record([target_id], notices.of_test(_link("/notices")), tries=TRIES - 1))
+        target = session.get_one(NoticeTarget, target_id)
+        target.fine = None
+        language = target.language
+    _enqueue(_record({target_id: language}, notices.of_test(_link("/notices")), tries=TRIES - 1))
 
 
 def send(message_id: int) -> None:
@@ -135,7 +138,7 @@ def send(message_id: int) -> None:
             return
         message.due, message.tries = now() + timedelta(seconds=LEASE), message.tries + 1
         way, parts, tries = Way(message.target.way), message.target.parts, message.tries
-        words = Message(message.title, message.body)
+        words = Words(message.title, message.body)
     why = notifier.send(way, parts, words)
     with writing() as session:
         message = session.get(NoticeMessage, message_id)
@@ -149,13 +152,18 @@ def send(message_id: int) -> None:
             session.delete(message)
 
 
-def _record(targets: Collection[int], message: Message, tries: int = 0) -> list[int]:
+def _record(targets: Mapping[int, str], message: Message, tries: int = 0) -> list[int]:
+    """Put a message on record for targets, whose languages are given; return the ids of the rows."""
+    said = {}
+    for language in set(targets.values()):
+        with speaking(language):
+            said[language] = notices.words(message, say)
     with writing() as session:
         query = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
         waiting = {target: number for target, number in session.execute(query)}  # noqa: C416 - rows are no pairs
         rows = [
-            NoticeMessage(target_id=target, title=message.title, body=message.body, tries=tries)
-            for target in targets
+            NoticeMessage(target_id=target, title=said[language].title, body=said[language].body, tries=tries)
+            for target, language in targets.items()
             if waiting.get(target, 0) < MOST_WAITING
         ]
         session.add_all(rows)

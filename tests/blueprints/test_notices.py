@@ -91,6 +91,20 @@ def test_what_can_t_be_is_said_beside_its_field(
     assert db.session.query(NoticeTarget).count() == 0
 
 
+def test_its_language_is_that_of_the_page_unless_another_is_chosen(owner_client: Visitor) -> None:
+    owner_client.set_cookie("rockonweb_8000_language", "de")
+    assert '<option lang="de" selected value="de">Deutsch</option>' in owner_client.get("/notices/new/hook").text
+    target = add(owner_client, url="https://box.example/a", language="en")
+    row = db.session.get_one(NoticeTarget, target)
+    assert row.language == "en"
+    assert '<option lang="en" selected value="en">English</option>' in owner_client.get(f"/notices/{target}").text
+    owner_client.send(f"/notices/{target}", {"language": "de"}, page=f"/notices/{target}")
+    db.session.refresh(row)
+    assert row.language == "de"
+    wrong = owner_client.send(f"/notices/{target}", {"language": "tlh"}, page=f"/notices/{target}")
+    assert wrong.status_code == 422
+
+
 def test_what_it_is_told_of_can_be_changed(owner_client: Visitor) -> None:
     target = add(owner_client, url="https://box.example/x")
     page = owner_client.get(f"/notices/{target}").text

@@ -4,16 +4,18 @@ import pytest
 
 from rockonweb.core.notices import (
     Event,
+    Message,
     Trouble,
     Way,
     inert,
     of_images,
-    of_operation,
     shown,
     wanted,
     watch_trouble,
     without_secrets,
+    words,
 )
+from rockonweb.core.text import t
 
 GB = 10**9
 LINK = "https://apps.example.org/docker"
@@ -51,18 +53,18 @@ def test_a_name_of_somebody_else_does_nothing(text: str, plain: str) -> None:
     assert inert(text) == plain
 
 
-def test_an_operation_is_told_with_what_to_do_and_where() -> None:
-    failed = of_operation("install of <b>App</b>: failed", "No image.", "Check\nits name.", "https://x.example/1")
-    assert failed.title == "install of bApp/b: failed"
-    assert failed.body == "No image.\nCheck its name.\nhttps://x.example/1"
-    assert of_operation("stop of App: done", "", "unused", "").body == "All is done."
+def test_a_notice_is_said_in_a_language_and_does_nothing() -> None:
+    told = Message(t("%(name)s was stopped", name="<b>App</b>"), ("No *image*.", "Check\nits name.", ""), LINK)
+    said = words(told, lambda text: text.replace("was stopped", "wurde angehalten"))
+    assert said.title == "bApp/b wurde angehalten"
+    assert said.body == f"No image.\nCheck its name.\n{LINK}"
 
 
 def test_newer_images_are_told_together() -> None:
     assert of_images(["App"], "").title == "Newer images of App"
-    many = of_images([f"App {n:02}" for n in range(30)], LINK)
+    many = words(of_images([f"App {n:02}" + "x" * 70 for n in range(30)], LINK), str)
     assert many.title == "Newer images of several apps"
-    assert "App 00, App 01" in many.body
+    assert f"App 18{'x' * 70}, App 19" in many.body
     assert "App 20" not in many.body
     assert many.body.endswith(LINK)
 
@@ -90,7 +92,7 @@ def test_docker_s_absence_is_told_once_and_its_return() -> None:
 def test_little_room_is_told_once_until_there_is_enough_again() -> None:
     def look(before: Trouble, free: int | None) -> tuple[Trouble, list[str]]:
         after, messages = watch_trouble(before, 0, away=False, free=free, tight=10 * GB, link="")
-        return after, [message.body.split("\n")[0] for message in messages]
+        return after, [message.lines[0] for message in messages]
 
     known, told = look(Trouble(), 9 * GB)
     assert told == ["9.0 GB are left where images live."]
@@ -103,7 +105,7 @@ def test_little_room_is_told_once_until_there_is_enough_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "parts", "words"),
+    ("way", "parts", "told"),
     [
         (Way.HOOK, {"url": "https://ada:s3cret@box.example:8443/hook/t0ken?k=v"}, "https://box.example:8443/********"),
         (Way.HOOK, {"url": "http://box.example"}, "http://box.example/"),
@@ -115,8 +117,8 @@ def test_little_room_is_told_once_until_there_is_enough_again() -> None:
         ),
     ],
 )
-def test_a_target_is_shown_without_what_is_secret_of_it(way: Way, parts: dict[str, str], words: str) -> None:
-    assert shown(way, parts) == words
+def test_a_target_is_shown_without_what_is_secret_of_it(way: Way, parts: dict[str, str], told: str) -> None:
+    assert shown(way, parts) == told
 
 
 def test_a_reason_has_nothing_secret_of_the_address() -> None:

@@ -28,7 +28,7 @@ from tests.support.app import install, make_app, shelve
 from tests.support.claims import free_port
 from tests.support.receivers import hook, mail_server
 
-WORDS = Message("install of Notes: failed", "The image is not there.\nCheck its name.")
+WORDS = Message("Notes could not be installed", ("The image is not there.", "Check its name."))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
         send_all()
     [(path, body)] = seen.got
     assert path == "/hook?key=v4lue"
-    assert (body["title"], body["message"]) == (WORDS.title, WORDS.body)
+    assert (body["title"], body["message"]) == (WORDS.title, "\n".join(WORDS.lines))
     assert (target(one).fine, target(one).said) == (True, "")
     assert target(one).said_at is not None
     assert db.session.query(NoticeMessage).count() == 0
@@ -222,8 +222,25 @@ def test_who_wants_it_is_told_of_an_operation(app: Flask, progress: Progress, ev
     found = db.session.scalars(select(NoticeMessage)).all()
     assert bool(found) is told
     if progress is Progress.FAILED and told:
-        assert found[0].title == "install of Notes: failed"
+        assert found[0].title == "Notes could not be installed"
         assert found[0].body == (f"No image.\nCheck (at)its name.\nhttps://apps.example.org/operations/{operation}")
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "line"),
+    [("en", "Notes was installed", "All is done."), ("de", "Notes wurde installiert", "Alles ist erledigt.")],
+)
+def test_each_target_is_told_in_its_language(app: Flask, language: str, title: str, line: str) -> None:
+    others = {"en": "de", "de": "en"}
+    for chosen in (language, others[language]):
+        one = add("hook", "ended", url="http://127.0.0.1:9/")
+        with writing() as session:
+            session.get_one(NoticeTarget, one).language = chosen
+    notices.operation_ended(ended(Progress.DONE))
+    first, second = db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.target_id))
+    assert first.title == title
+    assert first.body.startswith(line)
+    assert second.title != title
 
 
 def test_a_job_tells_of_its_operation_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

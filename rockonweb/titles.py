@@ -1,0 +1,55 @@
+"""What operations are called and what became of them, in sentences that can be said in any language."""
+
+from __future__ import annotations
+
+from rockonweb.core.text import filled, joined, t
+from rockonweb.models import Kind, Operation, Progress
+
+KINDS = {
+    Kind.INSTALL: t("Install"),
+    Kind.START: t("Start"),
+    Kind.STOP: t("Stop"),
+    Kind.RESTART: t("Restart"),
+    Kind.CHANGE: t("Change"),
+    Kind.UPDATE: t("Update"),
+    Kind.UNINSTALL: t("Uninstall"),
+    Kind.ACTION: t("Task"),
+    Kind.REFRESH: t("Refresh of the catalogue"),
+}
+BACK = t("Go back")
+# What became of it: done, failed.
+ENDED = {
+    Kind.INSTALL: (t("%(name)s was installed"), t("%(name)s could not be installed")),
+    Kind.START: (t("%(name)s was started"), t("%(name)s could not be started")),
+    Kind.STOP: (t("%(name)s was stopped"), t("%(name)s could not be stopped")),
+    Kind.RESTART: (t("%(name)s was restarted"), t("%(name)s could not be restarted")),
+    Kind.CHANGE: (t("%(name)s was changed"), t("%(name)s could not be changed")),
+    Kind.UPDATE: (t("%(name)s was updated"), t("%(name)s could not be updated")),
+    Kind.UNINSTALL: (t("%(name)s was uninstalled"), t("%(name)s could not be uninstalled")),
+    Kind.ACTION: (t("The task of %(name)s is done"), t("The task of %(name)s failed")),
+    Kind.REFRESH: (t("The catalogue was refreshed"), t("The catalogue could not be refreshed")),
+}
+INSTALLED_UNHEALTHY = t("%(name)s was installed, but does not hold")
+ENDED_BACK = (t("%(name)s went back"), t("%(name)s could not go back"))
+OTHERWISE = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interrupted")}
+
+
+def title_of(operation: Operation) -> str:
+    """Return what an operation does, to what: `Install: Immich`."""
+    words = BACK if _goes_back(operation) else KINDS[operation.kind]
+    return joined(": ", (words, operation.rockon.name)) if operation.rockon else words
+
+
+def ended_title(operation: Operation) -> str:
+    """Return what became of an operation that has ended: `Immich was installed`."""
+    if operation.progress in OTHERWISE:
+        return joined(" · ", (title_of(operation), OTHERWISE[operation.progress]))
+    done, failed = ENDED_BACK if _goes_back(operation) else ENDED[operation.kind]
+    if operation.kind is Kind.INSTALL and operation.options.get("stays"):
+        failed = INSTALLED_UNHEALTHY
+    words = done if operation.progress is Progress.DONE else failed
+    return filled(words, name=operation.rockon.name) if operation.rockon else words
+
+
+def _goes_back(operation: Operation) -> bool:
+    return operation.kind is Kind.CHANGE and bool(operation.options.get("point"))

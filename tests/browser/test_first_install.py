@@ -43,6 +43,7 @@ def test_a_first_install_needs_few_clicks_and_no_typing(
         page.get_by_label("Name").fill(product.user)
         page.get_by_label("Password").fill(product.password)
         page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{product.url}/")
         clicks = 0
 
         def click(what: Locator) -> None:

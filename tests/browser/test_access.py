@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from rockonweb.models import Operation, Progress, RockOn, Status, db, writing
+from rockonweb.models import Operation, Progress, RockOn, Status, User, db, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, install, shelve
 from tests.support.browser import new_page
@@ -103,6 +103,19 @@ def test_the_focus_stays_where_it_is_when_a_page_looks_again(app: Flask, browser
             session.get_one(RockOn, 1).status = Status.STOPPED
         expect(switch).to_have_attribute("aria-pressed", "false", timeout=15_000)
         expect(switch).to_be_focused()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_bar_fits_into_any_window(app: Flask, browser: Browser, address: str, language: str) -> None:
+    with new_page(browser, locale=language) as page:
+        enter(page, address)
+        with writing() as session:
+            session.query(User).filter_by(name="ada").one().name = "ada-with-a-name-as-long-as-many"
+        page.goto(f"{address}/shares")
+        expect(page.locator("#running")).to_contain_text("%")
+        for width in range(320, 1500, 30):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_without_javascript_the_catalogue_is_put_in_another_order(browser: Browser, address: str) -> None:

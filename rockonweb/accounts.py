@@ -12,7 +12,9 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError
 
 from rockonweb import audit, sessions
 from rockonweb.config import Settings, make_private
@@ -101,7 +103,7 @@ def set_password(user: User, password: str, *, kept_session: int | None = None) 
 def set_role(user: User, role: Role) -> None:
     """Give an account another role. Raises Conflict where it is the last owner's."""
     with writing() as session:
-        row = session.get_one(User, user.id)
+        row = _still(session, user)
         if role is not Role.OWNER:
             _keep_an_owner(session, row)
         row.role = role
@@ -111,10 +113,18 @@ def set_role(user: User, role: Role) -> None:
 def remove(user: User) -> None:
     """Remove an account with its sessions and tokens. Raises Conflict where it is the last owner's."""
     with writing() as session:
-        row = session.get_one(User, user.id)
+        row = _still(session, user)
         _keep_an_owner(session, row)
         audit.record("user.removed", row.name)
         session.delete(row)
+
+
+def _still(session: Session, user: User) -> User:
+    """Return an account's row. Raises Conflict where it was removed meanwhile."""
+    try:
+        return session.get_one(User, user.id)
+    except (NoResultFound, ObjectDeletedError):
+        raise Conflict(t("The account was removed meanwhile."), t("Nothing was changed.")) from None
 
 
 def setup_code(settings: Settings) -> str | None:

@@ -107,6 +107,17 @@ def test_two_owners_who_remove_each_other_leave_one(app: Flask) -> None:
     assert db.session.query(User).filter_by(role=Role.OWNER).count() == 1
 
 
+def test_an_account_that_was_removed_meanwhile_is_told(app: Flask) -> None:
+    add_user("grace")
+    grace = accounts.get("grace")
+    with app.app_context():
+        accounts.remove(accounts.get("grace"))
+    with pytest.raises(Conflict, match="removed meanwhile"):
+        accounts.set_role(grace, Role.VIEWER)
+    with pytest.raises(Conflict, match="removed meanwhile"):
+        accounts.remove(grace)
+
+
 def test_the_picture_is_made_here_and_says_whose_key_it_is(app: Flask) -> None:
     said = second_step.address("ada", KEY, "rock.example:8000")
     assert pyotp.parse_uri(said).secret == KEY

@@ -13,8 +13,9 @@ from tests.support.queue_server import QueueServer
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """An application with the account `ada`, an owner; its database can be used."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")  # that of this machine is none of ours
     app = make_app(tmp_path)
     with app.app_context():
         add_user()

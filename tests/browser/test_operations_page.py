@@ -187,7 +187,7 @@ def test_a_hook_hears_of_what_failed(browser: Browser, product: Stack) -> None:
             if len(seen.got) > 1:
                 break
             page.wait_for_timeout(200)
-    assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "install of Nowhere: failed"]
+    assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "Nowhere could not be installed"]
 
 
 def add_hook(page: Page, product: Stack, seen: Hook) -> None:

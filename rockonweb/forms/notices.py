@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectField, StringField, SubmitField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from rockonweb.core.notices import Event, Way, stays_here
 from rockonweb.languages import LANGUAGES
@@ -35,7 +35,6 @@ class EventsForm(FlaskForm):  # type: ignore[misc]
     trouble = BooleanField(EVENTS[Event.TROUBLE], default=True)
     language = SelectField(
         _l("Language"),
-        [DataRequired()],
         choices=[(language, name, {"lang": language}) for language, name in LANGUAGES.items()],
         default=lambda: str(get_locale()),
     )

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from rockonweb.models import Role
 from rockonweb.web import home, rockon_page
-from rockonweb.web.partials import render, seen
+from rockonweb.web.partials import not_modified, render
 from rockonweb.web.permission import requires
 
 blueprint = Blueprint("dashboard", __name__)
@@ -18,4 +18,4 @@ blueprint = Blueprint("dashboard", __name__)
 def index() -> ResponseReturnValue:
     """Show what is installed and how it is; a page that polls and has seen everything gets no content."""
     found = home.look(rockon_page.hostname())
-    return ("", 204) if seen(found.mark) else render("dashboard/index.html", "dashboard/_home.html", home=found)
+    return ("", 204) if not_modified(found.mark) else render("dashboard/index.html", "dashboard/_home.html", home=found)

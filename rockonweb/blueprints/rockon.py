@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
-from rockonweb.core import visible
+from rockonweb.core.visible import seen
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.web import container_logs, resource_charts, rockon_page
-from rockonweb.web.partials import partial_wanted, seen
+from rockonweb.web.partials import not_modified, partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import samples
 
@@ -28,7 +28,7 @@ PAGE = 25  # operations on a page of the history
 def head(rockon_id: int) -> ResponseReturnValue:
     """Show the head of a rock-on's pages, for a page to keep it true; one that has seen it gets no content."""
     found = rockon_page.head(db.get_or_404(RockOn, rockon_id))
-    return ("", 204) if seen(found["head_mark"]) else render_template("rockons/_head.html", **found)
+    return ("", 204) if not_modified(found["head_mark"]) else render_template("rockons/_head.html", **found)
 
 
 @blueprint.get("/logs")
@@ -39,7 +39,7 @@ def logs(rockon_id: int) -> ResponseReturnValue:
     wish = _wish(rockon)
     found = container_logs.of_containers(rockon, wish)
     mark = container_logs.mark(found)
-    if seen(mark):
+    if not_modified(mark):
         return "", 204
     context = {"logs": found, "wish": wish, "mark": mark, "numbers": container_logs.NUMBERS}
     if partial_wanted() and "seen" in request.args:
@@ -92,7 +92,7 @@ def history(rockon_id: int) -> ResponseReturnValue:
 def definition(rockon_id: int) -> ResponseReturnValue:
     """Show the definition that it was installed from; of one that is not installed the catalogue's."""
     rockon = rockon_page.get(rockon_id)
-    return rockon_page.render(rockon, rockon_page.DEFINITION, source=visible.seen(_source(rockon)))
+    return rockon_page.render(rockon, rockon_page.DEFINITION, source=seen(_source(rockon)))
 
 
 @blueprint.get("/source.json")

@@ -16,7 +16,7 @@ from rockonweb.core.text import t
 from rockonweb.host import engine, survey
 from rockonweb.models import Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import leftovers, mapping, rockon_page, shelf
-from rockonweb.web.partials import partial_wanted, seen
+from rockonweb.web.partials import not_modified, partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
 
@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
     found = shelf.look(shelf.Wish.read(request.args), rockon_page.hostname())
     if not partial_wanted():
         return render_template("rockons/index.html", shelf=found, report=_last_report())
-    if seen(found.mark):
+    if not_modified(found.mark):
         return "", 204
     return render_template("rockons/_list.html", shelf=found)
 

@@ -26,7 +26,7 @@ class Restore(Base):
     content: Mapped[str] = mapped_column(Secret)  # the backup, with the secrets that are known
     outcome: Mapped[str] = mapped_column(
         Text, default="{}"
-    )  # JSON, its sentences with template and values; see work/restore.py
+    )  # JSON, with sentences as they are kept; see work/restore.py
 
     @property
     def outcomes(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// What a page shows of apps is asked for each second, but only while somebody looks at it; and at once when they come back.
+// What a page shows of apps is asked for each second while somebody looks at it, and at once when they come back.
 "use strict";
 
 document.addEventListener("htmx:beforeRequest", (event) => {

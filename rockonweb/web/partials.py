@@ -23,6 +23,6 @@ def mark_of(*shown: object) -> str:
     return f"{zlib.crc32(repr(shown).encode()):08x}"
 
 
-def seen(mark: str) -> bool:
+def not_modified(mark: str) -> bool:
     """Whether a page that polls shows this already; then it is answered with no content."""
     return partial_wanted() and request.args.get("seen") == mark

@@ -12,19 +12,20 @@ __version__ = version("rockonweb")
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
-    """Return the application. It opens no connection: not to the database, the queue or Docker."""
+    """Return the application of an instance. It opens no connection: not to the database, the queue or Docker."""
+    settings = settings or config.read()
+    return configure(build_app(), settings)
+
+
+def build_app() -> Flask:
+    """Return an application with all that does not depend on settings: pages, commands, limits. It belongs to no
+    instance yet.
+    """
     from rockonweb import cli
-    from rockonweb.models import address, base
     from rockonweb.web import faces
 
-    settings = settings or config.read()
-    database = address.checked(settings.database_url)
-    app = Flask(__name__, instance_path=str(settings.instance))
+    app = Flask(__name__)
     app.config.update(
-        SETTINGS=settings,
-        SECRET_KEY=config.secret_key(settings),
-        SQLALCHEMY_DATABASE_URI=database,
-        SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=2_000_000,
@@ -32,8 +33,31 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         MAX_FORM_PARTS=2_000,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    base.db.init_app(app)
-    base.prepare(app)
     faces.register(app)
     cli.register(app)
+    return app
+
+
+def configure(app: Flask, settings: config.Settings) -> Flask:
+    """Let an application that `build_app` made serve an instance, and return it.
+
+    Raises RockonwebError where the settings cannot be used.
+    """
+    from rockonweb.models import address, base
+    from rockonweb.web.proxies import FromProxies
+
+    database = address.checked(settings.database_url)
+    app.instance_path = str(settings.instance)
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=config.secret_key(settings),
+        # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
+        SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
+        SQLALCHEMY_DATABASE_URI=database,
+        SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database),
+        RQ_DASHBOARD_REDIS_URL=(settings.queue_url,),
+    )
+    app.wsgi_app = FromProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+    base.db.init_app(app)
+    base.prepare(app)
     return app

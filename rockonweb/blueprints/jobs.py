@@ -31,7 +31,6 @@ _AS_IT_IS = re.compile(r"<%= (?=d\.|jobId|JSON)")
 
 def register(app: Flask) -> None:
     """Mount the dashboard and put every view of it behind the owner's login."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = (app.config["SETTINGS"].queue_url,)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith("rq_dashboard."):

@@ -40,13 +40,11 @@ from rockonweb.blueprints import (
     updates,
 )
 from rockonweb.catalog import icons
-from rockonweb.config import Settings
 from rockonweb.languages import LANGUAGES, printed
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, limiter, login
 from rockonweb.web.kept_html import kept_html
 from rockonweb.web.permission import may, public
-from rockonweb.web.proxies import FromProxies
 from rockonweb.web.wording import FILTERS
 from rockonweb.work import tasks
 
@@ -114,16 +112,9 @@ class RowId(IntegerConverter):
 
 def register(app: Flask) -> None:
     """Add extensions, blueprints, error pages and headers to the application."""
-    settings: Settings = app.config["SETTINGS"]
-    # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
-    app.config.update(
-        SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
-        PERMANENT_SESSION_LIFETIME=sessions.IDLE,
-        RATELIMIT_HEADERS_ENABLED=False,
-    )
+    app.config.update(PERMANENT_SESSION_LIFETIME=sessions.IDLE, RATELIMIT_HEADERS_ENABLED=False)
     app.url_map.converters["int"] = RowId
     app.session_interface = Sessions()
-    app.wsgi_app = FromProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     app.before_request(hosts.check)
     csrf.init_app(app)
     login.init_app(app)

@@ -43,7 +43,7 @@ def make_first_user(settings: Settings, name: str, password: str) -> User:
     hashed = _checked_hash(name, password)
     with writing() as session:
         if session.scalar(select(User.id).limit(1)) is not None:
-            raise Conflict(t("The first account was made already."), t("Log in with it."))
+            raise _made_already()
         user = _insert(session, name, hashed, Role.OWNER)
         audit.record("user.added", f"{user.name}: {Role.OWNER}", user=user.name)
     _code_path(settings).unlink(missing_ok=True)
@@ -139,7 +139,9 @@ def setup_code(settings: Settings) -> str | None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(code + "\n")
     except FileExistsError:
-        code = path.read_text().strip()
+        with suppress(FileNotFoundError):  # the first account was made in this moment
+            return path.read_text().strip()
+        return None
     return code
 
 
@@ -152,9 +154,17 @@ def waiting_code(settings: Settings) -> str | None:
 
 
 def code_matches(settings: Settings, given: str) -> bool:
-    """Whether `given` is the one-time code; dashes, spaces and case don't count."""
+    """Whether `given` is the one-time code; dashes, spaces and case don't count.
+
+    Raises Conflict where the first account was made already, by another browser in the same moment.
+    """
     code = setup_code(settings)
-    return bool(code) and hmac.compare_digest(_bare(str(code)), _bare(given))
+    if code and hmac.compare_digest(_bare(code), _bare(given)):
+        return True
+    db.session.rollback()  # what was read before is of an earlier moment
+    if _any_user():
+        raise _made_already()
+    return False
 
 
 def asked(name: str) -> str:
@@ -178,6 +188,10 @@ def _keep_an_owner(session: Session, user: User) -> None:
             t('"%(name)s" is the last owner, and without one nobody could manage Rockonweb.', name=user.name),
             t("Make another owner first."),
         )
+
+
+def _made_already() -> Conflict:
+    return Conflict(t("The first account was made already."), t("Log in with it."))
 
 
 def _any_user() -> bool:

@@ -1,18 +1,23 @@
 """The real parts that tests ask for by name; a run that asks for none starts none."""
 
 import os
-import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page
+from redis import Redis
 
+from rockonweb.models import db
 from tests.support import database
+from tests.support.app import Visitor, add_user, make_app, new_visitor, take_back_apps
 from tests.support.browser import chromium, new_page
 from tests.support.engine import Engine
+from tests.support.instance import Instance
 from tests.support.metastore import Content, Metastore
 from tests.support.postgres import Postgres
 from tests.support.queue_server import QueueServer
@@ -20,13 +25,6 @@ from tests.support.registry import Registry
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
-ON_BOTH_DATABASES = {
-    *("tests.test_rows", "tests.test_backup", "tests.catalog.test_catalog", "tests.catalog.test_sources"),
-    *("tests.work.test_operations", "tests.work.test_planners", "tests.work.test_runner", "tests.work.test_sequence"),
-    "tests.web.test_shelf",
-}
-# Here, so that all processes of one run sample alike.
-os.environ.setdefault("ROCKONWEB_TEST_SEED", str(random.randrange(10_000)))
 _TOLD = pytest.StashKey[dict[str, Any]]()
 _FIGURES = "rockonweb_figures"
 _LEFT_OUT = "rockonweb_left_out"
@@ -88,12 +86,78 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(autouse=True)
 def _database(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The tests of some modules run twice, also with their instances' databases on PostgreSQL."""
+    """SQLite's file; tests marked `both_databases` run a second time, with their databases on PostgreSQL."""
     if getattr(request, "param", "") != "postgresql":
         yield
         return
     with database.on(request.getfixturevalue("postgres")):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _apps() -> Iterator[None]:
+    """What a test leaves of its applications ends with it."""
+    yield
+    take_back_apps()
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """What `app` is configured by; a module that needs something else has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> Iterator[Flask]:
+    """An application as it is served, with the account `ada`, an owner; its database can be used. No engine answers.
+
+    The way to test a page: bring rows with `shelve`, `install` and the like of tests.support.app, then ask with
+    `owner_client`. It costs about 10 ms; rows that a whole module needs are an autouse fixture of that module.
+    """
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")  # that of this machine is none of ours
+    app = make_app(tmp_path, **environ)
+    with app.app_context():
+        add_user()
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> Visitor:
+    """Somebody who is not logged in; `client.log_in("ada")` changes that without asking the login's page."""
+    return new_visitor(app)
+
+
+@pytest.fixture
+def owner_client(client: Visitor) -> Visitor:
+    """The owner, logged in."""
+    return client.log_in("ada")
+
+
+@pytest.fixture
+def redis(app: Flask, queue_server: QueueServer) -> Iterator[Redis]:
+    """A real queue's server for `app`, with nothing in it; without this, `app` has a stand-in in this process."""
+    queue_server.flush()
+    connection = app.extensions["redis"] = Redis.from_url(queue_server.url)
+    yield connection
+    connection.close()
+    queue_server.flush()
+
+
+@pytest.fixture
+def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    """Operations on an instance without an engine: begun as pages do, run in this process as a worker does.
+
+    The way to test a job: `instance.add` a rock-on, `submit` or `begin_change`, `instance.run`, look at the rows. What
+    Docker does with it is for tests/docker, whose `instance` has an engine.
+    """
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
+    queue_server.start()
+    queue_server.flush()
+    made = Instance(tmp_path, queue_server.url)
+    made.asks_docker = False
+    with made.app.app_context():
+        yield made
+        db.session.remove()
 
 
 @pytest.fixture(scope="session")
@@ -157,35 +221,36 @@ def _told(config: pytest.Config) -> dict[str, Any]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--all`: the slow tests too."""
-    parser.addoption("--all", action="store_true", help="run also the tests marked slow")
+    """Which tests run: `--quick`, `--all`, or what lies between."""
+    parser.addoption("--quick", action="store_true", help="only tests that need no engine, browser or PostgreSQL")
+    parser.addoption("--all", action="store_true", help="run also the matrices: the tests marked slow")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of some modules on both databases."""
-    if metafunc.module.__name__ in ON_BOTH_DATABASES:
+    """Run some tests on both databases."""
+    if any(metafunc.definition.iter_markers("both_databases")):
         metafunc.parametrize("_database", ["sqlite", "postgresql"], indirect=True)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker that belongs to `--all`."""
-    config.addinivalue_line("markers", "slow: runs only with --all")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test by the parts it asks for, and leave out what this run has no material or time for."""
-    no_registry = pytest.mark.skip(reason="ROCKONWEB_TEST_REGISTRY is not set")
-    too_slow = pytest.mark.skip(reason="slow: runs with --all")
+    """Mark each test by the parts it needs, and leave out those for which this run has no material or time."""
+    unwanted = set() if config.getoption("--all") else {"slow"}
+    if config.getoption("--quick"):
+        unwanted |= {"engine", "browser", "postgres"}
+    no_folder = pytest.mark.skip(reason="ROCKONWEB_TEST_REGISTRY is not set")
     left_out = 0
-    for item in items:
-        for name in ("engine", "browser"):
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(name)
+    for item in [*items]:
+        assert isinstance(item, pytest.Function)
+        needed = {*item.fixturenames} & {"engine", "browser", "postgres"}
+        if hasattr(item, "callspec") and "postgresql" in item.callspec.params.values():
+            needed.add("postgres")
+        for name in needed:
+            item.add_marker(name)
         if item.get_closest_marker("registry") and not os.environ.get("ROCKONWEB_TEST_REGISTRY"):
-            item.add_marker(no_registry)
+            item.add_marker(no_folder)
             left_out += 1
-        elif item.get_closest_marker("slow") and not config.getoption("--all"):
-            item.add_marker(too_slow)
+        if any(item.get_closest_marker(name) for name in unwanted):
+            items.remove(item)
     _told(config)[_LEFT_OUT] = left_out
 
 
@@ -198,16 +263,29 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say it loudly when the published definitions were not tested, or a check before the tests failed."""
-    if failed := os.environ.get("ROCKONWEB_TEST_FAILED_CHECKS", "").strip():
-        terminalreporter.section("CHECKS FAILED", sep="!", red=True, bold=True)
-        terminalreporter.write_line(f"Failed before the tests, see above: {failed}", red=True, bold=True)
+    """Print how long the parts took and what tests tell; say loudly what was left out or failed before the tests."""
+    write = terminalreporter.write_line
+    seconds = defaultdict[str, float](float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0].rpartition("/")[0]] += report.duration
+    terminalreporter.section("how long the parts took")
+    for line in os.environ.get("ROCKONWEB_TEST_CHECKS", "").splitlines():
+        write(line)
+    for part, taken in sorted(seconds.items(), key=lambda item: -item[1]):
+        write(f"{taken:7.1f} s  {part}")
+    processes = config.getoption("numprocesses", None) or 1
+    write(f"{sum(seconds.values()):7.1f} s  all tests, in {processes} processes side by side")
     told = _told(config)
     for line in told[_FIGURES]:
-        terminalreporter.write_line(line)
+        write(line)
+    if failed := os.environ.get("ROCKONWEB_TEST_FAILED_CHECKS", "").strip():
+        terminalreporter.section("CHECKS FAILED", sep="!", red=True, bold=True)
+        write(f"Failed before the tests, see above: {failed}", red=True, bold=True)
     if left_out := told.get(_LEFT_OUT, 0):
         terminalreporter.section("LEFT OUT", sep="!", yellow=True, bold=True)
-        terminalreporter.write_line(
+        write(
             f"{left_out} tests with the published rock-ons did not run: set ROCKONWEB_TEST_REGISTRY to a "
             "folder that holds root.json and the definitions.",
             yellow=True,

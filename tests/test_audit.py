@@ -1,8 +1,5 @@
 """Who did what: lines that name the person, the thing and the place, and not more of them than are kept."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import click
 import pytest
 from flask import Flask
@@ -11,15 +8,7 @@ from flask_login import login_user
 from rockonweb import audit
 from rockonweb.models import AuditLine, Kind, User, db, writing
 from rockonweb.work import operations
-from tests.support.app import add_user, install, make_app, shelve
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        yield app
+from tests.support.app import install, shelve
 
 
 def lines() -> list[tuple[str, str, str, str]]:

@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +15,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.models import Container, Environment, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
-from tests.support.database import make_app
 from tests.support.samples import FOLDER, NAMES, answer, body, definition
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """An instance with an empty database."""
-    app = make_app(tmp_path)
-    with app.app_context():
-        yield app
 
 
 def sample(containers: dict[str, Any], name: str = "Sample", **keys: Any) -> Parsed:
@@ -84,6 +73,7 @@ def count(model: type[Any]) -> int:
 # What a definition becomes
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_a_definition_becomes_rows_in_the_order_of_its_questions():
     refresh(parse((FOLDER / "everything.json").read_bytes())[0])
@@ -139,6 +129,7 @@ def test_every_fixture_goes_in_twice_without_a_change(name: str):
 # Answers under a refresh
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
     old = {
@@ -179,6 +170,7 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
     assert (count(Container), count(Port), count(Volume), count(Environment)) == (2, 2, 2, 2)
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_rows_that_stay_keep_their_ids():
     refresh(sample({"app": {"environment": {"A": {}}, **ports(p80=80)}}))
@@ -187,6 +179,7 @@ def test_rows_that_stay_keep_their_ids():
     assert [(c.id, c.environment[1].id, c.ports[1].id) for c in rockon().containers] == before
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_containers_follow_a_new_launch_order():
     refresh(sample({"aa": {"launch_order": 1}, "bb": {"launch_order": 2}}))
@@ -197,6 +190,7 @@ def test_containers_follow_a_new_launch_order():
 # An installed rock-on
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize(
     "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL]
@@ -247,6 +241,7 @@ def test_two_containers_of_a_rockon_do_not_get_the_same_port():
     assert suggestions("Same inner port") == {"front 80": 8080, "back 80": 8081}
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_tcp_and_udp_are_counted_apart_and_no_protocol_is_both():
     refresh(
@@ -327,6 +322,7 @@ def test_a_port_and_protocol_is_never_suggested_twice(takes: list[tuple[int, tup
     assert len(set(given)) == len(given)
 
 
+@pytest.mark.both_databases
 @given(TAKES, TAKES)
 def test_a_released_port_is_suggested_again_and_the_others_still_once(first: Any, second: Any):
     suggestions = Suggestions()
@@ -353,6 +349,7 @@ def test_ten_thousand_rockons_that_want_the_same_port_take_no_time():
 # Answers on rows
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_that_are_stored_are_read_again(name: str):
@@ -374,6 +371,7 @@ def test_answers_that_are_stored_are_read_again(name: str):
     assert answers_of(rockon(parsed.definition.name)) == answers
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_answers_that_are_left_out_are_taken_away():
     refresh(sample({"app": {"volumes": {"/a": {}}, "environment": {"A": {}}, **ports(p80=80)}}))
@@ -384,6 +382,7 @@ def test_answers_that_are_left_out_are_taken_away():
     assert answers_of(rockon()) == Answers(ports={"app": {80: None}}, environment={"app": {}}, labels={"app": ["x"]})
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_what_was_added_after_the_install_is_forgotten_and_the_answers_stay():
     refresh(sample({"app": {"volumes": {"/a": {}}}}))
@@ -419,6 +418,7 @@ def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
     assert 1 <= suggestions.take(80, ("tcp", "udp")) <= 65_535
 
 
+@pytest.mark.both_databases
 def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
     one = sample({"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
     refresh(one)
@@ -427,6 +427,7 @@ def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
     assert (row.badges, row.categories, row.icon) == ((), ("other",), "https://example.org/a.png")
 
 
+@pytest.mark.both_databases
 def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
     one = sample({"web": {}})
     refresh(one)
@@ -440,6 +441,7 @@ def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
     assert (row.described, row.summary) == (shown.EDITION, "A sample.")
 
 
+@pytest.mark.both_databases
 def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
     refresh(sample({"web": {}}, "Good", description="fine"), sample({"web": {}}, "Bad"))
     with writing() as session:

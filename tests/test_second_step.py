@@ -1,9 +1,8 @@
 """The second step, without pages: what a code is, and that none counts twice even at the same moment."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -12,19 +11,11 @@ from flask import Flask
 from rockonweb import accounts, second_step
 from rockonweb.core.errors import Conflict
 from rockonweb.models import RecoveryCode, Role, User, db, writing
-from tests.support.app import add_user, make_app
+from tests.support.app import add_user
 
 # The examples of RFC 6238, cut to six digits: the key, and the code at a moment.
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 EXAMPLES = [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (1234567890, "005924")]
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        yield app
 
 
 def ada() -> User:

@@ -2,9 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -17,31 +15,16 @@ from rockonweb.host import survey
 from rockonweb.models import Operation, RockOn, db, writing
 from rockonweb.rows import answers_of
 from rockonweb.work import operations
-from tests.support.app import Visitor, add_user, install, make_app, shelve
-from tests.support.queue_server import QueueServer
+from tests.support.app import Visitor, install, shelve
 
 SECRETS = ("secret-of-the-app-1", "secret-by-choice-2")
 ASKED = {"environment": {"APP_PASSWORD": {"label": "Password"}, "PIN": {"label": "Pin"}}}
 
 
 @pytest.fixture
-def app(tmp_path: Path, queue_server: QueueServer) -> Iterator[Flask]:
-    """An application with an owner, on a real queue's server."""
-    queue_server.flush()
-    app = make_app(tmp_path)
-    app.extensions["redis"] = Redis.from_url(queue_server.url)
-    with app.app_context():
-        add_user()
-        yield app
-    queue_server.flush()
-
-
-@pytest.fixture
-def owner(app: Flask) -> Visitor:
-    """The owner, logged in."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client.log_in("ada")
+def owner(redis: Redis, owner_client: Visitor) -> Visitor:
+    """The owner, logged in; the queue is on a real server."""
+    return owner_client
 
 
 @pytest.fixture

@@ -36,12 +36,10 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from rockonweb import rows
@@ -53,19 +51,10 @@ from rockonweb.core.secret import MASK, reveal
 from rockonweb.core.status import Observed, Status, observe
 from rockonweb.core.steps import Pull
 from rockonweb.models import Container, RockOn, State, db, writing
-from tests.support.database import make_app
 from tests.support.samples import answer, definition, host, rockon, source
 
 ROOT = Path(__file__).parent.parent
 WEB = {"ports": {"80": {"host_default": 8080, "protocol": "tcp"}}}
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """An instance with an empty database."""
-    app = make_app(tmp_path)
-    with app.app_context():
-        yield app
 
 
 def put(*parsed: Parsed) -> None:

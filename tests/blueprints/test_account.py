@@ -16,7 +16,7 @@ from rockonweb import accounts, second_step, sessions, tokens
 from rockonweb.core.errors import BadInput
 from rockonweb.models import AuditLine, LoginSession, RecoveryCode, Role, Token, User, db, now, writing
 from rockonweb.web import attempts, seen
-from tests.support.app import PASSWORD, Visitor, add_user
+from tests.support.app import PASSWORD, Visitor, add_user, new_visitor
 
 NEW = "another long password"
 
@@ -26,13 +26,11 @@ def ada() -> User:
 
 
 def visitor(app: Flask) -> Visitor:
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client
+    return new_visitor(app)
 
 
 def logged_in(app: Flask, name: str = "ada") -> Visitor:
-    return visitor(app).log_in(name)
+    return new_visitor(app).log_in(name)
 
 
 def key_of(client: Visitor) -> str:
@@ -79,8 +77,8 @@ def test_a_new_password_needs_the_present_one_and_ends_the_other_sessions(app: F
     assert owner_client.send("/account/password", new, page="/account").location == "/account"
     assert owner_client.get("/rockons").status_code == 200
     assert other.get("/rockons").status_code == 303
-    assert visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).status_code == 422
-    assert visitor(app).send("/login", {"name": "ada", "password": NEW}).status_code == 303
+    assert new_visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).status_code == 422
+    assert new_visitor(app).send("/login", {"name": "ada", "password": NEW}).status_code == 303
     assert lines("user.password") == [("ada", "ada")]
     assert lines("password.wrong") == [("ada", "")]
 
@@ -109,33 +107,33 @@ def test_the_present_password_can_not_be_guessed_from_an_open_browser(owner_clie
 
 def test_the_login_asks_for_a_code_which_counts_once(app: Flask, owner_client: Visitor) -> None:
     totp, _codes = turn_on(owner_client)
-    assert code_step(visitor(app), totp.now()).status_code == 422  # it turned the step on already
+    assert code_step(new_visitor(app), totp.now()).status_code == 422  # it turned the step on already
     forget_used_code()
     code = totp.now()
-    client = visitor(app)
+    client = new_visitor(app)
     answer = code_step(client, code)
     assert (answer.status_code, answer.location) == (303, "/")
     assert client.get("/rockons").status_code == 200
-    again = code_step(visitor(app), code)
+    again = code_step(new_visitor(app), code)
     assert (again.status_code, "used already" in again.text) == (422, True)
     assert lines("login.code") == [("ada", "")] * 2
 
 
 def test_the_right_password_alone_lets_in_nobody(app: Flask, owner_client: Visitor) -> None:
     turn_on(owner_client)
-    client = visitor(app)
+    client = new_visitor(app)
     client.send("/login", {"name": "ada", "password": PASSWORD})
     assert client.get("/rockons").location.startswith("/login")
     assert client.send("/login/code", {"code": "000000"}, page="/login/code").status_code == 422
     assert client.get("/rockons").location.startswith("/login")
-    assert visitor(app).get("/login/code").location.startswith("/login?")
+    assert new_visitor(app).get("/login/code").location.startswith("/login?")
 
 
 def test_between_the_steps_a_new_password_or_ten_minutes_begin_it_again(
     app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turn_on(owner_client)
-    client = visitor(app)
+    client = new_visitor(app)
     client.send("/login", {"name": "ada", "password": PASSWORD})
     assert client.get("/login/code").status_code == 200
     with monkeypatch.context() as later:
@@ -161,9 +159,9 @@ def test_recovery_codes_let_in_once_each_and_are_kept_as_hashes(app: Flask, owne
     assert len(set(codes)) == second_step.RECOVERY_CODES == db.session.query(RecoveryCode).count()
     stored = " ".join(one.hash for one in db.session.query(RecoveryCode))
     assert codes[0] not in stored
-    assert code_step(visitor(app), codes[0].lower().replace("-", " ")).status_code == 303
-    assert code_step(visitor(app), codes[0]).status_code == 422
-    assert code_step(visitor(app), codes[1]).status_code == 303
+    assert code_step(new_visitor(app), codes[0].lower().replace("-", " ")).status_code == 303
+    assert code_step(new_visitor(app), codes[0]).status_code == 422
+    assert code_step(new_visitor(app), codes[1]).status_code == 303
     assert db.session.query(RecoveryCode).count() == 8
     assert lines("totp.recovery") == [("ada", "ada")] * 2
     assert codes[2] not in owner_client.get("/account").text
@@ -192,7 +190,7 @@ def test_the_key_is_encrypted_at_rest_and_gone_when_the_step_is_off(app: Flask, 
     assert answer.location == "/account"
     assert db.session.execute(text("SELECT totp_secret, totp_since FROM user")).one() == (None, None)
     assert not second_step.passes(ada(), codes[0])
-    assert visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).location == "/"
+    assert new_visitor(app).send("/login", {"name": "ada", "password": PASSWORD}).location == "/"
     assert [lines("totp.on"), lines("totp.off")] == [[("ada", "ada")]] * 2
 
 
@@ -221,7 +219,7 @@ def test_the_key_needs_the_password_and_is_on_no_other_page(owner_client: Visito
 
 def test_codes_can_not_be_guessed_fast(app: Flask, owner_client: Visitor) -> None:
     turn_on(owner_client)
-    client = visitor(app)
+    client = new_visitor(app)
     client.send("/login", {"name": "ada", "password": PASSWORD})
     statuses = [client.send("/login/code", {"code": f"{n:06}"}, page="/login/code").status_code for n in range(6)]
     assert statuses == [422] * 5 + [429]
@@ -248,7 +246,7 @@ def test_basic_that_passed_a_moment_ago_is_refused_once_the_step_is_on(app: Flas
 
 
 def test_sessions_are_listed_with_browser_and_address_and_ended_one_by_one(app: Flask, owner_client: Visitor) -> None:
-    other = visitor(app)
+    other = new_visitor(app)
     token = other.token("/login")
     other.post(
         "/login",
@@ -286,7 +284,7 @@ def test_a_copied_cookie_is_worth_nothing_after_logging_out(app: Flask, owner_cl
     cookie = owner_client.get_cookie(name)
     assert cookie
     owner_client.send("/logout", page="/rockons")
-    thief = visitor(app)
+    thief = new_visitor(app)
     thief.set_cookie(name, cookie.value)
     assert thief.get("/rockons").status_code == 303
     assert db.session.query(LoginSession).count() == 0
@@ -313,7 +311,7 @@ def test_a_session_ends_when_it_was_not_used_for_14_days(
         # A test's own browser minds the cookie's end by the real clock; the server must not rely on it.
         cookie = owner_client.get_cookie(app.config["SESSION_COOKIE_NAME"])
         assert cookie
-        thief = visitor(app)
+        thief = new_visitor(app)
         thief.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie.value)
         answer = thief.get("/rockons")
         assert (days, answer.status_code) == (days, status)
@@ -335,7 +333,7 @@ def test_when_a_session_and_a_token_were_used_is_remembered_outside_the_database
     token = tokens.make(ada(), label="cron")
     seen._noted.clear()
     assert "not used yet" in owner_client.get("/account").text
-    visitor(app).get("/api/rockons", headers={"Authorization": f"Bearer {token}"})
+    new_visitor(app).get("/api/rockons", headers={"Authorization": f"Bearer {token}"})
     (row,), (used,) = sessions.of(ada()), tokens.of(ada())
     assert abs(seen.moments([row])[row.id] - now()) < timedelta(minutes=1)
     assert abs(seen.moments([used])[used.id] - now()) < timedelta(minutes=1)
@@ -358,20 +356,20 @@ def test_a_token_is_shown_once_kept_as_a_hash_and_revoked(app: Flask, owner_clie
     headers = {"Authorization": f"Bearer {found[1]}"}
     assert found[1] not in str(db.session.query(Token).one().hash)
     assert found[1] not in owner_client.get("/account").text
-    assert visitor(app).get("/api/rockons", headers=headers).status_code == 200
+    assert new_visitor(app).get("/api/rockons", headers=headers).status_code == 200
     row = db.session.query(Token).one()
     assert (row.label, row.role) == ("cron", Role.VIEWER)
     assert row.expires
     assert timedelta(days=29) < row.expires - now() < timedelta(days=31)
     owner_client.send(f"/account/tokens/{row.id}/revoke", page="/account")
-    assert visitor(app).get("/api/rockons", headers=headers).status_code == 401
+    assert new_visitor(app).get("/api/rockons", headers=headers).status_code == 401
     assert [lines("token.made"), lines("token.revoked")] == [[("ada", "cron")]] * 2
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.VIEWER, 403), (Role.OPERATOR, 403), (Role.OWNER, 200)])
 def test_a_token_may_do_what_its_role_and_the_account_s_both_allow(app: Flask, role: Role, status: int) -> None:
     headers = {"Authorization": f"Bearer {tokens.make(ada(), role)}"}
-    client = visitor(app)
+    client = new_visitor(app)
     assert client.get("/people", headers=headers).status_code == status  # a page for owners
     answer = client.post("/api/rockons/1/uninstall", headers=headers)
     assert answer.status_code == (404 if status == 200 else 403)
@@ -393,11 +391,11 @@ def test_a_token_never_allows_more_than_the_account(app: Flask) -> None:
 
 def test_a_token_ends_by_itself(app: Flask) -> None:
     headers = {"Authorization": f"Bearer {tokens.make(ada(), days=1)}"}
-    assert visitor(app).get("/api/rockons", headers=headers).status_code == 200
+    assert new_visitor(app).get("/api/rockons", headers=headers).status_code == 200
     with writing() as session:
         session.query(Token).one().expires = now() - timedelta(seconds=1)
-    assert visitor(app).get("/api/rockons", headers=headers).status_code == 401
-    assert visitor(app).get("/rockons", headers=headers).status_code == 303
+    assert new_visitor(app).get("/api/rockons", headers=headers).status_code == 401
+    assert new_visitor(app).get("/rockons", headers=headers).status_code == 303
     assert "it ended" in logged_in(app).get("/account").text
 
 
@@ -416,22 +414,22 @@ def enter(client: Visitor, address: str) -> int:
 
 
 def test_many_addresses_do_not_get_more_guesses_and_lock_out_nobody_at_home(app: Flask) -> None:
-    assert enter(visitor(app), "192.0.2.1") == 303
-    stranger = visitor(app)
+    assert enter(new_visitor(app), "192.0.2.1") == 303
+    stranger = new_visitor(app)
     codes = [fail(stranger, f"198.51.100.{number}") for number in range(61)]
     assert codes == [422] * 60 + [429]
-    assert enter(visitor(app), "203.0.113.5") == 429  # an address that nobody knows has to wait as well
-    assert enter(visitor(app), "192.0.2.1") == 303
+    assert enter(new_visitor(app), "203.0.113.5") == 429  # an address that nobody knows has to wait as well
+    assert enter(new_visitor(app), "192.0.2.1") == 303
 
 
 def test_one_address_does_not_lock_another_out(app: Flask) -> None:
-    stranger = visitor(app)
+    stranger = new_visitor(app)
     assert [fail(stranger, "198.51.100.1") for _ in range(6)][-1] == 429
-    assert enter(visitor(app), "192.0.2.1") == 303
+    assert enter(new_visitor(app), "192.0.2.1") == 303
 
 
 def test_the_addresses_of_one_household_count_as_one(app: Flask) -> None:
-    stranger = visitor(app)
+    stranger = new_visitor(app)
     codes = [fail(stranger, f"2001:db8:0:1::{number:x}") for number in range(6)]
     assert codes == [422] * 5 + [429]
     assert fail(stranger, "2001:db8:0:2::1") == 422
@@ -459,7 +457,7 @@ def test_a_name_that_nobody_has_is_not_written_down(app: Flask, client: Visitor)
 
 def test_how_long_to_wait_is_told_in_minutes_where_it_is_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "OF_ADDRESS", attempts.parse("1 per hour"))
-    client = visitor(app)
+    client = new_visitor(app)
     client.send("/login", {"name": "ada", "password": "x"})
     answer = client.send("/login", {"name": "ada", "password": "x"})
     assert re.search(r"Try again in (59|60) minutes\.", answer.text)

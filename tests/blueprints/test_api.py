@@ -37,8 +37,7 @@ from rockonweb.models import (
 )
 from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
-from tests.support.app import PASSWORD, Visitor, add_user, install, shelve
-from tests.support.pages import make_shares
+from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, shelve
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {

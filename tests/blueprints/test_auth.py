@@ -14,7 +14,7 @@ from rockonweb import accounts, tokens
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.models import Role, Token, User, db, writing
-from tests.support.app import HX, PASSWORD, Visitor, add_user, make_app
+from tests.support.app import HX, PASSWORD, Visitor, add_user, make_app, new_visitor
 
 
 @pytest.fixture
@@ -204,9 +204,7 @@ def test_one_account_s_failures_do_not_lock_out_another(client: Visitor, app: Fl
 
 def test_logging_in_often_is_no_failure(app: Flask) -> None:
     for _ in range(7):
-        visitor = app.test_client()
-        assert isinstance(visitor, Visitor)
-        visitor.log_in("ada")
+        new_visitor(app).log_in_by_form("ada")
 
 
 def test_login_leads_back_to_the_page_that_was_asked(client: Visitor) -> None:
@@ -237,7 +235,7 @@ def test_login_never_leads_to_another_site(client: Visitor, target: str) -> None
 def test_a_session_begins_anew_at_login_and_lasts(client: Visitor) -> None:
     with client.session_transaction() as session:
         session["left"] = "by an attacker"
-    client.log_in("ada")
+    client.log_in_by_form("ada")
     with client.session_transaction() as session:
         assert "left" not in session
         assert session.permanent

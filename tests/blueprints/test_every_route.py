@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from rockonweb import accounts, tokens
 from rockonweb.models import Operation, Role, User, db
-from tests.support.app import PASSWORD, Visitor, add_user
+from tests.support.app import PASSWORD, Visitor, add_user, new_visitor
 from tests.support.filled import PAGES, address, keys, rows
 
 PUBLIC = "public"
@@ -99,9 +99,7 @@ def people(app: Flask, filled: None) -> None:
 
 def visitor(app: Flask, role: Role | None) -> Visitor:
     """A browser of somebody with this role."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client.log_in(str(role)) if role else client
+    return new_visitor(app).log_in(str(role)) if role else new_visitor(app)
 
 
 def basic(role: Role) -> dict[str, str]:

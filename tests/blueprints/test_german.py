@@ -12,7 +12,7 @@ from wtforms.i18n import messages_path
 
 from tests.blueprints.test_translated import PLACE, Reader, german
 from tests.support import scenes
-from tests.support.app import Visitor
+from tests.support.app import new_visitor
 
 GERMAN = {"Accept-Language": "de"}
 # What definitions say and apps are called, which are words of ours too.
@@ -76,9 +76,7 @@ def test_a_household_s_pages_are_german_and_what_its_forms_answer(
     app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
     with app.app_context():
         paths = scenes.pages_of(app)
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    client.log_in("ada")
+    client = new_visitor(app).log_in("ada")
     english, pages, forms = English(), {}, {}
     for path in paths:
         pages[path] = client.get(path, headers=GERMAN).text

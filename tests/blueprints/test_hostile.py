@@ -3,9 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from rockonweb import catalog
 from rockonweb.core.visible import UNSEEN
 from rockonweb.models import RockOn, db
 from tests.support import hostile
-from tests.support.app import Visitor, add_user, install, make_app
+from tests.support.app import Visitor, install
 
 WHOLE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
@@ -31,22 +29,12 @@ PARTS = st.sampled_from(
 FIELDS = st.text("abc01.-_/\0\n\x1b\u202e<'{", max_size=20) | st.text(max_size=20)
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    made = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
-    hostile.put(made.config["SETTINGS"].local_metastore)
-    with made.app_context():
-        add_user()
-        catalog.refresh()
-        assert {*hostile.names()} <= {*db.session.scalars(select(RockOn.name))}
-        yield made
-
-
-@pytest.fixture
-def owner(app: Flask) -> Visitor:
-    visitor = app.test_client()
-    assert isinstance(visitor, Visitor)
-    return visitor.log_in("ada")
+@pytest.fixture(autouse=True)
+def catalogue(app: Flask) -> None:
+    """Definitions that mean harm."""
+    hostile.put(app.config["SETTINGS"].local_metastore)
+    catalog.refresh()
+    assert {*hostile.names()} <= {*db.session.scalars(select(RockOn.name))}
 
 
 def _id(name: str = hostile.NAME) -> int:
@@ -61,10 +49,10 @@ def pages(rockon: int) -> list[str]:
     ]
 
 
-def test_no_page_has_an_attack_of_a_definition_unescaped(owner: Visitor) -> None:
+def test_no_page_has_an_attack_of_a_definition_unescaped(owner_client: Visitor) -> None:
     for name in hostile.names():
         for path in pages(_id(name)):
-            answer = owner.get(path)
+            answer = owner_client.get(path)
             assert answer.status_code == 200, path
             text = answer.text
             for tag in re.findall(r"<[a-zA-Z][^<>]*>", text):
@@ -77,18 +65,18 @@ def test_no_page_has_an_attack_of_a_definition_unescaped(owner: Visitor) -> None
                 assert not UNSEEN.search(text), (path, UNSEEN.search(text))
 
 
-def test_links_to_a_stranger_tell_it_nothing(owner: Visitor) -> None:
-    text = owner.get(f"/rockons/{_id('Website')}").text
+def test_links_to_a_stranger_tell_it_nothing(owner_client: Visitor) -> None:
+    text = owner_client.get(f"/rockons/{_id('Website')}").text
     links = [tag for tag in re.findall(r"<a\s[^>]*>", text) if 'href="http' in tag]
     assert any(hostile.STRANGER in tag for tag in links)
     for tag in links:
         assert "noopener" in tag, tag
         assert "noreferrer" in tag, tag
-    assert "javascript:" not in owner.get(f"/rockons/{_id()}").text.replace("&#39;javascript:", "")
+    assert "javascript:" not in owner_client.get(f"/rockons/{_id()}").text.replace("&#39;javascript:", "")
 
 
-def test_the_api_answers_in_json_and_nothing_else(owner: Visitor) -> None:
-    answer = owner.get("/api/rockons")
+def test_the_api_answers_in_json_and_nothing_else(owner_client: Visitor) -> None:
+    answer = owner_client.get("/api/rockons")
     assert answer.mimetype == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert hostile.NAME in json.dumps(answer.json, ensure_ascii=False).replace('\\"', '"')
@@ -106,8 +94,8 @@ def test_nothing_that_steers_a_terminal_comes_out_of_the_command_line(app: Flask
 @given(
     body=ANY_JSON | st.dictionaries(PARTS, ANY_JSON), call=st.sampled_from(["install", "update", "start", "uninstall"])
 )
-def test_whatever_is_sent_to_the_api_there_is_an_answer(owner: Visitor, body: Any, call: str) -> None:
-    answer = owner.post(f"/api/rockons/{_id()}/{call}", json=body, headers={"X-CSRFToken": _token(owner)})
+def test_whatever_is_sent_to_the_api_there_is_an_answer(owner_client: Visitor, body: Any, call: str) -> None:
+    answer = owner_client.post(f"/api/rockons/{_id()}/{call}", json=body, headers={"X-CSRFToken": _token(owner_client)})
     assert answer.status_code < 500 or answer.status_code == 503, answer.text
     assert answer.mimetype == "application/json"
 
@@ -131,16 +119,16 @@ def send(visitor: Visitor, path: str, values: list[str]) -> int:
 
 @WHOLE
 @given(page=st.sampled_from(["shares", "ports", "devices", "environment", "custom-config"]), values=VALUES)
-def test_whatever_is_typed_into_the_wizard_there_is_a_page(owner: Visitor, page: str, values: list[str]) -> None:
-    assert send(owner, f"/rockons/{_id()}/install/{page}", values) in (200, 302, 303, 404, 422)
+def test_whatever_is_typed_into_the_wizard_there_is_a_page(owner_client: Visitor, page: str, values: list[str]) -> None:
+    assert send(owner_client, f"/rockons/{_id()}/install/{page}", values) in (200, 302, 303, 404, 422)
 
 
 @WHOLE
 @given(
     page=st.sampled_from(["shares", "ports", "devices", "environment", "storage", "labels", "networks"]), values=VALUES
 )
-def test_nor_does_a_settings_page_fail(owner: Visitor, page: str, values: list[str]) -> None:
+def test_nor_does_a_settings_page_fail(owner_client: Visitor, page: str, values: list[str]) -> None:
     rockon = db.session.get_one(RockOn, _id("Website"))
     if not rockon.installed:
         install(rockon)
-    assert send(owner, f"/rockons/{rockon.id}/settings/{page}", values) in (200, 302, 303, 404, 409, 422)
+    assert send(owner_client, f"/rockons/{rockon.id}/settings/{page}", values) in (200, 302, 303, 404, 409, 422)

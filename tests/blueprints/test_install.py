@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from redis import Redis
 from werkzeug.test import TestResponse
 
 from rockonweb import rows
@@ -22,11 +20,8 @@ from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
 from rockonweb.host import devices, engine, shares, survey
 from rockonweb.models import Draft, Kind, Operation, RockOn, Role, State, db, writing
-from tests.support.pages import add_user, log_in, make_app, make_shares, put
-from tests.support.queue_server import QueueServer
+from tests.support.app import HX, Visitor, add_user, make_app, make_shares, new_visitor, put
 from tests.support.samples import FOLDER, NAMES, source
-
-HX = {"HX-Request": "true"}
 
 
 class Docker:
@@ -56,27 +51,6 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     return docker
 
 
-@pytest.fixture
-def app(tmp_path: Path, docker: Docker) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-    return app
-
-
-@pytest.fixture
-def queue(app: Flask, queue_server: QueueServer) -> Redis:
-    """A queue that nobody works on."""
-    queue_server.flush()
-    queue = app.extensions["redis"] = Redis.from_url(queue_server.url)
-    return queue
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return log_in(app.test_client(), 1)
-
-
 def fixture(file: str) -> Parsed:
     return parse((FOLDER / f"{file}.json").read_bytes())[0]
 
@@ -88,7 +62,7 @@ def small(name: str = "Sample", **web: Any) -> Parsed:
 class Wizard:
     """A rock-on's wizard, walked with a client."""
 
-    def __init__(self, client: FlaskClient, rockon_id: int) -> None:
+    def __init__(self, client: Visitor, rockon_id: int) -> None:
         self.client = client
         self.id = rockon_id
         self.url = f"/rockons/{rockon_id}/install"
@@ -97,7 +71,7 @@ class Wizard:
         return self.client.get(f"{self.url}/{page}")
 
     def post(self, page: str, button: str = "Next", **fields: str) -> TestResponse:
-        return self.client.post(f"{self.url}/{page}", data={**fields, **({button: button} if button else {})})
+        return self.client.send(f"{self.url}/{page}", {**fields, **({button: button} if button else {})})
 
     def fill(self, page: str, button: str = "Next", **over: str) -> TestResponse:
         """Send a page's form as it is, with `over` typed into it."""
@@ -113,12 +87,11 @@ class Wizard:
 
 
 @pytest.fixture
-def start(app: Flask, client: FlaskClient) -> Callable[..., Wizard]:
+def start(owner_client: Visitor, docker: Docker) -> Callable[..., Wizard]:
     """`start(definition)` puts it into the catalogue and returns its wizard."""
 
     def begin(found: Parsed) -> Wizard:
-        with app.app_context():
-            return Wizard(client, put(found)[0])
+        return Wizard(owner_client, put(found)[0])
 
     return begin
 
@@ -175,9 +148,9 @@ def test_an_unknown_page_is_404(start: Callable[..., Wizard], page: str) -> None
     assert start(fixture("everything")).get(page).status_code == 404
 
 
-def test_an_unknown_rockon_is_404(client: FlaskClient) -> None:
+def test_an_unknown_rockon_is_404(owner_client: Visitor) -> None:
     for path in ("", "/shares", "/summary"):
-        assert client.get(f"/rockons/99/install{path}").status_code == 404
+        assert owner_client.get(f"/rockons/99/install{path}").status_code == 404
 
 
 def test_an_installed_rockon_leads_to_its_page(start: Callable[..., Wizard], app: Flask) -> None:
@@ -199,12 +172,11 @@ def test_a_busy_rockon_leads_to_its_operation(start: Callable[..., Wizard], app:
 
 def test_only_an_owner_may_install(start: Callable[..., Wizard], app: Flask) -> None:
     wizard = start(fixture("vpn"))
-    with app.app_context():
-        viewer = add_user("vera", Role.VIEWER)
-    wizard.client = log_in(app.test_client(), viewer)
+    add_user("vera", Role.VIEWER)
+    wizard.client = new_visitor(app).log_in("vera")
     assert wizard.get("ports").status_code == 403
     assert wizard.post("ports").status_code == 403
-    wizard.client = app.test_client()
+    wizard.client = new_visitor(app)
     assert wizard.get("ports").location.startswith("/login")
 
 
@@ -271,7 +243,7 @@ def test_going_back_and_forth_keeps_every_answer(start: Callable[..., Wizard]) -
 def test_a_draft_survives_a_restart(start: Callable[..., Wizard], tmp_path: Path) -> None:
     wizard = start(fixture("vpn"))
     wizard.fill("ports", **{"ports-vpn-1194": "5000"})
-    wizard.client = log_in(make_app(tmp_path).test_client(), 1)
+    wizard.client = new_visitor(make_app(tmp_path)).log_in("ada")
     assert inputs(wizard.get("ports"))["ports-vpn-1194"] == "5000"
     assert wizard.page_of(wizard.get("summary")) == "custom-config"
 
@@ -495,7 +467,7 @@ def test_a_port_left_blank_is_shown_as_not_published(start: Callable[..., Wizard
     assert "vpn 1194 not published" in words(wizard.get("summary"))
 
 
-def test_two_volumes_in_one_folder_are_confirmed_and_noted(queue: Redis, start: Callable[..., Wizard]) -> None:
+def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Callable[..., Wizard]) -> None:
     wizard = start(small(volumes={"/data": {}, "/more": {}}))
     same = {"shares-web-/data": "same", "shares-web-/more": "same/"}
     refused = wizard.fill("shares", **same)
@@ -511,9 +483,7 @@ def test_two_volumes_in_one_folder_are_confirmed_and_noted(queue: Redis, start: 
     assert wizard.submit().status_code == 303
 
 
-def test_submit_begins_the_install_with_what_was_reviewed(
-    queue: Redis, start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_submit_begins_the_install_with_what_was_reviewed(start: Callable[..., Wizard], app: Flask) -> None:
     wizard = start(fixture("everything"))
     finish(wizard, **{"environment-box-API_KEY": "hush-hush"})
     response = wizard.submit()
@@ -521,24 +491,22 @@ def test_submit_begins_the_install_with_what_was_reviewed(
     with app.app_context():
         operation = db.session.get_one(Operation, 1)
         rockon = db.session.get_one(RockOn, wizard.id)
-        assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "anna", State.PENDING_INSTALL)
+        assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
         assert operation.options["new_shares"] == ["box-config", "box-data", "box-store"]
         assert [line.split()[1] for line in operation.lines] == ["run", "run"]
         assert "hush-hush" not in str(operation.lines)
         assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
         assert db.session.query(Draft).count() == 0
-    assert queue.exists("rq:job:operation-1")
+    assert app.extensions["redis"].exists("rq:job:operation-1")
 
 
-def test_a_rockon_without_questions_is_submitted_at_once(queue: Redis, start: Callable[..., Wizard]) -> None:
+def test_a_rockon_without_questions_is_submitted_at_once(start: Callable[..., Wizard]) -> None:
     wizard = start(fixture("bare"))
     assert wizard.page_of(wizard.client.get(wizard.url)) == "summary"
     assert wizard.fill("summary", button="").location == "/operations/1"
 
 
-def test_what_a_definition_may_do_to_the_host_is_confirmed(
-    queue: Redis, start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Callable[..., Wizard], app: Flask) -> None:
     wizard = start(small(opts=[["--privileged", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]]))
     page = wizard.get("summary")
     assert "web has all rights on this host, as its administrator has." in words(page)
@@ -569,7 +537,7 @@ def private(start: Callable[..., Wizard], app: Flask, *files: str) -> Wizard:
     return wizard
 
 
-def test_a_share_can_be_given_to_the_apps_user(queue: Redis, start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_share_can_be_given_to_the_apps_user(start: Callable[..., Wizard], app: Flask) -> None:
     wizard = private(start, app)
     page = wizard.get("summary")
     assert "web works as user 1000, who may not write to films" in words(page)
@@ -580,9 +548,7 @@ def test_a_share_can_be_given_to_the_apps_user(queue: Redis, start: Callable[...
         assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
 
 
-def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(
-    queue: Redis, start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Callable[..., Wizard], app: Flask) -> None:
     wizard = private(start, app, "old")
     assert "Only the folder itself changes hands." in words(wizard.get("summary"))
     assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
@@ -634,7 +600,7 @@ def test_a_port_that_was_taken_meanwhile_refuses_the_submit(
 
 
 def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(
-    queue: Redis, start: Callable[..., Wizard], app: Flask
+    start: Callable[..., Wizard], app: Flask
 ) -> None:
     wizard = start(small(volumes={"/data": {}}))
     wizard.fill("shares", **{"shares-web-/data": "old"})
@@ -649,7 +615,7 @@ def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(
 
 
 def test_a_submit_from_a_program_that_saw_no_lines_begins_what_is_assembled_now(
-    queue: Redis, start: Callable[..., Wizard], app: Flask
+    start: Callable[..., Wizard], app: Flask
 ) -> None:
     wizard = start(fixture("bare"))
     response = wizard.post("summary", "Submit")
@@ -673,6 +639,7 @@ def test_without_docker_the_summary_shows_and_the_submit_is_refused(
 
 
 def test_without_a_queue_the_submit_is_refused_and_nothing_is_lost(start: Callable[..., Wizard], app: Flask) -> None:
+    del app.extensions["redis"]
     wizard = start(fixture("vpn"))
     finish(wizard)
     response = wizard.submit()
@@ -716,7 +683,7 @@ def test_htmx_follows_the_303_to_the_next_part(start: Callable[..., Wizard]) -> 
 
 def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Callable[..., Wizard]) -> None:
     wizard = start(fixture("vpn"))
-    part = wizard.client.post(f"{wizard.url}/ports", data={"ports-vpn-1194": "x"}, headers=HX)
+    part = wizard.client.send(f"{wizard.url}/ports", {"ports-vpn-1194": "x"}, headers=HX)
     assert part.status_code == 422
     assert part.headers["HX-Push-Url"] == "false"
     assert "<html" not in part.text
@@ -726,7 +693,7 @@ def test_htmx_is_told_to_leave_the_wizard_of_a_busy_rockon(start: Callable[..., 
     wizard = start(fixture("vpn"))
     with app.app_context(), writing() as session:
         session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
-    response = wizard.client.post(f"{wizard.url}/ports", headers=HX)
+    response = wizard.client.send(f"{wizard.url}/ports", headers=HX)
     assert response.headers["HX-Redirect"] == "/operations/1"
 
 
@@ -742,9 +709,8 @@ def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(star
 
 
 def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: Flask) -> None:
-    app.config["WTF_CSRF_ENABLED"] = True
     wizard = start(fixture("vpn"))
-    assert wizard.post("ports", **{"ports-vpn-1194": "1194"}).status_code == 400
+    assert wizard.client.post(f"{wizard.url}/ports", data={"ports-vpn-1194": "1194"}).status_code == 400
     assert kept(app) == 0
     assert wizard.page_of(wizard.fill("ports")) == "custom-config"
 

@@ -6,7 +6,7 @@ from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.host import engine
 from rockonweb.models import Kind, Operation, RockOn, Role, State, db, writing
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, Visitor, add_user, install, new_visitor, shelve
 
 INDEX = "V\t301231235959Z\t\t01\tunknown\t/CN=home.example\nV\t301231235959Z\t\t02\tunknown\t/CN=laptop\n"
 REVOKED = "R\t301231235959Z\t260101000000Z\t03\tunknown\t/CN=phone\n"
@@ -197,9 +197,7 @@ def test_only_owners_get_there(client: Visitor, vpn: RockOn, docker: Docker, rol
     here = f"/rockons/{vpn.id}/openvpn"
     client.delete_cookie("session")
     add_user("guest", role)
-    other = client.application.test_client()
-    assert isinstance(other, Visitor)
-    other.log_in("guest")
+    other = new_visitor(client.application).log_in("guest")
     assert "What comes next" not in other.get(f"/rockons/{vpn.id}").text
     assert other.get(here).status_code == 403
     for action in ("authority", "clients", "profile", "revoke"):

@@ -11,7 +11,7 @@ from rockonweb import accounts, audit, second_step
 from rockonweb.core.errors import Conflict
 from rockonweb.models import AuditLine, Role, User, db, now, writing
 from rockonweb.web import trail
-from tests.support.app import PASSWORD, Visitor, add_user, install, shelve
+from tests.support.app import PASSWORD, Visitor, add_user, install, new_visitor, shelve
 
 NEW = "another long password"
 
@@ -21,9 +21,7 @@ def person(name: str) -> User:
 
 
 def logged_in(app: Flask, name: str) -> Visitor:
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client.log_in(name)
+    return new_visitor(app).log_in(name)
 
 
 def lines() -> list[tuple[str, str, str]]:
@@ -157,9 +155,9 @@ def test_each_role_reaches_its_pages_and_sees_links_to_no_others(
 # -- the audit ----------------------------------------------------------------------------------------------------
 
 
-def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(app: Flask, owner_client: Visitor) -> None:
-    owner_client.send("/logout", page="/rockons")
-    owner_client.send("/login", {"name": "ada", "password": "wrong"})
+def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(client: Visitor) -> None:
+    client.log_in_by_form("ada").send("/logout", page="/rockons")
+    client.send("/login", {"name": "ada", "password": "wrong"})
     assert [line[:2] for line in lines()][-3:] == [
         ("ada", "login.done"),
         ("ada", "login.ended"),

@@ -16,8 +16,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.rollback import Kept, kept_to_json
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, Progress, RockOn, Role, RollbackPoint, db, writing
-from tests.support.app import Visitor, add_user, install, shelve
-from tests.support.pages import make_shares
+from tests.support.app import Visitor, add_user, install, make_shares, shelve
 
 OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
 SECRET = "blue horses dream"

@@ -20,8 +20,7 @@ from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
 from rockonweb.host import engine, shares, snapshots, survey
 from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.work import operations
-from tests.support.app import HX, Visitor, add_user, install, shelve
-from tests.support.pages import make_shares
+from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
 from tests.support.person import forms
 
 SECRET = "blue horses dream"
@@ -426,9 +425,7 @@ def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
 def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: RockOn) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
     add_user("otto")
-    other = app.test_client()
-    assert isinstance(other, Visitor)
-    other.log_in("otto")
+    other = new_visitor(app).log_in("otto")
     assert "Changes that are not applied yet" not in other.get(f"/rockons/{notes.id}").text
 
 

@@ -17,8 +17,7 @@ from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.secret import MASK
 from rockonweb.host import engine, survey
 from rockonweb.models import Kind, Operation, RockOn, Role, State, Status, db, writing
-from tests.support.app import Visitor, add_user, install, shelve
-from tests.support.pages import make_shares
+from tests.support.app import Visitor, add_user, install, make_shares, shelve
 
 SECRET = "blue horses dream"
 PORTS = {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}}

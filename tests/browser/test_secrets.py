@@ -14,8 +14,8 @@ from rockonweb import sessions
 from rockonweb.core.definition import parse
 from rockonweb.models import User, db
 from rockonweb.web.extensions import KEY
+from tests.support.app import add_user, make_app, put
 from tests.support.browser import accessibility_violations, complaints, new_page
-from tests.support.pages import add_user, make_app, put
 from tests.support.samples import source
 from tests.support.serving import served
 

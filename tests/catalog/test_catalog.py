@@ -1,7 +1,6 @@
 """The catalogue: refresh, starter, lint."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from rockonweb import catalog, config, create_app
+from rockonweb import catalog
 from rockonweb.catalog import load_starter, offers, refresh
 from rockonweb.catalog.linter import lint
 from rockonweb.core.definition import MAX_BYTES, parse
 from rockonweb.models import (
-    Base,
     Container,
     Kind,
     MetastoreFile,
@@ -32,6 +30,8 @@ from tests.support.samples import body
 
 STARTER = sorted(one.definition.name for path in offers.STARTER.glob("*.json") for one in parse(path.read_bytes()))
 
+pytestmark = pytest.mark.usefixtures("app")
+
 
 def app_of(name: str, port: int = 8080, container: str = "", **keys: Any) -> dict[str, Any]:
     """A definition file with a rock-on of one container and one port."""
@@ -47,33 +47,10 @@ def publish(store: Metastore, **files: Any) -> None:
 
 
 @pytest.fixture
-def store() -> Iterator[Metastore]:
-    store = Metastore({})
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
-    app = instance(tmp_path, store.url)
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
-
-
-@pytest.fixture
 def local(app: Flask) -> Path:
     folder: Path = app.config["SETTINGS"].local_metastore
     folder.mkdir()
     return folder
-
-
-def instance(folder: Path, remote: str) -> Flask:
-    app = create_app(config.read({"ROCKONWEB_INSTANCE": str(folder), "ROCKONWEB_REMOTE_METASTORE": remote}))
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
-    return app
 
 
 def configure(app: Flask, **settings: Any) -> None:
@@ -119,6 +96,7 @@ def faulty(report: catalog.Report) -> dict[str, list[str]]:
 # -- the remote metastore ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_refresh_adds_what_the_remote_metastore_offers_in_its_order(app, store):
     publish(store, zoo=app_of("Zoo"), ant=app_of("Ant", description="<p>small<script>x</script></p>"))
     report = refresh()
@@ -223,6 +201,7 @@ def test_a_file_name_with_a_path_is_reported_and_not_fetched(app, store):
     assert {name for name, _ in store.requests} == {"root.json", "a.json"}
 
 
+@pytest.mark.both_databases
 def test_two_files_with_the_same_rock_on_make_the_second_one_faulty(app, store):
     publish(store, one=app_of("A", version="first"), two=app_of("A", version="second") | app_of("B"))
     for added in (["A", "B"], []):
@@ -415,6 +394,7 @@ def test_a_local_folder_that_can_not_be_read_is_reported_and_loses_nothing(app, 
 # -- what leaves -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
     publish(store, a=app_of("A"), b=app_of("B"))
     refresh()
@@ -428,6 +408,7 @@ def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
     assert refresh().removed == []
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UNINSTALL, State.INSTALL_FAILED]
 )
@@ -446,6 +427,7 @@ def test_an_installed_rock_on_stays_when_it_leaves_the_catalogue(app, store, sta
     assert rockon("A").id == gone.id
 
 
+@pytest.mark.both_databases
 def test_a_rock_on_with_a_history_is_only_marked(app, store):
     publish(store, a=app_of("A"), b=app_of("B"))
     refresh()
@@ -460,6 +442,7 @@ def rockon_id(session: Any, name: str) -> int:
     return int(session.scalars(select(RockOn.id).where(RockOn.name == name)).one())
 
 
+@pytest.mark.both_databases
 def test_a_new_rock_on_may_take_the_place_and_ports_of_one_that_left(app, store):
     publish(store, a=app_of("A"))
     refresh()
@@ -469,6 +452,7 @@ def test_a_new_rock_on_may_take_the_place_and_ports_of_one_that_left(app, store)
     assert suggestions() == {"B": 8080}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("installed", [False, True])
 def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, installed):
     publish(store, a=app_of("Old name", container="app"), b=app_of("B"))
@@ -485,6 +469,7 @@ def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, i
         assert [c.name for c in rockon("Old name").containers] == ["app"]
 
 
+@pytest.mark.both_databases
 def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
     publish(store, a=app_of("A", port=8080))
     refresh()
@@ -502,6 +487,7 @@ def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
 # -- large catalogues and reports --------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_large_catalogue_is_stored_in_several_transactions(app, store, monkeypatch):
     monkeypatch.setattr(catalog, "BATCH", 7)
     publish(store, **{f"f{n:02}": app_of(f"App {n}") for n in range(30)})
@@ -514,6 +500,7 @@ def test_a_large_catalogue_is_stored_in_several_transactions(app, store, monkeyp
     assert db.session.query(RefreshReport).count() == 3
 
 
+@pytest.mark.both_databases
 def test_no_transaction_is_open_while_the_network_is_used(app, store, monkeypatch):
     publish(store, a=app_of("A"))
     refresh()
@@ -531,6 +518,7 @@ def test_no_transaction_is_open_while_the_network_is_used(app, store, monkeypatc
     assert seen == [False]
 
 
+@pytest.mark.both_databases
 def test_the_last_twenty_reports_are_kept_as_they_are_printed(app, store):
     publish(store, a=app_of("A"))
     first = refresh().to_json()
@@ -556,6 +544,7 @@ def test_a_report_prints_for_a_terminal():
     assert str(catalog.Report()).startswith("No catalogue could be loaded.")
 
 
+@pytest.mark.both_databases
 def test_a_name_with_control_characters_can_be_printed(app, store):
     publish(store, a=app_of("A"))
     store.files["root.json"] = json.dumps({"a": "a.json", "\x1b[31mred": "\x1b[31m/../\ud800.json"})

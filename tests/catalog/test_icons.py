@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from flask import Flask
 from rockonweb.catalog import icons, pictures
 from rockonweb.catalog.metastore import Unusable
 from rockonweb.models import RockOn, db, writing
-from tests.support.app import Visitor, add_user, make_app, shelve
+from tests.support.app import Visitor, shelve
 from tests.support.metastore import Metastore
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -29,23 +29,8 @@ def store(metastore: Callable[..., Metastore]) -> Metastore:
     return metastore({"a.png": PNG, "b.svg": SVG, "page.png": b"<!doctype html><html><svg></svg></html>"})
 
 
-@pytest.fixture
-def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
-    """An application whose metastore is that server, so that its pictures may be on this machine too."""
-    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE=store.url)
-    with app.app_context():
-        add_user()
-        yield app
-
-
 def folder(app: Flask) -> Path:
     return icons.folder(app.config["SETTINGS"])
-
-
-def owner(app: Flask) -> Visitor:
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client.log_in("ada")
 
 
 # -- what is a picture --------------------------------------------------------------------------------------------
@@ -80,41 +65,39 @@ def test_a_picture_is_told_by_its_first_bytes(body: bytes, kind: str) -> None:
 # -- fetching -----------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore) -> None:
+def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore, owner_client: Visitor) -> None:
     rockon = shelve("Notes", icon=f"{store.url}/a.png")
     assert icons.version(folder(app), rockon.icon) == ""
     assert icons.refresh() == icons.Outcome(fetched=1)
     version = icons.version(folder(app), rockon.icon)
-    client = owner(app)
-    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in client.get("/rockons").text
-    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in client.get(f"/rockons/{rockon.id}").text
-    answer = client.get(f"/rockons/{rockon.id}/icon")
+    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get("/rockons").text
+    assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get(f"/rockons/{rockon.id}").text
+    answer = owner_client.get(f"/rockons/{rockon.id}/icon")
     assert (answer.data, answer.mimetype) == (PNG, "image/png")
     assert answer.cache_control.max_age == 30 * 24 * 3600
     assert answer.cache_control.private
-    again = client.get(f"/rockons/{rockon.id}/icon", headers={"If-None-Match": answer.headers["ETag"]})
+    again = owner_client.get(f"/rockons/{rockon.id}/icon", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
     assert icons.refresh() == icons.Outcome()
     assert store.count("a.png") == 1
 
 
-def test_an_svg_may_do_nothing(app: Flask, store: Metastore) -> None:
+def test_an_svg_may_do_nothing(app: Flask, store: Metastore, owner_client: Visitor) -> None:
     rockon = shelve("Notes", icon=f"{store.url}/b.svg")
     icons.refresh()
-    answer = owner(app).get(f"/rockons/{rockon.id}/icon")
+    answer = owner_client.get(f"/rockons/{rockon.id}/icon")
     assert answer.mimetype == "image/svg+xml"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_without_a_picture_there_is_the_letter(app: Flask) -> None:
+def test_without_a_picture_there_is_the_letter(app: Flask, owner_client: Visitor) -> None:
     rockon = shelve("<Notes", icon="")
-    client = owner(app)
-    assert "/icon?" not in client.get("/rockons").text
-    answer = client.get(f"/rockons/{rockon.id}/icon")
+    assert "/icon?" not in owner_client.get("/rockons").text
+    answer = owner_client.get(f"/rockons/{rockon.id}/icon")
     assert answer.mimetype == "image/svg+xml"
     assert "&lt;</text>" in answer.text
-    assert client.get("/rockons/99/icon").status_code == 404
+    assert owner_client.get("/rockons/99/icon").status_code == 404
 
 
 def test_strangers_get_no_picture(app: Flask) -> None:

@@ -15,16 +15,8 @@ from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
 from rockonweb.models import Metastore as Row
 from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, writing
-from tests.catalog.test_catalog import app_of, changes, instance, publish, rockons
+from tests.catalog.test_catalog import app_of, changes, publish, rockons
 from tests.support.metastore import Metastore
-
-
-@pytest.fixture
-def store() -> Iterator[Metastore]:
-    """The configured metastore."""
-    store = Metastore({})
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -33,15 +25,6 @@ def other() -> Iterator[Metastore]:
     store = Metastore({})
     yield store
     store.close()
-
-
-@pytest.fixture
-def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
-    app = instance(tmp_path, store.url)
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
 
 
 def configured(app: Flask) -> Settings:
@@ -63,6 +46,7 @@ def part(report: Any, origin: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in ("origin", "place")}
 
 
+@pytest.mark.both_databases
 def test_the_configured_ones_are_first_and_last(app: Flask, store: Metastore, other: Metastore) -> None:
     sources.add(other.url)
     found = sources.listed(configured(app))
@@ -92,6 +76,7 @@ def test_a_later_metastore_replaces_a_rock_on_of_the_same_name(
     assert (changes(again)["unchanged"], part(again, f"metastore-{ids()[0]}")["unchanged"]) == (3, 1)
 
 
+@pytest.mark.both_databases
 def test_the_order_can_be_changed(app: Flask, store: Metastore, other: Metastore, tmp_path: Path) -> None:
     publish(store, a=app_of("A"))
     publish(other, b=app_of("B", version="other"))
@@ -152,6 +137,7 @@ def test_a_later_one_gets_a_place_whose_earlier_one_is_out_of_reach(
     assert rockon("B").version == "second"
 
 
+@pytest.mark.both_databases
 def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installed(
     app: Flask, store: Metastore, other: Metastore
 ) -> None:
@@ -275,6 +261,7 @@ def test_a_place_that_is_there_already_is_refused(app: Flask, store: Metastore, 
             sources.read_place(place, configured(app))
 
 
+@pytest.mark.both_databases
 def test_there_is_a_limit(app: Flask) -> None:
     for number in range(sources.MOST):
         sources.add(f"http://example.org/{number}")

@@ -1,15 +1,12 @@
 """Traps of the framework that this catalogue is compatible with: what it gets wrong, and what happens here."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
-from rockonweb import config, create_app, rows
+from rockonweb import rows
 from rockonweb.catalog import refresh, successors
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import Conflict
@@ -20,6 +17,8 @@ from tests.support.samples import body
 
 PORT = {"80": {"label": "Web", "host_default": 8080, "protocol": "tcp", "ui": True}}
 OURS = Answers(shares={"app": {"/data": "ours"}}, ports={"app": {80: 8080}}, environment={"app": {"TITLE": "Ours"}})
+
+pytestmark = pytest.mark.usefixtures("app")
 
 
 def app_of(name: str, container: str, image: str = "example/shared:1", **more: Any) -> dict[str, Any]:
@@ -76,23 +75,6 @@ def dump(*but: str) -> list[tuple[Any, ...]]:
             if not theirs:
                 found.append((table.name, *row.values()))
     return sorted(found, key=repr)
-
-
-@pytest.fixture
-def store() -> Iterator[Metastore]:
-    store = Metastore({})
-    yield store
-    store.close()
-
-
-@pytest.fixture(autouse=True)
-def app(store: Metastore, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_REMOTE_METASTORE": store.url}))
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
-        yield app
-        db.session.remove()
-        db.engine.dispose()
 
 
 # 7. One bad file aborts the whole refresh; only the last error is told.

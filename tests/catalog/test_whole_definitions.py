@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rockonweb.catalog import refresh
-from rockonweb.models import db
-from tests.catalog.test_catalog import instance
+from tests.support.app import make_app, take_back_apps
 from tests.support.definitions_strategy import bodies
 
 
@@ -18,14 +17,13 @@ from tests.support.definitions_strategy import bodies
 @given(st.lists(bodies(), min_size=20, max_size=20))
 def test_twenty_random_definitions_all_load(found: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:
-        app = instance(Path(name), "")
+        app = make_app(Path(name))
         folder = app.config["SETTINGS"].local_metastore
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for number, body in enumerate(found):
             (folder / f"{number:02}.json").write_text(json.dumps({f"App {number:02}": body}))
         with app.app_context():
             report = refresh()
-            db.session.remove()
-            db.engine.dispose()
+        take_back_apps()
     assert report.faulty == []
     assert report.added == [f"App {number:02}" for number in range(20)]

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,14 +16,6 @@ from rockonweb.host import survey
 from rockonweb.models import Container, Port, RockOn, State, db, writing
 from tests.support.claims import free_port
 from tests.support.instance import Instance
-from tests.support.queue_server import QueueServer
-
-
-@pytest.fixture
-def instance(queue_server: QueueServer, tmp_path: Path) -> Iterator[Instance]:
-    made = Instance(tmp_path, queue_server.url)
-    with made.app.app_context():
-        yield made
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -30,15 +29,7 @@ from rockonweb.models import (
     now,
     writing,
 )
-from tests.support.database import make_app
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """An instance with an empty database."""
-    app = make_app(tmp_path)
-    with app.app_context():
-        yield app
+from tests.support.app import make_app
 
 
 def add(name: str = "Sample") -> int:
@@ -193,7 +184,7 @@ import sys
 from pathlib import Path
 from sqlalchemy import select
 from rockonweb.models import RockOn, db, writing
-from tests.support.database import make_app
+from tests.support.app import make_app
 
 app = make_app(Path(sys.argv[1]))
 with app.app_context():
@@ -307,7 +298,7 @@ def test_a_deleted_rockon_takes_all_its_rows_along():
         session.execute(text("DELETE FROM rockon"))
     for table in ("container", "environment", "custom_config", "draft", "operation"):
         assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
-    assert db.session.scalars(select(User.name)).all() == ["anna"]
+    assert db.session.scalars(select(User.name)).all() == ["ada", "anna"]
 
 
 def test_a_role_includes_those_below_it():

@@ -24,13 +24,10 @@ from tests.support.postgres import PASSWORD, Postgres
 
 
 @pytest.fixture
-def app(postgres: Postgres, tmp_path: Path) -> Iterator[Flask]:
+def _database(postgres: Postgres) -> Iterator[None]:
+    """All databases are on PostgreSQL here."""
     with database.on(postgres):
-        app = database.make_app(tmp_path)
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
+        yield
 
 
 def trouble(folder: Path, url: str) -> str:

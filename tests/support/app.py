@@ -1,9 +1,13 @@
-"""An application with its pages as they are served: CSRF on, a stand-in for the queue's server, no engine."""
+"""An application with its pages as they are served, for tests: no engine, a stand-in for the queue's server.
+
+Tests ask for the fixtures `app`, `client` and `owner_client`; this is what those are made of.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import Context
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,21 @@ from argon2 import PasswordHasher
 from fakeredis import FakeRedis
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts
-from rockonweb.core.definition import parse
-from rockonweb.models import RockOn, Role, State, Status, db, writing
-from rockonweb.web.extensions import limiter
-from tests.support import pages
+from rockonweb import accounts, build_app, config, configure, rows, sessions
+from rockonweb.core.definition import Parsed, parse
+from rockonweb.models import RockOn, Role, State, Status, User, db, writing
+from rockonweb.web import kept_html
+from rockonweb.web.extensions import KEY, limiter
+
+from . import database
 
 PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
+
+accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, not safe
 
 
 class QueueStandIn(FakeRedis):
@@ -41,37 +50,127 @@ class Visitor(FlaskClient):
             db.session.rollback()
         return answer
 
-    def send(self, path: str, data: Mapping[str, str] | None = None, page: str = "/login") -> TestResponse:
-        """Post a form to `path`, with the token of the form on `page`."""
-        return self.post(path, data={"csrf_token": self.token(page), **(data or {})})
+    def send(
+        self, path: str, data: Mapping[str, str] | None = None, page: str = "", headers: Mapping[str, str] | None = None
+    ) -> TestResponse:
+        """Post a form to `path`, with the token of the form on `page`; without a page, with one of this session."""
+        return self.post(path, data={"csrf_token": self.token(page), **(data or {})}, headers=headers)
 
-    def token(self, page: str) -> str:
-        """The token of the first form of a page."""
+    def token(self, page: str = "") -> str:
+        """The token of the first form of a page; without a page, one as its session's pages have it."""
+        if not page:
+            with self.session_transaction() as session:
+                secret = session.setdefault("csrf_token", "f" * 40)
+            return str(URLSafeTimedSerializer(self.application.secret_key or "", salt="wtf-csrf-token").dumps(secret))
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page, follow_redirects=True).text)
         assert found, f"{page} has no form"
         return found[1]
 
     def log_in(self, name: str) -> "Visitor":
-        """Log in with the password that all accounts of tests have."""
-        answer = self.send("/login", {"name": name, "password": PASSWORD})
+        """Be logged in, as after the login's form and its second step."""
+        with self.application.app_context():
+            user = accounts.get(name)
+            key, user_id = sessions.begin(user, "127.0.0.1", "a test"), user.id
+        with self.session_transaction() as session:
+            session.update({"_user_id": str(user_id), KEY: key, "_fresh": True})
+        return self
+
+    def log_in_by_form(self, name: str) -> "Visitor":
+        """Log in on the login's page, with the password that all accounts of tests have."""
+        answer = self.send("/login", {"name": name, "password": PASSWORD}, page="/login")
         assert answer.status_code == 303, answer.text
         return self
 
 
 def make_app(folder: Path, **environ: str) -> Flask:
-    """Return an application on an empty database, without an account."""
-    app = pages.make_app(folder, **environ)
-    app.config.update(WTF_CSRF_ENABLED=True, TESTING=False)
+    """Return an application on the instance in `folder`, also on one that is there, until the test ends.
+
+    A new one has a database without rows, and no account. `environ` adds to what it is configured by.
+    """
+    settings = config.read(
+        {
+            "ROCKONWEB_INSTANCE": str(folder / "instance"),
+            "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
+            "ROCKONWEB_REMOTE_METASTORE": "",
+            "ROCKONWEB_REGISTRY_SECONDS": "0",
+            "REDIS_URL": f"unix://{folder}/nobody.sock",
+            "DATABASE_URL": database.address(folder / "instance"),
+            **environ,
+        }
+    )
+    database.put(settings)
+    settings.shares_root.mkdir(exist_ok=True)
+    app = _lend(settings)
     app.test_client_class = Visitor
     app.extensions["redis"] = QueueStandIn()
-    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, not safe
+    kept_html._kept.clear()
     limiter.reset()
     return app
 
 
-def add_user(name: str = "ada", role: Role = Role.OWNER) -> None:
-    """Make an account."""
-    accounts.make_user(name, PASSWORD, role)
+# Routes are compiled and templates read once: tests have the same applications one after another. Beside each: what
+# it was when it was built, to which it returns.
+_idle: list[tuple[Flask, dict[str, Any]]] = []
+_lent: list[tuple[Flask, dict[str, Any]]] = []
+
+
+def _lend(settings: config.Settings) -> Flask:
+    """Return an application that no test has at present, for an instance."""
+    if _idle:
+        app, as_built = _idle.pop()
+    else:
+        app = build_app()
+        as_built = _copied(vars(app))
+    _lent.append((app, as_built))
+    return configure(app, settings)
+
+
+def take_back_apps() -> None:
+    """End what the applications of a test hold; they are as they were built."""
+    while _lent:
+        app, as_built = _lent.pop()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        vars(app).clear()
+        vars(app).update(_copied(as_built))
+        _idle.append((app, as_built))
+
+
+def _copied(value: Any) -> Any:
+    """A container of Flask's with copies of the containers in it; of anything else that itself."""
+    if isinstance(value, dict):
+        made = copy(value)
+        made.update({key: _copied(one) for key, one in value.items()})
+        return made
+    return copy(value) if isinstance(value, list | set) else value
+
+
+def new_visitor(app: Flask) -> Visitor:
+    """Return somebody who is not logged in, with a browser without cookies."""
+    client = app.test_client()
+    assert isinstance(client, Visitor)
+    return client
+
+
+def add_user(name: str = "ada", role: Role = Role.OWNER) -> User:
+    """Make an account, whose password is PASSWORD."""
+    return accounts.make_user(name, PASSWORD, role)
+
+
+def put(*parsed: Parsed) -> list[int]:
+    """Bring definitions into the catalogue and return the ids of their rock-ons."""
+    with writing() as session:
+        suggestions = rows.Suggestions.load(session)
+        present = {rockon.name: rockon for rockon in session.query(RockOn)}
+        made = list[RockOn]()
+        for position, one in enumerate(parsed):
+            known, source = present.get(one.definition.name), one.source
+            made += rows.put(
+                session, known, one.definition, source, suggestions, origin="local", position=position
+            )[:1]  # fmt: skip
+        session.flush()
+        return [rockon.id for rockon in made]
 
 
 def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> RockOn:
@@ -81,7 +180,7 @@ def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None,
         for place, (key, one) in enumerate((containers or {"web": {}}).items(), 1)
     }
     text = json.dumps({name: {"description": "", "version": "1", "website": "", "containers": filled, **body}})
-    return db.session.get_one(RockOn, pages.put(*parse(text))[0])
+    return db.session.get_one(RockOn, put(*parse(text))[0])
 
 
 def install(rockon: RockOn, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any) -> RockOn:
@@ -94,3 +193,9 @@ def install(rockon: RockOn, status: Status = Status.STARTED, state: State = Stat
             for port in container.ports:
                 port.host = port.suggested
     return rockon
+
+
+def make_shares(app: Flask, names: Iterable[str]) -> None:
+    """Make folders below the shares root."""
+    for name in names:
+        (app.config["SETTINGS"].shares_root / name).mkdir()

@@ -1,16 +1,17 @@
-"""An application on an empty database in a temporary folder, and nothing else: no processes, no engine, no queue.
+"""Databases of tests: copies of one that was migrated once for the whole run of this process.
 
-Also which database tests have: SQLite's file, or one of a PostgreSQL server where `on` says so.
+Which kind tests get: SQLite's file, or one of a PostgreSQL server where `on` says so.
 """
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from flask import Flask
-
-from rockonweb import config, create_app
-from rockonweb.models import Base, db, writing
+from rockonweb import config, create_app, migrate
+from rockonweb.config import Settings
+from rockonweb.models import db
 
 from .postgres import Postgres
 
@@ -30,20 +31,44 @@ def on(server: Postgres) -> Iterator[None]:
         _addresses.clear()
 
 
-def address(folder: Path) -> str:
-    """The DATABASE_URL of the instance in `folder`, always the same; blank: SQLite in that folder."""
+def address(instance: Path) -> str:
+    """The DATABASE_URL of the instance in a folder, always the same; blank: SQLite's file in it."""
     if _server is None:
         return ""
-    if folder not in _addresses:
-        _addresses[folder] = _server.database()
-    return _addresses[folder]
+    if instance not in _addresses:
+        _addresses[instance] = _server.database(template=_migrated_database(_server))
+    return _addresses[instance]
 
 
-def make_app(folder: Path) -> Flask:
-    """Return an application on the instance in `folder`, which is made at the first call."""
-    instance = folder / "instance"
-    environ = {"ROCKONWEB_INSTANCE": str(instance), "REDIS_URL": "unix:///nobody", "DATABASE_URL": address(instance)}
-    app = create_app(config.read(environ))
-    with app.app_context(), writing():
-        Base.metadata.create_all(db.session.connection())
-    return app
+def put(settings: Settings) -> None:
+    """Give an instance a migrated database with nothing in it, unless it has one or is on a server."""
+    file = settings.instance / "rockonweb.db"
+    if not settings.database_url.endswith(f"/{file}") or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(_migrated_file())
+
+
+@cache
+def _migrated_file() -> bytes:
+    """SQLite's file of the newest schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        _migrate(folder, "")
+        return Path(folder, "rockonweb.db").read_bytes()
+
+
+def _migrated_database(server: Postgres) -> str:
+    """The name of a server's database of the newest schema."""
+    if not server.migrated:
+        with tempfile.TemporaryDirectory() as folder:
+            _migrate(folder, server.database("migrated"))
+        server.migrated = True
+    return "migrated"
+
+
+def _migrate(instance: str, url: str) -> None:
+    """Bring an empty database to the newest schema, as `up` does."""
+    with create_app(config.read({"ROCKONWEB_INSTANCE": instance, "DATABASE_URL": url})).app_context():
+        migrate.upgrade()
+        db.session.remove()
+        db.engine.dispose()

@@ -25,6 +25,7 @@ class Postgres:
         self._bin = _newest()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+        self.migrated = False  # whether there is the database `migrated`, of which others are copies
 
     def start(self) -> None:
         """Start it; returns when it answers."""
@@ -63,12 +64,15 @@ class Postgres:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def database(self, encoding: str = "UTF8") -> str:
-        """Make an empty database and return its address, for DATABASE_URL; there is a password in it."""
-        name = f"test_{next(self._numbers)}"
+    def database(self, name: str = "", *, template: str = "template0", encoding: str = "UTF8") -> str:
+        """Make a database, empty or a copy of one that nobody has open; return its address, for DATABASE_URL.
+
+        There is a password in it. Without a name it gets one of its own.
+        """
+        name = name or f"test_{next(self._numbers)}"
+        locale = "C.UTF-8" if encoding == "UTF8" else "C"
         with psycopg.connect(host=str(self._folder), user=USER, dbname="postgres", autocommit=True) as connection:
-            locale = "C.UTF-8" if encoding == "UTF8" else "C"
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE '{locale}'")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING '{encoding}' LOCALE '{locale}'")
         return f"postgresql+psycopg://{USER}:{PASSWORD}@/{name}?host={self._folder}"
 
     def connect(self, url: str) -> "psycopg.Connection[tuple[object, ...]]":

@@ -53,8 +53,7 @@ from rockonweb.web import drafts, wanted
 from rockonweb.work import heartbeat, queue, restore, samples
 from rockonweb.work.heartbeat import EngineStatus
 
-from . import pages
-from .app import Visitor, add_user, install, make_app, shelve
+from .app import add_user, install, make_app, new_visitor, put, shelve
 from .filled import PAGES, address
 
 Words = Callable[[str], str]
@@ -167,7 +166,7 @@ def many(app: Flask) -> None:
         text = "Does what it says, every day of the year. " * (number % 5)
         app_body = {"description": text, "version": "1", "website": "", "containers": {f"app-{number}": web}}
         found.append(parse(json.dumps({name: app_body}))[0])
-    ids = pages.put(*found)
+    ids = put(*found)
     with writing() as session:
         for number in range(0, MANY, 5):
             rockon = session.get_one(RockOn, ids[number])
@@ -413,9 +412,7 @@ def _use(names: list[str]) -> None:
 
 def pages_of(app: Flask) -> list[str]:
     """The addresses of all pages: of each route the first that answers with a page, and more of apps and operations."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    client.log_in("ada")
+    client = new_visitor(app).log_in("ada")
 
     def is_page(path: str) -> bool:
         answer = client.get(path)

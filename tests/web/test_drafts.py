@@ -1,7 +1,6 @@
 """Drafts: what was typed is kept per person and rock-on, over restarts and changed definitions."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, Parsed, parse
 from rockonweb.models import Draft, RockOn, db, writing
 from rockonweb.web import drafts
-from tests.support.pages import add_user, make_app, put
+from tests.support.app import add_user, make_app, put
 from tests.support.samples import source
 
 PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
@@ -32,15 +31,8 @@ def sample(**body: Any) -> Parsed:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        yield app
-
-
-@pytest.fixture
 def anna(app: Flask) -> int:
-    return add_user()
+    return add_user("anna").id
 
 
 @pytest.fixture
@@ -78,7 +70,7 @@ def test_a_draft_survives_a_restart(rockon: RockOn, definition: Definition, anna
 
 
 def test_people_have_drafts_of_their_own(rockon: RockOn, definition: Definition, anna: int) -> None:
-    ben = add_user("ben")
+    ben = add_user("ben").id
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "annas"}, accepted=True)
     drafts.save(rockon, definition, ben, "shares", {"shares-web-/data": "bens"}, accepted=True)
     assert drafts.load(rockon, definition, anna).values == {"shares-web-/data": "annas"}

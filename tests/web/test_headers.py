@@ -1,9 +1,7 @@
 """What every answer carries, whatever it is an answer to."""
 
 import re
-from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,25 +10,13 @@ from flask import Flask
 from rockonweb.models import Kind, RockOn, db
 from rockonweb.web.faces import HEADERS, POLICY
 from rockonweb.work import operations
-from tests.support.app import Visitor, add_user, install, make_app, shelve
+from tests.support.app import Visitor, install, shelve
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    """An application with an owner and an app."""
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        install(shelve("Notes"))
-        yield app
-
-
-@pytest.fixture
-def owner(app: Flask) -> Visitor:
-    """The owner, logged in."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client.log_in("ada")
+@pytest.fixture(autouse=True)
+def notes(app: Flask) -> RockOn:
+    """An app."""
+    return install(shelve("Notes"))
 
 
 def got(app: Flask) -> list[str]:
@@ -40,25 +26,25 @@ def got(app: Flask) -> list[str]:
     return sorted({re.sub(r"<[^>]+>", "1", rule) for rule in found})
 
 
-def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owner: Visitor) -> None:
+def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owner_client: Visitor) -> None:
     for path in [*got(app), "/no/such", "/login?next=//evil.example"]:
-        headers = owner.get(path).headers
+        headers = owner_client.get(path).headers
         assert headers["Content-Security-Policy"] in (POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox")
         assert HEADERS.items() <= dict(headers).items(), path
 
 
-def test_what_one_sees_logged_in_is_kept_by_no_cache(app: Flask, owner: Visitor) -> None:
+def test_what_one_sees_logged_in_is_kept_by_no_cache(app: Flask, owner_client: Visitor) -> None:
     operations.begin(Kind.STOP, db.session.get_one(RockOn, 1), "ada")
     open_to_all = {"/healthz", "/style.css", "/rockons/1/icon"}  # or no secret of a house: a picture
-    answers = {path: owner.get(path) for path in {*got(app)} - open_to_all}
+    answers = {path: owner_client.get(path) for path in {*got(app)} - open_to_all}
     seen = {path: answer for path, answer in answers.items() if answer.status_code == 200}
     assert {"/rockons", "/rockons/1/source.json", "/operations/1/log", "/doctor/report.txt", "/api/rockons"} <= {*seen}
     assert {path for path, answer in seen.items() if answer.headers.get("Cache-Control") != "no-store"} == set()
 
 
 @pytest.mark.parametrize("options", [{"method": "PUT"}, {"data": {"x": "y" * 3_000_000}}, {"data": {"a": "b"}}])
-def test_refusals_have_them_too(owner: Visitor, options: dict[str, Any]) -> None:
-    answer = owner.open("/shares", **{"method": "POST", **options})
+def test_refusals_have_them_too(owner_client: Visitor, options: dict[str, Any]) -> None:
+    answer = owner_client.open("/shares", **{"method": "POST", **options})
     assert answer.status_code in (400, 405, 413)
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert HEADERS.items() <= dict(answer.headers).items()
@@ -85,8 +71,8 @@ def test_a_hosts_other_ports_are_not_forced_to_https(app: Flask) -> None:
     assert "; Secure" in answer.headers["Set-Cookie"]
 
 
-def test_only_the_dashboard_is_looser_and_only_in_scripts_and_styles(owner: Visitor) -> None:
-    here, elsewhere = rules_of(owner.get("/jobs/").headers["Content-Security-Policy"]), rules_of(POLICY)
+def test_only_the_dashboard_is_looser_and_only_in_scripts_and_styles(owner_client: Visitor) -> None:
+    here, elsewhere = rules_of(owner_client.get("/jobs/").headers["Content-Security-Policy"]), rules_of(POLICY)
     assert {name for name in here | elsewhere if here.get(name) != elsewhere.get(name)} == {"script-src", "style-src"}
     assert here["script-src"].startswith("'self' 'unsafe-inline'")
 
@@ -108,12 +94,14 @@ def test_whoever_may_not_see_the_dashboard_gets_the_strict_policy(app: Flask) ->
         ({"text": "x" * 1_600_000}, "multipart/form-data", 413),
     ],
 )
-def test_a_large_body_is_refused(owner: Visitor, form: dict[str, Any], kind: str, status: int) -> None:
-    assert owner.post("/shares", data=form, content_type=kind).status_code == status
+def test_a_large_body_is_refused(owner_client: Visitor, form: dict[str, Any], kind: str, status: int) -> None:
+    assert owner_client.post("/shares", data=form, content_type=kind).status_code == status
 
 
-def test_a_form_of_too_many_parts_is_refused(owner: Visitor) -> None:
+def test_a_form_of_too_many_parts_is_refused(owner_client: Visitor) -> None:
     data = {f"part-{number}": "x" for number in range(2_001)}
-    assert owner.post("/shares", data=data, content_type="multipart/form-data").status_code == 413
+    assert owner_client.post("/shares", data=data, content_type="multipart/form-data").status_code == 413
     few = {f"part-{number}": "x" for number in range(20)}
-    assert owner.post("/shares", data=few, content_type="multipart/form-data").status_code == 400  # no form's token
+    assert (
+        owner_client.post("/shares", data=few, content_type="multipart/form-data").status_code == 400
+    )  # no form's token

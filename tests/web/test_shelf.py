@@ -1,8 +1,5 @@
 """What a person wants to see of the catalogue, and what is found."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from flask import Flask
 from werkzeug.datastructures import MultiDict
@@ -11,22 +8,19 @@ from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.models import State, Status
 from rockonweb.web.shelf import Choice, Condition, Order, Shelf, Wish, condition_of, look
-from tests.support.app import install, make_app, shelve
+from tests.support.app import install, shelve
 
 UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
 HOST = {"opts": [["--net=host", ""]]}
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        shelve("Plex", {"plex": {**UI, **HOST}}, description="Films")
-        shelve("Jellyfin", {"jellyfin": UI}, description="Films and songs")
-        shelve("Gitea", {"gitea": UI, "db": {"image": "registry.example/postgres"}})
-        install(shelve("Navidrome"))
-        install(shelve("Deluge"), Status.STOPPED)
-        yield app
+@pytest.fixture(autouse=True)
+def catalogue(app: Flask) -> None:
+    shelve("Plex", {"plex": {**UI, **HOST}}, description="Films")
+    shelve("Jellyfin", {"jellyfin": UI}, description="Films and songs")
+    shelve("Gitea", {"gitea": UI, "db": {"image": "registry.example/postgres"}})
+    install(shelve("Navidrome"))
+    install(shelve("Deluge"), Status.STOPPED)
 
 
 def names(shelf: Shelf) -> list[str]:
@@ -71,6 +65,7 @@ def test_what_an_address_makes_no_sense_of_is_left_out() -> None:
 # -- what is found ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -98,6 +93,7 @@ def test_filters_and_words_combine(app: Flask, query: str, found: list[str]) -> 
     assert (shelf.found, shelf.installed, shelf.everything) == (len(found), 2, 5)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -114,6 +110,7 @@ def test_the_order_is_what_was_asked_for_or_what_fits_best(app: Flask, query: st
     assert [name for name in names(see(query)) if name in found] == found
 
 
+@pytest.mark.both_databases
 def test_a_search_forgives_a_typing_mistake_and_says_what_it_took_instead(app: Flask) -> None:
     shelf = see("tab=all&q=jelyfin flims")
     assert (names(shelf), shelf.instead) == (["Jellyfin"], "jellyfin films")
@@ -121,6 +118,7 @@ def test_a_search_forgives_a_typing_mistake_and_says_what_it_took_instead(app: F
     assert (names(see("tab=all&q=xylophone")), see("tab=all&q=xylophone").instead) == ([], "")
 
 
+@pytest.mark.both_databases
 def test_filters_are_counted_as_if_the_others_stayed(app: Flask) -> None:
     shelf = see("tab=all&badge=ui")
     assert shelf.categories == [Choice(Category.MEDIA, 2, False), Choice(Category.DEVELOPMENT, 1, False)]
@@ -131,6 +129,7 @@ def test_filters_are_counted_as_if_the_others_stayed(app: Flask) -> None:
     assert shelf.conditions == [Choice(Condition.AVAILABLE, 3, False)]
 
 
+@pytest.mark.both_databases
 def test_a_filter_that_is_chosen_can_be_taken_back_also_where_it_finds_nothing(app: Flask) -> None:
     shelf = see("tab=all&badge=privileged&category=games")
     assert shelf.badges == [Choice(Badge.PRIVILEGED, 0, True)]

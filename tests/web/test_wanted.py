@@ -1,8 +1,5 @@
 """What a person wants for an installed rock-on and has not applied yet."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from flask import Flask
 
@@ -10,20 +7,16 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.models import Draft, RockOn, State, db, writing
 from rockonweb.web import drafts, wanted
-from tests.support.app import install, shelve
-from tests.support.pages import add_user, make_app
+from tests.support.app import add_user, install, shelve
 
 CONTAINERS = {"web": {"volumes": {"/data": {"label": "Data"}}, "environment": {"TITLE": {"label": "Title"}}}}
 LABELLED = {"labels": {"web": ["a=b"]}}
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        add_user("otto")
-        yield app
+@pytest.fixture(autouse=True)
+def otto(app: Flask) -> None:
+    """Another owner."""
+    add_user("otto")
 
 
 @pytest.fixture

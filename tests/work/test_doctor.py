@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -34,20 +34,6 @@ PARTS = {
     *("containers", "operations", "catalogue", "secrets"),
 }
 SPEC = {"image": "box.example/app", "environment": {"KEY": {"label": "", "description": ""}}}
-
-
-@pytest.fixture
-def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
-    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
-    made = Instance(tmp_path, queue_server.url)
-    made.asks_docker = False
-    try:
-        with made.app.app_context():
-            yield made
-            db.session.remove()
-    finally:
-        queue_server.start()
-        queue_server.flush()
 
 
 def look(instance: Instance, **changes: str) -> dict[str, Finding]:

@@ -2,28 +2,11 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from flask import Flask
 from redis import Redis
 from rq import Worker
 
-from rockonweb import config, create_app
 from rockonweb.work import heartbeat, queue
-from tests.support.queue_server import QueueServer
-
-
-@pytest.fixture
-def redis(queue_server: QueueServer, tmp_path: Path) -> Iterator[Redis]:
-    """The queue's server, in the application's context."""
-    queue_server.flush()
-    app: Flask = create_app(
-        config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "REDIS_URL": queue_server.url}),
-    )
-    with app.app_context():
-        yield queue.connection()
 
 
 def register(redis: Redis, name: str, hostname: str, pid: int) -> None:

@@ -1,6 +1,5 @@
 """The pictures follow a refresh."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,8 @@ from rockonweb import jobs
 from rockonweb.catalog import icons as pictures
 from rockonweb.models import Kind, Operation, Progress, db, writing
 from rockonweb.work import icons, queue
-from tests.support.app import make_app
 
 DEFINITIONS = Path(__file__).parent.parent / "definitions"
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
-    with app.app_context():
-        yield app
 
 
 def waiting() -> list[str]:

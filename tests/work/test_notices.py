@@ -7,9 +7,7 @@ import subprocess
 import sys
 import syslog
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from apprise import NotifyBase
@@ -24,7 +22,7 @@ from rockonweb.core.notices import LOCAL_SCHEMES, Event, Message
 from rockonweb.host import notifier
 from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
 from rockonweb.work import heartbeat, notices, queue, runner, updates
-from tests.support.app import install, make_app, shelve
+from tests.support.app import install, shelve
 from tests.support.claims import free_port
 from tests.support.receivers import hook, mail_server
 
@@ -32,10 +30,8 @@ WORDS = Message("Notes could not be installed", ("The image is not there.", "Che
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path, ROCKONWEB_URL="https://apps.example.org/")
-    with app.app_context():
-        yield app
+def environ() -> dict[str, str]:
+    return {"ROCKONWEB_URL": "https://apps.example.org/"}
 
 
 def add(way: str, events: str = "failed", **parts: str) -> int:

@@ -1,8 +1,6 @@
 """Operations are begun, cancelled and repeated in one transaction each; no engine is asked."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from rq.job import Job
@@ -22,16 +20,6 @@ SPEC = {
     "volumes": {"/data": {"label": "Data", "description": ""}},
     "environment": {"API_TOKEN": {"label": "Token", "description": ""}},
 }
-
-
-@pytest.fixture
-def instance(queue_server: QueueServer, tmp_path: Path) -> Iterator[Instance]:
-    made = Instance(tmp_path, queue_server.url)
-    made.asks_docker = False
-    with made.app.app_context():
-        yield made
-    queue_server.start()
-    queue_server.flush()
 
 
 def installed(instance: Instance, name: str = "App") -> RockOn:
@@ -55,6 +43,7 @@ def job(operation_id: int) -> Job:
     return Job.fetch(operations.job_id(operation_id), connection=queue.connection())
 
 
+@pytest.mark.both_databases
 def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instance: Instance) -> None:
     rockon = instance.add("App", {"app": SPEC})
     with writing() as session:
@@ -73,6 +62,7 @@ def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instan
     assert not db.session.query(Draft).count()
 
 
+@pytest.mark.both_databases
 def test_only_the_id_crosses_the_queue_and_only_after_the_commit(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +109,7 @@ def test_without_a_queue_nothing_is_written(instance: Instance, queue_server: Qu
     assert instance.rows_of() == before
 
 
+@pytest.mark.both_databases
 def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Instance) -> None:
     rockon_id = installed(instance).id
     outcomes: list[int] = []
@@ -170,6 +161,7 @@ def test_an_installed_rock_on_is_not_installed_over(instance: Instance) -> None:
     assert instance.rows_of() == before
 
 
+@pytest.mark.both_databases
 def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(instance: Instance) -> None:
     port = free_port()
     first, second = (instance.add(name, {name.lower(): SPEC}) for name in ("First", "Second"))
@@ -186,6 +178,7 @@ def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(i
     instance.submit(theirs)
 
 
+@pytest.mark.both_databases
 def test_the_same_number_is_free_for_the_other_protocol(instance: Instance) -> None:
     port = free_port()
     udp = {"8080": {**WEB["8080"], "protocol": "udp"}}
@@ -197,6 +190,7 @@ def test_the_same_number_is_free_for_the_other_protocol(instance: Instance) -> N
     instance.submit(instance.review(second, ports={"second": {"8080": port}}))
 
 
+@pytest.mark.both_databases
 def test_one_refresh_at_a_time_and_whoever_asks_joins_it(instance: Instance) -> None:
     first = operations.begin_refresh("me")
     assert operations.begin_refresh("you") == first
@@ -214,6 +208,7 @@ def test_what_has_ended_can_not_be_cancelled(instance: Instance, progress: Progr
         operations.cancel(operation_id)
 
 
+@pytest.mark.both_databases
 def test_a_retry_begins_the_same_again_with_the_answers_that_were_kept(instance: Instance) -> None:
     rockon = instance.add("App", {"app": SPEC})
     reviewed = instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken"}})
@@ -231,6 +226,7 @@ def test_a_retry_begins_the_same_again_with_the_answers_that_were_kept(instance:
         operations.retry(4711, "you")
 
 
+@pytest.mark.both_databases
 def test_a_secret_answer_is_in_no_row_in_the_clear(instance: Instance) -> None:
     rockon = instance.add("App", {"app": SPEC})
     instance.submit(instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken-of-mine"}}))

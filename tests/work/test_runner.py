@@ -1,8 +1,5 @@
 """How an operation ends, whatever happens to it; no engine answers here."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from rockonweb import catalog
@@ -11,19 +8,9 @@ from rockonweb.core.errors import EngineUnreachable, RockonwebError
 from rockonweb.models import Kind, Operation, Progress, State, db, writing
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
-from tests.support.queue_server import QueueServer
 
 
-@pytest.fixture
-def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
-    made = Instance(tmp_path, queue_server.url)
-    made.asks_docker = False
-    with made.app.app_context():
-        yield made
-    queue_server.flush()
-
-
+@pytest.mark.both_databases
 def test_without_an_engine_an_install_fails_with_its_sentence_and_docker_s_words(instance: Instance) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     operation_id = instance.submit(instance.review(rockon))
@@ -97,6 +84,7 @@ def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: In
     assert [container.image for container in rockon.containers] == ["example/newer:latest", "example/more:latest"]
 
 
+@pytest.mark.both_databases
 def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     for report in (Report(loaded=True), Report()):
         monkeypatch.setattr(catalog, "refresh", lambda report=report: report)
@@ -104,6 +92,7 @@ def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytes
         assert not list(instance.settings.locks.iterdir())
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("state", [State.INSTALLED, State.INSTALL_FAILED])
 def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, state: State) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})

@@ -1,10 +1,7 @@
 """What running containers use: looked at, kept for an hour, given to pages."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from flask import Flask
 from redis import Redis
 
@@ -12,24 +9,6 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.resources import Sample
 from rockonweb.host import engine
 from rockonweb.work import samples
-from tests.support.pages import make_app
-from tests.support.queue_server import QueueServer
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    with app.app_context():
-        yield app
-
-
-@pytest.fixture
-def redis(app: Flask, queue_server: QueueServer) -> Iterator[Redis]:
-    """A real queue's server."""
-    queue_server.flush()
-    app.extensions["redis"] = Redis.from_url(queue_server.url)
-    yield app.extensions["redis"]
-    queue_server.flush()
 
 
 class Docker(engine.Engine):

@@ -1,8 +1,6 @@
 """Whose turn it is, on a real queue; no engine is asked."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,17 +8,6 @@ import pytest
 from rockonweb.models import Kind, Operation, Progress, RockOn, State, db, writing
 from rockonweb.work import operations, queue, sequence
 from tests.support.instance import Instance
-from tests.support.queue_server import QueueServer
-
-
-@pytest.fixture
-def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
-    made = Instance(tmp_path, queue_server.url)
-    made.asks_docker = False
-    with made.app.app_context():
-        yield made
-    queue_server.flush()
 
 
 def installed(instance: Instance, name: str, *opts: list[str]) -> RockOn:
@@ -40,6 +27,7 @@ def jobs() -> set[str]:
     return queue.waiting()
 
 
+@pytest.mark.both_databases
 def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instance) -> None:
     rockon = installed(instance, "App")
     pressed = [operations.begin(kind, rockon, "me") for kind in (Kind.STOP, Kind.START) * 5]
@@ -54,6 +42,7 @@ def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instanc
     assert rockon.status == "pending_start"  # as the last one says
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
 def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
     ids = [operations.begin(Kind.STOP, installed(instance, name, opts), "me") for name in ("One", "Two")]
@@ -75,11 +64,13 @@ def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Insta
     assert sequence.claim(({*ids} - {*claimed}).pop())
 
 
+@pytest.mark.both_databases
 def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> None:
     ids = [operations.begin(Kind.STOP, installed(instance, name), "me") for name in ("One", "Two")]
     assert [sequence.claim(one) for one in ids] == [True, True]
 
 
+@pytest.mark.both_databases
 def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
     rockon = installed(instance, "App")
     first, second = operations.begin_update(rockon, "me"), operations.begin(Kind.STOP, rockon, "me")
@@ -91,6 +82,7 @@ def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance
     assert sequence.claim(second)
 
 
+@pytest.mark.both_databases
 def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> None:
     rockon = installed(instance, "App")
     first, second = operations.begin(Kind.STOP, rockon, "me"), operations.begin(Kind.START, rockon, "me")

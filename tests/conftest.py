@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support import database
 from tests.support.browser import chromium, new_page
+from tests.support.command_line import CommandLine
 from tests.support.engine import Engine
 from tests.support.metastore import Content, Metastore
 from tests.support.postgres import Postgres
@@ -139,6 +140,20 @@ def stack() -> Iterator[Callable[..., Stack]]:
             return made
 
         yield run
+
+
+@pytest.fixture(scope="session")
+def _first_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database that a command makes at the first use, by all migrations; made once, since that takes a while."""
+    made = CommandLine(tmp_path_factory.mktemp("first-use"))
+    assert made.run("catalog", "list").returncode == 0
+    return made.database
+
+
+@pytest.fixture
+def command_line(tmp_path: Path, _first_database: Path) -> CommandLine:
+    """`command_line.run("plan", "Files", stdin="{}")` runs `rockonweb` in this process; see `CommandLine`."""
+    return CommandLine(tmp_path, _first_database)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from rockonweb.models import db
 from tests.support import database
 from tests.support.app import Visitor, add_user, make_app, new_visitor, take_back_apps
 from tests.support.browser import chromium, new_page
+from tests.support.command_line import CommandLine
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 from tests.support.metastore import Content, Metastore
@@ -203,6 +204,17 @@ def stack() -> Iterator[Callable[..., Stack]]:
             return made
 
         yield run
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    """`command_line.run("plan", "Files", stdin="{}")` runs `rockonweb` in this process; see `CommandLine`.
+
+    The way to test a command: a process of its own costs a second, this some milliseconds.
+    """
+    made = CommandLine(tmp_path)
+    database.put(made.database)
+    return made
 
 
 @pytest.fixture(scope="session")

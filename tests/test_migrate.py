@@ -1,11 +1,11 @@
 """The migrations: from the first schema upwards, with rows in it, on SQLite and on PostgreSQL."""
 
 import logging
+import multiprocessing
 import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from tests.support import aged
 from tests.support.postgres import PASSWORD, Postgres
 
 REVISIONS = [one.revision for one in ScriptDirectory(str(migrate.FOLDER)).walk_revisions()][::-1]
+FORK = multiprocessing.get_context("fork")  # a process, without an interpreter that imports everything
 BROKEN = """
 import sqlalchemy as sa
 from alembic import op
@@ -34,12 +35,6 @@ def upgrade():
     op.execute("DELETE FROM rockon")
     op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
     op.execute("INSERT INTO nowhere VALUES (1)")
-"""
-START = """
-import sys
-from rockonweb import config, create_app, migrate
-with create_app(config.read({"ROCKONWEB_INSTANCE": sys.argv[1], "DATABASE_URL": sys.argv[2]})).app_context():
-    migrate.upgrade()
 """
 
 
@@ -72,6 +67,12 @@ def app(tmp_path: Path) -> Iterator[Flask]:
 
 def make_app(folder: Path, address: str = "") -> Flask:
     return create_app(config.read({"ROCKONWEB_INSTANCE": str(folder), "DATABASE_URL": address}))
+
+
+def start(folder: Path, address: str) -> None:
+    """What a process does first."""
+    with make_app(folder, address).app_context():
+        migrate.upgrade()
 
 
 def copies(folder: Path) -> list[Path]:
@@ -371,10 +372,12 @@ def test_two_processes_that_start_at_once_migrate_once(tmp_path: Path, address: 
         aged.upgrade_to("0001")
         aged.fill()
         db.engine.dispose()
-    command = [sys.executable, "-c", START, str(tmp_path), address]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    ended = [one.communicate(timeout=60)[1] for one in started]
-    assert [one.returncode for one in started] == [0, 0, 0], ended
+    started = [FORK.Process(target=start, args=(tmp_path, address)) for _ in range(3)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(60)
+    assert [process.exitcode for process in started] == [0, 0, 0]
     assert len(copies(tmp_path)) == 1
     with make_app(tmp_path, address).app_context():
         assert aged.revision() == migrate.head()

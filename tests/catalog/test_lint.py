@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,77 +14,79 @@ from rockonweb.core.advice import advice
 from rockonweb.core.definition import parse
 from tests.support import samples
 from tests.support.claims import free_port
+from tests.support.command_line import CommandLine
 from tests.support.pushing import put_image
 from tests.support.registry import Registry
 
 GOOD = (samples.FOLDER / "everything.json").read_text()
 BAD = json.dumps({"App": {"description": "", "version": "1", "containers": {}}})
-
-
-def lint(folder: Path, *arguments: str, given: str | bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", "from rockonweb.cli import main; main()", "catalog", "lint", *arguments]
-    environ = {"ROCKONWEB_INSTANCE": str(folder / "instance"), "PATH": "/usr/bin:/bin"}
-    body = given.encode() if isinstance(given, str) else given
-    return subprocess.run(command, input=body, capture_output=True, cwd=folder, env=environ, timeout=60, check=False)
+Lint = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def lint(command_line: CommandLine) -> Lint:
+    """`lint("a.json", stdin=…)` runs the command in the test's folder."""
+    return partial(command_line.run, "catalog", "lint")
+
+
+@pytest.fixture
+def lint_samples(lint: Lint, tmp_path: Path) -> Lint:
+    """The same where there are a few files."""
     for name, text in {"good": GOOD, "bad": BAD, "root": '{"a": "a.json", "b": "b.json"}', "html": "<html>"}.items():
         (tmp_path / f"{name}.json").write_text(text)
-    return tmp_path
+    return lint
 
 
-def found(answer: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+def found(answer: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     faults: list[dict[str, Any]] = json.loads(answer.stdout)
     return faults
 
 
-def test_no_fault_is_exit_0(folder: Path) -> None:
-    answer = lint(folder, "good.json")
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"1 without a fault\n", b"")
-    answer = lint(folder, "good.json", "--json")
+def test_no_fault_is_exit_0(lint_samples: Lint) -> None:
+    answer = lint_samples("good.json")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "1 without a fault\n", "")
+    answer = lint_samples("good.json", "--json")
     assert (answer.returncode, found(answer)) == (0, [])
 
 
-def test_faults_of_several_files_are_exit_1_and_a_line_each(folder: Path) -> None:
-    answer = lint(folder, "good.json", "bad.json", "html.json")
+def test_faults_of_several_files_are_exit_1_and_a_line_each(lint_samples: Lint) -> None:
+    answer = lint_samples("good.json", "bad.json", "html.json")
     assert answer.returncode == 1
-    lines = answer.stdout.decode().splitlines()
+    lines = answer.stdout.splitlines()
     assert "bad.json: containers: has 0 entries, and needs 1" in lines
     assert "bad.json: website: is required" in lines
     assert any(line.startswith("html.json: not JSON") for line in lines)
     assert lines[-1] == "1 without a fault"
-    answer = lint(folder, "good.json", "bad.json", "--json")
+    answer = lint_samples("good.json", "bad.json", "--json")
     assert (answer.returncode, {fault["path"] for fault in found(answer)}) == (1, {"containers", "website"})
 
 
-def test_a_file_that_can_not_be_read_is_exit_2(folder: Path) -> None:
-    answer = lint(folder, "none.json", "bad.json", "--json")
+def test_a_file_that_can_not_be_read_is_exit_2(lint_samples: Lint) -> None:
+    answer = lint_samples("none.json", "bad.json", "--json")
     assert answer.returncode == 2
     assert {"file": "none.json", "path": "", "message": "there is no such file"} in found(answer)
     assert any(fault["file"] == "bad.json" for fault in found(answer))
-    assert lint(folder, ".").returncode == 2
+    assert lint_samples(".").returncode == 2
 
 
-def test_without_a_file_it_says_how(folder: Path) -> None:
-    answer = lint(folder)
+def test_without_a_file_it_says_how(lint_samples: Lint) -> None:
+    answer = lint_samples()
     assert answer.returncode == 2
-    assert b"Missing argument 'FILES...'" in answer.stderr
+    assert "Missing argument 'FILES...'" in answer.stderr
 
 
-def test_standard_input_is_read_once(folder: Path) -> None:
-    assert lint(folder, "-", given=GOOD).returncode == 0
-    answer = lint(folder, "-", "--json", given=BAD)
+def test_standard_input_is_read_once(lint_samples: Lint) -> None:
+    assert lint_samples("-", stdin=GOOD).returncode == 0
+    answer = lint_samples("-", "--json", stdin=BAD)
     assert (answer.returncode, {fault["file"] for fault in found(answer)}) == (1, {"-"})
-    assert lint(folder, "-", given=b"\xff").stdout == b"-: is not text in UTF-8\n"
-    assert b"larger than 1.0 MB" in lint(folder, "-", given=b" " * 1_000_001).stdout
+    assert lint_samples("-", stdin=b"\xff").stdout == "-: is not text in UTF-8\n"
+    assert "larger than 1.0 MB" in lint_samples("-", stdin=b" " * 1_000_001).stdout
 
 
-def test_a_root_json_given_by_mistake_is_recognised(folder: Path) -> None:
-    answer = lint(folder, "root.json")
+def test_a_root_json_given_by_mistake_is_recognised(lint_samples: Lint) -> None:
+    answer = lint_samples("root.json")
     assert answer.returncode == 1
-    assert answer.stdout.decode() == (
+    assert answer.stdout == (
         "root.json: is a root.json, the list of a metastore, and no definition: give the files that it names\n"
     )
 
@@ -107,11 +110,11 @@ def store(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_root_json_and_its_files_without_a_fault(store: Path) -> None:
+def test_a_root_json_and_its_files_without_a_fault(lint: Lint, store: Path) -> None:
     for files in ((), ("a.json",), ("a.json", "b.json"), ("a.json", "b.json", "root.json")):
-        answer = lint(store, *files, "--root", "root.json", "--json")
+        answer = lint(*files, "--root", "root.json", "--json")
         assert (answer.returncode, found(answer)) == (0, [])
-    assert lint(store, "--root", "root.json").stdout == b"2 without a fault\n"
+    assert lint("--root", "root.json").stdout == "2 without a fault\n"
 
 
 @pytest.mark.parametrize(
@@ -129,72 +132,71 @@ def test_a_root_json_and_its_files_without_a_fault(store: Path) -> None:
         ('{"alpha": "a.json"}', ("b.json", "", "is not named by root.json")),
     ],
 )
-def test_a_root_json_with_a_fault(store: Path, root: str, fault: tuple[str, str, str]) -> None:
+def test_a_root_json_with_a_fault(lint: Lint, store: Path, root: str, fault: tuple[str, str, str]) -> None:
     (store / "root.json").write_text(root)
-    answer = lint(store, "a.json", "b.json", "--root", "root.json", "--json")
+    answer = lint("a.json", "b.json", "--root", "root.json", "--json")
     assert answer.returncode == 1
     assert any((one["file"], one["path"]) == fault[:2] and fault[2] in one["message"] for one in found(answer))
 
 
-def test_a_file_that_nobody_names_is_found_beside_root_json_too(store: Path) -> None:
+def test_a_file_that_nobody_names_is_found_beside_root_json_too(lint: Lint, store: Path) -> None:
     (store / "c.json").write_text(app_named("Gamma", "gamma"))
-    answer = lint(store, "--root", "root.json", "--json")
+    answer = lint("--root", "root.json", "--json")
     assert [(one["file"], one["path"]) for one in found(answer)] == [("c.json", "")]
 
 
 @pytest.mark.parametrize("content", [None, "", "<html>", "[]", "{}"])
-def test_a_root_json_that_is_none_is_exit_2(store: Path, content: str | None) -> None:
+def test_a_root_json_that_is_none_is_exit_2(lint: Lint, store: Path, content: str | None) -> None:
     (store / "root.json").unlink()
     if content is not None:
         (store / "root.json").write_text(content)
-    answer = lint(store, "a.json", "--root", "root.json", "--json")
+    answer = lint("a.json", "--root", "root.json", "--json")
     assert answer.returncode == 2
     assert [(one["file"], one["path"]) for one in found(answer)] == [("root.json", "")]
 
 
-def test_names_that_two_claim(store: Path) -> None:
+def test_names_that_two_claim(lint: Lint, store: Path) -> None:
     (store / "b.json").write_text(app_named("Alpha", "other"))
-    [fault] = found(lint(store, "--root", "root.json", "--json"))
+    [fault] = found(lint("--root", "root.json", "--json"))
     assert fault == {"file": "b.json", "path": "Alpha", "message": 'the rock-on "Alpha" is in a.json already'}
     (store / "b.json").write_text(app_named("Beta", "alpha"))
     for files in ((), ("b.json",)):
-        [fault] = found(lint(store, *files, "--root", "root.json", "--json"))
+        [fault] = found(lint(*files, "--root", "root.json", "--json"))
         assert (fault["file"], fault["path"]) == ("b.json", "containers.alpha")
         assert fault["message"] == '"Alpha" in a.json has a container of this name too'
 
 
 @pytest.mark.registry
-def test_the_published_metastore_has_no_fault() -> None:
-    folder = Path(os.environ["ROCKONWEB_TEST_REGISTRY"])
-    answer = lint(folder, "--root", "root.json", "--json")
+def test_the_published_metastore_has_no_fault(lint: Lint) -> None:
+    answer = lint("--root", f"{os.environ['ROCKONWEB_TEST_REGISTRY']}/root.json", "--json")
     assert (answer.returncode, found(answer)) == (0, [])
 
 
-def test_faults_of_files_that_were_not_asked_for_are_not_told(store: Path) -> None:
+def test_faults_of_files_that_were_not_asked_for_are_not_told(lint: Lint, store: Path) -> None:
     (store / "b.json").write_text(BAD)
-    assert lint(store, "a.json", "--root", "root.json").returncode == 0
-    assert lint(store, "--root", "root.json").returncode == 1
+    assert lint("a.json", "--root", "root.json").returncode == 0
+    assert lint("--root", "root.json").returncode == 1
 
 
 # -- images -------------------------------------------------------------------------------------------------------
 
 
-def test_images_are_looked_for_on_their_registry(tmp_path: Path, registry: Registry) -> None:
+def test_images_are_looked_for_on_their_registry(lint: Lint, tmp_path: Path, registry: Registry) -> None:
     put_image(registry, "lint/app", "1", "arm64", layers=2)
     there, missing, away = f"{registry.address}/lint/app", f"{registry.address}/lint/none", f"127.0.0.1:{free_port()}/x"
     for name, image in {"there": f"{there}:1", "missing": missing, "away": away}.items():
         (tmp_path / f"{name}.json").write_text(app_named(name, f"{name}-box", image))
-    answer = lint(tmp_path, "there.json", "away.json", "--images")
+    answer = lint("there.json", "away.json", "--images")
     assert answer.returncode == 0
-    lines = answer.stdout.decode().splitlines()
+    lines = answer.stdout.splitlines()
     assert f"{there}:1: linux/arm64; made on 2026-03-01; 0.0 MB compressed" in lines
     assert any(line.startswith(f"{away}:latest: unknown: ") for line in lines)
-    answer = lint(tmp_path, "there.json", "missing.json", "away.json", "--images", "--json")
+    answer = lint("there.json", "missing.json", "away.json", "--images", "--json")
     assert answer.returncode == 1
     [fault] = found(answer)
     assert (fault["file"], fault["path"]) == ("missing.json", "containers.missing-box.image")
     assert "has no such image" in fault["message"]
-    assert f"{missing}:latest: missing: " in answer.stderr.decode()
+    assert f"{missing}:latest: missing: " in answer.stderr
 
 
 # -- advice -------------------------------------------------------------------------------------------------------
@@ -206,13 +208,13 @@ def advised(text: str) -> list[str]:
     return [each.path for each in advice(one.definition, json.loads(one.source))]
 
 
-def test_advice_is_no_fault_and_not_in_the_json(tmp_path: Path) -> None:
+def test_advice_is_no_fault_and_not_in_the_json(lint: Lint, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(app_named("Alpha", "alpha", wesbite="https://example.org"))
-    answer = lint(tmp_path, "a.json")
+    answer = lint("a.json")
     assert answer.returncode == 0
-    assert answer.stdout.decode() == "advice: a.json: wesbite: is a key that nothing reads\n1 without a fault\n"
-    answer = lint(tmp_path, "a.json", "--json")
-    assert (answer.returncode, found(answer), answer.stderr) == (0, [], b"")
+    assert answer.stdout == "advice: a.json: wesbite: is a key that nothing reads\n1 without a fault\n"
+    answer = lint("a.json", "--json")
+    assert (answer.returncode, found(answer), answer.stderr) == (0, [], "")
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,14 @@ def fill() -> None:
 
 def content() -> Rows:
     """All rows of all tables, by table, as the database has them."""
-    schema = _schema()
+    found: Rows = {}
     with db.engine.connect() as connection:
-        return {
-            table.name: [
-                dict(row._mapping) for row in connection.execute(select(table).order_by(*table.primary_key.columns))
-            ]
-            for table in schema.sorted_tables
-            if table.name != "alembic_version"
-        }
+        schema = inspect(connection)
+        for table in {*schema.get_table_names()} - {"alembic_version"}:
+            key = ", ".join(f'"{column}"' for column in schema.get_pk_constraint(table)["constrained_columns"])
+            rows = connection.exec_driver_sql(f'SELECT * FROM "{table}" ORDER BY {key}')
+            found[table] = [dict(row._mapping) for row in rows]
+    return found
 
 
 def _schema() -> MetaData:

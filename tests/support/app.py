@@ -87,18 +87,18 @@ def make_app(folder: Path, **environ: str) -> Flask:
 
     A new one has a database without rows, and no account. `environ` adds to what it is configured by.
     """
-    settings = config.read(
-        {
-            "ROCKONWEB_INSTANCE": str(folder / "instance"),
-            "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
-            "ROCKONWEB_REMOTE_METASTORE": "",
-            "ROCKONWEB_REGISTRY_SECONDS": "0",
-            "REDIS_URL": f"unix://{folder}/nobody.sock",
-            "DATABASE_URL": database.address(folder / "instance"),
-            **environ,
-        }
-    )
-    database.put(settings)
+    given = {
+        "ROCKONWEB_INSTANCE": str(folder / "instance"),
+        "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
+        "ROCKONWEB_REMOTE_METASTORE": "",
+        "ROCKONWEB_REGISTRY_SECONDS": "0",
+        "REDIS_URL": f"unix://{folder}/nobody.sock",
+        "DATABASE_URL": database.address(folder / "instance"),
+        **environ,
+    }
+    settings = config.read(given)
+    if not given["DATABASE_URL"]:
+        database.put(settings.instance / "rockonweb.db")
     settings.shares_root.mkdir(exist_ok=True)
     app = _lend(settings)
     app.test_client_class = Visitor

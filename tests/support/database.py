@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 from rockonweb import config, create_app, migrate
-from rockonweb.config import Settings
 from rockonweb.models import db
 
 from .postgres import Postgres
@@ -40,13 +39,12 @@ def address(instance: Path) -> str:
     return _addresses[instance]
 
 
-def put(settings: Settings) -> None:
-    """Give an instance a migrated database with nothing in it, unless it has one or is on a server."""
-    file = settings.instance / "rockonweb.db"
-    if not settings.database_url.endswith(f"/{file}") or file.exists():
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(_migrated_file())
+def put(file: Path) -> None:
+    """Put a migrated SQLite database with nothing in it where an instance has its own, unless there is one."""
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(_migrated_file())
 
 
 @cache

@@ -9,9 +9,10 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from rockonweb.host import certificate
 from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
 from rockonweb.work import doctor
 from tests.support.claims import free_port
+from tests.support.command_line import CommandLine
 from tests.support.instance import Instance
 from tests.support.metastore import Metastore
 from tests.support.postgres import PASSWORD, Postgres
@@ -33,6 +35,7 @@ PARTS = {
     *("program", "files", "room", "database", "queue", "web", "workers", "watcher", "Docker", "clock", "ports"),
     *("containers", "operations", "catalogue", "secrets"),
 }
+Examine = Callable[..., subprocess.CompletedProcess[str]]
 SPEC = {"image": "box.example/app", "environment": {"KEY": {"label": "", "description": ""}}}
 
 
@@ -45,17 +48,10 @@ def levels(found: Mapping[str, Finding]) -> dict[str, str]:
     return {about: one.level for about, one in found.items()}
 
 
-def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    given = {
-        "PATH": os.environ["PATH"],
-        "DOCKER_HOST": NOWHERE,
-        "ROCKONWEB_BIND": f"127.0.0.1:{free_port()}",
-        **environ,
-    }
-    program = str(Path(sys.executable).with_name("rockonweb"))
-    return subprocess.run(
-        [program, "doctor", *arguments], cwd=folder, env=given, capture_output=True, text=True, timeout=60
-    )
+@pytest.fixture
+def examine(tmp_path: Path) -> Examine:
+    """`examine("--json", DATABASE_URL=…)` runs the command beside no instance at all."""
+    return partial(CommandLine(tmp_path).run, "doctor", DOCKER_HOST=NOWHERE, ROCKONWEB_BIND=f"127.0.0.1:{free_port()}")
 
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:
@@ -65,8 +61,8 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
 # -- everything is down ------------------------------------------------------------------------------------------------
 
 
-def test_where_there_is_nothing_each_part_says_so_and_nothing_is_made(tmp_path: Path) -> None:
-    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"))
+def test_where_there_is_nothing_each_part_says_so_and_nothing_is_made(examine: Examine, tmp_path: Path) -> None:
+    answer = examine()
     assert answer.returncode == 1
     assert answer.stderr == ""
     assert list(tmp_path.iterdir()) == []
@@ -77,11 +73,9 @@ def test_where_there_is_nothing_each_part_says_so_and_nothing_is_made(tmp_path: 
     assert "\033" not in answer.stdout, "the marks do not depend on colours"
 
 
-def test_in_json_it_says_the_same_and_no_password(tmp_path: Path) -> None:
-    answer = run(
-        tmp_path,
+def test_in_json_it_says_the_same_and_no_password(examine: Examine) -> None:
+    answer = examine(
         "--json",
-        ROCKONWEB_INSTANCE=str(tmp_path / "instance"),
         DATABASE_URL="postgresql+psycopg://joe:hunter2@127.0.0.1:1/x?password=hunter3",
         REDIS_URL="redis://:hunter4@127.0.0.1:1/0",
     )
@@ -101,18 +95,18 @@ def test_in_json_it_says_the_same_and_no_password(tmp_path: Path) -> None:
         ({"REDIS_URL": "hunter2"}, "queue: It can't be looked at: ValueError."),
     ],
 )
-def test_settings_that_can_not_be_used_are_findings(tmp_path: Path, environ: dict[str, str], words: str) -> None:
-    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"), **environ)
+def test_settings_that_can_not_be_used_are_findings(examine: Examine, environ: dict[str, str], words: str) -> None:
+    answer = examine(**environ)
     assert (answer.returncode, answer.stderr) == (1, "")
     assert words in answer.stdout
     assert "hunter2" not in answer.stdout
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database(examine: Examine, tmp_path: Path) -> None:
     (tmp_path / "instance").mkdir(mode=0o700)
     (tmp_path / "instance" / "rockonweb.db").write_text("this is no database at all, but it is long enough" * 100)
     before = listing(tmp_path)
-    answer = run(tmp_path, ROCKONWEB_INSTANCE=str(tmp_path / "instance"))
+    answer = examine()
     assert "[FAIL] database: " in answer.stdout
     assert answer.returncode == 1
     assert listing(tmp_path) == before

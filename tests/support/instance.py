@@ -3,10 +3,12 @@
 Operations are begun as the pages begin them, and run here as a worker runs them.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import inspect
@@ -57,8 +59,13 @@ class Instance:
         self.settings.shares_root.mkdir()
         self.raised: Exception | None = None  # by the operation that ran last
         self.asks_docker = True  # for a plan
-        with self.app.app_context():
-            migrate.upgrade()
+        if self.environ["DATABASE_URL"]:
+            with self.app.app_context():
+                migrate.upgrade()
+        else:
+            database = self.settings.instance / "rockonweb.db"
+            database.touch(mode=0o600)
+            database.write_bytes(_migrated())
 
     # -- the catalogue ------------------------------------------------------------------------------------------
 
@@ -182,6 +189,17 @@ class Instance:
                 for table in tables or inspect(connection).get_table_names()
                 for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"')
             )
+
+
+@functools.cache
+def _migrated() -> bytes:
+    """An empty database file as all migrations make it, once for all instances of this process."""
+    with TemporaryDirectory() as folder:
+        app = create_app(config.read({"ROCKONWEB_INSTANCE": folder, "DATABASE_URL": ""}))
+        with app.app_context():
+            migrate.upgrade()
+            db.engine.dispose()
+        return (Path(folder) / "rockonweb.db").read_bytes()
 
 
 def told(operation: Operation) -> str:

@@ -1,7 +1,6 @@
 """The real parts that tests ask for by name; a run that asks for none starts none."""
 
 import os
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,8 +24,6 @@ ON_BOTH_DATABASES = {
     *("tests.work.test_operations", "tests.work.test_planners", "tests.work.test_runner", "tests.work.test_sequence"),
     "tests.web.test_shelf",
 }
-# Here, so that all processes of one run sample alike.
-os.environ.setdefault("ROCKONWEB_TEST_SEED", str(random.randrange(10_000)))
 _TOLD = pytest.StashKey[dict[str, Any]]()
 _FIGURES = "rockonweb_figures"
 _LEFT_OUT = "rockonweb_left_out"

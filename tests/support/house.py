@@ -99,6 +99,11 @@ class House:
         self.post(f"/api/rockons/{self.id}/update", {"labels": labels})
         return self.newest()
 
+    def begin_uninstall(self) -> int:
+        """Ask for the uninstall; returns the id of the operation."""
+        self.post(f"/api/rockons/{self.id}/uninstall")
+        return self.newest()
+
     def retry(self, operation_id: int) -> int:
         """Press Retry on the page of an operation; returns the id of the new one."""
         person = Person(self.stack.url, self.stack.user, self.stack.password)
@@ -114,8 +119,7 @@ class House:
 
     def uninstall(self) -> None:
         """Remove the app, with its data."""
-        self.post(f"/api/rockons/{self.id}/uninstall")
-        assert self.await_end(self.newest()).progress == "DONE"
+        assert self.await_end(self.begin_uninstall()).progress == "DONE"
         for file in (self.stack.shares / "home").iterdir():
             file.unlink()
 

@@ -222,11 +222,22 @@ class House:
 
     def faults(self, *, works: bool) -> list[str]:
         """What is wrong now."""
-        checks = [self._pending, self._shown, self._orphans, self._touched, *([self._broken] if works else [])]
+        checks = [
+            self._served,
+            self._pending,
+            self._shown,
+            self._orphans,
+            self._touched,
+            *([self._broken] if works else []),
+        ]
         try:
             return [fault for check in checks for fault in check()]
         except (requests.RequestException, subprocess.CalledProcessError) as error:
             return [f"no answer: {error}"]
+
+    def _served(self) -> list[str]:
+        health = requests.get(f"{self.stack.url}/healthz", timeout=20).json()
+        return [] if health["status"] == "ok" else [f"not all parts are there: {health}"]
 
     def _pending(self) -> list[str]:
         found = self.read("SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED)

@@ -14,7 +14,7 @@ from redis import Redis
 
 from rockonweb.models import db
 from tests.support import database
-from tests.support.app import Visitor, add_user, make_app, new_visitor, take_back_apps
+from tests.support.app import Visitor, add_user, lend_app, make_app, new_visitor, take_back_apps
 from tests.support.browser import chromium, new_page
 from tests.support.command_line import CommandLine
 from tests.support.engine import Engine
@@ -154,7 +154,7 @@ def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
     queue_server.start()
     queue_server.flush()
-    made = Instance(tmp_path, queue_server.url)
+    made = Instance(tmp_path, queue_server.url, lend_app)
     made.asks_docker = False
     with made.app.app_context():
         yield made

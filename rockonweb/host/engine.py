@@ -52,7 +52,8 @@ COMMAND_TIMEOUT = 10 * 60
 LARGEST_FILE = 4_000_000  # bytes that are read out of a container
 LARGEST_LOG = 1_000_000
 DEFAULT_HOST = "unix:///var/run/docker.sock"  # the SDK's own
-PORT_ATTEMPTS = 3  # a second apart
+PORT_ATTEMPTS, PORT_PAUSE = 3, 1.0  # seconds from one to the next
+READY_PAUSE = 1.0  # between two questions whether a container is ready, at most
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
@@ -303,7 +304,7 @@ class Engine(Networks, Images):
             except PortTaken:
                 if attempt == PORT_ATTEMPTS - 1:
                     raise
-            time.sleep(1)
+            time.sleep(PORT_PAUSE)
 
     def stop(self, name: str) -> None:
         """Stop a container of the rock-on; one that does not run or does not exist is fine."""
@@ -399,6 +400,7 @@ class Engine(Networks, Images):
     def await_answer(self, name: str, command: tuple[str, ...], seconds: int) -> None:
         """Wait until a command inside a container of the rock-on ends with status 0."""
         deadline = time.monotonic() + seconds
+        pause = READY_PAUSE / 16
         while True:
             known = self._own(name)
             printed = ""
@@ -415,7 +417,8 @@ class Engine(Networks, Images):
                     else t("%(name)s was not ready after %(seconds)s seconds.", name=name, seconds=seconds)
                 )
                 raise EngineError(sentence, t("Its log is below."), output=f"{printed}\n{self.logs(name, 20)}".strip())
-            time.sleep(1)
+            time.sleep(pause)
+            pause = min(pause * 2, READY_PAUSE)
 
     def await_end(self, name: str, seconds: int) -> None:
         """Wait until a container of the rock-on has ended with status 0."""

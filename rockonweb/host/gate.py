@@ -15,7 +15,8 @@ from rockonweb.core.steps import Page
 from rockonweb.core.text import joined, t
 from rockonweb.host.engine import Engine
 
-LOOK_SECONDS = 0.5  # from one look to the next
+LOOK_SECONDS = 0.5  # from one look to the next, at most
+FIRST_PAUSE = 0.05  # after the first look; each further one is twice as long
 PAGE_TIMEOUT = 5  # seconds for the answer of an app's page
 LAST_LINES = 30  # of the log of a container that does not hold
 
@@ -40,6 +41,7 @@ def await_health(
     Unhealthy, with the end of its log, for a container that does not hold.
     """
     left = [_Watched(name, page) for name, page in pages.items()]
+    pause = FIRST_PAUSE
     while left:
         waiting = []
         with ThreadPoolExecutor(max_workers=len(left)) as threads:
@@ -54,7 +56,8 @@ def await_health(
         left = [one for one, _ in waiting]
         if left:
             checkpoint(joined(" ", (why for _, why in waiting)))
-            time.sleep(LOOK_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * 2, LOOK_SECONDS)
 
 
 def answers_http(page: Page, address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import shutil
@@ -87,6 +88,7 @@ class _Supervisor:
             self._start(self.roles[0])
         with self.app.app_context():
             rehearsal.rehearse()  # what it leaves in memory all roles share
+        gc.freeze()  # also by not looking through it for garbage, which would copy it; nor does the end take a second
         if not self.settings.redis_url:
             _await_socket(self.settings.redis_socket)
         while not self.ending:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rockonweb.host import engine as host_engine
+from tests.support.app import lend_app
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
@@ -14,10 +16,18 @@ from tests.support.queue_server import QueueServer
 def instance(
     engine: Engine, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Instance]:
-    """An instance on `engine`, within its application's context; the engine is empty afterwards."""
+    """An instance on `engine`, within its application's context; the engine is empty afterwards.
+
+    An engine test takes this, `engine` to look at Docker with (`engine.docker("inspect", …)`), and `app_image` or
+    `standin(…)`. It puts a rock-on into the catalogue (`instance.add`), installs it (`instance.install`), acts
+    (`instance.do`, `instance.begin_change`, or `operations.begin…` and `instance.run`), and looks at the rows and at
+    Docker. It costs about a third of a second, and as much for each container that it starts; a whole `rockonweb up`
+    (`stack`) costs ten times that, and is for what needs processes.
+    """
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
-    made = Instance(tmp_path, queue_server.url)
+    monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
+    made = Instance(tmp_path, queue_server.url, lend_app)
     try:
         with made.app.app_context():
             yield made

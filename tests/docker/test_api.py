@@ -61,7 +61,7 @@ class Script:
 @pytest.fixture
 def running(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., str]) -> Stack:
     """A Rockonweb with the rock-on Twins: two containers, each with the inner port 8080, a volume and a variable."""
-    made: Stack = stack(engine.environ["DOCKER_HOST"], started=False)
+    made: Stack = stack(engine.host, started=False, environment={"ROCKONWEB_HEALTH_SECONDS": "0"})
     image = standin("api/app:1")
     containers = {
         name: {

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from rockonweb.rows import answers_of
 from rockonweb.work import restore, rocknets
 from tests.support import samples
 from tests.support.apps import page
-from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 from tests.support.person import Person
@@ -321,44 +320,23 @@ def test_a_failure_is_told_and_can_be_tried_again(
         page(port)
 
 
-@pytest.fixture
-def emptied(engine: Engine) -> Iterator[Engine]:
-    """The engine, empty again afterwards."""
-    yield engine
-    engine.clear()
-
-
 def test_the_command_line_restores_on_an_empty_machine(
-    emptied: Engine, stack: Callable[..., Stack], app_image: str, tmp_path: Path
+    engine: Engine, instance: Instance, stack: Callable[..., Stack], app_image: str, tmp_path: Path
 ) -> None:
     """The whole product: workers install what `rockonweb restore --wait` begins; a failure is told by its status."""
-    engine = emptied
-    environment = {"ROCKONWEB_PASSPHRASE": PASSPHRASE, "DOCKER_CONFIG": engine.environ["DOCKER_CONFIG"]}
-    ports = {"8080": {**WEB["8080"], "host_default": free_port()}}
-    variables = {"ADMIN_PASSWORD": {"label": "", "description": ""}}
-    definitions = {
-        name: samples.source(
-            {name.lower(): {"image": app_image, "launch_order": 1, "environment": variables, **more}}, name
-        )
-        for name, more in (("Shown", {"ports": ports}), ("Still", {}))
-    }
-    first = stack(engine.environ["DOCKER_HOST"], started=False, environment=environment)
-    for name, text in definitions.items():
-        (first.local_metastore / f"{name}.json").write_text(text)
-    first.start()
-    assert first.run("catalog", "refresh").returncode in (0, 1)
-    for name in definitions:
-        given = json.dumps({"environment": {name.lower(): {"ADMIN_PASSWORD": "s3cret"}}})
-        done = first.run("install", name, "--answers", "-", "--wait", stdin=given)
-        assert done.returncode == 0, done.stderr
-    assert first.run("stop", "Still", "--wait").returncode == 0
+    for name, more in (("Shown", {"ports": WEB}), ("Still", {})):
+        spec = {"image": app_image, "environment": {"ADMIN_PASSWORD": {"label": "", "description": ""}}, **more}
+        rockon = instance.add(name, {name.lower(): spec})
+        local.put_back(instance.settings, json.dumps({name: json.loads(rockon.source)}), f"{name}.json")
+        instance.install(rockon, environment={name.lower(): {"ADMIN_PASSWORD": "s3cret"}})
+    instance.do(Kind.STOP, rockon)
     seen = containers(engine)
     file = tmp_path / "backup.json"
-    assert first.run("backup", "--secrets", str(file)).returncode == 0
-    first.stop()
+    file.write_bytes(made(instance))
     engine.docker("rm", "--force", *engine.docker("ps", "-aq").split())
 
-    second = stack(engine.environ["DOCKER_HOST"], environment=environment)
+    limits = {"ROCKONWEB_HEALTH_SECONDS": "0", "ROCKONWEB_HEALTH_TIMEOUT": "60"}
+    second = stack(engine.host, environment={"ROCKONWEB_PASSPHRASE": PASSPHRASE, **limits})
     done = second.run("restore", str(file), "--wait", timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"done +Shown\n", done.stdout)

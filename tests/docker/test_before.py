@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from rockonweb import config
 from rockonweb.core.facts import HostFacts
@@ -14,7 +15,6 @@ from rockonweb.models import db
 from rockonweb.work import operations
 from tests.support.engine import Engine
 from tests.support.instance import Instance
-from tests.support.stack import Stack
 
 DATA = {"/data": {"label": "Data", "description": ""}}
 USER = {"PUID": {"label": "UID", "description": ""}, "PGID": {"label": "GID", "description": ""}}
@@ -114,23 +114,21 @@ def everything(engine: Engine) -> list[set[str]]:
 
 
 def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
-    engine: Engine, instance: Instance, app_image: str, stack: Callable[..., Stack]
+    engine: Engine, instance: Instance, app_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = f"{app_image}-of-nobody"
     containers = {
-        "planned": {"image": app_image, "tag": "", "launch_order": 1, "opts": [["--link", "nobody:db"]]},
-        "planned-absent": {"image": absent, "tag": "", "launch_order": 2, "opts": [["--net", "planned-lan"]]},
+        "planned": {"image": app_image, "tag": "", "opts": [["--link", "nobody:db"]]},
+        "planned-absent": {"image": absent, "tag": "", "opts": [["--net", "planned-lan"]]},
     }
-    body = {"description": "", "version": "1", "website": "", "containers": containers}
-    made = stack(engine.host, started=False)
-    (made.local_metastore / "planned.json").write_text(json.dumps({"Planned": body}))
-    made.run("catalog", "refresh", timeout=240)
-    (made.folder / "answers.json").write_text("{}")
-    words = ("plan", "Planned", "--answers", "answers.json")
+    instance.add("Planned", containers)
+    answers = tmp_path / "answers.json"
+    answers.write_text("{}")
+    words = ("plan", "Planned", "--answers", str(answers))
     engine.docker("run", "-d", "--name", "planned", app_image)
     before = everything(engine)
-    done = made.run(*words, "--json", timeout=240)
-    assert done.returncode == 0, done.stderr
+    done = instance.app.test_cli_runner().invoke(args=[*words, "--json"])
+    assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)["findings"]
     blocks = " ".join(one["message"] for one in found if one["level"] == "block")
     assert 'A container named "planned" exists already; it was not made by this Rockonweb' in blocks
@@ -138,8 +136,8 @@ def test_a_plan_on_the_command_line_says_what_an_engine_that_answers_knows(
     assert f"The image {absent} does not exist" in blocks
     assert any(one["level"] == "warn" and '"planned-lan", which does not exist' in one["message"] for one in found)
     assert everything(engine) == before
-    made.environ["DOCKER_HOST"] = "unix:///nowhere.sock"
-    done = made.run(*words, timeout=240)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    done = instance.app.test_cli_runner().invoke(args=words)
+    assert done.exit_code == 0, done.output
     assert "note: Docker does not answer. Containers, networks and images were not looked at." in done.stdout
     assert "exists already" not in done.stdout

@@ -173,27 +173,29 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("fault", FAILURES)
 def test_a_replacement_that_fails_leaves_the_old_one_running(
-    engine: Engine, instance: Instance, app_image: str, fault: str
+    engine: Engine, instance: Instance, app_image: str
 ) -> None:
     rockon = trio(instance, app_image)
     port = instance.install(rockon).port("tri-app")
     engine.docker("exec", "tri-db", *INTO_FILE)
     before = ids(engine)
     installed = rockon.installed_source
-    trio(instance, app_image, first=FAILURES[fault](app_image))
-    wanted = instance.wanted(rockon, environment={"tri-app": {"COLOUR": "red"}}, ports={"tri-app": {8080: free_port()}})
-    found = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
-    assert found.progress == "failed", told(found)
-    assert ids(engine) == before
-    assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
-    assert "COLOUR=COLOUR-value" in page(port)
-    assert (rockon.state, rockon.status) == ("installed", "started")
-    assert rockon.error
-    assert rockon.installed_source == installed
-    assert [one.reserved for one in db.session.query(Port)] == [None]
-    assert "TrioLink" in inspect(engine, "tri-db", "{{.NetworkSettings.Networks}}")
+    for fault, first in FAILURES.items():
+        trio(instance, app_image, first=first(app_image))
+        wanted = instance.wanted(
+            rockon, environment={"tri-app": {"COLOUR": "red"}}, ports={"tri-app": {8080: free_port()}}
+        )
+        found = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+        assert found.progress == "failed", (fault, told(found))
+        assert ids(engine) == before, fault
+        assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
+        assert "COLOUR=COLOUR-value" in page(port)
+        assert (rockon.state, rockon.status) == ("installed", "started")
+        assert rockon.error == found.error
+        assert rockon.installed_source == installed
+        assert [one.reserved for one in db.session.query(Port)] == [None]
+        assert "TrioLink" in inspect(engine, "tri-db", "{{.NetworkSettings.Networks}}")
 
 
 def test_a_port_that_is_taken_in_the_last_moment_brings_the_old_app_back(
@@ -241,23 +243,25 @@ def test_a_cancel_brings_the_old_containers_back(
     assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
 
 
-@pytest.mark.parametrize("method", ["stop", "set_aside", "create", "join", "start"])
 def test_a_change_whose_process_dies_is_taken_back(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, method: str
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
     port = instance.install(rockon).port("tri-app")
-    before = ids(engine)
-    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
-    _die_in(monkeypatch, instance, operation_id, method)
-    assert recovery.recover() == [operation_id]
-    assert ids(engine) == before
-    assert "COLOUR=COLOUR-value" in page(port)
-    operation = db.session.get_one(Operation, operation_id)
-    assert (operation.progress, rockon.state, rockon.status) == ("interrupted", "installed", "started")
-    instance.succeed(operations.retry(operation_id, "tester"))
-    assert rebuilt(before, ids(engine)) == {"tri-app"}
-    assert "COLOUR=red" in page(port)
+    before, colour = ids(engine), "COLOUR-value"
+    for method in ("stop", "set_aside", "create", "join", "start"):
+        operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": method}})
+        _die_in(monkeypatch, instance, operation_id, method)
+        assert recovery.recover() == [operation_id]
+        assert ids(engine) == before, method
+        assert f"COLOUR={colour}" in page(port)
+        operation = db.session.get_one(Operation, operation_id)
+        assert (operation.progress, rockon.state, rockon.status) == ("interrupted", "installed", "started"), method
+        instance.succeed(operations.retry(operation_id, "tester"))
+        after = ids(engine)
+        assert rebuilt(before, after) == {"tri-app"}, method
+        assert f"COLOUR={method}" in page(port)
+        before, colour = after, method
 
 
 def test_a_change_whose_process_dies_at_the_end_is_completed(
@@ -294,27 +298,27 @@ def _die_in(monkeypatch: pytest.MonkeyPatch, instance: Instance, operation_id: i
     db.session.rollback()
 
 
-@pytest.mark.parametrize("by", ["the watcher", "the next operation"])
 def test_what_an_ended_change_left_aside_comes_back_once_docker_answers(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, by: str
+    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
     port = instance.install(rockon).port("tri-app")
     before = ids(engine)
-    operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
-    _die_in(monkeypatch, instance, operation_id, "set_aside")
-    with monkeypatch.context() as patch:  # Docker is away while it is ended
-        patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-        recovery.recover()
-    assert any(name.endswith(ASIDE) for name in ids(engine))
-    if by == "the watcher":
-        assert recovery.recover() == [operation_id]
-        assert recovery.recover() == []
-    else:
-        instance.do(Kind.START, rockon)
-    assert ids(engine) == before
-    assert rockon.status == "started"
-    page(port)
+    for by in ("the watcher", "the next operation"):
+        operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
+        _die_in(monkeypatch, instance, operation_id, "set_aside")
+        with monkeypatch.context() as patch:  # Docker is away while it is ended
+            patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+            recovery.recover()
+        assert any(name.endswith(ASIDE) for name in ids(engine)), by
+        if by == "the watcher":
+            assert recovery.recover() == [operation_id]
+            assert recovery.recover() == []
+        else:
+            instance.do(Kind.START, rockon)
+        assert ids(engine) == before, by
+        assert rockon.status == "started"
+        page(port)
 
 
 def test_a_rebuild_makes_all_containers_anew(engine: Engine, instance: Instance, app_image: str) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from rockonweb.core import health
 from rockonweb.core.health import Limits, Verdict
 from rockonweb.core.secret import MASK
 from rockonweb.host import gate
@@ -23,9 +24,15 @@ CHECKED = [["--health-interval", "300ms"], ["--health-retries", "1"]]
 
 
 @pytest.fixture(autouse=True)
-def short(instance: Instance) -> None:
-    """Limits that a test can wait for."""
-    instance.app.config["SETTINGS"] = replace(instance.settings, health=Limits(steady=1, timeout=5))
+def _short(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that a test can wait for; what is to hold gets all the time it needs."""
+    limit(instance, Limits(steady=0.5, timeout=60))
+    monkeypatch.setattr(health, "MOST_RESTARTS", 2)
+    monkeypatch.setattr(health, "PATIENCE", 0.001)
+
+
+def limit(instance: Instance, limits: Limits) -> None:
+    instance.app.config["SETTINGS"] = replace(instance.settings, health=limits)
 
 
 def install(instance: Instance, rockon: RockOn) -> Operation:
@@ -58,6 +65,8 @@ def test_a_first_install_that_does_not_hold_stays_with_its_log(
     engine: Engine, instance: Instance, app_image: str, how: str
 ) -> None:
     keys, sentence = UNWELL[how]
+    if how == "never listens":
+        limit(instance, Limits(steady=0, timeout=1))
     rockon = instance.add("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
     operation = install(instance, rockon)
     with instance.app.test_request_context():

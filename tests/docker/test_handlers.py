@@ -1,17 +1,15 @@
 """The special handlers on a real engine: ownCloud with its database, OpenVPN with its authority and clients."""
 
 import stat
-import time
 from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskClient
 
 from rockonweb.core.errors import Conflict
 from rockonweb.core.handlers import owncloud
-from rockonweb.models import RockOn, Role
+from rockonweb.models import RockOn
 from rockonweb.work import operations, tasks
-from tests.support import pages
+from tests.support.app import Visitor, add_user, new_visitor
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
 
@@ -37,6 +35,12 @@ def started(engine: Engine, container: str) -> str:
     return engine.docker("inspect", "--format", "{{.State.StartedAt}}", container)
 
 
+def logged(engine: Engine, container: str, words: str) -> str:
+    """When a container said something, in the form of `started`."""
+    lines = engine.docker("logs", "--timestamps", container).splitlines()
+    return next(line.split()[0] for line in lines if words in line)
+
+
 # -- ownCloud -----------------------------------------------------------------------------------------------------
 
 
@@ -47,10 +51,8 @@ def test_owncloud_starts_once_its_database_answers(
     reviewed = instance.review(rockon, custom_config=ANSWERS)
     instance_tls = instance.settings.instance / "tls"
     assert not instance_tls.exists()  # looking makes nothing
-    begun = time.monotonic()
     operation = instance.succeed(instance.submit(reviewed))
-    assert time.monotonic() - begun > 2  # as long as the stand-in needs until it answers
-    assert "accepting connections" in engine.docker("logs", "owncloud-postgres")
+    assert logged(engine, "owncloud-postgres", "accepting connections") < started(engine, "owncloud")
     data = instance.settings.shares_root / "owncloud-postgres-var-lib-postgresql-data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     environment = engine.docker("exec", "owncloud", "env")
@@ -71,11 +73,9 @@ def test_owncloud_starts_once_its_database_answers(
 def test_of_a_database_without_its_own_programs_the_open_port_counts(
     instance: Instance, engine: Engine, standin: Callable[..., str], app_image: str
 ) -> None:
-    plain = standin("cloud-plain/postgres:9", (5432,), environment={"STANDIN_DELAY": "2"})
-    begun = time.monotonic()
+    plain = standin("cloud-plain/postgres:9", (5432,), environment={"STANDIN_DELAY": "1"})
     instance.install(cloud(instance, plain, app_image), custom_config=ANSWERS)
-    assert 2 < time.monotonic() - begun < 9
-    assert "serving on port 5432" in engine.docker("logs", "owncloud-postgres")
+    assert logged(engine, "owncloud-postgres", "serving on port 5432") < started(engine, "owncloud")
 
 
 def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
@@ -85,11 +85,11 @@ def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
     app_image: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(owncloud, "SECONDS", 3)
+    monkeypatch.setattr(owncloud, "SECONDS", 1)
     slow = standin("cloud-slow/postgres:9", (), kind="postgres", environment={"STANDIN_READY": "600"})
     operation = instance.run(instance.submit(instance.review(cloud(instance, slow, app_image), custom_config=ANSWERS)))
     assert operation.progress == "failed"
-    assert operation.error == "owncloud-postgres was not ready after 3 seconds."
+    assert operation.error == "owncloud-postgres was not ready after 1 seconds."
     assert engine.docker("ps", "-aq") == ""
     data = instance.settings.shares_root / "owncloud-postgres-var-lib-postgresql-data"
     assert stat.S_IMODE(data.stat().st_mode) != 0o700
@@ -118,10 +118,12 @@ def vpn(instance: Instance, standin: Callable[..., str], ending_image: str) -> R
 
 
 @pytest.fixture
-def owner(instance: Instance) -> FlaskClient:
+def owner(instance: Instance) -> Visitor:
     """The owner, logged in; forms carry no token here."""
     instance.app.config["WTF_CSRF_ENABLED"] = False
-    return pages.log_in(instance.app.test_client(), pages.add_user(role=Role.OWNER))
+    instance.app.test_client_class = Visitor
+    add_user()
+    return new_visitor(instance.app).log_in("ada")
 
 
 def act(instance: Instance, rockon: RockOn, task: str, client: str = "") -> str:
@@ -129,7 +131,7 @@ def act(instance: Instance, rockon: RockOn, task: str, client: str = "") -> str:
     return told(instance.succeed(operations.begin_action(rockon, task, {"client": client}, "tester")))
 
 
-def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient) -> None:
+def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor) -> None:
     page = f"/rockons/{vpn.id}/openvpn"
     assert "Make the certificate authority" in owner.get(page).text
     before = started(engine, "openvpn")
@@ -162,7 +164,7 @@ def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vp
 
 
 def test_looking_at_the_clients_makes_and_starts_nothing(
-    instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient
+    instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor
 ) -> None:
     act(instance, vpn, "authority")
     rows = instance.rows_of()
@@ -175,7 +177,7 @@ def test_looking_at_the_clients_makes_and_starts_nothing(
 
 
 def test_an_authority_is_not_overwritten_by_page_nor_by_operation(
-    instance: Instance, engine: Engine, vpn: RockOn, owner: FlaskClient
+    instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor
 ) -> None:
     act(instance, vpn, "authority")
     act(instance, vpn, "profile", "laptop")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.docker.test_api import Script
 from tests.support.apps import page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -39,7 +40,7 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
     engine: Engine, server: Postgres, stack: Callable[..., Stack], standin: Callable[..., str]
 ) -> None:
     url = server.database()
-    home = stack(engine.environ["DOCKER_HOST"], started=False, environment={"DATABASE_URL": url})
+    home = stack(engine.host, started=False, environment={"DATABASE_URL": url, "ROCKONWEB_HEALTH_SECONDS": "0"})
     port = {**TEXT, "host_default": 8080, "protocol": "tcp", "ui": True}
     spec = {"image": standin("pg/app:1"), "launch_order": 1, "ports": {"8080": port}, "volumes": {"/data": TEXT}}
     spec["environment"] = {"DB_PASSWORD": TEXT}
@@ -56,7 +57,9 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
 
     report = json.loads(done(home.run("catalog", "refresh", "--json")))
     assert report["added"] == ["App"]
-    done(home.run("share", "add", "data"))
+    (home.shares / "data").mkdir()
+    script = Script(home)
+    app = script.named("App")["id"]
     number = free_port()
     answers: dict[str, Any] = {
         "shares": {"pg-app": {"/data": "data"}},
@@ -65,8 +68,7 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
     }
     done(home.run("install", "App", "--answers", "-", "--wait", stdin=json.dumps(answers), timeout=120))
     assert page(number)
-    listed = json.loads(done(home.run("catalog", "list", "--json")))
-    assert next(one for one in listed if one["name"] == "App")["state"] == "installed"
+    assert script.named("App")["state"] == "installed"
     assert not list(home.instance.glob("*.db")), "nothing is in SQLite"
     with server.connect(url) as connection:
         ((stored,),) = connection.execute("SELECT value FROM environment WHERE key = 'DB_PASSWORD'").fetchall()
@@ -78,8 +80,9 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
     assert findings["database"]["facts"]["kind"] == "PostgreSQL"
     assert findings["secrets"]["level"] == findings["containers"]["level"] == findings["ports"]["level"] == "ok"
 
-    done(home.run("stop", "App", "--wait", timeout=120))
-    done(home.run("start", "App", "--wait", timeout=120))
+    for command, status in (("stop", "stopped"), ("start", "started")):
+        script.post(f"/{app}/{command}")
+        assert script.settled(app) == ("installed", status)
 
     server.stop()
     answer = requests.get(f"{home.url}/healthz", timeout=30)
@@ -89,5 +92,6 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
     server.start()
     assert requests.get(f"{home.url}/healthz", timeout=30).status_code == 200
 
-    done(home.run("uninstall", "App", "--wait", timeout=120))
+    script.post(f"/{app}/uninstall")
+    assert script.settled(app) == ("available", "stopped")
     assert engine.docker("ps", "-aq", "--filter", "name=pg-app").strip() == ""

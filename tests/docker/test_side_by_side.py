@@ -14,26 +14,41 @@ import pytest
 import requests
 
 from rockonweb.core.text import from_stored
+from tests.support.apps import eventually
 from tests.support.engine import Engine
 from tests.support.person import Person
 from tests.support.stack import Stack
 
-STEADY = 3  # seconds that an app must hold: long enough for two operations to meet
 PATIENCE = 90  # seconds
+LANE = ["--net", "lane"]
+# Its operation waits for it until a test lets it go: long enough for two operations to meet.
+HELD = [["--health-cmd", "test -e /tmp/go"], ["--health-interval", "200ms"], ["--health-start-period", "5m"]]
+ROCKONS = {  # each test has its own
+    "Alone": HELD,
+    "Beside": HELD,
+    "Road": [LANE, *HELD],
+    "Joins": [LANE],
+    "Lender": HELD,
+    "Borrower": [["--volumes-from", "lender"]],
+    "Pressed": [],
+    "Taken": [LANE, *HELD],
+    "Waits": [LANE],
+    "Broken": [["--runtime", "none-of-this-name"]],
+}
 ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
 
 
 class Street:
     """Several rock-ons of one container on one product, and somebody who asks for things by the API and the pages."""
 
-    def __init__(self, stack: Stack, image: str, rockons: dict[str, list[list[str]]]) -> None:
-        for name, opts in rockons.items():
+    def __init__(self, engine: Engine, stack: Stack, image: str) -> None:
+        self.engine, self.stack = engine, stack
+        for name, opts in ROCKONS.items():
             container = {"image": image, "tag": "", "launch_order": 1, "opts": opts}
             body = {"description": "", "version": "1", "website": "", "containers": {name.lower(): container}}
             (stack.local_metastore / f"{name}.json").write_text(json.dumps({name: body}))
         stack.run("catalog", "refresh")
-        self.stack = stack
-        self.ids = {name: int(self.ask("SELECT id FROM rockon WHERE name = ?", name)) for name in rockons}
+        self.ids = {name: int(self.ask("SELECT id FROM rockon WHERE name = ?", name)) for name in ROCKONS}
 
     def ask(self, query: str, *values: object) -> Any:
         """The first value that the database has for a query."""
@@ -73,6 +88,10 @@ class Street:
         """When an operation began or ended."""
         return datetime.fromisoformat(self.ask(f"SELECT {column} FROM operation WHERE id = ?", operation))
 
+    def let_go(self, name: str) -> None:
+        """Let an app that is waited for be well."""
+        self.engine.docker("exec", name.lower(), "touch", "/tmp/go")
+
     def _wait(self, look: Callable[[], str]) -> str:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
@@ -82,75 +101,73 @@ class Street:
         raise AssertionError("it did not come to that")
 
 
-@pytest.fixture
-def street(
-    engine: Engine, standin: Callable[..., str], stack: Callable[..., Stack]
-) -> Iterator[Callable[[dict[str, list[list[str]]]], Street]]:
+@pytest.fixture(scope="module")
+def here(engine: Engine, standin: Callable[..., str]) -> Iterator[Street]:
+    """The street of all tests of this module."""
     engine.docker("network", "create", "lane")
-    product = stack(engine.host, environment={"ROCKONWEB_HEALTH_SECONDS": str(STEADY)})
-    image = standin("side")
-    yield lambda rockons: Street(product, image, rockons)
-    product.close()
-    engine.clear()
+    limits = {"ROCKONWEB_HEALTH_SECONDS": "0", "ROCKONWEB_HEALTH_TIMEOUT": "240"}
+    product = Stack(engine.host, environment=limits)
+    try:
+        product.start()
+        yield Street(engine, product, standin("side"))
+    finally:
+        product.close()
+        engine.clear()
 
 
-def test_rock_ons_that_share_nothing_change_side_by_side(street: Callable[..., Street]) -> None:
-    here = street({"One": [], "Two": []})
-    one, two = here.post("One", "install"), here.post("Two", "install")
+def test_rock_ons_that_share_nothing_change_side_by_side(here: Street) -> None:
+    one, two = here.post("Alone", "install"), here.post("Beside", "install")
+    for operation in (one, two):
+        here.await_step(operation, "wait until")
+    for name in ("Alone", "Beside"):
+        here.let_go(name)
     assert (here.outcome(one), here.outcome(two)) == ("DONE", "DONE")
     assert here.time(two, "started") < here.time(one, "finished")
 
 
-@pytest.mark.parametrize("second", [["--net", "lane"], ["--volumes-from", "one"]], ids=["network", "volumes"])
-def test_those_that_share_something_wait_for_each_other(
-    street: Callable[..., Street], second: list[str], engine: Engine
-) -> None:
-    here = street({"One": [["--net", "lane"]], "Two": [second]})
-    one = here.post("One", "install")
+@pytest.mark.parametrize(("first", "second"), [("Road", "Joins"), ("Lender", "Borrower")], ids=["network", "volumes"])
+def test_those_that_share_something_wait_for_each_other(here: Street, first: str, second: str) -> None:
+    one = here.post(first, "install")
     here.await_step(one, "wait until")
-    two = here.post("Two", "install")
+    two = here.post(second, "install")
     waiting = here.person().get(f"/operations/{two}").text
     assert "Waiting: next, after" in waiting
-    assert "One" in waiting.partition("Waiting: next, after")[2][:200]
+    assert first in waiting.partition("Waiting: next, after")[2][:200]
+    assert here.progress(two) == "QUEUED"
+    here.let_go(first)
     assert (here.outcome(one), here.outcome(two)) == ("DONE", "DONE")
     assert here.time(two, "started") >= here.time(one, "finished")
-    assert {*engine.docker("ps", "--format", "{{.Names}}").split()} == {"one", "two"}
+    assert {first.lower(), second.lower()} <= {*here.engine.docker("ps", "--format", "{{.Names}}").split()}
 
 
-@pytest.mark.parametrize(("last", "state"), [("start", "running"), ("stop", "exited")])
-def test_ten_presses_in_a_row_end_as_the_last_one_says(
-    street: Callable[..., Street], engine: Engine, last: str, state: str
-) -> None:
-    here = street({"One": []})
-    assert here.outcome(here.post("One", "install")) == "DONE"
-    other = {"start": "stop", "stop": "start"}[last]
-    pressed = [here.post("One", command) for command in (other, last) * 5]
-    assert {here.outcome(operation) for operation in pressed} == {"DONE"}
-    assert engine.docker("inspect", "--format", "{{.State.Status}}", "one").strip() == state
-    status = "SELECT status FROM rockon WHERE id = ?"
-    assert here.ask(status, here.ids["One"]) == {"running": "STARTED", "exited": "STOPPED"}[state]
+def test_many_presses_in_a_row_end_as_the_last_one_says(here: Street) -> None:
+    assert here.outcome(here.post("Pressed", "install")) == "DONE"
+    stop_start = (("stop", "start") * 5, "running", "STARTED")
+    for commands, state, status in (stop_start, (("start", "stop") * 2, "exited", "STOPPED")):
+        pressed = [here.post("Pressed", command) for command in commands]
+        assert {here.outcome(operation) for operation in pressed} == {"DONE"}
+        assert here.engine.docker("inspect", "--format", "{{.State.Status}}", "pressed") == state
+        assert here.ask("SELECT status FROM rockon WHERE id = ?", here.ids["Pressed"]) == status
 
 
-def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(street: Callable[..., Street], engine: Engine) -> None:
-    here = street({"One": [["--net", "lane"]], "Two": [["--net", "lane"]]})
-    one = here.post("One", "install")
+def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(here: Street) -> None:
+    one = here.post("Taken", "install")
     here.await_step(one, "wait until")
-    two = here.post("Two", "install")
+    two = here.post("Waits", "install")
     somebody = here.person()
     assert somebody.press(f"/operations/{two}", f"/operations/{two}/cancel").ok
     assert here.progress(two) == "CANCELLED"
     assert here.progress(one) == "RUNNING"
     assert somebody.press(f"/operations/{one}", f"/operations/{one}/cancel").ok
     assert here.outcome(one) == "CANCELLED"
-    assert engine.docker("ps", "-aq").split() == []
-    states = {here.ask("SELECT state FROM rockon WHERE id = ?", one) for one in here.ids.values()}
+    assert not {"taken", "waits"} & {*here.engine.docker("ps", "-a", "--format", "{{.Names}}").split()}
+    states = {here.ask("SELECT state FROM rockon WHERE id = ?", here.ids[name]) for name in ("Taken", "Waits")}
     assert states == {"AVAILABLE"}
 
 
-def test_an_operation_that_fails_is_a_line_of_the_log(street: Callable[..., Street]) -> None:
-    here = street({"One": [["--runtime", "none-of-this-name"]]})
-    failed = here.post("One", "install")
+def test_an_operation_that_fails_is_a_line_of_the_log(here: Street) -> None:
+    failed = here.post("Broken", "install")
     assert here.outcome(failed) == "FAILED"
     sentence = from_stored(here.ask("SELECT error FROM operation WHERE id = ?", failed))
-    assert f"operation-{failed} failed: {sentence}" in here.stack.output
+    eventually(lambda: f"operation-{failed} failed: {sentence}" in here.stack.output)
     assert "Traceback" not in here.stack.output

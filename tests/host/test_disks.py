@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -72,10 +73,18 @@ def test_where_something_is_mounted_only_mount_points_are_shares(tmp_path: Path,
     assert list(shares.listing(here)) == ["media"]
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """An empty folder on the system's disk."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
 def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would_fill(
-    tmp_path: Path, tmpfs: Callable[[Path], Path]
+    on_disk: Path, tmpfs: Callable[[Path], Path]
 ) -> None:
-    here = settings(tmp_path / "root")
+    here = settings(on_disk / "root")
+    tmpfs(here.shares_root / "media")
     tmpfs(here.shares_root / "media")
     with pytest.raises(BadInput) as caught:
         shares.make(here, "fresh")

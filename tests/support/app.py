@@ -100,7 +100,7 @@ def make_app(folder: Path, **environ: str) -> Flask:
     if not given["DATABASE_URL"]:
         database.put(settings.instance / "rockonweb.db")
     settings.shares_root.mkdir(exist_ok=True)
-    app = _lend(settings)
+    app = lend_app(settings)
     app.test_client_class = Visitor
     app.extensions["redis"] = QueueStandIn()
     kept_html._kept.clear()
@@ -114,8 +114,8 @@ _idle: list[tuple[Flask, dict[str, Any]]] = []
 _lent: list[tuple[Flask, dict[str, Any]]] = []
 
 
-def _lend(settings: config.Settings) -> Flask:
-    """Return an application that no test has at present, for an instance."""
+def lend_app(settings: config.Settings) -> Flask:
+    """Return an application of an instance until the test ends, as `create_app` does, but not always a new one."""
     if _idle:
         app, as_built = _idle.pop()
     else:

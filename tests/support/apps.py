@@ -8,7 +8,7 @@ import requests
 
 def page(port: int) -> str:
     """The app's page on a port of this machine, as soon as it is served."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             return requests.get(f"http://127.0.0.1:{port}/", timeout=5).text
@@ -27,7 +27,7 @@ def silent(port: int) -> bool:
     return False
 
 
-def eventually(true: Callable[[], object], seconds: float = 10) -> None:
+def eventually(true: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not true():

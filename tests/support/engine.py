@@ -13,10 +13,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from docker import DockerClient
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 
 from .claims import claim
 from .process import ROOT, start, stop, wait_until, with_text_in
@@ -61,7 +63,7 @@ class Engine:
         self.bridge = f"rwt{self.subnet_number}"
         self.pool = f"10.{self.subnet_number}.0.0/16"
         # A short path: a Unix socket's may have no more than 107 characters, and containerd adds to it.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"rwt-{self.subnet_number}-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"rwt-{self.subnet_number}-"))
         self.host = f"unix://{self.folder}/docker.sock"
         self.log = self.folder / "dockerd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,7 +120,7 @@ class Engine:
     def close(self) -> None:
         """Stop it and leave nothing of it: no process, no bridge, no rule, no mount, no file."""
         if self.running:
-            with contextlib.suppress(subprocess.CalledProcessError):
+            with contextlib.suppress(APIError):
                 self.clear()  # killed here, containers that ignore SIGTERM do not delay the end
         self.stop()
         _clear_folder(self.folder)
@@ -126,13 +128,13 @@ class Engine:
 
     def clear(self) -> None:
         """Remove all containers with their anonymous volumes, named volumes and networks. Images stay."""
-        for things, remove in (
-            (("ps", "-aq"), ("rm", "-fv")),
-            (("volume", "ls", "-q"), ("volume", "rm", "-f")),
-            (("network", "ls", "-q", "--filter", "type=custom"), ("network", "rm")),
-        ):
-            if names := self.docker(*things).split():
-                self.docker(*remove, *names)
+        with closing(self.client().api) as api, ThreadPoolExecutor(8) as threads:
+            found = [one["Id"] for one in api.containers(all=True)]
+            list(threads.map(lambda one: api.remove_container(one, v=True, force=True), found))
+            for volume in api.volumes()["Volumes"] or ():
+                api.remove_volume(volume["Name"], force=True)
+            for network in api.networks(filters={"type": "custom"}):
+                api.remove_network(network["Id"])
 
     def docker(self, *arguments: str, stdin: bytes = b"") -> str:
         """What `docker ARGUMENTS…` prints, stripped. CalledProcessError, with its words, when it fails."""
@@ -194,7 +196,7 @@ def _claim_subnet() -> int:
     for number in sorted(range(120, 200), key=lambda n: f"rwt{n}" not in bridges):
         stale = f"rwt{number}" in bridges
         if (stale or str(number) not in taken) and claim(f"subnet-{number}"):
-            folders = [path for path in Path("/tmp").glob(f"rwt-{number}-*") if path.stat().st_uid == 0]
+            folders = [path for path in Path(tempfile.gettempdir()).glob(f"rwt-{number}-*") if path.stat().st_uid == 0]
             if any(with_text_in(f"{folder}/", "cmdline") for folder in folders):
                 continue  # its dockerd is still on the way out
             for folder in folders:

@@ -99,6 +99,11 @@ class House:
         self.post(f"/api/rockons/{self.id}/update", {"labels": labels})
         return self.newest()
 
+    def begin_uninstall(self) -> int:
+        """Ask for the uninstall; returns the id of the operation."""
+        self.post(f"/api/rockons/{self.id}/uninstall")
+        return self.newest()
+
     def retry(self, operation_id: int) -> int:
         """Press Retry on the page of an operation; returns the id of the new one."""
         person = Person(self.stack.url, self.stack.user, self.stack.password)
@@ -114,8 +119,7 @@ class House:
 
     def uninstall(self) -> None:
         """Remove the app, with its data."""
-        self.post(f"/api/rockons/{self.id}/uninstall")
-        assert self.await_end(self.newest()).progress == "DONE"
+        assert self.await_end(self.begin_uninstall()).progress == "DONE"
         for file in (self.stack.shares / "home").iterdir():
             file.unlink()
 
@@ -218,11 +222,22 @@ class House:
 
     def faults(self, *, works: bool) -> list[str]:
         """What is wrong now."""
-        checks = [self._pending, self._shown, self._orphans, self._touched, *([self._broken] if works else [])]
+        checks = [
+            self._served,
+            self._pending,
+            self._shown,
+            self._orphans,
+            self._touched,
+            *([self._broken] if works else []),
+        ]
         try:
             return [fault for check in checks for fault in check()]
         except (requests.RequestException, subprocess.CalledProcessError) as error:
             return [f"no answer: {error}"]
+
+    def _served(self) -> list[str]:
+        health = requests.get(f"{self.stack.url}/healthz", timeout=20).json()
+        return [] if health["status"] == "ok" else [f"not all parts are there: {health}"]
 
     def _pending(self) -> list[str]:
         found = self.read("SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED)

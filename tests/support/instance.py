@@ -4,14 +4,15 @@ Operations are begun as the pages begin them, and run here as a worker runs them
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import inspect
 
-from rockonweb import config, create_app, migrate, rows
+from rockonweb import config, create_app, rows
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers, read
 from rockonweb.core.change import Change
@@ -21,8 +22,8 @@ from rockonweb.host import engine, shares, survey
 from rockonweb.models import Kind, Operation, RockOn, db, writing
 from rockonweb.work import changes, operations, runner
 
+from . import database
 from .claims import free_port
-from .database import address
 
 
 @dataclass
@@ -44,21 +45,22 @@ class Reviewed:
 class Instance:
     """An instance in `folder`. It is used within `instance.app.app_context()`."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, make: Callable[[config.Settings], Flask] = create_app) -> None:
+        """Prepare it; `make` makes its application."""
         self.environ = {
             "ROCKONWEB_INSTANCE": str(folder / "instance"),
             "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
             "REDIS_URL": redis_url,
             "ROCKONWEB_HEALTH_SECONDS": "0",
-            "DATABASE_URL": address(folder / "instance"),
+            "DATABASE_URL": database.address(folder / "instance"),
         }
         self.settings = config.read(self.environ)
-        self.app = create_app(self.settings)
+        self.app = make(self.settings)
         self.settings.shares_root.mkdir()
         self.raised: Exception | None = None  # by the operation that ran last
         self.asks_docker = True  # for a plan
-        with self.app.app_context():
-            migrate.upgrade()
+        if not self.environ["DATABASE_URL"]:
+            database.put(self.settings.instance / "rockonweb.db")
 
     # -- the catalogue ------------------------------------------------------------------------------------------
 

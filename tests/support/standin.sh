@@ -5,7 +5,7 @@
 #   STANDIN_DELAY=S  wait S seconds before serving
 
 # An OpenVPN image has the commands of the real one, which work on files in /etc/openvpn; a PostgreSQL image has
-# `pg_isready`, which says yes when STANDIN_READY seconds (2) have gone by since the start.
+# `pg_isready`, which says yes when STANDIN_READY seconds (1) have gone by since the start.
 
 # As `pg_isready` or `psql`, by their links to this file.
 case ${0##*/} in
@@ -102,7 +102,7 @@ fi
 
 if [ "$STANDIN_KIND" = postgres ]; then
     rm -f /tmp/accepts-connections
-    (sleep "${STANDIN_READY:-2}" && echo "accepting connections" && : >/tmp/accepts-connections) &
+    (sleep "${STANDIN_READY:-1}" && echo "accepting connections" && : >/tmp/accepts-connections) &
 fi
 
 # `wait` and not a bare sleep: the trap runs at once only while the shell itself waits.

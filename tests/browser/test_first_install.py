@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from tests.support.browser import complaints, new_page
+from tests.browser.conftest import Product
+from tests.browser.notes import LONG
+from tests.support.browser import complaints
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.stack import Stack
 
 MOST_CLICKS = 8
-LONG = 60_000  # milliseconds
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_first_install_needs_few_clicks_and_no_typing(
-    browser: Browser, engine: Engine, standin: Callable[..., str], stack: Callable[..., Stack], javascript: bool
+    product: Product, standin: Callable[..., str], javascript: bool
 ) -> None:
-    product = stack(engine.host)
     volumes = {f"/{name}": {"label": name.title(), "description": "Kept here."} for name in ("config", "photos")}
     asked = {"PUID": {"label": "User", "description": "Its number."}, "TZ": {"label": "Zone", "description": "Time."}}
     port = {"label": "Page", "description": "Opens in a browser.", "host_default": free_port(), "ui": True}
     container = {
         "image": standin("album", paths=["album"]),
         "tag": "",
-        "launch_order": 1,
         "ports": {"8080": port | {"protocol": "tcp"}},
         "volumes": volumes,
         "environment": asked,
     }
-    album = {"description": "Photos", "version": "1", "website": "", "containers": {"album": container}}
-    (product.local_metastore / "album.json").write_text(json.dumps({"Album": album}))
-    product.run("catalog", "refresh")
-
-    with new_page(browser, javascript=javascript) as page:
+    product.instance.add("Album", {"album": container})
+    with product.visit(javascript=javascript) as page:
         heard = complaints(page)
-        page.goto(product.url)
-        page.get_by_label("Name").fill(product.user)
-        page.get_by_label("Password").fill(product.password)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"{product.url}/")
         clicks = 0
 
         def click(what: Locator) -> None:
@@ -71,4 +59,3 @@ def test_a_first_install_needs_few_clicks_and_no_typing(
         print(f"a first install took {clicks} clicks and no typing")
         assert clicks <= MOST_CLICKS
         assert heard == []
-    engine.clear()

@@ -2,67 +2,47 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_walk import LONG, log_in
+from tests.browser.conftest import Product
+from tests.browser.notes import LONG, await_visible
 from tests.docker.test_progress import slow_line
-from tests.support.browser import accessibility_violations, complaints, new_page
+from tests.support.apps import eventually
+from tests.support.browser import accessibility_violations, complaints
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.metastore import Metastore
 from tests.support.receivers import Hook, hook
 from tests.support.registry import Registry
-from tests.support.stack import Stack
 
 APP = "slowly"
 SIZE = 6_000_000
+BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
 @pytest.fixture
-def product(
-    engine: Engine,
-    standin: Callable[..., str],
-    registry: Registry,
-    metastore: Callable[..., Metastore],
-    stack: Callable[..., Stack],
-) -> Iterator[Stack]:
-    """The product with an app whose image takes some seconds to come, and one whose image is nowhere."""
+def slowly(product: Product, standin: Callable[..., str], registry: Registry) -> Iterator[None]:
+    """An app whose image takes some seconds to come."""
     name = standin(f"browser/{APP}:1", padding=SIZE).removeprefix(f"{registry.address}/")
     port = {"label": "Web", "description": "", "host_default": free_port(), "protocol": "tcp", "ui": True}
     with slow_line(registry, 1_500_000) as address:
-        slow = {"image": f"{address}/{name}", "tag": "", "launch_order": 1, "ports": {"8080": port}}
-        nowhere = {"image": f"{registry.address}/no/such:1", "tag": "", "launch_order": 1}
-        bodies = {
-            title: {"description": "Slow.", "version": "1", "website": "", "containers": {key: container}}
-            for title, key, container in (("Slowly", APP, slow), ("Nowhere", "nowhere", nowhere))
-        }
-        root = {title: f"{title}.json" for title in bodies}
-        files = {f"{title}.json": json.dumps({title: body}) for title, body in bodies.items()}
-        store = metastore({"root.json": json.dumps(root), **files})
-        made = stack(engine.host, store.url, environment={"ROCKONWEB_REGISTRY_SECONDS": "0"})
-        done = made.run("catalog", "refresh")
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield made
-    engine.clear()
+        product.instance.add("Slowly", {APP: {"image": f"{address}/{name}", "tag": "", "ports": {"8080": port}}})
+        yield
 
 
-@contextmanager
-def person(browser: Browser, product: Stack, *, javascript: bool = True) -> Iterator[Page]:
-    with new_page(browser, javascript=javascript) as page:
-        log_in(page, product)
-        page.wait_for_url("**/rockons*")
-        yield page
+@pytest.fixture
+def nowhere(product: Product, registry: Registry) -> None:
+    """An app whose image is nowhere, which nobody asks before the install."""
+    product.app.config["SETTINGS"] = replace(product.instance.settings, registry_seconds=0)
+    product.instance.add("Nowhere", {"nowhere": {"image": f"{registry.address}/no/such:1", "tag": ""}})
 
 
-def begin(product: Stack, page: Page, name: str) -> str:
+def begin(page: Page, name: str) -> str:
     """Begin an install by its wizard, and return the address of the operation's page."""
-    page.goto(f"{product.url}/rockons?tab=all&q={name}")
+    page.goto(f"/rockons?tab=all&q={name}")
     page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
     for _ in range(3):
         submit = page.get_by_role("button", name="Submit")
@@ -77,10 +57,10 @@ def begin(product: Stack, page: Page, name: str) -> str:
     return page.url
 
 
-def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(browser: Browser, product: Stack) -> None:
-    with person(browser, product) as page:
+def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Product, slowly: None) -> None:
+    with product.visit() as page:
         heard = complaints(page)
-        begin(product, page, "Slowly")
+        begin(page, "Slowly")
         seen: list[int] = []
         titles: set[str] = set()
         for _ in range(LONG // 150):
@@ -103,9 +83,9 @@ def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(browser: Brows
         assert heard == []
 
 
-def test_what_a_person_opened_stays_open_while_the_rest_goes_on(browser: Browser, product: Stack) -> None:
-    with person(browser, product) as page:
-        begin(product, page, "Slowly")
+def test_what_a_person_opened_stays_open_while_the_rest_goes_on(product: Product, slowly: None) -> None:
+    with product.visit() as page:
+        begin(page, "Slowly")
         first = page.locator(".step-fold > summary").first
         expect(first).to_be_visible(timeout=LONG)
         first.click()
@@ -118,11 +98,11 @@ def test_what_a_person_opened_stays_open_while_the_rest_goes_on(browser: Browser
         assert [one.locator(".break").inner_text() for one in opened.all()] == [title]
 
 
-def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(browser: Browser, product: Stack) -> None:
-    with person(browser, product) as page:
+def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(product: Product, slowly: None) -> None:
+    with product.visit() as page:
         heard = complaints(page)
-        address = begin(product, page, "Slowly")
-        page.goto(f"{product.url}/shares")
+        address = begin(page, "Slowly")
+        page.goto("/shares")
         own = page.title()
         expect(page.locator("#running")).to_contain_text("1 running")
         toast = page.locator(".toast-line")
@@ -135,25 +115,19 @@ def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(browser
         expect(page).to_have_title(own)
         page.goto(address)
         page.get_by_role("link", name="To Slowly").click()
-        page.goto(f"{product.url}/shares")
+        page.goto("/shares")
         page.wait_for_timeout(4000)
         assert toast.count() == 0  # an old end is no news
         assert heard == []
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+@BOTH
 def test_a_failure_stands_open_and_its_log_can_be_taken_along(
-    browser: Browser, product: Stack, javascript: bool
+    product: Product, nowhere: None, javascript: bool
 ) -> None:
-    with person(browser, product, javascript=javascript) as page:
-        begin(product, page, "Nowhere")
-        alert = page.get_by_role("alert")
-        for _ in range(LONG // 500):
-            if alert.count():
-                break
-            page.wait_for_timeout(500)
-            if not javascript:
-                page.reload()
+    with product.visit(javascript=javascript) as page:
+        begin(page, "Nowhere")
+        await_visible(page, page.get_by_role("alert"), javascript=javascript)
         expect(page).to_have_title("✗ Nowhere could not be installed · Rockonweb")
         expect(page.locator(".step-fold[open]")).to_have_count(1)
         assert "Pull" in page.locator(".step-fold[open] .break").inner_text()
@@ -169,29 +143,26 @@ def test_a_failure_stands_open_and_its_log_can_be_taken_along(
             assert page.evaluate("navigator.clipboard.readText()") == text
         else:
             expect(copy).to_be_hidden()
-        page.goto(f"{product.url}/operations?outcome=failed")
+        page.goto("/operations?outcome=failed")
         expect(page.locator(".line-title")).to_have_text("Install: Nowhere")
         page.get_by_role("link", name="Done", exact=True).click()
         expect(page.get_by_text("No operation is like that.")).to_be_visible()
 
 
-def test_a_hook_hears_of_what_failed(browser: Browser, product: Stack) -> None:
-    with hook("/t0ken-of-mine") as seen, person(browser, product) as page:
-        add_hook(page, product, seen)
+def test_a_hook_hears_of_what_failed(product: Product, nowhere: None) -> None:
+    with hook("/t0ken-of-mine") as seen, product.visit() as page:
+        add_hook(page, seen)
         page.get_by_role("button", name="Send a test").click()
         expect(page.get_by_text("The last message was taken:")).to_be_visible(timeout=LONG)
         assert "t0ken" not in page.content()
-        begin(product, page, "Nowhere")
+        begin(page, "Nowhere")
         expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
-        for _ in range(100):
-            if len(seen.got) > 1:
-                break
-            page.wait_for_timeout(200)
+        eventually(lambda: len(seen.got) > 1, LONG / 1000)
     assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "Nowhere could not be installed"]
 
 
-def add_hook(page: Page, product: Stack, seen: Hook) -> None:
-    page.goto(f"{product.url}/notices")
+def add_hook(page: Page, seen: Hook) -> None:
+    page.goto("/notices")
     page.get_by_role("link", name="Web hook").click()
     page.get_by_label("Address").fill(seen.url)
     page.get_by_role("button", name="Add the web hook").click()

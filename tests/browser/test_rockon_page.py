@@ -8,21 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from redis import Redis
+from playwright.sync_api import Page, expect
 
 from rockonweb.core.resources import Sample
-from rockonweb.work import samples
-from tests.browser.test_settings import APP, DATABASE, SECRET, product
-from tests.browser.test_updates import await_visible
-from tests.browser.test_walk import await_done, log_in, person
+from rockonweb.work import queue, samples
+from tests.browser.conftest import Product
+from tests.browser.notes import APP, DATABASE, SECRET, await_done, await_visible
 from tests.support.browser import complaints
 from tests.support.engine import Engine
-from tests.support.stack import Stack
-
-__all__ = ["product"]
 
 TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/source"}
+pytestmark = pytest.mark.usefixtures("notes_port")
 BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
@@ -31,12 +27,11 @@ def say(engine: Engine, words: str, container: str = APP) -> None:
     engine.docker("exec", container, "sh", "-c", f"echo '{words}' >/proc/1/fd/1")
 
 
-def sampled(made: Stack) -> None:
+def sampled() -> None:
     """Put half an hour of samples where the watcher keeps them: the engine of these tests may have no control groups,
     and then counts nothing.
     """
-    redis = Redis(unix_socket_path=str(made.instance / "redis" / "redis.sock"))
-    now = time.time()
+    redis, now = queue.connection(), time.time()
     for place in range(90):
         at, wave = now - 1800 + 20 * place, 1 + math.sin(place / 7)
         one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
@@ -49,38 +44,31 @@ def current(page: Page) -> str:
 
 
 @BOTH
-def test_the_switch_stops_and_starts(
-    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool
-) -> None:
-    made, _ = product
-    with person(browser, javascript=javascript) as page:
+def test_the_switch_stops_and_starts(product: Product, engine: Engine, javascript: bool) -> None:
+    with product.visit(javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, made)
         for before, after in (("true", "exited"), ("false", "running")):
-            page.goto(f"{made.url}/rockons/1")
+            page.goto("/rockons/1")
             switch = page.get_by_role("button", name="Runs")
             expect(switch).to_have_attribute("aria-pressed", before)
             switch.press("Space" if javascript else "Enter")
             await_done(page, javascript=javascript)
             assert {*engine.docker("ps", "--all", "--format", "{{.State}}").split()} == {after}
-        page.goto(f"{made.url}/rockons/1")
+        page.goto("/rockons/1")
         expect(page.locator(".hero-status")).to_contain_text(re.compile("Running.*since today"))
         expect(page.get_by_role("link", name="Open UI")).to_be_visible()
         assert heard == []
 
 
 @BOTH
-def test_tabs_are_pages_and_need_no_mouse(browser: Browser, product: tuple[Stack, int], javascript: bool) -> None:
-    made, _ = product
-    with person(browser, javascript=javascript) as page:
+def test_tabs_are_pages_and_need_no_mouse(product: Product, javascript: bool) -> None:
+    with product.visit("/rockons/1", javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, made)
-        page.goto(f"{made.url}/rockons/1")
         for name, path in [*TABS.items()][1:]:
             link = page.get_by_role("navigation", name="Pages of Family Notes").get_by_role("link", name=name)
             link.focus()
             link.press("Enter")
-            expect(page).to_have_url(f"{made.url}/rockons/1{path}")
+            expect(page).to_have_url(f"{product.url}/rockons/1{path}")
             expect(page.locator(".rockon-tabs [aria-current=page]")).to_have_text(name)
             expect(page.get_by_role("heading", level=1)).to_have_text("Family Notes")
             if javascript:
@@ -95,13 +83,10 @@ def test_tabs_are_pages_and_need_no_mouse(browser: Browser, product: tuple[Stack
 
 @BOTH
 def test_logs_are_followed_searched_and_taken_along(
-    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool, tmp_path: Path
+    product: Product, engine: Engine, javascript: bool, tmp_path: Path
 ) -> None:
-    made, _ = product
-    with person(browser, javascript=javascript) as page:
+    with product.visit("/rockons/1/logs", javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, made)
-        page.goto(f"{made.url}/rockons/1/logs")
         box = page.get_by_role("region", name=f"Log of {APP}", exact=True)
         expect(box).to_be_visible()
         expect(page.get_by_role("region", name=f"Log of {DATABASE}")).to_be_visible()
@@ -140,21 +125,18 @@ def test_logs_are_followed_searched_and_taken_along(
         assert SECRET not in text + page.content()
 
         engine.docker("stop", APP)
-        page.goto(f"{made.url}/rockons/1/logs?container={APP}")
+        page.goto(f"/rockons/1/logs?container={APP}")
         expect(box).to_contain_text("asked to stop")
         assert heard == []
 
 
 @BOTH
-def test_resources_are_drawn_and_told(browser: Browser, product: tuple[Stack, int], javascript: bool) -> None:
-    made, _ = product
-    with person(browser, javascript=javascript) as page:
+def test_resources_are_drawn_and_told(product: Product, javascript: bool) -> None:
+    with product.visit("/rockons/1/resources", javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, made)
-        page.goto(f"{made.url}/rockons/1/resources")
         drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP} now"))
         expect(page.get_by_text("Nothing was counted in the last hour.").or_(drawing).first).to_be_visible()
-        sampled(made)
+        sampled()
         await_visible(page, drawing, javascript=javascript)
         assert re.match(r"M-?[\d.e-]+ -?[\d.e-]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
         assert re.match(r"now .* average .* most ", drawing.locator("desc").text_content() or "")

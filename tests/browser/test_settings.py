@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_walk import NAME, NOTES, await_done, log_in, person
+from tests.browser.conftest import Product
+from tests.browser.notes import APP, DATABASE, SECRET, await_done
 from tests.support.apps import page as page_of
 from tests.support.apps import silent
 from tests.support.browser import complaints
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.metastore import Metastore
-from tests.support.stack import Stack
-
-SECRET = "blue horses dream"
-APP, DATABASE = "family-notes", "family-notes-db"
-
-
-@pytest.fixture
-def product(
-    engine: Engine, standin: Callable[..., str], metastore: Callable[..., Metastore], stack: Callable[..., Stack]
-) -> Iterator[tuple[Stack, int]]:
-    """The product with an app of two containers that runs, and the port that it runs on."""
-    port = free_port()
-    text = NOTES.read_text().replace("IMAGE notes-db", standin("notes-db", ports=()))
-    text = text.replace("IMAGE notes", standin("notes", paths=["notes"]))
-    store = metastore({"root.json": '{"family notes": "notes.json"}', "notes.json": text})
-    made = stack(engine.host, store.url)
-    answers = made.folder / "answers.json"
-    answers.write_text(
-        json.dumps(
-            {
-                "shares": {APP: {"/data": "notes"}, DATABASE: {"/var/lib/db": "notes-db"}},
-                "ports": {APP: {"8080": port}},
-                "environment": {APP: {"NOTES_TITLE": "Our notes", "NOTES_PASSWORD": SECRET}},
-            }
-        )
-    )
-    for words in (
-        ["catalog", "refresh"],
-        ["share", "add", "notes"],
-        ["share", "add", "notes-db"],
-        ["install", NAME, "--answers", str(answers), "--wait"],
-    ):
-        done = made.run(*words)
-        assert done.returncode == 0, done.stdout + done.stderr
-    yield made, port
-    engine.clear()
 
 
 def ids(engine: Engine) -> dict[str, str]:
@@ -60,8 +22,8 @@ def ids(engine: Engine) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-def open_settings(page: Page, product: Stack, tab: str) -> None:
-    page.goto(f"{product.url}/rockons/1/settings")
+def open_settings(page: Page, tab: str) -> None:
+    page.goto("/rockons/1/settings")
     page.get_by_role("navigation", name="Settings").get_by_role("link", name=tab).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(tab)
 
@@ -79,25 +41,22 @@ def apply(page: Page, *, javascript: bool) -> None:
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
-    browser: Browser, engine: Engine, product: tuple[Stack, int], javascript: bool
+    product: Product, notes_port: int, engine: Engine, javascript: bool
 ) -> None:
-    made, old_port = product
-    new_port = free_port()
+    old_port, new_port = notes_port, free_port()
     before = ids(engine)
-    with person(browser, javascript=javascript) as page:
+    with product.visit(javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, made)
-
-        open_settings(page, made, "Ports")
+        open_settings(page, "Ports")
         page.locator(f'[name="ports-{APP}-8080"]').fill(str(new_port))
         save(page)
-        open_settings(page, made, "Environment")
+        open_settings(page, "Environment")
         page.locator(f'[name="environment-{APP}-NOTES_TITLE"]').fill("Their notes")
         page.get_by_label("Container").select_option(APP)
         page.get_by_label("Variable", exact=True).fill("LOG_LEVEL")
         page.get_by_label("Value", exact=True).fill("debug")
         save(page)
-        open_settings(page, made, "Labels")
+        open_settings(page, "Labels")
         page.get_by_label("Container").select_option(APP)
         page.get_by_label("Label", exact=True).fill("proxy enable=true")
         page.get_by_role("button", name="Save").click()
@@ -126,13 +85,13 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert f"NOTES_PASSWORD={SECRET}" in told
         assert silent(old_port)
         assert engine.docker("inspect", "-f", '{{index .Config.Labels "proxy.enable"}}', APP).strip() == "true"
-        page.goto(f"{made.url}/rockons/1")
+        page.goto("/rockons/1")
         assert "Changes that are not applied yet" not in page.content()
         expect(page.get_by_role("link", name=re.compile("Open UI"))).to_have_attribute(
             "href", re.compile(f":{new_port}/")
         )
 
-        open_settings(page, made, "Networks")
+        open_settings(page, "Networks")
         page.get_by_label("Container").select_option(DATABASE)
         page.get_by_label("Name of the network").fill("attic")
         save(page)
@@ -141,14 +100,14 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert ids(engine) == after
         assert "attic" in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 
-        open_settings(page, made, "Networks")
+        open_settings(page, "Networks")
         page.locator(f'[name="networks-{DATABASE}-attic"]').uncheck()
         save(page)
         apply(page, javascript=javascript)
         assert ids(engine) == after
         assert "attic" not in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 
-        open_settings(page, made, "Labels")
+        open_settings(page, "Labels")
         page.get_by_role("button", name="Remove proxy.enable=true").click()
         expect(page.locator(f'[name="labels-{APP}-1"]')).to_have_count(0)
         save(page)

@@ -4,69 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.notes import LONG, SECRET, await_done, text
 from tests.support.browser import complaints, new_page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.metastore import Metastore
 from tests.support.stack import Stack
 
-SECRET = "blue horses dream"
-NAME = "Family Notes"
-LONG = 60_000  # milliseconds, for operations on a busy machine
-NOTES = Path(__file__).with_name("notes.json")
 
-
-@pytest.fixture
-def product(
-    engine: Engine,
-    standin: Callable[..., str],
-    metastore: Callable[..., Metastore],
-    stack: Callable[..., Stack],
-) -> Iterator[Stack]:
-    """The product with a metastore that offers one app of two containers, and nothing fetched yet."""
-    text = NOTES.read_text()
-    text = text.replace("IMAGE notes-db", standin("notes-db", ports=()))
-    text = text.replace("IMAGE notes", standin("notes", paths=["notes"])).replace("8090,", f"{free_port()},")
-    store = metastore({"root.json": '{"family notes": "notes.json"}', "notes.json": text})
-    yield stack(engine.host, store.url)
+@pytest.fixture(scope="module")
+def running(engine: Engine, standin: Callable[..., str]) -> Iterator[Stack]:
+    """The product as a person starts it, with a metastore that offers an app of two containers for each walk."""
+    notes, files = text(standin), {"root.json": '{"family": "family.json", "village": "village.json"}'}
+    for who in ("family", "village"):
+        own = notes.replace("family", who).replace("Family", who.title())
+        files[f"{who}.json"] = own.replace("8090,", f"{free_port()},")
+    with (
+        closing(Metastore(files)) as store,
+        closing(Stack(engine.host, store.url)) as running,
+    ):
+        running.start()
+        yield running
     engine.clear()
 
 
-@contextmanager
-def person(browser: Browser, *, javascript: bool) -> Iterator[Page]:
-    """A browser with a person in front of it. Without JavaScript they look again until something has changed."""
-    with new_page(browser, javascript=javascript) as page:
-        yield page
-
-
-def log_in(page: Page, product: Stack) -> None:
-    page.goto(f"{product.url}/rockons")
+def log_in(page: Page, running: Stack) -> None:
+    page.goto(f"{running.url}/rockons")
     expect(page).to_have_url(re.compile(r"/login"))
-    page.get_by_label("Name").fill(product.user)
-    page.get_by_label("Password").fill(product.password)
+    page.get_by_label("Name").fill(running.user)
+    page.get_by_label("Password").fill(running.password)
     page.get_by_role("button", name="Log in").click()
     expect(page).not_to_have_url(re.compile(r"/login"))
-
-
-def await_done(page: Page, *, javascript: bool) -> None:
-    """Wait on an operation's page for its end."""
-    expect(page).to_have_url(re.compile(r"/operations/\d+"))
-    done = page.get_by_text("All is done.")
-    if javascript:
-        expect(done).to_be_visible(timeout=LONG)
-        return
-    for _ in range(LONG // 500):
-        if done.is_visible() or page.get_by_role("alert").count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
-    expect(done).to_be_visible()
 
 
 def refresh(page: Page, *, javascript: bool) -> None:
@@ -74,42 +47,45 @@ def refresh(page: Page, *, javascript: bool) -> None:
     await_done(page, javascript=javascript)
 
 
-def fill_wizard(page: Page) -> None:
+def fill_wizard(page: Page, app: str) -> None:
     """Answer the wizard's questions, mostly by taking what is suggested."""
     expect(page.get_by_role("heading", level=1)).to_have_text("Shares")
-    assert page.locator('[name="shares-family-notes-/data"]').input_value() == "family-notes"
+    assert page.locator(f'[name="shares-{app}-/data"]').input_value() == app
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ports")
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Environment")
     page.get_by_role("button", name="Next").click()
-    faulty = page.locator('[name="environment-family-notes-NOTES_TITLE"]')
+    faulty = page.locator(f'[name="environment-{app}-NOTES_TITLE"]')
     expect(faulty).to_have_attribute("aria-invalid", "true")
     faulty.fill("Our notes")
-    page.locator('[name="environment-family-notes-NOTES_PASSWORD"]').fill(SECRET)
+    page.locator(f'[name="environment-{app}-NOTES_PASSWORD"]').fill(SECRET)
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ports")
     page.get_by_role("button", name="Next").click()
-    assert page.locator('[name="environment-family-notes-NOTES_TITLE"]').input_value() == "Our notes"
+    assert page.locator(f'[name="environment-{app}-NOTES_TITLE"]').input_value() == "Our notes"
     page.get_by_role("button", name="Next").click()
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+@pytest.mark.parametrize(
+    ("who", "javascript"), [("family", True), ("village", False)], ids=["with JavaScript", "without JavaScript"]
+)
 def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
-    browser: Browser, engine: Engine, product: Stack, javascript: bool
+    browser: Browser, engine: Engine, running: Stack, who: str, javascript: bool
 ) -> None:
-    with person(browser, javascript=javascript) as page:
+    app, shares = f"{who}-notes", {path.name for path in running.shares.iterdir()}
+    with new_page(browser, javascript=javascript) as page:
         heard = complaints(page)
-        log_in(page, product)
+        log_in(page, running)
         refresh(page, javascript=javascript)
 
-        page.goto(f"{product.url}/rockons?tab=all&q=notebook")
+        page.goto(f"{running.url}/rockons?tab=all&q=notebook {who}")
         page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
-        fill_wizard(page)
+        fill_wizard(page, app)
 
         expect(page.get_by_role("heading", level=1)).to_have_text("Summary")
         body = page.locator("main").inner_text()
-        assert "docker run -d --restart=unless-stopped --name family-notes " in body
+        assert f"docker run -d --restart=unless-stopped --name {app} " in body
         assert "NOTES_TITLE=Our notes" in body.replace("'", "")
         assert "NOTES_PASSWORD=********" in body
         assert SECRET not in page.content()
@@ -123,10 +99,9 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         expect(popup.value.locator("body")).to_contain_text("NOTES_TITLE=Our notes")
         assert popup.value.url.endswith("/notes") or popup.value.url.endswith("/notes/")
         popup.value.close()
-        running = engine.docker("ps", "--format", "{{.Names}}").split()
-        assert sorted(running) == ["family-notes", "family-notes-db"]
+        assert sorted(engine.docker("ps", "--format", "{{.Names}}").split()) == [app, f"{app}-db"]
 
-        page.get_by_role("link", name=f"To {NAME}").click()
+        page.get_by_role("link", name=f"To {who.title()} Notes").click()
         if javascript:
             expect(page.get_by_role("status").first).to_contain_text("Running")
         here = page.url
@@ -143,16 +118,16 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         page.get_by_role("button", name="Uninstall").click()
         await_done(page, javascript=javascript)
         assert engine.docker("ps", "--all", "--quiet") == ""
-        assert "family-notes-net" not in engine.docker("network", "ls", "--format", "{{.Name}}")
-        assert sorted(path.name for path in product.shares.iterdir()) == ["family-notes", "family-notes-db"]
+        assert f"{app}-net" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+        assert {path.name for path in running.shares.iterdir()} - shares == {app, f"{app}-db"}
         assert heard == [] or all("422" in line for line in heard)
 
 
-def test_the_jobs_dashboard_shows_the_queue(browser: Browser, product: Stack) -> None:
-    with person(browser, javascript=True) as page:
+def test_the_jobs_dashboard_shows_the_queue(browser: Browser, running: Stack) -> None:
+    with new_page(browser) as page:
         heard = complaints(page)
-        log_in(page, product)
+        log_in(page, running)
         refresh(page, javascript=True)
-        page.goto(f"{product.url}/jobs")
+        page.goto(f"{running.url}/jobs")
         expect(page.get_by_role("row", name=re.compile("rockonweb"))).to_be_visible(timeout=LONG)
         assert heard == []

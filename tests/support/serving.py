@@ -1,11 +1,51 @@
-"""An application of this process on a port, for a browser."""
+"""An application of this process on a port, for a browser, and a worker of this process that does its jobs."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
+from playwright.sync_api import Browser, Page
+from rq import Queue, Worker
+from rq.exceptions import DequeueTimeout
 from werkzeug.serving import make_server
+
+from rockonweb.core.errors import RockonwebError
+from rockonweb.models import User, db
+from rockonweb.work import heartbeat, queue
+
+from . import pages
+from .browser import new_page
+
+
+@dataclass(frozen=True)
+class Site:
+    """An application that is served, and a browser in which its owner, the account `ada`, is logged in."""
+
+    app: Flask
+    url: str
+    browser: Browser
+
+    @contextmanager
+    def visit(self, path: str = "/", *, javascript: bool = True, **options: Any) -> Iterator[Page]:
+        """A page at `path`, of the owner's; `options` as for `Browser.new_context`. `page.goto` takes a path too."""
+        with new_page(self.browser, javascript=javascript, base_url=self.url, **options) as page:
+            self.log_in(page)
+            page.goto(path)
+            yield page
+
+    def log_in(self, page: Page) -> None:
+        """Let the owner be logged in, without a form."""
+        name = self.app.config["SESSION_COOKIE_NAME"]
+        with self.app.app_context():
+            owner = db.session.query(User.id).filter_by(name="ada").scalar()
+        cookie = pages.log_in(self.app.test_client(), owner).get_cookie(name)
+        assert cookie
+        page.context.add_cookies([{"name": name, "value": cookie.value, "url": self.url}])
 
 
 @contextmanager
@@ -18,3 +58,31 @@ def served(app: Flask) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def worked(app: Flask) -> Iterator[None]:
+    """Its jobs are done, one at a time, by a thread that the pages count as a worker; they hear that Docker answers."""
+    with app.app_context():
+        redis = queue.connection()
+    line, ended = Queue(queue.NAME, connection=redis), threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            # What became of an operation stands on its rows.
+            with app.app_context(), suppress(DequeueTimeout, RockonwebError):
+                if found := Queue.dequeue_any([line], 1, connection=redis):
+                    found[0].perform()
+
+    heartbeat.tell(redis, heartbeat.EngineStatus(True, "", "29.0.1"))
+    worker = Worker([line], connection=redis)
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        line.enqueue("time.time")  # it waits for a job
+        thread.join(60)
+        worker.register_death()  # type: ignore[no-untyped-call]

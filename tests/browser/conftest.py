@@ -1,0 +1,99 @@
+"""What browser tests look at, quick to start: an application of this process, with or without an engine below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from playwright.sync_api import Browser
+
+from rockonweb import accounts
+from rockonweb.models import Operation, Progress, db
+from rockonweb.work.notices import is_active
+from tests.browser.notes import SECRET, notes
+from tests.support.app import add_user, make_app
+from tests.support.apps import eventually
+from tests.support.claims import free_port
+from tests.support.engine import Engine
+from tests.support.instance import Instance, told
+from tests.support.queue_server import QueueServer
+from tests.support.serving import Site, served, worked
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """An application with the account `ada`, an owner; its database can be used."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")  # that of this machine is none of ours
+    app = make_app(tmp_path)
+    with app.app_context():
+        add_user()
+        yield app
+
+
+@pytest.fixture
+def site(app: Flask, browser: Browser) -> Iterator[Site]:
+    """`app`, served: `with site.visit("/shares") as page:` is a browser that is logged in and looks at that page.
+
+    This is the way to test what only a browser shows. A module fills the database in an `app` of its own, `def
+    app(app)`; what changes meanwhile is written by the test itself. `site.visit(path, javascript=False, …)`. A page
+    that asks again each second need not be waited for: `page.clock.install()`, then `page.clock.run_for(1000)`.
+    """
+    with served(app) as url:
+        yield Site(app, url, browser)
+
+
+@dataclass(frozen=True)
+class Product(Site):
+    """A site whose operations are done, on an engine; with `instance`, rock-ons are added and installed at once."""
+
+    instance: Instance
+
+    def install(
+        self, name: str, containers: dict[str, Any], keys: Mapping[str, Any] | None = None, **answers: Any
+    ) -> None:
+        """Put a rock-on into the catalogue and install it, which must work; `answers` as for `Instance.review`."""
+        rockon = self.instance.add(name, containers, **(keys or {}))
+        operation_id = self.instance.submit(self.instance.review(rockon, **answers))
+        eventually(lambda: not is_active(operation_id))
+        operation = db.session.get_one(Operation, operation_id)
+        assert operation.progress is Progress.DONE, f"{operation.error}\n{told(operation)}"
+
+
+@pytest.fixture
+def product(
+    browser: Browser, engine: Engine, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Product]:
+    """Like `site`, on the tests' engine and with a worker: for what pages show while Docker does something.
+
+    All of it runs in this process. What needs the processes of `rockonweb up` asks for `stack`, which takes seconds.
+    """
+    for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
+        monkeypatch.setenv(name, engine.environ[name])
+    queue_server.flush()
+    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, not safe
+    instance = Instance(tmp_path, queue_server.url)
+    try:
+        with instance.app.app_context(), worked(instance.app), served(instance.app) as url:
+            add_user()
+            yield Product(instance.app, url, browser, instance)
+    finally:
+        engine.clear()
+        queue_server.flush()
+
+
+@pytest.fixture
+def notes_port(product: Product, standin: Callable[..., str]) -> int:
+    """Family Notes, an app of two containers, is installed on `product`; returns the port that it runs on."""
+    port = free_port()
+    product.install(
+        *notes(standin),
+        shares={"family-notes": {"/data": "notes"}, "family-notes-db": {"/var/lib/db": "notes-db"}},
+        ports={"family-notes": {"8080": port}},
+        environment={"family-notes": {"NOTES_TITLE": "Our notes", "NOTES_PASSWORD": SECRET}},
+    )
+    return port

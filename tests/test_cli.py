@@ -12,12 +12,33 @@ from pathlib import Path
 
 import pytest
 
+from rockonweb import config, create_app
+from rockonweb.cli import COMMANDS, LIMITER
 from tests.support.command_line import PROGRAM, CommandLine
 
 ANSWERS = '{"shares": {"files": {"/srv": "pictures"}}}'
 DEFINITION = """{"Files": {"description": "x", "version": "1", "website": "https://files.example/", "containers":
     {"files": {"image": "example/files", "launch_order": 1, "volumes": {"/srv": {}},
                "ports": {"80": {"host_default": 18081, "ui": true}}}}}}"""
+
+HEAVY = {
+    *("alembic", "argon2", "cryptography", "docker", "flask_limiter", "flask_sqlalchemy", "pydantic", "redis"),
+    *("requests", "rockonweb.models", "rockonweb.web", "rockonweb.work", "rq", "sqlalchemy", "wtforms"),
+}
+# Prints the modules that are there after both, and when all of the product is there.
+IMPORTS = """
+import contextlib, sys
+from rockonweb import cli
+for option in "--version", "--help":
+    sys.argv[1:] = [option]
+    with contextlib.suppress(SystemExit):
+        cli.main()
+print(*sys.modules)
+for command in (*cli.COMMANDS, cli.LIMITER):
+    command.load()
+import rockonweb.jobs, rockonweb.web.faces, rockonweb.work.watcher
+print(*sys.modules)
+"""
 
 
 @pytest.fixture
@@ -36,6 +57,30 @@ def test_as_a_program_it_makes_its_database_at_the_first_use_and_ends_with_a_sta
         assert (done.returncode, "There is no rock-on" in done.stderr) == (status, status == 2)
         assert "available" in done.stdout or status == 2
         assert "Traceback" not in done.stderr
+
+
+def test_help_and_version_answer_at_once_and_only_a_command_imports_what_it_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
+    assert "rockonweb, version " in done.stdout
+    assert "uninstall" in done.stdout
+    at_once, later = (set(line.split()) for line in done.stdout.splitlines()[-2:])
+    assert sorted(at_once & HEAVY) == []
+    assert sorted(HEAVY - later) == []
+    assert "apprise" not in later, "it is in memory only where something is sent"
+
+
+def test_the_list_says_of_a_command_what_its_own_help_begins_with() -> None:
+    for command in (*COMMANDS, LIMITER):
+        assert command.get_short_help_str(1000) == command.load().get_short_help_str(1000)
+    assert [command.name for command in COMMANDS] == [command.load().name for command in COMMANDS]
+
+
+def test_flask_has_the_same_commands(command_line: CommandLine) -> None:
+    app = create_app(config.read(command_line.environ))
+    runner = app.test_cli_runner()
+    assert {*app.cli.commands} == {command.name for command in COMMANDS}
+    assert runner.invoke(args=["user", "add", "anna"], input="a long enough password\n").exit_code == 0
+    assert runner.invoke(args=["user", "list"]).output.startswith("anna ")
 
 
 def test_a_command_in_this_process_leaves_nothing_of_itself_behind(command_line: CommandLine) -> None:

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from rockonweb.catalog import linter
-from rockonweb.cli import group
+from rockonweb.cli import Deferred, group
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,7 +109,7 @@ def exists(words: list[str]) -> bool:
         found = command.commands.get(name)
         if found is None:
             return False
-        command = found
+        command = found.load() if isinstance(found, Deferred) else found
     known = {name for one in command.params for name in one.opts} | {"--help"}
     return {word for word in words if word.startswith("--")} <= known
 

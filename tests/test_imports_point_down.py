@@ -32,7 +32,7 @@ FLOORS = {
         "tokens",
     },
     "work": {"jobs", "work"},
-    "faces": {"__init__", "blueprints", "cli", "cli_accounts", "cli_backup", "cli_doctor", "forms", "web"},
+    "faces": {"__init__", "blueprints", "cli", "forms", "web"},
 }
 ORDER = list(FLOORS)
 PURE = {

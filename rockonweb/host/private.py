@@ -12,9 +12,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from rockonweb.config import Settings
 from rockonweb.core.errors import RockonwebError
 
@@ -77,6 +74,9 @@ def _ours(settings: Settings) -> Iterator[Path]:
 
 def _sqlite(settings: Settings) -> Path | None:
     """Return the path of the database where it is a file."""
+    from sqlalchemy.engine import make_url  # here: every program begins with this module
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(settings.database_url)
     except ArgumentError:

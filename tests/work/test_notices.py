@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import syslog
 import time
 from datetime import timedelta
@@ -309,11 +307,3 @@ def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:
     queue.connection().flushall()
     notices.keep_up()
     assert queue.waiting() == {"notice-1"}
-
-
-def test_apprise_is_in_memory_only_where_something_is_sent() -> None:
-    program = (
-        "import sys, rockonweb, rockonweb.jobs, rockonweb.cli, rockonweb.work.watcher; print('apprise' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

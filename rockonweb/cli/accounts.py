@@ -10,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from rockonweb import accounts, second_step, tokens
+from rockonweb.cli import instance
 from rockonweb.models import Role
 
 ROLES = click.Choice([str(role) for role in Role])
@@ -25,7 +26,7 @@ def user() -> None:
 @with_appcontext
 def list_users(as_json: bool) -> None:
     """List the accounts."""
-    _prepare()
+    instance.prepare()
     found = accounts.listing()
     if as_json:
         listed = [
@@ -50,7 +51,7 @@ def list_users(as_json: bool) -> None:
 @with_appcontext
 def add_user(name: str, role: str) -> None:
     """Make an account; the password comes from a prompt or standard input."""
-    _prepare()
+    instance.prepare()
     accounts.make_user(name, _password(), Role(role))
     click.echo(f"{name} can log in now.")
 
@@ -60,7 +61,7 @@ def add_user(name: str, role: str) -> None:
 @with_appcontext
 def reset_password(name: str) -> None:
     """Set an account's password, from a prompt or standard input; its sessions end."""
-    _prepare()
+    instance.prepare()
     found = accounts.get(name)
     accounts.set_password(found, _password())
     click.echo(f"{name} has the new password; all sessions have ended.")
@@ -72,7 +73,7 @@ def reset_password(name: str) -> None:
 @with_appcontext
 def change_role(name: str, role: str) -> None:
     """Change what an account may do: viewer, operator or owner."""
-    _prepare()
+    instance.prepare()
     accounts.set_role(accounts.get(name), Role(role))
     click.echo(f"{name} is {role} now.")
 
@@ -82,7 +83,7 @@ def change_role(name: str, role: str) -> None:
 @with_appcontext
 def turn_second_step_off(name: str) -> None:
     """Turn the second step of an account's login off, as after the loss of a device."""
-    _prepare()
+    instance.prepare()
     second_step.disable(accounts.get(name))
     click.echo(f"{name} logs in by password alone now.")
 
@@ -92,7 +93,7 @@ def turn_second_step_off(name: str) -> None:
 @with_appcontext
 def remove_user(name: str) -> None:
     """Remove an account with its sessions and tokens."""
-    _prepare()
+    instance.prepare()
     accounts.remove(accounts.get(name))
     click.echo(f"{name} is removed.")
 
@@ -110,11 +111,8 @@ def token() -> None:
 @with_appcontext
 def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
     """Make a token for the account NAME and print it alone. It is shown this once."""
-    _prepare()
+    instance.prepare()
     click.echo(tokens.make(accounts.get(name), Role(role) if role else None, days, label))
-
-
-COMMANDS: list[click.Command] = [user, token]
 
 
 def _password() -> str:
@@ -125,9 +123,3 @@ def _password() -> str:
     if getpass.getpass("Password again: ") != typed:
         raise click.UsageError("The two passwords differ.")
     return typed
-
-
-def _prepare() -> None:
-    from rockonweb import cli
-
-    cli._prepare()

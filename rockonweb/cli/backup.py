@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from rockonweb import __version__, audit, backup
-from rockonweb.config import Settings, instance_id
+from rockonweb.cli import instance
+from rockonweb.config import instance_id
 from rockonweb.core import backup as core
 from rockonweb.core.errors import BadInput, EngineUnreachable, RockonwebError
 from rockonweb.host import engine
@@ -39,8 +39,8 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
     Without FILE it gets a name with the date. The passphrase is read from ROCKONWEB_PASSPHRASE, a prompt or standard
     input.
     """
-    _prepare()
-    settings = _settings()
+    instance.prepare()
+    settings = instance.settings()
     passphrase = _new_passphrase() if with_secrets else None
     try:
         with closing(engine.connect(instance_id(settings))) as docker:
@@ -70,9 +70,7 @@ def restore_backup(file: Path, wait: bool) -> None:
     The passphrase of its secrets is read from ROCKONWEB_PASSPHRASE, a prompt or standard input; without one, each
     secret must be entered on the page of the restore.
     """
-    from rockonweb import cli
-
-    _prepare()
+    instance.prepare()
     try:
         with file.open("rb") as opened:
             content = opened.read(core.MAX_BYTES + 1)
@@ -80,19 +78,19 @@ def restore_backup(file: Path, wait: bool) -> None:
         raise BadInput(f"The file {file} can't be read: {error.strerror or error}.") from None
     sealed = core.read(content).sealed
     passphrase = _passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
-    restore_id = restore.take(content, passphrase, cli._user())
+    restore_id = restore.take(content, passphrase, instance.user())
     outlook = restore.look(restore.content_of(db.session.get_one(Restore, restore_id)))
     if outlook.new_shares:
         click.echo(PUT_BACK, err=True)
         for name in outlook.new_shares:
             click.echo(f"  {name}", err=True)
     db.session.rollback()
-    restore.begin(restore_id, {}, cli._user())
+    restore.begin(restore_id, {}, instance.user())
     while wait and _standing(restore_id).active:
         db.session.rollback()
         time.sleep(POLL_SECONDS)
     standing = _standing(restore_id)
-    _tell(standing, f"{_settings().url}/backup/restore/{restore_id}")
+    _tell(standing, f"{instance.settings().url}/backup/restore/{restore_id}")
     if wait and not standing.complete:
         raise RockonwebError("Not everything could be restored; see above.")
 
@@ -104,10 +102,8 @@ def restore_backup(file: Path, wait: bool) -> None:
 @with_appcontext
 def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> None:
     """Write an installed rock-on as compose.yaml with an .env, for Docker Compose."""
-    from rockonweb import cli
-
-    _prepare()
-    found = export.export(cli._rockon(name))
+    instance.prepare()
+    found = export.export(instance.find_rockon(name))
     folder = directory or Path()
     for file in export.files(found, reveal=False):
         if (folder / file).exists():
@@ -117,20 +113,6 @@ def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> No
     for file, text in export.files(found, reveal=reveal_secrets).items():
         _write(folder / file, text, 0o600 if file == export.ENVIRONMENT else 0o644)
         click.echo(folder / file)
-
-
-COMMANDS: list[click.Command] = [make_backup, restore_backup, export_rockon]
-
-
-def _prepare() -> None:
-    from rockonweb import cli
-
-    cli._prepare()
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
 
 
 def _standing(restore_id: int) -> restore.Standing:

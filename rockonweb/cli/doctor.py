@@ -25,6 +25,3 @@ def examine(as_json: bool) -> None:
         found = [diagnosis.Finding("settings", "fail", error.sentence, error.hint)]
     click.echo(diagnosis.report(found, as_json=as_json))
     sys.exit(1 if diagnosis.failed(found) else 0)
-
-
-COMMANDS = [examine]

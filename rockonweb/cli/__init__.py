@@ -1,0 +1,141 @@
+"""The command line: `rockonweb`, or `flask --app wsgi`.
+
+Exit status: 0 done, 1 the operation or check failed, 2 bad input (a line for each fault), 3 no engine or queue.
+
+Only what `--help` and `--version` need is imported here, so that they answer at once; a command's own module is when
+it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NoReturn, TextIO, cast
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from rockonweb import __version__, create_app
+from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.visible import Plain
+from rockonweb.host import private
+
+
+def main() -> NoReturn:
+    """Run the command line; an error is a sentence and an exit status, never a traceback."""
+    private.begin()
+    sys.stdout, sys.stderr = cast(TextIO, Plain(sys.stdout)), cast(TextIO, Plain(sys.stderr))
+    try:
+        sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
+    except RockonwebError as error:
+        fail(error)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        from sqlalchemy.exc import DBAPIError
+
+        if not isinstance(error, DBAPIError):
+            raise
+        from rockonweb.models.base import database_trouble
+
+        fail(database_trouble(error))
+
+
+def fail(error: RockonwebError) -> NoReturn:
+    """Print an error, a line for each fault, and end with its status."""
+    for line in error.faults if isinstance(error, BadInput) else [str(error)]:
+        click.echo(line, err=True)
+    if error.output:
+        click.echo(error.output, err=True)
+    sys.exit(error.exit_status)
+
+
+def _create_app() -> Flask:
+    try:
+        return create_app()
+    except RockonwebError as error:
+        fail(error)
+
+
+def register(app: Flask) -> None:
+    """Add the commands to `flask --app wsgi` too."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
+
+
+class Deferred(click.Command):
+    """A command that is imported when it runs: `place` is `module:attribute`, `help` what the list of commands says."""
+
+    def __init__(self, name: str, place: str, help: str) -> None:  # noqa: A002 - click's name
+        super().__init__(name, help=help)
+        self.place = place
+
+    def load(self) -> click.Command:
+        """Return the command itself."""
+        module, _, attribute = self.place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Begin the command itself."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+class Group(FlaskGroup):
+    """Its commands are known without an application: one is made when a command asks for it."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by its name."""
+        return self.commands.get(name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(self.commands)
+
+
+@click.group(
+    cls=Group,
+    create_app=_create_app,
+    add_default_commands=False,
+    add_version_option=False,
+    load_dotenv=False,
+    set_debug_flag=False,
+    help="Apps for a home server: pick a rock-on, answer a few questions, and it runs in Docker.",
+)
+@click.version_option(__version__, prog_name="rockonweb")
+def group() -> None:
+    """The commands; the pages do the same and more."""
+
+
+_TABLE = (
+    ("up", "roles:up", "Run everything: database, queue server, web server, workers, watcher."),
+    ("web", "roles:web", "Serve the pages only."),
+    ("worker", "roles:worker", "Run one worker only."),
+    ("watch", "roles:watch", "Run the watcher only."),
+    ("catalog", "catalogue:catalogue", "The list of rock-ons."),
+    ("plan", "rockons:show_plan", "Print what an install would do."),
+    ("install", "rockons:install", "Install a rock-on with the answers of a file."),
+    ("answers", "rockons:answers", "Print the answers of a rock-on, as an answers file."),
+    ("start", "rockons:start", "Start an installed rock-on."),
+    ("stop", "rockons:stop", "Stop an installed rock-on."),
+    ("restart", "rockons:restart", "Stop and start an installed rock-on."),
+    ("update", "rockons:update", "Get the newest images, and rebuild the containers whose image is newer."),
+    ("uninstall", "rockons:uninstall", "Remove a rock-on's containers; shares, images and volumes stay."),
+    ("share", "shares:share", "The folders that apps keep their data in."),
+    ("user", "accounts:user", "The people who may log in."),
+    ("token", "accounts:token", "Tokens by which scripts log in."),
+    ("backup", "backup:make_backup", "Write everything but the data in the shares into FILE; `-` is standard output."),
+    ("restore", "backup:restore_backup", "Install the rock-ons of a backup again, as they were."),
+    ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),
+    ("doctor", "doctor:examine", "Look at everything and say what is wrong and what to do; writes nothing."),
+)
+COMMANDS = [Deferred(name, f"rockonweb.cli.{place}", words) for name, place, words in _TABLE]
+LIMITER = Deferred("limiter", "flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands")
+for command in (*COMMANDS, LIMITER):  # Flask adds the last one to its own command by itself
+    group.add_command(command)

@@ -1,0 +1,95 @@
+"""The command line's part for the list of rock-ons."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from rockonweb import audit, catalog
+from rockonweb.catalog import linter
+from rockonweb.cli import instance
+from rockonweb.core.definition import MAX_BYTES
+from rockonweb.host import registry
+from rockonweb.models import RockOn, db
+from rockonweb.work import icons
+
+
+@click.group("catalog")
+def catalogue() -> None:
+    """The list of rock-ons."""
+
+
+@catalogue.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_appcontext
+def refresh(as_json: bool) -> None:
+    """Fetch the metastores; exit 1 when nothing could be loaded from any."""
+    instance.prepare()
+    report = catalog.refresh()
+    audit.record("operation.refresh")
+    click.echo(json.dumps(report.to_json()) if as_json else str(report))
+    icons.begin()
+    sys.exit(0 if report.loaded else 1)
+
+
+@catalogue.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def list_rockons(as_json: bool) -> None:
+    """List the rock-ons of the catalogue and their states."""
+    instance.prepare()
+    found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
+    shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
+    if as_json:
+        keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
+        click.echo(
+            json.dumps([{**{k: getattr(r, k) for k in keys}, "status": r.status_text, "error": r.error} for r in shown])
+        )
+        return
+    for rockon in shown:
+        status = rockon.status_text if rockon.installed else ""
+        status += "" if rockon.in_catalogue else "  (left the catalogue)"
+        click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
+
+
+@catalogue.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), help="A root.json: check that it and the files fit together.")
+@click.option("--images", is_flag=True, help="Ask the registries for the images; a missing one is a fault.")
+@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool) -> None:
+    """Check definition files; `-` is standard input. Without a file: those that root.json names.
+
+    Exit 1 when there is a fault, 2 when a file can't be read. Advice, and images that a registry will not tell about,
+    are printed and are no faults.
+    """
+    listed = linter.read_root(root) if root else None
+    if not files and listed is None:
+        raise click.MissingParameter(ctx=click.get_current_context(), param_type="argument", param_hint="'FILES...'")
+    given = dict.fromkeys(files or (listed.files if listed else ()))
+    files = tuple(file for file in given if root is None or file.resolve() != root.resolve())
+    readable = [str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files]
+    checked = [linter.check(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None) for file in files]
+    found = [fault for one in checked for fault in one.faults]
+    if listed:
+        found += linter.check_root(listed, linter.with_those_named(listed, checked))
+        readable.append(not listed.fault)
+    for image, outcome in registry.look_all(linter.images_of(checked) if images else ()):
+        click.echo(linter.image_line(image, outcome), err=as_json)
+        found += linter.image_faults(checked, image, outcome)
+    if as_json:
+        click.echo(json.dumps([fault.to_json() for fault in found]))
+    else:
+        for fault in found:
+            click.echo(str(fault))
+        for advice in (each for one in checked for each in one.advice):
+            click.echo(f"advice: {advice}")
+        if faultless := len({one.file for one in checked} - {fault.file for fault in found}):
+            click.echo(f"{faultless} without a fault")
+    sys.exit(2 if not all(readable) else 1 if found else 0)

@@ -1,0 +1,172 @@
+"""The command line's part for rock-ons: what would be done, and doing it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from rockonweb import audit, rows
+from rockonweb.cli import instance
+from rockonweb.config import instance_id
+from rockonweb.core import plan
+from rockonweb.core.answers import Answers, load, read
+from rockonweb.core.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core.secret import reveal
+from rockonweb.host import engine, image_facts, shares, survey
+from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.work import operations
+
+POLL_SECONDS = 0.3
+
+
+@click.command("plan")
+@click.argument("name")
+@click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
+@with_appcontext
+def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
+    """Print what an install would do. Touches nothing, and needs neither engine nor queue.
+
+    An engine that answers is asked what speaks against it.
+    """
+    instance.prepare()
+    rockon = instance.find_rockon(name)
+    found, trouble = _looked_at(rockon, _answers(rockon, file))
+    if reveal_secrets:
+        audit.record("secret.plan", rockon.name)
+    if as_json:
+        click.echo(json.dumps(found.to_json(reveal if reveal_secrets else list)))
+        return
+    for finding in found.findings:
+        click.echo(f"{finding.level}: {finding}")
+    if trouble:
+        click.echo(f"note: {trouble.sentence} Containers, networks and images were not looked at.")
+    for step in found.steps:
+        click.echo(f"- {step}  ({step.why})")
+    for line in found.revealed_lines if reveal_secrets else found.lines:
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
+@click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+@with_appcontext
+def install(name: str, file: Path | None, wait: bool) -> None:
+    """Install a rock-on with the answers of a file."""
+    instance.prepare()
+    rockon = instance.find_rockon(name)
+    answers = survey.fixed_ports(rockon, _answers(rockon, file))
+    docker = engine.connect(instance_id(instance.settings()))
+    try:
+        found = _plan(rockon, answers, docker)
+    finally:
+        docker.close()
+    if found.blocked:
+        raise RockonwebError("\n".join(str(finding) for finding in found.blocked))
+    for finding in found.findings:
+        if finding.level == "warn" or finding.confirm:
+            click.echo(f"{finding.level}: {finding}", err=True)
+    operation_id = operations.begin_install(rockon, answers, frozenset(), found.lines, instance.user())
+    _report(operation_id, wait)
+
+
+def _lifecycle(kind: Kind, sentence: str) -> click.Command:
+    @click.command(str(kind), help=sentence)
+    @click.argument("name")
+    @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
+    @with_appcontext
+    def command(name: str, wait: bool) -> None:
+        instance.prepare()
+        _report(operations.begin(kind, instance.find_rockon(name), instance.user()), wait)
+
+    return command
+
+
+start = _lifecycle(Kind.START, "Start an installed rock-on.")
+stop = _lifecycle(Kind.STOP, "Stop an installed rock-on.")
+restart = _lifecycle(Kind.RESTART, "Stop and start an installed rock-on.")
+update = _lifecycle(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer.")
+uninstall = _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay.")
+
+
+@click.command()
+@click.argument("name")
+@with_appcontext
+def answers(name: str) -> None:
+    """Print the answers of a rock-on, as an answers file. Secrets are in it."""
+    instance.prepare()
+    found = rows.answers_of(instance.find_rockon(name)).to_json()
+    audit.record("secret.answers", name)
+    click.echo(json.dumps(found, indent=2))
+
+
+# -- below -------------------------------------------------------------------------------------------------------------
+
+
+def _answers(rockon: RockOn, file: Path | None) -> Answers:
+    if file is None:
+        if not rockon.installed_source:
+            raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")
+        return rows.answers_of(rockon)
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The answers file {file} can't be read: {error}.") from None
+    given: Any = load(text)
+    found = read(rockon.definition, given, rows.suggested_port(rockon))
+    known = shares.listing(instance.settings())
+    missing = [name for name in found.used_shares() if name not in known]
+    if missing:
+        faults = [f'There is no share "{name}". Make it: rockonweb share add {name}' for name in missing]
+        raise BadInput("Shares are missing.", faults=faults)
+    return found
+
+
+def _plan(rockon: RockOn, found: Answers, docker: engine.Engine) -> plan.Plan:
+    return plan.install(rockon.definition, found, survey.gather(rockon, found, engine=docker))
+
+
+def _looked_at(rockon: RockOn, found: Answers) -> tuple[plan.Plan, EngineError | None]:
+    """Return the plan with what an engine says to it, and why none could be asked, if that is so.
+
+    The lines come from definition and answers alone, whichever volumes there are by now.
+    """
+    facts, trouble = survey.gather(rockon, found, engine=None), None
+    try:
+        with closing(engine.connect(instance_id(instance.settings()))) as docker:
+            seen = replace(survey.gather(rockon, found, engine=docker), kept_volumes=facts.kept_volumes)
+            facts = image_facts.added(
+                seen, plan.images(rockon.definition), docker, instance.settings().registry_seconds
+            )
+    except EngineError as error:
+        trouble = error
+    return plan.install(rockon.definition, found, facts), trouble
+
+
+def _report(operation_id: int, wait: bool) -> None:
+    """Print the operation's number, or wait for its end and print its outcome."""
+    if not wait:
+        click.echo(f"operation {operation_id} is queued")
+        return
+    while True:
+        operation = db.session.get_one(Operation, operation_id, populate_existing=True)
+        if not operation.active:
+            break
+        db.session.rollback()
+        time.sleep(POLL_SECONDS)
+    for step in operation.steps:
+        click.echo(f"{step.progress:12} {step.title}")
+    if operation.progress is not Progress.DONE:
+        output = next((step.output for step in operation.steps if step.progress is Progress.FAILED), "")
+        raise EngineError(operation.error or str(operation.progress), operation.hint, output)
+    click.echo("done")

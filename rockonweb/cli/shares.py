@@ -1,0 +1,50 @@
+"""The command line's part for shares."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from rockonweb import audit
+from rockonweb.cli import instance
+from rockonweb.core.text import size
+from rockonweb.host import disks, shares
+
+
+@click.group()
+def share() -> None:
+    """The folders that apps keep their data in."""
+
+
+@share.command("add")
+@click.argument("name")
+@with_appcontext
+def add_share(name: str) -> None:
+    """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
+    where = shares.ground(instance.settings()).words
+    path = shares.make(instance.settings(), name).path
+    audit.record("shares.make", name)
+    click.echo(where, err=True)
+    click.echo(path)
+
+
+@share.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_appcontext
+def list_shares(as_json: bool) -> None:
+    """List the shares."""
+    found = shares.listing(instance.settings())
+    if as_json:
+        listed: list[dict[str, Any]] = [
+            {"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()
+        ]
+        click.echo(json.dumps([{**row, "free": disks.room(Path(row["path"]))} for row in listed]))
+        return
+    for name, facts in found.items():
+        free = disks.room(Path(facts.path))
+        room = "" if free is None else f"  {size(free)} free"
+        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")

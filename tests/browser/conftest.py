@@ -8,31 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from playwright.sync_api import Browser
 
-from rockonweb import accounts
 from rockonweb.models import Operation, Progress, db
 from rockonweb.work.notices import is_active
 from tests.browser.notes import SECRET, notes
-from tests.support.app import add_user, make_app
+from tests.support.app import add_user
 from tests.support.apps import eventually
 from tests.support.claims import free_port
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
 from tests.support.queue_server import QueueServer
 from tests.support.serving import Site, served, worked
-
-
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """An application with the account `ada`, an owner; its database can be used."""
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")  # that of this machine is none of ours
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        yield app
 
 
 @pytest.fixture
@@ -75,7 +63,6 @@ def product(
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
     queue_server.flush()
-    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, not safe
     instance = Instance(tmp_path, queue_server.url)
     try:
         with instance.app.app_context(), worked(instance.app), served(instance.app) as url:

@@ -148,9 +148,7 @@ def _copied(value: Any) -> Any:
 
 def new_visitor(app: Flask) -> Visitor:
     """Return somebody who is not logged in, with a browser without cookies."""
-    client = app.test_client()
-    assert isinstance(client, Visitor)
-    return client
+    return Visitor(app, app.response_class)
 
 
 def add_user(name: str = "ada", role: Role = Role.OWNER) -> User:

@@ -15,10 +15,9 @@ from rq.exceptions import DequeueTimeout
 from werkzeug.serving import make_server
 
 from rockonweb.core.errors import RockonwebError
-from rockonweb.models import User, db
 from rockonweb.work import heartbeat, queue
 
-from . import pages
+from .app import new_visitor
 from .browser import new_page
 
 
@@ -41,9 +40,7 @@ class Site:
     def log_in(self, page: Page) -> None:
         """Let the owner be logged in, without a form."""
         name = self.app.config["SESSION_COOKIE_NAME"]
-        with self.app.app_context():
-            owner = db.session.query(User.id).filter_by(name="ada").scalar()
-        cookie = pages.log_in(self.app.test_client(), owner).get_cookie(name)
+        cookie = new_visitor(self.app).log_in("ada").get_cookie(name)
         assert cookie
         page.context.add_cookies([{"name": name, "value": cookie.value, "url": self.url}])
 

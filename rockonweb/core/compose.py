@@ -124,6 +124,8 @@ def quoted(value: str) -> str:
     """Return a value as it stands in an .env, where nothing in it is taken for a variable or the end of the line."""
     if not re.search(r"['\\\n\r]", value):
         return f"'{value}'"
+    if value.endswith("\\") and re.fullmatch(r"[\w\\./:@%+,=-]+", value):
+        return value  # bare: docker-compose 1.29 takes the last backslash as an escape of the quote behind it
     for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
         value = value.replace(sign, written)
     return f'"{value}"'

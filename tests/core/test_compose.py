@@ -34,10 +34,10 @@ def comments(export: compose.Export) -> list[str]:
     return [line.removeprefix("# ") for line in export.document.splitlines() if line.startswith("#")]
 
 
-def read_by_compose(folder: Path, export: compose.Export) -> dict[str, Any]:
-    """What Compose itself makes of the two files. Raises where it refuses them."""
-    (folder / "compose.yaml").write_text(export.document)
-    (folder / ".env").write_text(export.env(reveal=True))
+def read_by_compose(folder: Path, document: str, env: str) -> dict[str, Any]:
+    """What Compose itself makes of the two files. Raises where it refuses them. It takes half a second to start."""
+    (folder / "compose.yaml").write_text(document)
+    (folder / ".env").write_text(env)
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
     program = ["docker", "compose"] if plugin else ["docker-compose"]
     assert plugin or shutil.which("docker-compose"), "the package docker-compose is not installed"
@@ -54,13 +54,20 @@ def read_by_compose(folder: Path, export: compose.Export) -> dict[str, Any]:
     return read
 
 
-@pytest.mark.parametrize("file", samples.NAMES)
-def test_compose_takes_every_definition(file: str, tmp_path: Path):
-    for one in parse((samples.FOLDER / f"{file}.json").read_bytes()):
-        found = read_by_compose(tmp_path, exported(one.definition))
-        assert found["services"].keys() == one.definition.containers.keys()
-        for name in one.definition.containers:
-            assert found["services"][name]["container_name"] == name
+def test_compose_takes_every_definition(tmp_path: Path):
+    """The exports of all fixtures, in one project."""
+    parsed = [one for name in samples.NAMES for one in parse((samples.FOLDER / f"{name}.json").read_bytes())]
+    exports = [exported(one.definition) for one in parsed]
+    whole: dict[str, Any] = {}
+    for document in (yaml.safe_load(one.document) for one in exports):
+        for key, part in document.items():
+            whole[key] = {**whole.get(key, {}), **part} if isinstance(part, dict) else part
+    read = read_by_compose(tmp_path, yaml.safe_dump(whole), "\n".join(one.env(reveal=True) for one in exports))
+    containers = [name for one in parsed for name in one.definition.containers]
+    assert len(containers) == len({*containers}), "a fixture's containers have names of their own"
+    assert {name: service["container_name"] for name, service in read["services"].items()} == {
+        name: name for name in containers
+    }
 
 
 def test_a_whole_rockon():
@@ -139,16 +146,20 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("value", ODD)
-def test_a_value_reaches_compose_as_it_is(value: str, tmp_path: Path):
+def test_values_reach_compose_as_they_are(tmp_path: Path):
     asked = {key: {"label": "", "description": ""} for key in ("APP_PASSWORD", "PLAIN")}
-    definition = samples.rockon({"app": {"environment": asked, "cmd_arguments": [[value, ""]]}})
-    found = exported(definition, environment={"app": dict.fromkeys(asked, value)})
-    read = read_by_compose(tmp_path, found)["services"]["app"]
-    variables = read["environment"]
-    # It prints a file that can be read again, so a dollar stands there twice.
-    assert {key: text.replace("$$", "$") for key, text in variables.items()} == dict.fromkeys(asked, value)
-    assert [word.replace("$$", "$") for word in read["command"]] == [value]
+    values = {f"app-{place}": value for place, value in enumerate(ODD)}
+    containers = {name: {"environment": asked, "cmd_arguments": [[value, ""]]} for name, value in values.items()}
+    found = exported(
+        samples.rockon(containers), environment={name: dict.fromkeys(asked, value) for name, value in values.items()}
+    )
+    services = read_by_compose(tmp_path, found.document, found.env(reveal=True))["services"]
+    assert services.keys() == values.keys()
+    for name, value in values.items():
+        # It prints a file that can be read again, so a dollar stands there twice.
+        variables = {key: text.replace("$$", "$") for key, text in services[name]["environment"].items()}
+        assert variables == dict.fromkeys(asked, value)
+        assert [word.replace("$$", "$") for word in services[name]["command"]] == [value]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +285,8 @@ def test_what_refers_to_a_container_of_the_same_rockon_names_its_service():
 def test_compose_takes_no_circle(tmp_path: Path):
     opts = [["--link", "second:x"], ["--pid", "container:second"], ["--net=container:second", ""]]
     found = exported(samples.rockon({"first": {"opts": opts}, "second": {}}))
-    assert read_by_compose(tmp_path, found)["services"]["first"]["network_mode"] == "container:second"
+    read = read_by_compose(tmp_path, found.document, found.env(reveal=True))
+    assert read["services"]["first"]["network_mode"] == "container:second"
 
 
 def test_flags_without_an_equivalent_are_told_at_the_top():

@@ -1,9 +1,9 @@
 """The database: units of work, no lost updates, secrets as ciphertext."""
 
+import multiprocessing
 import sqlite3
-import subprocess
-import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -179,38 +179,22 @@ def test_the_database_is_in_write_ahead_mode_and_minds_its_references(app: Flask
     assert file(app).exists()
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from sqlalchemy import select
-from rockonweb.models import RockOn, db, writing
-from tests.support.app import make_app
-
-app = make_app(Path(sys.argv[1]))
-with app.app_context():
-    for _ in range(int(sys.argv[2])):
-        seen = db.session.scalars(select(RockOn)).one().position
-        with writing() as session:
-            row = session.scalars(select(RockOn)).one()
-            row.position = row.position + 1
-"""
+def count_up(folder: Path, times: int) -> None:
+    """Read a number and write it one higher, as a process of its own."""
+    with make_app(folder).app_context():
+        for _ in range(times):
+            db.session.scalars(select(RockOn)).one()
+            with writing() as session:
+                session.scalars(select(RockOn)).one().position += 1
 
 
 @pytest.mark.usefixtures("app")
 def test_four_processes_that_count_at_once_lose_nothing(tmp_path: Path):
     add()
     db.session.remove()
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), "40"], stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    try:
-        for writer in writers:
-            _, errors = writer.communicate(timeout=60)
-            assert writer.returncode == 0, errors
-    finally:
-        for writer in writers:
-            writer.kill()
+    with ProcessPoolExecutor(4, multiprocessing.get_context("fork")) as processes:
+        for one in [processes.submit(count_up, tmp_path, 40) for _ in range(4)]:
+            one.result(60)
     assert positions() == 160
 
 

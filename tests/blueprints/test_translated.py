@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from babel.messages import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
@@ -89,9 +90,11 @@ def left_over(page: str) -> set[str]:
     return {line for line in lines if WORD.search(line)}
 
 
-def test_every_page_can_be_translated(app: Flask, owner_client: Visitor, filled: None, tmp_path: Path) -> None:
+def test_every_page_can_be_translated(
+    app: Flask, owner_client: Visitor, filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_marked(tmp_path / "translations")
-    app.extensions["babel"].translation_directories = [str(tmp_path / "translations")]
+    monkeypatch.setattr(app.extensions["babel"], "translation_directories", [str(tmp_path / "translations")])
     pages, found = 0, set()
     for path in sorted({*addresses(app)}):
         answer = owner_client.get(path, headers={"Accept-Language": "de"})

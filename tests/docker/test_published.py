@@ -22,6 +22,7 @@ from tests.support.person import Person
 from tests.support.stack import Stack
 
 pytestmark = [
+    pytest.mark.engine,
     pytest.mark.registry,
     pytest.mark.skipif(not os.environ.get("ROCKONWEB_TEST_LAB"), reason="ROCKONWEB_TEST_LAB is not set"),
     pytest.mark.timeout(1800),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rockonweb.core import health
 from rockonweb.host import engine as host_engine
 from tests.support.app import lend_app
 from tests.support.engine import Engine
@@ -27,6 +28,8 @@ def instance(
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
     monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
+    monkeypatch.setattr(health, "MOST_RESTARTS", 2)  # what ends again and again is given up soon
+    monkeypatch.setattr(health, "PATIENCE", 0.001)
     made = Instance(tmp_path, queue_server.url, lend_app)
     try:
         with made.app.app_context():

@@ -192,8 +192,9 @@ def test_a_stack_that_does_not_start_shows_its_output(stack: Callable[..., Stack
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_the_stack_leaves_behind_is_reported_and_ended(
-    stack: Callable[..., Stack], program: Callable[[str], None], by: signal.Signals
+    stack: Callable[..., Stack], program: Callable[[str], None], by: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(stack_module, "LINGER", 0.3)
     program("setsid sleep 61 & echo $!; echo Rockonweb is ready: http://x; exec sleep 60")
     running = stack()
     left = running.output.split()[0]

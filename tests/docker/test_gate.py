@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 
-from rockonweb.core import health
 from rockonweb.core.health import Limits, Verdict
 from rockonweb.core.secret import MASK
 from rockonweb.host import gate
@@ -24,11 +23,9 @@ CHECKED = [["--health-interval", "300ms"], ["--health-retries", "1"]]
 
 
 @pytest.fixture(autouse=True)
-def _short(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+def _short(instance: Instance) -> None:
     """Limits that a test can wait for; what is to hold gets all the time it needs."""
     limit(instance, Limits(steady=0.5, timeout=60))
-    monkeypatch.setattr(health, "MOST_RESTARTS", 2)
-    monkeypatch.setattr(health, "PATIENCE", 0.001)
 
 
 def limit(instance: Instance, limits: Limits) -> None:

@@ -237,9 +237,8 @@ def test_an_image_that_was_not_pulled_can_not_be_compared(
 
 @pytest.fixture
 def visitor(instance: Instance) -> Iterator[Visitor]:
-    """The owner, at the pages; a replacement is watched for a second, and waited for a few."""
-    limits = Limits(steady=1, timeout=4)
-    instance.app.config["SETTINGS"] = replace(instance.settings, health=limits)
+    """The owner, at the pages; a replacement is watched for a moment."""
+    instance.app.config["SETTINGS"] = replace(instance.settings, health=Limits(steady=0.5, timeout=60))
     instance.app.test_client_class = Visitor
     instance.app.extensions["redis"] = QueueStandIn()
     add_user()
@@ -281,6 +280,8 @@ def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
     engine.docker("exec", "keeps", "sh", "-c", "echo precious >/data/file && echo mine >/kept/file")
     container = engine.docker("inspect", "-f", "{{.Id}}", "keeps")
     words = become(name, standin, registry)
+    if become is never_listens:
+        instance.app.config["SETTINGS"] = replace(instance.settings, health=Limits(steady=0, timeout=1))
     updates.look()
     found = followed(instance, operations.begin_update(rockon, "tester"))
     assert found.progress == "failed", told(found)

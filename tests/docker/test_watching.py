@@ -113,18 +113,28 @@ def test_a_strangers_container_of_the_same_name_is_not_taken_for_ours(
     assert seen(rockon) == "exitcode: -1 error: the container swap does not exist"
 
 
+WATCH = """
+import sys
+from rockonweb import cli
+from rockonweb.work import watcher
+watcher.HEARTBEAT_SECONDS = 0.5
+sys.argv = ["rockonweb", "watch"]
+cli.main()
+"""
+
+
 @pytest.fixture
 def watcher(instance: Instance, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`rockonweb watch`, as soon as it has looked at Docker for the first time."""
     with (tmp_path / "watcher.log").open("wb") as log:
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("rockonweb"), "watch"],
+            [sys.executable, "-c", WATCH],
             env={**os.environ, **instance.environ},
             stdout=log,
             stderr=log,
         )
     try:
-        eventually(lambda: heartbeat.engine_status().reachable is not None, 20)
+        eventually(lambda: heartbeat.engine_status().reachable is not None)
         yield process
     finally:
         stop(process, 10)
@@ -136,11 +146,11 @@ def test_the_watcher_follows_dockers_events(
     rockon = instance.add("Events", {"events": {"image": app_image, "tag": ""}})
     instance.install(rockon)
     engine.docker("stop", "events")
-    eventually(lambda: fresh(rockon) == "stopped", 3)
+    eventually(lambda: fresh(rockon) == "stopped", 30)
     engine.docker("start", "events")
-    eventually(lambda: fresh(rockon) == "started", 3)
+    eventually(lambda: fresh(rockon) == "started", 30)
     engine.docker("rm", "-f", "events")
-    eventually(lambda: fresh(rockon) == "exitcode: -1 error: the container events does not exist", 3)
+    eventually(lambda: fresh(rockon) == "exitcode: -1 error: the container events does not exist", 30)
     assert watcher.poll() is None
 
 
@@ -152,14 +162,14 @@ def test_the_watcher_outlives_the_engine_and_looks_at_once_when_it_is_back(
     assert heartbeat.engine_status().reachable
     assert heartbeat.engine_status().version == engine.docker("version", "-f", "{{.Server.Version}}")
     engine.stop()
-    eventually(lambda: heartbeat.engine_status().reachable is False, 10)
+    eventually(lambda: heartbeat.engine_status().reachable is False)
     assert "systemctl start docker" in heartbeat.engine_status().message
     engine.start()
     engine.docker("stop", "back")
-    eventually(lambda: heartbeat.engine_status().reachable, 10)
-    eventually(lambda: fresh(rockon) == "stopped", 10)
+    eventually(lambda: heartbeat.engine_status().reachable)
+    eventually(lambda: fresh(rockon) == "stopped", 30)
     engine.docker("start", "back")
-    eventually(lambda: fresh(rockon) == "started", 3)  # by the events of the engine that came back
+    eventually(lambda: fresh(rockon) == "started", 30)  # by the events of the engine that came back
     assert watcher.poll() is None
 
 

@@ -21,6 +21,7 @@ from .process import with_text_in
 
 _READY = re.compile(r"Rockonweb is ready: (http\S+)")
 _PROGRAM = Path(sys.executable).with_name("rockonweb")
+LINGER = 3.0  # seconds that processes may take to end after `up`
 # What the person who runs the tests may have set for a Rockonweb of their own.
 _OURS = ("ROCKONWEB_", "DOCKER_", "FLASK_", "DATABASE_URL", "REDIS_URL")
 
@@ -127,7 +128,7 @@ class Stack:
         process.send_signal(by)
         try:
             status = process.wait(timeout)
-            _wait_for(descendants, 3)
+            _wait_for(descendants, LINGER)
             remaining = {p.pid: p for p in [*descendants, *self.processes()] if _alive(p)}
             words = [f"{p.pid} {' '.join(p.cmdline())}" for p in remaining.values()]
         except subprocess.TimeoutExpired:

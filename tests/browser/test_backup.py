@@ -62,8 +62,15 @@ def fits(page: Page, width: int, javascript: bool) -> None:
         assert accessibility_violations(page) == []
 
 
-@pytest.mark.parametrize("javascript", [True, False])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "javascript"),
+    [
+        (360, "dark", True),
+        pytest.param(360, "dark", False, marks=pytest.mark.slow),
+        pytest.param(1280, "light", True, marks=pytest.mark.slow),
+        (1280, "light", False),
+    ],
+)
 def test_from_a_download_to_a_restore(
     site: Site,
     tmp_path: Path,

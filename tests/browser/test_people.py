@@ -44,7 +44,8 @@ def right(page: Page, width: int, javascript: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme", "javascript"), [(360, "dark", True), (1280, "light", True), (1280, "dark", False)]
+    ("width", "scheme", "javascript"),
+    [(360, "dark", True), pytest.param(1280, "light", True, marks=pytest.mark.slow), (1280, "dark", False)],
 )
 def test_a_person_sets_the_second_step_up_logs_in_by_it_and_is_found_in_the_audit(
     browser: Browser, url: str, width: int, scheme: Literal["dark", "light"], javascript: bool

@@ -11,10 +11,11 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser
 
+from rockonweb.host import engine as host_engine
 from rockonweb.models import Operation, Progress, db
 from rockonweb.work.notices import is_active
 from tests.browser.notes import SECRET, notes
-from tests.support.app import add_user
+from tests.support.app import Visitor, add_user, lend_app
 from tests.support.apps import eventually
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -27,9 +28,9 @@ from tests.support.serving import Site, served, worked
 def site(app: Flask, browser: Browser) -> Iterator[Site]:
     """`app`, served: `with site.visit("/shares") as page:` is a browser that is logged in and looks at that page.
 
-    This is the way to test what only a browser shows. A module fills the database in an `app` of its own, `def
-    app(app)`; what changes meanwhile is written by the test itself. `site.visit(path, javascript=False, …)`. A page
-    that asks again each second need not be waited for: `page.clock.install()`, then `page.clock.run_for(1000)`.
+    The way to test what only a browser shows. A test or a module's `app` brings the rows, as for a test of a page;
+    what changes meanwhile is written while the page is open. Without JavaScript: `site.visit(path, javascript=False)`.
+    A page that asks again each second need not be waited for: `page.clock.install()`, then `page.clock.run_for(1000)`.
     """
     with served(app) as url:
         yield Site(app, url, browser)
@@ -62,8 +63,10 @@ def product(
     """
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
+    monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
     queue_server.flush()
-    instance = Instance(tmp_path, queue_server.url)
+    instance = Instance(tmp_path, queue_server.url, lend_app)
+    instance.app.test_client_class = Visitor
     try:
         with instance.app.app_context(), worked(instance.app), served(instance.app) as url:
             add_user()

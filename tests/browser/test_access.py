@@ -9,13 +9,12 @@ from typing import Literal
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from rockonweb.models import Operation, Progress, RockOn, Status, User, db, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, install, shelve
-from tests.support.browser import new_page
-from tests.support.serving import served
+from tests.support.serving import Site
 
 MOVING = """
 [...document.querySelectorAll("*")].filter((one) => {
@@ -34,61 +33,43 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
         yield app
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """Where it is served."""
-    with served(app) as address:
-        yield address
-
-
-def enter(page: Page, address: str) -> None:
-    """Log in, by keyboard alone."""
-    page.goto(f"{address}/login")
-    expect(page.get_by_label("Name")).to_be_focused()
-    page.keyboard.type("ada")
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{address}/")
-
-
 def focused(page: Page) -> str:
     """The id or the address of what has the focus."""
     return str(page.evaluate("document.activeElement.id || document.activeElement.href || ''"))
 
 
-@pytest.mark.parametrize("path", ["/", "/rockons?tab=all", "/rockons/1", "/operations/1", "/account"])
-def test_the_first_tab_skips_to_the_content(browser: Browser, address: str, path: str) -> None:
-    with new_page(browser) as page:
-        enter(page, address)
-        page.goto(address + path)
+def test_a_person_logs_in_by_keyboard_and_the_first_tab_skips_to_the_content(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/login")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site.url}/")
+    for path in ("/", "/rockons?tab=all", "/rockons/1", "/operations/1", "/account"):
+        page.goto(site.url + path)
         page.keyboard.press("Tab")
         link = page.get_by_role("link", name="Skip to the content")
         expect(link).to_be_focused()
         expect(link).to_be_in_viewport()
         page.keyboard.press("Enter")
-        assert focused(page) == "main"
+        assert focused(page) == "main", path
         page.keyboard.press("Tab")
-        assert page.evaluate("document.getElementById('main').contains(document.activeElement)")
+        assert page.evaluate("document.getElementById('main').contains(document.activeElement)"), path
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_nothing_moves_for_those_who_want_no_motion(
-    browser: Browser, address: str, motion: Literal["reduce", "no-preference"]
-) -> None:
-    with new_page(browser, reduced_motion=motion) as page:
-        enter(page, address)
+def test_nothing_moves_for_those_who_want_no_motion(site: Site, motion: Literal["reduce", "no-preference"]) -> None:
+    with site.visit(reduced_motion=motion) as page:
         moving = []
         for path in ("/", "/rockons?tab=all", "/rockons/1", "/rockons/1/logs?follow=1", "/operations/6"):
-            page.goto(address + path)
+            page.goto(path)
             moving += page.evaluate(MOVING)
         assert bool(moving) is (motion == "no-preference")
 
 
-def test_the_focus_stays_where_it_is_when_a_page_looks_again(app: Flask, browser: Browser, address: str) -> None:
-    with new_page(browser) as page:
-        enter(page, address)
-        page.goto(f"{address}/rockons?tab=all")
+def test_the_focus_stays_where_it_is_when_a_page_looks_again(site: Site) -> None:
+    with site.visit("/rockons?tab=all") as page:
         cards = page.locator(".app")
         count = cards.count()
         page.locator("#rockon-1-name").focus()
@@ -96,7 +77,7 @@ def test_the_focus_stays_where_it_is_when_a_page_looks_again(app: Flask, browser
             install(shelve("Another"), Status.STARTED)
         expect(cards).to_have_count(count + 1, timeout=15_000)
         assert focused(page) == "rockon-1-name"
-        page.goto(f"{address}/rockons/1")
+        page.goto("/rockons/1")
         switch = page.get_by_role("button", name="Runs")
         switch.focus()
         with writing() as session:
@@ -106,22 +87,19 @@ def test_the_focus_stays_where_it_is_when_a_page_looks_again(app: Flask, browser
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_the_bar_fits_into_any_window(app: Flask, browser: Browser, address: str, language: str) -> None:
-    with new_page(browser, locale=language) as page:
-        enter(page, address)
+def test_the_bar_fits_into_any_window(site: Site, language: str) -> None:
+    with site.visit("/shares", locale=language) as page:
         with writing() as session:
             session.query(User).filter_by(name="ada").one().name = "ada-with-a-name-as-long-as-many"
-        page.goto(f"{address}/shares")
+        page.reload()
         expect(page.locator("#running")).to_contain_text("%")
         for width in range(320, 1500, 30):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_without_javascript_the_catalogue_is_put_in_another_order(browser: Browser, address: str) -> None:
-    with new_page(browser, javascript=False) as page:
-        enter(page, address)
-        page.goto(f"{address}/rockons?tab=all")
+def test_without_javascript_the_catalogue_is_put_in_another_order(site: Site) -> None:
+    with site.visit("/rockons?tab=all", javascript=False) as page:
         names = page.locator(".app-name").all_inner_texts()
         page.get_by_role("navigation", name="Order").get_by_role("link", name="State").click()
         expect(page).to_have_url(re.compile("order=state"))
@@ -129,13 +107,10 @@ def test_without_javascript_the_catalogue_is_put_in_another_order(browser: Brows
         assert (sorted(others), others == names) == (sorted(names), False)
 
 
-def test_without_javascript_an_operation_is_followed(app: Flask, browser: Browser, address: str) -> None:
-    with app.app_context():
-        running = db.session.query(Operation).filter_by(progress=Progress.RUNNING).one().id
-        db.session.rollback()
-    with new_page(browser, javascript=False) as page:
-        enter(page, address)
-        page.goto(f"{address}/operations/{running}")
+def test_without_javascript_an_operation_is_followed(site: Site) -> None:
+    running = db.session.query(Operation).filter_by(progress=Progress.RUNNING).one().id
+    db.session.rollback()
+    with site.visit(f"/operations/{running}", javascript=False) as page:
         with writing() as session:
             session.get_one(Operation, running).end(Progress.DONE)
         expect(page.get_by_text("All is done.")).to_be_visible(timeout=10_000)

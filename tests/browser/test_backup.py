@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from rockonweb.core import backup
 from rockonweb.host import engine
 from rockonweb.models import Progress, Status
 from tests.blueprints.test_backup import SECRET, Docker, end_operations, filled, wipe
-from tests.support.app import PASSWORD, add_user, make_app
-from tests.support.browser import accessibility_violations, complaints, new_page
-from tests.support.serving import served
+from tests.support.browser import accessibility_violations, complaints
+from tests.support.serving import Site
 
 PASSPHRASE = "a long enough passphrase"
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+def app(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An application with two installed rock-ons and an engine that has nothing."""
     monkeypatch.setattr(engine, "connect", lambda *_: Docker())
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        filled("Notes")
-        filled("Sleeper", Status.STOPPED)
+    filled("Notes")
+    filled("Sleeper", Status.STOPPED)
     return app
 
 
-@pytest.fixture
-def url(app: Flask) -> Iterator[str]:
-    """Its address."""
-    with served(app) as address:
-        yield address
-
-
-def open_backup(page: Page, url: str) -> None:
-    """Log in, and open the page from the account's menu."""
-    page.goto(f"{url}/login")
-    page.fill("[name=name]", "ada")
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(f"{url}/")
+def open_backup(page: Page) -> None:
+    """Open the page from the account's menu."""
     page.locator(".topbar-menu:visible > summary").first.click()
     page.locator(".topbar-panel:visible a[href='/backup']").click()
     page.wait_for_url("**/backup")
@@ -79,30 +62,33 @@ def fits(page: Page, width: int, javascript: bool) -> None:
         assert accessibility_violations(page) == []
 
 
-@pytest.mark.parametrize("javascript", [True, False])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "javascript"),
+    [
+        (360, "dark", True),
+        pytest.param(360, "dark", False, marks=pytest.mark.slow),
+        pytest.param(1280, "light", True, marks=pytest.mark.slow),
+        (1280, "light", False),
+    ],
+)
 def test_from_a_download_to_a_restore(
-    browser: Browser,
-    app: Flask,
-    url: str,
+    site: Site,
     tmp_path: Path,
     width: int,
     scheme: Literal["dark", "light"],
     javascript: bool,
 ) -> None:
-    with new_page(
-        browser, javascript=javascript, viewport={"width": width, "height": 900}, color_scheme=scheme
-    ) as page:
+    viewport = {"width": width, "height": 900}
+    with site.visit(javascript=javascript, viewport=viewport, color_scheme=scheme) as page:
         heard = complaints(page)
-        open_backup(page, url)
+        open_backup(page)
         fits(page, width, javascript)
         assert float(page.locator(".loud-words").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) >= 20
         file = download(page, tmp_path, secrets=False)
         assert SECRET not in file.read_text()
         assert [one.name for one in backup.read(file.read_bytes()).rockons] == ["Notes", "Sleeper"]
 
-        with app.app_context():
-            wipe()
+        wipe()
         page.set_input_files("#file", file)
         page.click("#look")
         page.wait_for_url("**/backup/restore/*")
@@ -114,8 +100,7 @@ def test_from_a_download_to_a_restore(
         page.get_by_text("waits for its secrets").wait_for()
         page.get_by_text("1 of 2 have ended").wait_for()
         fits(page, width, javascript)
-        with app.app_context():
-            end_operations(Progress.FAILED, "Docker's disk is full.")
+        end_operations(Progress.FAILED, "Docker's disk is full.")
         if not javascript:
             page.reload()
         page.get_by_text("Not everything could be restored.").wait_for()
@@ -124,22 +109,20 @@ def test_from_a_download_to_a_restore(
         page.locator("input[name^=secret-]").fill("typed too")
         page.get_by_role("button", name="Try what is left").click()
         page.get_by_text("0 of 2 have ended").wait_for()
-        with app.app_context():
-            end_operations()
+        end_operations()
         if not javascript:
             page.reload()
         page.get_by_text("All is done.").wait_for()
         assert heard == []
 
 
-def test_a_backup_with_its_secrets_asks_for_none(browser: Browser, app: Flask, url: str, tmp_path: Path) -> None:
-    with new_page(browser) as page:
-        open_backup(page, url)
+def test_a_backup_with_its_secrets_asks_for_none(site: Site, tmp_path: Path) -> None:
+    with site.visit() as page:
+        open_backup(page)
         file = download(page, tmp_path, secrets=True)
         assert SECRET not in file.read_text()
-        with app.app_context():
-            wipe()
-        page.goto(f"{url}/backup")
+        wipe()
+        page.goto("/backup")
         page.set_input_files("#file", file)
         page.fill("#opening", PASSPHRASE)
         page.click("#look")

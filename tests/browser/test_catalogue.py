@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from rockonweb.catalog import icons
-from tests.support.app import PASSWORD, add_user, install, make_app, shelve
-from tests.support.browser import complaints, new_page
+from tests.support.app import install, shelve
+from tests.support.browser import complaints
 from tests.support.metastore import Metastore
-from tests.support.serving import served
+from tests.support.serving import Site
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://stranger.invalid/x.png"/></svg>'
 UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
@@ -26,26 +26,18 @@ def store(metastore: Callable[..., Metastore]) -> Metastore:
 
 
 @pytest.fixture
-def app(tmp_path: Path, store: Metastore) -> Iterator[Flask]:
+def app(app: Flask, store: Metastore) -> Flask:
     """A small catalogue, with definitions that name pictures of strangers."""
-    app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE=store.url)
-    with app.app_context():
-        add_user()
-        stranger = '<p>Music <img src="http://stranger.invalid/y.png">for all</p>'
-        shelve("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
-        shelve("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
-        shelve("Navidrome", {"web": {}}, description="Songs")
-        shelve("Jukebox", {"web": {"image": "box.example/songs/juke"}, "db": {}}, description="Plays")
-        shelve("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
-        install(shelve("Gitea", {"web": UI}, description="Code"))
-        icons.refresh()
-        yield app
-
-
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    with served(app) as address:
-        yield address
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], remote_metastore=store.url)
+    stranger = '<p>Music <img src="http://stranger.invalid/y.png">for all</p>'
+    shelve("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
+    shelve("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
+    shelve("Navidrome", {"web": {}}, description="Songs")
+    shelve("Jukebox", {"web": {"image": "box.example/songs/juke"}, "db": {}}, description="Plays")
+    shelve("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
+    install(shelve("Gitea", {"web": UI}, description="Code"))
+    icons.refresh()
+    return app
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -54,13 +46,9 @@ def javascript(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str, javascript: bool) -> Iterator[Page]:
+def visit(site: Site, javascript: bool) -> Iterator[Page]:
     """The whole catalogue, and a person in front of it."""
-    with new_page(browser, javascript=javascript) as page:
-        page.goto(f"{address}/login?next=/rockons")
-        page.get_by_label("Name").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+    with site.visit("/rockons", javascript=javascript) as page:
         page.get_by_role("link", name=re.compile("^All")).click()
         expect(page.locator(".app")).to_have_count(6)
         yield page
@@ -136,7 +124,7 @@ def test_the_keyboard_reaches_a_filter_and_stays_there(visit: Page) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)
-def test_no_request_leaves_for_a_stranger(visit: Page, address: str) -> None:
+def test_no_request_leaves_for_a_stranger(visit: Page, site: Site) -> None:
     asked: list[str] = []
 
     def record(route: Route) -> None:
@@ -149,13 +137,13 @@ def test_no_request_leaves_for_a_stranger(visit: Page, address: str) -> None:
     expect(picture).to_have_count(1)
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     for name in ("Jellyfin", "Plex"):
-        visit.goto(f"{address}/rockons?tab=all")
+        visit.goto(f"{site.url}/rockons?tab=all")
         visit.get_by_role("link", name=name, exact=True).click()
         expect(visit.get_by_role("heading", level=1)).to_have_text(name)
         assert visit.locator(".html img").count() == 0
-    visit.goto(f"{address}/rockons/1/icon")
+    visit.goto(f"{site.url}/rockons/1/icon")
     assert len(asked) > 8
-    assert [url for url in asked if not url.startswith((f"{address}/", "data:"))] == []
+    assert [url for url in asked if not url.startswith((f"{site.url}/", "data:"))] == []
 
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)

@@ -1,17 +1,14 @@
 """The first page in a real browser."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from rockonweb.models import Kind, Operation, Progress, Status, writing
 from rockonweb.work import heartbeat
-from tests.support.app import add_user, install, make_app, shelve
-from tests.support.browser import accessibility_violations, enter, new_page
-from tests.support.serving import served
+from tests.support.app import install, shelve
+from tests.support.browser import accessibility_violations
+from tests.support.serving import Site
 
 UI = {"web": {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}}
 
@@ -30,59 +27,40 @@ def running() -> None:
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Docker and a worker answer."""
     status = heartbeat.EngineStatus(True, "", "29.0.1", "/", "ext4", 40 * 10**9)
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: True)
     monkeypatch.setattr(heartbeat, "workers", lambda: 1)
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        yield app
+    return app
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    with served(app) as address:
-        yield address
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Page]:
-    with new_page(browser) as page:
-        enter(page, address)
-        yield page
-
-
-def test_without_docker_it_still_says_what_is_installed(
-    app: Flask, visit: Page, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_docker_it_still_says_what_is_installed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     running()
     status = heartbeat.EngineStatus(False, "Check that the Docker service is running.")
     monkeypatch.setattr(heartbeat, "engine_status", lambda: status)
-    visit.goto(f"{address}/")
-    expect(visit.locator(".home-app")).to_have_count(3)
-    expect(visit.get_by_text("Docker does not answer: what you see of apps may be out of date.")).to_be_visible()
-    assert accessibility_violations(visit) == []
+    with site.visit() as page:
+        expect(page.locator(".home-app")).to_have_count(3)
+        expect(page.get_by_text("Docker does not answer: what you see of apps may be out of date.")).to_be_visible()
+        assert accessibility_violations(page) == []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
-def test_dark_is_chosen_and_stays(browser: Browser, address: str, javascript: bool) -> None:
-    with new_page(browser, javascript=javascript, color_scheme="light") as page:
-        enter(page, address)
-        page.goto(f"{address}/shares")
+def test_dark_is_chosen_and_stays(site: Site, javascript: bool) -> None:
+    with site.visit("/shares", javascript=javascript, color_scheme="light") as page:
         before = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
         page.locator(".topbar-menu:visible > summary").last.click()
         page.get_by_role("button", name="Dark").click()
-        expect(page).to_have_url(f"{address}/shares")
+        expect(page).to_have_url(f"{site.url}/shares")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") != before
 
 
-def test_it_looks_again_by_itself(app: Flask, visit: Page, address: str) -> None:
+def test_it_looks_again_by_itself(site: Site) -> None:
     running()
-    visit.goto(f"{address}/")
-    expect(visit.locator(".home-app").first).to_contain_text("Running")
-    with writing():
-        install(shelve("Wiki", UI))
-    expect(visit.locator(".home-app")).to_have_count(4)
+    with site.visit() as page:
+        expect(page.locator(".home-app").first).to_contain_text("Running")
+        with writing():
+            install(shelve("Wiki", UI))
+        expect(page.locator(".home-app")).to_have_count(4)

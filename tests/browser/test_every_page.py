@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pyotp
 import pytest
@@ -27,7 +28,9 @@ from tests.support.nu import html_faults
 from tests.support.serving import served
 
 WIDTHS = (320, 360, 768, 1280)
-CORNERS = {(360, "dark"), (1280, "light")}
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+VIEWS = [(width, theme) for width in WIDTHS for theme in THEMES]
 AXE_COLOURS = ("color-contrast", "link-in-text-block")  # the rules of axe that a theme can break
 SEEN = 0.1  # of the window times the way, as Chromium counts; below that, Web Vitals call a page calm
 OF_MANY = (
@@ -51,18 +54,17 @@ new PerformanceObserver((list) => {
 }).observe({type: "layout-shift", buffered: true});
 """
 
-# The forms of a page that ask for words, by their place among the forms of its main part.
+# Where the forms of a page are sent that ask for words.
 WRITABLE = """
-[...document.querySelectorAll("main form")].map((form, place) => [place, new URL(form.action).pathname, form])
-.filter(([place, path, form]) =>
-    form.method === "post" && path !== "/logout" && [...form.elements].some((field) => field.matches(
-        "textarea, select, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])"
-    ))
-).map(([place, path]) => [place, path])
+[...document.querySelectorAll("main form")].filter((form) =>
+    form.method === "post" && new URL(form.action).pathname !== "/logout" && [...form.elements].some((field) =>
+        field.matches("textarea, select, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])")
+    )
+).map((form) => new URL(form.action).pathname)
 """
 SEND = """
-([place, values]) => {
-    const form = document.querySelectorAll("main form")[place];
+([action, values]) => {
+    const form = [...document.querySelectorAll("main form")].find((form) => new URL(form.action).pathname === action);
     for (const field of form.elements) {
         if (field.matches("textarea, input:not([type=hidden], [type=submit], [type=checkbox], [type=radio])")) {
             field.value = values[field.name] || "";
@@ -88,18 +90,22 @@ TITLES = {"setup": "Welcome to Rockonweb", "second step": "The code, please", "l
 
 @dataclass(frozen=True)
 class Scene:
-    """What the database holds, whether Docker answers, which pages are looked at, and whether in every combination."""
+    """What the database holds, whether Docker answers, which pages are looked at, and how well.
+
+    Thoroughly, in every window; or, where only names are longer, without axe unless all is looked at.
+    """
 
     fill: Callable[[Flask], None]
     up: bool = True
     addresses: Callable[[Flask], list[str]] = field(default=lambda app: scenes.pages_of(app))
     thorough: bool = False
+    only_longer: bool = False
 
 
 SCENES = {
     "empty": Scene(scenes.empty),
     "household": Scene(scenes.household, thorough=True),
-    "long": Scene(scenes.with_long_names, up=False),
+    "long": Scene(scenes.with_long_names, up=False, only_longer=True),
     "many": Scene(scenes.many, addresses=lambda _: [*OF_MANY]),
 }
 
@@ -114,56 +120,65 @@ def run_containers(engine: Engine, image: str, app: Flask) -> None:
 
 
 @dataclass
-class Count:
+class Outcome:
     """What was looked at, and what was found."""
 
+    every: bool  # in every window, or each page in one of them, in turn
     looks: int = 0
     axe: int = 0
-    pages: int = 0
     html: int = 0
+    texts: dict[str, str] = field(default_factory=dict)  # by page
+    forms: dict[str, str] = field(default_factory=dict)  # where forms are sent, and a page with such a form
+    found: list[str] = field(default_factory=list)
 
+    def windows(self, thorough: bool, axe: bool) -> list[tuple[int, bool, tuple[Theme, ...]]]:
+        """Widths, in this order; whether a page is loaded there, and in which themes axe looks at it.
 
-@pytest.fixture(scope="module")
-def count(tell: Callable[[str], None]) -> Iterator[Count]:
-    """Told at the end of the run."""
-    count = Count()
-    yield count
-    widths = ", ".join(map(str, WIDTHS[1:]))
-    tell(
-        f"axe: {count.axe} findings in {count.looks} looks at {count.pages} pages ({widths} px; light, dark); "
-        f"HTML: {count.html} faults on {count.pages} pages."
-    )
+        Not loaded, it is only drawn anew. Where it is not looked at thoroughly, axe sees it narrow and dark, and wide
+        and light.
+        """
+        if not self.every:
+            width, theme = VIEWS[len(self.texts) % len(VIEWS)]
+            return [(width, True, (theme,) if axe else ()), *((other, False, ()) for other in WIDTHS if other != width)]
+        ends = (WIDTHS[0], WIDTHS[-1])
+        corners: dict[int, tuple[Theme, ...]] = {360: ("dark",), 1280: ("light",)}
+        themes = dict.fromkeys(WIDTHS[1:], THEMES) if thorough else corners
+        return [(width, width in ends, themes.get(width, ())) for width in WIDTHS]
+
+    def check(self, folder: Path, tell: Callable[[str], None]) -> None:
+        """Nothing was found, and the HTML checker finds nothing."""
+        faults = html_faults(self.texts, folder)
+        widths = ", ".join(map(str, WIDTHS))
+        tell(
+            f"{len(self.texts)} pages, {'each in every window' if self.every else 'each in one window'}: "
+            f"axe: {self.axe} findings in {self.looks} looks ({widths} px; light, dark); HTML: {len(faults)} faults."
+        )
+        assert self.found + faults == [], "\n".join(self.found + faults)
 
 
 def look(
-    page: Page, name: str, reach: Callable[[], str], count: Count, texts: dict[str, str], *, thorough: bool
-) -> Iterator[str]:
-    """What is wrong with a page at any width, in either theme; `reach` opens it and returns its HTML, for `texts`.
-
-    It is loaded on the narrowest and on the widest window, for the others it is only drawn anew. Where it is not
-    looked at thoroughly, axe sees it narrow and dark, and wide and light.
-    """
-    for width in WIDTHS:
+    page: Page, name: str, reach: Callable[[], str], outcome: Outcome, *, thorough: bool = False, axe: bool = True
+) -> None:
+    """Find what is wrong with a page; `reach` opens it and returns its HTML."""
+    for width, loaded, themes in outcome.windows(thorough, axe):
         page.set_viewport_size({"width": width, "height": 900})
-        if width in (WIDTHS[0], WIDTHS[-1]):
+        if loaded:
             page.emulate_media(color_scheme="light")
-            texts[name] = reach()
+            outcome.texts[name] = reach()
             expect(page.locator(".htmx-request")).to_have_count(0)
             moved = page.evaluate("new Promise(done => setTimeout(() => done(window.moved), 50))")
             if sum(one["value"] for one in moved) >= SEEN:
-                yield f"{name} {width}: it moves: {moved}"
-            prepare_axe(page)
+                outcome.found.append(f"{name} {width}: it moves: {moved}")
+            if themes or outcome.every:
+                prepare_axe(page)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
-            yield f"{name} {width}: it is {wide} wide"
-        for scheme in ("light", "dark"):
-            if width == WIDTHS[0] or not (thorough or (width, scheme) in CORNERS):
-                continue
-            page.emulate_media(color_scheme=scheme)
-            rules = AXE_COLOURS if scheme == "dark" and thorough else ()
-            violations = run_axe(page, rules)
-            count.looks, count.axe = count.looks + 1, count.axe + len(violations)
-            yield from (f"{name} {width} {scheme}: {line}" for line in violations)
+            outcome.found.append(f"{name} {width}: it is {wide} wide")
+        for theme in themes:
+            page.emulate_media(color_scheme=theme)
+            violations = run_axe(page, AXE_COLOURS if theme == "dark" and len(themes) > 1 else ())
+            outcome.looks, outcome.axe = outcome.looks + 1, outcome.axe + len(violations)
+            outcome.found += (f"{name} {width} {theme}: {line}" for line in violations)
 
 
 @contextmanager
@@ -184,97 +199,66 @@ def going(page: Page, url: str) -> Callable[[], str]:
     return go
 
 
-def sending(page: Page, url: str, form: int, values: dict[str, str]) -> Callable[[], str]:
-    """Goes to an address and sends one of its forms with these values, past what the browser checks."""
+def sending(page: Page, url: str, action: str, values: dict[str, str]) -> Callable[[], str]:
+    """Goes to an address and sends its form for `action` with these values, past what the browser checks."""
 
     def send() -> str:
         page.goto(url)
         with page.expect_navigation() as navigation:
-            page.evaluate(SEND, [form, values])
+            page.evaluate(SEND, [action, values])
         return navigation.value.text() if navigation.value else ""
 
     return send
 
 
-def check(count: Count, texts: dict[str, str], found: list[str], folder: Path) -> None:
-    """Nothing was found, and the HTML checker finds nothing."""
-    folder.mkdir()
-    faults = html_faults(texts, folder)
-    count.pages, count.html = count.pages + len(texts), count.html + len(faults)
-    assert found + faults == [], "\n".join(found + faults)
-
-
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", SCENES)
-def test_nothing_is_wrong_with_any_page(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    count: Count,
-    name: str,
+def look_at_scene(
+    name: str, request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome
 ) -> None:
+    """Every page of a scene."""
     scene = SCENES[name]
-    host = request.getfixturevalue("engine").host if scene.thorough else f"unix://{tmp_path}/no-docker.sock"
+    host = request.getfixturevalue("engine").host if scene.thorough else f"unix://{folder}/no-docker.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
-    app = scenes.inhabited(tmp_path, monkeypatch, scene.fill, up=scene.up)
+    app = scenes.inhabited(folder, monkeypatch, scene.fill, up=scene.up)
     with app.app_context():
         if scene.thorough:
             run_containers(request.getfixturevalue("engine"), request.getfixturevalue("standin")("scenes/photos"), app)
         addresses = scene.addresses(app)
-    found: list[str] = []
-    texts: dict[str, str] = {}
-    with opened(browser, app) as (page, url):
+    with opened(request.getfixturevalue("browser"), app) as (page, url):
         enter(page, url)
         heard = complaints(page)
         for path in addresses:
-            found += look(page, path, going(page, url + path), count, texts, thorough=scene.thorough)
-            found += [f"{path} console: {line}" for line in heard if path != scenes.NOWHERE]
+            reach = going(page, url + path)
+            look(page, f"{name}: {path}", reach, outcome, thorough=scene.thorough, axe=not scene.only_longer)
+            outcome.found += [f"{name}: {path} console: {line}" for line in heard if path != scenes.NOWHERE]
             heard.clear()
-    check(count, texts, found, tmp_path / "html")
+            if scene.thorough:
+                outcome.forms = dict.fromkeys(page.evaluate(WRITABLE), path) | outcome.forms
 
 
-@pytest.mark.timeout(1200)
-def test_nothing_is_wrong_with_what_a_form_answers_that_is_sent_empty(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
-    with app.app_context():
-        addresses = scenes.pages_of(app)
-    found: list[str] = []
-    texts: dict[str, str] = {}
-    seen: set[str] = set()
+def look_at_forms(browser: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> None:
+    """What each form of the thorough scene answers that is sent empty."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/no-docker.sock")
+    app = scenes.inhabited(folder, monkeypatch, scenes.household)
+    refused = []
     with opened(browser, app) as (page, url):
         enter(page, url)
-        for path in addresses:
-            page.goto(url + path)
-            for form, action in page.evaluate(WRITABLE):
+        for action, path in outcome.forms.items():
+            if not action.endswith(FILES):
                 name = f"{action} of {path}"
-                if action not in seen and not action.endswith(FILES):
-                    seen.add(action)
-                    found += look(page, name, sending(page, url + path, form, {}), count, texts, thorough=False)
-                    if not page.evaluate(FIRST_WRONG_HAS_FOCUS):
-                        found.append(f"{name}: the first that is wrong has not the focus")
-    refused = [name for name, text in texts.items() if 'aria-invalid="true"' in text]
+                look(page, name, sending(page, url + path, action, {}), outcome)
+                refused += [name] if 'aria-invalid="true"' in outcome.texts[name] else []
+                if not page.evaluate(FIRST_WRONG_HAS_FOCUS):
+                    outcome.found.append(f"{name}: the first that is wrong has not the focus")
     assert len(refused) > 10, refused
-    check(count, texts, found, tmp_path / "html")
 
 
-def test_nothing_is_wrong_with_the_way_in(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    found: list[str] = []
-    texts: dict[str, str] = {}
-    (tmp_path / "new").mkdir()
-    with opened(browser, make_app(tmp_path / "new")) as (page, url):
-        for name, reach in {
-            "setup": going(page, f"{url}/setup"),
-            "setup, empty": sending(page, f"{url}/setup", 0, {}),
-        }.items():
-            found += look(page, name, reach, count, texts, thorough=True)
-    app = scenes.inhabited(tmp_path, monkeypatch, scenes.empty)
+def look_at_the_way_in(browser: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> None:
+    """What somebody sees who is not logged in."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/no-docker.sock")
+    with opened(browser, make_app(made(folder / "new"))) as (page, url):
+        look(page, "setup", going(page, f"{url}/setup"), outcome, thorough=True)
+        look(page, "setup, empty", sending(page, f"{url}/setup", "/setup", {}), outcome, thorough=True)
+    app = scenes.inhabited(folder, monkeypatch, scenes.empty)
     with app.app_context(), writing() as session:
         owner = session.query(User).one()
         owner.totp_secret, owner.totp_since = pyotp.random_base32(), now()
@@ -282,10 +266,35 @@ def test_nothing_is_wrong_with_the_way_in(
     with opened(browser, app) as (page, url):
         for name, reach in {
             "login": going(page, f"{url}/login"),
-            "login, wrong": sending(page, f"{url}/login", 0, {"name": "ada", "password": "wrong"}),
-            "second step": sending(page, f"{url}/login", 0, entering),
-            "second step, wrong": sending(page, f"{url}/login/code", 0, {"code": "000000"}),
+            "login, wrong": sending(page, f"{url}/login", "/login", {"name": "ada", "password": "wrong"}),
+            "second step": sending(page, f"{url}/login", "/login", entering),
+            "second step, wrong": sending(page, f"{url}/login/code", "/login/code", {"code": "000000"}),
         }.items():
-            found += look(page, name, reach, count, texts, thorough=True)
-    assert {name: title for name, title in TITLES.items() if title not in texts[name]} == {}
-    check(count, texts, found, tmp_path / "html")
+            look(page, name, reach, outcome, thorough=True)
+    assert {name: title for name, title in TITLES.items() if title not in outcome.texts[name]} == {}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["in turn", "in every window"]
+)
+def test_nothing_is_wrong_with_any_page(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tell: Callable[[str], None],
+    every: bool,
+) -> None:
+    outcome = Outcome(every)
+    for name in SCENES:
+        look_at_scene(name, request, made(tmp_path / name), monkeypatch, outcome)
+    look_at_forms(browser, made(tmp_path / "forms"), monkeypatch, outcome)
+    look_at_the_way_in(browser, made(tmp_path / "way in"), monkeypatch, outcome)
+    outcome.check(made(tmp_path / "html"), tell)
+
+
+def made(folder: Path) -> Path:
+    """A folder that is new."""
+    folder.mkdir()
+    return folder

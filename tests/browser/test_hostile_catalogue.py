@@ -201,7 +201,8 @@ def test_nothing_runs_and_no_stranger_is_asked_on_any_page(
     marked, faults = 0, []
     for path in paths:
         page.goto(f"{place.url}{path}")
-        page.wait_for_timeout(1500 if path.startswith("/jobs") else 50)  # the dashboard asks for what it shows
+        if path.startswith("/jobs"):  # the dashboard asks for what it shows
+            page.wait_for_load_state("networkidle")
         marked += hostile.MARK in page.content()
         strangers = [url for url in asked if not url.startswith((place.url, "data:"))]
         if page.evaluate("window.hostile") or page.locator(RAN).count() or dialogs or complained() or strangers:

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect
 
+from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, now, writing
 from tests.browser.conftest import Product
 from tests.browser.notes import LONG, await_visible
 from tests.docker.test_progress import slow_line
+from tests.support.app import install, shelve
 from tests.support.apps import eventually
 from tests.support.browser import accessibility_violations, complaints
 from tests.support.claims import free_port
 from tests.support.receivers import Hook, hook
 from tests.support.registry import Registry
+from tests.support.serving import Site
 
 APP = "slowly"
 SIZE = 6_000_000
@@ -40,8 +44,8 @@ def nowhere(product: Product, registry: Registry) -> None:
     product.instance.add("Nowhere", {"nowhere": {"image": f"{registry.address}/no/such:1", "tag": ""}})
 
 
-def begin(page: Page, name: str) -> str:
-    """Begin an install by its wizard, and return the address of the operation's page."""
+def begin(page: Page, name: str) -> None:
+    """Begin an install by its wizard, up to the operation's page."""
     page.goto(f"/rockons?tab=all&q={name}")
     page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
     for _ in range(3):
@@ -54,7 +58,6 @@ def begin(page: Page, name: str) -> str:
         expect(page.get_by_role("heading", level=1)).not_to_have_text(heading)
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(re.compile(r"/operations/\d+"))
-    return page.url
 
 
 def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Product, slowly: None) -> None:
@@ -83,40 +86,74 @@ def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Produ
         assert heard == []
 
 
-def test_what_a_person_opened_stays_open_while_the_rest_goes_on(product: Product, slowly: None) -> None:
-    with product.visit() as page:
-        begin(page, "Slowly")
-        first = page.locator(".step-fold > summary").first
-        expect(first).to_be_visible(timeout=LONG)
-        first.click()
-        running = page.locator(".step-is-running")
-        expect(running).to_have_count(1)
-        opened = page.locator(".step-fold[open]")
+@pytest.fixture
+def updating(app: Flask) -> int:
+    """An update under way, as the rows say: one step is done, one runs, one waits; returns its id."""
+    rockon = install(shelve("Slowly"), state=State.PENDING_UPDATE)
+    progress = (Progress.DONE, Progress.RUNNING, Progress.QUEUED)
+    operation = Operation(rockon_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada", started=now())
+    operation.steps = [
+        OperationStep(position=place, title=f"step {place}", why="it has to be", progress=one)
+        for place, one in enumerate(progress)
+    ]
+    with writing() as session:
+        session.add(operation)
+    return operation.id
+
+
+def go_on(operation_id: int) -> bool:
+    """Let the step that runs be done, and the next one run; the last one ends the operation. Returns whether it has."""
+    with writing() as session:
+        operation = session.get_one(Operation, operation_id)
+        over, *waiting = [step for step in operation.steps if step.progress is not Progress.DONE]
+        over.progress = Progress.DONE
+        if waiting:
+            waiting[0].progress = Progress.RUNNING
+            return False
+        operation.end(Progress.DONE)
+        session.get_one(RockOn, operation.rockon_id).state = State.INSTALLED
+        return True
+
+
+def test_what_a_person_opened_stays_open_while_the_rest_goes_on(site: Site, updating: int) -> None:
+    with site.visit(f"/operations/{updating}") as page:
+        folds, opened = page.locator(".step-fold"), page.locator(".step-fold[open]")
+        expect(page.locator(".step-is-running")).to_have_count(1)
+        page.locator(".step-fold > summary").first.click()
         expect(opened).to_have_count(1)
-        title = opened.locator(".break").inner_text()
-        expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)
-        assert [one.locator(".break").inner_text() for one in opened.all()] == [title]
+        assert not go_on(updating)
+        expect(folds).to_have_count(2)
+        expect(opened.locator(".break")).to_have_text(["step 0"])
+        assert go_on(updating)
+        expect(page.get_by_text("All is done.")).to_be_visible()
+        expect(folds).to_have_count(3)
+        expect(opened.locator(".break")).to_have_text(["step 0"])
 
 
-def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(product: Product, slowly: None) -> None:
-    with product.visit() as page:
+def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: Site, updating: int) -> None:
+    with site.visit() as page:
         heard = complaints(page)
-        address = begin(page, "Slowly")
+        page.clock.install()
         page.goto("/shares")
         own = page.title()
         expect(page.locator("#running")).to_contain_text("1 running")
+        while not go_on(updating):
+            pass
+        page.clock.run_for(3000)
         toast = page.locator(".toast-line")
-        expect(toast).to_contain_text("Slowly was installed", timeout=LONG)
-        expect(page).to_have_title(f"✓ Slowly was installed · {own}")
+        expect(toast).to_contain_text("Slowly was updated")
+        expect(page).to_have_title(f"✓ Slowly was updated · {own}")
         assert page.locator("#toasts[role=status][aria-live=polite]").count() == 1
         assert accessibility_violations(page) == []
-        page.get_by_role("button", name="Dismiss: Slowly was installed").press("Enter")
+        page.get_by_role("button", name="Dismiss: Slowly was updated").press("Enter")
         expect(toast).to_have_count(0)
         expect(page).to_have_title(own)
-        page.goto(address)
+        page.goto(f"/operations/{updating}")
         page.get_by_role("link", name="To Slowly").click()
         page.goto("/shares")
-        page.wait_for_timeout(4000)
+        with page.expect_response(lambda answer: "/operations/running" in answer.url):
+            page.clock.run_for(31_000)
+        expect(page.locator(".htmx-request")).to_have_count(0)
         assert toast.count() == 0  # an old end is no news
         assert heard == []
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pyotp
@@ -12,21 +10,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rockonweb.models import User, db, writing
-from tests.support.app import PASSWORD, add_user, install, make_app, shelve
+from tests.support.app import PASSWORD, add_user, install, shelve
 from tests.support.browser import accessibility_violations, complaints, new_page
-from tests.support.serving import served
+from tests.support.serving import Site
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
+def url(site: Site) -> str:
     """The address of an application with two accounts."""
-    app = make_app(tmp_path)
-    with app.app_context():
-        add_user()
-        add_user("eve-with-a-name-that-is-much-longer-than-those-that-people-usually-choose-for-themselves")
-        install(shelve("Notes"))
-        with served(app) as address:
-            yield address
+    add_user("eve-with-a-name-that-is-much-longer-than-those-that-people-usually-choose-for-themselves")
+    install(shelve("Notes"))
+    return site.url
 
 
 def log_in(page: Page, url: str) -> None:
@@ -50,7 +44,8 @@ def right(page: Page, width: int, javascript: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme", "javascript"), [(360, "dark", True), (1280, "light", True), (1280, "dark", False)]
+    ("width", "scheme", "javascript"),
+    [(360, "dark", True), pytest.param(1280, "light", True, marks=pytest.mark.slow), (1280, "dark", False)],
 )
 def test_a_person_sets_the_second_step_up_logs_in_by_it_and_is_found_in_the_audit(
     browser: Browser, url: str, width: int, scheme: Literal["dark", "light"], javascript: bool

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from rockonweb.core.attention import Room
 from rockonweb.models import RockOn, Status, writing
 from rockonweb.web import home
 from tests.support import scenes
-from tests.support.browser import enter, new_page
-from tests.support.serving import served
+from tests.support.serving import Site
 
 PARTS = {"/": "#home", "/rockons?tab=installed": "#shelf", "/rockons/1": "#rockon-head"}
 SHOW = """(hidden) => {
@@ -41,24 +40,22 @@ def polls(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PARTS)
-def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(
-    app: Flask, browser: Browser, path: str
-) -> None:
-    with served(app) as address, new_page(browser) as page:
-        enter(page, address)
-        page.goto(address + path)
+def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(site: Site, path: str) -> None:
+    with site.visit() as page:
+        page.clock.install()
+        page.goto(path)
         heard, part = polls(page), page.locator(PARTS[path])
         expect(part).to_contain_text("Running")
         with page.expect_response(lambda answer: "seen=" in answer.url) as answer:
-            pass
+            page.clock.run_for(1000)
         assert answer.value.status == 204
 
         page.evaluate(SHOW, True)
-        page.wait_for_timeout(500)  # for one that was under way
+        expect(page.locator(".htmx-request")).to_have_count(0)  # one that was under way
         heard.clear()
         with writing() as session:
             session.get_one(RockOn, 1).status = Status.STOPPED
-        page.wait_for_timeout(2500)
+        page.clock.run_for(2500)
         assert heard == []
 
         with page.expect_response(lambda answer: "seen=" in answer.url) as answer:

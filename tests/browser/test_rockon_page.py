@@ -13,12 +13,13 @@ from playwright.sync_api import Page, expect
 from rockonweb.core.resources import Sample
 from rockonweb.work import queue, samples
 from tests.browser.conftest import Product
-from tests.browser.notes import APP, DATABASE, SECRET, await_done, await_visible
+from tests.browser.notes import APP, DATABASE, SECRET, await_done, await_visible, notes
+from tests.support.app import install, shelve
 from tests.support.browser import complaints
 from tests.support.engine import Engine
+from tests.support.serving import Site
 
 TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/source"}
-pytestmark = pytest.mark.usefixtures("notes_port")
 BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
@@ -28,9 +29,7 @@ def say(engine: Engine, words: str, container: str = APP) -> None:
 
 
 def sampled() -> None:
-    """Put half an hour of samples where the watcher keeps them: the engine of these tests may have no control groups,
-    and then counts nothing.
-    """
+    """Put half an hour of samples where the watcher keeps them."""
     redis, now = queue.connection(), time.time()
     for place in range(90):
         at, wave = now - 1800 + 20 * place, 1 + math.sin(place / 7)
@@ -44,7 +43,7 @@ def current(page: Page) -> str:
 
 
 @BOTH
-def test_the_switch_stops_and_starts(product: Product, engine: Engine, javascript: bool) -> None:
+def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: Engine, javascript: bool) -> None:
     with product.visit(javascript=javascript) as page:
         heard = complaints(page)
         for before, after in (("true", "exited"), ("false", "running")):
@@ -60,15 +59,23 @@ def test_the_switch_stops_and_starts(product: Product, engine: Engine, javascrip
         assert heard == []
 
 
+@pytest.fixture
+def site(site: Site) -> Site:
+    """Family Notes is installed, as the rows say."""
+    name, containers, keys = notes(lambda image, **_: image)
+    install(shelve(name, containers, **keys))
+    return site
+
+
 @BOTH
-def test_tabs_are_pages_and_need_no_mouse(product: Product, javascript: bool) -> None:
-    with product.visit("/rockons/1", javascript=javascript) as page:
+def test_tabs_are_pages_and_need_no_mouse(site: Site, javascript: bool) -> None:
+    with site.visit("/rockons/1", javascript=javascript) as page:
         heard = complaints(page)
         for name, path in [*TABS.items()][1:]:
             link = page.get_by_role("navigation", name="Pages of Family Notes").get_by_role("link", name=name)
             link.focus()
             link.press("Enter")
-            expect(page).to_have_url(f"{product.url}/rockons/1{path}")
+            expect(page).to_have_url(f"{site.url}/rockons/1{path}")
             expect(page.locator(".rockon-tabs [aria-current=page]")).to_have_text(name)
             expect(page.get_by_role("heading", level=1)).to_have_text("Family Notes")
             if javascript:
@@ -83,7 +90,7 @@ def test_tabs_are_pages_and_need_no_mouse(product: Product, javascript: bool) ->
 
 @BOTH
 def test_logs_are_followed_searched_and_taken_along(
-    product: Product, engine: Engine, javascript: bool, tmp_path: Path
+    product: Product, notes_port: int, engine: Engine, javascript: bool, tmp_path: Path
 ) -> None:
     with product.visit("/rockons/1/logs", javascript=javascript) as page:
         heard = complaints(page)
@@ -131,13 +138,20 @@ def test_logs_are_followed_searched_and_taken_along(
 
 
 @BOTH
-def test_resources_are_drawn_and_told(product: Product, javascript: bool) -> None:
-    with product.visit("/rockons/1/resources", javascript=javascript) as page:
+def test_resources_are_drawn_and_told(site: Site, javascript: bool) -> None:
+    with site.visit(javascript=javascript) as page:
         heard = complaints(page)
+        if javascript:
+            page.clock.install()
+        page.goto("/rockons/1/resources")
         drawing = page.get_by_role("img", name=re.compile(rf"^Memory.*, {APP} now"))
-        expect(page.get_by_text("Nothing was counted in the last hour.").or_(drawing).first).to_be_visible()
+        expect(page.get_by_text("Nothing was counted in the last hour.").first).to_be_visible()
         sampled()
-        await_visible(page, drawing, javascript=javascript)
+        if javascript:
+            page.clock.run_for(4000)
+        else:
+            page.reload()
+        expect(drawing).to_be_visible()
         assert re.match(r"M-?[\d.e-]+ -?[\d.e-]+ L", drawing.locator(".chart-line").get_attribute("d") or "")
         assert re.match(r"now .* average .* most ", drawing.locator("desc").text_content() or "")
         page.reload()

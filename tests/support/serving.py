@@ -18,6 +18,7 @@ from rockonweb.core.errors import RockonwebError
 from rockonweb.work import heartbeat, queue
 
 from .app import new_visitor
+from .apps import eventually
 from .browser import new_page
 
 
@@ -47,14 +48,24 @@ class Site:
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
-    """Its address while it is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    """Its address while it is served; nothing of it is asked any more afterwards."""
+    asked = list[object]()
+
+    def answer(*request: Any) -> Any:
+        asked.append(request)
+        try:
+            return app(*request)
+        finally:
+            asked.pop()
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
+        eventually(lambda: not asked)
 
 
 @contextmanager

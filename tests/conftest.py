@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
@@ -236,6 +237,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Which tests run: `--quick`, `--all`, or what lies between."""
     parser.addoption("--quick", action="store_true", help="only tests that need no engine, browser or PostgreSQL")
     parser.addoption("--all", action="store_true", help="run also the matrices: the tests marked slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis make the same examples in each run, so that a red run can be repeated; new ones with `--all`."""
+    hypothesis.settings.register_profile("tests", deadline=None, derandomize=not config.getoption("--all"))
+    hypothesis.settings.load_profile("tests")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

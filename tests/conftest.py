@@ -1,5 +1,6 @@
 """The real parts that tests ask for by name; a run that asks for none starts none."""
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -249,6 +250,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run some tests on both databases."""
     if any(metafunc.definition.iter_markers("both_databases")):
         metafunc.parametrize("_database", ["sqlite", "postgresql"], indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what is there before the first test: its rounds took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextvars import Context
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from fakeredis import FakeRedis
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
 from rockonweb import accounts, build_app, config, configure, rows, sessions
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.models import RockOn, Role, State, Status, User, db, writing
+from rockonweb.models.base import engine_of
 from rockonweb.web import kept_html
 from rockonweb.web.extensions import KEY, limiter
 
@@ -122,7 +125,22 @@ def lend_app(settings: config.Settings) -> Flask:
         app = build_app()
         as_built = _copied(vars(app))
     _lent.append((app, as_built))
-    return configure(app, settings)
+    configure(app, settings)
+    _share_statements(engine_of(app))
+    return app
+
+
+def _share_statements(engine: Engine) -> None:
+    """Let an engine on SQLite use the statements that others have compiled; they are kept under their dialect."""
+    if engine.dialect.name == "sqlite":
+        engine.dialect, engine._compiled_cache = _first_engine().dialect, _first_engine()._compiled_cache
+
+
+@cache
+def _first_engine() -> Engine:
+    engine = create_engine("sqlite://")
+    engine.connect().close()  # a dialect is whole after its first connection
+    return engine
 
 
 def take_back_apps() -> None:

@@ -253,7 +253,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave alone what is there before the first test: its rounds took a tenth of the time."""
+    """Keep the garbage collector from what is there before the first test: its rounds took a tenth of the time."""
     gc.collect()
     gc.freeze()
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from rockonweb import accounts, tokens
 from rockonweb.models import Operation, Role, User, db
-from tests.support.app import PASSWORD, Visitor, add_user, new_visitor
+from tests.support.app import HX, PASSWORD, Visitor, add_user, new_visitor
 from tests.support.filled import PAGES, address, keys, rows
 
 PUBLIC = "public"
@@ -227,7 +227,7 @@ def test_whoever_may_not_changes_nothing_even_with_a_forms_token(
 
 
 @pytest.mark.parametrize("role", [NOBODY, *Role])
-@pytest.mark.parametrize("sent", [{}, {"X-CSRFToken": "made-up"}], ids=["none", "another"])
+@pytest.mark.parametrize("sent", [{}, {"X-CSRFToken": "made-up", **HX}], ids=["none", "another, by htmx"])
 def test_without_the_forms_token_nobody_changes_anything(
     app: Flask, people: None, queue: Redis, role: Role | None, sent: Mapping[str, str]
 ) -> None:
@@ -250,7 +250,7 @@ def test_somebody_elses_form_token_counts_for_nothing(app: Flask, people: None, 
     before = state(app, queue)
     for _, rule in routes(app, "POST"):
         path = paths(rule)[0]
-        assert client.post(path, headers={"X-CSRFToken": stolen}).status_code == 400, path
+        assert client.post(path, headers={"X-CSRFToken": stolen, **HX}).status_code == 400, path
     assert state(app, queue) == before
 
 
@@ -292,7 +292,7 @@ def test_the_api_lets_change_what_the_table_says(app: Flask, people: None, queue
 @pytest.mark.parametrize("role", [*Role])
 def test_a_header_changes_nothing_on_a_page(app: Flask, people: None, queue: Redis, role: Role) -> None:
     client = visitor(app, NOBODY)
-    headers = [basic(role), bearer(str(role), role)]
+    headers = [basic(role), bearer(str(role), role) | HX]
     before = state(app, queue)
     for endpoint, rule in routes(app, "POST"):
         if endpoint not in JSON_API:

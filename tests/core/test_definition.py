@@ -2,7 +2,7 @@
 
 import json
 import time
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ from rockonweb.core.definition import (
     in_question_order,
     parse,
 )
-from tests.support.samples import FOLDER, NAMES, body, definition, rockon, source
+from tests.support.samples import FOLDER, NAMES, body, definition, port, questions, rockon, source
 
 
 def faults(text: str | bytes) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_file_may_hold_two_rockons():
 
 
 def test_the_name_comes_from_the_key_and_not_from_the_body():
-    text = json.dumps({"Key": body({"app": {"image": "a", "launch_order": 1}}, name="Another")})
+    text = json.dumps({"Key": body({"app": {}}, name="Another")})
     assert parse(text)[0].definition.name == "Key"
 
 
@@ -250,34 +250,128 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
 # Faults
 
 
-BROKEN = {
-    "a-list": ["must be an object whose key is the rock-on's name"],
-    "arguments-nested": ["containers.broken.cmd_arguments.0.1: must be text"],
-    "blank-name": [" : a rock-on's name has 1 to 100 printable characters"],
-    "container-name": [
-        "containers.my app: a container's name has two or more letters, digits, dots, dashes or underscores"
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{}", "must be an object whose key is the rock-on's name"),
+        ('["Broken"]', "must be an object whose key is the rock-on's name"),
+        ('{" ": {"description": "x"}}', " : a rock-on's name has 1 to 100 printable characters"),
+        ('{"Broken": "a text"}', "Broken: must be an object"),
+        ('{"Broken": {"description": "\\ud83d", "version": "1"}}', "contains half a character (a lone surrogate)"),
+        (
+            source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
+            'the key "version" stands twice in one object',
+        ),
+        ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: NaN is not a value"),
+        (
+            '{"Broken": {"description": "It ends in the midd\n',
+            "not JSON: Invalid control character at: line 1 column 48 (char 47)",
+        ),
+        (
+            b'{"Broken": "caf\xe9"}\n',
+            "not JSON: 'utf-8' codec can't decode byte 0xe9 in position 15: invalid continuation byte",
+        ),
+        (source({"broken": {}}, description="x\0y"), "contains a NUL character, which no command line can carry"),
     ],
-    "custom-config-list": ["custom_config: must be an object"],
-    "device-name": ["containers.broken.devices.: a name here is printable and has no equals sign"],
-    "empty-containers": ["containers: has 0 entries, and needs 1"],
-    "gid": ["containers.broken.gid: must be -2 or more"],
-    "half-a-character": ["contains half a character (a lone surrogate)"],
-    "host-port-beyond": ["containers.broken.ports.80.host_default: must be 65535 or less"],
-    "image-like-an-option": ['containers.broken.image: "--privileged" is not allowed here'],
-    "image-with-a-space": ['containers.broken.image: "example/a b" is not allowed here'],
-    "index-word": ["containers.broken.environment.A.index: must be a whole number"],
-    "key-twice": ['the key "version" stands twice in one object'],
-    "label-list": ["containers.broken.ports.80.label: must be text"],
-    "launch-order-flag": ["containers.broken.launch_order: must be a number, not true or false"],
-    "launch-order-fraction": ["containers.broken.launch_order: must be a whole number"],
-    "launch-order-huge": ["containers.broken.launch_order: must be 2147483647 or less"],
-    "launch-order-word": ["containers.broken.launch_order: must be a whole number"],
-    "launch-order-zero": ["containers.broken.launch_order: must be 1 or more"],
-    "link-from-nowhere": ['container_links.broken.0.source_container: "other" is not a container of this rock-on'],
-    "link-name": ['container_links.broken.0.name: "my net" is not allowed here'],
-    "link-to-nowhere": ["container_links.other: is not a container of this rock-on"],
-    "link-without-source": ["container_links.broken.0.source_container: is required"],
-    "many": [
+)
+def test_what_is_no_definition_at_all_has_one_fault(text: str | bytes, fault: str):
+    assert faults(text) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"containers": {}}, "containers: has 0 entries, and needs 1"),
+        ({"custom_config": ["servername"]}, "custom_config: must be an object"),
+        ({"ui": {"slug": ["a"]}}, "ui.slug: must be text"),
+        (
+            body({"my app": {"image": "a"}}),
+            "containers.my app: a container's name has two or more letters, digits, dots, dashes or underscores",
+        ),
+    ],
+)
+def test_a_fault_of_a_rockon_is_told_with_its_path(keys: dict[str, Any], fault: str):
+    assert faults(json.dumps({"Broken": body({"broken": {}}) | keys})) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("target", "link", "fault"),
+    [
+        ("broken", {"name": "Net"}, "broken.0.source_container: is required"),
+        ("broken", {"name": "my net", "source_container": "broken"}, 'broken.0.name: "my net" is not allowed here'),
+        ("other", {"name": "Net", "source_container": "broken"}, "other: is not a container of this rock-on"),
+        (
+            "broken",
+            {"name": "Net", "source_container": "other"},
+            'broken.0.source_container: "other" is not a container of this rock-on',
+        ),
+    ],
+)
+def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, str], fault: str):
+    assert faults(source({"broken": {}}, container_links={target: [link]})) == [f"container_links.{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("container", "fault"),
+    [
+        ({"cmd_arguments": [["a", ["b"]]]}, ".cmd_arguments.0.1: must be text"),
+        ({"devices": questions({"": "a"})}, ".devices.: a name here is printable and has no equals sign"),
+        ({"environment": questions({"A=B": "a"})}, ".environment.A=B: a name here is printable and has no equals sign"),
+        ({"environment": {"A": {"label": "a", "index": "last"}}}, ".environment.A.index: must be a whole number"),
+        ({"gid": -3}, ".gid: must be -2 or more"),
+        ({"uid": -2}, ".uid: must be -1 or more"),
+        ({"image": "--privileged"}, '.image: "--privileged" is not allowed here'),
+        ({"image": "example/a b"}, '.image: "example/a b" is not allowed here'),
+        ({"image": "example/a:1", "tag": "2"}, ': the image "example/a:1" names a tag already, and "tag" says "2"'),
+        ({"launch_order": True}, ".launch_order: must be a number, not true or false"),
+        ({"launch_order": 1.5}, ".launch_order: must be a whole number"),
+        ({"launch_order": 10**30}, ".launch_order: must be 2147483647 or less"),
+        ({"launch_order": "first"}, ".launch_order: must be a whole number"),
+        ({"launch_order": 0}, ".launch_order: must be 1 or more"),
+        ({"opts": ["--privileged"]}, ".opts.0: must be a list"),
+        ({"opts": "--privileged"}, ".opts: must be a list"),
+        ({"opts": [["-e", "A", "1"]]}, ".opts.0: has more than 2 entries"),
+        ({"opts": [["--init", ""], ["", "x"]]}, ".opts.1: the flag is blank"),
+        ({"ports": {"80": port(70000)}}, ".ports.80.host_default: must be 65535 or less"),
+        ({"ports": {"80": port(label=["a"])}}, ".ports.80.label: must be text"),
+        ({"ports": {"80": port(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
+        ({"ports": {"80": port(ui="maybe")}}, ".ports.80.ui: must be true or false"),
+        ({"ports": {"65536": port()}}, ".ports.65536: a port is a number from 1 to 65535"),
+        ({"ports": {"http": port()}}, ".ports.http: a port is a number from 1 to 65535"),
+        ({"ports": {"80": port(), "080": port()}}, ".ports.080: this port stands here twice"),
+        *(
+            (
+                {"volumes": questions({path: "a"})},
+                f".volumes.{path}: a volume is an absolute path without a colon, and not / itself",
+            )
+            for path in ("/data:ro", "data", "/", "/data/../etc")
+        ),
+    ],
+)
+def test_a_fault_of_a_container_is_told_with_its_path(container: dict[str, Any], fault: str):
+    assert faults(source({"broken": container})) == [f"containers.broken{fault}"]
+
+
+@pytest.mark.parametrize("key", ["description", "version", "website", "containers", "image", "launch_order"])
+def test_some_keys_are_required(key: str):
+    whole = body({"broken": {}})
+    lacking = whole if key in whole else whole["containers"]["broken"]
+    del lacking[key]
+    path = key if lacking is whole else f"containers.broken.{key}"
+    assert faults(json.dumps({"Broken": whole})) == [f"{path}: is required"]
+
+
+def test_every_fault_of_a_rockon_is_told_at_once():
+    container = {
+        "launch_order": "soon",
+        "uid": "root",
+        "ports": {"0": port(), "80": {"label": {}, "host_default": 0}},
+        "volumes": questions(x="a"),
+        "opts": [["a", "b", "c"]],
+    }
+    whole = body({"broken": container}, container_links={"broken": [{"name": "-", "source_container": "gone"}]})
+    del whole["version"]
+    assert faults(json.dumps({"Broken": whole})) == [
         "version: is required",
         "containers.broken.launch_order: must be a whole number",
         "containers.broken.uid: must be a whole number",
@@ -288,48 +382,7 @@ BROKEN = {
         "containers.broken.ports.0: a port is a number from 1 to 65535",
         "containers.broken.volumes.x: a volume is an absolute path without a colon, and not / itself",
         'container_links.broken.0.source_container: "gone" is not a container of this rock-on',
-    ],
-    "no-containers": ["containers: is required"],
-    "no-description": ["description: is required"],
-    "no-image": ["containers.broken.image: is required"],
-    "no-launch-order": ["containers.broken.launch_order: is required"],
-    "no-object": ["Broken: must be an object"],
-    "no-version": ["version: is required"],
-    "no-website": ["website: is required"],
-    "not-a-value": ["not JSON: NaN is not a value"],
-    "not-json": ["not JSON: Invalid control character at: line 1 column 48 (char 47)"],
-    "not-utf-8": ["not JSON: 'utf-8' codec can't decode byte 0xe9 in position 15: invalid continuation byte"],
-    "nothing": ["must be an object whose key is the rock-on's name"],
-    "nul": ["contains a NUL character, which no command line can carry"],
-    "opts-bare-words": ["containers.broken.opts.0: must be a list"],
-    "opts-blank-flag": ["containers.broken.opts.1: the flag is blank"],
-    "opts-text": ["containers.broken.opts: must be a list"],
-    "opts-triple": ["containers.broken.opts.0: has more than 2 entries"],
-    "port-beyond": ["containers.broken.ports.65536: a port is a number from 1 to 65535"],
-    "port-twice": ["containers.broken.ports.080: this port stands here twice"],
-    "port-word": ["containers.broken.ports.http: a port is a number from 1 to 65535"],
-    "protocol": ["containers.broken.ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"],
-    "slug-list": ["ui.slug: must be text"],
-    "two-tags": ['containers.broken: the image "example/a:1" names a tag already, and "tag" says "2"'],
-    "ui-maybe": ["containers.broken.ports.80.ui: must be true or false"],
-    "uid": ["containers.broken.uid: must be -1 or more"],
-    "variable-name": ["containers.broken.environment.A=B: a name here is printable and has no equals sign"],
-    "volume-colon": [
-        "containers.broken.volumes./data:ro: a volume is an absolute path without a colon, and not / itself"
-    ],
-    "volume-relative": [
-        "containers.broken.volumes.data: a volume is an absolute path without a colon, and not / itself"
-    ],
-    "volume-root": ["containers.broken.volumes./: a volume is an absolute path without a colon, and not / itself"],
-    "volume-upwards": [
-        "containers.broken.volumes./data/../etc: a volume is an absolute path without a colon, and not / itself"
-    ],
-}
-
-
-@pytest.mark.parametrize("path", sorted((FOLDER / "broken").glob("*.json")), ids=lambda path: path.stem)
-def test_a_broken_file_is_refused_with_every_fault_and_its_path(path: Path):
-    assert faults(path.read_bytes()) == BROKEN[path.stem]
+    ]
 
 
 def test_a_file_that_is_too_large_is_not_even_read():
@@ -342,24 +395,24 @@ def test_the_faults_of_two_rockons_in_a_file_are_all_told():
 
 
 def test_a_file_with_hundreds_of_faults_tells_the_first_fifty():
-    assert len(faults(source({"app": {"image": "a", "launch_order": 1, "opts": ["x"] * 900}}))) == 50
+    assert len(faults(source({"app": {"opts": ["x"] * 900}}))) == 50
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("ports", {"80": None}), ("volumes", {"/a": []}), ("environment", {"A": "x"})]
 )
 def test_a_question_that_is_no_object_is_a_fault(key: str, value: object):
-    (fault,) = faults(source({"app": {"image": "a", "launch_order": 1, key: value}}))
+    (fault,) = faults(source({"app": {key: value}}))
     assert fault == f"containers.app.{key}.{next(iter(value))}: must be an object"  # type: ignore[call-overload]
 
 
 def test_text_that_only_speaks_of_a_nul_character_is_no_fault():
-    text = source({"app": {"image": "a", "launch_order": 1}}, more_info="never write \\u0000")
+    text = source({"app": {}}, more_info="never write \\u0000")
     assert parse(text)[0].definition.more_info == "never write \\u0000"
 
 
 def test_half_a_character_in_a_key_that_nobody_knows_is_a_fault_too():
-    text = source({"app": {"image": "a", "launch_order": 1}}, later="\ud83d")
+    text = source({"app": {}}, later="\ud83d")
     assert faults(text) == ["contains half a character (a lone surrogate)"]
 
 
@@ -372,15 +425,15 @@ def test_deep_nesting_is_a_fault_and_no_crash(depth: int):
 
 def test_many_repeated_keys_are_found_quickly():
     text = "{" + ",".join(f'"{number % 50_000}":0' for number in range(80_000)) + "}"
-    begin = time.monotonic()
+    begin = time.process_time()
     assert len(faults(text)) == 50
-    assert time.monotonic() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_a_number_with_a_giant_exponent_is_a_fault_and_takes_no_time():
-    begin = time.monotonic()
+    begin = time.process_time()
     assert faults('{"A": {"description": 1e999999999999999999999, "containers": {"aa": {"launch_order": 1e99999999}}}}')
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 JSON = st.recursive(

@@ -1,12 +1,12 @@
 """Definitions, answers and host facts for tests: the project's own fixtures, and small ones made in place."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rockonweb.core.answers import Answers, read
-from rockonweb.core.definition import Definition, from_body, parse
+from rockonweb.core.definition import Definition, Parsed, from_body, parse
 from rockonweb.core.facts import HostFacts, ShareFacts
 
 FOLDER = Path(__file__).parent.parent / "definitions"
@@ -18,23 +18,41 @@ def definition(file: str) -> Definition:
     return parse((FOLDER / f"{file}.json").read_bytes())[0].definition
 
 
-def rockon(containers: dict[str, Any], name: str = "Sample", **keys: Any) -> Definition:
-    """Return a rock-on with these containers; image and launch order are filled in where they are left out."""
+def body(containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> dict[str, Any]:
+    """Return the JSON object of a rock-on; image and launch order of a container are filled in where they are left out.
+
+    Keys of the rock-on that must be there have values too; `keys` go over them.
+    """
     filled = {
-        container: {"image": f"example/{container}", "launch_order": place, **body}
-        for place, (container, body) in enumerate(containers.items(), 1)
+        name: {"image": f"example/{name}", "launch_order": place, **container}
+        for place, (name, container) in enumerate(containers.items(), 1)
     }
-    return from_body(name, body(filled, **keys))
+    return {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
 
 
-def body(containers: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    """Return the JSON object of a rock-on."""
-    return {"description": "A sample.", "version": "1", "website": "", "containers": containers, **keys}
-
-
-def source(containers: dict[str, Any], name: str = "Sample", **keys: Any) -> str:
-    """Return the text of a definition file."""
+def source(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> str:
+    """Return the text of the definition file of a rock-on as `body` makes it."""
     return json.dumps({name: body(containers, **keys)})
+
+
+def parsed(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> Parsed:
+    """Return a rock-on as `body` makes it with the text that is kept of it, as the catalogue takes it."""
+    return parse(source(containers, name, **keys))[0]
+
+
+def rockon(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> Definition:
+    """Return a rock-on as `body` makes it."""
+    return from_body(name, body(containers, **keys))
+
+
+def port(host_default: int | None = None, label: str = "Page", protocol: str = "tcp", **keys: Any) -> dict[str, Any]:
+    """Return the question for a port of a container; `ui=True` makes it the app's own page."""
+    return {"label": label, "description": "", "host_default": host_default, "protocol": protocol, **keys}
+
+
+def questions(labels: Mapping[str, str] | None = None, /, **more: str) -> dict[str, dict[str, str]]:
+    """Return the questions for volumes, variables or devices, given by their labels: `questions(TITLE="Title")`."""
+    return {name: {"label": label, "description": ""} for name, label in {**(labels or {}), **more}.items()}
 
 
 def default_port(definition: Definition) -> Callable[[str, int], int]:

@@ -337,7 +337,7 @@ def test_the_command_line_restores_on_an_empty_machine(
 
     limits = {"ROCKONWEB_HEALTH_SECONDS": "0", "ROCKONWEB_HEALTH_TIMEOUT": "60"}
     second = stack(engine.host, environment={"ROCKONWEB_PASSPHRASE": PASSPHRASE, **limits})
-    done = second.run("restore", str(file), "--wait", timeout=120)
+    done = second.run("restore", str(file), "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"done +Shown\n", done.stdout)
     assert re.search(r"definition +Shown.json: It was put back.", done.stdout)
@@ -353,7 +353,7 @@ def test_the_command_line_restores_on_an_empty_machine(
     }
     taken["rockons"][0]["answers"] = {"environment": {"gone": {"ADMIN_PASSWORD": "s3cret"}}}
     file.write_text(json.dumps({**taken, "secrets": None}))
-    done = second.run("restore", str(file), "--wait", timeout=120)
+    done = second.run("restore", str(file), "--wait")
     assert done.returncode == 1
     assert re.search(r"failed +Gone\n", done.stdout)
     assert "Not everything could be restored" in done.stderr

@@ -66,7 +66,7 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
         "ports": {"pg-app": {"8080": number}},
         "environment": {"pg-app": {"DB_PASSWORD": "s3cret-of-the-app"}},
     }
-    done(home.run("install", "App", "--answers", "-", "--wait", stdin=json.dumps(answers), timeout=120))
+    done(home.run("install", "App", "--answers", "-", "--wait", stdin=json.dumps(answers)))
     assert page(number)
     assert script.named("App")["state"] == "installed"
     assert not list(home.instance.glob("*.db")), "nothing is in SQLite"

@@ -102,7 +102,7 @@ class Engine:
         proxies = {"http_proxy", "https_proxy", "all_proxy"}
         env = {key: value for key, value in os.environ.items() if key.lower() not in proxies}
         self._process = start(command, self.log, env)
-        wait_until(self._answers, self._process, self.log, "dockerd", timeout=60)
+        wait_until(self._answers, self._process, self.log, "dockerd", timeout=180)
 
     def stop(self) -> None:
         """Stop dockerd, and with it every container, as when the machine's Docker service is stopped."""

@@ -49,7 +49,7 @@ class Postgres:
         options = [word for one in QUICK for word in ("-c", one)]
         command = [*_unprivileged(), str(self._bin / "postgres"), "-D", str(data), "-k", str(self._folder), *options]
         self._process = start(command, self._log)
-        wait_until(self._answers, self._process, self._log, "postgres", timeout=30)
+        wait_until(self._answers, self._process, self._log, "postgres", timeout=120)
 
     def stop(self) -> None:
         """Stop it at once: from now on there is nobody at the socket."""

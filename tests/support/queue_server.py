@@ -27,7 +27,7 @@ class QueueServer:
             command = [str(_binary()), "--port", "0", "--unixsocket", str(self._socket)]
             command += ["--unixsocketperm", "700", "--dir", str(self._folder), "--appendonly", "yes"]
             self._process = start(command, self._log)
-            wait_until(self._answers, self._process, self._log, "valkey-server", timeout=10)
+            wait_until(self._answers, self._process, self._log, "valkey-server", timeout=120)
 
     def stop(self) -> None:
         """Stop it: from now on there is nobody at the socket."""

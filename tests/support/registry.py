@@ -38,7 +38,7 @@ class Registry:
         """Start it; returns when it answers."""
         if self._process is None:
             self._process = start(["docker-registry", "serve", f"{self._folder}/config.yml"], self._log)
-            wait_until(self._answers, self._process, self._log, "docker-registry", timeout=30)
+            wait_until(self._answers, self._process, self._log, "docker-registry", timeout=120)
 
     def stop(self) -> None:
         """Stop it: from now on it refuses connections."""

@@ -21,7 +21,7 @@ from .process import with_text_in
 
 _READY = re.compile(r"Rockonweb is ready: (http\S+)")
 _PROGRAM = Path(sys.executable).with_name("rockonweb")
-LINGER = 3.0  # seconds that processes may take to end after `up`
+LINGER = 10.0  # seconds that processes may take to end after `up`
 # What the person who runs the tests may have set for a Rockonweb of their own.
 _OURS = ("ROCKONWEB_", "DOCKER_", "FLASK_", "DATABASE_URL", "REDIS_URL")
 
@@ -94,7 +94,7 @@ class Stack:
         assert self._process is not None, "the stack was not started"
         return self._process.pid
 
-    def start(self, timeout: float = 60) -> str:
+    def start(self, timeout: float = 180) -> str:
         """Start it and wait until it says that it is ready; returns the address it names."""
         assert self._process is None, "the stack runs already"
         self._lines = []
@@ -121,7 +121,7 @@ class Stack:
             time.sleep(0.02)
         return ready[1]
 
-    def stop(self, timeout: float = 30, *, by: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, timeout: float = 90, *, by: signal.Signals = signal.SIGTERM) -> int:
         """End it with the signal `by` and return its exit status; fails when one of its processes stays."""
         process, descendants = self._process, self.processes()
         assert process is not None, "the stack was not started"
@@ -151,7 +151,7 @@ class Stack:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(self, *arguments: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str = "", timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run `rockonweb ARGUMENTS…` beside it, in the same environment."""
         return subprocess.run(
             [str(_PROGRAM), *arguments],

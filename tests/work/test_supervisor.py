@@ -147,19 +147,19 @@ def work():
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert os.getpgid(0) == os.getpid()
     open({str(report)!r}, "w").write(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
 supervisor._fork(Flask("none"), work)
-time.sleep(60)
+time.sleep(600)
 """
     parent = subprocess.Popen([sys.executable, "-c", script])
     try:
-        eventually(lambda: report.exists() and report.read_text(), 20)
+        eventually(lambda: report.exists() and report.read_text())
         role = int(report.read_text())
         assert alive(role)
     finally:
         parent.kill()
         parent.wait()
-    eventually(lambda: not alive(role), 3)
+    eventually(lambda: not alive(role))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_the_queues_server_ends_with_whoever_started_it(settings: config.Setting
     script = (
         "import sys, time; from rockonweb import config; from rockonweb.work import supervisor; "
         f"print(supervisor.start_queue_server(config.read({{'ROCKONWEB_INSTANCE': {str(settings.instance)!r}}})), "
-        "flush=True); time.sleep(60)"
+        "flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
@@ -222,7 +222,7 @@ def test_the_queues_server_ends_with_whoever_started_it(settings: config.Setting
     assert alive(server)
     parent.kill()
     parent.wait()
-    eventually(lambda: not alive(server), 5)
+    eventually(lambda: not alive(server), 30)
 
 
 def test_without_a_server_program_it_says_what_to_install(

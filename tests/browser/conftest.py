@@ -15,7 +15,7 @@ from rockonweb.host import engine as host_engine
 from rockonweb.models import Operation, Progress, db
 from rockonweb.work.notices import is_active
 from tests.browser.notes import SECRET, notes
-from tests.support.app import Visitor, add_user, lend_app
+from tests.support.app import add_user, lend_app
 from tests.support.apps import eventually
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -66,7 +66,6 @@ def product(
     monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
     queue_server.flush()
     instance = Instance(tmp_path, queue_server.url, lend_app)
-    instance.app.test_client_class = Visitor
     try:
         with instance.app.app_context(), worked(instance.app), served(instance.app) as url:
             add_user()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rockonweb.core import compose, plan
-from rockonweb.core.definition import Definition, parse
+from rockonweb.core.definition import Definition
 from rockonweb.core.facts import Mount
 from tests.support import samples
 
@@ -56,7 +56,7 @@ def read_by_compose(folder: Path, export: compose.Export) -> dict[str, Any]:
 
 @pytest.mark.parametrize("file", samples.NAMES)
 def test_compose_takes_every_definition(file: str, tmp_path: Path):
-    for one in parse((samples.FOLDER / f"{file}.json").read_bytes()):
+    for one in samples.parsed_file(file):
         found = read_by_compose(tmp_path, exported(one.definition))
         assert found["services"].keys() == one.definition.containers.keys()
         for name in one.definition.containers:

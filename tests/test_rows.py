@@ -1,6 +1,5 @@
 """Definitions to rows and answers on rows: what a refresh keeps, drops, suggests and leaves alone."""
 
-import json
 import time
 from typing import Any
 
@@ -12,19 +11,10 @@ from sqlalchemy import func, select
 
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Parsed, parse
+from rockonweb.core.definition import Parsed
 from rockonweb.models import Container, Environment, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
-from tests.support.samples import FOLDER, NAMES, answer, body, definition
-
-
-def sample(containers: dict[str, Any], name: str = "Sample", **keys: Any) -> Parsed:
-    """Return a parsed definition; image and launch order are filled in."""
-    filled = {
-        container: {"image": f"example/{container}", "launch_order": place, **more}
-        for place, (container, more) in enumerate(containers.items(), 1)
-    }
-    return parse(json.dumps({name: body(filled, **keys)}))[0]
+from tests.support.samples import NAMES, answer, definition, parsed, parsed_file
 
 
 def ports(**numbers: Any) -> dict[str, Any]:
@@ -36,12 +26,12 @@ def ports(**numbers: Any) -> dict[str, Any]:
     return {"ports": found}
 
 
-def refresh(*parsed: Parsed) -> dict[str, str]:
+def refresh(*found: Parsed) -> dict[str, str]:
     """Bring definitions into the catalogue in one unit of work; returns what happened to each."""
     outcomes = {}
     with writing() as session:
         suggestions = Suggestions.load(session)
-        for position, one in enumerate(parsed):
+        for position, one in enumerate(found):
             row, outcome = put(
                 session,
                 session.scalar(select(RockOn).where(RockOn.name == one.definition.name)),
@@ -76,7 +66,7 @@ def count(model: type[Any]) -> int:
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_a_definition_becomes_rows_in_the_order_of_its_questions():
-    refresh(parse((FOLDER / "everything.json").read_bytes())[0])
+    refresh(parsed_file("everything")[0])
     box = rockon("Everything Box")
     assert (box.state, box.in_catalogue, box.origin, box.has_ui) == (State.AVAILABLE, True, "remote", True)
     assert box.definition == definition("everything")
@@ -105,7 +95,7 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
 
 @pytest.mark.usefixtures("app")
 def test_a_refresh_says_what_it_did():
-    first, other = sample({"app": {}}), sample({"app": {}}, version="2")
+    first, other = parsed({"app": {}}), parsed({"app": {}}, version="2")
     assert refresh(first) == {"Sample": "added"}
     assert refresh(first) == {"Sample": "unchanged"}
     assert refresh(other) == {"Sample": "changed"}
@@ -119,11 +109,11 @@ def test_a_refresh_says_what_it_did():
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_fixture_goes_in_twice_without_a_change(name: str):
-    parsed = parse((FOLDER / f"{name}.json").read_bytes())
-    assert set(refresh(*parsed).values()) == {"added"}
-    before = suggestions(parsed[0].definition.name)
-    assert set(refresh(*parsed).values()) == {"unchanged"}
-    assert suggestions(parsed[0].definition.name) == before
+    found = parsed_file(name)
+    assert set(refresh(*found).values()) == {"added"}
+    before = suggestions(found[0].definition.name)
+    assert set(refresh(*found).values()) == {"unchanged"}
+    assert suggestions(found[0].definition.name) == before
 
 
 # Answers under a refresh
@@ -138,7 +128,7 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
         "environment": {"KEEP": {}, "GO": {}},
         "devices": {"card": {}, "stick": {}},
     }
-    refresh(sample({"app": old, "db": {"environment": {"PW": {}}}}, custom_config={"stay": {}, "leave": {}}))
+    refresh(parsed({"app": old, "db": {"environment": {"PW": {}}}}, custom_config={"stay": {}, "leave": {}}))
     with writing():
         store(
             rockon(),
@@ -156,7 +146,7 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
         "environment": {"NEW": {}, "KEEP": {}},
         "devices": {"card": {}},
     }
-    refresh(sample({"app": new, "web": {}}, custom_config={"stay": {"label": "S"}, "come": {}}))
+    refresh(parsed({"app": new, "web": {}}, custom_config={"stay": {"label": "S"}, "come": {}}))
     assert answers_of(rockon()) == Answers(
         shares={"app": {"/b": "b"}},
         ports={"app": {82: None, 80: 9080}},
@@ -173,17 +163,17 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_rows_that_stay_keep_their_ids():
-    refresh(sample({"app": {"environment": {"A": {}}, **ports(p80=80)}}))
+    refresh(parsed({"app": {"environment": {"A": {}}, **ports(p80=80)}}))
     before = [(c.id, c.environment[0].id, c.ports[0].id) for c in rockon().containers]
-    refresh(sample({"app": {"environment": {"B": {}, "A": {}}, **ports(p81=81, p80=80)}}, version="2"))
+    refresh(parsed({"app": {"environment": {"B": {}, "A": {}}, **ports(p81=81, p80=80)}}, version="2"))
     assert [(c.id, c.environment[1].id, c.ports[1].id) for c in rockon().containers] == before
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_containers_follow_a_new_launch_order():
-    refresh(sample({"aa": {"launch_order": 1}, "bb": {"launch_order": 2}}))
-    refresh(sample({"aa": {"launch_order": 2}, "bb": {"launch_order": 1}}))
+    refresh(parsed({"aa": {"launch_order": 1}, "bb": {"launch_order": 2}}))
+    refresh(parsed({"aa": {"launch_order": 2}, "bb": {"launch_order": 1}}))
     assert [c.name for c in rockon().containers] == ["bb", "aa"]
 
 
@@ -196,13 +186,13 @@ def test_containers_follow_a_new_launch_order():
     "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL]
 )
 def test_what_runs_is_untouched_by_a_new_definition(state: State):
-    old = sample({"app": {"environment": {"OLD": {}}, **ports(p80=8080)}})
+    old = parsed({"app": {"environment": {"OLD": {}}, **ports(p80=8080)}})
     refresh(old)
     with writing():
         store(rockon(), Answers(environment={"app": {"OLD": "1"}}, ports={"app": {80: 9080}}))
         rockon().state, rockon().installed_source = state, old.source
     before = answers_of(rockon()), suggestions(), [c.image for c in rockon().containers]
-    new = sample({"app": {"image": "example/new", "environment": {"NEW": {}}, **ports(p80=8090)}, "db": {}})
+    new = parsed({"app": {"image": "example/new", "environment": {"NEW": {}}, **ports(p80=8090)}, "db": {}})
     assert refresh(new) == {"Sample": "changed"}
     assert (answers_of(rockon()), suggestions(), [c.image for c in rockon().containers]) == before
     assert rockon().definition == old.definition
@@ -212,10 +202,10 @@ def test_what_runs_is_untouched_by_a_new_definition(state: State):
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("state", [State.AVAILABLE, State.INSTALL_FAILED])
 def test_what_is_not_installed_follows_its_new_definition(state: State):
-    refresh(sample({"app": {}}))
+    refresh(parsed({"app": {}}))
     with writing():
         rockon().state = state
-    refresh(sample({"app": {}, "db": {}}))
+    refresh(parsed({"app": {}, "db": {}}))
     assert [c.name for c in rockon().containers] == ["app", "db"]
 
 
@@ -225,8 +215,8 @@ def test_what_is_not_installed_follows_its_new_definition(state: State):
 @pytest.mark.usefixtures("app")
 def test_the_first_to_come_gets_its_default_and_the_others_the_next_free_port():
     refresh(
-        *(sample({"app": ports(p80=8080)}, name="First"), sample({"app": ports(p80=8080, p81=8081)}, name="Second")),
-        sample({"app": ports(p80=8080)}, name="Third"),
+        *(parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080, p81=8081)}, name="Second")),
+        parsed({"app": ports(p80=8080)}, name="Third"),
     )
     assert [suggestions(name) for name in ("First", "Second", "Third")] == [
         {"app 80": 8080},
@@ -237,7 +227,7 @@ def test_the_first_to_come_gets_its_default_and_the_others_the_next_free_port():
 
 @pytest.mark.usefixtures("app")
 def test_two_containers_of_a_rockon_do_not_get_the_same_port():
-    refresh(parse((FOLDER / "same-inner-port.json").read_bytes())[0])
+    refresh(parsed_file("same-inner-port")[0])
     assert suggestions("Same inner port") == {"front 80": 8080, "back 80": 8081}
 
 
@@ -245,11 +235,11 @@ def test_two_containers_of_a_rockon_do_not_get_the_same_port():
 @pytest.mark.usefixtures("app")
 def test_tcp_and_udp_are_counted_apart_and_no_protocol_is_both():
     refresh(
-        sample({"app": ports(p53=(53, "tcp"))}, name="Tcp"),
-        sample({"app": ports(p53=(53, "udp"))}, name="Udp"),
-        sample({"app": ports(p53=(53, None))}, name="Both"),
-        sample({"app": ports(p53=(54, "udp"))}, name="After both"),
-        sample({"app": ports(p53=(53, "sctp"))}, name="Sctp"),
+        parsed({"app": ports(p53=(53, "tcp"))}, name="Tcp"),
+        parsed({"app": ports(p53=(53, "udp"))}, name="Udp"),
+        parsed({"app": ports(p53=(53, None))}, name="Both"),
+        parsed({"app": ports(p53=(54, "udp"))}, name="After both"),
+        parsed({"app": ports(p53=(53, "sctp"))}, name="Sctp"),
     )
     found = {name: suggestions(name)["app 53"] for name in ("Tcp", "Udp", "Both", "After both", "Sctp")}
     assert found == {"Tcp": 53, "Udp": 53, "Both": 54, "After both": 55, "Sctp": 53}
@@ -257,7 +247,7 @@ def test_tcp_and_udp_are_counted_apart_and_no_protocol_is_both():
 
 @pytest.mark.usefixtures("app")
 def test_without_a_default_the_ports_own_number_is_suggested():
-    refresh(sample({"app": {"ports": {"8123": {}}}}))
+    refresh(parsed({"app": {"ports": {"8123": {}}}}))
     assert suggestions() == {"app 8123": 8123}
     assert suggested_port(rockon())("app", 8123) == 8123
     assert suggested_port(rockon())("app", 99) == 99
@@ -265,40 +255,40 @@ def test_without_a_default_the_ports_own_number_is_suggested():
 
 @pytest.mark.usefixtures("app")
 def test_a_suggestion_stays_under_a_refresh():
-    first, second = sample({"app": ports(p80=8080)}, name="First"), sample({"app": ports(p80=8080)}, name="Second")
+    first, second = parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080)}, name="Second")
     refresh(first, second)
     refresh(second, first)
-    refresh(sample({"app": ports(p80=8080)}, name="First", version="2"), second)
-    refresh(sample({"app": ports(p81=9000)}, name="First", version="3"), second)  # 8080 is free again
-    refresh(sample({"app": ports(p81=9000)}, name="First"), sample({"app": ports(p80=8080)}, "Second", version="2"))
+    refresh(parsed({"app": ports(p80=8080)}, name="First", version="2"), second)
+    refresh(parsed({"app": ports(p81=9000)}, name="First", version="3"), second)  # 8080 is free again
+    refresh(parsed({"app": ports(p81=9000)}, name="First"), parsed({"app": ports(p80=8080)}, "Second", version="2"))
     assert suggestions("Second") == {"app 80": 8081}
 
 
 @pytest.mark.usefixtures("app")
 def test_a_suggestion_stays_when_only_the_protocol_changes():
-    refresh(sample({"app": ports(p80=(8080, None))}))
-    refresh(sample({"app": ports(p80=(8080, "tcp"))}))
+    refresh(parsed({"app": ports(p80=(8080, None))}))
+    refresh(parsed({"app": ports(p80=(8080, "tcp"))}))
     assert suggestions() == {"app 80": 8080}
-    refresh(sample({"app": ports(p80=(8080, "udp"))}), sample({"app": ports(p80=(8080, "udp"))}, name="Next"))
+    refresh(parsed({"app": ports(p80=(8080, "udp"))}), parsed({"app": ports(p80=(8080, "udp"))}, name="Next"))
     assert (suggestions(), suggestions("Next")) == ({"app 80": 8080}, {"app 80": 8081})
 
 
 @pytest.mark.usefixtures("app")
 def test_a_new_default_gives_a_new_suggestion_and_ones_own_old_one_is_in_nobodys_way():
-    refresh(sample({"app": ports(p80=8080)}, name="First"), sample({"app": ports(p80=8080)}))
+    refresh(parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080)}))
     assert suggestions() == {"app 80": 8081}
-    refresh(sample({"app": ports(p80=8081)}))
+    refresh(parsed({"app": ports(p80=8081)}))
     assert suggestions() == {"app 80": 8081}
-    refresh(sample({"app": ports(p80=9000)}), sample({"app": ports(p80=8081)}, name="Third"))
+    refresh(parsed({"app": ports(p80=9000)}), parsed({"app": ports(p80=8081)}, name="Third"))
     assert (suggestions(), suggestions("Third")) == ({"app 80": 9000}, {"app 80": 8081})
 
 
 @pytest.mark.usefixtures("app")
 def test_a_port_that_somebody_chose_is_not_suggested_to_a_newcomer():
-    refresh(sample({"app": ports(p80=8080)}))
+    refresh(parsed({"app": ports(p80=8080)}))
     with writing():
         store(rockon(), Answers(ports={"app": {80: 9090}}))
-    refresh(sample({"app": ports(p80=9090, p81=8080)}, name="New"))
+    refresh(parsed({"app": ports(p80=9090, p81=8080)}, name="New"))
     assert suggestions("New") == {"app 80": 9091, "app 81": 8081}
 
 
@@ -353,28 +343,28 @@ def test_ten_thousand_rockons_that_want_the_same_port_take_no_time():
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_that_are_stored_are_read_again(name: str):
-    parsed = parse((FOLDER / f"{name}.json").read_bytes())[0]
-    refresh(parsed)
-    container = next(iter(parsed.definition.containers))
+    one = parsed_file(name)[0]
+    refresh(one)
+    container = next(iter(one.definition.containers))
     answers = answer(
-        parsed.definition,
+        one.definition,
         storage={container: {"/films": "films/old", "/music": "music"}},
         labels={container: ["b=2", "a"]},
         networks={container: ["lan", "guests"]},
     )
     with writing():
-        store(rockon(parsed.definition.name), answers)
+        store(rockon(one.definition.name), answers)
     db.session.expire_all()
-    assert answers_of(rockon(parsed.definition.name)) == answers
+    assert answers_of(rockon(one.definition.name)) == answers
     with writing():
-        store(rockon(parsed.definition.name), answers)
-    assert answers_of(rockon(parsed.definition.name)) == answers
+        store(rockon(one.definition.name), answers)
+    assert answers_of(rockon(one.definition.name)) == answers
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_answers_that_are_left_out_are_taken_away():
-    refresh(sample({"app": {"volumes": {"/a": {}}, "environment": {"A": {}}, **ports(p80=80)}}))
+    refresh(parsed({"app": {"volumes": {"/a": {}}, "environment": {"A": {}}, **ports(p80=80)}}))
     with writing():
         store(rockon(), Answers(shares={"app": {"/a": "a"}}, environment={"app": {"A": "1"}}, ports={"app": {80: 80}}))
     with writing():
@@ -385,7 +375,7 @@ def test_answers_that_are_left_out_are_taken_away():
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_what_was_added_after_the_install_is_forgotten_and_the_answers_stay():
-    refresh(sample({"app": {"volumes": {"/a": {}}}}))
+    refresh(parsed({"app": {"volumes": {"/a": {}}}}))
     asked = Answers(shares={"app": {"/a": "a"}})
     added = {"storage": {"app": {"/b": "b"}}, "labels": {"app": ["x"]}, "networks": {"app": ["lan"]}}
     with writing():
@@ -398,10 +388,10 @@ def test_what_was_added_after_the_install_is_forgotten_and_the_answers_stay():
 
 @pytest.mark.usefixtures("app")
 def test_a_variable_that_is_new_in_a_definition_has_no_answer_instead_of_none():
-    refresh(sample({"app": {"environment": {"OLD": {}}}}))
+    refresh(parsed({"app": {"environment": {"OLD": {}}}}))
     with writing():
         store(rockon(), Answers(environment={"app": {"OLD": "1"}}))
-    refresh(sample({"app": {"environment": {"OLD": {}, "NEW": {}}}}))
+    refresh(parsed({"app": {"environment": {"OLD": {}, "NEW": {}}}}))
     assert answers_of(rockon()).environment == {"app": {"OLD": "1"}}
 
 
@@ -420,7 +410,7 @@ def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
 
 @pytest.mark.both_databases
 def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
-    one = sample({"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
+    one = parsed({"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
     refresh(one)
     row = db.session.scalars(select(RockOn)).one()
     assert (row.sort_name, row.search, row.summary) == ("sample", "sample\nfilms\nbox.example/x/y", "Films")
@@ -429,7 +419,7 @@ def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
 
 @pytest.mark.both_databases
 def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
-    one = sample({"web": {}})
+    one = parsed({"web": {}})
     refresh(one)
     with writing() as session:
         row = session.scalars(select(RockOn)).one()
@@ -443,7 +433,7 @@ def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
 
 @pytest.mark.both_databases
 def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
-    refresh(sample({"web": {}}, "Good", description="fine"), sample({"web": {}}, "Bad"))
+    refresh(parsed({"web": {}}, "Good", description="fine"), parsed({"web": {}}, "Bad"))
     with writing() as session:
         for row in session.scalars(select(RockOn)):
             row.described, row.search, row.sort_name = 0, "", ""

@@ -45,38 +45,21 @@ from sqlalchemy import select
 from rockonweb import rows
 from rockonweb.core import answers, plan
 from rockonweb.core.change import Made, change
-from rockonweb.core.definition import Parsed, parse
+from rockonweb.core.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.secret import MASK, reveal
 from rockonweb.core.status import Observed, Status, observe
 from rockonweb.core.steps import Pull
 from rockonweb.models import Container, RockOn, State, db, writing
-from tests.support.samples import answer, definition, host, rockon, source
+from tests.support.app import put
+from tests.support.samples import answer, definition, host, parsed, port, rockon
 
 ROOT = Path(__file__).parent.parent
-WEB = {"ports": {"80": {"host_default": 8080, "protocol": "tcp"}}}
-
-
-def put(*parsed: Parsed) -> None:
-    """Bring definitions into the catalogue as a refresh does."""
-    with writing() as session:
-        suggestions = rows.Suggestions.load(session)
-        for place, one in enumerate(parsed):
-            known = session.scalar(select(RockOn).where(RockOn.name == one.definition.name))
-            rows.put(session, known, one.definition, one.source, suggestions, origin="remote", position=place)
+WEB = {"ports": {"80": port(8080)}}
 
 
 def row(name: str) -> RockOn:
     return db.session.execute(select(RockOn).where(RockOn.name == name)).scalar_one()
-
-
-def sample(name: str, containers: dict[str, Any]) -> Parsed:
-    """A parsed definition; the image is that which a container names, or its own."""
-    filled = {
-        container: {"image": f"example/{container}", "launch_order": place, **keys}
-        for place, (container, keys) in enumerate(containers.items(), 1)
-    }
-    return parse(source(filled, name))[0]
 
 
 def test_the_table_above_names_a_test_for_each_of_the_twelve() -> None:
@@ -96,7 +79,7 @@ def test_the_table_above_names_a_test_for_each_of_the_twelve() -> None:
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("numbers", [(8001, 8002), (8002, 8001), (None, 8002), (8001, None)])
 def test_1_one_inner_port_in_two_containers_keeps_both_answers(numbers: tuple[int | None, int | None]) -> None:
-    one = sample("Same inner port", {"front": WEB, "back": WEB})
+    one = parsed({"front": WEB, "back": WEB}, "Same inner port")
     given = answers.read(
         one.definition,
         {"ports": {"front": {"80": numbers[0]}, "back": {"80": numbers[1]}}},
@@ -125,7 +108,7 @@ def lines(one: Parsed, given: answers.Answers) -> list[tuple[str, tuple[str, ...
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("card", ["/dev/dvb", ""])
 def test_2_a_device_of_one_container_is_not_looked_for_in_the_others(card: str) -> None:
-    one = sample("One device", {"plain": {}, "tuner": {"devices": {"CARD": {}}}, "other": {"devices": {"KEY": {}}}})
+    one = parsed({"plain": {}, "tuner": {"devices": {"CARD": {}}}, "other": {"devices": {"KEY": {}}}}, "One device")
     given = answer(one.definition, devices={"tuner": {"CARD": card}, "other": {"KEY": "/dev/usb"}})
     put(one)
     with writing():
@@ -139,17 +122,17 @@ def test_2_a_device_of_one_container_is_not_looked_for_in_the_others(card: str) 
 @pytest.mark.parametrize("state", [State.AVAILABLE, State.INSTALLED, State.INSTALL_FAILED])
 def test_3_a_changed_image_never_touches_another_rockons_rows(state: State) -> None:
     shared = {"image": "example/same", "volumes": {"/data": {}}, "environment": {"MODE": {}}, **WEB}
-    first, second = sample("First", {"one": shared}), sample("Second", {"two": shared})
+    first, second = parsed({"one": shared}, "First"), parsed({"two": shared}, "Second")
     put(first, second)
     with writing():
         other = row("Second")
         other.state, other.installed_source = state, other.source
         rows.store(other, answer(second.definition))
     before = snapshot("Second")
-    put(sample("First", {"one": {**shared, "image": "example/another"}}), second)
+    put(parsed({"one": {**shared, "image": "example/another"}}, "First"), second)
     assert snapshot("Second") == before
     assert [one.image for one in row("First").containers] == ["example/another:latest"]
-    put(sample("First", {"one-renamed": {**shared, "tag": "2"}}), second)
+    put(parsed({"one-renamed": {**shared, "tag": "2"}}, "First"), second)
     assert snapshot("Second") == before
     assert sorted(one.name for one in db.session.scalars(select(Container))) == ["one-renamed", "two"]
 
@@ -177,7 +160,7 @@ def test_4_a_container_may_be_the_source_of_several_links() -> None:
 
 @pytest.mark.usefixtures("app")
 def test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answered() -> None:
-    first, newer = (sample("App", {"app": {"environment": {key: {} for key in keys}}}) for keys in ("A", "AB"))
+    first, newer = (parsed({"app": {"environment": {key: {} for key in keys}}}, "App") for keys in ("A", "AB"))
     put(first)
     with writing():
         found = row("App")
@@ -245,7 +228,7 @@ def test_11_a_secret_is_in_nothing_that_is_shown(key: str) -> None:
 
 def test_12_identical_options_stay() -> None:
     twice = [["--cap-add", "NET_ADMIN"], ["-e", "A=1"], ["--cap-add", "NET_ADMIN"], ["-e", "A=1"]]
-    one = sample("Twice", {"app": {"opts": twice}})
+    one = parsed({"app": {"opts": twice}}, "Twice")
     words = lines(one, answer(one.definition))[0][1]
     start = words.index("--cap-add")
     assert list(words[start : start + 8]) == [word for pair in twice for word in pair]

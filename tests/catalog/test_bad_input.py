@@ -93,7 +93,12 @@ def metastore(answers: dict[str, Answer]) -> Iterator[tuple[str, list[str]]]:
 
 
 def good(name: str = "Good", **keys: Any) -> str:
-    return samples.source({name.lower(): {"image": "example/good", "launch_order": 1}}, name, **keys)
+    return samples.source({name.lower(): {}}, name, **keys)
+
+
+def many(word: str, count: int, after: int = 0) -> dict[str, Any]:
+    """Questions for so many things, called by a word and a number."""
+    return {f"{word}{after + n}": {} for n in range(1, count + 1)}
 
 
 def refresh(folder: Path, url: str) -> dict[str, Any]:
@@ -172,8 +177,8 @@ def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
         "away.json": (say("", 302, Location="gopher://127.0.0.1/"), "is redirected"),
         "keys.json": (say(json.dumps({"A": dict.fromkeys(map(str, range(1_000_000)))})), "is larger than"),
         "keys2.json": (say(json.dumps({str(n): 1 for n in range(70_000)})), "must be an object"),
-        "variables.json": (say(one({"environment": {f"V{n}": {} for n in range(70_000)}})), "allowed"),
-        "ports.json": (say(many_ports()), "allowed"),
+        "variables.json": (say(samples.source({"aa": {"environment": many("V", 70_000)}})), "allowed"),
+        "ports.json": (say(samples.source({f"c{n:02}": {"ports": many("", 999)} for n in range(80)})), "allowed"),
         "nested.json": (say('{"a":' * 150_000 + "1" + "}" * 150_000), "nested too deeply"),
         "lists.json": (say('{"A":' + "[" * 400_000 + "]" * 400_000 + "}"), "nested too deeply"),
         "html2.json": (say(good("Tags", description="<div>" * 150_000)), "more than 20000 characters"),
@@ -230,20 +235,10 @@ def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: 
 
 def test_every_port_of_every_rock_on_may_be_asked_for(tmp_path: Path) -> None:
     def asking(number: int) -> str:
-        ports: dict[str, Any] = {str(port): {} for port in range(1 + number, 999 + number)}
-        return samples.source({f"c{number}": {"image": "x", "launch_order": 1, "ports": ports}}, f"App{number}")
+        return samples.source({f"c{number}": {"ports": many("", 998, number)}}, f"App{number}")
 
     files = {f"{number}.json": say(asking(number)) for number in range(25)}
     with metastore(with_root(files)) as (url, _):
         told = refresh(tmp_path, url)
     assert len(told["names"]) == 25
     assert told["report"]["faulty"] == []
-
-
-def one(container: dict[str, Any]) -> str:
-    return samples.source({"aa": {"image": "x", "launch_order": 1, **container}})
-
-
-def many_ports() -> str:
-    ports: dict[str, Any] = {str(port): {} for port in range(1, 1000)}
-    return samples.source({f"c{n:02}": {"image": "x", "launch_order": 1, "ports": ports} for n in range(80)})

@@ -24,6 +24,7 @@ from rockonweb.models import (
     db,
     writing,
 )
+from tests.support import samples
 from tests.support.claims import free_port
 from tests.support.metastore import Metastore
 from tests.support.samples import body
@@ -36,8 +37,7 @@ pytestmark = pytest.mark.usefixtures("app")
 def app_of(name: str, port: int = 8080, container: str = "", **keys: Any) -> dict[str, Any]:
     """A definition file with a rock-on of one container and one port."""
     container = container or f"the-{name.lower().replace(' ', '-')}"
-    ports = {"80": {"label": "Web", "description": "", "host_default": port, "protocol": "tcp", "ui": True}}
-    return {name: body({container: {"image": f"example/{container}", "launch_order": 1, "ports": ports}}, **keys)}
+    return {name: body({container: {"ports": {"80": samples.port(port, ui=True)}}}, **keys)}
 
 
 def publish(store: Metastore, **files: Any) -> None:
@@ -157,7 +157,7 @@ def test_a_file_may_hold_several_rock_ons(app, store):
         ('{"A": {}, "A": {}}', "twice"),
         (app_of("A", container="x/y"), "container's name"),
         (app_of("A") | {"B": {}}, "is required"),
-        ({"A": body({"a1": {"image": "x", "launch_order": 10**30}})}, "launch_order"),
+        ({"A": body({"a1": {"launch_order": 10**30}})}, "launch_order"),
     ],
 )
 def test_a_bad_file_is_reported_and_the_others_load(app, store, content, words):

@@ -13,9 +13,8 @@ from rockonweb.core.errors import Conflict
 from rockonweb.models import Base, Container, Kind, Operation, Progress, RockOn, State, Status, db, writing
 from rockonweb.work import changes
 from tests.support.metastore import Metastore
-from tests.support.samples import body
+from tests.support.samples import body, port, questions
 
-PORT = {"80": {"label": "Web", "host_default": 8080, "protocol": "tcp", "ui": True}}
 OURS = Answers(shares={"app": {"/data": "ours"}}, ports={"app": {80: 8080}}, environment={"app": {"TITLE": "Ours"}})
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -25,10 +24,9 @@ def app_of(name: str, container: str, image: str = "example/shared:1", **more: A
     """A definition file with one rock-on of one container."""
     spec = {
         "image": image,
-        "launch_order": 1,
-        "ports": PORT,
-        "volumes": {"/data": {"label": "Data"}},
-        "environment": {"TITLE": {"label": "Title"}},
+        "ports": {"80": port(8080, ui=True)},
+        "volumes": questions({"/data": "Data"}),
+        "environment": questions(TITLE="Title"),
         **more,
     }
     return {name: body({container: spec})}

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from rockonweb.core import backup
 from rockonweb.core.backup import Backup, Hidden, Metastore, SavedRockOn, Sealed, Share, Volume
-from rockonweb.core.definition import parse
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec
 from tests.support import samples
@@ -22,23 +21,12 @@ SEALED = Sealed(2**16, 8, 1, "c2FsdHNhbHRzYWx0c2E=", "gAAAAA")
 
 def saved(name: str = "Box", **parts: Any) -> SavedRockOn:
     """A rock-on with a secret in each part."""
-    body = samples.body(
-        {
-            "box": {
-                "image": "example/box",
-                "launch_order": 1,
-                "ports": {"80": {"label": "", "description": "", "host_default": 8080, "protocol": "tcp"}},
-                "volumes": {"/data": {"label": "", "description": ""}},
-                "environment": {
-                    "DB_PASSWORD": {"label": "", "description": ""},
-                    "PIN": {"label": "The secret of the door", "description": ""},
-                    "MODE": {"label": "", "description": ""},
-                },
-            }
-        },
-        custom_config={"servername": {"label": "", "description": ""}},
-    )
-    one = parse(json.dumps({name: body}))[0]
+    box = {
+        "ports": {"80": samples.port(8080)},
+        "volumes": samples.questions({"/data": ""}),
+        "environment": samples.questions(DB_PASSWORD="", PIN="The secret of the door", MODE=""),
+    }
+    one = samples.parsed({"box": box}, name, custom_config=samples.questions(servername=""))
     answers = samples.answer(
         one.definition,
         environment={"box": {"DB_PASSWORD": "s3cret-db", "PIN": "s3cret-pin", "MODE": "quiet"}},

@@ -1,19 +1,17 @@
 """Badges, from definitions."""
 
-import json
 from typing import Any
 
 import pytest
 
 from rockonweb.core.badges import Badge, badges
-from rockonweb.core.definition import Definition, parse
+from rockonweb.core.definition import Definition
+from tests.support.samples import port, rockon
 
 
 def definition(*containers: dict[str, Any]) -> Definition:
     """A rock-on of these containers."""
-    filled = {f"app-{n}": {"image": "x/y", "launch_order": n, **one} for n, one in enumerate(containers, 1)}
-    body = {"description": "", "version": "1", "website": "", "containers": filled}
-    return parse(json.dumps({"App": body}))[0].definition
+    return rockon({f"app-{n}": one for n, one in enumerate(containers, 1)})
 
 
 def of(*opts: list[str]) -> tuple[Badge, ...]:
@@ -26,7 +24,7 @@ def test_a_plain_rockon_has_none() -> None:
 
 def test_all_at_once_come_in_their_order() -> None:
     one = {
-        "ports": {"80": {"label": "", "description": "", "host_default": 80, "ui": True}},
+        "ports": {"80": port(80, ui=True)},
         "opts": [["--privileged", ""], ["--net=host", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]],
     }
     assert badges(definition(one, {}), local=True) == tuple(Badge)

@@ -90,6 +90,6 @@ def test_what_concerns_the_whole_rock_on():
 
 
 def test_another_name():
-    body = samples.body({"one": {"image": "a", "launch_order": 1}})
+    body = samples.body({"one": {}})
     [found] = compare(from_body("Old", body), from_body("New", body))
     assert (found.what, found.before, found.after) == ("the name", "Old", "New")

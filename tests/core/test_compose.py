@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rockonweb.core import compose, plan
-from rockonweb.core.definition import Definition, parse
+from rockonweb.core.definition import Definition
 from rockonweb.core.facts import Mount
 from tests.support import samples
 
@@ -56,7 +56,7 @@ def read_by_compose(folder: Path, document: str, env: str) -> dict[str, Any]:
 
 def test_compose_takes_every_definition(tmp_path: Path):
     """The exports of all fixtures, in one project."""
-    parsed = [one for name in samples.NAMES for one in parse((samples.FOLDER / f"{name}.json").read_bytes())]
+    parsed = [one for name in samples.NAMES for one in samples.parsed_file(name)]
     exports = [exported(one.definition) for one in parsed]
     whole: dict[str, Any] = {}
     for document in (yaml.safe_load(one.document) for one in exports):

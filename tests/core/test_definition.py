@@ -20,7 +20,7 @@ from rockonweb.core.definition import (
     in_question_order,
     parse,
 )
-from tests.support.samples import FOLDER, NAMES, body, definition, port, questions, rockon, source
+from tests.support.samples import FOLDER, NAMES, body, definition, parsed_file, port, questions, rockon, source
 
 
 def faults(text: str | bytes) -> list[str]:
@@ -79,8 +79,8 @@ def test_the_least_that_a_rockon_can_say_is_enough():
 
 
 def test_a_file_may_hold_two_rockons():
-    parsed = parse((FOLDER / "two-in-one.json").read_bytes())
-    assert [(one.definition.name, one.definition.version) for one in parsed] == [("Left", "1.0"), ("Right", "3")]
+    left, right = (one.definition for one in parsed_file("two-in-one"))
+    assert (left.name, left.version, right.name, right.version) == ("Left", "1.0", "Right", "3")
 
 
 def test_the_name_comes_from_the_key_and_not_from_the_body():
@@ -538,7 +538,7 @@ def parsed_or_faulty(text: str | bytes) -> list[Parsed]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kept_text_gives_the_same_definition_again(name: str):
-    for one in parse((FOLDER / f"{name}.json").read_bytes()):
+    for one in parsed_file(name):
         assert from_source(one.definition.name, one.source) == one.definition
 
 

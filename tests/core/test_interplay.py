@@ -1,12 +1,12 @@
 """Which operations queue, join or are refused, and what two rock-ons have in common."""
 
-import json
 from typing import Any
 
 import pytest
 
-from rockonweb.core.definition import Definition, from_body
+from rockonweb.core.definition import Definition
 from rockonweb.core.interplay import Turn, touched, turn
+from tests.support.samples import rockon
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,7 @@ def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Turn) 
 
 
 def definition(name: str, *opts: list[str], **keys: Any) -> Definition:
-    body = {
-        "description": "",
-        "version": "1",
-        "website": "",
-        "containers": {name: {"image": "example/app", "launch_order": 1, "opts": [*opts]}},
-        **keys,
-    }
-    return from_body(name, json.loads(json.dumps(body)))
+    return rockon({name: {"opts": opts}}, name, **keys)
 
 
 def test_what_a_rock_on_touches() -> None:

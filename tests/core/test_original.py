@@ -12,9 +12,8 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import BadInput
 from rockonweb.core.original import Numbers
-from tests.support.samples import answer, default_port, rockon
+from tests.support.samples import answer, default_port, port, rockon
 
-PORT = {"label": "", "host_default": 8080}
 NUMBERS = Numbers({11: "db", 12: "web"}, {31: ("web", 80), 32: ("web", 81), 33: ("db", 80)})
 
 
@@ -25,12 +24,17 @@ def notes() -> Definition:
         {
             "web": {
                 "launch_order": 2,
-                "ports": {"80": PORT, "81": PORT},
+                "ports": {"80": port(8080), "81": port(8080)},
                 "volumes": {"/data": {}, "/music": {}},
                 "environment": {"TZ": {}, "DB_PASSWORD": {}},
                 "devices": {"GPU": {}},
             },
-            "db": {"launch_order": 1, "ports": {"80": PORT}, "volumes": {"/data": {}}, "environment": {"TZ": {}}},
+            "db": {
+                "launch_order": 1,
+                "ports": {"80": port(8080)},
+                "volumes": {"/data": {}},
+                "environment": {"TZ": {}},
+            },
         },
         name="Notes",
         custom_config={"servername": {}},
@@ -367,7 +371,7 @@ def test_an_update_that_can_t_be_is_refused_in_a_sentence(
 
 
 def test_what_is_on_the_host_s_network_is_left_there() -> None:
-    hostly = rockon({"web": {"ports": {"80": PORT}, "opts": [["--net=host", ""]]}}, name="Notes")
+    hostly = rockon({"web": {"ports": {"80": port(8080)}, "opts": [["--net=host", ""]]}}, name="Notes")
     numbers = Numbers({12: "web"}, {31: ("web", 80)})
     present = answer(hostly)
     for body, sentence in (

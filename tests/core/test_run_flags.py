@@ -31,7 +31,7 @@ VALUES = st.sampled_from(
 
 
 def file(opts: list[Any], **more: Any) -> str:
-    return samples.source({"web": {"image": "example/web", "launch_order": 1, "opts": opts, **more}})
+    return samples.source({"web": {"opts": opts, **more}})
 
 
 @pytest.mark.parametrize(
@@ -164,14 +164,14 @@ def test_a_word_that_is_no_flag_where_one_must_be_is_an_error(words: list[str]) 
 )
 def test_an_image_is_a_name_and_nothing_else(key: str, value: str) -> None:
     with pytest.raises(DefinitionFaults) as raised:
-        parse(samples.source({"web": {"image": "example/web", "launch_order": 1, key: value}}))
+        parse(samples.source({"web": {key: value}}))
     assert [fault.path for fault in raised.value.faults] == [f"containers.web.{key}"]
 
 
 def test_texts_lose_what_steers_a_terminal_or_turns_the_writing() -> None:
     bad = "a\x1b[31m\u202eb\x07\u2028c\x9b"
     body = samples.body(
-        {"web": {"image": "x/y", "launch_order": 1, "volumes": {"/a": {"label": bad, "description": bad}}}},
+        {"web": {"volumes": {"/a": {"label": bad, "description": bad}}}},
         more_info=f"<p>{bad}</p>",
         ui={"slug": bad},
     ) | {"version": bad, "description": bad}

@@ -8,35 +8,23 @@ from rockonweb.core import settings, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import docker_run
 from rockonweb.core.backup import Backup, SavedRockOn, read, to_json, withhold
-from rockonweb.core.definition import Definition, parse
+from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.secret import MASK, render
+from tests.support.samples import parsed, questions
 
-BODY = {
-    "Notes": {
-        "description": "x",
-        "version": "1",
-        "website": "",
-        "containers": {
-            "notes": {
-                "image": "box.example/notes",
-                "launch_order": 1,
-                "environment": {"PIN": {"label": "Pin"}, "APP_PASSWORD": {"label": "Password"}},
-                "_secrets": {"APP_PASSWORD": False},
-                "secrets": {"APP_PASSWORD": False},
-            }
-        },
-        "custom_config": {"realm": {"label": "Realm"}},
-        "_secrets": {"realm": True},
-    }
-}
 CHOICES = {"notes": {"PIN": True, "APP_PASSWORD": False, "EXTRA": True}, "": {"realm": True}}
 GIVEN = Answers(
     environment={"notes": {"PIN": "4711-pin", "APP_PASSWORD": "shown-word"}},
     variables={"notes": {"EXTRA": "extra-word"}},
     custom_config={"realm": "realm-word"},
 )
-PARSED = parse(json.dumps(BODY).encode())[0]
+NOTES = {
+    "environment": questions(PIN="Pin", APP_PASSWORD="Password"),
+    "_secrets": {"APP_PASSWORD": False},
+    "secrets": {"APP_PASSWORD": False},
+}
+PARSED = parsed({"notes": NOTES}, "Notes", custom_config=questions(realm="Realm"), _secrets={"realm": True})
 
 
 def shown(definition: Definition) -> str:

@@ -1,25 +1,19 @@
 """What a list shows of a definition, and finds it by."""
 
-import json
-
 import pytest
 
-from rockonweb.core.definition import parse
 from rockonweb.core.shown import SUMMARY, plain, shortened, show
+from tests.support.samples import rockon
 
 
 def test_everything_that_a_list_needs() -> None:
-    body = {
-        "description": "<p>Films &amp; <b>music</b>, STRASSE</p>",
-        "version": "1",
-        "website": "",
-        "icon": "https://example.org/a.png",
-        "containers": {
-            "player": {"image": "Box.example/Jelly/Fin", "launch_order": 1},
-            "helper": {"image": "redis", "launch_order": 2},
-        },
-    }
-    shown = show(parse(json.dumps({"Über-Player": body}))[0].definition, local=True)
+    player = rockon(
+        {"player": {"image": "Box.example/Jelly/Fin"}, "helper": {"image": "redis"}},
+        "Über-Player",
+        description="<p>Films &amp; <b>music</b>, STRASSE</p>",
+        icon="https://example.org/a.png",
+    )
+    shown = show(player, local=True)
     assert shown.sort_name == "über-player"
     assert shown.search == "über-player\nfilms & music, strasse\nbox.example/jelly/fin\nredis"
     assert shown.summary == "Films & music, STRASSE"

@@ -3,7 +3,6 @@
 Tests ask for the fixtures `app`, `client` and `owner_client`; this is what those are made of.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from contextvars import Context
@@ -21,13 +20,14 @@ from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
 from rockonweb import accounts, build_app, config, configure, rows, sessions
-from rockonweb.core.definition import Parsed, parse
+from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, State, Status, User, db, writing
 from rockonweb.models.base import engine_of
 from rockonweb.web import kept_html
 from rockonweb.web.extensions import KEY, limiter
 
 from . import database
+from .samples import parsed
 
 PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
@@ -174,13 +174,13 @@ def add_user(name: str = "ada", role: Role = Role.OWNER) -> User:
     return accounts.make_user(name, PASSWORD, role)
 
 
-def put(*parsed: Parsed) -> list[int]:
+def put(*found: Parsed) -> list[int]:
     """Bring definitions into the catalogue and return the ids of their rock-ons."""
     with writing() as session:
         suggestions = rows.Suggestions.load(session)
         present = {rockon.name: rockon for rockon in session.query(RockOn)}
         made = list[RockOn]()
-        for position, one in enumerate(parsed):
+        for position, one in enumerate(found):
             known, source = present.get(one.definition.name), one.source
             made += rows.put(
                 session, known, one.definition, source, suggestions, origin="local", position=position
@@ -191,12 +191,8 @@ def put(*parsed: Parsed) -> list[int]:
 
 def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> RockOn:
     """Put a rock-on into the catalogue and return it."""
-    filled = {
-        key: {"image": f"example/{key}", "launch_order": place, **one}
-        for place, (key, one) in enumerate((containers or {"web": {}}).items(), 1)
-    }
-    text = json.dumps({name: {"description": "", "version": "1", "website": "", "containers": filled, **body}})
-    return db.session.get_one(RockOn, put(*parse(text))[0])
+    one = parsed(containers or {"web": {}}, name, **{"description": "", **body})
+    return db.session.get_one(RockOn, put(one)[0])
 
 
 def install(rockon: RockOn, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any) -> RockOn:

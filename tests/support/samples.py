@@ -13,9 +13,14 @@ FOLDER = Path(__file__).parent.parent / "definitions"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
+def parsed_file(file: str) -> list[Parsed]:
+    """Return the rock-ons of a fixture."""
+    return parse((FOLDER / f"{file}.json").read_bytes())
+
+
 def definition(file: str) -> Definition:
     """Return the (first) rock-on of a fixture."""
-    return parse((FOLDER / f"{file}.json").read_bytes())[0].definition
+    return parsed_file(file)[0].definition
 
 
 def body(containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> dict[str, Any]:

@@ -9,25 +9,16 @@ from flask import Flask
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition, Parsed, parse
+from rockonweb.core.definition import Definition, Parsed
 from rockonweb.models import Draft, RockOn, db, writing
 from rockonweb.web import drafts
 from tests.support.app import add_user, make_app, put
-from tests.support.samples import source
-
-PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
+from tests.support.samples import parsed, port
 
 
 def sample(**body: Any) -> Parsed:
-    web = {
-        "image": "example/web",
-        "launch_order": 1,
-        "ports": {"80": PORT},
-        "volumes": {"/data": {}},
-        "environment": {"API_KEY": {}},
-        **body,
-    }
-    return parse(source({"web": web}))[0]
+    web = {"ports": {"80": port(8080, ui=True)}, "volumes": {"/data": {}}, "environment": {"API_KEY": {}}}
+    return parsed({"web": {**web, **body}})
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_at_rest(app: Flask, begun: Operation) -> None:
     settings: Settings = app.config["SETTINGS"]
     if not settings.database_url.startswith("sqlite"):
         pytest.skip("the file of SQLite is looked at")
+    db.session.remove()  # who reads holds up the checkpoint
     with closing(sqlite3.connect(settings.instance / "rockonweb.db")) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for path in settings.instance.rglob("*"):

@@ -19,7 +19,7 @@ from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts, build_app, config, configure, rows, sessions
+from rockonweb import accounts, backup, build_app, config, configure, rows, sessions
 from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, State, Status, User, db, writing
 from rockonweb.models.base import engine_of
@@ -32,7 +32,9 @@ from .samples import parsed
 PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
 
-accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, not safe
+# Quick, not safe.
+accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+backup.COST = (2**10, 8, 1)
 
 
 class QueueStandIn(FakeRedis):

@@ -3,6 +3,7 @@
 Each fills the database of an application that has the account `ada`; the ids of the app with most in it are 1.
 """
 
+import itertools
 import json
 import math
 import time
@@ -423,7 +424,7 @@ def pages_of(app: Flask) -> list[str]:
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and not rule.alias and not rule.endpoint.startswith(NOT_OURS):
             for page in PAGES if "<page>" in rule.rule else ("1",):
-                found += [path for path in candidates(app, rule, page) if is_page(path)][:1]
+                found += itertools.islice(filter(is_page, candidates(app, rule, page)), 1)
     return [*dict.fromkeys([*found, NOWHERE])]
 
 

@@ -20,6 +20,7 @@ from tests.support.app import Visitor, add_user, lend_app, make_app, new_visitor
 from tests.support.browser import chromium, new_page
 from tests.support.command_line import CommandLine
 from tests.support.engine import Engine
+from tests.support.examples import QUICK
 from tests.support.instance import Instance
 from tests.support.metastore import Content, Metastore
 from tests.support.postgres import Postgres
@@ -242,8 +243,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let hypothesis make the same examples in each run, so that a red run can be repeated; new ones with `--all`."""
-    hypothesis.settings.register_profile("tests", deadline=None, derandomize=not config.getoption("--all"))
-    hypothesis.settings.load_profile("tests")
+    name = QUICK if config.getoption("--quick") else "all" if config.getoption("--all") else "always"
+    hypothesis.settings.register_profile(name, deadline=None, derandomize=name != "all")
+    hypothesis.settings.load_profile(name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
@@ -38,6 +38,7 @@ from rockonweb.models import (
 from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
 from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, shelve
+from tests.support.examples import examples
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
@@ -863,9 +864,7 @@ BODIES = SENT | SENT.map(lambda sent: {**BODY, **sent}) | ANYTHING | st.dictiona
 SPOILED = st.sampled_from(
     [b"", b"{", b"[]", b"null", b'{"a":1,"a":2}', b"\xff\xfe{}", b"[" * 50_000, b'{"cc":1e999999999}']
 )
-LONG = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+LONG = examples(200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @LONG

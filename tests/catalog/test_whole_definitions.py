@@ -5,15 +5,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from rockonweb.catalog import refresh
 from tests.support.app import make_app, take_back_apps
 from tests.support.definitions_strategy import bodies
+from tests.support.examples import examples
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@examples(5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(bodies(), min_size=20, max_size=20))
 def test_twenty_random_definitions_all_load(found: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:

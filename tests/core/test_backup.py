@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core import backup
@@ -14,6 +14,7 @@ from rockonweb.core.backup import Backup, Hidden, Metastore, SavedRockOn, Sealed
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec
 from tests.support import samples
+from tests.support.examples import examples
 
 KEPT = "0f" * 32
 SEALED = Sealed(2**16, 8, 1, "c2FsdHNhbHRzYWx0c2E=", "gAAAAA")
@@ -255,7 +256,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 WHOLE = json.loads(backup.to_json(Backup(**{**vars(whole()), "sealed": SEALED})))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.sampled_from(places(WHOLE)), VALUES)
 def test_whatever_stands_in_a_place_is_read_or_refused(path: tuple[Any, ...], value: Any):
     data = copy.deepcopy(WHOLE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core.change import Change, Made, change
@@ -15,6 +15,7 @@ from rockonweb.core.plan import network_members
 from rockonweb.core.secret import MASK, render, reveal
 from rockonweb.core.steps import AwaitHealth, Create, Discard, Join, Leave, Page, SetAside, Start, Stop
 from tests.support.definitions_strategy import bodies
+from tests.support.examples import examples
 from tests.support.samples import NAMES, answer, definition, host, rockon
 
 LINKED = {"app": [{"name": "AppToDb", "source_container": "db"}]}
@@ -723,14 +724,14 @@ def rockons(draw: st.DrawFn) -> Definition:
 STATES = st.sampled_from(["running", "exited", "created", None])
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(rockons())
 def test_the_same_again_has_no_steps_whatever_it_is(sample: Definition) -> None:
     one = made(sample)
     assert look(one, one).nothing
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(rockons(), rockons(), st.data())
 def test_the_rebuilt_are_replaced_once_in_order_and_the_staying_are_left_alone(
     sample: Definition, newer: Definition, data: st.DataObject

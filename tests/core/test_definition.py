@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core.definition import (
@@ -20,6 +20,7 @@ from rockonweb.core.definition import (
     in_question_order,
     parse,
 )
+from tests.support.examples import examples
 from tests.support.samples import FOLDER, NAMES, body, definition, parsed_file, port, questions, rockon, source
 
 
@@ -481,7 +482,7 @@ ROCKON = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.dictionaries(st.text(max_size=4) | st.just("App"), ROCKON | JSON, max_size=2) | JSON)
 def test_whatever_a_file_says_it_parses_or_has_faults_that_can_be_printed(data: object):
     for one in parsed_or_faulty(json.dumps(data)):

@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core import run_flags
@@ -13,6 +13,7 @@ from rockonweb.core.argv import docker_run
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.secret import reveal
 from tests.support import samples
+from tests.support.examples import examples
 
 FLAGS = st.sampled_from(
     sorted(f"--{name}" for name in run_flags.SWITCHES | run_flags.VALUED | {*run_flags.ALIASES})
@@ -109,7 +110,7 @@ def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: li
     assert list(run_flags.split(*option)) == found
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.lists(st.tuples(SPELLED, VALUES), max_size=5), st.lists(st.tuples(VALUES, VALUES), max_size=2))
 def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: list[Any], words: list[Any]) -> None:
     try:
@@ -125,7 +126,7 @@ def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: 
     assert argv[:place].count("--name") - sum(value == "--name" for _, value in opts) == 1
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(SPELLED, VALUES)
 def test_whatever_an_option_is_there_is_an_answer(flag: str, value: str) -> None:
     assert isinstance(run_flags.option_fault(flag, value), str)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from rockonweb.core import plan, wizard
 from rockonweb.core.argv import host_port
@@ -11,9 +11,10 @@ from rockonweb.core.definition import ContainerSpec, from_source, parse
 from rockonweb.core.secret import reveal
 from tests.support import samples
 from tests.support.definitions_strategy import definitions
+from tests.support.examples import examples
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(definitions())
 def test_a_whole_definition_parses_plans_and_prints(file: dict[str, Any]) -> None:
     (one,) = parse(json.dumps(file))

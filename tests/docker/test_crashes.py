@@ -100,12 +100,12 @@ class Shelter:
         house, self.house = self.house, None
         if house is None:
             return
-        self.engine.start()
         try:
             house.stack.close()
         finally:
             subprocess.run(["umount", "--lazy", house.stack.instance], capture_output=True)
             house.stack.close()  # again: now it can be deleted
+            self.engine.start()
             self.engine.clear()
 
     def _build(self) -> House:

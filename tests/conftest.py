@@ -279,6 +279,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out += 1
         if any(item.get_closest_marker(name) for name in unwanted):
             items.remove(item)
+    # Those that take longest first, or one process would be left with them at the end.
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("browser", "engine")))
     _told(config)[_LEFT_OUT] = left_out
 
 

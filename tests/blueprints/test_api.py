@@ -5,7 +5,6 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +18,7 @@ from werkzeug.test import TestResponse
 from rockonweb import accounts, rows, tokens
 from rockonweb.blueprints import api
 from rockonweb.core.answers import Answers
-from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
-from rockonweb.host import engine, survey
+from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.models import (
     Kind,
     Operation,
@@ -38,18 +35,20 @@ from rockonweb.models import (
 from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
 from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, shelve
+from tests.support.docker_stand_in import Docker
 from tests.support.examples import examples
+from tests.support.samples import port, questions
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
     "notes": {
         "volumes": {"/data": {"label": "Notes", "description": "Kept here.", "min_size": 1024}},
-        "ports": {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}},
-        "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
-        "devices": {"gpu": {"label": "Graphics"}},
+        "ports": {"80": port(8080, ui=True)},
+        "environment": questions(TITLE="Title", PASSWORD="Password"),
+        "devices": questions(gpu="Graphics"),
         "uid": -1,
     },
-    "notes-db": {"ports": {"80": {"label": "Other", "host_default": 8081}}},
+    "notes-db": {"ports": {"80": port(8081, "Other", "")}},
 }
 BODY = {
     "shares": {"files": "/data"},
@@ -62,35 +61,7 @@ READS = ["volumes", "ports", "devices", "environment", "customconfig", "labels",
 Call = Callable[..., TestResponse]
 
 
-class Docker:
-    """What an engine would tell."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.ports: list[Listener] = []
-        self.containers = {
-            name: ContainerFacts(name, id=name, state="running", rockon="Notes") for name in ("notes", "notes-db")
-        }
-
-    def connect(self, *_arguments: str) -> Any:
-        if self.down:
-            raise EngineUnreachable("Docker does not answer.", "Start it.")
-        return SimpleNamespace(
-            containers=lambda: self.containers,
-            published=lambda: self.ports,
-            networks=lambda *_: {"bridge": NetworkFacts("bridge")},
-            has_image=lambda image: True,
-            anonymous_volumes=lambda name: [],
-            close=lambda: None,
-        )
-
-
-@pytest.fixture(autouse=True)
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    docker = Docker()
-    monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.sockets, "held", list)
-    return docker
+pytestmark = pytest.mark.usefixtures("docker")
 
 
 @pytest.fixture(autouse=True)
@@ -103,15 +74,16 @@ def notes(app: Flask) -> RockOn:
     """A rock-on that can be installed, and the share for it."""
     make_shares(app, ["files", "more"])
     return shelve(
-        "Notes", CONTAINERS, custom_config={"name": {"label": "Name"}}, ui={"slug": "login"}, volume_add_support=True,
+        "Notes", CONTAINERS, custom_config=questions(name="Name"), ui={"slug": "login"}, volume_add_support=True,
         more_info="<p onclick=x>More.</p>",
     )  # fmt: skip
 
 
 @pytest.fixture
-def installed(notes: RockOn) -> RockOn:
-    """The same, installed with everything answered."""
+def installed(notes: RockOn, docker: Docker) -> RockOn:
+    """The same, installed with everything answered, and running."""
     install(notes)
+    docker.run("Notes", "notes", "notes-db")
     with writing():
         rows.store(
             notes,
@@ -201,7 +173,7 @@ def test_a_rockon_that_is_not_installed_names_the_suggested_port(call: Call, not
 
 
 def test_on_the_host_s_network_the_port_is_the_container_s_own(call: Call) -> None:
-    web = {"ports": {"80": {"host_default": 8080, "ui": True}}, "opts": [["--net=host", ""]]}
+    web = {"ports": {"80": port(8080, ui=True)}, "opts": [["--net=host", ""]]}
     hostly = shelve("Hostly", {"web": web})
     found = call("GET", f"/rockons/{hostly.id}").json or {}
     assert (found["host_network"], found["ui_port"]) == (True, 80)
@@ -360,8 +332,7 @@ def test_operations_begin(
     assert (operation.kind, operation.user, found["taskid"]) == (kind, "ada", str(operation.id))
 
 
-def test_an_install_begins_with_what_was_sent(call: Call, notes: RockOn, docker: Docker) -> None:
-    docker.containers = {}
+def test_an_install_begins_with_what_was_sent(call: Call, notes: RockOn) -> None:
     answer = call("POST", f"/rockons/{notes.id}/install", data=json.dumps(BODY))  # as scripts without a content type do
     assert answer.status_code == 200, answer.text
     assert (answer.json or {})["state"] == "pending_install"
@@ -377,7 +348,7 @@ def test_an_install_begins_with_what_was_sent(call: Call, notes: RockOn, docker:
 def test_a_port_that_was_not_published_is_published_by_the_next_install(
     call: Call, installed: RockOn, docker: Docker
 ) -> None:
-    docker.containers = {}
+    docker.found.clear()
     with writing():
         installed.state = State.AVAILABLE
     assert call("POST", f"/rockons/{installed.id}/install").status_code == 200
@@ -385,7 +356,7 @@ def test_a_port_that_was_not_published_is_published_by_the_next_install(
 
 
 def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed: RockOn, docker: Docker) -> None:
-    docker.containers = {}
+    docker.found.clear()
     with writing():
         installed.state = State.INSTALL_FAILED
     assert call("POST", f"/rockons/{installed.id}/install", json={}).status_code == 200
@@ -499,7 +470,7 @@ def test_an_update_that_can_t_be(call: Call, installed: RockOn, body: object, st
 
 
 def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: RockOn) -> None:
-    other = install(shelve("Other", {"web": {"ports": {"80": {"host_default": 7000}}}}))
+    other = install(shelve("Other", {"web": {"ports": {"80": port(7000)}}}))
     foreign = other.containers[0].ports[0].id
     body = {"edit_ports": {str(foreign): "unchecked"}}
     assert "has no port with the id" in refused(call("POST", f"/rockons/{installed.id}/update", json=body), 400)
@@ -511,7 +482,7 @@ def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Roc
 def test_what_the_host_speaks_against_is_a_conflict(
     call: Call, notes: RockOn, docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docker.containers = {"notes": ContainerFacts("notes", id="x", state="running")}
+    docker.found = {"notes": ContainerFacts("notes", id="x", state="running")}
     docker.ports = [Listener(9002, "tcp", "", "the container of somebody")]
     found = refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 409)
     assert 'A container named "notes" exists already' in found
@@ -876,7 +847,9 @@ def test_whatever_is_sent_there_is_a_sentence(
     with writing() as session:
         session.execute(delete(Operation))
         installed.state = State.INSTALLED if action == "update" else State.AVAILABLE
-    docker.containers = docker.containers if action == "update" else {}
+    docker.found.clear()
+    if action == "update":
+        docker.run("Notes", "notes", "notes-db")
     answer = call("POST", f"/rockons/{installed.id}/{action}", data=body)
     begun = [one.kind for one in db.session.scalars(select(Operation))]
     if answer.status_code == 200:

@@ -4,9 +4,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,8 +16,8 @@ from rockonweb import rows
 from rockonweb.catalog import sources
 from rockonweb.core import backup as core
 from rockonweb.core.answers import Answers
-from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.host import engine, shares
+from rockonweb.core.facts import ContainerFacts
+from rockonweb.host import shares
 from rockonweb.models import (
     AuditLine,
     Kind,
@@ -39,52 +37,20 @@ from rockonweb.models import (
 from rockonweb.work import restore
 from tests.support import samples
 from tests.support.app import HX, PASSWORD, Visitor, add_user, install, shelve
+from tests.support.docker_stand_in import Docker
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
 
-
-class Docker:
-    """What an engine without anything says."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, ContainerFacts] = {}
-
-    def containers(self) -> dict[str, ContainerFacts]:
-        return self.found
-
-    def container(self, name: str) -> ContainerFacts | None:
-        return self.found.get(name)
-
-    def networks(self, *_: object) -> dict[str, NetworkFacts]:
-        return {}
-
-    def published(self) -> list[Any]:
-        return []
-
-    def volumes(self) -> set[str]:
-        return set()
-
-    def anonymous_volumes(self, _name: str) -> list[Any]:
-        return []
-
-    def close(self) -> None: ...
-
-
-@pytest.fixture(autouse=True)
-def docker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker]:
-    """An engine that has nothing, in place of any."""
-    stand_in = Docker()
-    monkeypatch.setattr(engine, "connect", lambda *_: stand_in)
-    return stand_in
+pytestmark = pytest.mark.usefixtures("docker")
 
 
 def filled(name: str = "Notes", status: Status = Status.STARTED) -> RockOn:
     """An installed rock-on with a secret."""
     web = {
-        "ports": {"80": {"label": "Web", "description": "", "host_default": 9080, "protocol": "tcp", "ui": True}},
-        "volumes": {"/data": {"label": "Data", "description": ""}},
-        "environment": {"ADMIN_PASSWORD": {"label": "", "description": ""}, "MODE": {"label": "", "description": ""}},
+        "ports": {"80": samples.port(9080, ui=True)},
+        "volumes": samples.questions({"/data": "Data"}),
+        "environment": samples.questions(ADMIN_PASSWORD="", MODE=""),
     }
     container = name.lower()
     rockon = install(shelve(name, {container: web}), status)

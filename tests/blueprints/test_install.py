@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,49 +13,22 @@ from werkzeug.test import TestResponse
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Parsed, parse
-from rockonweb.core.errors import EngineUnreachable
+from rockonweb.core.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.host import devices, engine, shares, survey
+from rockonweb.host import devices, shares
 from rockonweb.models import Draft, Kind, Operation, RockOn, Role, State, db, writing
 from tests.support.app import HX, Visitor, add_user, make_app, make_shares, new_visitor, put
-from tests.support.samples import FOLDER, NAMES, source
-
-
-class Docker:
-    """What an engine would tell."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.down = False
-        self.ports: list[Listener] = []
-        self.names: dict[str, ContainerFacts] = {}
-
-    def connect(self, instance: str = "") -> Any:
-        self.asked += 1
-        if self.down:
-            raise EngineUnreachable("Docker does not answer.", "Start it.")
-        return SimpleNamespace(
-            containers=lambda: self.names, published=lambda: self.ports, networks=dict, close=lambda: None
-        )
-
-
-@pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    """An engine, and no other socket on the host."""
-    docker = Docker()
-    monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.sockets, "held", list)
-    return docker
+from tests.support.docker_stand_in import Docker
+from tests.support.samples import NAMES, parsed, parsed_file, port, questions
 
 
 def fixture(file: str) -> Parsed:
-    return parse((FOLDER / f"{file}.json").read_bytes())[0]
+    return parsed_file(file)[0]
 
 
 def small(name: str = "Sample", **web: Any) -> Parsed:
-    return parse(source({"web": {"image": "example/web", "launch_order": 1, **web}}, name))[0]
+    return parsed({"web": web}, name)
 
 
 class Wizard:
@@ -281,11 +253,10 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Callable[..., W
 def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(
     start: Callable[..., Wizard], app: Flask
 ) -> None:
-    port = {"label": "Page", "host_default": 8080, "protocol": "tcp"}
-    wizard = start(small(volumes={"/data": {}}, ports={"80": port, "81": port}))
+    wizard = start(small(volumes={"/data": {}}, ports={"80": port(8080), "81": port(8080)}))
     wizard.fill("shares", **{"shares-web-/data": "kept"})
     wizard.fill("ports")
-    start(small(volumes={"/data": {}}, ports={"80": port}))
+    start(small(volumes={"/data": {}}, ports={"80": port(8080)}))
     assert wizard.page_of(wizard.get("summary")) == "shares"
     page = wizard.get("shares")
     assert inputs(page)["shares-web-/data"] == "kept"
@@ -408,7 +379,7 @@ def test_only_ports_and_summary_ask_docker(start: Callable[..., Wizard], docker:
         wizard.get(page)
         wizard.fill(page)
         wizard.fill(page, "Back")
-    assert docker.asked == 0
+    assert docker.connections == 0
 
 
 # -- environment
@@ -532,7 +503,7 @@ def private(start: Callable[..., Wizard], app: Flask, *files: str) -> Wizard:
         made = shares.make(app.config["SETTINGS"], "films")
     for file in files:
         Path(made.path, file).write_text("")
-    wizard = start(small(volumes={"/data": {"label": "Data"}}, environment={"PUID": {"label": "User"}}))
+    wizard = start(small(volumes=questions({"/data": "Data"}), environment=questions(PUID="User")))
     finish(wizard, **{"shares-web-/data": "films", "environment-web-PUID": "1000"})
     return wizard
 
@@ -561,7 +532,7 @@ def test_many_notes_are_folded_below_what_is_serious(start: Callable[..., Wizard
         shares.make(app.config["SETTINGS"], "films")
     wizard = start(small(volumes={f"/{name}": {} for name in "abcd"}))
     finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
-    docker.names = {"web": ContainerFacts("web")}
+    docker.found = {"web": ContainerFacts("web")}
     page = wizard.get("summary")
     assert "4 things to know" in words(page)
     assert page.text.index("finding-block") < page.text.index("finding-notes") < page.text.index("is new.")
@@ -580,7 +551,7 @@ def kept(app: Flask) -> int:
 def test_a_blocking_finding_refuses_the_submit(start: Callable[..., Wizard], app: Flask, docker: Docker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
-    docker.names = {"star-web": ContainerFacts("star-web")}
+    docker.found = {"star-web": ContainerFacts("star-web")}
     response = wizard.submit()
     assert response.status_code == 422
     assert 'A container named "star-web" exists already' in words(response)
@@ -719,13 +690,8 @@ def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: 
 
 
 SECRETS: dict[str, Any] = {
-    "environment": {
-        "ADMIN_PASSWORD": {"label": "Admin password", "description": ""},
-        "API_TOKEN": {"label": "Token", "description": ""},
-        "PUID": {"label": "UID", "description": ""},
-        "TZ": {"label": "Zone", "description": ""},
-    },
-    "volumes": {"/data": {"label": "", "description": ""}},
+    "environment": questions(ADMIN_PASSWORD="Admin password", API_TOKEN="Token", PUID="UID", TZ="Zone"),
+    "volumes": questions({"/data": ""}),
 }
 PASSWORD, TOKEN, PUID, TZ = (f"environment-web-{key}" for key in ("ADMIN_PASSWORD", "API_TOKEN", "PUID", "TZ"))
 
@@ -854,7 +820,7 @@ def test_enter_presses_next_also_where_a_secret_has_buttons(secretive: Wizard) -
 
 def test_devices_of_the_host_are_offered(start: Callable[..., Wizard], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "offered", lambda: [devices.Device("/dev/ttyUSB7", t("serial port"))])
-    wizard = start(small(devices={"stick": {"label": "Stick", "description": ""}}))
+    wizard = start(small(devices=questions(stick="Stick")))
     page = wizard.get("devices")
     assert '<option value="/dev/ttyUSB7">serial port</option>' in page.text
     assert 'list="known-devices"' in page.text

@@ -1,71 +1,48 @@
 """The pages of networks."""
 
-from collections.abc import Iterable
-
 import pytest
 from flask import Flask
 
-from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import addresses
 from rockonweb.models import Kind, Network, NetworkMember, Operation, Progress, RockOn, Role, db, writing
 from rockonweb.work import rocknets
+from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, add_user, install, shelve
 
 PLAIN = {"icc": "y", "ip_masquerade": "y"}  # the boxes that are ticked unless somebody unticks them
 
 
-class Docker:
-    """A stand-in for the engine: some networks, and a note of what was asked of it."""
+class Docker(stand_in.Docker):
+    """It has Docker's own networks, and notes what it is told to do."""
 
-    def __init__(self, *networks: NetworkFacts, containers: Iterable[ContainerFacts] = ()) -> None:
-        self.facts = {one.name: one for one in networks}
-        self.there = {one.name: one for one in containers}
-        self.asked: list[str] = []
-
-    def containers(self) -> dict[str, ContainerFacts]:
-        return self.there
-
-    def networks(self, containers: object = None) -> dict[str, NetworkFacts]:
-        return self.facts
+    def __init__(self) -> None:
+        super().__init__()
+        self.nets = {
+            "bridge": NetworkFacts("bridge", driver="bridge", subnets=("172.17.0.0/16",)),
+            "host": NetworkFacts("host", driver="host"),
+            "none": NetworkFacts("none", driver="null"),
+        }
+        self.told: list[str] = []
 
     def make_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
-        self.asked.append(f"make {name}")
+        self.told.append(f"make {name}")
         return True
 
     def remake_network(self, spec: NetworkSpec) -> None:
-        self.asked.append(f"remake {spec.name}")
+        self.told.append(f"remake {spec.name}")
 
     def close_network(self, name: str) -> None:
-        self.asked.append(f"close {name}")
-
-    def close(self) -> None:
-        """Nothing is open."""
+        self.told.append(f"close {name}")
 
 
 @pytest.fixture(autouse=True)
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    """Docker with its own networks, and a machine that reaches one subnet."""
-    found = Docker(
-        NetworkFacts("bridge", driver="bridge", subnets=("172.17.0.0/16",)),
-        NetworkFacts("host", driver="host"),
-        NetworkFacts("none", driver="null"),
-    )
-    monkeypatch.setattr(rocknets, "_connect", lambda *_: found)
+    """Docker, and a machine that reaches one subnet."""
     monkeypatch.setattr(addresses, "reached", lambda: {"eth0": ("192.168.1.0/24",)})
     monkeypatch.setattr(addresses, "addresses", lambda: frozenset({"192.168.1.5"}))
-    return found
-
-
-@pytest.fixture
-def down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker does not answer."""
-
-    def refuse(*_: str) -> None:
-        raise EngineUnreachable("Docker does not answer.", "Start it.")
-
-    monkeypatch.setattr(rocknets, "_connect", refuse)
+    return Docker().take_place(monkeypatch)
 
 
 def keep(name: str, **parts: object) -> None:
@@ -85,8 +62,8 @@ def media(docker: Docker) -> RockOn:
     rockon = install(shelve("Films", {"films": {}}))
     keep("media", subnet="10.5.0.0/24", comment="for films")
     join(rockon, "media")
-    docker.facts["media"] = NetworkFacts("media", ("films",), ours=True, driver="bridge", subnets=("10.5.0.0/24",))
-    docker.there["films"] = ContainerFacts("films", rockon="Films")
+    docker.nets["media"] = NetworkFacts("media", ("films",), ours=True, driver="bridge", subnets=("10.5.0.0/24",))
+    docker.found["films"] = ContainerFacts("films", rockon="Films")
     return rockon
 
 
@@ -96,13 +73,13 @@ def kept() -> list[str]:
 
 def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_client: Visitor) -> None:
     rockon = media(docker)
-    docker.facts["foreign"] = NetworkFacts("foreign", ("theirs",), driver="macvlan", subnets=("192.168.1.0/24",))
-    docker.there["theirs"] = ContainerFacts("theirs")
+    docker.nets["foreign"] = NetworkFacts("foreign", ("theirs",), driver="macvlan", subnets=("192.168.1.0/24",))
+    docker.found["theirs"] = ContainerFacts("theirs")
     linked = shelve(
         "Two", {"one": {}, "two": {}}, container_links={"one": [{"name": "Link", "source_container": "two"}]}
     )
     install(linked)
-    docker.facts["Link"] = NetworkFacts("Link", ours=True)
+    docker.nets["Link"] = NetworkFacts("Link", ours=True)
     text = owner_client.get("/networks").text
     parts = [text.index(words) for words in ("Your networks", "Made by rock-ons", "Networks of others", "Docker's own")]
     assert parts == sorted(parts)
@@ -137,7 +114,7 @@ def test_viewers_see_and_change_nothing(docker: Docker, app: Flask, client: Visi
         assert viewer.get(path).status_code == 403
         assert viewer.send(path, {"name": "x"}, page="/networks").status_code == 403
     assert viewer.send("/networks/media/restore", page="/networks").status_code == 403
-    assert docker.asked == []
+    assert docker.told == []
 
 
 def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor) -> None:
@@ -151,7 +128,7 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor)
     }
     answer = owner_client.send("/networks/new", form, page="/networks/new")
     assert (answer.status_code, answer.location) == (303, "/networks")
-    assert docker.asked == ["make media"]
+    assert docker.told == ["make media"]
     assert rocknets.remembered("media") == NetworkSpec(
         "media",
         subnet="10.5.0.0/24",
@@ -194,7 +171,7 @@ def test_what_cannot_be_is_told_beside_its_field(
     field = next(iter(typed))
     errors = answer.text[answer.text.index(f'id="{field}-errors"') :]
     assert words in errors[: errors.index("</ul>")]
-    assert docker.asked == []
+    assert docker.told == []
     assert kept() == ["taken"]
 
 
@@ -210,10 +187,10 @@ def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_
     assert "it is made anew" in text
     assert '<code class="break">films</code>' in text
     assert 'value="10.5.0.0/24"' in text
-    assert docker.asked == []
+    assert docker.told == []
     answer = owner_client.send("/networks/media/edit", {**PLAIN, "subnet": "10.6.0.0/24"}, page="/networks/media/edit")
     assert answer.status_code == 303
-    assert docker.asked == ["remake media"]
+    assert docker.told == ["remake media"]
     assert rocknets.remembered("media") == NetworkSpec("media", subnet="10.6.0.0/24")
 
 
@@ -224,7 +201,7 @@ def test_its_own_subnet_is_in_nobodys_way(
     monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/25"}
     assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
-    assert docker.asked == ["remake media"]
+    assert docker.told == ["remake media"]
 
 
 def test_a_comment_alone_makes_nothing_anew(
@@ -234,7 +211,7 @@ def test_a_comment_alone_makes_nothing_anew(
     monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "films and music"}
     assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
-    assert docker.asked == []
+    assert docker.told == []
     assert "films and music" in owner_client.get("/networks").text
 
 
@@ -244,7 +221,7 @@ def test_a_change_that_cannot_be_keeps_what_was_typed(docker: Docker, owner_clie
     assert answer.status_code == 422
     assert "the subnet is 10.6.0.0/24" in answer.text
     assert 'value="10.6.0.7/24"' in answer.text
-    assert docker.asked == []
+    assert docker.told == []
 
 
 def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
@@ -253,17 +230,17 @@ def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_c
     text = owner_client.get("/networks/media/remove").text
     assert "Who is cut off" in text
     assert "Films</a>" in text
-    assert docker.asked == []
+    assert docker.told == []
     answer = owner_client.send("/networks/media/remove", page="/networks/media/remove")
     assert (answer.status_code, answer.location) == (303, "/networks")
-    assert docker.asked == ["close media"]
+    assert docker.told == ["close media"]
     assert kept() == []
     assert [row.network for row in db.session.query(NetworkMember)] == ["other"]
 
 
 def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: Visitor) -> None:
     keep("media")
-    docker.facts["media"] = NetworkFacts("media", ours=True)
+    docker.nets["media"] = NetworkFacts("media", ours=True)
     assert "nobody is cut off" in owner_client.get("/networks/media/remove").text
     assert "a change disturbs nobody" in owner_client.get("/networks/media/edit").text
 
@@ -277,19 +254,19 @@ def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_cli
         assert answer.status_code == 409
         assert "Films is busy with another operation" in answer.text
     assert owner_client.get("/networks/media/edit").status_code == 409
-    assert docker.asked == []
+    assert docker.told == []
     assert kept() == ["media"]
 
 
 def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: Visitor) -> None:
     media(docker)
-    del docker.facts["media"]
-    docker.there.clear()
+    del docker.nets["media"]
+    docker.found.clear()
     text = owner_client.get("/networks").text
     assert "Docker no longer has this network." in text
     assert "films</code>" in text
     assert owner_client.send("/networks/media/restore", page="/networks").status_code == 303
-    assert docker.asked == ["make media"]
+    assert docker.told == ["make media"]
 
 
 def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
@@ -299,7 +276,7 @@ def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(docker:
     assert "Docker no longer has this network." in text
     assert "never" not in text
     assert owner_client.send("/networks/plain/restore", page="/networks").status_code == 303
-    assert docker.asked == ["make plain"]
+    assert docker.told == ["make plain"]
 
 
 @pytest.mark.parametrize(
@@ -309,11 +286,11 @@ def test_what_is_not_there_or_not_ours_is_not_found(docker: Docker, owner_client
     assert owner_client.get(f"/networks/{path}").status_code == 404
     assert owner_client.send(f"/networks/{path}", PLAIN, page="/networks/new").status_code == 404
     assert owner_client.send("/networks/nobody/restore", page="/networks/new").status_code == 404
-    assert docker.asked == []
+    assert docker.told == []
 
 
-@pytest.mark.usefixtures("down")
-def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(app: Flask, owner_client: Visitor) -> None:
+def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(docker: Docker, owner_client: Visitor) -> None:
+    docker.down = True
     keep("media", subnet="10.5.0.0/24")
     join(install(shelve("Films", {"films": {}})), "media")
     text = owner_client.get("/networks").text
@@ -324,8 +301,8 @@ def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(app: Flask
     assert "Make it again" not in text
 
 
-@pytest.mark.usefixtures("down")
-def test_without_docker_nothing_is_changed_and_what_was_typed_stays(app: Flask, owner_client: Visitor) -> None:
+def test_without_docker_nothing_is_changed_and_what_was_typed_stays(docker: Docker, owner_client: Visitor) -> None:
+    docker.down = True
     keep("media", subnet="10.5.0.0/24")
     for path, typed in (("new", {"name": "home"}), ("media/edit", {"subnet": "10.6.0.0/24"})):
         answer = owner_client.send(f"/networks/{path}", {**PLAIN, **typed}, page=f"/networks/{path}")

@@ -2,32 +2,27 @@
 
 import pytest
 
-from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.facts import ContainerFacts
-from rockonweb.host import engine
 from rockonweb.models import Kind, Operation, RockOn, Role, State, db, writing
+from tests.support import docker_stand_in as stand_in
 from tests.support.app import HX, Visitor, add_user, install, new_visitor, shelve
+from tests.support.samples import port
 
 INDEX = "V\t301231235959Z\t\t01\tunknown\t/CN=home.example\nV\t301231235959Z\t\t02\tunknown\t/CN=laptop\n"
 REVOKED = "R\t301231235959Z\t260101000000Z\t03\tunknown\t/CN=phone\n"
 DATA = {"image": "busybox", "opts": [["-v", "/etc/openvpn"]]}
-SERVER = {
-    "image": "example/vpn",
-    "opts": [["--volumes-from", "vpn-data"]],
-    "ports": {"1194": {"label": "", "description": "", "host_default": 1195, "protocol": "udp"}},
-}
+SERVER = {"opts": [["--volumes-from", "vpn-data"]], "ports": {"1194": port(1195, "", "udp")}}
 
 
-class Docker:
-    """What the pages ask of an engine."""
+class Docker(stand_in.Docker):
+    """It runs OpenVPN, with the files of its authority."""
 
     instance = "tests"
-    files: dict[str, str]
-    ran: list[tuple[str, ...]]
 
     def __init__(self) -> None:
+        super().__init__()
+        self.run("OpenVPN", "vpn")
         self.files = {"/etc/openvpn/pki/ca.crt": "", "/etc/openvpn/pki/index.txt": INDEX + REVOKED}
-        self.ran = []
+        self.ran: list[tuple[str, ...]] = []
 
     def read_file(self, name: str, path: str) -> str | None:
         assert name == "vpn-data"
@@ -37,19 +32,10 @@ class Docker:
         self.ran.append(argv)
         return "client\nremote home.example 1194 udp\n<key>private</key>\n"
 
-    def containers(self) -> dict[str, ContainerFacts]:
-        return {"vpn": ContainerFacts("vpn", state="running", rockon="OpenVPN")}
-
-    def close(self) -> None:
-        pass
-
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    """The engine that the pages find."""
-    made = Docker()
-    monkeypatch.setattr(engine, "connect", lambda *names: made)
-    return made
+    return Docker().take_place(monkeypatch)
 
 
 @pytest.fixture
@@ -180,16 +166,11 @@ def test_an_image_that_keeps_no_list_can_be_asked_by_name(owner_client: Visitor,
     assert owner_client.send(f"{here}/profile", {"client": "anyone"}, here).status_code == 200
 
 
-def test_without_an_engine_the_page_says_so(
-    owner_client: Visitor, vpn: RockOn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*names: str) -> None:
-        raise EngineUnreachable("No Docker Engine answers.", "Start it.")
-
-    monkeypatch.setattr(engine, "connect", fail)
+def test_without_an_engine_the_page_says_so(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+    docker.down = True
     answer = owner_client.get(f"/rockons/{vpn.id}/openvpn")
     assert answer.status_code == 200
-    assert "No Docker Engine answers." in answer.text
+    assert "Docker does not answer." in answer.text
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])

@@ -12,43 +12,24 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.resources import Sample
-from rockonweb.host import engine
 from rockonweb.models import Kind, NetworkMember, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.models.base import now
 from rockonweb.web import mapping
 from rockonweb.web.mapping import ContainerMap, Wire
 from rockonweb.work import samples
 from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.docker_stand_in import Docker
+from tests.support.samples import port, questions
 
-QUESTION = {"label": "Here", "description": ""}
-PORTS = {
-    "80": {**QUESTION, "host_default": 8080, "protocol": "tcp", "ui": True},
-    "53": {**QUESTION, "host_default": 53},
-}
-WEB: dict[str, Any] = {"web": {"ports": PORTS, "volumes": {"/data": QUESTION, "/own": QUESTION}}}
-
-
-class Docker:
-    """An engine with a log."""
-
-    def __init__(self, text: str) -> None:
-        self.text, self.asked = text, dict[str, Any]()
-
-    def logs(self, name: str, tail: int = 200, **options: Any) -> str:
-        self.asked = {"name": name, "tail": tail, **options}
-        return self.text
-
-    def close(self) -> None:
-        """Nothing to close."""
+PORTS = {"80": port(8080, "Here", ui=True), "53": port(53, "Here", "")}
+WEB: dict[str, Any] = {"web": {"ports": PORTS, "volumes": questions({"/data": "Here", "/own": "Here"})}}
 
 
 @pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    found = Docker("first <b>\nsecond HERON\n")
-    monkeypatch.setattr(engine, "connect", lambda *_: found)
-    return found
+def docker(docker: Docker) -> Docker:
+    docker.texts = {"web": "first <b>\nsecond HERON\n"}
+    return docker
 
 
 def ended(rockon_id: int, kind: Kind, progress: Progress = Progress.DONE, **columns: Any) -> int:
@@ -172,7 +153,7 @@ def test_a_page_that_follows_gets_only_what_is_new(owner_client: Visitor, docker
     assert address
     again = address[1].replace("&amp;", "&")
     assert owner_client.get(again, headers=HX).status_code == 204
-    docker.text += "third\n"
+    docker.texts["web"] += "third\n"
     answer = owner_client.get(again, headers=HX)
     assert "third" in answer.text
     assert 'id="rockon-tab"' not in answer.text
@@ -187,11 +168,8 @@ def test_a_log_is_a_file_too(owner_client: Visitor, docker: Docker) -> None:
     assert owner_client.get("/rockons/1/logs/stranger").status_code == 404
 
 
-def test_without_docker_a_file_is_a_sentence(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise EngineUnreachable("Docker does not answer.", "Start it.")
-
-    monkeypatch.setattr(engine, "connect", refuse)
+def test_without_docker_a_file_is_a_sentence(owner_client: Visitor, docker: Docker) -> None:
+    docker.down = True
     install(shelve("Notes"))
     answer = owner_client.get("/rockons/1/logs/web")
     assert answer.status_code >= 400
@@ -258,7 +236,7 @@ def test_the_installed_definition_is_shown_as_text_and_given_as_a_file(owner_cli
 
 def test_what_is_connected_to_what(app: Flask, owner_client: Visitor) -> None:
     links = {"web": [{"name": "inner", "source_container": "db"}]}
-    containers = {**WEB, "db": {"opts": [["--net", "host"]], "ports": {"5432": {**QUESTION, "host_default": 5432}}}}
+    containers = {**WEB, "db": {"opts": [["--net", "host"]], "ports": {"5432": port(5432, "Here", "")}}}
     notes = install(shelve("Notes", containers, container_links=links))
     with writing():
         web = notes.containers[0]

@@ -9,9 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.secret import MASK
-from rockonweb.host import engine
 from rockonweb.models import (
     Kind,
     Operation,
@@ -25,10 +23,10 @@ from rockonweb.models import (
 )
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
+from tests.support.docker_stand_in import Docker
+from tests.support.samples import port, questions
 
-WEB = {
-    "web": {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}}
-}
+WEB = {"web": {"ports": {"80": port(8080, ui=True)}}}
 
 
 def names(html: str) -> list[str]:
@@ -123,11 +121,11 @@ def test_the_number_of_statements_does_not_grow_with_the_list(app: Flask, owner_
     assert count() == few < 10
 
 
-def test_the_list_asks_docker_nothing(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "connect", lambda *_: pytest.fail("Docker was asked"))
+def test_the_list_asks_docker_nothing(owner_client: Visitor, docker: Docker) -> None:
     notes = install(shelve("Notes", WEB))
     assert owner_client.get("/rockons").status_code == 200
     assert owner_client.get(f"/rockons/{notes.id}").status_code == 200
+    assert docker.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -269,29 +267,18 @@ def test_a_list_that_was_seen_is_not_sent_again(owner_client: Visitor) -> None:
 
 
 def test_a_page_shows_settings_with_secrets_masked(owner_client: Visitor) -> None:
-    asked = {
-        key: {"label": label, "description": ""}
-        for key, label in {"DB_PASSWORD": "", "TZ": "Time zone", "MODE": "The secret token"}.items()
+    web = {
+        **WEB["web"],
+        "volumes": questions({"/data": "Files"}),
+        "devices": questions(GPU=""),
+        "environment": questions(DB_PASSWORD="", TZ="Time zone", MODE="The secret token"),
     }
-    notes = install(
-        shelve(
-            "Notes",
-            {
-                "web": {
-                    **WEB["web"],
-                    "volumes": {"/data": {"label": "Files", "description": ""}},
-                    "devices": {"GPU": {"label": "", "description": ""}},
-                    "environment": asked,
-                }
-            },
-            custom_config={"admin_pw": {"label": "Password of the admin", "description": ""}},
-        )
-    )
+    notes = install(shelve("Notes", {"web": web}, custom_config=questions(admin_pw="Password of the admin")))
     with writing():
-        web = notes.containers[0]
-        web.volumes[0].share = "photos/notes"
-        web.devices[0].value = "/dev/dri"
-        for variable in web.environment:
+        container = notes.containers[0]
+        container.volumes[0].share = "photos/notes"
+        container.devices[0].value = "/dev/dri"
+        for variable in container.environment:
             variable.value = "Europe/Vienna" if variable.key == "TZ" else "hunter2"
         notes.custom_config[0].value = "hunter2"
     text = owner_client.get(f"/rockons/{notes.id}").text
@@ -355,7 +342,7 @@ def test_uninstall_says_first_what_goes_and_what_stays(owner_client: Visitor) ->
     notes = install(
         shelve(
             "Notes",
-            {"db": {}, "web": {"volumes": {"/data": {"label": "", "description": ""}}}},
+            {"db": {}, "web": {"volumes": questions({"/data": ""})}},
             container_links={"web": [{"name": "notes-net", "source_container": "db"}]},
         )
     )
@@ -379,43 +366,20 @@ def test_what_is_not_installed_cannot_be_uninstalled(owner_client: Visitor) -> N
 # -- logs ---------------------------------------------------------------------------------------------------------
 
 
-class Docker:
-    """An engine with logs."""
-
-    def __init__(self, logs: dict[str, str]) -> None:
-        self.texts = logs
-
-    def logs(self, name: str, tail: int = 200, *, timestamps: bool = False, most: int = 0) -> str:
-        if name not in self.texts:
-            raise EngineError("There is no container sidecar.", "Install it.")
-        return self.texts[name]
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def test_logs_are_shown_per_container_without_secrets_and_terminal_codes(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = {"DB_PASSWORD": {"label": "", "description": ""}, "TZ": {"label": "", "description": ""}}
+def test_logs_are_shown_per_container_without_secrets_and_terminal_codes(owner_client: Visitor, docker: Docker) -> None:
+    asked = questions(DB_PASSWORD="", TZ="")
     notes = install(shelve("Notes", {"web": {"environment": asked}, "sidecar": {}}))
     with writing():
         for variable in notes.containers[0].environment:
             variable.value = {"DB_PASSWORD": "hunter2secret", "TZ": "Vienna"}[variable.key]
-    docker = Docker({"web": "\x1b[31mready\x1b[0m <b>\r\nconnect with hunter2secret in Vienna\x00\n"})
-    monkeypatch.setattr(engine, "connect", lambda *_: docker)
+    docker.texts = {"web": "\x1b[31mready\x1b[0m <b>\r\nconnect with hunter2secret in Vienna\x00\n"}
     text = owner_client.get(f"/rockons/{notes.id}/logs").text
     assert f"ready &lt;b&gt;\nconnect with {MASK} in Vienna\n" in text
     assert "There is no container sidecar." in text
 
 
-def test_without_docker_the_logs_say_so_and_the_page_stays(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise EngineUnreachable("Docker does not answer.", "Start it.")
-
-    monkeypatch.setattr(engine, "connect", refuse)
+def test_without_docker_the_logs_say_so_and_the_page_stays(owner_client: Visitor, docker: Docker) -> None:
+    docker.down = True
     notes = install(shelve("Notes"))
     answer = owner_client.get(f"/rockons/{notes.id}/logs", headers=HX)
     assert answer.status_code == 200

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from html import unescape
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,51 +10,39 @@ from flask import Flask
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.rollback import Kept, kept_to_json
-from rockonweb.host import engine, shares, survey
+from rockonweb.host import shares
 from rockonweb.models import Kind, Operation, Progress, RockOn, Role, RollbackPoint, db, writing
+from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, add_user, install, make_shares, shelve
+from tests.support.samples import questions
 
 OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
 SECRET = "blue horses dream"
 NOTES: dict[str, Any] = {
-    "image": "example/notes",
-    "volumes": {"/data": {"label": "Notes"}},
-    "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+    "volumes": questions({"/data": "Notes"}),
+    "environment": questions(TITLE="Title", PASSWORD="Password"),
 }
 
 
-class Docker:
-    """What an engine would tell."""
+class Docker(stand_in.Docker):
+    """It runs a newer image of Notes, and knows who mounts its share."""
 
     def __init__(self) -> None:
-        self.down = False
+        super().__init__()
+        self.run("Notes", "notes", image_id=NEW)
         self.mounts: list[str] = []
-        self.facts = ContainerFacts("notes", id="notes", image_id=NEW, state="running", rockon="Notes")
 
-    def connect(self, *_arguments: str) -> Any:
-        if self.down:
-            raise EngineUnreachable("Docker does not answer.", "Start it.")
-        return SimpleNamespace(
-            containers=lambda: {"notes": self.facts},
-            published=list,
-            networks=lambda *_: {},
-            has_image=lambda image: True,
-            image_id=lambda image: NEW,
-            mounting=lambda path: self.mounts,
-            anonymous_volumes=lambda name: [],
-            close=lambda: None,
-        )
+    def image_id(self, _image: str) -> str:
+        return NEW
+
+    def mounting(self, _path: str) -> list[str]:
+        return self.mounts
 
 
 @pytest.fixture(autouse=True)
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    docker = Docker()
-    monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.sockets, "held", list)
-    return docker
+    return Docker().take_place(monkeypatch)
 
 
 def answers(title: str) -> Answers:
@@ -183,7 +170,7 @@ def test_with_data_it_is_said_what_disappears_and_where_it_is_kept(
 
 @pytest.mark.usefixtures("subvolumes")
 def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_client: Visitor, notes: RockOn) -> None:
-    other = install(shelve("Films", {"films": {"volumes": {"/films": {"label": "Films"}}}}))
+    other = install(shelve("Films", {"films": {"volumes": questions({"/films": "Films"})}}))
     with writing():
         rows.store(other, Answers(shares={"films": {"/films": "notes"}}))
     point = remember(notes, {"notes": ["notes"]})

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from html import unescape
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,62 +14,33 @@ from werkzeug.test import TestResponse
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
-from rockonweb.host import engine, shares, snapshots, survey
+from rockonweb.core.facts import Listener, NetworkFacts
+from rockonweb.host import shares, snapshots
 from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, Role, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
+from tests.support.docker_stand_in import Docker
 from tests.support.person import forms
+from tests.support.samples import port, questions
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
     "notes": {
-        "volumes": {"/data": {"label": "Notes"}},
-        "ports": {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}},
-        "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
-        "devices": {"gpu": {"label": "Graphics"}},
+        "volumes": questions({"/data": "Notes"}),
+        "ports": {"80": port(8080, ui=True)},
+        "environment": questions(TITLE="Title", PASSWORD="Password"),
+        "devices": questions(gpu="Graphics"),
     },
-    "notes-vpn": {"opts": [["--net", "host"]], "ports": {"5000": {"label": "Tunnel", "protocol": "udp"}}},
+    "notes-vpn": {"opts": [["--net", "host"]], "ports": {"5000": port(None, "Tunnel", "udp")}},
 }
 
 
-class Docker:
-    """What an engine would tell."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.ports: list[Listener] = []
-        self.names = {
-            name: ContainerFacts(name, id=name, state="running", rockon="Notes") for name in ("notes", "notes-vpn")
-        }
-        self.networks = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
-
-    def connect(self, *_arguments: str) -> Any:
-        if self.down:
-            raise EngineUnreachable("Docker does not answer.", "Start it.")
-        return SimpleNamespace(
-            containers=lambda: self.names,
-            published=lambda: self.ports,
-            networks=lambda *_: self.networks,
-            has_image=lambda image: True,
-            anonymous_volumes=lambda name: [],
-            close=lambda: None,
-        )
-
-
-@pytest.fixture(autouse=True)
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    docker = Docker()
-    monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.sockets, "held", list)
-    return docker
-
-
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
-    """An installed rock-on with everything answered."""
-    rockon = install(shelve("Notes", CONTAINERS, volume_add_support=True, custom_config={"name": {"label": "Name"}}))
+def notes(app: Flask, docker: Docker) -> RockOn:
+    """An installed rock-on with everything answered, and running."""
+    docker.run("Notes", "notes", "notes-vpn")
+    docker.nets = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
+    rockon = install(shelve("Notes", CONTAINERS, volume_add_support=True, custom_config=questions(name="Name")))
     make_shares(app, ["notes", "films", "other"])
     with writing():
         rows.store(

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from html import unescape
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,53 +11,26 @@ from flask import Flask
 from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import digest
-from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.facts import Listener
 from rockonweb.core.secret import MASK
-from rockonweb.host import engine, survey
 from rockonweb.models import Kind, Operation, RockOn, Role, State, Status, db, writing
 from tests.support.app import Visitor, add_user, install, make_shares, shelve
+from tests.support.docker_stand_in import Docker
+from tests.support.samples import port, questions
 
 SECRET = "blue horses dream"
-PORTS = {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}}
+PORTS = {"80": port(8080, ui=True)}
 NOTES: dict[str, Any] = {
-    "volumes": {"/data": {"label": "Notes"}},
+    "volumes": questions({"/data": "Notes"}),
     "ports": PORTS,
-    "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+    "environment": questions(TITLE="Title", PASSWORD="Password"),
 }
 
 
-class Docker:
-    """What an engine would tell."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.ports: list[Listener] = []
-
-    def connect(self, *_arguments: str) -> Any:
-        if self.down:
-            raise EngineUnreachable("Docker does not answer.", "Start it.")
-        return SimpleNamespace(
-            containers=lambda: {"notes": ContainerFacts("notes", id="notes", state="running", rockon="Notes")},
-            published=lambda: self.ports,
-            networks=lambda *_: {},
-            has_image=lambda image: True,
-            anonymous_volumes=lambda name: [],
-            close=lambda: None,
-        )
-
-
-@pytest.fixture(autouse=True)
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
-    docker = Docker()
-    monkeypatch.setattr(engine, "connect", docker.connect)
-    monkeypatch.setattr(survey.sockets, "held", list)
-    return docker
-
-
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
-    """An installed rock-on with everything answered, and something added."""
+def notes(app: Flask, docker: Docker) -> RockOn:
+    """An installed rock-on with everything answered and something added, and running."""
+    docker.run("Notes", "notes")
     rockon = install(shelve("Notes", {"notes": NOTES}))
     make_shares(app, ["notes", "films"])
     with writing():
@@ -251,7 +223,7 @@ def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visit
     here = f"/rockons/{notes.id}/definition"
     newer(
         volumes={**NOTES["volumes"], "/media": {"label": "Media [e.g. notes-media]"}},
-        ports={**PORTS, "81": {"label": "Admin", "host_default": 8080, "protocol": "tcp"}},
+        ports={**PORTS, "81": port(8080, "Admin")},
         devices={"gpu": {"label": "Graphics"}},
         environment={**NOTES["environment"], "DB_PASSWORD": {"label": "Choose a password"}},
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 SECRET = "blue horses dream"
 NAME = "Family Notes"
@@ -29,18 +29,7 @@ def notes(standin: Callable[..., str]) -> tuple[str, dict[str, Any], dict[str, A
     return NAME, body.pop("containers"), body
 
 
-def await_visible(page: Page, what: Locator, *, javascript: bool) -> None:
-    """Wait until a page has come to show something; without JavaScript a person looks again."""
-    if not javascript:
-        for _ in range(LONG // 200):
-            if what.is_visible():
-                break
-            page.wait_for_timeout(200)
-            page.reload()
-    expect(what).to_be_visible(timeout=LONG)
-
-
-def await_done(page: Page, *, javascript: bool) -> None:
-    """Wait on an operation's page for its end."""
+def await_done(page: Page) -> None:
+    """Wait on an operation's page for its end; without JavaScript too it is loaded again by itself."""
     expect(page).to_have_url(re.compile(r"/operations/\d+"))
-    await_visible(page, page.get_by_text("All is done."), javascript=javascript)
+    expect(page.get_by_text("All is done.")).to_be_visible(timeout=LONG)

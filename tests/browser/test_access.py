@@ -114,5 +114,4 @@ def test_without_javascript_an_operation_is_followed(site: Site) -> None:
         with writing() as session:
             session.get_one(Operation, running).end(Progress.DONE)
         expect(page.get_by_text("All is done.")).to_be_visible(timeout=10_000)
-        page.wait_for_timeout(100)
-        assert page.locator("noscript meta").count() == 0  # it does not go on asking
+        expect(page.locator("noscript meta")).to_have_count(0)  # it does not go on asking

@@ -101,8 +101,6 @@ def test_from_a_download_to_a_restore(
         page.get_by_text("1 of 2 have ended").wait_for()
         fits(page, width, javascript)
         end_operations(Progress.FAILED, "Docker's disk is full.")
-        if not javascript:
-            page.reload()
         page.get_by_text("Not everything could be restored.").wait_for()
         assert page.get_by_text("Docker's disk is full.").is_visible()
         fits(page, width, javascript)
@@ -110,8 +108,6 @@ def test_from_a_download_to_a_restore(
         page.get_by_role("button", name="Try what is left").click()
         page.get_by_text("0 of 2 have ended").wait_for()
         end_operations()
-        if not javascript:
-            page.reload()
         page.get_by_text("All is done.").wait_for()
         assert heard == []
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, now, writing
 from tests.browser.conftest import Product
-from tests.browser.notes import LONG, await_visible
+from tests.browser.notes import LONG
 from tests.docker.test_progress import slow_line
 from tests.support.app import install, shelve
 from tests.support.apps import eventually
@@ -164,7 +164,7 @@ def test_a_failure_stands_open_and_its_log_can_be_taken_along(
 ) -> None:
     with product.visit(javascript=javascript) as page:
         begin(page, "Nowhere")
-        await_visible(page, page.get_by_role("alert"), javascript=javascript)
+        expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
         expect(page).to_have_title("✗ Nowhere could not be installed · Rockonweb")
         expect(page.locator(".step-fold[open]")).to_have_count(1)
         assert "Pull" in page.locator(".step-fold[open] .break").inner_text()

@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 from rockonweb.core.resources import Sample
 from rockonweb.work import queue, samples
 from tests.browser.conftest import Product
-from tests.browser.notes import APP, DATABASE, SECRET, await_done, await_visible, notes
+from tests.browser.notes import APP, DATABASE, SECRET, await_done, notes
 from tests.support.app import install, shelve
+from tests.support.apps import eventually
 from tests.support.browser import complaints
 from tests.support.engine import Engine
 from tests.support.serving import Site
@@ -51,7 +52,7 @@ def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: 
             switch = page.get_by_role("button", name="Runs")
             expect(switch).to_have_attribute("aria-pressed", before)
             switch.press("Space" if javascript else "Enter")
-            await_done(page, javascript=javascript)
+            await_done(page)
             assert {*engine.docker("ps", "--all", "--format", "{{.State}}").split()} == {after}
         page.goto("/rockons/1")
         expect(page.locator(".hero-status")).to_contain_text(re.compile("Running.*since today"))
@@ -100,7 +101,10 @@ def test_logs_are_followed_searched_and_taken_along(
         page.get_by_role("link", name="Follow").click()
         expect(page).to_have_url(re.compile("follow=1"))
         say(engine, f"a heron landed, {SECRET}")
-        await_visible(page, page.get_by_text("a heron landed"), javascript=javascript)
+        line, again = page.get_by_text("a heron landed"), page.get_by_role("link", name="Read again")
+        if not javascript:
+            eventually(lambda: line.is_visible() or again.click())
+        expect(line).to_be_visible()
         page.get_by_role("link", name="Pause").click()
         expect(page.get_by_role("link", name="Follow")).to_be_visible()
         say(engine, "a stork came")

@@ -48,7 +48,7 @@ def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, ja
         page.locator(f'[name="environment-{APP}-NOTES_TITLE"]').fill("Their notes")
         save(page)
         expect(page.locator("main")).to_contain_text("The data of notes can come back too")
-        apply(page, javascript=javascript)
+        apply(page)
         assert "NOTES_TITLE=Their notes" in page_of(notes_port)
         (root / "notes" / "precious").unlink()
 
@@ -67,7 +67,7 @@ def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, ja
         if javascript:  # the page before it has the same button, for those who need not look
             page.goto("/rockons/1")
         page.get_by_role("button", name="Go back with the data").click()
-        await_done(page, javascript=javascript)
+        await_done(page)
         assert f"The newer data lies in {root}/.rockonweb/replaced/notes-" in page.locator("main").inner_text()
 
         assert "NOTES_TITLE=Our notes" in page_of(notes_port)

@@ -34,9 +34,9 @@ def save(page: Page) -> None:
     expect(page).to_have_url(re.compile("/settings/review$"))
 
 
-def apply(page: Page, *, javascript: bool) -> None:
+def apply(page: Page) -> None:
     page.get_by_role("button", name="Apply").click()
-    await_done(page, javascript=javascript)
+    await_done(page)
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -73,7 +73,7 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert SECRET not in page.content()
         assert page.locator("ins", has_text="--label proxy.enable=true").count() == 1
         assert page.locator("del", has_text=f"-p {old_port}:8080/tcp").count() == 1
-        apply(page, javascript=javascript)
+        apply(page)
 
         after = ids(engine)
         assert after[DATABASE] == before[DATABASE]
@@ -96,14 +96,14 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         page.get_by_label("Name of the network").fill("attic")
         save(page)
         assert "Nothing is rebuilt: the app keeps running the whole time." in page.locator("main").inner_text()
-        apply(page, javascript=javascript)
+        apply(page)
         assert ids(engine) == after
         assert "attic" in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 
         open_settings(page, "Networks")
         page.locator(f'[name="networks-{DATABASE}-attic"]').uncheck()
         save(page)
-        apply(page, javascript=javascript)
+        apply(page)
         assert ids(engine) == after
         assert "attic" not in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.notes import await_done, await_visible
+from tests.browser.notes import LONG, await_done
 from tests.support.apps import page as page_of
 from tests.support.browser import accessibility_violations, complaints
 from tests.support.claims import free_port
@@ -45,11 +45,11 @@ def test_a_newer_image_is_looked_for_got_and_taken(
         page.get_by_role("button", name="Look for updates").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Updates of Board")
         get = page.get_by_role("button", name="Get it")
-        await_visible(page, get, javascript=javascript)
+        expect(get).to_be_visible(timeout=LONG)
         violations = seen_wrong(page, javascript=javascript)
 
         get.click()
-        await_done(page, javascript=javascript)
+        await_done(page)
         page.goto("/rockons/1/updates")
         expect(page.get_by_text("What is different in it")).to_be_visible()
         text = page.locator("main").inner_text()
@@ -65,10 +65,10 @@ def test_a_newer_image_is_looked_for_got_and_taken(
         page.get_by_role("button", name="Update all").click()
         expect(page.get_by_text("1 update was begun.")).to_be_visible()
         page.get_by_role("link", name=re.compile("Update: Board")).first.click()
-        await_done(page, javascript=javascript)
+        await_done(page)
         assert "revision 2" in page_of(port)
         page.goto("/updates")
-        await_visible(page, page.get_by_text("Newest"), javascript=javascript)
+        expect(page.get_by_text("Newest")).to_be_visible()
         violations += seen_wrong(page, javascript=javascript)
         page.goto("/images")
         expect(page.get_by_text("used by the rock-on Board")).to_be_visible()

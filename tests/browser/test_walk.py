@@ -42,9 +42,9 @@ def log_in(page: Page, running: Stack) -> None:
     expect(page).not_to_have_url(re.compile(r"/login"))
 
 
-def refresh(page: Page, *, javascript: bool) -> None:
+def refresh(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Refresh")).first.click()
-    await_done(page, javascript=javascript)
+    await_done(page)
 
 
 def fill_wizard(page: Page, app: str) -> None:
@@ -77,7 +77,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
     with new_page(browser, javascript=javascript) as page:
         heard = complaints(page)
         log_in(page, running)
-        refresh(page, javascript=javascript)
+        refresh(page)
 
         page.goto(f"{running.url}/rockons?tab=all&q=notebook {who}")
         page.get_by_role("link", name=re.compile(r"^Install\b")).first.click()
@@ -90,7 +90,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         assert "NOTES_PASSWORD=********" in body
         assert SECRET not in page.content()
         page.get_by_role("button", name="Submit").click()
-        await_done(page, javascript=javascript)
+        await_done(page)
         assert SECRET not in page.content()
 
         link = page.get_by_role("link", name=re.compile("Open UI"))
@@ -108,7 +108,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         switch, again = page.get_by_role("button", name="Runs"), page.get_by_role("button", name="Restart", exact=True)
         for button, state in ((switch, "exited"), (switch, "running"), (again, "running")):
             button.click()
-            await_done(page, javascript=javascript)
+            await_done(page)
             states = engine.docker("ps", "--all", "--format", "{{.State}}").split()
             assert states == [state, state]
             page.goto(here)
@@ -116,7 +116,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         page.get_by_role("link", name="Uninstall").click()
         expect(page.locator("main")).to_contain_text("What stays")
         page.get_by_role("button", name="Uninstall").click()
-        await_done(page, javascript=javascript)
+        await_done(page)
         assert engine.docker("ps", "--all", "--quiet") == ""
         assert f"{app}-net" not in engine.docker("network", "ls", "--format", "{{.Name}}")
         assert {path.name for path in running.shares.iterdir()} - shares == {app, f"{app}-db"}
@@ -127,7 +127,7 @@ def test_the_jobs_dashboard_shows_the_queue(browser: Browser, running: Stack) ->
     with new_page(browser) as page:
         heard = complaints(page)
         log_in(page, running)
-        refresh(page, javascript=True)
+        refresh(page)
         page.goto(f"{running.url}/jobs")
         expect(page.get_by_role("row", name=re.compile("rockonweb"))).to_be_visible(timeout=LONG)
         assert heard == []

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.app import PASSWORD
 
 _AXE = Path(__file__).with_name("vendor") / "axe" / "axe.min.js"
+PATIENCE = 30_000  # milliseconds; a busy machine takes some seconds to start a page's process
 _UNDISTURBED = Path(__file__).with_name("chromium")
 _FLAGS = [
     "--disable-gpu",
@@ -33,6 +34,7 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(
             executable_path=_UNDISTURBED, args=_FLAGS, chromium_sandbox=False, env={**os.environ, "CHROMIUM": path}
         )
+        expect.set_options(timeout=PATIENCE)
         try:
             yield browser
         finally:
@@ -44,7 +46,7 @@ def new_page(browser: Browser, *, javascript: bool = True, **options: Any) -> It
     """A page in a context of its own (no cookies); `options` as for `Browser.new_context`."""
     options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
     context = browser.new_context(java_script_enabled=javascript, **options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     try:
         yield context.new_page()
     finally:

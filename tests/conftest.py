@@ -35,14 +35,30 @@ _LEFT_OUT = "rockonweb_left_out"
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def _engines() -> list[Engine]:
+    """The engine, once a test has asked for it."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def engine(_engines: list[Engine]) -> Iterator[Engine]:
     """A Docker Engine of this session's own; see `Engine`."""
     engine = Engine()
     try:
         engine.start()
+        _engines.append(engine)
         yield engine
     finally:
         engine.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _empty_engine(_engines: list[Engine]) -> Iterator[None]:
+    """No module leaves a container, volume or network to the next one."""
+    yield
+    for engine in _engines:
+        engine.start()
+        engine.clear()
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ ODD = [
 
 
 def test_values_reach_compose_as_they_are(tmp_path: Path):
-    asked = samples.questions("APP_PASSWORD", "PLAIN")
+    asked = samples.questions(APP_PASSWORD="", PLAIN="")
     values = {f"app-{place}": value for place, value in enumerate(ODD)}
     containers = {name: {"environment": asked, "cmd_arguments": [[value, ""]]} for name, value in values.items()}
     found = exported(

@@ -26,8 +26,7 @@ from rockonweb.models.base import engine_of
 from rockonweb.web import kept_html
 from rockonweb.web.extensions import KEY, limiter
 
-from . import database
-from .samples import parsed
+from . import database, samples
 
 PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
@@ -181,20 +180,21 @@ def put(*found: Parsed) -> list[int]:
     with writing() as session:
         suggestions = rows.Suggestions.load(session)
         present = {rockon.name: rockon for rockon in session.query(RockOn)}
-        made = list[RockOn]()
-        for position, one in enumerate(found):
-            known, source = present.get(one.definition.name), one.source
-            made += rows.put(
-                session, known, one.definition, source, suggestions, origin="local", position=position
-            )[:1]  # fmt: skip
+        made = []
+        for place, one in enumerate(found):
+            known = present.get(one.definition.name)
+            rockon, _ = rows.put(
+                session, known, one.definition, one.source, suggestions, origin="local", position=place
+            )
+            made.append(rockon)
         session.flush()
         return [rockon.id for rockon in made]
 
 
 def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> RockOn:
     """Put a rock-on into the catalogue and return it."""
-    one = parsed(containers or {"web": {}}, name, **{"description": "", **body})
-    return db.session.get_one(RockOn, put(one)[0])
+    parsed = samples.parsed(containers or {"web": {}}, name, **{"description": "", **body})
+    return db.session.get_one(RockOn, put(parsed)[0])
 
 
 def install(rockon: RockOn, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any) -> RockOn:

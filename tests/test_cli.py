@@ -15,11 +15,11 @@ import pytest
 from rockonweb import config, create_app
 from rockonweb.cli import COMMANDS, LIMITER
 from tests.support.command_line import PROGRAM, CommandLine
+from tests.support.samples import port, source
 
 ANSWERS = '{"shares": {"files": {"/srv": "pictures"}}}'
-DEFINITION = """{"Files": {"description": "x", "version": "1", "website": "https://files.example/", "containers":
-    {"files": {"image": "example/files", "launch_order": 1, "volumes": {"/srv": {}},
-               "ports": {"80": {"host_default": 18081, "ui": true}}}}}}"""
+FILES = {"files": {"volumes": {"/srv": {}}, "ports": {"80": port(18081, protocol="", ui=True)}}}
+DEFINITION = source(FILES, "Files", website="https://files.example/")
 
 HEAVY = {
     *("alembic", "argon2", "cryptography", "docker", "flask_limiter", "flask_sqlalchemy", "pydantic", "redis"),

@@ -16,6 +16,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.models import writing
 from tests.support.app import install, make_app, shelve
 from tests.support.command_line import PROGRAM, CommandLine
+from tests.support.samples import questions
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
@@ -27,7 +28,7 @@ def command_line(tmp_path: Path) -> CommandLine:
     """A terminal beside an instance with an app that has a secret."""
     app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
     with app.app_context():
-        rockon = install(shelve("Notes", {"notes": {"environment": {"ADMIN_PASSWORD": {"label": ""}}}}))
+        rockon = install(shelve("Notes", {"notes": {"environment": questions(ADMIN_PASSWORD="")}}))
         with writing():
             rows.store(rockon, Answers(environment={"notes": {"ADMIN_PASSWORD": SECRET}}))
     return CommandLine(tmp_path)

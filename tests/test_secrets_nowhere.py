@@ -16,9 +16,10 @@ from rockonweb.models import Operation, RockOn, db, writing
 from rockonweb.rows import answers_of
 from rockonweb.work import operations
 from tests.support.app import Visitor, install, shelve
+from tests.support.samples import questions
 
 SECRETS = ("secret-of-the-app-1", "secret-by-choice-2")
-ASKED = {"environment": {"APP_PASSWORD": {"label": "Password"}, "PIN": {"label": "Pin"}}}
+ASKED = {"environment": questions(APP_PASSWORD="Password", PIN="Pin")}
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from rockonweb.models import Kind, Operation, Progress, Role, State, Status, db,
 from rockonweb.web import home
 from rockonweb.work import heartbeat
 from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.samples import port
 
-UI = {"web": {"ports": {"80": {"label": "Web", "description": "", "host_default": 8080, "ui": True}}}}
+UI = {"web": {"ports": {"80": port(8080, ui=True)}}}
 
 
 def fail(rockon_id: int, error: str, kind: Kind = Kind.UPDATE) -> int:

@@ -24,14 +24,13 @@ def folder(app: Flask) -> Path:
 
 
 def text_of(name: str = "My Notes", **keys: Any) -> str:
-    ports = {"80": {"label": "Web", "description": "", "host_default": 9080, "protocol": "tcp", "ui": True}}
     web = {
-        "ports": ports,
-        "volumes": {"/data": {"label": "Data", "description": ""}},
-        "environment": {"ADMIN_PASSWORD": {"label": "Password"}, "MODE": {"label": "The mode"}},
+        "ports": {"80": samples.port(9080, "Web", ui=True)},
+        "volumes": samples.questions({"/data": "Data"}),
+        "environment": samples.questions(ADMIN_PASSWORD="Password", MODE="The mode"),
         "opts": [["--init", ""]],
     }
-    return samples.source({"web": {"image": "example/web", "launch_order": 1, **web}}, name, **keys)
+    return samples.source({"web": web}, name, **keys)
 
 
 def send(client: Visitor, text: str, button: str = "save", path: str = "/definitions/new", **more: Any) -> TestResponse:

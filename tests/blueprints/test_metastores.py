@@ -13,6 +13,7 @@ from rockonweb import catalog
 from rockonweb.models import Kind, Metastore, Operation, Role, db, writing
 from tests.support.app import Visitor, add_user, install, shelve
 from tests.support.metastore import Metastore as Store
+from tests.support.samples import source
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +60,7 @@ def test_what_is_no_metastore_is_refused_beside_the_field(owner_client: Visitor,
 def test_the_last_outcome_stands_beside_each(
     app: Flask, owner_client: Visitor, metastore: Callable[..., Store], tmp_path: Path
 ) -> None:
-    good = '{"Notes": {"description": "", "version": "1", "website": "", "containers": {"n1": {"image": "n", "launch_order": 1}}}}'  # noqa: E501
-    store = metastore({"root.json": {"a": "a.json", "b": "b.json"}, "a.json": good, "b.json": "{"})
+    store = metastore({"root.json": {"a": "a.json", "b": "b.json"}, "a.json": source({"notes": {}}), "b.json": "{"})
     add(owner_client, store.url)
     catalog.refresh()
     text = owner_client.get("/metastores").text

@@ -16,6 +16,7 @@ from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, R
 from rockonweb.web.wording import left_words
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.samples import port
 
 
 def make(
@@ -272,8 +273,7 @@ def test_the_reviewed_commands_are_kept_masked_and_escaped(owner_client: Visitor
 
 
 def test_a_done_install_leads_to_the_app(owner_client: Visitor) -> None:
-    port = {"label": "", "description": "", "host_default": 8080, "ui": True}
-    notes = install(shelve("Notes", {"web": {"ports": {"80": port}}}))
+    notes = install(shelve("Notes", {"web": {"ports": {"80": port(8080, ui=True)}}}))
     operation = make(notes, Progress.DONE, kind=Kind.INSTALL, finished=now())
     assert 'href="http://localhost:8080/"' in owner_client.get(f"/operations/{operation}").text
     with writing():

@@ -11,8 +11,9 @@ from rockonweb.core.secret import MASK
 from rockonweb.models import AuditLine, Environment, RockOn, Role, db, writing
 from rockonweb.web.extensions import limiter
 from tests.support.app import HX, PASSWORD, Visitor, add_user, install, shelve
+from tests.support.samples import questions
 
-ASKED = {"environment": {"APP_PASSWORD": {"label": "Password"}, "PIN": {"label": "Pin"}}}
+ASKED = {"environment": questions(APP_PASSWORD="Password", PIN="Pin")}
 VALUES = {"APP_PASSWORD": "word-of-secret <b>", "PIN": "4711-pin"}
 
 

@@ -135,7 +135,7 @@ def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(owner_
 
 
 def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor, notes: RockOn) -> None:
-    newer(tag="2", environment={"TITLE": {"label": "Title"}}, opts=[["--memory", "1g"]])
+    newer(tag="2", environment=questions(TITLE="Title"), opts=[["--memory", "1g"]])
     answer = owner_client.get(f"/rockons/{notes.id}/definition")
     text = text_of(answer.text)
     assert "another version of the image notes old example/notes:latest new example/notes:2" in text
@@ -224,7 +224,7 @@ def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visit
     newer(
         volumes={**NOTES["volumes"], "/media": {"label": "Media [e.g. notes-media]"}},
         ports={**PORTS, "81": port(8080, "Admin")},
-        devices={"gpu": {"label": "Graphics"}},
+        devices=questions(gpu="Graphics"),
         environment={**NOTES["environment"], "DB_PASSWORD": {"label": "Choose a password"}},
     )
     page = owner_client.get(here).text
@@ -379,7 +379,7 @@ def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: RockOn
 
 def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: RockOn) -> None:
     leave(notes)
-    renamed(extra={"notes-db": {"volumes": {"/db": {"label": "Database"}}}})
+    renamed(extra={"notes-db": {"volumes": questions({"/db": "Database"})}})
     page = owner_client.get(f"/rockons/{notes.id}/successor").text
     assert 'name="shares-notes-db-/db"' in page
     assert "a new container" in page

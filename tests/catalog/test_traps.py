@@ -207,7 +207,7 @@ def test_a_new_variable_of_an_installed_rock_on_is_not_on_its_rows(store: Metast
     refresh()
     install("App")
     before = dump()
-    publish(store, a=app_of("App", "app", environment={"TITLE": {"label": "Title"}, "REALM": {"label": "Realm"}}))
+    publish(store, a=app_of("App", "app", environment=questions(TITLE="Title", REALM="Realm")))
     assert refresh().changed == ["App"]
     rockon = named("App")
     assert rows.answers_of(rockon) == OURS

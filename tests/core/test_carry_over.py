@@ -7,12 +7,12 @@ from rockonweb.core.carry_over import Carried, carry, only_new, with_new
 from rockonweb.core.plan import install
 from rockonweb.core.secret import MASK
 from rockonweb.core.wizard import all_asks, answers
-from tests.support.samples import answer, host, rockon
+from tests.support.samples import answer, host, port, questions, rockon
 
 WEB: dict[str, Any] = {
-    "ports": {"80": {"label": "Page", "host_default": 8080, "protocol": "tcp", "ui": True}},
-    "volumes": {"/data": {"label": "Data"}},
-    "environment": {"USER": {"label": "User"}},
+    "ports": {"80": port(8080, ui=True)},
+    "volumes": questions({"/data": "Data"}),
+    "environment": questions(USER="User"),
 }
 
 
@@ -29,14 +29,14 @@ def web(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_same_questions_keep_their_answers_and_ask_nothing():
-    old = rockon(web(), custom_config={"zone": {"label": "Zone"}})
+    old = rockon(web(), custom_config=questions(zone="Zone"))
     given = answer(old, labels={"web": ["a=b"]}, storage={"web": {"/more": "more"}}, variables={"web": {"X": "1"}})
     assert carry(old, given, old) == Carried(given)
 
 
 def test_a_new_variable_is_asked_for_and_has_no_value_until_it_is_answered():
     old = rockon(web())
-    new = rockon(web(environment={"USER": {"label": "User"}, "TOKEN": {"label": "Token"}}))
+    new = rockon(web(environment=questions(USER="User", TOKEN="Token")))
     carried = carry(old, answer(old), new)
     assert names(carried) == ["environment-web-TOKEN"]
     [(_, argv)] = install(new, carried.answers, host(carried.answers)).containers
@@ -54,10 +54,10 @@ def test_new_questions_of_every_page_and_of_a_new_container():
     old = rockon(web())
     more = {
         "ports": {**WEB["ports"], "81": {"label": "Admin"}},
-        "volumes": {"/data": {"label": "Data"}, "/cache": {"label": "Cache"}},
-        "devices": {"video": {"label": "Video"}},
+        "volumes": questions({"/data": "Data", "/cache": "Cache"}),
+        "devices": questions(video="Video"),
     }
-    new = rockon({**web(**more), "db": {"volumes": {"/db": {}}}}, custom_config={"zone": {"label": "Zone"}})
+    new = rockon({**web(**more), "db": {"volumes": {"/db": {}}}}, custom_config=questions(zone="Zone"))
     carried = carry(old, answer(old), new)
     assert names(carried) == [
         "shares-web-/cache", "shares-db-/db", "ports-web-81", "devices-web-video", "custom-config-zone",
@@ -72,8 +72,8 @@ def test_what_the_user_added_becomes_the_answer_that_is_asked_for_now():
     )
     new = rockon(
         web(
-            environment={"USER": {"label": "User"}, "LANG": {"label": "Language"}},
-            volumes={"/data": {"label": "Data"}, "/media": {"label": "Media"}},
+            environment=questions(USER="User", LANG="Language"),
+            volumes=questions({"/data": "Data", "/media": "Media"}),
         )
     )
     carried = carry(old, given, new)
@@ -89,8 +89,8 @@ def test_what_the_user_added_becomes_the_answer_that_is_asked_for_now():
 
 def test_what_is_gone_is_named_with_its_answer_secrets_masked():
     old = rockon(
-        web(environment={"USER": {"label": "User"}, "PASSWORD": {"label": "Password"}}),
-        custom_config={"zone": {"label": "Zone"}},
+        web(environment=questions(USER="User", PASSWORD="Password")),
+        custom_config=questions(zone="Zone"),
     )
     new = rockon({"web": {}})
     carried = carry(old, answer(old), new)
@@ -143,8 +143,8 @@ def test_a_container_that_moves_to_the_hosts_network_has_its_own_ports():
 def test_the_new_answers_go_beside_the_carried_ones():
     old = rockon(web())
     new = rockon(
-        {**web(environment={"USER": {"label": "User"}, "TOKEN": {"label": "Token"}}), "db": {"volumes": {"/db": {}}}},
-        custom_config={"zone": {"label": "Zone"}},
+        {**web(environment=questions(USER="User", TOKEN="Token")), "db": {"volumes": {"/db": {}}}},
+        custom_config=questions(zone="Zone"),
     )
     carried = carry(old, answer(old, labels={"web": ["a=b"]}), new)
     typed = answers(

@@ -16,7 +16,7 @@ from rockonweb.core.secret import MASK, render, reveal
 from rockonweb.core.steps import AwaitHealth, Create, Discard, Join, Leave, Page, SetAside, Start, Stop
 from tests.support.definitions_strategy import bodies
 from tests.support.examples import examples
-from tests.support.samples import NAMES, answer, definition, host, rockon
+from tests.support.samples import NAMES, answer, definition, host, port, rockon
 
 LINKED = {"app": [{"name": "AppToDb", "source_container": "db"}]}
 KEPT = "5f" * 32
@@ -88,7 +88,7 @@ def test_where_nothing_differs_nothing_is_done(name: str) -> None:
 
 FULL: dict[str, Any] = {
     "volumes": {"/data": {}},
-    "ports": {"80": {"host_default": 8080, "protocol": "tcp"}},
+    "ports": {"80": port(8080)},
     "environment": {"MODE": {}, "API_KEY": {}},
     "devices": {"GPU": {}},
 }
@@ -145,7 +145,7 @@ def test_a_newer_definition_rebuilds_what_it_says_otherwise_of() -> None:
 
 def test_what_a_definition_says_for_people_rebuilds_nothing() -> None:
     old = made(rockon({"db": {}, "app": FULL}))
-    ports = {"80": {"host_default": 9090, "protocol": "tcp", "label": "Other words", "ui": True}}
+    ports = {"80": port(9090, "Other words", ui=True)}
     newer = rockon({"db": {}, "app": {**FULL, "ports": ports}}, version="2", website="https://example.org")
     assert look(old, Made(newer, old.answers)).nothing
 

@@ -7,7 +7,7 @@ import pytest
 from rockonweb.core.comparison import compare
 from rockonweb.core.definition import from_body
 from tests.support import samples
-from tests.support.samples import rockon
+from tests.support.samples import questions, rockon
 
 
 def told(old: dict[str, Any], new: dict[str, Any], **keys: tuple[Any, Any]) -> list[str]:
@@ -41,11 +41,11 @@ def test_a_definition_differs_from_itself_in_nothing():
             {"uid": -1, "gid": 100},
             "changed web: the user that it runs as: as its image says -> the owner of its first share : 100",
         ),
-        ({}, {"environment": {"A": {"label": "Ä"}}}, "added web: a new variable: … -> A (Ä)"),
+        ({}, {"environment": questions(A="Ä")}, "added web: a new variable: … -> A (Ä)"),
         ({"environment": {"A": {}}}, {}, "removed web: a variable is gone: A -> …"),
         (
-            {"environment": {"A": {"label": "x"}}},
-            {"environment": {"A": {"label": "y"}}},
+            {"environment": questions(A="x")},
+            {"environment": questions(A="y")},
             "changed web: a variable: A: label x -> A: label y",
         ),
         (

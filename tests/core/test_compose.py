@@ -110,7 +110,7 @@ def test_a_network_of_the_users_is_told_with_the_command_that_makes_it():
 
 
 def test_secrets_stand_in_the_env_file_alone():
-    asked = {"environment": {"DB_PASSWORD": {"label": "", "description": ""}, "NAME": {"label": "", "description": ""}}}
+    asked = {"environment": samples.questions(DB_PASSWORD="", NAME="")}
     definition = samples.rockon({"web": asked, "db": asked, "other": asked})
     given = {
         "web": {"DB_PASSWORD": "s3cret-one", "NAME": "n"},
@@ -147,7 +147,7 @@ ODD = [
 
 
 def test_values_reach_compose_as_they_are(tmp_path: Path):
-    asked = {key: {"label": "", "description": ""} for key in ("APP_PASSWORD", "PLAIN")}
+    asked = samples.questions(APP_PASSWORD="", PLAIN="")
     values = {f"app-{place}": value for place, value in enumerate(ODD)}
     containers = {name: {"environment": asked, "cmd_arguments": [[value, ""]]} for name, value in values.items()}
     found = exported(
@@ -265,7 +265,7 @@ def test_mounts():
 
 
 def test_a_kept_volume_is_an_external_one():
-    definition = samples.rockon({"app": {"volumes": {"/data": {"label": "", "description": ""}}}})
+    definition = samples.rockon({"app": {"volumes": samples.questions({"/data": ""})}})
     answers = samples.answer(definition)
     facts = samples.host(answers, kept_volumes={"app": (Mount(KEPT, "/inside"),)})
     body = yaml.safe_load(compose.export(plan.install(definition, answers, facts), ()).document)
@@ -307,7 +307,7 @@ def test_a_line_break_in_a_flag_does_not_end_the_comment():
 
 
 def test_a_published_port_on_the_hosts_network_is_left_out_and_told():
-    ports = {"80": {"label": "", "description": "", "host_default": 80, "protocol": "tcp"}}
+    ports = {"80": samples.port(80)}
     found = exported(samples.rockon({"app": {"ports": ports, "opts": [["--net", "host"]]}}))
     assert "ports" not in yaml.safe_load(found.document)["services"]["app"]
     assert "app publishes no ports: it is on the network of host." in comments(found)

@@ -7,7 +7,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, NetworkFacts
 from rockonweb.core.plan import install
 from rockonweb.core.preflight import examine, free_port, port_conflict, wanted_ports
-from tests.support.samples import NAMES, answer, definition, host, rockon
+from tests.support.samples import NAMES, answer, definition, host, port, rockon
 
 OPEN = "Whoever reaches this host reaches its published ports"
 
@@ -22,7 +22,7 @@ def found(
 
 def web(protocol: str | None = "tcp", **more: object) -> Definition:
     """Return a rock-on that listens on port 80, suggested at 8080."""
-    return rockon({"web": {"ports": {"80": {"host_default": 8080, "protocol": protocol}}, **more}})
+    return rockon({"web": {"ports": {"80": port(8080, protocol=protocol)}, **more}})
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("no-volumes", "same-inner-port")])

@@ -10,9 +10,9 @@ from rockonweb.core.facts import ContainerFacts, HostFacts, ShareFacts
 from rockonweb.core.preflight import REFERRING_OPTIONS
 from rockonweb.core.rollback import Back, Kept, kept_from_json, kept_to_json, users
 from rockonweb.core.steps import AwaitHealth
-from tests.support.samples import answer, host, rockon
+from tests.support.samples import answer, host, questions, rockon
 
-DATA = {"/data": {"label": "Data"}}
+DATA = questions({"/data": "Data"})
 OLD_IMAGE = "sha256:" + "a1" * 32
 SHARES = {"db": {"/data": "data"}, "app": {"/data": "data/app"}, "alone": {"/data": "other"}}
 

@@ -12,14 +12,14 @@ from rockonweb.core.answers import Answers, from_json
 from rockonweb.core.secret import MASK
 from rockonweb.core.settings import ALL, Typed
 from rockonweb.core.wizard import asks
-from tests.support.samples import answer, definition, rockon
+from tests.support.samples import answer, definition, questions, rockon
 
 NOTES = rockon(
     {
         "web": {
-            "volumes": {"/data/": {"label": "Notes"}},
+            "volumes": questions({"/data/": "Notes"}),
             "ports": {"80": {"label": "Page", "ui": True, "protocol": "tcp"}, "9000": {"label": "Sync"}},
-            "environment": {"TITLE": {"label": "Title"}, "PASSWORD": {"label": "Password"}},
+            "environment": questions(TITLE="Title", PASSWORD="Password"),
             "opts": [["-v", "/run/docker.sock:/var/run/docker.sock:ro"], ["--mount", "type=tmpfs,target=/scratch"]],
         },
         "db": {"opts": [["--tmpfs", "/run"]]},

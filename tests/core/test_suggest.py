@@ -8,7 +8,7 @@ from rockonweb.core import suggest
 from rockonweb.core.definition import Definition
 from rockonweb.core.suggest import Owner, Surroundings
 from rockonweb.core.wizard import asks
-from tests.support.samples import rockon
+from tests.support.samples import questions, rockon
 
 HERE = Surroundings(
     time_zone="Europe/Lisbon",
@@ -72,7 +72,7 @@ def test_the_help_says_whose_the_share_is_or_will_be(share: str, number: str, wh
 
 
 def test_a_container_without_a_volume_takes_the_share_of_another_and_else_the_example() -> None:
-    variable = {"environment": {"PUID": {"label": "UID [e.g. 1234]"}}}
+    variable = {"environment": questions(PUID="UID [e.g. 1234]")}
     two = rockon({"db": {"volumes": {"/db": {}}}, "web": variable})
     assert found(two, {"shares-db-/db": "media"})["web-PUID"][0] == "1000"
     assert found(rockon({"web": variable}))["web-PUID"][0] == "1234"
@@ -174,7 +174,7 @@ def test_what_is_asked_twice_gets_the_same_secret() -> None:
     numbers = iter(range(9))
     two = rockon(
         {
-            "db": {"environment": {"DB_PW": {"label": "Root password"}, "OTHER_PW": {"label": "Other password"}}},
+            "db": {"environment": questions(DB_PW="Root password", OTHER_PW="Other password")},
             "web": {
                 "environment": {
                     "DB_PW": {"label": "Password"},
@@ -198,7 +198,7 @@ def test_what_is_asked_twice_gets_the_same_secret() -> None:
 
 LINKED = rockon(
     {
-        "db": {"environment": {"POSTGRES_PASSWORD": {"label": "DB Password"}}},
+        "db": {"environment": questions(POSTGRES_PASSWORD="DB Password")},
         "web": {
             "ports": {"3000": {"label": "Page", "ui": True, "protocol": "tcp"}},
             "environment": {

@@ -9,9 +9,9 @@ from rockonweb.core.settings import ALL, with_variables
 from rockonweb.core.text import t
 from rockonweb.forms import added, environment, labels, memberships, shares, storage, variables
 from tests.forms.conftest import Posted
-from tests.support.samples import rockon
+from tests.support.samples import questions, rockon
 
-PAIR = rockon({"db": {}, "web": {"ports": {"80": {"ui": True}}, "environment": {"TITLE": {"label": "Title"}}}})
+PAIR = rockon({"db": {}, "web": {"ports": {"80": {"ui": True}}, "environment": questions(TITLE="Title")}})
 ONE = rockon({"web": {}})
 ROOM = shares.Room(known=["films"])
 

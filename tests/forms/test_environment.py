@@ -4,20 +4,11 @@ from typing import Any
 
 from rockonweb.forms import environment
 from tests.forms.conftest import Posted
-from tests.support.samples import rockon
+from tests.support.samples import questions, rockon
 
-APP = rockon(
-    {
-        "web": {
-            "environment": {
-                "ZONE": {"label": "Zone", "description": ""},
-                "PUID": {"label": "UID", "description": ""},
-                "API_TOKEN": {"label": "Token", "description": ""},
-                "SMTP_PASSWORD": {"label": "Mail password", "description": "Leave blank for none."},
-            }
-        }
-    }
-)
+ASKED = questions(ZONE="Zone", PUID="UID", API_TOKEN="Token", SMTP_PASSWORD="Mail password")
+ASKED["SMTP_PASSWORD"]["description"] = "Leave blank for none."
+APP = rockon({"web": {"environment": ASKED}})
 ZONE, PUID, TOKEN, MAIL = (f"environment-web-{key}" for key in ("ZONE", "PUID", "API_TOKEN", "SMTP_PASSWORD"))
 GOOD = {ZONE: "Europe/Lisbon", PUID: "1000", TOKEN: "abc", MAIL: ""}
 

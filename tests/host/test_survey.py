@@ -16,6 +16,7 @@ from rockonweb.host import survey
 from rockonweb.models import Container, Port, RockOn, State, db, writing
 from tests.support.claims import free_port
 from tests.support.instance import Instance
+from tests.support.samples import port
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> No
 
 
 def test_ports_on_the_hosts_network_are_kept_as_they_really_are(instance: Instance) -> None:
-    asked = {"8096": {"label": "Web", "description": "", "host_default": 8096, "protocol": "tcp"}}
+    asked = {"8096": port(8096)}
     app = instance.add(
         "Media",
         {

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb import config, create_app, rows
-from rockonweb.core.definition import parse
 from rockonweb.core.errors import BadInput
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RefreshReport, RockOn, db, writing
 from rockonweb.models.address import POSTGRESQL, checked, masked
@@ -21,6 +20,7 @@ from rockonweb.web import shelf
 from tests.support import database
 from tests.support.app import install, shelve
 from tests.support.postgres import PASSWORD, Postgres
+from tests.support.samples import parsed
 
 
 @pytest.fixture
@@ -55,9 +55,7 @@ def test_the_size_of_a_large_image_fits(app: Flask) -> None:
 
 def test_the_longest_names_of_a_definition_fit(app: Flask) -> None:
     name, container = "R" * 100, "c" * 300
-    source = f'{{"{name}": {{"description": "", "version": "1", "website": "", "containers": '
-    source += f'{{"{container}": {{"image": "a/b", "launch_order": 1}}}}}}}}'
-    (found,) = parse(source.encode())
+    found = parsed({container: {"image": "a/b"}}, name)
     with writing() as session:
         suggestions = rows.Suggestions.load(session)
         rows.put(session, None, found.definition, found.source, suggestions, origin="remote", position=0)

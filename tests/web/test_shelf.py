@@ -9,8 +9,9 @@ from rockonweb.core.categories import Category
 from rockonweb.models import State, Status
 from rockonweb.web.shelf import Choice, Condition, Order, Shelf, Wish, condition_of, look
 from tests.support.app import install, shelve
+from tests.support.samples import port
 
-UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
+UI = {"ports": {"80": port(8080, ui=True)}}
 HOST = {"opts": [["--net=host", ""]]}
 
 

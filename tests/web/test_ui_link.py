@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from rockonweb.web.ui_link import link
-from tests.support.samples import rockon
+from tests.support.samples import port, rockon
 
-PORT = {"label": "", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
+PORTS = {"80": port(8080, ui=True)}
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ PORT = {"label": "", "description": "", "host_default": 8080, "protocol": "tcp",
     ],
 )
 def test_a_link(keys: dict[str, Any], host_port: int | None, hostname: str, address: str | None) -> None:
-    definition = rockon({"web": {"ports": {"80": PORT}}}, **keys)
+    definition = rockon({"web": {"ports": PORTS}}, **keys)
     assert link(definition, host_port, hostname) == address
 
 
 def test_on_the_host_s_network_the_container_s_own_port_counts() -> None:
-    definition = rockon({"web": {"ports": {"80": PORT}, "opts": [["--net=host", ""]]}})
+    definition = rockon({"web": {"ports": PORTS, "opts": [["--net=host", ""]]}})
     assert link(definition, 8081, "nas.local") == "http://nas.local:80/"
 
 
 def test_no_port_with_a_ui_no_link() -> None:
-    assert link(rockon({"web": {"ports": {"80": {**PORT, "ui": False}}}}), 8080, "nas.local") is None
+    assert link(rockon({"web": {"ports": {"80": port(8080)}}}), 8080, "nas.local") is None

@@ -8,8 +8,9 @@ from rockonweb.core.answers import Answers
 from rockonweb.models import Draft, RockOn, State, db, writing
 from rockonweb.web import drafts, wanted
 from tests.support.app import add_user, install, shelve
+from tests.support.samples import questions
 
-CONTAINERS = {"web": {"volumes": {"/data": {"label": "Data"}}, "environment": {"TITLE": {"label": "Title"}}}}
+CONTAINERS = {"web": {"volumes": questions({"/data": "Data"}), "environment": questions(TITLE="Title")}}
 LABELLED = {"labels": {"web": ["a=b"]}}
 
 

@@ -29,6 +29,7 @@ from tests.support.instance import Instance
 from tests.support.metastore import Metastore
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.queue_server import QueueServer
+from tests.support.samples import port, questions
 
 NOWHERE = "tcp://127.0.0.1:1"
 PARTS = {
@@ -36,7 +37,7 @@ PARTS = {
     *("containers", "operations", "catalogue", "secrets"),
 }
 Examine = Callable[..., subprocess.CompletedProcess[str]]
-SPEC = {"image": "box.example/app", "environment": {"KEY": {"label": "", "description": ""}}}
+SPEC = {"image": "box.example/app", "environment": questions(KEY="")}
 
 
 def look(instance: Instance, **changes: str) -> dict[str, Finding]:
@@ -260,15 +261,14 @@ def test_another_program_at_our_address_is_told(instance: Instance) -> None:
 
 def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
-        port = stranger.getsockname()[1]
-        ports = {"80": {"host_default": port, "protocol": "tcp", "label": "", "description": ""}}
-        rockon = instance.add("Wiki", {"wiki": {"image": "box.example/app", "ports": ports}})
+        number = stranger.getsockname()[1]
+        rockon = instance.add("Wiki", {"wiki": {"image": "box.example/app", "ports": {"80": port(number)}}})
         with writing():
             rockon.state, rockon.status = State.INSTALLED, Status.STOPPED
-            rockon.containers[0].ports[0].host = port
+            rockon.containers[0].ports[0].host = number
         found = look(instance)["ports"]
     assert found.level == "warn"
-    assert f"{port}/tcp of Wiki by the program" in found.sentence
+    assert f"{number}/tcp of Wiki by the program" in found.sentence
     assert look(instance)["ports"].level == "ok"
 
 

@@ -12,13 +12,13 @@ from rockonweb.work import operations, queue
 from tests.support.claims import free_port
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
+from tests.support.samples import port, questions
 
-WEB = {"8080": {"label": "Web", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}
 SPEC = {
     "image": "example/app",
-    "ports": WEB,
-    "volumes": {"/data": {"label": "Data", "description": ""}},
-    "environment": {"API_TOKEN": {"label": "Token", "description": ""}},
+    "ports": {"8080": port(8080, ui=True)},
+    "volumes": questions({"/data": "Data"}),
+    "environment": questions(API_TOKEN="Token"),
 }
 
 
@@ -163,15 +163,15 @@ def test_an_installed_rock_on_is_not_installed_over(instance: Instance) -> None:
 
 @pytest.mark.both_databases
 def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(instance: Instance) -> None:
-    port = free_port()
+    number = free_port()
     first, second = (instance.add(name, {name.lower(): SPEC}) for name in ("First", "Second"))
-    mine = instance.review(first, ports={"first": {"8080": port}})
-    theirs = instance.review(second, ports={"second": {"8080": port}})
+    mine = instance.review(first, ports={"first": {"8080": number}})
+    theirs = instance.review(second, ports={"second": {"8080": number}})
     instance.submit(mine)
     before = instance.rows_of()
     with pytest.raises(Conflict) as caught:
         instance.submit(theirs)
-    assert caught.value.sentence == f"Host port {port} (tcp) was taken meanwhile by the rock-on First."
+    assert caught.value.sentence == f"Host port {number} (tcp) was taken meanwhile by the rock-on First."
     assert instance.rows_of() == before
     # A rock-on that is not installed holds nothing.
     ended(1, Progress.FAILED)
@@ -180,14 +180,14 @@ def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(i
 
 @pytest.mark.both_databases
 def test_the_same_number_is_free_for_the_other_protocol(instance: Instance) -> None:
-    port = free_port()
-    udp = {"8080": {**WEB["8080"], "protocol": "udp"}}
+    number = free_port()
+    udp = {"8080": port(8080, protocol="udp", ui=True)}
     first, second = (
         instance.add("First", {"first": SPEC}),
         instance.add("Second", {"second": {**SPEC, "ports": udp}}),
     )
-    instance.submit(instance.review(first, ports={"first": {"8080": port}}))
-    instance.submit(instance.review(second, ports={"second": {"8080": port}}))
+    instance.submit(instance.review(first, ports={"first": {"8080": number}}))
+    instance.submit(instance.review(second, ports={"second": {"8080": number}}))
 
 
 @pytest.mark.both_databases

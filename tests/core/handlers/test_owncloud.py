@@ -12,10 +12,10 @@ from rockonweb.core.facts import CertificateFacts, ContainerFacts, HostFacts
 from rockonweb.core.handlers import generic, owncloud
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import AwaitAnswer, Create
-from tests.support.samples import answer, definition, host, rockon
+from tests.support.samples import answer, definition, host, questions, rockon
 
 OURS = CertificateFacts("/instance/tls/host.key", "/instance/tls/host.crt")
-ACCOUNT: dict[str, Any] = {"db_user": {"label": "User"}, "db_pw": {"label": "Word"}}
+ACCOUNT: dict[str, Any] = questions(db_user="User", db_pw="Word")
 DATABASE: dict[str, Any] = {"image": "postgres", "volumes": {"/data": {}}}
 APP: dict[str, Any] = {"opts": [["--link", "db:db"]]}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyotp
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from rockonweb import accounts, second_step, sessions, tokens
@@ -17,6 +17,7 @@ from rockonweb.core.errors import BadInput
 from rockonweb.models import AuditLine, LoginSession, RecoveryCode, Role, Token, User, db, now, writing
 from rockonweb.web import attempts, seen
 from tests.support.app import PASSWORD, Visitor, add_user, new_visitor
+from tests.support.pages import find
 
 NEW = "another long password"
 
@@ -34,9 +35,7 @@ def logged_in(app: Flask, name: str = "ada") -> Visitor:
 
 
 def key_of(client: Visitor) -> str:
-    found = re.search(r"<code[^>]*>([A-Z2-7]{32})</code>", client.get("/account/second-step").text)
-    assert found
-    return found[1]
+    return find(r"<code[^>]*>([A-Z2-7]{32})</code>", client.get("/account/second-step").text)
 
 
 def turn_on(client: Visitor) -> tuple[pyotp.TOTP, list[str]]:
@@ -319,9 +318,9 @@ def test_a_session_ends_when_it_was_not_used_for_14_days(
             owner_client.set_cookie(app.config["SESSION_COOKIE_NAME"], renewed.value)
 
 
-def test_the_session_costs_one_statement_and_looking_writes_no_row(app: Flask, owner_client: Visitor) -> None:
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+def test_the_session_costs_one_statement_and_looking_writes_no_row(
+    owner_client: Visitor, statements: list[str]
+) -> None:
     owner_client.get("/operations/running")
     assert sum("login_session" in one or 'FROM "user"' in one or "FROM user" in one for one in statements) == 1
     assert not [one for one in statements if one.split()[0] in ("INSERT", "UPDATE", "DELETE")]
@@ -351,11 +350,10 @@ def make_token(client: Visitor, **changes: str) -> TestResponse:
 def test_a_token_is_shown_once_kept_as_a_hash_and_revoked(app: Flask, owner_client: Visitor) -> None:
     assert make_token(owner_client, **{"token-present": "wrong"}).status_code == 422
     answer = make_token(owner_client)
-    found = re.search(r'id="token"[^>]*>([\w-]{43})<', answer.text)
-    assert found
-    headers = {"Authorization": f"Bearer {found[1]}"}
-    assert found[1] not in str(db.session.query(Token).one().hash)
-    assert found[1] not in owner_client.get("/account").text
+    token = find(r'id="token"[^>]*>([\w-]{43})<', answer.text)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert token not in str(db.session.query(Token).one().hash)
+    assert token not in owner_client.get("/account").text
     assert new_visitor(app).get("/api/rockons", headers=headers).status_code == 200
     row = db.session.query(Token).one()
     assert (row.label, row.role) == ("cron", Role.VIEWER)

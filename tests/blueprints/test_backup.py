@@ -27,7 +27,6 @@ from rockonweb.models import (
     Progress,
     Restore,
     RockOn,
-    Role,
     State,
     Status,
     db,
@@ -36,7 +35,7 @@ from rockonweb.models import (
 )
 from rockonweb.work import restore
 from tests.support import samples
-from tests.support.app import HX, PASSWORD, Visitor, add_user, install, shelve
+from tests.support.app import HX, PASSWORD, Visitor, install, shelve
 from tests.support.docker_stand_in import Docker
 
 PASSPHRASE = "a long enough passphrase"
@@ -156,17 +155,15 @@ def test_running_or_stopped_is_in_it(app: Flask) -> None:
     assert [(one.name, one.running) for one in found.rockons] == [("One", True), ("Two", False), ("Three", True)]
 
 
-def test_only_owners(app: Flask, client: Visitor) -> None:
-    add_user("olga", Role.OPERATOR)
+def test_only_owners(operator: Visitor) -> None:
     rockon = filled()
-    client.log_in("olga")
     for path in ("/backup", "/backup/restore/1", f"/rockons/{rockon.id}/export"):
-        assert client.get(path).status_code == 403
+        assert operator.get(path).status_code == 403
     for path in ("/backup", "/backup/restore", "/backup/restore/1/begin", "/backup/restore/1/forget"):
-        assert client.send(path, page="/rockons").status_code == 403
-    assert client.send(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
-    assert "Export for Docker Compose" not in client.get(f"/rockons/{rockon.id}").text
-    assert 'href="/backup"' not in client.get("/rockons").text
+        assert operator.send(path, page="/rockons").status_code == 403
+    assert operator.send(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
+    assert "Export for Docker Compose" not in operator.get(f"/rockons/{rockon.id}").text
+    assert 'href="/backup"' not in operator.get("/rockons").text
 
 
 # -- restoring -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 """What pages cost that does not drift: statements, however many rock-ons there are."""
 
-import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from rockonweb.models import db
 from tests.support.app import Visitor, install, shelve
@@ -10,13 +8,6 @@ from tests.support.filled import WEB
 
 LISTS = ("/", "/rockons", "/rockons?tab=all", "/rockons?q=app", "/rockons?q=apq", "/rockons?tab=all&state=available")
 OTHERS = ("/operations", "/updates", "/shares", "/networks", "/images", "/rockons/1", "/rockons/2/install/ports")
-
-
-@pytest.fixture
-def statements(app: Flask) -> list[str]:
-    found: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: found.append(arguments[2]))
-    return found
 
 
 def test_a_page_asks_as_much_of_many_rock_ons_as_of_few(

@@ -4,13 +4,13 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from rockonweb.core.attention import Room
-from rockonweb.models import Kind, Operation, Progress, Role, State, Status, db, now, writing
+from rockonweb.models import Kind, Operation, Progress, State, Status, now, writing
 from rockonweb.web import home
 from rockonweb.work import heartbeat
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, Visitor, install, shelve
+from tests.support.pages import find
 from tests.support.samples import port
 
 UI = {"web": {"ports": {"80": port(8080, ui=True)}}}
@@ -64,18 +64,17 @@ def test_a_restart_that_failed_is_no_news_once_the_app_runs(app: Flask, owner_cl
     assert "could not be restarted" not in owner_client.get("/").text
 
 
-def test_a_viewer_sees_it_without_buttons(app: Flask, client: Visitor) -> None:
-    add_user("viv", Role.VIEWER)
+def test_a_viewer_sees_it_without_buttons(viewer: Visitor) -> None:
     notes = install(shelve("Notes"))
     fail(notes.id, "No.")
-    page = client.log_in("viv").get("/").text
+    page = viewer.get("/").text
     assert set(re.findall(r'<form[^>]* method="post" action="([^"]+)"', page)) == {
         "/logout",
         "/theme/system",
         "/language/en",
     }
     for path in set(re.findall(r'href="(/[^"#?]*)', page)):
-        assert client.get(path).status_code < 400, path
+        assert viewer.get(path).status_code < 400, path
 
 
 def test_a_page_that_has_seen_everything_gets_nothing(
@@ -83,20 +82,16 @@ def test_a_page_that_has_seen_everything_gets_nothing(
 ) -> None:
     monkeypatch.setattr(home, "_memory", Room)  # that of this machine may change meanwhile
     notes = install(shelve("Notes"))
-    mark = re.search(r"seen=([0-9a-f]{8})", owner_client.get("/").text)
-    assert mark
-    assert owner_client.get("/", query_string={"seen": mark[1]}, headers=HX).status_code == 204
+    mark = find(r"seen=([0-9a-f]{8})", owner_client.get("/").text)
+    assert owner_client.get("/", query_string={"seen": mark}, headers=HX).status_code == 204
     with writing():
         notes.status, notes.state, notes.exit_code = Status.EXITED, State.INSTALLED, 3
-    answer = owner_client.get("/", query_string={"seen": mark[1]}, headers=HX)
+    answer = owner_client.get("/", query_string={"seen": mark}, headers=HX)
     assert "Ended with exit code 3" in answer.text
     assert "<html" not in answer.text
 
 
-def test_the_number_of_statements_does_not_grow(app: Flask, owner_client: Visitor) -> None:
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-
+def test_the_number_of_statements_does_not_grow(owner_client: Visitor, statements: list[str]) -> None:
     def count() -> int:
         statements.clear()
         assert owner_client.get("/").status_code == 200

@@ -2,8 +2,7 @@
 
 import pytest
 
-from rockonweb.models import Role
-from tests.support.app import Visitor, add_user
+from tests.support.app import Visitor
 
 
 def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: Visitor) -> None:
@@ -25,7 +24,6 @@ def test_the_report_is_a_file(owner_client: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/doctor", "/doctor/report.txt"])
-def test_it_is_for_owners(client: Visitor, path: str) -> None:
-    add_user("ola", Role.OPERATOR)
-    assert client.log_in("ola").get(path).status_code == 403
-    assert "/doctor" not in client.get("/").text
+def test_it_is_for_owners(operator: Visitor, path: str) -> None:
+    assert operator.get(path).status_code == 403
+    assert "/doctor" not in operator.get("/").text

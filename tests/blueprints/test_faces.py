@@ -103,13 +103,11 @@ def test_roles(client: Visitor, role: Role, method: str, path: str, allowed: boo
         assert "Your account may not do this." in answer.text
 
 
-def test_people_see_only_the_buttons_that_they_may_press(client: Visitor) -> None:
-    add_user("viv", Role.VIEWER)
+def test_people_see_only_the_buttons_that_they_may_press(viewer: Visitor) -> None:
     notes = install(shelve("Notes"))
     shelve("Other")
-    client.log_in("viv")
     for path in ("/rockons?tab=all", f"/rockons/{notes.id}", "/shares"):
-        forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', client.get(path).text)
+        forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', viewer.get(path).text)
         assert set(forms) <= {"/logout", "/theme/system", "/language/en"}, path
 
 

@@ -1,20 +1,17 @@
 """In which language pages speak: what the browser asks for, or what was chosen in it."""
 
-import re
-
 import pytest
 
 from rockonweb.core.text import t
 from rockonweb.models import Kind, Operation, OperationStep, Progress, db, writing
 from tests.support.app import Visitor, install, shelve
+from tests.support.pages import find
 
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 
 
 def words_of(page: str) -> str:
-    found = re.search(r'<html lang="(\w+)"', page)
-    assert found
-    return found[1]
+    return find(r'<html lang="(\w+)"', page)
 
 
 @pytest.mark.parametrize(

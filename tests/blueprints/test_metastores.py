@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from rockonweb import catalog
-from rockonweb.models import Kind, Metastore, Operation, Role, db, writing
-from tests.support.app import Visitor, add_user, install, shelve
+from rockonweb.models import Kind, Metastore, Operation, db, writing
+from tests.support.app import Visitor, install, shelve
 from tests.support.metastore import Metastore as Store
 from tests.support.samples import source
 
@@ -105,9 +105,7 @@ def test_before_one_is_removed_the_page_says_what_leaves_and_what_stays(owner_cl
     assert owner_client.send("/metastores/1/up", page="/metastores").status_code == 404
 
 
-def test_only_owners_see_it(client: Visitor) -> None:
-    add_user("bob", Role.OPERATOR)
-    client.log_in("bob")
+def test_only_owners_see_it(operator: Visitor) -> None:
     for path in ("/metastores", "/definitions", "/definitions/new"):
-        assert client.get(path).status_code == 403
-        assert f'href="{path}"' not in client.get("/rockons").text
+        assert operator.get(path).status_code == 403
+        assert f'href="{path}"' not in operator.get("/rockons").text

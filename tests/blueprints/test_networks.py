@@ -1,15 +1,14 @@
 """The pages of networks."""
 
 import pytest
-from flask import Flask
 
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import addresses
-from rockonweb.models import Kind, Network, NetworkMember, Operation, Progress, RockOn, Role, db, writing
+from rockonweb.models import Kind, Network, NetworkMember, Operation, Progress, RockOn, db, writing
 from rockonweb.work import rocknets
 from tests.support import docker_stand_in as stand_in
-from tests.support.app import Visitor, add_user, install, shelve
+from tests.support.app import Visitor, install, shelve
 
 PLAIN = {"icc": "y", "ip_masquerade": "y"}  # the boxes that are ticked unless somebody unticks them
 
@@ -102,10 +101,8 @@ def test_without_a_network_of_theirs_people_are_told(owner_client: Visitor) -> N
     assert "There is no network of yours yet." in owner_client.get("/networks").text
 
 
-def test_viewers_see_and_change_nothing(docker: Docker, app: Flask, client: Visitor) -> None:
+def test_viewers_see_and_change_nothing(docker: Docker, viewer: Visitor) -> None:
     media(docker)
-    add_user("eve", Role.VIEWER)
-    viewer = client.log_in("eve")
     text = viewer.get("/networks").text
     assert "media" in text
     assert "/networks/media/edit" not in text

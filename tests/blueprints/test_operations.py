@@ -3,19 +3,17 @@
 import html
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from rockonweb.core.text import t, to_stored
-from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, Role, State, Status, db, now, writing
+from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, Status, db, now, writing
 from rockonweb.web.wording import left_words
 from rockonweb.work import operations
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, Visitor, install, shelve
+from tests.support.pages import find
 from tests.support.samples import port
 
 
@@ -39,21 +37,6 @@ def step(title: str, progress: Progress, **columns: object) -> OperationStep:
     started = now() - timedelta(seconds=5)
     finished = None if progress in (Progress.QUEUED, Progress.RUNNING) else started + timedelta(seconds=1.2)
     return OperationStep(title=title, progress=progress, started=started, finished=finished, **columns)
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What is asked of the database."""
-    heard: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        heard.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(db.engine, "before_cursor_execute", hear)
 
 
 # -- the list -----------------------------------------------------------------------------------------------------
@@ -191,11 +174,11 @@ def test_what_is_left_is_told_coarsely(app: Flask, seconds: float | None, words:
         assert left_words(seconds) == words
 
 
-def test_many_cards_and_the_bar_cost_as_many_statements_as_one(owner_client: Visitor) -> None:
+def test_many_cards_and_the_bar_cost_as_many_statements_as_one(owner_client: Visitor, statements: list[str]) -> None:
     def count() -> int:
-        with statements() as counted:
-            assert "operation-line" in owner_client.get("/rockons").text
-        return len(counted)
+        statements.clear()
+        assert "operation-line" in owner_client.get("/rockons").text
+        return len(statements)
 
     make(install(shelve("Notes")), Progress.RUNNING, step("pull a", Progress.RUNNING))
     make(install(shelve("Wiki")), Progress.RUNNING, step("pull b", Progress.RUNNING))
@@ -301,15 +284,13 @@ def test_retry_begins_a_new_operation(owner_client: Visitor) -> None:
     assert db.session.get_one(Operation, failed + 1).kind is Kind.STOP
 
 
-def test_who_may_not_begin_it_may_not_cancel_or_repeat_it(client: Visitor) -> None:
-    add_user("olga", Role.OPERATOR)
-    client.log_in("olga")
+def test_who_may_not_begin_it_may_not_cancel_or_repeat_it(operator: Visitor) -> None:
     notes = install(shelve("Notes"))
     stop, uninstall = make(notes, Progress.FAILED), make(notes, Progress.FAILED, kind=Kind.UNINSTALL)
-    assert "/retry" in client.get(f"/operations/{stop}").text
-    assert "/retry" not in client.get(f"/operations/{uninstall}").text
+    assert "/retry" in operator.get(f"/operations/{stop}").text
+    assert "/retry" not in operator.get(f"/operations/{uninstall}").text
     for verb in ("retry", "cancel"):
-        assert client.send(f"/operations/{uninstall}/{verb}", page="/rockons").status_code == 403
+        assert operator.send(f"/operations/{uninstall}/{verb}", page="/rockons").status_code == 403
 
 
 def test_an_unknown_operation_is_not_found(owner_client: Visitor) -> None:
@@ -424,9 +405,7 @@ def poll(visitor: Visitor, address: str, here: str = "/shares") -> str:
 
 
 def asked_next(text: str) -> str:
-    found = re.search(r'id="running"[^>]*hx-get="([^"]+)"', text)
-    assert found
-    return html.unescape(found[1])
+    return find(r'id="running"[^>]*hx-get="([^"]+)"', text)
 
 
 def test_a_page_is_told_once_of_what_ended_since_it_was_loaded(owner_client: Visitor) -> None:
@@ -463,12 +442,12 @@ def test_a_page_is_not_told_of_everything_that_ever_was(owner_client: Visitor) -
         assert (answer.status_code, "toast-line" in answer.text) == (200, False)
 
 
-def test_a_page_that_rests_asks_by_one_statement(owner_client: Visitor) -> None:
+def test_a_page_that_rests_asks_by_one_statement(owner_client: Visitor, statements: list[str]) -> None:
     make(install(shelve("Notes")), Progress.DONE)
     address = asked_next(owner_client.get("/shares").text)
-    with statements() as counted:
-        poll(owner_client, address)
-    assert sum("FROM operation" in one for one in counted) == 1
+    statements.clear()
+    poll(owner_client, address)
+    assert sum("FROM operation" in one for one in statements) == 1
 
 
 def test_a_name_is_inert_in_a_notice(owner_client: Visitor) -> None:
@@ -482,13 +461,12 @@ def test_people_who_don_t_see_the_bar_are_told_of_each_step(owner_client: Visito
     operation = make(install(shelve("Notes")), Progress.RUNNING, step("pull a", Progress.RUNNING))
     page = owner_client.get(f"/operations/{operation}").text
     assert re.search(r'<p class="visually-hidden" id="told" role="status"[^>]*>\d+ % · pull a</p>', page)
-    address = re.search(r'id="operation" hx-get="([^"]+)"', page)
-    assert address
-    again = owner_client.get(html.unescape(address[1]), headers=HX).text
+    address = find(r'id="operation" hx-get="([^"]+)"', page)
+    again = owner_client.get(address, headers=HX).text
     assert "innerHTML:#told" not in again
     with writing() as session:
         session.get_one(Operation, operation).end(Progress.DONE)
-    again = owner_client.get(html.unescape(address[1]), headers=HX).text
+    again = owner_client.get(address, headers=HX).text
     assert '<div hx-swap-oob="innerHTML:#told">Notes was stopped</div>' in again
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from rockonweb.core.secret import MASK
 from rockonweb.models import (
@@ -24,6 +23,7 @@ from rockonweb.models import (
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.docker_stand_in import Docker
+from tests.support.pages import find
 from tests.support.samples import port, questions
 
 WEB = {"web": {"ports": {"80": port(8080, ui=True)}}}
@@ -36,9 +36,7 @@ def names(html: str) -> list[str]:
 
 def card(html: str, rockon: RockOn) -> str:
     """A rock-on's part of a list."""
-    found = re.search(rf'<article class="app" id="rockon-{rockon.id}".*?</article>', html, re.DOTALL)
-    assert found
-    return found[0]
+    return find(rf'<article class="app" id="rockon-{rockon.id}".*?</article>', html)
 
 
 # -- the list -----------------------------------------------------------------------------------------------------
@@ -105,10 +103,7 @@ def test_a_long_catalogue_has_pages(owner_client: Visitor) -> None:
     assert owner_client.get("/rockons?page=x").status_code == 200
 
 
-def test_the_number_of_statements_does_not_grow_with_the_list(app: Flask, owner_client: Visitor) -> None:
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-
+def test_the_number_of_statements_does_not_grow_with_the_list(owner_client: Visitor, statements: list[str]) -> None:
     def count() -> int:
         statements.clear()
         owner_client.get("/rockons?tab=all")
@@ -252,9 +247,8 @@ def test_a_page_of_apps_asks_each_second_while_somebody_looks(owner_client: Visi
 
 def test_a_list_that_was_seen_is_not_sent_again(owner_client: Visitor) -> None:
     notes = install(shelve("Notes"))
-    seen = re.search(r"seen=(\w+)", owner_client.get("/rockons?tab=installed").text)
-    assert seen
-    again = f"/rockons?tab=installed&seen={seen[1]}"
+    seen = find(r"seen=(\w+)", owner_client.get("/rockons?tab=installed").text)
+    again = f"/rockons?tab=installed&seen={seen}"
     answer = owner_client.get(again, headers=HX)
     assert (answer.status_code, answer.text) == (204, "")
     assert owner_client.get(again).status_code == 200

@@ -12,9 +12,9 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.rollback import Kept, kept_to_json
 from rockonweb.host import shares
-from rockonweb.models import Kind, Operation, Progress, RockOn, Role, RollbackPoint, db, writing
+from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db, writing
 from tests.support import docker_stand_in as stand_in
-from tests.support.app import Visitor, add_user, install, make_shares, shelve
+from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.samples import questions
 
 OLD, NEW = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
@@ -107,13 +107,11 @@ def test_the_page_of_a_rockon_lists_its_points(owner_client: Visitor, notes: Roc
     assert "Then its settings or its definition were changed." in found
 
 
-def test_only_an_owner_goes_back(client: Visitor, notes: RockOn) -> None:
+def test_only_an_owner_goes_back(operator: Visitor, notes: RockOn) -> None:
     point = remember(notes)
-    add_user("ole", role=Role.OPERATOR)
-    client.log_in("ole")
-    assert "go-back" not in client.get(f"/rockons/{notes.id}").text
-    assert client.get(address(point)).status_code == 403
-    assert client.send(address(point), {}, page="/rockons").status_code == 403
+    assert "go-back" not in operator.get(f"/rockons/{notes.id}").text
+    assert operator.get(address(point)).status_code == 403
+    assert operator.send(address(point), {}, page="/rockons").status_code == 403
     assert db.session.query(Operation).count() == 1
 
 
@@ -133,8 +131,7 @@ def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: 
     reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
     answer = owner_client.send(address(point), {"reviewed": reviewed}, page="/shares")
     assert answer.status_code == 303
-    operation = db.session.query(Operation).order_by(Operation.id.desc()).first()
-    assert operation is not None
+    operation = db.session.query(Operation).order_by(Operation.id.desc())[0]
     assert answer.location.endswith(f"/operations/{operation.id}")
     options = operation.options
     assert (options["point"], options["data"], options["source"]) == (point.id, False, point.definition)
@@ -180,8 +177,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_clie
     reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
     answer = owner_client.send(address(point), {"reviewed": reviewed, "data": "1", "asked": "notes"}, page="/shares")
     assert answer.status_code == 303
-    operation = db.session.query(Operation).order_by(Operation.id.desc()).first()
-    assert operation is not None
+    operation = db.session.query(Operation).order_by(Operation.id.desc())[0]
     assert operation.options["asked"] == ["notes"]
     assert "put back the data of share notes" in operation.lines
 

@@ -16,11 +16,12 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import Listener, NetworkFacts
 from rockonweb.host import shares, snapshots
-from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, Role, State, Status, db, writing
+from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
 from tests.support.docker_stand_in import Docker
-from tests.support.person import forms
+from tests.support.pages import field_errors, words
+from tests.support.person import Form, forms
 from tests.support.samples import port, questions
 
 SECRET = "blue horses dream"
@@ -68,10 +69,9 @@ class Settings:
 
     def fields(self, page: str) -> dict[str, str]:
         """What a browser would send of a page's form."""
-        html = self.get(page).text
-        form = next(form for form in forms(html) if form.action == f"{self.url}/{page}")
-        checked = re.findall(r'<input checked [^>]*name="([^"]+)" type="checkbox" value="y">', html)
-        return form.data() | {unescape(name): "y" for name in checked}
+        answer = self.get(page)
+        checked = re.findall(r'<input checked [^>]*name="([^"]+)" type="checkbox" value="y">', answer.text)
+        return form_of(answer, page).data() | {unescape(name): "y" for name in checked}
 
     def save(self, page: str, button: str = "Save", value: str = "Save", **typed: str) -> TestResponse:
         return self.send(page, self.fields(page), typed, {button: value})
@@ -84,7 +84,7 @@ class Settings:
 
     def accept(self, page: str, typed: Mapping[str, str]) -> None:
         answer = self.save(page, **typed)
-        assert (answer.status_code, answer.location) == (303, f"{self.url}/review"), errors(answer)
+        assert (answer.status_code, answer.location) == (303, f"{self.url}/review"), field_errors(answer.text)
 
 
 @pytest.fixture
@@ -92,14 +92,8 @@ def here(owner_client: Visitor, notes: RockOn) -> Settings:
     return Settings(owner_client, notes)
 
 
-def errors(answer: TestResponse) -> list[str]:
-    """The sentences beside the fields."""
-    found = "".join(re.findall(r'<ul class="field-errors".*?</ul>', answer.text, re.DOTALL))
-    return [unescape(one).strip() for one in re.findall(r"<li>(?:<svg.*?</svg>)?(.*?)</li>", found, re.DOTALL)]
-
-
-def words(answer: TestResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.text)).split())
+def form_of(answer: TestResponse, page: str) -> Form:
+    return next(form for form in forms(answer.text) if form.action.endswith(f"/settings/{page}"))
 
 
 def wanted() -> dict[str, Any]:
@@ -128,19 +122,17 @@ def test_unknown_pages_and_rockons_are_not_found(owner_client: Visitor, here: Se
     assert owner_client.get("/rockons/999/settings/labels").status_code == 404
 
 
-def test_only_owners_change_settings(client: Visitor, notes: RockOn) -> None:
-    add_user("olga", Role.OPERATOR)
-    client.log_in("olga")
+def test_only_owners_change_settings(operator: Visitor, notes: RockOn) -> None:
     for page in (*ALL_PAGES, "review"):
-        assert client.get(f"/rockons/{notes.id}/settings/{page}").status_code == 403
-    assert "settings/" not in client.get(f"/rockons/{notes.id}").text
+        assert operator.get(f"/rockons/{notes.id}/settings/{page}").status_code == 403
+    assert "settings/" not in operator.get(f"/rockons/{notes.id}").text
 
 
 def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Settings, notes: RockOn) -> None:
     other = shelve("Other")
     answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
     assert answer.status_code == 409
-    assert "Other is not installed. Install it first; its questions are asked then." in words(answer)
+    assert "Other is not installed. Install it first; its questions are asked then." in words(answer.text)
 
 
 def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
@@ -148,7 +140,7 @@ def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, 
     operations.begin_change(notes, rows.answers_of(notes), "ada")
     answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
-    assert "Notes is being changed, so what you would review now is out of date soon." in words(answer)
+    assert "Notes is being changed, so what you would review now is out of date soon." in words(answer.text)
     assert wanted() == {}
     assert here.get("review").status_code == 409
 
@@ -178,10 +170,9 @@ def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker
     assert here.fields("environment")["environment-notes-PASSWORD"] == ""
     assert here.fields("custom-config")["custom-config-name"] == "attic"
     assert all(SECRET not in answer.text for answer in pages.values())
-    assert "Fixed: this app uses the server's own network" in words(pages["ports"])
-    assert "It uses the host's own network, and Docker lets it join no other one beside that." in words(
-        pages["networks"]
-    )
+    assert "Fixed: this app uses the server's own network" in words(pages["ports"].text)
+    refusal = "It uses the host's own network, and Docker lets it join no other one beside that."
+    assert refusal in words(pages["networks"].text)
 
 
 def test_looking_writes_nothing(here: Settings) -> None:
@@ -195,7 +186,7 @@ def test_a_page_that_is_saved_unchanged_changes_nothing(here: Settings) -> None:
         here.accept(page, {})
         assert wanted() == {}, page
     answer = here.get("review")
-    assert "Nothing is changed, so there is nothing to apply." in words(answer)
+    assert "Nothing is changed, so there is nothing to apply." in words(answer.text)
     assert ">Apply<" not in answer.text
 
 
@@ -243,7 +234,7 @@ def test_variables_are_added_changed_and_removed(here: Settings) -> None:
     shorter = here.save("environment", "Remove", "environment-notes-LOG")
     assert shorter.status_code == 200
     assert "environment-notes-LOG" not in shorter.text
-    form = next(form for form in forms(shorter.text) if form.action.endswith("/environment"))
+    form = form_of(shorter, "environment")
     assert here.send("environment", form.data(Save="Save")).status_code == 303
     assert wanted()["variables"] == {"notes": {"API_TOKEN": SECRET}}
 
@@ -254,7 +245,7 @@ def test_storage_and_labels_that_were_added_are_removed(here: Settings) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "b=2"})
     for page, name in (("storage", "storage-notes-/films"), ("labels", "labels-notes-1")):
         shorter = here.save(page, "Remove", name)
-        form = next(form for form in forms(shorter.text) if form.action.endswith(f"/{page}"))
+        form = form_of(shorter, page)
         assert name not in form.fields
         assert here.send(page, form.data(Save="Save")).status_code == 303
     assert wanted()["storage"] == {"notes-vpn": {"/films": "films"}}
@@ -265,7 +256,7 @@ def test_another_row_keeps_what_was_typed(here: Settings) -> None:
     answer = here.save(
         "storage", "Add", "Add", **{"new-1-container": "notes-vpn", "new-1-key": "/films", "new-1-value": "films"}
     )
-    form = next(form for form in forms(answer.text) if form.action.endswith("/storage"))
+    form = form_of(answer, "storage")
     assert form.fields["new-1-key"].value == "/films"
     assert form.fields["new-2-key"].value == ""
     assert '<option selected value="notes-vpn">' in answer.text
@@ -296,12 +287,12 @@ def test_secrets_are_shown_and_made_on_the_page_that_was_sent(here: Settings) ->
     assert shown.status_code == 200
     assert 'value="typed just now"' in shown.text
     made = here.save("environment", "Generate", name)
-    form = next(form for form in forms(made.text) if form.action.endswith("/environment"))
+    form = form_of(made, "environment")
     assert len(form.fields[name].value) == 24
     assert SECRET not in shown.text + made.text
     wrong = here.save("environment", **{name: "typed just now", "environment-notes-TITLE": ""})
     assert wrong.status_code == 422
-    form = next(form for form in forms(wrong.text) if form.action.endswith("/environment"))
+    form = form_of(wrong, "environment")
     assert form.fields[name].value == "typed just now"
     assert form.fields[name].kind == "password"
     assert wanted() == {}
@@ -311,8 +302,8 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
     here.accept("ports", {"ports-notes-80": ""})
     assert wanted()["ports"]["notes"] == {"80": None}
     warning = "The page of Notes will not be reachable at this server's address any more."
-    assert warning in words(here.get("ports"))
-    assert warning in words(here.get("review"))
+    assert warning in words(here.get("ports").text)
+    assert warning in words(here.get("review").text)
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------
@@ -349,10 +340,10 @@ def test_bad_input_is_told_beside_its_field_and_changes_nothing(
     docker.ports = [Listener(9000, "tcp", "", "the container other")]
     answer = here.save(page, **{**({"new-1-container": "notes"} if "new-1-key" in typed else {}), **typed})
     assert answer.status_code == 422
-    assert errors(answer)[0].startswith(sentence)
+    assert field_errors(answer.text)[0].startswith(sentence)
     assert 'aria-invalid="true"' in answer.text
     assert wanted() == {}
-    sent = next(form for form in forms(answer.text) if form.action.endswith(f"/{page}"))
+    sent = form_of(answer, page)
     for name, value in typed.items():
         assert name.endswith("-container") or unescape(sent.fields[name].value) == value
 
@@ -362,14 +353,14 @@ def test_fields_that_belong_nowhere_are_refused(here: Settings, name: str) -> No
     page = name.partition("-")[0]
     answer = here.save(page, **{name: "1"})
     assert answer.status_code == 422
-    assert f"Notes has no setting “{name}”." in words(answer)
+    assert f"Notes has no setting “{name}”." in words(answer.text)
     assert wanted() == {}
 
 
 def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
     answer = here.save("storage", **{"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "other"})
-    assert (answer.status_code, errors(answer)) == (422, ["/films is there twice for notes."])
+    assert (answer.status_code, field_errors(answer.text)) == (422, ["/films is there twice for notes."])
     assert wanted()["storage"] == {"notes": {"/films": "films"}}
 
 
@@ -404,7 +395,7 @@ def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: Rock
     with writing():
         old = rows.answers_of(notes)
         rows.store(notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}}))
-    told = words(here.get("review"))
+    told = words(here.get("review").text)
     assert "a=b" in told
     assert "9999" in told
     assert "8080" not in told
@@ -425,7 +416,7 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
         ("ins", "new", "-e PASSWORD=********"),
     ]
     assert "horses" not in html
-    told = " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    told = words(html)
     assert "notes rebuilt Why: its command line changes." in told
     assert "notes-vpn stays It is not touched." in told
     assert "1 of 2 containers are replaced; the others keep running." in told
@@ -434,7 +425,7 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
 
 def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here: Settings) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
-    told = words(here.get("review"))
+    told = words(here.get("review").text)
     assert "The data of notes can't be undone. It is a plain folder" in told
 
 
@@ -447,14 +438,14 @@ def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_c
     )
     monkeypatch.setattr(snapshots, "nested", lambda path: ("inner",))
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
-    told = words(here.get("review"))
+    told = words(here.get("review").text)
     assert "The data of notes can come back too: a snapshot is taken first." in told
     assert "Not covered are the subvolumes inside it: inner." in told
 
 
 def test_networks_alone_rebuild_nothing(here: Settings) -> None:
     here.accept("networks", {"networks-notes-family": "y"})
-    told = words(here.get("review"))
+    told = words(here.get("review").text)
     assert "Nothing is rebuilt: the app keeps running the whole time." in told
     assert "joins the network family" in told
     assert "docker run" not in told
@@ -481,7 +472,7 @@ def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings
         operation.progress = Progress.FAILED
         notes.state = State.INSTALLED
     assert "Changes that are not applied yet" in here.client.get(page).text
-    assert "a=b" in words(here.get("review"))
+    assert "a=b" in words(here.get("review").text)
 
 
 def test_a_program_that_sends_no_fingerprint_relies_on_what_is_assembled(here: Settings) -> None:
@@ -496,7 +487,7 @@ def test_what_changed_since_the_look_is_shown_again(here: Settings) -> None:
     here.accept("labels", {"new-1-key": "c=d"})
     answer = here.send("review", seen)
     assert answer.status_code == 409
-    assert "Something changed since you looked, so nothing was begun." in words(answer)
+    assert "Something changed since you looked, so nothing was begun." in words(answer.text)
     assert "c=d" in answer.text
     assert db.session.scalar(db.select(Operation)) is None
 
@@ -507,14 +498,14 @@ def test_nothing_to_apply_is_refused(here: Settings) -> None:
     here.client.send(f"{here.url}/discard", page=f"{here.url}/review")
     answer = here.send("review", seen)
     assert answer.status_code == 422
-    assert "Nothing is changed, so there is nothing to apply." in words(answer)
+    assert "Nothing is changed, so there is nothing to apply." in words(answer.text)
 
 
 def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: Docker) -> None:
     here.accept("ports", {"ports-notes-80": "9000"})
     docker.ports = [Listener(9000, "tcp", "", "the container other")]
     page = here.get("review")
-    assert "Port 9000 (tcp) is in use by the container other." in words(page)
+    assert "Port 9000 (tcp) is in use by the container other." in words(page.text)
     assert re.search(r"<button[^>]*name=\"Apply\"[^>]* disabled", page.text)
     answer = here.save("review", "Apply", "Apply")
     assert answer.status_code == 422
@@ -526,13 +517,11 @@ def test_a_share_is_given_to_the_apps_user_if_its_box_is_ticked(here: Settings) 
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
     here.accept("environment", {"new-1-container": "notes", "new-1-key": "PUID", "new-1-value": "1000"})
     page = here.get("review")
-    assert "notes works as user 1000, who may not write to films" in words(page)
-    assert "Give films to user 1000 and group 0" in words(page)
+    assert "notes works as user 1000, who may not write to films" in words(page.text)
+    assert "Give films to user 1000 and group 0" in words(page.text)
     fields = here.fields("review")
     assert here.send("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
-    operation = db.session.scalar(db.select(Operation))
-    assert operation is not None
-    assert operation.options["give"] == {"films": [1000, 0]}
+    assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
 
 
 def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Docker) -> None:
@@ -540,7 +529,7 @@ def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Do
     here.accept("labels", {"new-1-key": "a=b"})
     page = here.get("review")
     assert page.status_code == 200
-    assert "Docker does not answer." in words(page)
+    assert "Docker does not answer." in words(page.text)
     answer = here.save("review", "Apply", "Apply")
     assert answer.status_code == 503
     assert wanted()["labels"]
@@ -549,11 +538,11 @@ def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Do
 
 def test_a_new_share_is_made_but_never_one_that_vanished(app: Flask, here: Settings) -> None:
     here.accept("shares", {"shares-notes-/data": "brand-new"})
-    assert "make share brand-new" in words(here.get("review"))
+    assert "make share brand-new" in words(here.get("review").text)
     here.accept("shares", {"shares-notes-/data": "notes"})
     (app.config["SETTINGS"].shares_root / "notes").rmdir()
     here.accept("labels", {"new-1-key": "a=b"})
-    told = words(here.get("review"))
+    told = words(here.get("review").text)
     assert 'The share "notes" does not exist.' in told
     assert "make share" not in told
 
@@ -562,7 +551,7 @@ def test_a_stopped_app_stays_stopped(here: Settings, notes: RockOn) -> None:
     with writing():
         notes.status = Status.STOPPED
     here.accept("labels", {"new-1-key": "a=b"})
-    assert "The app is stopped now and stays stopped" in words(here.get("review"))
+    assert "The app is stopped now and stays stopped" in words(here.get("review").text)
 
 
 # -- the rock-on's page -----------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import digest
 from rockonweb.core.facts import Listener
 from rockonweb.core.secret import MASK
-from rockonweb.models import Kind, Operation, RockOn, Role, State, Status, db, writing
-from tests.support.app import Visitor, add_user, install, make_shares, shelve
+from rockonweb.models import Kind, Operation, RockOn, State, Status, db, writing
+from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.docker_stand_in import Docker
+from tests.support.pages import find, words
 from tests.support.samples import port, questions
 
 SECRET = "blue horses dream"
@@ -68,10 +69,6 @@ def begun(rockon: RockOn) -> Operation:
     return db.session.query(Operation).filter_by(rockon_id=rockon.id).one()
 
 
-def text_of(page: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
-
-
 # -- what waits is told -------------------------------------------------------------------------------------------
 
 
@@ -112,12 +109,9 @@ def test_one_that_left_the_catalogue_stays_and_is_marked(owner_client: Visitor, 
     assert owner_client.get(f"/rockons/{notes.id}/successor").status_code == 409
 
 
-def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(owner_client: Visitor) -> None:
-    from sqlalchemy import event
-
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-
+def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(
+    owner_client: Visitor, statements: list[str]
+) -> None:
     def count() -> int:
         statements.clear()
         assert "Newer definition" in owner_client.get("/rockons").text
@@ -137,7 +131,7 @@ def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(owner_
 def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor, notes: RockOn) -> None:
     newer(tag="2", environment=questions(TITLE="Title"), opts=[["--memory", "1g"]])
     answer = owner_client.get(f"/rockons/{notes.id}/definition")
-    text = text_of(answer.text)
+    text = words(answer.text)
     assert "another version of the image notes old example/notes:latest new example/notes:2" in text
     assert "an option of Docker notes new --memory 1g" in text
     assert "a variable is gone notes removed PASSWORD (Password)" in text
@@ -154,14 +148,13 @@ def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client
     newer(opts=[["--cap-add", "NET_ADMIN"]])
     page = owner_client.get(here).text
     allowed = "What Accept allows Notes to do to this host from now on notes has the right NET_ADMIN over this host."
-    assert allowed in text_of(page)
+    assert allowed in words(page)
     other = press(owner_client, here, "Accept", confirm="0123456789abcdef")
     assert other.status_code == 422
-    assert "what it may do to this host has changed since you looked." in text_of(other.text)
+    assert "what it may do to this host has changed since you looked." in words(other.text)
     assert db.session.query(Operation).count() == 0
-    box = re.search(r'name="confirm" value="([^"]+)"', page)
-    assert box
-    assert press(owner_client, here, "Accept", confirm=box[1]).status_code == 303
+    box = find(r'name="confirm" value="([^"]+)"', page)
+    assert press(owner_client, here, "Accept", confirm=box).status_code == 303
 
 
 def test_what_it_could_do_before_is_not_confirmed_again(owner_client: Visitor, notes: RockOn) -> None:
@@ -195,9 +188,8 @@ def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(owner_
     # The answer was not yet in what the page showed: it is shown first.
     answer = press(owner_client, here, "Accept", **{"environment-notes-REALM": "home"})
     assert (answer.status_code, "look at what your answers come to" in answer.text) == (409, True)
-    shown = re.search(r'name="reviewed" value="([^"]+)"', answer.text)
-    assert shown
-    data = {"Accept": "", "reviewed": shown[1], "environment-notes-REALM": "home"}
+    shown = find(r'name="reviewed" value="([^"]+)"', answer.text)
+    data = {"Accept": "", "reviewed": shown, "environment-notes-REALM": "home"}
     assert owner_client.send(here, data, page=here).status_code == 303
     wanted = begun(notes).options["wanted"]
     assert wanted["environment"] == {"notes": {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home", "LANG": "nl"}}
@@ -296,12 +288,10 @@ def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: R
     assert "is being changed" in owner_client.get(f"/rockons/{notes.id}/{page}").text
 
 
-def test_only_an_owner_decides(app: Flask, client: Visitor, notes: RockOn) -> None:
+def test_only_an_owner_decides(operator: Visitor, notes: RockOn) -> None:
     newer(tag="2")
-    add_user("olga", Role.OPERATOR)
-    client.log_in("olga")
-    assert client.get(f"/rockons/{notes.id}/definition").status_code == 403
-    page = client.get(f"/rockons/{notes.id}").text
+    assert operator.get(f"/rockons/{notes.id}/definition").status_code == 403
+    page = operator.get(f"/rockons/{notes.id}").text
     assert "There is a newer definition" in page
     assert "/definition" not in page
 
@@ -337,7 +327,7 @@ def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes:
     leave(notes)
     successor = renamed(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
     here = f"/rockons/{notes.id}/successor"
-    text = text_of(owner_client.get(here).text)
+    text = words(owner_client.get(here).text)
     assert "the name old Notes new Notebook" in text
     assert "all of them are made anew" in text
     answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})

@@ -12,9 +12,9 @@ from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.updates import Outcome
 from rockonweb.host import engine, registry
-from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, Role, State, db, writing
+from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, State, db, writing
 from rockonweb.work import operations, queue, updates
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, Visitor, install, shelve
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -239,10 +239,8 @@ def test_looks_are_queued_a_few_at_a_time_unless_that_is_off(app: Flask, hours: 
     assert looks(app) == ([f"updates-{one}" for one in ids[: updates.AT_ONCE]] if due else [])
 
 
-def test_who_may_only_look_changes_nothing(app: Flask, client: Visitor) -> None:
+def test_who_may_only_look_changes_nothing(app: Flask, viewer: Visitor) -> None:
     rockon = know(install(shelve("Syncer")))
-    add_user("eve", Role.VIEWER)
-    viewer = client.log_in("eve")
     here = f"/rockons/{rockon.id}/updates"
     for path in (here, "/updates"):
         page = viewer.get(path)

@@ -171,7 +171,7 @@ def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(i
     before = instance.rows_of()
     with pytest.raises(Conflict) as caught:
         instance.submit(theirs)
-    assert caught.value.sentence == f"Host port {port} (tcp) was taken meanwhile by the rock-on First."
+    assert caught.value.sentence == f"Host port {number} (tcp) was taken meanwhile by the rock-on First."
     assert instance.rows_of() == before
     # A rock-on that is not installed holds nothing.
     ended(1, Progress.FAILED)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 
 from tests.support.apps import page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
+from tests.support.person import new_session
 from tests.support.stack import Stack
 
 WAIT_SECONDS = 120
@@ -23,7 +23,7 @@ class Script:
 
     def __init__(self, stack: Stack) -> None:
         self.base = f"{stack.url}/api/rockons"
-        self.session = requests.Session()
+        self.session = new_session()
         self.session.auth = (stack.user, stack.password)
 
     def get(self, path: str = "", **params: Any) -> Any:

@@ -18,13 +18,11 @@ from dataclasses import dataclass, field
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
 from tests.support.apps import eventually
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.person import Person, forms
+from tests.support.person import Person, forms, new_session
 from tests.support.stack import Stack
 
 READERS = 50
@@ -157,11 +155,8 @@ def ask(home: Stack, query: str, *values: object) -> list[tuple[object, ...]]:
 
 
 def session_of(person: Person | None = None, basic: tuple[str, str] | None = None) -> requests.Session:
-    """A browser with a person's cookies, or a script with a password. A connection that was closed between two
-    requests is opened again, as browsers do where nothing is changed.
-    """
-    session = requests.Session()
-    session.mount("http://", HTTPAdapter(max_retries=Retry(total=None, connect=0, read=1, status=0, redirect=0)))
+    """A browser with a person's cookies, or a script with a password."""
+    session = new_session()
     if person:
         session.cookies.update(person.session.cookies)
     session.auth = basic

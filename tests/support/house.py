@@ -18,7 +18,7 @@ from rockonweb.core.steps import ASIDE
 
 from .claims import free_port
 from .engine import Engine
-from .person import Person
+from .person import Person, new_session
 from .stack import Stack
 
 CONTAINERS = ("home-db", "home-app", "home-alone")
@@ -73,7 +73,7 @@ class House:
     def open(self) -> None:
         """Start the product, with the app in its catalogue."""
         self.stack.start()
-        self.session = requests.Session()
+        self.session = new_session()
         self.session.auth = (self.stack.user, self.stack.password)
         self.post("/api/rockons/update")
         self.id: int = self.read("SELECT id FROM rockon WHERE name = 'Home'")[0][0]

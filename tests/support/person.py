@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 WAIT_SECONDS = 120
 
@@ -57,12 +59,20 @@ def forms(html: str) -> list[Form]:
     return parser.forms
 
 
+def new_session() -> requests.Session:
+    """A session of requests that opens another connection where the server has closed a kept one, as browsers do."""
+    session = requests.Session()
+    again = Retry(total=None, connect=0, read=1, status=0, redirect=0, allowed_methods=None)
+    session.mount("http://", HTTPAdapter(max_retries=again))
+    return session
+
+
 class Person:
     """Someone who is logged in at `url`."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url
-        self.session = requests.Session()
+        self.session = new_session()
         form = forms(self.get("/login").text)[0]
         answer = self.session.post(f"{url}/login", {**form.data(), "name": user, "password": password}, timeout=30)
         assert answer.ok, answer.text

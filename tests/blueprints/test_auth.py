@@ -214,19 +214,10 @@ def test_login_leads_back_to_the_page_that_was_asked(client: Visitor) -> None:
     assert answer.location == "/rockons?tab=all&q=a%20b"
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "https://evil.example/",
-        "//evil.example",
-        "/\\evil.example",
-        "\\\\evil",
-        "javascript:alert(1)",
-        "/a\nb",
-        "",
-        "/\t/x",
-    ],
-)
+OTHER_SITES = ("https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)")
+
+
+@pytest.mark.parametrize("target", [*OTHER_SITES, "/a\nb", "", "/\t/x"])
 def test_login_never_leads_to_another_site(client: Visitor, target: str) -> None:
     data = {"name": "ada", "password": PASSWORD, "csrf_token": client.token("/login")}
     assert client.post("/login", query_string={"next": target}, data=data).location == "/"
@@ -274,18 +265,14 @@ def test_an_account_that_is_gone_is_logged_out(owner_client: Visitor) -> None:
 
 
 def test_a_token_reads_pages_without_a_session_and_a_wrong_one_does_not(app: Flask, client: Visitor) -> None:
-    with app.app_context():
-        accounts.make_user("owner", "a long enough password")
-        token = tokens.make(accounts.get("owner"))
+    token = tokens.make(accounts.get("ada"))
     good = client.get("/shares", headers={"Authorization": f"Bearer {token}"})
     bad = client.get("/shares", headers={"Authorization": f"Bearer {token}x"})
     assert (good.status_code, bad.status_code) == (200, 303)
 
 
 def test_only_a_tokens_hash_is_kept(app: Flask) -> None:
-    with app.app_context():
-        accounts.make_user("owner", "a long enough password")
-        token = tokens.make(accounts.get("owner"))
-        assert token not in db.session.scalars(select(Token.hash)).one()
-        with pytest.raises(BadInput, match='no account "nobody"'):
-            tokens.make(accounts.get("nobody"))
+    token = tokens.make(accounts.get("ada"))
+    assert token not in db.session.scalars(select(Token.hash)).one()
+    with pytest.raises(BadInput, match='no account "nobody"'):
+        tokens.make(accounts.get("nobody"))

@@ -18,15 +18,8 @@ from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
 
 ANYBODY = {
-    "assets.style",
-    "static",
-    "language.choose",
-    "theme.choose",
-    "auth.code",
-    "auth.login",
-    "auth.logout",
-    "auth.setup",
-    "health.healthz",
+    *("assets.style", "static", "language.choose", "theme.choose", "health.healthz"),
+    *("auth.code", "auth.login", "auth.logout", "auth.setup"),
 }
 
 

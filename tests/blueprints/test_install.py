@@ -59,8 +59,11 @@ class Wizard:
         return response.location.rsplit("/", 1)[-1]
 
 
+Start = Callable[[Parsed], Wizard]
+
+
 @pytest.fixture
-def start(owner_client: Visitor, docker: Docker) -> Callable[..., Wizard]:
+def start(owner_client: Visitor, docker: Docker) -> Start:
     """`start(definition)` puts it into the catalogue and returns its wizard."""
 
     def begin(found: Parsed) -> Wizard:
@@ -88,9 +91,7 @@ def inputs(response: TestResponse) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("file", NAMES)
-def test_every_fixture_can_be_walked_from_the_first_page_to_the_summary(
-    start: Callable[..., Wizard], file: str, app: Flask
-) -> None:
+def test_every_fixture_can_be_walked_from_the_first_page_to_the_summary(start: Start, file: str) -> None:
     wizard = start(fixture(file))
     page = wizard.page_of(wizard.client.get(wizard.url))
     seen = [page]
@@ -108,7 +109,7 @@ def test_every_fixture_can_be_walked_from_the_first_page_to_the_summary(
 
 
 @pytest.mark.parametrize("page", ["nonsense", "Shares", "shares/", "custom_config", "../.."])
-def test_an_unknown_page_is_404(start: Callable[..., Wizard], page: str) -> None:
+def test_an_unknown_page_is_404(start: Start, page: str) -> None:
     assert start(fixture("everything")).get(page).status_code == 404
 
 
@@ -117,24 +118,24 @@ def test_an_unknown_rockon_is_404(owner_client: Visitor) -> None:
         assert owner_client.get(f"/rockons/99/install{path}").status_code == 404
 
 
-def test_an_installed_rockon_leads_to_its_page(start: Callable[..., Wizard], app: Flask) -> None:
+def test_an_installed_rockon_leads_to_its_page(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with app.app_context(), writing() as session:
+    with writing() as session:
         session.get_one(RockOn, wizard.id).state = State.INSTALLED
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("ports"), wizard.get("summary")):
         assert (response.status_code, response.location) == (303, f"/rockons/{wizard.id}")
 
 
-def test_a_busy_rockon_leads_to_its_operation(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_busy_rockon_leads_to_its_operation(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with app.app_context(), writing() as session:
+    with writing() as session:
         session.get_one(RockOn, wizard.id).state = State.PENDING_INSTALL
         session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("summary", "Submit")):
         assert (response.status_code, response.location) == (303, "/operations/1")
 
 
-def test_only_an_owner_may_install(start: Callable[..., Wizard], app: Flask, viewer: Visitor) -> None:
+def test_only_an_owner_may_install(start: Start, app: Flask, viewer: Visitor) -> None:
     wizard = start(fixture("vpn"))
     wizard.client = viewer
     assert wizard.get("ports").status_code == 403
@@ -143,12 +144,11 @@ def test_only_an_owner_may_install(start: Callable[..., Wizard], app: Flask, vie
     assert wizard.get("ports").location.startswith("/login")
 
 
-def test_looking_writes_nothing(start: Callable[..., Wizard], app: Flask) -> None:
+def test_looking_writes_nothing(start: Start) -> None:
     wizard = start(fixture("everything"))
     for page in ("shares", "ports", "devices", "environment", "custom-config", "summary"):
         wizard.get(page)
-    with app.app_context():
-        assert db.session.query(Draft).count() == 0
+    assert db.session.query(Draft).count() == 0
 
 
 # -- buttons and drafts
@@ -158,7 +158,7 @@ def buttons(response: TestResponse) -> list[str]:
     return re.findall(r"<button[^>]*>\s*(.*?)\s*</button>", form_of(response), re.DOTALL)
 
 
-def test_the_first_button_is_the_one_that_enter_presses(start: Callable[..., Wizard]) -> None:
+def test_the_first_button_is_the_one_that_enter_presses(start: Start) -> None:
     wizard = start(fixture("vpn"))
     assert buttons(wizard.get("ports")) == ["Next"]
     wizard.fill("ports")
@@ -168,30 +168,30 @@ def test_the_first_button_is_the_one_that_enter_presses(start: Callable[..., Wiz
     assert buttons(start(fixture("bare")).get("summary")) == ["Submit"]
 
 
-def test_a_post_without_a_button_is_next(start: Callable[..., Wizard]) -> None:
+def test_a_post_without_a_button_is_next(start: Start) -> None:
     wizard = start(fixture("vpn"))
     assert wizard.page_of(wizard.fill("ports", button="")) == "custom-config"
 
 
-def test_back_keeps_what_was_typed_without_checking_it(start: Callable[..., Wizard]) -> None:
+def test_back_keeps_what_was_typed_without_checking_it(start: Start) -> None:
     wizard = start(fixture("everything"))
     assert wizard.page_of(wizard.fill("ports", "Back", **{"ports-box-8443": "not a port"})) == "shares"
     assert inputs(wizard.get("ports"))["ports-box-8443"] == "not a port"
 
 
-def test_back_from_a_form_that_lacks_a_field_keeps_the_field(start: Callable[..., Wizard]) -> None:
+def test_back_from_a_form_that_lacks_a_field_keeps_the_field(start: Start) -> None:
     wizard = start(fixture("everything"))
     wizard.fill("ports", **{"ports-box-8443": "1234"})
     wizard.post("ports", "Back")
     assert inputs(wizard.get("ports"))["ports-box-8443"] == "1234"
 
 
-def test_back_from_the_summary_leads_to_the_page_before(start: Callable[..., Wizard]) -> None:
+def test_back_from_the_summary_leads_to_the_page_before(start: Start) -> None:
     wizard = start(fixture("vpn"))
     assert wizard.page_of(wizard.post("summary", "Back")) == "custom-config"
 
 
-def test_going_back_and_forth_keeps_every_answer(start: Callable[..., Wizard]) -> None:
+def test_going_back_and_forth_keeps_every_answer(start: Start) -> None:
     wizard = start(fixture("same-inner-port"))
     wizard.fill("ports", **{"ports-front-80": "4001", "ports-back-80": "4002"})
     wizard.post("summary", "Back")
@@ -201,7 +201,7 @@ def test_going_back_and_forth_keeps_every_answer(start: Callable[..., Wizard]) -
     assert "-p 4002:80/tcp" in words(wizard.get("summary").text)
 
 
-def test_a_draft_survives_a_restart(start: Callable[..., Wizard], tmp_path: Path) -> None:
+def test_a_draft_survives_a_restart(start: Start, tmp_path: Path) -> None:
     wizard = start(fixture("vpn"))
     wizard.fill("ports", **{"ports-vpn-1194": "5000"})
     wizard.client = new_visitor(make_app(tmp_path)).log_in("ada")
@@ -209,7 +209,7 @@ def test_a_draft_survives_a_restart(start: Callable[..., Wizard], tmp_path: Path
     assert wizard.page_of(wizard.get("summary")) == "custom-config"
 
 
-def test_the_summary_by_url_leads_to_the_first_page_with_missing_answers(start: Callable[..., Wizard]) -> None:
+def test_the_summary_by_url_leads_to_the_first_page_with_missing_answers(start: Start) -> None:
     wizard = start(fixture("everything"))
     assert wizard.page_of(wizard.get("summary")) == "shares"
     assert wizard.page_of(wizard.post("summary", "Submit")) == "shares"
@@ -217,7 +217,7 @@ def test_the_summary_by_url_leads_to_the_first_page_with_missing_answers(start: 
     assert wizard.page_of(wizard.get("summary")) == "ports"
 
 
-def test_a_page_that_was_changed_by_back_must_be_passed_again(start: Callable[..., Wizard]) -> None:
+def test_a_page_that_was_changed_by_back_must_be_passed_again(start: Start) -> None:
     wizard = start(fixture("everything"))
     wizard.fill("shares")
     wizard.fill("ports")
@@ -225,12 +225,12 @@ def test_a_page_that_was_changed_by_back_must_be_passed_again(start: Callable[..
     assert wizard.page_of(wizard.get("summary")) == "ports"
 
 
-def test_the_answers_of_an_earlier_install_fill_the_pages(start: Callable[..., Wizard], app: Flask) -> None:
+def test_the_answers_of_an_earlier_install_fill_the_pages(start: Start) -> None:
     wizard = start(fixture("everything"))
     shares = {"box-store": {"/var/lib/store": "old-store"}, "box": {"/config": "old-config", "/data": "old-data"}}
     ports = {"box": {8443: 4443, 5353: None, 9000: 4900}}
     secret = {"box": {"API_KEY": "hush", "ZONE": "Europe/Lisbon"}}
-    with app.app_context(), writing() as session:
+    with writing() as session:
         rows.store(session.get_one(RockOn, wizard.id), Answers(shares, ports, {}, secret))
     assert inputs(wizard.get("shares"))["shares-box-/data"] == "old-data"
     found = inputs(wizard.get("ports"))
@@ -239,9 +239,7 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Callable[..., W
     assert "hush" not in wizard.get("environment").text
 
 
-def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(
-    start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(start: Start) -> None:
     wizard = start(small(volumes={"/data": {}}, ports={"80": port(8080), "81": port(8080)}))
     wizard.fill("shares", **{"shares-web-/data": "kept"})
     wizard.fill("ports")
@@ -258,7 +256,7 @@ def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(
 # -- shares
 
 
-def test_shares_are_suggested_and_those_there_are_offered(start: Callable[..., Wizard], app: Flask) -> None:
+def test_shares_are_suggested_and_those_there_are_offered(start: Start, app: Flask) -> None:
     make_shares(app, ["media", "box-data"])
     wizard = start(fixture("everything"))
     page = wizard.get("shares")
@@ -269,7 +267,7 @@ def test_shares_are_suggested_and_those_there_are_offered(start: Callable[..., W
     assert "Needs room for at least 1.0 GiB." in words(page.text)
 
 
-def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Callable[..., Wizard]) -> None:
+def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Start) -> None:
     wizard = start(fixture("everything"))
     response = wizard.fill("shares", **{"shares-box-/config": "../etc", "shares-box-/data": ""})
     assert response.status_code == 422
@@ -280,14 +278,14 @@ def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Callable[.
     assert 'value="../etc"' in focused
 
 
-def test_what_was_typed_on_a_faulty_page_is_not_lost(start: Callable[..., Wizard]) -> None:
+def test_what_was_typed_on_a_faulty_page_is_not_lost(start: Start) -> None:
     wizard = start(fixture("everything"))
     wizard.fill("shares", **{"shares-box-/config": "../etc", "shares-box-/data": "mine"})
     found = inputs(wizard.get("shares"))
     assert (found["shares-box-/config"], found["shares-box-/data"]) == ("../etc", "mine")
 
 
-def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Start, app: Flask) -> None:
     make_shares(app, ["media"])
     wizard = start(small(volumes={"/data": {}, "/more": {}}))
     wizard.fill("shares", **{"shares-web-/data": "media", "shares-web-/more": "fresh"})
@@ -303,7 +301,7 @@ def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Callable[..
     assert "make share media" in words(wizard.get("summary").text)
 
 
-def test_labels_and_descriptions_are_plain_text(start: Callable[..., Wizard]) -> None:
+def test_labels_and_descriptions_are_plain_text(start: Start) -> None:
     wizard = start(small(volumes={"/data": {"label": "<b>Data</b>", "description": "<script>alert(1)</script>"}}))
     page = wizard.get("shares").text
     assert "&lt;b&gt;Data&lt;/b&gt;" in page
@@ -313,14 +311,14 @@ def test_labels_and_descriptions_are_plain_text(start: Callable[..., Wizard]) ->
 # -- ports
 
 
-def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Callable[..., Wizard], docker: Docker) -> None:
+def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Start, docker: Docker) -> None:
     docker.ports = [Listener(8090, "tcp", holder="the container web")]
     page = start(fixture("star")).get("ports")
     assert inputs(page)["ports-star-web-80"] == "8091"
     assert "Port 8090 is in use by the container web, so 8091 is suggested." in words(page.text)
 
 
-def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Callable[..., Wizard], docker: Docker) -> None:
+def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, docker: Docker) -> None:
     docker.ports = [Listener(8090, "tcp", holder="the container web")]
     wizard = start(fixture("star"))
     response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
@@ -328,9 +326,9 @@ def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Callabl
     assert field_errors(response.text) == ["Port 8090 (tcp) is in use by the container web.", "Port 8091 is free."]
 
 
-def test_a_port_of_another_installed_rockon_is_taken(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
     other = start(fixture("same-inner-port"))
-    with app.app_context(), writing() as session:
+    with writing() as session:
         rockon = session.get_one(RockOn, other.id)
         rockon.state = State.INSTALLED
         rows.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
@@ -340,13 +338,13 @@ def test_a_port_of_another_installed_rockon_is_taken(start: Callable[..., Wizard
     assert field_errors(response.text)[0] == "Port 8090 (tcp) is in use by the rock-on Same inner port."
 
 
-def test_protocols_and_the_apps_own_page_are_marked(start: Callable[..., Wizard]) -> None:
+def test_protocols_and_the_apps_own_page_are_marked(start: Start) -> None:
     page = words(start(fixture("everything")).get("ports").text)
     assert "Panel [e.g. 8443] the app's own page TCP" in page
     assert "Talk [e.g. 9000] TCP + UDP" in page
 
 
-def test_a_port_on_the_hosts_network_is_read_only(start: Callable[..., Wizard]) -> None:
+def test_a_port_on_the_hosts_network_is_read_only(start: Start) -> None:
     wizard = start(fixture("host-network"))
     page = wizard.get("ports")
     assert inputs(page)["ports-hostly-80"] == "80"
@@ -355,14 +353,14 @@ def test_a_port_on_the_hosts_network_is_read_only(start: Callable[..., Wizard]) 
     assert "80 TCP fixed" in words(wizard.get("summary").text)
 
 
-def test_the_ports_page_works_without_docker(start: Callable[..., Wizard], docker: Docker) -> None:
+def test_the_ports_page_works_without_docker(start: Start, docker: Docker) -> None:
     docker.down = True
     wizard = start(fixture("star"))
     assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8090"
     assert wizard.page_of(wizard.fill("ports")) == "summary"
 
 
-def test_only_ports_and_summary_ask_docker(start: Callable[..., Wizard], docker: Docker) -> None:
+def test_only_ports_and_summary_ask_docker(start: Start, docker: Docker) -> None:
     wizard = start(fixture("everything"))
     for page in ("shares", "devices", "environment", "custom-config"):
         wizard.get(page)
@@ -374,7 +372,7 @@ def test_only_ports_and_summary_ask_docker(start: Callable[..., Wizard], docker:
 # -- environment
 
 
-def test_secrets_are_never_echoed_and_stay_when_left_blank(start: Callable[..., Wizard]) -> None:
+def test_secrets_are_never_echoed_and_stay_when_left_blank(start: Start) -> None:
     wizard = start(fixture("everything"))
     typed = {"environment-box-OWNER": "anna", "environment-box-ZONE": "UTC", "environment-box-API_KEY": "hush-hush"}
     response = wizard.post("environment", **typed, **{"environment-box-store-STORE_PASSWORD": ""})
@@ -398,9 +396,7 @@ def finish(wizard: Wizard, **over: str) -> None:
 # -- the summary
 
 
-def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(
-    start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(start: Start, app: Flask) -> None:
     make_shares(app, ["box-data"])
     wizard = start(fixture("everything"))
     finish(wizard, **{"environment-box-API_KEY": "hush-hush", "custom-config-region": "north"})
@@ -421,13 +417,13 @@ def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(
         assert f'<a href="{wizard.url}/{edited}">' in page.text
 
 
-def test_a_port_left_blank_is_shown_as_not_published(start: Callable[..., Wizard]) -> None:
+def test_a_port_left_blank_is_shown_as_not_published(start: Start) -> None:
     wizard = start(fixture("vpn"))
     finish(wizard, **{"ports-vpn-1194": ""})
     assert "vpn 1194 not published" in words(wizard.get("summary").text)
 
 
-def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Callable[..., Wizard]) -> None:
+def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Start) -> None:
     wizard = start(small(volumes={"/data": {}, "/more": {}}))
     same = {"shares-web-/data": "same", "shares-web-/more": "same/"}
     refused = wizard.fill("shares", **same)
@@ -442,30 +438,29 @@ def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Callable[..., 
     assert wizard.submit().status_code == 303
 
 
-def test_submit_begins_the_install_with_what_was_reviewed(start: Callable[..., Wizard], app: Flask) -> None:
+def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Flask) -> None:
     wizard = start(fixture("everything"))
     finish(wizard, **{"environment-box-API_KEY": "hush-hush"})
     response = wizard.submit()
     assert (response.status_code, response.location) == (303, "/operations/1")
-    with app.app_context():
-        operation = db.session.get_one(Operation, 1)
-        rockon = db.session.get_one(RockOn, wizard.id)
-        assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
-        assert operation.options["new_shares"] == ["box-config", "box-data", "box-store"]
-        assert [line.split()[1] for line in operation.lines] == ["run", "run"]
-        assert "hush-hush" not in str(operation.lines)
-        assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
-        assert db.session.query(Draft).count() == 0
+    operation = db.session.get_one(Operation, 1)
+    rockon = db.session.get_one(RockOn, wizard.id)
+    assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
+    assert operation.options["new_shares"] == ["box-config", "box-data", "box-store"]
+    assert [line.split()[1] for line in operation.lines] == ["run", "run"]
+    assert "hush-hush" not in str(operation.lines)
+    assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
+    assert db.session.query(Draft).count() == 0
     assert app.extensions["redis"].exists("rq:job:operation-1")
 
 
-def test_a_rockon_without_questions_is_submitted_at_once(start: Callable[..., Wizard]) -> None:
+def test_a_rockon_without_questions_is_submitted_at_once(start: Start) -> None:
     wizard = start(fixture("bare"))
     assert wizard.page_of(wizard.client.get(wizard.url)) == "summary"
     assert wizard.fill("summary", button="").location == "/operations/1"
 
 
-def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Callable[..., Wizard], app: Flask) -> None:
+def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Start) -> None:
     wizard = start(small(opts=[["--privileged", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]]))
     page = wizard.get("summary")
     assert "web has all rights on this host, as its administrator has." in words(page.text)
@@ -477,20 +472,19 @@ def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Callable[..., 
     response = wizard.post("summary", "Submit", **{**seen, "confirm": "0123456789abcdef"})
     assert response.status_code == 422
     assert "what it may do to this host has changed since you looked." in words(response.text)
-    assert begun(app) == 0
+    assert begun() == 0
     assert wizard.submit().status_code == 303
 
 
-def test_a_rockon_without_powers_needs_no_box(start: Callable[..., Wizard]) -> None:
+def test_a_rockon_without_powers_needs_no_box(start: Start) -> None:
     page = start(small()).get("summary")
     assert "checkbox" not in page.text
     assert "may do to this host" not in page.text
 
 
-def private(start: Callable[..., Wizard], app: Flask, *files: str) -> Wizard:
+def private(start: Start, app: Flask, *files: str) -> Wizard:
     """A rock-on that works as user 1000 in a share of root's, up to its summary."""
-    with app.app_context():
-        made = shares.make(app.config["SETTINGS"], "films")
+    made = shares.make(app.config["SETTINGS"], "films")
     for file in files:
         Path(made.path, file).write_text("")
     wizard = start(small(volumes=questions({"/data": "Data"}), environment=questions(PUID="User")))
@@ -498,28 +492,25 @@ def private(start: Callable[..., Wizard], app: Flask, *files: str) -> Wizard:
     return wizard
 
 
-def test_a_share_can_be_given_to_the_apps_user(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_share_can_be_given_to_the_apps_user(start: Start, app: Flask) -> None:
     wizard = private(start, app)
     page = wizard.get("summary")
     assert "web works as user 1000, who may not write to films" in words(page.text)
     assert "Give films to user 1000 and group 0" in words(page.text)
     assert "Only the folder itself changes hands." not in words(page.text)
     assert wizard.fill("summary", "Submit", give="films").status_code == 303
-    with app.app_context():
-        assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
+    assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
 
 
-def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Start, app: Flask) -> None:
     wizard = private(start, app, "old")
     assert "Only the folder itself changes hands." in words(wizard.get("summary").text)
     assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
-    with app.app_context():
-        assert "give" not in db.session.query(Operation).one().options
+    assert "give" not in db.session.query(Operation).one().options
 
 
-def test_many_notes_are_folded_below_what_is_serious(start: Callable[..., Wizard], app: Flask, docker: Docker) -> None:
-    with app.app_context():
-        shares.make(app.config["SETTINGS"], "films")
+def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, docker: Docker) -> None:
+    shares.make(app.config["SETTINGS"], "films")
     wizard = start(small(volumes={f"/{name}": {} for name in "abcd"}))
     finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
     docker.found = {"web": ContainerFacts("web")}
@@ -528,41 +519,35 @@ def test_many_notes_are_folded_below_what_is_serious(start: Callable[..., Wizard
     assert page.text.index("finding-block") < page.text.index("finding-notes") < page.text.index("is new.")
 
 
-def begun(app: Flask) -> int:
-    with app.app_context():
-        return db.session.query(Operation).count()
+def begun() -> int:
+    return db.session.query(Operation).count()
 
 
-def kept(app: Flask) -> int:
-    with app.app_context():
-        return db.session.query(Draft).count()
+def kept() -> int:
+    return db.session.query(Draft).count()
 
 
-def test_a_blocking_finding_refuses_the_submit(start: Callable[..., Wizard], app: Flask, docker: Docker) -> None:
+def test_a_blocking_finding_refuses_the_submit(start: Start, docker: Docker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
     docker.found = {"star-web": ContainerFacts("star-web")}
     response = wizard.submit()
     assert response.status_code == 422
     assert 'A container named "star-web" exists already' in words(response.text)
-    assert (begun(app), kept(app)) == (0, 1)
+    assert (begun(), kept()) == (0, 1)
 
 
-def test_a_port_that_was_taken_meanwhile_refuses_the_submit(
-    start: Callable[..., Wizard], app: Flask, docker: Docker
-) -> None:
+def test_a_port_that_was_taken_meanwhile_refuses_the_submit(start: Start, docker: Docker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
     docker.ports = [Listener(8090, "tcp", holder="the container web")]
     response = wizard.submit()
     assert response.status_code == 422
     assert "Port 8090 (tcp) is in use by the container web." in words(response.text)
-    assert begun(app) == 0
+    assert begun() == 0
 
 
-def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(
-    start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(start: Start) -> None:
     wizard = start(small(volumes={"/data": {}}))
     wizard.fill("shares", **{"shares-web-/data": "old"})
     seen = inputs(wizard.get("summary"))
@@ -571,22 +556,18 @@ def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(
     assert response.status_code == 422
     assert "changed since you looked" in words(response.text)
     assert "shares/new:/data" in response.text
-    assert begun(app) == 0
+    assert begun() == 0
     assert wizard.submit().status_code == 303
 
 
-def test_a_submit_from_a_program_that_saw_no_lines_begins_what_is_assembled_now(
-    start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_a_submit_from_a_program_that_saw_no_lines_begins_what_is_assembled_now(start: Start) -> None:
     wizard = start(fixture("bare"))
     response = wizard.post("summary", "Submit")
     assert response.status_code == 303
-    assert begun(app) == 1
+    assert begun() == 1
 
 
-def test_without_docker_the_summary_shows_and_the_submit_is_refused(
-    start: Callable[..., Wizard], app: Flask, docker: Docker
-) -> None:
+def test_without_docker_the_summary_shows_and_the_submit_is_refused(start: Start, docker: Docker) -> None:
     docker.down = True
     wizard = start(fixture("vpn"))
     finish(wizard)
@@ -596,23 +577,23 @@ def test_without_docker_the_summary_shows_and_the_submit_is_refused(
     response = wizard.submit()
     assert response.status_code == 503
     assert "Docker does not answer." in words(response.text)
-    assert (begun(app), kept(app)) == (0, 1)
+    assert (begun(), kept()) == (0, 1)
 
 
-def test_without_a_queue_the_submit_is_refused_and_nothing_is_lost(start: Callable[..., Wizard], app: Flask) -> None:
+def test_without_a_queue_the_submit_is_refused_and_nothing_is_lost(start: Start, app: Flask) -> None:
     del app.extensions["redis"]
     wizard = start(fixture("vpn"))
     finish(wizard)
     response = wizard.submit()
     assert response.status_code == 503
     assert "The job queue does not answer." in words(response.text)
-    assert (begun(app), kept(app)) == (0, 1)
+    assert (begun(), kept()) == (0, 1)
 
 
 # -- progress, and htmx
 
 
-def test_the_progress_marks_the_current_page_and_links_the_done_ones(start: Callable[..., Wizard]) -> None:
+def test_the_progress_marks_the_current_page_and_links_the_done_ones(start: Start) -> None:
     wizard = start(fixture("vpn"))
     wizard.fill("ports")
     page = wizard.get("custom-config").text
@@ -620,7 +601,7 @@ def test_the_progress_marks_the_current_page_and_links_the_done_ones(start: Call
     assert re.findall(r'<a class="wizard-stop" href="([^"]*)">', page) == [f"{wizard.url}/ports"]
 
 
-def test_htmx_gets_the_part_of_the_page_with_its_title(start: Callable[..., Wizard]) -> None:
+def test_htmx_gets_the_part_of_the_page_with_its_title(start: Start) -> None:
     wizard = start(fixture("vpn"))
     url = f"{wizard.url}/ports"
     part = wizard.client.get(url, headers=HX)
@@ -633,7 +614,7 @@ def test_htmx_gets_the_part_of_the_page_with_its_title(start: Callable[..., Wiza
     assert whole.text.count("<title>") == 1
 
 
-def test_htmx_follows_the_303_to_the_next_part(start: Callable[..., Wizard]) -> None:
+def test_htmx_follows_the_303_to_the_next_part(start: Start) -> None:
     wizard = start(fixture("vpn"))
     part = wizard.client.post(
         f"{wizard.url}/ports", data=inputs(wizard.get("ports")), headers=HX, follow_redirects=True
@@ -642,7 +623,7 @@ def test_htmx_follows_the_303_to_the_next_part(start: Callable[..., Wizard]) -> 
     assert "<html" not in part.text
 
 
-def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Callable[..., Wizard]) -> None:
+def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Start) -> None:
     wizard = start(fixture("vpn"))
     part = wizard.client.send(f"{wizard.url}/ports", {"ports-vpn-1194": "x"}, headers=HX)
     assert part.status_code == 422
@@ -650,15 +631,15 @@ def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Call
     assert "<html" not in part.text
 
 
-def test_htmx_is_told_to_leave_the_wizard_of_a_busy_rockon(start: Callable[..., Wizard], app: Flask) -> None:
+def test_htmx_is_told_to_leave_the_wizard_of_a_busy_rockon(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with app.app_context(), writing() as session:
+    with writing() as session:
         session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
     response = wizard.client.send(f"{wizard.url}/ports", headers=HX)
     assert response.headers["HX-Redirect"] == "/operations/1"
 
 
-def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(start: Callable[..., Wizard]) -> None:
+def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(start: Start) -> None:
     wizard = start(fixture("vpn"))
     page = wizard.get("ports").text
     assert f'<form method="post" action="{wizard.url}/ports" hx-post="{wizard.url}/ports"' in page
@@ -667,10 +648,10 @@ def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(star
     assert "hx-" not in find(r"<form[^>]*/install/summary[^>]*>", wizard.get("summary").text)
 
 
-def test_a_form_without_its_token_is_refused(start: Callable[..., Wizard], app: Flask) -> None:
+def test_a_form_without_its_token_is_refused(start: Start) -> None:
     wizard = start(fixture("vpn"))
     assert wizard.client.post(f"{wizard.url}/ports", data={"ports-vpn-1194": "1194"}).status_code == 400
-    assert kept(app) == 0
+    assert kept() == 0
     assert wizard.page_of(wizard.fill("ports")) == "custom-config"
 
 
@@ -685,7 +666,7 @@ PASSWORD, TOKEN, PUID, TZ = (f"environment-web-{key}" for key in ("ADMIN_PASSWOR
 
 
 @pytest.fixture
-def secretive(start: Callable[..., Wizard], app: Flask) -> Wizard:
+def secretive(start: Start, app: Flask) -> Wizard:
     """A wizard whose shares page is done, before its environment page."""
     make_shares(app, ["media"])
     os.chown(app.config["SETTINGS"].shares_root / "media", 1234, 100)
@@ -729,7 +710,7 @@ def test_a_generated_secret_is_kept_by_next_and_then_not_shown(secretive: Wizard
 
 
 @pytest.mark.parametrize("name", [PASSWORD, TOKEN])
-def test_reveal_shows_one_secret_and_keeps_everything_typed(secretive: Wizard, name: str, app: Flask) -> None:
+def test_reveal_shows_one_secret_and_keeps_everything_typed(secretive: Wizard, name: str) -> None:
     fields = {**inputs(secretive.get("environment")), TOKEN: "hush-hush", TZ: "Asia/Tokyo"}
     page = secretive.post("environment", "", **fields, Reveal=name)
     assert page.status_code == 200
@@ -740,16 +721,15 @@ def test_reveal_shows_one_secret_and_keeps_everything_typed(secretive: Wizard, n
     hidden = secretive.post("environment", "", **fields, Hide=name)
     assert kinds(hidden)[name] == "password"
     assert typed(hidden)[TOKEN] == "hush-hush"
-    assert TOKEN not in drafted(app)
+    assert TOKEN not in drafted()
 
 
-def drafted(app: Flask) -> dict[str, str]:
-    with app.app_context():
-        values: dict[str, str] = db.session.query(Draft).one().data["values"]
-        return values
+def drafted() -> dict[str, str]:
+    values: dict[str, str] = db.session.query(Draft).one().data["values"]
+    return values
 
 
-def test_generate_makes_a_new_secret_and_shows_it(secretive: Wizard, app: Flask) -> None:
+def test_generate_makes_a_new_secret_and_shows_it(secretive: Wizard) -> None:
     fields = {**inputs(secretive.get("environment")), TOKEN: "hush-hush"}
     page = secretive.post("environment", "", **fields, Generate=PASSWORD)
     new = typed(page)[PASSWORD]
@@ -758,36 +738,36 @@ def test_generate_makes_a_new_secret_and_shows_it(secretive: Wizard, app: Flask)
     assert len(new) == 24
     assert kinds(page)[PASSWORD] == "text"
     assert typed(page)[TOKEN] == "hush-hush"
-    assert PASSWORD not in drafted(app)
+    assert PASSWORD not in drafted()
     assert f'value="{TOKEN}"' not in "".join(re.findall(r"<button[^>]*Generate[^>]*>", page.text))
 
 
-def test_generate_replaces_a_secret_that_was_given_only_with_next(secretive: Wizard, app: Flask) -> None:
+def test_generate_replaces_a_secret_that_was_given_only_with_next(secretive: Wizard) -> None:
     secretive.fill("environment", **{TOKEN: "hush", PASSWORD: "my own words"})
     blank = inputs(secretive.get("environment"))
     assert blank[PASSWORD] == ""
     page = secretive.post("environment", "", **blank, Generate=PASSWORD)
     assert "my own words" not in page.text
-    assert drafted(app)[PASSWORD] == "my own words"
+    assert drafted()[PASSWORD] == "my own words"
     secretive.post("environment", **{**blank, PASSWORD: typed(page)[PASSWORD]})
-    assert drafted(app)[PASSWORD] == typed(page)[PASSWORD]
+    assert drafted()[PASSWORD] == typed(page)[PASSWORD]
 
 
-def test_a_generated_secret_stays_on_a_page_with_errors_until_it_is_kept(secretive: Wizard, app: Flask) -> None:
+def test_a_generated_secret_stays_on_a_page_with_errors_until_it_is_kept(secretive: Wizard) -> None:
     fields = inputs(secretive.get("environment"))
     page = secretive.post("environment", **{**fields, PUID: "anna"})
     assert page.status_code == 422
     assert typed(page)[PASSWORD] == fields[PASSWORD]
     assert kinds(page)[PASSWORD] == "password"
-    assert PASSWORD not in drafted(app)
+    assert PASSWORD not in drafted()
 
 
-def test_back_keeps_a_secret_that_was_typed_and_no_generated_one(secretive: Wizard, app: Flask) -> None:
+def test_back_keeps_a_secret_that_was_typed_and_no_generated_one(secretive: Wizard) -> None:
     fields = inputs(secretive.get("environment"))
     secretive.post("environment", "Back", **{**fields, TOKEN: "hush"})
-    assert (drafted(app)[TOKEN], PASSWORD in drafted(app)) == ("hush", False)
+    assert (drafted()[TOKEN], PASSWORD in drafted()) == ("hush", False)
     secretive.post("environment", "Back", **{**fields, PASSWORD: "my own words"})
-    assert drafted(app)[PASSWORD] == "my own words"
+    assert drafted()[PASSWORD] == "my own words"
 
 
 def test_nonsense_beside_generate_and_reveal_does_no_harm(secretive: Wizard) -> None:
@@ -804,7 +784,7 @@ def test_enter_presses_next_also_where_a_secret_has_buttons(secretive: Wizard) -
     assert 'tabindex="-1"' in first
 
 
-def test_devices_of_the_host_are_offered(start: Callable[..., Wizard], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_of_the_host_are_offered(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "offered", lambda: [devices.Device("/dev/ttyUSB7", t("serial port"))])
     wizard = start(small(devices=questions(stick="Stick")))
     page = wizard.get("devices")
@@ -813,19 +793,17 @@ def test_devices_of_the_host_are_offered(start: Callable[..., Wizard], monkeypat
     assert wizard.page_of(wizard.fill("devices", **{"devices-web-stick": ""})) == "summary"
 
 
-def test_folders_of_shares_are_offered(start: Callable[..., Wizard], app: Flask) -> None:
+def test_folders_of_shares_are_offered(start: Start, app: Flask) -> None:
     make_shares(app, ["media", "media/films"])
     page = start(small(volumes={"/data": {}})).get("shares")
     assert '<option value="media/films">' in page.text
     assert "A new share is a" in words(page.text)
 
 
-def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(
-    start: Callable[..., Wizard], app: Flask
-) -> None:
+def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: Start, app: Flask) -> None:
     make_shares(app, ["sample-data"])
     other = start(small("Other", volumes={"/data": {}}))
-    with app.app_context(), writing() as session:
+    with writing() as session:
         rockon = session.get_one(RockOn, other.id)
         rows.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
         rockon.state = State.INSTALLED
@@ -837,7 +815,7 @@ def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(
 
 
 def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
-    start: Callable[..., Wizard], app: Flask, monkeypatch: pytest.MonkeyPatch
+    start: Start, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_shares(app, ["disk"])
     ground = shares.Ground(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
@@ -853,7 +831,7 @@ def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
 
 
 @pytest.mark.parametrize("port", ["6000", "22", "10080"])
-def test_a_port_that_browsers_refuse_can_not_be_the_apps_page(start: Callable[..., Wizard], port: str) -> None:
+def test_a_port_that_browsers_refuse_can_not_be_the_apps_page(start: Start, port: str) -> None:
     wizard = start(fixture("star"))
     refused = wizard.fill("ports", **{"ports-star-web-80": port})
     assert refused.status_code == 422

@@ -40,12 +40,6 @@ def app_of(name: str, port: int = 8080, container: str = "", **keys: Any) -> dic
     return {name: body({container: {"ports": {"80": samples.port(port, ui=True)}}}, **keys)}
 
 
-def publish(store: Metastore, **files: Any) -> None:
-    """Serve these files, and a root.json that names them in this order."""
-    store.files = {f"{name}.json": content for name, content in files.items()}
-    store.files["root.json"] = {name: f"{name}.json" for name in files}
-
-
 @pytest.fixture
 def local(app: Flask) -> Path:
     folder: Path = app.config["SETTINGS"].local_metastore
@@ -98,7 +92,7 @@ def faulty(report: catalog.Report) -> dict[str, list[str]]:
 
 @pytest.mark.both_databases
 def test_a_refresh_adds_what_the_remote_metastore_offers_in_its_order(app, store):
-    publish(store, zoo=app_of("Zoo"), ant=app_of("Ant", description="<p>small<script>x</script></p>"))
+    store.publish(zoo=app_of("Zoo"), ant=app_of("Ant", description="<p>small<script>x</script></p>"))
     report = refresh()
     assert report.loaded
     assert changes(report) == {"added": ["Zoo", "Ant"], "changed": [], "removed": [], "unchanged": 0, "faulty": []}
@@ -111,7 +105,7 @@ def test_a_refresh_adds_what_the_remote_metastore_offers_in_its_order(app, store
 
 
 def test_an_unchanged_catalogue_is_asked_conditionally_and_stays(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     ids = {row.name: row.id for row in rockons().values()}
     report = refresh()
@@ -121,24 +115,24 @@ def test_an_unchanged_catalogue_is_asked_conditionally_and_stays(app, store):
 
 
 def test_only_what_changed_is_changed(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
-    publish(store, a=app_of("A"), b=app_of("B", version="2"), c=app_of("C"))
+    store.publish(a=app_of("A"), b=app_of("B", version="2"), c=app_of("C"))
     report = refresh()
     assert (report.added, report.changed, report.removed, report.unchanged) == (["C"], ["B"], [], 1)
     assert rockon("B").version == "2"
 
 
 def test_a_suggested_port_does_not_change_under_a_refresh(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"), c=app_of("C"))
+    store.publish(a=app_of("A"), b=app_of("B"), c=app_of("C"))
     refresh()
-    publish(store, c=app_of("C", version="2"), b=app_of("B"), new=app_of("New"))
+    store.publish(c=app_of("C", version="2"), b=app_of("B"), new=app_of("New"))
     refresh()
     assert suggestions() == {"B": 8081, "C": 8082, "New": 8080}
 
 
 def test_a_file_may_hold_several_rock_ons(app, store):
-    publish(store, both=app_of("A") | app_of("B"))
+    store.publish(both=app_of("A") | app_of("B"))
     assert refresh().added == ["A", "B"]
 
 
@@ -161,7 +155,7 @@ def test_a_file_may_hold_several_rock_ons(app, store):
     ],
 )
 def test_a_bad_file_is_reported_and_the_others_load(app, store, content, words):
-    publish(store, before=app_of("Before"), bad=content, after=app_of("After"))
+    store.publish(before=app_of("Before"), bad=content, after=app_of("After"))
     report = refresh()
     assert report.loaded
     assert report.added == ["Before", "After"]
@@ -177,7 +171,7 @@ def test_every_reason_of_a_bad_file_is_told_with_its_path(app, store):
     del bad["A"]["version"]
     bad["A"]["containers"]["the-a"]["ports"]["80"]["protocol"] = "icmp"
     bad["A"]["containers"]["the-a"]["ports"]["99999"] = {}
-    publish(store, bad=bad)
+    store.publish(bad=bad)
     [(_, reasons)] = refresh().faulty
     assert len(reasons) >= 3
     for path in ("version", "containers.the-a.ports.80.protocol", "containers.the-a.ports.99999"):
@@ -185,7 +179,7 @@ def test_every_reason_of_a_bad_file_is_told_with_its_path(app, store):
 
 
 def test_a_missing_file_is_reported_and_the_others_load(app, store):
-    publish(store, a=app_of("A"), gone=app_of("Gone"), b=app_of("B"))
+    store.publish(a=app_of("A"), gone=app_of("Gone"), b=app_of("B"))
     store.answers["gone.json"] = 404
     report = refresh()
     assert report.added == ["A", "B"]
@@ -193,7 +187,7 @@ def test_a_missing_file_is_reported_and_the_others_load(app, store):
 
 
 def test_a_file_name_with_a_path_is_reported_and_not_fetched(app, store):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     store.files["root.json"] = {"a": "a.json", "b": "../b.json", "c": "http://127.0.0.1:9/c.json", "d": 4}
     report = refresh()
     assert report.added == ["A"]
@@ -203,7 +197,7 @@ def test_a_file_name_with_a_path_is_reported_and_not_fetched(app, store):
 
 @pytest.mark.both_databases
 def test_two_files_with_the_same_rock_on_make_the_second_one_faulty(app, store):
-    publish(store, one=app_of("A", version="first"), two=app_of("A", version="second") | app_of("B"))
+    store.publish(one=app_of("A", version="first"), two=app_of("A", version="second") | app_of("B"))
     for added in (["A", "B"], []):
         report = refresh()
         assert report.added == added
@@ -213,18 +207,18 @@ def test_two_files_with_the_same_rock_on_make_the_second_one_faulty(app, store):
 
 
 def test_a_rock_on_that_moves_to_another_file_stays(app, store):
-    publish(store, one=app_of("A"), two=app_of("B"))
+    store.publish(one=app_of("A"), two=app_of("B"))
     refresh()
     row = rockon("A").id
-    publish(store, two=app_of("B"), three=app_of("A"))
+    store.publish(two=app_of("B"), three=app_of("A"))
     assert changes(refresh()) == {"added": [], "changed": [], "removed": [], "unchanged": 2, "faulty": []}
     assert rockon("A").id == row
 
 
 def test_a_file_that_can_be_had_counts_before_the_memory_of_one_that_can_not(app, store):
-    publish(store, one=app_of("A", version="old"))
+    store.publish(one=app_of("A", version="old"))
     refresh()
-    publish(store, one=app_of("A", version="old"), two=app_of("A", version="new"))
+    store.publish(one=app_of("A", version="old"), two=app_of("A", version="new"))
     store.answers["one.json"] = 404
     report = refresh()
     assert report.changed == ["A"]
@@ -241,7 +235,7 @@ def test_a_file_that_can_be_had_counts_before_the_memory_of_one_that_can_not(app
 
 @pytest.mark.parametrize("broken", ["answer", "content"])
 def test_a_rock_on_whose_file_is_faulty_this_time_stays_as_it_was(app, store, broken):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     if broken == "answer":
         store.answers["a.json"] = 500
@@ -269,7 +263,7 @@ def test_a_rock_on_whose_file_is_faulty_this_time_stays_as_it_was(app, store, br
     ],
 )
 def test_a_metastore_without_a_usable_root_json_loses_nothing(app, store, root, words):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     if root is None:
         del store.files["root.json"]
@@ -285,7 +279,7 @@ def test_a_metastore_without_a_usable_root_json_loses_nothing(app, store, root, 
 
 
 def test_without_a_network_nothing_is_lost(app, store):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     refresh()
     configure(app, remote_metastore=f"http://127.0.0.1:{free_port()}")
     report = refresh()
@@ -295,9 +289,9 @@ def test_without_a_network_nothing_is_lost(app, store):
 
 
 def test_when_every_file_is_faulty_nothing_is_loaded_and_nothing_lost(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
-    publish(store, a="nothing", c="nothing")
+    store.publish(a="nothing", c="nothing")
     report = refresh()
     assert not report.loaded
     assert report.removed == []
@@ -305,7 +299,7 @@ def test_when_every_file_is_faulty_nothing_is_loaded_and_nothing_lost(app, store
 
 
 def test_the_local_metastore_loads_also_when_the_remote_one_is_out_of_reach(app, store, local):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     (local / "own.json").write_text(json.dumps(app_of("Own")))
     refresh()
     configure(app, remote_metastore=f"http://127.0.0.1:{free_port()}")
@@ -318,10 +312,10 @@ def test_the_local_metastore_loads_also_when_the_remote_one_is_out_of_reach(app,
 
 
 def test_another_remote_metastore_replaces_the_first(app, store, metastore):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     other = metastore({})
-    publish(other, b=app_of("B"), c=app_of("C"))
+    other.publish(b=app_of("B"), c=app_of("C"))
     configure(app, remote_metastore=other.url)
     report = refresh()
     assert (report.added, report.removed, report.unchanged) == (["C"], ["A"], 1)
@@ -329,7 +323,7 @@ def test_another_remote_metastore_replaces_the_first(app, store, metastore):
 
 
 def test_without_a_remote_metastore_only_the_local_one_counts(app, store, local):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     refresh()
     configure(app, remote_metastore="")
     assert not refresh().loaded
@@ -343,7 +337,7 @@ def test_without_a_remote_metastore_only_the_local_one_counts(app, store, local)
 
 
 def test_local_rock_ons_come_after_the_remote_ones_by_file_name(app, store, local):
-    publish(store, z=app_of("Z"))
+    store.publish(z=app_of("Z"))
     (local / "b.json").write_text(json.dumps(app_of("First by name")))
     (local / "c.json").write_text(json.dumps(app_of("Second")))
     assert refresh().added == ["Z", "First by name", "Second"]
@@ -352,7 +346,7 @@ def test_local_rock_ons_come_after_the_remote_ones_by_file_name(app, store, loca
 
 
 def test_a_local_rock_on_replaces_the_remote_one_of_its_name(app, store, local):
-    publish(store, a=app_of("A", version="remote"), b=app_of("B"))
+    store.publish(a=app_of("A", version="remote"), b=app_of("B"))
     refresh()
     own = local / "whatever.json"
     own.write_text(json.dumps(app_of("A", version="local")))
@@ -365,7 +359,7 @@ def test_a_local_rock_on_replaces_the_remote_one_of_its_name(app, store, local):
 
 
 def test_a_bad_local_file_is_reported_and_what_it_had_stays(app, store, local):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     own = local / "own.json"
     own.write_text(json.dumps(app_of("Own")))
     refresh()
@@ -381,7 +375,7 @@ def test_a_bad_local_file_is_reported_and_what_it_had_stays(app, store, local):
 
 
 def test_a_local_folder_that_can_not_be_read_is_reported_and_loses_nothing(app, store, local):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     (local / "own.json").write_text(json.dumps(app_of("Own")))
     refresh()
     not_a_folder = local / "own.json"
@@ -396,9 +390,9 @@ def test_a_local_folder_that_can_not_be_read_is_reported_and_loses_nothing(app, 
 
 @pytest.mark.both_databases
 def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
-    publish(store, b=app_of("B"))
+    store.publish(b=app_of("B"))
     report = refresh()
     assert report.removed == ["A"]
     assert rockon("A") is None
@@ -413,27 +407,27 @@ def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
     "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UNINSTALL, State.INSTALL_FAILED]
 )
 def test_an_installed_rock_on_stays_when_it_leaves_the_catalogue(app, store, state):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     change("A", state=state, installed_source=rockon("A").source)
-    publish(store, b=app_of("B"))
+    store.publish(b=app_of("B"))
     assert refresh().removed == ["A"]
     assert list(rockons()) == ["B"]
     gone = rockon("A")
     assert (gone.state, gone.in_catalogue, len(gone.containers)) == (state, False, 1)
     assert changes(refresh()) == {"added": [], "changed": [], "removed": [], "unchanged": 1, "faulty": []}
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     assert refresh().added == ["A"]
     assert rockon("A").id == gone.id
 
 
 @pytest.mark.both_databases
 def test_a_rock_on_with_a_history_is_only_marked(app, store):
-    publish(store, a=app_of("A"), b=app_of("B"))
+    store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     with writing() as session:
         session.add(Operation(rockon_id=rockon_id(session, "A"), kind=Kind.INSTALL, progress="DONE"))
-    publish(store, b=app_of("B"))
+    store.publish(b=app_of("B"))
     assert refresh().removed == ["A"]
     assert rockon("A").in_catalogue is False
 
@@ -444,9 +438,9 @@ def rockon_id(session: Any, name: str) -> int:
 
 @pytest.mark.both_databases
 def test_a_new_rock_on_may_take_the_place_and_ports_of_one_that_left(app, store):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     refresh()
-    publish(store, b=app_of("B"))
+    store.publish(b=app_of("B"))
     report = refresh()
     assert (report.added, report.removed) == (["B"], ["A"])
     assert suggestions() == {"B": 8080}
@@ -455,11 +449,11 @@ def test_a_new_rock_on_may_take_the_place_and_ports_of_one_that_left(app, store)
 @pytest.mark.both_databases
 @pytest.mark.parametrize("installed", [False, True])
 def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, installed):
-    publish(store, a=app_of("Old name", container="app"), b=app_of("B"))
+    store.publish(a=app_of("Old name", container="app"), b=app_of("B"))
     refresh()
     if installed:
         change("Old name", state=State.INSTALLED, installed_source=rockon("Old name").source)
-    publish(store, a=app_of("New name", container="app"), b=app_of("B"))
+    store.publish(a=app_of("New name", container="app"), b=app_of("B"))
     report = refresh()
     assert (report.added, report.removed, report.faulty) == (["New name"], ["Old name"], [])
     assert list(rockons()) == ["New name", "B"]
@@ -471,11 +465,11 @@ def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, i
 
 @pytest.mark.both_databases
 def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
-    publish(store, a=app_of("A", port=8080))
+    store.publish(a=app_of("A", port=8080))
     refresh()
     before = rockon("A").source
     change("A", state=State.INSTALLED, installed_source=before)
-    publish(store, a=app_of("A", port=9090, container="another"))
+    store.publish(a=app_of("A", port=9090, container="another"))
     assert refresh().changed == ["A"]
     row = rockon("A")
     assert row.installed_source == before
@@ -490,11 +484,11 @@ def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
 @pytest.mark.both_databases
 def test_a_large_catalogue_is_stored_in_several_transactions(app, store, monkeypatch):
     monkeypatch.setattr(catalog, "BATCH", 7)
-    publish(store, **{f"f{n:02}": app_of(f"App {n}") for n in range(30)})
+    store.publish(**{f"f{n:02}": app_of(f"App {n}") for n in range(30)})
     assert len(refresh().added) == 30
     assert sorted(suggestions().values()) == list(range(8080, 8110))
     assert refresh().unchanged == 30
-    publish(store, **{f"f{n:02}": app_of(f"App {n}", version="2") for n in range(29)})
+    store.publish(**{f"f{n:02}": app_of(f"App {n}", version="2") for n in range(29)})
     report = refresh()
     assert (len(report.changed), report.removed) == (29, ["App 29"])
     assert db.session.query(RefreshReport).count() == 3
@@ -502,7 +496,7 @@ def test_a_large_catalogue_is_stored_in_several_transactions(app, store, monkeyp
 
 @pytest.mark.both_databases
 def test_no_transaction_is_open_while_the_network_is_used(app, store, monkeypatch):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     refresh()
     seen = []
     fetch = offers.Remote.root
@@ -520,7 +514,7 @@ def test_no_transaction_is_open_while_the_network_is_used(app, store, monkeypatc
 
 @pytest.mark.both_databases
 def test_the_last_twenty_reports_are_kept_as_they_are_printed(app, store):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     first = refresh().to_json()
     kept = db.session.scalars(select(RefreshReport)).one()
     assert kept.data == first
@@ -546,7 +540,7 @@ def test_a_report_prints_for_a_terminal():
 
 @pytest.mark.both_databases
 def test_a_name_with_control_characters_can_be_printed(app, store):
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     store.files["root.json"] = json.dumps({"a": "a.json", "\x1b[31mred": "\x1b[31m/../\ud800.json"})
     report = refresh()
     assert "\x1b" not in str(report)
@@ -592,7 +586,7 @@ def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
     assert sorted(rockons()) == STARTER
     row = rockon("Syncthing").id
     change("Jellyfin", state=State.INSTALLED, installed_source=rockon("Jellyfin").source)
-    publish(store, a=app_of("A"), own=app_of("Syncthing", version="remote"))
+    store.publish(a=app_of("A"), own=app_of("Syncthing", version="remote"))
     report = refresh()
     assert changes(report) == {
         "added": ["A", "Syncthing"],
@@ -615,7 +609,7 @@ def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
 
 def test_the_starter_catalogue_stays_while_the_remote_one_has_only_faulty_files(app, store):
     load_starter()
-    publish(store, a="nothing")
+    store.publish(a="nothing")
     assert not refresh().loaded
     assert sorted(rockons()) == STARTER
 

@@ -15,7 +15,7 @@ from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
 from rockonweb.models import Metastore as Row
 from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, writing
-from tests.catalog.test_catalog import app_of, changes, publish, rockons
+from tests.catalog.test_catalog import app_of, changes, rockons
 from tests.support.metastore import Metastore
 
 
@@ -58,8 +58,8 @@ def test_the_configured_ones_are_first_and_last(app: Flask, store: Metastore, ot
 def test_a_later_metastore_replaces_a_rock_on_of_the_same_name(
     app: Flask, store: Metastore, other: Metastore, tmp_path: Path
 ) -> None:
-    publish(store, a=app_of("A", version="first"), b=app_of("B", version="first"))
-    publish(other, b=app_of("B", version="second"), c=app_of("C", version="second"))
+    store.publish(a=app_of("A", version="first"), b=app_of("B", version="first"))
+    other.publish(b=app_of("B", version="second"), c=app_of("C", version="second"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "c.json").write_text(_text(app_of("C", version="third")))
@@ -78,8 +78,8 @@ def test_a_later_metastore_replaces_a_rock_on_of_the_same_name(
 
 @pytest.mark.both_databases
 def test_the_order_can_be_changed(app: Flask, store: Metastore, other: Metastore, tmp_path: Path) -> None:
-    publish(store, a=app_of("A"))
-    publish(other, b=app_of("B", version="other"))
+    store.publish(a=app_of("A"))
+    other.publish(b=app_of("B", version="other"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "b.json").write_text(_text(app_of("B", version="folder")))
@@ -100,8 +100,8 @@ def test_the_order_can_be_changed(app: Flask, store: Metastore, other: Metastore
 
 
 def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: Metastore, other: Metastore) -> None:
-    publish(store, a=app_of("A"), bad="{")
-    publish(other, b=app_of("B"), worse="<html>")
+    store.publish(a=app_of("A"), bad="{")
+    other.publish(b=app_of("B"), worse="<html>")
     sources.add(other.url)
     report = refresh()
     assert [one.file for one in report.faulty] == ["bad.json", "worse.json"]
@@ -113,8 +113,8 @@ def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: Metastore, ot
 
 
 def test_what_one_metastore_had_stays_while_it_is_out_of_reach(app: Flask, store: Metastore, other: Metastore) -> None:
-    publish(store, a=app_of("A"), b=app_of("B", version="first"))
-    publish(other, b=app_of("B", version="second"), c=app_of("C"))
+    store.publish(a=app_of("A"), b=app_of("B", version="first"))
+    other.publish(b=app_of("B", version="second"), c=app_of("C"))
     sources.add(other.url)
     refresh()
     other.answers["root.json"] = 500
@@ -128,10 +128,10 @@ def test_what_one_metastore_had_stays_while_it_is_out_of_reach(app: Flask, store
 def test_a_later_one_gets_a_place_whose_earlier_one_is_out_of_reach(
     app: Flask, store: Metastore, other: Metastore
 ) -> None:
-    publish(store, b=app_of("B", version="first"))
+    store.publish(b=app_of("B", version="first"))
     refresh()
     store.answers["root.json"] = 500
-    publish(other, b=app_of("B", version="second"))
+    other.publish(b=app_of("B", version="second"))
     sources.add(other.url)
     assert refresh().changed == ["B"]
     assert rockon("B").version == "second"
@@ -141,8 +141,8 @@ def test_a_later_one_gets_a_place_whose_earlier_one_is_out_of_reach(
 def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installed(
     app: Flask, store: Metastore, other: Metastore
 ) -> None:
-    publish(store, a=app_of("A"))
-    publish(other, b=app_of("B"), c=app_of("C"))
+    store.publish(a=app_of("A"))
+    other.publish(b=app_of("B"), c=app_of("C"))
     sources.add(other.url)
     refresh()
     with writing() as session:
@@ -167,8 +167,8 @@ def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installe
 def test_a_new_metastore_with_the_number_of_a_removed_one_does_not_keep_its_rock_ons(
     app: Flask, store: Metastore, other: Metastore
 ) -> None:
-    publish(store, a=app_of("A"))
-    publish(other, b=app_of("B"))
+    store.publish(a=app_of("A"))
+    other.publish(b=app_of("B"))
     sources.add(other.url)
     refresh()
     before = ids()
@@ -179,7 +179,7 @@ def test_a_new_metastore_with_the_number_of_a_removed_one_does_not_keep_its_rock
 
 
 def test_a_folder_that_is_gone_is_reported_and_loses_nothing(app: Flask, store: Metastore, tmp_path: Path) -> None:
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "b.json").write_text(_text(app_of("B")))
@@ -192,7 +192,7 @@ def test_a_folder_that_is_gone_is_reported_and_loses_nothing(app: Flask, store: 
 
 
 def test_two_folders_may_have_files_of_the_same_name(app: Flask, store: Metastore, tmp_path: Path) -> None:
-    publish(store, a=app_of("A"))
+    store.publish(a=app_of("A"))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.json").write_text(_text(app_of(name)))
@@ -207,8 +207,8 @@ def test_two_folders_may_have_files_of_the_same_name(app: Flask, store: Metastor
 def test_a_slow_metastore_does_not_hold_up_the_others(app: Flask, store: Metastore, other: Metastore) -> None:
     import time
 
-    publish(store, a=app_of("A"))
-    publish(other, b=app_of("B"))
+    store.publish(a=app_of("A"))
+    other.publish(b=app_of("B"))
     store.delay = other.delay = 0.5
     sources.add(other.url)
     begin = time.monotonic()
@@ -217,7 +217,7 @@ def test_a_slow_metastore_does_not_hold_up_the_others(app: Flask, store: Metasto
 
 
 def test_a_password_is_used_but_shown_nowhere(app: Flask, store: Metastore, other: Metastore) -> None:
-    publish(other, b=app_of("B"))
+    other.publish(b=app_of("B"))
     sources.add(other.url.replace("//", "//me:hush@"))
     report = refresh()
     assert "B" in report.added

@@ -32,12 +32,6 @@ def app_of(name: str, container: str, image: str = "example/shared:1", **more: A
     return {name: body({container: spec})}
 
 
-def publish(store: Metastore, **files: Any) -> None:
-    """Serve these files, and a root.json that names them."""
-    store.files = {f"{name}.json": content for name, content in files.items()}
-    store.files["root.json"] = {name: f"{name}.json" for name in files}
-
-
 def named(name: str) -> RockOn:
     db.session.rollback()
     return db.session.scalars(select(RockOn).where(RockOn.name == name)).one()
@@ -80,7 +74,7 @@ def dump(*but: str) -> list[tuple[Any, ...]]:
 
 def test_bad_files_are_all_told_with_all_reasons_and_the_others_load(store: Metastore) -> None:
     bad = app_of("Bad", "bad", launch_order="soon", uid="me")
-    publish(store, one=app_of("One", "app-one"), bad=bad, html="<html>", two=app_of("Two", "app-two"))
+    store.publish(one=app_of("One", "app-one"), bad=bad, html="<html>", two=app_of("Two", "app-two"))
     report = refresh()
     assert report.added == ["One", "Two"]
     told = {file: "\n".join(reasons) for file, reasons in report.faulty}
@@ -91,11 +85,11 @@ def test_bad_files_are_all_told_with_all_reasons_and_the_others_load(store: Meta
 
 
 def test_a_file_that_turns_bad_costs_nothing_of_what_it_brought(store: Metastore) -> None:
-    publish(store, one=app_of("One", "app"), two=app_of("Two", "app-two"))
+    store.publish(one=app_of("One", "app"), two=app_of("Two", "app-two"))
     refresh()
     install("One")
     before = dump()
-    publish(store, one="{", two=app_of("Two", "app-two"))
+    store.publish(one="{", two=app_of("Two", "app-two"))
     assert [file for file, _ in refresh().faulty] == ["one.json"]
     assert dump() == before
 
@@ -104,10 +98,10 @@ def test_a_file_that_turns_bad_costs_nothing_of_what_it_brought(store: Metastore
 
 
 def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore) -> None:
-    publish(store, old=app_of("Old Name", "app"), other=app_of("Other", "other"))
+    store.publish(old=app_of("Old Name", "app"), other=app_of("Other", "other"))
     refresh()
     rockon_id = install("Old Name")
-    publish(store, new=app_of("New Name", "app"), other=app_of("Other", "other"))
+    store.publish(new=app_of("New Name", "app"), other=app_of("Other", "other"))
     for _ in range(2):
         report = refresh()
         assert (report.loaded, report.faulty) == (True, [])
@@ -121,19 +115,19 @@ def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore
 
 
 def test_a_renamed_file_without_a_new_name_is_no_rename(store: Metastore) -> None:
-    publish(store, old=app_of("App", "app"))
+    store.publish(old=app_of("App", "app"))
     refresh()
     install("App")
-    publish(store, new=app_of("App", "app"))
+    store.publish(new=app_of("App", "app"))
     assert refresh().unchanged == 1
     assert named("App").in_catalogue
 
 
 def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metastore) -> None:
-    publish(store, old=app_of("Old Name", "app"))
+    store.publish(old=app_of("Old Name", "app"))
     refresh()
     rockon_id = install("Old Name")
-    publish(store, new=app_of("New Name", "app"))
+    store.publish(new=app_of("New Name", "app"))
     refresh()
     with writing() as session:
         rows.succeed(session, named("Old Name"), named("New Name"))
@@ -145,16 +139,16 @@ def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metast
 
 
 def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metastore) -> None:
-    publish(store, old=app_of("Old Name", "app"), other=app_of("Other", "other"))
+    store.publish(old=app_of("Old Name", "app"), other=app_of("Other", "other"))
     refresh()
     rockon_id = install("Old Name")
-    publish(store, new=app_of("New Name", "app"), other=app_of("Other", "other"))
+    store.publish(new=app_of("New Name", "app"), other=app_of("Other", "other"))
     refresh()
     successor = named("New Name").id
     with writing() as session:
         running = Operation(kind=Kind.CHANGE, rockon_id=rockon_id, parameters=json.dumps({"successor": successor}))
         session.add(running)
-    publish(store, other=app_of("Other", "other"))
+    store.publish(other=app_of("Other", "other"))
     refresh()
     assert named("New Name").id == successor
     with writing():
@@ -168,10 +162,10 @@ def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metasto
 def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstalled_then_is_not_listed(
     store: Metastore,
 ) -> None:
-    publish(store, a=app_of("Here", "here"), b=app_of("Gone", "gone"), c=app_of("Kept", "app"))
+    store.publish(a=app_of("Here", "here"), b=app_of("Gone", "gone"), c=app_of("Kept", "app"))
     refresh()
     install("Kept")
-    publish(store, a=app_of("Here", "here"))
+    store.publish(a=app_of("Here", "here"))
     assert sorted(refresh().removed) == ["Gone", "Kept"]
     assert sorted(db.session.scalars(select(RockOn.name))) == ["Here", "Kept"]
     with writing():
@@ -184,16 +178,16 @@ def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstall
 
 
 def test_a_changed_image_touches_no_other_rock_on(store: Metastore) -> None:
-    publish(store, a=app_of("First", "first"), b=app_of("Second", "app"), c=app_of("Third", "third"))
+    store.publish(a=app_of("First", "first"), b=app_of("Second", "app"), c=app_of("Third", "third"))
     refresh()
     install("Second")
     for changed in (app_of("First", "first", "example/other:9"), app_of("First", "first", "example/shared:1")):
         before = dump("First")
-        publish(store, a=changed, b=app_of("Second", "app"), c=app_of("Third", "third"))
+        store.publish(a=changed, b=app_of("Second", "app"), c=app_of("Third", "third"))
         assert refresh().changed == ["First"]
         assert dump("First") == before
         assert named("First").containers[0].image == next(iter(changed["First"]["containers"].values()))["image"]
-    publish(store, b=app_of("Second", "app"), c=app_of("Third", "third"))
+    store.publish(b=app_of("Second", "app"), c=app_of("Third", "third"))
     assert refresh().removed == ["First"]
     assert {row[0] for row in dump()} >= {"container", "port", "volume"}
     assert rows.answers_of(named("Second")) == OURS
@@ -203,11 +197,11 @@ def test_a_changed_image_touches_no_other_rock_on(store: Metastore) -> None:
 
 
 def test_a_new_variable_of_an_installed_rock_on_is_not_on_its_rows(store: Metastore) -> None:
-    publish(store, a=app_of("App", "app"))
+    store.publish(a=app_of("App", "app"))
     refresh()
     install("App")
     before = dump()
-    publish(store, a=app_of("App", "app", environment=questions(TITLE="Title", REALM="Realm")))
+    store.publish(a=app_of("App", "app", environment=questions(TITLE="Title", REALM="Realm")))
     assert refresh().changed == ["App"]
     rockon = named("App")
     assert rows.answers_of(rockon) == OURS

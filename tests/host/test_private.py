@@ -29,15 +29,8 @@ def mode(path: Path) -> int:
 
 
 OURS = (
-    *(
-        "secret.key",
-        "setup-code",
-        "up.lock",
-        "before-0012-20260101T000000.db",
-        "rockonweb.db",
-        "rockonweb.db-wal",
-        "rockonweb.db-shm",
-    ),
+    *("secret.key", "setup-code", "up.lock", "before-0012-20260101T000000.db"),
+    *("rockonweb.db", "rockonweb.db-wal", "rockonweb.db-shm"),
     *("redis/appendonlydir/a.aof", "redis/server.log", "locks/rockon-1", "icons/a.png", "tls/host.key"),
 )
 

@@ -43,6 +43,11 @@ class Metastore:
         self._server.shutdown()
         self._server.server_close()
 
+    def publish(self, **files: Content) -> None:
+        """Serve these files as `NAME.json` and nothing else, with a root.json that names them in this order."""
+        self.files = {f"{name}.json": content for name, content in files.items()}
+        self.files["root.json"] = {name: f"{name}.json" for name in files}
+
     def count(self, name: str = "", status: int = 0) -> int:
         """How many requests came, of one name or of all, answered with one status or any."""
         return sum(name in ("", n) and status in (0, s) for n, s in list(self.requests))

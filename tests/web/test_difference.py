@@ -6,22 +6,8 @@ from hypothesis import strategies as st
 from rockonweb.core.secret import SecretWord, render
 from rockonweb.web.difference import side_by_side
 
-OLD = (
-    "docker",
-    "run",
-    "-d",
-    "--name",
-    "web",
-    "-p",
-    "80:80/tcp",
-    "-e",
-    "A=1",
-    "--privileged",
-    "--label",
-    "x",
-    "app:1",
-    "go",
-)
+NAMED = ("docker", "run", "-d", "--name", "web")
+OLD = (*NAMED, "-p", "80:80/tcp", "-e", "A=1", "--privileged", "--label", "x", "app:1", "go")
 
 
 def marked(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:

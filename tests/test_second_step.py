@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pyotp
@@ -24,21 +25,18 @@ def ada() -> User:
 
 def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
     """What calls return that begin in the same moment, each in a thread of its own; errors too."""
-    gate, found = threading.Barrier(len(calls)), list[object]()
+    gate = threading.Barrier(len(calls))
 
-    def run(call: Callable[[], object]) -> None:
+    def run(call: Callable[[], object]) -> object:
         with app.app_context():
             gate.wait()
             try:
-                found.append(call())
+                return call()
             except Conflict as error:
-                found.append(error)
+                return error
 
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(calls)) as pool:
+        found = [*pool.map(run, calls)]
     db.session.rollback()
     return found
 

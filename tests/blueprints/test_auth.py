@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,17 +111,14 @@ def test_of_two_first_accounts_at_once_one_is_made(new_app: Flask) -> None:
     sent = [
         {**data, "name": name, "csrf_token": client.token("/setup")} for name, client in zip("ab", clients, strict=True)
     ]
-    gate, codes = threading.Barrier(2), list[int]()
+    gate = threading.Barrier(2)
 
-    def run(client: Any, form: dict[str, str]) -> None:
+    def run(client: Any, form: dict[str, str]) -> int:
         gate.wait()
-        codes.append(client.post("/setup", data=form).status_code)
+        return int(client.post("/setup", data=form).status_code)
 
-    threads = [threading.Thread(target=run, args=pair) for pair in zip(clients, sent, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        codes = [*pool.map(run, clients, sent)]
     db.session.rollback()
     assert db.session.query(User).count() == 1
     assert codes.count(303) >= 1

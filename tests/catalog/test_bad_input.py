@@ -3,14 +3,11 @@
 Each runs in a process of its own, so that what it used at most can be told.
 """
 
-import contextlib
 import json
 import multiprocessing
-import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +19,10 @@ from rockonweb.catalog import remote
 from rockonweb.models import RockOn, db
 from tests.support import samples
 from tests.support.app import make_app
+from tests.support.odd_server import Answer, odd_server, say, send_to
 
 SECONDS = 100  # of a refresh, where no other limit is given: a fraction of it is usual
 MEGABYTES = 320  # more than an idle process has
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def say(body: bytes | str, status: int = 200, **headers: str) -> Answer:
-    content = body.encode() if isinstance(body, str) else body
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for key, value in {"Content-Length": str(len(content)), **headers}.items():
-            handler.send_header(key, value)
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return answer
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -64,32 +47,6 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 def nothing(handler: BaseHTTPRequestHandler) -> None:
     """No answer, and the connection stays open."""
     time.sleep(30)
-
-
-@contextlib.contextmanager
-def metastore(answers: dict[str, Answer]) -> Iterator[tuple[str, list[str]]]:
-    """Serve answers by path; gives the address, and the paths that were asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            with contextlib.suppress(OSError):
-                answers.get(self.path, say("", 404))(self)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def good(name: str = "Good", **keys: Any) -> str:
@@ -149,8 +106,8 @@ def faults(told: dict[str, Any]) -> dict[str, list[str]]:
     ("root", "words"),
     [
         (say("<!doctype html><title>Welcome</title>"), "is a web page and not JSON"),
-        (say("", 302, Location="http://[::1]:9/"), ""),
-        (say("", 302, Location="file:///etc/passwd"), "is redirected to something other than a web address"),
+        (send_to("http://[::1]:9/"), ""),
+        (send_to("file:///etc/passwd"), "is redirected to something other than a web address"),
         (endless, "is larger than 1.0 MB"),
         (say(""), "is empty"),
         (nothing, "was not there in time"),
@@ -161,7 +118,7 @@ def faults(told: dict[str, Any]) -> dict[str, list[str]]:
     ids=["html", "private", "file", "2-GB", "empty", "nothing", "drip", "nested", "many"],
 )
 def test_a_metastore_that_is_none_is_reported_and_the_starter_serves(tmp_path: Path, root: Answer, words: str) -> None:
-    with metastore({"/root.json": root}) as (url, _):
+    with odd_server({"/root.json": root}) as url:
         told = refresh(tmp_path, url)
     assert words in faults(told)["root.json"][0]
     assert told["names"] == []
@@ -174,7 +131,7 @@ def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
         "large.json": (endless, "is larger than"),
         "drip.json": (drip, "too slow"),
         "silent.json": (nothing, "too slow"),
-        "away.json": (say("", 302, Location="gopher://127.0.0.1/"), "is redirected"),
+        "away.json": (send_to("gopher://127.0.0.1/"), "is redirected"),
         "keys.json": (say(json.dumps({"A": dict.fromkeys(map(str, range(1_000_000)))})), "is larger than"),
         "keys2.json": (say(json.dumps({str(n): 1 for n in range(70_000)})), "must be an object"),
         "variables.json": (say(samples.source({"aa": {"environment": many("V", 70_000)}})), "allowed"),
@@ -191,7 +148,7 @@ def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
     }
     files = {name: answer for name, (answer, _) in bad.items()}
     files = {"good.json": say(good()), **files, "last.json": say(good("Last"))}
-    with metastore(with_root(files)) as (url, _):
+    with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert told["names"] == ["Good", "Last"]
     found = faults(told)
@@ -217,7 +174,8 @@ def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_p
         {},
     ]
     root = {"good": "good.json", **{f"bad {place}": entry for place, entry in enumerate(elsewhere)}}
-    with metastore(with_root({"good.json": say(good())}, root)) as (url, asked):
+    asked: list[str] = []
+    with odd_server(with_root({"good.json": say(good())}, root), asked) as url:
         told = refresh(tmp_path, url)
     assert sorted(asked) == ["/good.json", "/root.json"]
     assert told["names"] == ["Good"]
@@ -226,7 +184,7 @@ def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_p
 
 def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: Path) -> None:
     files = {f"{n}.json": say(good(f"App{n}")) for n in range(4)} | {f"slow{n}.json": drip for n in range(60)}
-    with metastore(with_root(files)) as (url, _):
+    with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert told["names"] == ["App0", "App1", "App2", "App3"]
     assert len(told["report"]["faulty"]) == 60
@@ -238,7 +196,7 @@ def test_every_port_of_every_rock_on_may_be_asked_for(tmp_path: Path) -> None:
         return samples.source({f"c{number}": {"ports": many("", 998, number)}}, f"App{number}")
 
     files = {f"{number}.json": say(asking(number)) for number in range(25)}
-    with metastore(with_root(files)) as (url, _):
+    with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert len(told["names"]) == 25
     assert told["report"]["faulty"] == []

@@ -2,12 +2,9 @@
 
 import os
 import socket
-import threading
 import time
-from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,6 +14,7 @@ from rockonweb.catalog.metastore import Unusable
 from rockonweb.models import RockOn, db, writing
 from tests.support.app import Visitor, shelve
 from tests.support.metastore import Metastore
+from tests.support.odd_server import Answer, odd_server, say, send_to
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 32
@@ -195,7 +193,7 @@ def test_nothing_of_this_machine_or_its_network_is_asked(store: Metastore, url: 
 
 
 def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving({"/a": (302, {"Location": f"{store.url}/a.png"}, b"")}) as address:
+    with odd_server({"/a": send_to(f"{store.url}/a.png")}) as address:
         # Stands for a machine of the public internet.
         judge = pictures._addresses
         monkeypatch.setattr(
@@ -209,46 +207,19 @@ def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatc
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((302, {"Location": "/a"}, b""), "redirected more than 3 times"),
-        ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
-        ((200, {"Content-Type": "image/png"}, PNG + b"\0" * 500_000), "larger than 500.0 kB"),
-        ((200, {"Content-Type": "image/png"}, b"<html>"), "no PNG"),
-        ((204, {}, b""), "204"),
-        ((403, {}, PNG), "403"),
+        (send_to("/a"), "redirected more than 3 times"),
+        (send_to("file:///etc/passwd"), "no web address"),
+        (say(PNG + b"\0" * 500_000, Content_Type="image/png"), "larger than 500.0 kB"),
+        (say(b"<html>", Content_Type="image/png"), "no PNG"),
+        (say(b"", 204), "204"),
+        (say(PNG, 403), "403"),
     ],
 )
-def test_limits(answer: tuple[int, dict[str, str], bytes], words: str) -> None:
-    with serving({"/a": answer}) as address, pytest.raises(Unusable, match=words):
+def test_limits(answer: Answer, words: str) -> None:
+    with odd_server({"/a": answer}) as address, pytest.raises(Unusable, match=words):
         pictures.fetch(f"{address}/a", [address])
 
 
 def test_a_redirect_is_followed() -> None:
-    with serving({"/a": (301, {"Location": "b"}, b""), "/b": (200, {}, JPEG)}) as address:
+    with odd_server({"/a": send_to("b", 301), "/b": say(JPEG)}) as address:
         assert pictures.fetch(f"{address}/a", [address]) == pictures.Picture("image/jpeg", JPEG)
-
-
-class serving:  # noqa: N801 - reads as a sentence
-    """Serves answers (status, headers, body) by path on loopback."""
-
-    def __init__(self, answers: Mapping[str, tuple[int, dict[str, str], bytes]]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, headers, body = answers[self.path]
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __exit__(self, *error: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()

@@ -1,12 +1,11 @@
 """Fetching from a remote metastore, and from servers that misbehave."""
 
-import contextlib
 import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -16,47 +15,7 @@ from rockonweb.catalog.remote import Remote
 from rockonweb.core.definition import MAX_BYTES
 from tests.support.claims import free_port
 from tests.support.metastore import Metastore
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextlib.contextmanager
-def odd_server(answers: Mapping[str, Answer]) -> Iterator[str]:
-    """A server that answers a path as its function does; gives its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            with contextlib.suppress(OSError):
-                answers[self.path](self)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def say(body: bytes, status: int = 200, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for key, value in {"Content_Length": str(len(body)), **headers}.items():
-            handler.send_header(key.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def send_to(location: str) -> Answer:
-    return say(b"over there", 302, Location=location)
+from tests.support.odd_server import Answer, odd_server, say, send_to
 
 
 def fetch(base: str, *names: str, known: Mapping[str, Content] | None = None) -> dict[str, Fetched]:

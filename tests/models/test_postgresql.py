@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_writers_take_turns_and_no_update_is_lost(app: Flask) -> None:
     with writing() as session:
         session.add(RefreshReport(content="0"))
 
-    def count() -> None:
+    def count(_: int) -> None:
         with app.app_context():
             for _ in range(10):
                 with writing() as session:
@@ -75,11 +76,8 @@ def test_writers_take_turns_and_no_update_is_lost(app: Flask) -> None:
                     time.sleep(0.001)
                     report.content = str(number + 1)
 
-    threads = [threading.Thread(target=count) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(count, range(5)))
     db.session.rollback()
     assert db.session.query(RefreshReport).one().content == "50"
 

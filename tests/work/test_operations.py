@@ -1,6 +1,7 @@
 """Operations are begun, cancelled and repeated in one transaction each; no engine is asked."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rq.job import Job
@@ -112,20 +113,16 @@ def test_without_a_queue_nothing_is_written(instance: Instance, queue_server: Qu
 @pytest.mark.both_databases
 def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Instance) -> None:
     rockon_id = installed(instance).id
-    outcomes: list[int] = []
     together = threading.Barrier(6)
 
-    def click() -> None:
+    def click(_: int) -> int:
         with instance.app.app_context():
             rockon = db.session.get_one(RockOn, rockon_id)
             together.wait()
-            outcomes.append(operations.begin(Kind.STOP, rockon, "me"))
+            return operations.begin(Kind.STOP, rockon, "me")
 
-    threads = [threading.Thread(target=click) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = [*pool.map(click, range(6))]
     db.session.rollback()
     assert outcomes == outcomes[:1] * 6
     assert db.session.query(Operation).count() == 1

@@ -1,7 +1,7 @@
 """Whose turn it is, on a real queue; no engine is asked."""
 
 import threading
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,22 +46,19 @@ def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instanc
 @pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
 def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
     ids = [operations.begin(Kind.STOP, installed(instance, name, opts), "me") for name in ("One", "Two")]
-    together, claimed = threading.Barrier(2), list[int]()
+    together = threading.Barrier(2)
 
-    def work(operation_id: int) -> None:
+    def claim(operation_id: int) -> bool:
         with instance.app.app_context():
             together.wait()
-            if sequence.claim(operation_id):
-                claimed.append(operation_id)
+            return bool(sequence.claim(operation_id))
 
-    threads: list[Any] = [threading.Thread(target=work, args=(one,)) for one in ids]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(claimed) == 1
-    end(claimed[0])
-    assert sequence.claim(({*ids} - {*claimed}).pop())
+    with ThreadPoolExecutor(2) as pool:
+        claimed = dict(zip(ids, pool.map(claim, ids), strict=True))
+    assert sorted(claimed.values()) == [False, True]
+    first, second = sorted(ids, key=lambda one: not claimed[one])
+    end(first)
+    assert sequence.claim(second)
 
 
 @pytest.mark.both_databases

@@ -1,10 +1,11 @@
 """OpenVPN's authority and clients, as pages; the engine is a stand-in that knows files."""
 
 import pytest
+from flask import Flask
 
 from rockonweb.models import Kind, Operation, RockOn, Role, State, db, writing
 from tests.support import docker_stand_in as stand_in
-from tests.support.app import HX, Visitor, add_user, install, new_visitor, shelve
+from tests.support.app import HX, Visitor, add_user, install, shelve
 from tests.support.samples import port
 
 INDEX = "V\t301231235959Z\t\t01\tunknown\t/CN=home.example\nV\t301231235959Z\t\t02\tunknown\t/CN=laptop\n"
@@ -39,13 +40,19 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
 
 
 @pytest.fixture
-def vpn(owner_client: Visitor) -> RockOn:
-    """An installed OpenVPN."""
+def vpn(app: Flask, docker: Docker) -> RockOn:
+    """An installed OpenVPN, which runs."""
     rockon = shelve("OpenVPN", {"vpn-data": DATA, "vpn": SERVER}, custom_config={"servername": {}})
     install(rockon)
     with writing():
         rockon.custom_config[0].value = "home.example"
     return rockon
+
+
+@pytest.fixture
+def here(vpn: RockOn) -> str:
+    """Where its pages are."""
+    return f"/rockons/{vpn.id}/openvpn"
 
 
 def operations() -> list[Operation]:
@@ -72,22 +79,25 @@ def test_before_it_is_installed_there_is_nothing_to_do(owner_client: Visitor) ->
     assert owner_client.get(f"/rockons/{waiting.id}/openvpn").status_code == 404
 
 
-def test_the_clients_are_listed_with_what_can_be_done(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
-    page = owner_client.get(f"/rockons/{vpn.id}/openvpn").text
+def test_the_clients_are_listed_with_what_can_be_done(
+    owner_client: Visitor, vpn: RockOn, here: str, docker: Docker
+) -> None:
+    page = owner_client.get(here).text
     assert "home.example:1195" in page
     assert page.count("valid until 2030-12-31") == 1
     assert page.count("revoked") == 1
     assert f'href="/rockons/{vpn.id}/openvpn/revoke?client=laptop"' in page
     assert "client=phone" not in page
-    part = owner_client.get(f"/rockons/{vpn.id}/openvpn", headers=HX).text
+    part = owner_client.get(here, headers=HX).text
     assert "<html" not in part
     assert "laptop" in part
     assert docker.ran == []
 
 
-def test_without_an_authority_the_one_button_makes_it(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+def test_without_an_authority_the_one_button_makes_it(
+    owner_client: Visitor, vpn: RockOn, here: str, docker: Docker
+) -> None:
     docker.files.clear()
-    here = f"/rockons/{vpn.id}/openvpn"
     page = owner_client.get(here).text
     assert "Make the certificate authority" in page
     assert 'name="client"' not in page
@@ -98,16 +108,14 @@ def test_without_an_authority_the_one_button_makes_it(owner_client: Visitor, vpn
     assert vpn.state is State.INSTALLED
 
 
-def test_an_authority_that_is_there_is_kept(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
+def test_an_authority_that_is_there_is_kept(owner_client: Visitor, here: str) -> None:
     answer = owner_client.send(f"{here}/authority", page=here)
     assert answer.status_code == 409
     assert "a new one would lock out every client" in answer.text
     assert operations() == []
 
 
-def test_a_client_is_made_by_an_operation(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
+def test_a_client_is_made_by_an_operation(owner_client: Visitor, here: str) -> None:
     assert owner_client.send(f"{here}/clients", {"client": " tablet "}, here).status_code == 303
     assert operations()[0].options == {"task": "profile", "client": "tablet"}
     busy = owner_client.send(f"{here}/clients", {"client": "other"}, here)
@@ -116,10 +124,7 @@ def test_a_client_is_made_by_an_operation(owner_client: Visitor, vpn: RockOn, do
 
 
 @pytest.mark.parametrize("name", ["", "ca", "-rm", "a b", "a/b", "home.example", "laptop", "x" * 65, "<b>"])
-def test_a_name_that_can_not_be_is_told_beside_the_field(
-    owner_client: Visitor, vpn: RockOn, docker: Docker, name: str
-) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
+def test_a_name_that_can_not_be_is_told_beside_the_field(owner_client: Visitor, here: str, name: str) -> None:
     answer = owner_client.send(f"{here}/clients", {"client": name}, here)
     assert answer.status_code == 422
     assert 'class="field-errors"' in answer.text
@@ -128,8 +133,7 @@ def test_a_name_that_can_not_be_is_told_beside_the_field(
     assert operations() == []
 
 
-def test_a_profile_is_sent_as_a_file_that_nothing_keeps(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
+def test_a_profile_is_sent_as_a_file_that_nothing_keeps(owner_client: Visitor, here: str, docker: Docker) -> None:
     answer = owner_client.send(f"{here}/profile", {"client": "laptop"}, here)
     assert answer.text == "client\nremote home.example 1195 udp\n<key>private</key>\n"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="laptop.ovpn"'
@@ -142,15 +146,13 @@ def test_a_profile_is_sent_as_a_file_that_nothing_keeps(owner_client: Visitor, v
 
 @pytest.mark.parametrize(("name", "status"), [("phone", 409), ("nobody", 409), ("-v", 422), ("../ca", 422), ("", 422)])
 def test_a_profile_that_can_not_be_had(
-    owner_client: Visitor, vpn: RockOn, docker: Docker, name: str, status: int
+    owner_client: Visitor, here: str, docker: Docker, name: str, status: int
 ) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
     assert owner_client.send(f"{here}/profile", {"client": name}, here).status_code == status
     assert docker.ran == []
 
 
-def test_revoking_is_asked_for_first(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
+def test_revoking_is_asked_for_first(owner_client: Visitor, here: str) -> None:
     page = f"{here}/revoke?client=laptop"
     assert "Revoke the profile of laptop?" in owner_client.get(page).text
     assert owner_client.get(f"{here}/revoke?client=-x").status_code == 422
@@ -159,26 +161,23 @@ def test_revoking_is_asked_for_first(owner_client: Visitor, vpn: RockOn, docker:
     assert operations()[0].options == {"task": "revoke", "client": "laptop"}
 
 
-def test_an_image_that_keeps_no_list_can_be_asked_by_name(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+def test_an_image_that_keeps_no_list_can_be_asked_by_name(owner_client: Visitor, here: str, docker: Docker) -> None:
     del docker.files["/etc/openvpn/pki/index.txt"]
-    here = f"/rockons/{vpn.id}/openvpn"
     assert "keeps no list of its clients" in owner_client.get(here).text
     assert owner_client.send(f"{here}/profile", {"client": "anyone"}, here).status_code == 200
 
 
-def test_without_an_engine_the_page_says_so(owner_client: Visitor, vpn: RockOn, docker: Docker) -> None:
+def test_without_an_engine_the_page_says_so(owner_client: Visitor, here: str, docker: Docker) -> None:
     docker.down = True
-    answer = owner_client.get(f"/rockons/{vpn.id}/openvpn")
+    answer = owner_client.get(here)
     assert answer.status_code == 200
     assert "Docker does not answer." in answer.text
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
-def test_only_owners_get_there(client: Visitor, vpn: RockOn, docker: Docker, role: Role) -> None:
-    here = f"/rockons/{vpn.id}/openvpn"
-    client.delete_cookie("session")
+def test_only_owners_get_there(client: Visitor, vpn: RockOn, here: str, docker: Docker, role: Role) -> None:
     add_user("guest", role)
-    other = new_visitor(client.application).log_in("guest")
+    other = client.log_in("guest")
     assert "What comes next" not in other.get(f"/rockons/{vpn.id}").text
     assert other.get(here).status_code == 403
     for action in ("authority", "clients", "profile", "revoke"):

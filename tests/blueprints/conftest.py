@@ -31,6 +31,13 @@ def operator(app: Flask) -> Visitor:
     return new_visitor(app).log_in("olga")
 
 
+@pytest.fixture(params=[Role.VIEWER, Role.OPERATOR])
+def no_owner(app: Flask, request: pytest.FixtureRequest) -> Visitor:
+    """Somebody who is logged in and no owner: one of each role in turn."""
+    add_user("otto", request.param)
+    return new_visitor(app).log_in("otto")
+
+
 @pytest.fixture
 def statements(app: Flask) -> list[str]:
     """What is asked of the database from now on."""

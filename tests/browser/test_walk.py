@@ -58,6 +58,7 @@ def fill_wizard(page: Page, app: str) -> None:
     page.get_by_role("button", name="Next").click()
     faulty = page.locator(f'[name="environment-{app}-NOTES_TITLE"]')
     expect(faulty).to_have_attribute("aria-invalid", "true")
+    expect(faulty).to_be_focused()
     faulty.fill("Our notes")
     page.locator(f'[name="environment-{app}-NOTES_PASSWORD"]').fill(SECRET)
     page.get_by_role("button", name="Back").click()

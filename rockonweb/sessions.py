@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
 
 from rockonweb.models import LoginSession, User, db, now, writing
@@ -18,6 +18,12 @@ from rockonweb.models.session import BROWSER
 
 LONGEST = timedelta(days=60)
 IDLE = timedelta(days=14)
+# Made once: each page asks it, and making it takes longer than its answer.
+_BY_HASH = (
+    select(LoginSession)
+    .where(LoginSession.hash == bindparam("hash"), LoginSession.created > bindparam("since"))
+    .options(joinedload(LoginSession.user, innerjoin=True))
+)
 
 
 def begin(user: User, address: str, browser: str) -> str:
@@ -32,8 +38,7 @@ def begin(user: User, address: str, browser: str) -> str:
 
 def find(key: str) -> LoginSession | None:
     """Return a session with its person, in one statement; None for one that has ended."""
-    query = select(LoginSession).where(LoginSession.hash == _hash(key), LoginSession.created > now() - LONGEST)
-    return db.session.scalar(query.options(joinedload(LoginSession.user, innerjoin=True)))
+    return db.session.scalar(_BY_HASH, {"hash": _hash(key), "since": now() - LONGEST})
 
 
 def of(user: User) -> list[LoginSession]:

@@ -296,7 +296,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if any(item.get_closest_marker(name) for name in unwanted):
             items.remove(item)
     # Those that take longest first, or one process would be left with them at the end.
-    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("browser", "engine")))
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("browser", "engine", "waits")))
     _told(config)[_LEFT_OUT] = left_out
 
 

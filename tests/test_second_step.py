@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from rockonweb import accounts, second_step
-from rockonweb.core.errors import Conflict
+from rockonweb.core.errors import Conflict, RockonwebError
 from rockonweb.models import RecoveryCode, Role, User, db, writing
 from tests.support.app import add_user
 
@@ -32,7 +32,7 @@ def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
             gate.wait()
             try:
                 return call()
-            except Conflict as error:
+            except RockonwebError as error:
                 return error
 
     with ThreadPoolExecutor(len(calls)) as pool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flask import g
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, literal, null, select, union_all
-from sqlalchemy.orm import aliased, defer, joinedload, selectinload
+from sqlalchemy.orm import defer, joinedload, selectinload
 
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
 from rockonweb.host import layers
@@ -53,6 +53,15 @@ class TopBar:
         return ",".join(map(str, self.watched))
 
 
+_operations = Operation.__table__.alias()
+# Made once: each page asks it, and making it takes longer than its answer.
+_HOW_MANY_AND_THE_LAST = (
+    select(func.count(), select(func.max(_operations.c.id)).scalar_subquery())
+    .select_from(Operation.__table__)
+    .where(IS_ACTIVE)
+)
+
+
 def running() -> int:
     """Return how many operations run or wait."""
     return db.session.scalar(select(func.count()).select_from(Operation).where(IS_ACTIVE)) or 0
@@ -64,9 +73,7 @@ def top_bar(last: int | None = None, watch: Collection[int] = (), apart_from: in
     `last` and `watch` are what the page was told before, None where it is a new page; the end of the operation
     `apart_from` is not told.
     """
-    newest = aliased(Operation)
-    both = select(func.count(), select(func.max(newest.id)).scalar_subquery()).select_from(Operation).where(IS_ACTIVE)
-    number, top = db.session.execute(both).one()
+    number, top = db.session.execute(_HOW_MANY_AND_THE_LAST).one()
     there = _active() if number else []
     line = line_from(there[0], histories([there[0]])) if len(there) == 1 else None
     ended: Sequence[Operation] = ()

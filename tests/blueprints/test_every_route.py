@@ -18,6 +18,8 @@ from rockonweb.models import Operation, Role, User, db
 from tests.support.app import HX, PASSWORD, Visitor, add_user, new_visitor
 from tests.support.filled import PAGES, address, keys, rows
 
+pytestmark = pytest.mark.waits
+
 PUBLIC = "public"
 LEAST: dict[str, str] = {
     PUBLIC: """

@@ -31,7 +31,7 @@ from tests.support.samples import body
 
 STARTER = sorted(one.definition.name for path in offers.STARTER.glob("*.json") for one in parse(path.read_bytes()))
 
-pytestmark = pytest.mark.usefixtures("app")
+pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.waits]
 
 
 def app_of(name: str, port: int = 8080, container: str = "", **keys: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from tests.support.claims import free_port
 from tests.support.metastore import Metastore
 from tests.support.odd_server import Answer, odd_server, say, send_to
 
+pytestmark = pytest.mark.waits
+
 
 def fetch(base: str, *names: str, known: Mapping[str, Content] | None = None) -> dict[str, Fetched]:
     return {one.file: one for one in Remote(base, known or {}).files(names)}

@@ -20,6 +20,8 @@ from tests.support.claims import free_port
 from tests.support.process import start, stop
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.waits
+
 PROGRAM = """
 import sys
 from rockonweb import config

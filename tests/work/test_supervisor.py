@@ -23,6 +23,8 @@ from rockonweb.work.supervisor import Role
 from tests.support.apps import eventually
 from tests.support.claims import free_port
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Settings:

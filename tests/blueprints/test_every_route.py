@@ -199,7 +199,7 @@ def test_an_owners_token_sees_what_its_own_role_says(app: Flask, people: None, r
 def test_http_basic_is_for_the_api_alone(app: Flask, people: None, role: Role) -> None:
     client = visitor(app, NOBODY)
     for endpoint, rule in routes(app, "GET"):
-        for path in paths(rule):
+        for path in paths(rule) if endpoint in JSON_API else paths(rule)[:1]:
             wanted = due(role if endpoint in JSON_API else NOBODY, endpoint)
             if endpoint != "rq_dashboard.requeue_all":
                 answer = look(client, path, basic(role))
@@ -237,10 +237,10 @@ def test_without_the_forms_token_nobody_changes_anything(
     client.get("/login")
     before = state(app, queue)
     for endpoint, rule in routes(app, "POST"):
-        for path in paths(rule):
-            answer = client.post(path, headers=sent)
-            refused = (401,) if role is NOBODY and endpoint in JSON_API else (400,)
-            assert answer.status_code in refused, f"{answer.status_code} POST {path}"
+        path = paths(rule)[0]
+        answer = client.post(path, headers=sent)
+        refused = 401 if role is NOBODY and endpoint in JSON_API else 400
+        assert answer.status_code == refused, f"{answer.status_code} POST {path}"
     assert state(app, queue) == before
 
 

@@ -12,8 +12,10 @@ from unittest.mock import patch
 import pytest
 from flask import Flask, appcontext_pushed
 
-from rockonweb import cli
+from rockonweb import cli, config
 from rockonweb.models.base import engine_of
+
+from .app import lend_app
 
 PROGRAM = Path(sys.executable).with_name("rockonweb")  # for what only a process of its own shows
 # What the person who runs the tests may have set for a Rockonweb of their own.
@@ -59,6 +61,7 @@ class CommandLine:
             ):
                 process.chdir(self.folder)
                 process.setattr(sys, "argv", ["rockonweb", *words])
+                process.setattr(cli, "create_app", lambda: lend_app(config.read()))
                 process.setattr(logging.getLogger(), "handlers", [])  # pytest's: what a log says goes to the terminal
                 for name, stream in streams.items():
                     process.setattr(sys, name, stream)

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.apps import eventually
+from tests.support.claims import is_bindable
 from tests.support.metastore import Metastore
 from tests.support.person import Person
 from tests.support.stack import Stack
@@ -75,6 +77,22 @@ def lab(published: Path) -> Iterator[str]:
             os.rmdir("/var/run/docker.sock")
 
 
+@pytest.fixture
+def ports_kept_free(published: Path) -> Iterator[None]:
+    """Let no outgoing connection of this machine take a port that the definitions want, by chance."""
+    defaults = re.findall(r'"host_default": *(\d+)', "".join(file.read_text() for file in published.glob("*.json")))
+    outgoing = range(*map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()))
+    wanted = {int(port) for port in defaults} & {*outgoing}
+    setting = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+    before = setting.read_text()
+    setting.write_text(",".join([*before.split(), *map(str, sorted(wanted))]))
+    try:
+        eventually(lambda: all(map(is_bindable, wanted)), 90)  # a connection that has ended fades for a minute
+        yield
+    finally:
+        setting.write_text(before)
+
+
 def answers(link: str) -> bool:
     """Whether the app's own page answers; the stand-ins speak no TLS, whatever the definition says."""
     address = "http://" + link.partition("://")[2]
@@ -118,6 +136,7 @@ def _notices(html: str) -> str:
 def test_published_rockons_live_a_whole_life(
     published: Path,
     lab: str,
+    ports_kept_free: None,
     metastore: Callable[..., Metastore],
     stack: Callable[..., Stack],
     tell: Callable[[str], None],

@@ -28,12 +28,13 @@ def claim(name: str) -> bool:
 def free_port() -> int:
     """A TCP port that nothing listens on, and that no other call in any session is given."""
     for port in random.sample(_PORTS, 500):
-        if _bindable(port) and claim(f"port-{port}"):
+        if is_bindable(port) and claim(f"port-{port}"):
             return port
     raise RuntimeError("No free TCP port found among 500 tried")
 
 
-def _bindable(port: int) -> bool:
+def is_bindable(port: int) -> bool:
+    """Whether nothing has a TCP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connection is only fading away is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -36,7 +36,7 @@ OTHERWISE = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interr
 
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what: `Install: Immich`."""
-    words = BACK if _goes_back(operation) else KINDS[operation.kind]
+    words = BACK if operation.goes_back else KINDS[operation.kind]
     return joined(": ", (words, operation.rockon.name)) if operation.rockon else words
 
 
@@ -44,12 +44,8 @@ def ended_title(operation: Operation) -> str:
     """Return what became of an operation that has ended: `Immich was installed`."""
     if operation.progress in OTHERWISE:
         return joined(" · ", (title_of(operation), OTHERWISE[operation.progress]))
-    done, failed = ENDED_BACK if _goes_back(operation) else ENDED[operation.kind]
-    if operation.kind is Kind.INSTALL and operation.options.get("stays"):
+    done, failed = ENDED_BACK if operation.goes_back else ENDED[operation.kind]
+    if operation.kind is Kind.INSTALL and operation.notes.stays:
         failed = INSTALLED_UNHEALTHY
     words = done if operation.progress is Progress.DONE else failed
     return filled(words, name=operation.rockon.name) if operation.rockon else words
-
-
-def _goes_back(operation: Operation) -> bool:
-    return operation.kind is Kind.CHANGE and bool(operation.options.get("point"))

@@ -6,6 +6,7 @@ from flask import Flask
 from flask_login import login_user
 
 from rockonweb import audit
+from rockonweb.core.request import plain_request
 from rockonweb.models import AuditLine, Kind, User, db, writing
 from rockonweb.work import operations
 from tests.support.app import install, shelve
@@ -62,7 +63,7 @@ def test_what_was_rolled_back_leaves_no_line(app: Flask) -> None:
 
 def test_an_operation_leaves_a_line_in_its_own_transaction(app: Flask) -> None:
     rockon = install(shelve("Files"))
-    operations.begin(Kind.STOP, rockon, "bob (command line)")
+    operations.begin(rockon, plain_request(Kind.STOP), "bob (command line)")
     assert lines()[-1][:3] == ("bob (command line)", "operation.stop", "Files")
 
 

@@ -176,10 +176,10 @@ def test_the_database_itself_allows_one_running_operation_of_a_rock_on(either: F
     aged.upgrade_to("head")
     aged.fill()
     # Without this index two people's clicks could race; alembic's comparison does not see its condition.
-    columns = 'rockon_id, kind, progress, "user", created, parameters, cancel_requested, error, hint'
+    columns = 'rockon_id, kind, progress, "user", created, parameters, noted, cancel_requested, error, hint'
 
     def insert(rockon: int, progress: str) -> None:
-        values = f"{rockon}, 'STOP', '{progress}', '', '2026-01-01', '', {no}, '', ''"
+        values = f"{rockon}, 'STOP', '{progress}', '', '2026-01-01', '', '', {no}, '', ''"
         with db.engine.begin() as connection:
             if db.engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION READ WRITE")

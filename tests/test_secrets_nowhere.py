@@ -10,6 +10,7 @@ from redis import Redis
 
 from rockonweb.config import Settings
 from rockonweb.core import plan
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.secret import MASK
 from rockonweb.host import survey
 from rockonweb.models import Operation, RockOn, db, writing
@@ -47,7 +48,7 @@ def clean(text: str) -> bool:
 @pytest.fixture
 def begun(app: Flask, notes: RockOn) -> Operation:
     """A change of the app that waits in the queue, with the secrets among its answers."""
-    return db.session.get_one(Operation, operations.begin_change(notes, answers_of(notes), "ada"))
+    return db.session.get_one(Operation, operations.begin(notes, ChangeRequest(answers_of(notes)), "ada"))
 
 
 @pytest.mark.parametrize(

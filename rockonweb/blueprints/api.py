@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.models import Kind, Operation, Progress, RefreshReport, RockOn, Role, User, db
 from rockonweb.web import api_envelope, api_faults, api_fields, api_login, api_settings, faults
 from rockonweb.web.extensions import csrf
@@ -79,7 +80,7 @@ def update(account: User, rockon_id: int) -> ResponseReturnValue:
 @api_login.allows(Role.OPERATOR)
 def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
     """Begin a start, stop or restart; a body means nothing, as in the original."""
-    operations.begin(Kind(kind), _get(rockon_id), account.name)
+    operations.begin(_get(rockon_id), plain_request(Kind(kind)), account.name)
     return _told(rockon_id)
 
 
@@ -87,7 +88,7 @@ def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
 @api_login.allows(Role.OWNER)
 def uninstall(account: User, rockon_id: int) -> ResponseReturnValue:
     """Begin an uninstall."""
-    operations.begin(Kind.UNINSTALL, _get(rockon_id), account.name)
+    operations.begin(_get(rockon_id), UninstallRequest(), account.name)
     return _told(rockon_id)
 
 

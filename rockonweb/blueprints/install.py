@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,25 +14,25 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import successors
-from rockonweb.config import Settings, instance_id
-from rockonweb.core import plan, suggest, wizard
-from rockonweb.core.answers import Answers
+from rockonweb.config import Settings
+from rockonweb.core import suggest, wizard
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
-from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import host_ports, powers
+from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.plan import Plan
+from rockonweb.core.preflight import powers
+from rockonweb.core.request import InstallRequest
 from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
-from rockonweb.host import engine, image_facts, shares, surroundings, survey
+from rockonweb.host import shares, surroundings
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
-from rockonweb.work import operations
+from rockonweb.work.review import Review, gather_facts, review_request, submit_review
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -119,7 +118,8 @@ def review(rockon_id: int) -> ResponseReturnValue:
     here = _here(rockon_id, wizard.SUMMARY)
     if missing := wizard.unanswered(here.definition, here.kept.done):
         return here.go(missing)
-    return _summary(here, *_planned(here))
+    found = _look(here)
+    return _summary(here, found, found.trouble)
 
 
 @blueprint.post("/summary")
@@ -131,22 +131,15 @@ def install(rockon_id: int) -> ResponseReturnValue:
         return here.beside(-1)
     if missing := wizard.unanswered(here.definition, here.kept.done):
         return here.go(missing)
-    planned, trouble = _planned(here)
+    found = _look(here)
     form = summary.SummaryForm()
-    changed, unconfirmed = not form.saw(planned.lines), not form.confirmed(powers.powers(here.definition))
-    if trouble or planned.blocked or changed or unconfirmed:
-        return _summary(here, planned, trouble, changed=changed), 503 if trouble else 422
+    changed, unconfirmed = not form.saw(found), not form.confirmed(powers.powers(here.definition))
+    if found.trouble or found.blocked or changed or unconfirmed:
+        return _summary(here, found, found.trouble, changed=changed), 503 if found.trouble else 422
     try:
-        operation = operations.begin_install(
-            here.rockon,
-            drafts.draft_answers(here.definition, here.kept),
-            here.kept.new_shares,
-            planned.lines,
-            current_user.name,
-            give=form.given(planned.offers),
-        )
+        operation = submit_review(found.choosing(give=form.given(found.plan.offers)), current_user.name)
     except (Conflict, QueueUnreachable) as error:
-        return _summary(here, planned, error), 409 if isinstance(error, Conflict) else 503
+        return _summary(here, found, error), 409 if isinstance(error, Conflict) else 503
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 
@@ -225,7 +218,7 @@ def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
 
 
 def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts = _facts(here.rockon)[0]
+    facts, _ = gather_facts(here.rockon)
     suggest = suggested_port(here.rockon)
     kept = {name: value for name, value in values.items() if name in here.kept.values}
     wanted = {
@@ -237,33 +230,10 @@ def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
     return ports.form(here.definition, {**unpublished, **kept}, suggested, facts)
 
 
-def _planned(here: Here) -> tuple[plan.Plan, EngineError | None]:
-    """Return the plan for the draft and today's host, and why Docker could not be asked, if it could not."""
+def _look(here: Here) -> Review:
+    """Return what the draft would do on this host today."""
     answers = drafts.draft_answers(here.definition, here.kept)
-    named = host_ports(here.definition, answers)
-    facts, trouble = _facts(here.rockon, answers, plan.images(here.definition), named)
-    return plan.install(here.definition, answers, facts, here.kept.new_shares), trouble
-
-
-def _facts(
-    rockon: RockOn,
-    answers: Answers | None = None,
-    images: Collection[str] = (),
-    named: Collection[int] | None = None,
-) -> tuple[HostFacts, EngineError | None]:
-    """Return the host's facts; without what only Docker knows where it does not answer, and why.
-
-    Their registries are asked about the `images`; with `named`, only who holds one of these ports is found out.
-    """
-    try:
-        docker = engine.connect(instance_id(_settings()))
-        try:
-            facts = survey.gather(rockon, answers, engine=docker, named=named)
-            return image_facts.added(facts, images, docker, _settings().registry_seconds), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return survey.gather(rockon, answers, engine=None, named=named), error
+    return review_request(here.rockon, InstallRequest(answers, here.kept.new_shares))
 
 
 def _questions(here: Here, form: PageForm) -> str:
@@ -275,14 +245,14 @@ def _questions(here: Here, form: PageForm) -> str:
     return _render(here, form=form)
 
 
-def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
-    values = here.kept.values
+def _summary(here: Here, found: Review, trouble: RockonwebError | None, *, changed: bool = False) -> str:
+    values, planned = here.kept.values, found.plan
     return _render(
         here,
         plan=planned,
         trouble=trouble,
         changed=changed,
-        digest=summary.digest(planned.lines),
+        digest=found.fingerprint,
         before=before.before(
             [*planned.findings, *wizard.notes(here.definition, values)],
             powers.powers(here.definition),
@@ -294,7 +264,7 @@ def _summary(here: Here, planned: plan.Plan, trouble: RockonwebError | None = No
     )
 
 
-def _networks(planned: plan.Plan) -> list[tuple[str, tuple[str, ...]]]:
+def _networks(planned: Plan) -> list[tuple[str, tuple[str, ...]]]:
     """Return the networks that the plan makes, with the containers that it puts on each."""
     members = dict(planned.networks)
     return [(step.network, members.get(step.network, ())) for step in planned.steps if isinstance(step, MakeNetwork)]

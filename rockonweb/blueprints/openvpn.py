@@ -19,7 +19,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import openvpn
-from rockonweb.core.handlers.tasks import Order
+from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
 from rockonweb.host import engine
@@ -43,7 +43,7 @@ def panel(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def make_authority(rockon_id: int) -> ResponseReturnValue:
     """Make the certificate authority, once."""
-    return _begin(_get(rockon_id), Order("authority"))
+    return _begin(_get(rockon_id), TaskRequest("authority"))
 
 
 @blueprint.post("/clients")
@@ -52,7 +52,7 @@ def make_client(rockon_id: int) -> ResponseReturnValue:
     """Make a client's profile."""
     rockon, form = _get(rockon_id), ClientForm()
     try:
-        return _begin(rockon, Order("profile", form.client.data or ""))
+        return _begin(rockon, TaskRequest("profile", form.client.data or ""))
     except (BadInput, Conflict) as error:
         form.client.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(rockon, form), 422
@@ -94,7 +94,7 @@ def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def revoke(rockon_id: int) -> ResponseReturnValue:
     """Revoke a client's profile."""
-    return _begin(_get(rockon_id), Order("revoke", request.form.get("client", "")))
+    return _begin(_get(rockon_id), TaskRequest("revoke", request.form.get("client", "")))
 
 
 def _get(rockon_id: int) -> RockOn:
@@ -117,12 +117,11 @@ def _marks() -> HostFacts:
     return HostFacts(instance=instance_id(current_app.config["SETTINGS"]))
 
 
-def _begin(rockon: RockOn, order: Order) -> ResponseReturnValue:
+def _begin(rockon: RockOn, order: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
     with _docker(rockon) as docker:
         tasks.planned(rockon, order, docker)
-    parameters = {"client": order.client} if order.client else {}
-    operation = operations.begin_action(rockon, order.task, parameters, current_user.name)
+    operation = operations.begin(rockon, order, current_user.name)
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 

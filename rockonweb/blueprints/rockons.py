@@ -7,18 +7,16 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
-from rockonweb import rows
 from rockonweb.catalog import icons
-from rockonweb.config import instance_id
 from rockonweb.core import plan
-from rockonweb.core.errors import Conflict
+from rockonweb.core.request import ChangeRequest, InstallRequest, UninstallRequest, UpdateRequest, plain_request
 from rockonweb.core.text import t
-from rockonweb.host import engine, survey
 from rockonweb.models import Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import leftovers, mapping, rockon_page, shelf
 from rockonweb.web.partials import not_modified, partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
+from rockonweb.work.review import review_or_refuse, submit_review
 
 blueprint = Blueprint("rockons", __name__)
 ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
@@ -88,10 +86,9 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Start, stop, restart, or bring to the newest images."""
     rockon = rockon_page.get(rockon_id)
-    if Kind(kind) is Kind.UPDATE:
-        asked = request.form.getlist("asked")
-        return _show_operation(operations.begin_update(rockon, current_user.name, asked=asked))
-    return _show_operation(operations.begin(Kind(kind), rockon, current_user.name))
+    asked = frozenset(request.form.getlist("asked"))
+    wanted = UpdateRequest(asked=asked) if Kind(kind) is Kind.UPDATE else plain_request(Kind(kind))
+    return _show_operation(operations.begin(rockon, wanted, current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
@@ -111,8 +108,8 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
     """Uninstall, with those of its images that were ticked and that nothing else uses."""
     rockon = rockon_page.get(rockon_id)
     own = leftovers.images(rockon)
-    unwanted = [image for image in request.form.getlist("images") if own.get(image)]
-    return _show_operation(operations.begin_uninstall(rockon, current_user.name, unwanted))
+    unwanted = tuple(image for image in request.form.getlist("images") if own.get(image))
+    return _show_operation(operations.begin(rockon, UninstallRequest(unwanted), current_user.name))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
@@ -120,19 +117,12 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
     rockon = rockon_page.get(rockon_id)
-    answers = rows.answers_of(rockon)
     if rockon.installed:
-        return _show_operation(operations.begin_change(rockon, answers, current_user.name, rebuild=True))
+        return _show_operation(submit_review(review_or_refuse(rockon, ChangeRequest(rebuild=True)), current_user.name))
     if not rockon_page.answered_before(rockon):
         return redirect(url_for("install.begin", rockon_id=rockon.id), code=303)
-    docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
-    try:
-        found = plan.install(rockon.definition, answers, survey.gather(rockon, answers, engine=docker))
-    finally:
-        docker.close()
-    if found.blocked:
-        raise Conflict(found.blocked[0].sentence, t("Press Install instead: it asks again."))
-    return _show_operation(operations.begin_install(rockon, answers, frozenset(), found.lines, current_user.name))
+    found = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
+    return _show_operation(submit_review(found, current_user.name))
 
 
 def _show_operation(operation_id: int) -> ResponseReturnValue:

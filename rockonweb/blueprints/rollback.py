@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import Settings
 from rockonweb.core import settings as core_settings
-from rockonweb.core.change import Change
 from rockonweb.core.comparison import compare
-from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
-from rockonweb.host import engine, snapshots
+from rockonweb.host import snapshots
 from rockonweb.models import RockOn, Role, RollbackPoint, Status, db
 from rockonweb.rows import answers_of
 from rockonweb.web import difference, go_back
 from rockonweb.web.permission import requires
-from rockonweb.work import changes, operations, rollback
+from rockonweb.work import operations, rollback
+from rockonweb.work.review import Review, review_request, submit_review
 
 blueprint = Blueprint("rollback", __name__, url_prefix="/rockons/<int:rockon_id>/back")
 blueprint.add_app_template_global(go_back.rows, "rollback_points")
@@ -32,7 +31,7 @@ def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Show what going back to a point will do, with the data or without."""
     point = _point(rockon_id, point_id)
     data = bool(request.args.get("data")) and bool(point.shares)
-    return _page(point, *_planned(point, data=data), data=data)
+    return _page(point, _review(point, data=data))
 
 
 @blueprint.post("/<int:point_id>")
@@ -40,28 +39,17 @@ def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
 def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Go back."""
     point = _point(rockon_id, point_id)
-    data, asked = bool(request.form.get("data")) and bool(point.shares), request.form.getlist("asked")
-    change, trouble = _planned(point, data=data)
-    changed = not summary.SummaryForm().saw(change.reviewed)
-    if asked and not (trouble or changed):
-        change, trouble = _planned(point, data=data, asked=asked)
-    if trouble or changed or change.plan.blocked:
-        status = 503 if trouble else 409 if changed else 422
-        return _page(point, change, trouble, data=data, asked=asked, changed=changed), status
-    _, answers = rollback.made_from(point)
+    data, asked = bool(request.form.get("data")) and bool(point.shares), frozenset(request.form.getlist("asked"))
+    found = _review(point, data=data)
+    changed = not summary.SummaryForm().saw(found)
+    if asked and not (found.trouble or changed):
+        found = _review(point, data=data, asked=asked)
+    if found.trouble or changed or found.blocked:
+        return _page(point, found, changed=changed), 503 if found.trouble else 409 if changed else 422
     try:
-        operation = operations.begin_change(
-            point.rockon,
-            answers,
-            current_user.name,
-            reviewed=change.reviewed,
-            source=point.definition,
-            point=point.id,
-            data=data,
-            asked=asked,
-        )
+        operation = submit_review(found, current_user.name)
     except (Conflict, QueueUnreachable) as error:
-        return _page(point, change, error, data=data, asked=asked), 409 if isinstance(error, Conflict) else 503
+        return _page(point, found, error), 409 if isinstance(error, Conflict) else 503
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 
@@ -77,47 +65,29 @@ def _settings() -> Settings:
     return found
 
 
-def _planned(point: RollbackPoint, *, data: bool, asked: Collection[str] = ()) -> tuple[Change, RockonwebError | None]:
-    """Return what would be done today, and why Docker could not be asked, if it could not."""
+def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozenset()) -> Review:
+    """Return what going back would do today."""
     _, answers = rollback.made_from(point)
-
-    def plan(docker: engine.Engine | None) -> Change:
-        return changes.planned(
-            point.rockon, answers, docker, source=point.definition, point=point, data=data, asked=asked
-        )
-
-    try:
-        docker = engine.connect(instance_id(_settings()))
-        try:
-            return plan(docker), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return plan(None), error
+    request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=asked)
+    return review_request(point.rockon, request)
 
 
-def _page(
-    point: RollbackPoint,
-    change: Change,
-    trouble: RockonwebError | None,
-    *,
-    data: bool,
-    asked: Collection[str] = (),
-    changed: bool = False,
-) -> str:
+def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
+    change, wanted = found.changes, found.request
+    assert isinstance(wanted, ChangeRequest)  # noqa: S101 - it was made of one
     rockon = point.rockon
     definition, answers = rollback.made_from(point)
-    seen = change if not asked else _planned(point, data=data)[0]
+    seen = found if not wanted.asked else _review(point, data=wanted.data)
     return render_template(
         "rollback/page.html",
         rockon=rockon,
         row=go_back.row(point),
         change=change,
-        trouble=trouble,
+        trouble=trouble or found.trouble,
         changed=changed,
-        data=data,
-        asked=asked,
-        digest=summary.digest(seen.reviewed),
+        data=wanted.data,
+        asked=wanted.asked,
+        digest=seen.fingerprint,
         definitions=compare(rockon.definition, definition),
         answers=core_settings.differences(definition, answers_of(rockon), answers),
         shares=go_back.shares(point, _settings()),

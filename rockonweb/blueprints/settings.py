@@ -13,15 +13,14 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import Settings
 from rockonweb.core import settings, suggest, wizard
 from rockonweb.core.answers import Answers
-from rockonweb.core.change import Change
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
-from rockonweb.core.facts import HostFacts
+from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
 from rockonweb.core.plan import link_networks
 from rockonweb.core.preflight import Finding
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import (
     PageForm,
@@ -39,14 +38,15 @@ from rockonweb.forms import (
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import devices as host_devices
-from rockonweb.host import engine, shares, surroundings, survey
+from rockonweb.host import shares, surroundings
 from rockonweb.models import RockOn, Role, Status, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, difference, secret_answers, wanted
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
-from rockonweb.work import changes, operations, rocknets
+from rockonweb.work import operations, rocknets
+from rockonweb.work.review import Review, gather_facts, review_request, submit_review
 
 blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
 
@@ -161,7 +161,8 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show what would change, and exactly what will be done."""
     here = _here(rockon_id, settings.REVIEW)
-    return _review(here, *_planned(here))
+    found = _look(here)
+    return _review(here, found, found.trouble)
 
 
 @blueprint.post("/review")
@@ -169,24 +170,18 @@ def review(rockon_id: int) -> ResponseReturnValue:
 def apply(rockon_id: int) -> ResponseReturnValue:
     """Begin the change that was reviewed."""
     here = _here(rockon_id, settings.REVIEW)
-    change, trouble = _planned(here)
+    found, form = _look(here), summary.SummaryForm()
     if not here.wanted.changed:
-        return _review(here, change, trouble), 422
-    changed = not summary.SummaryForm().saw(change.reviewed)
-    if trouble or changed or change.plan.blocked:
-        return _review(here, change, trouble, changed=changed), 503 if trouble else 409 if changed else 422
+        return _review(here, found, found.trouble), 422
+    changed = not form.saw(found)
+    if found.trouble or changed or found.blocked:
+        status = 503 if found.trouble else 409 if changed else 422
+        return _review(here, found, found.trouble, changed=changed), status
+    asked = frozenset(request.form.getlist("asked"))
     try:
-        operation = operations.begin_change(
-            here.rockon,
-            here.wanted.answers,
-            current_user.name,
-            reviewed=change.reviewed,
-            asked=request.form.getlist("asked"),
-            new_shares=here.wanted.new_shares,
-            give=summary.SummaryForm().given(change.plan.offers),
-        )
+        operation = submit_review(found.choosing(asked=asked, give=form.given(found.plan.offers)), current_user.name)
     except (Conflict, QueueUnreachable) as error:
-        return _review(here, change, error), 409 if isinstance(error, Conflict) else 503
+        return _review(here, found, error), 409 if isinstance(error, Conflict) else 503
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 
@@ -333,7 +328,7 @@ def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
 
 
 def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts, _trouble = _facts(here)
+    facts, _trouble = gather_facts(here.rockon, here.wanted.answers)
     suggest_port = suggested_port(here.rockon)
     usual = {ask.name: suggest_port(ask.container, int(ask.key)) for ask in wizard.asks(here.definition, "ports")}
     suggested = wizard.suggested_ports(here.definition, usual, facts)
@@ -359,18 +354,6 @@ def _known_networks(here: Here) -> set[str]:
     return {net.name for net in (*found.rocknets, *found.strangers)} - set(link_networks(here.definition))
 
 
-def _facts(here: Here) -> tuple[HostFacts, EngineError | None]:
-    """Return the host's facts; without what only Docker knows where it does not answer, and why."""
-    try:
-        docker = engine.connect(instance_id(_settings()))
-        try:
-            return survey.gather(here.rockon, here.wanted.answers, engine=docker), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return survey.gather(here.rockon, here.wanted.answers, engine=None), error
-
-
 def _settings_page(here: Here, asked: PageForms) -> str:
     context: dict[str, Any] = {}
     if here.page in ("shares", "storage"):
@@ -387,29 +370,20 @@ def _settings_page(here: Here, asked: PageForms) -> str:
 # -- the review -------------------------------------------------------------------------------------------------------
 
 
-def _planned(here: Here) -> tuple[Change, EngineError | None]:
-    """Return what would be done today, and why Docker could not be asked, if it could not."""
-    answers, new = here.wanted.answers, here.wanted.new_shares
-    try:
-        docker = engine.connect(instance_id(_settings()), here.rockon.name)
-        try:
-            seconds = _settings().registry_seconds
-            return changes.planned(here.rockon, answers, docker, new_shares=new, registry_seconds=seconds), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return changes.planned(here.rockon, answers, None, new_shares=new), error
+def _look(here: Here) -> Review:
+    """Return what the changes that are wanted would do today."""
+    return review_request(here.rockon, ChangeRequest(here.wanted.answers, new_shares=here.wanted.new_shares))
 
 
-def _review(here: Here, change: Change, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
-    old, new = here.wanted.current, here.wanted.answers
+def _review(here: Here, found: Review, trouble: RockonwebError | None, *, changed: bool = False) -> str:
+    old, new, change = here.wanted.current, here.wanted.answers, found.changes
     findings: list[Finding] = [*settings.warnings(here.definition, old, new), *change.plan.findings]
     return _render(
         here,
         change=change,
         trouble=trouble,
         changed=changed,
-        digest=summary.digest(change.reviewed),
+        digest=found.fingerprint,
         before=before.before(findings, [], change.plan.offers, here.rockon),
         differences=settings.differences(here.definition, old, new),
         sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},

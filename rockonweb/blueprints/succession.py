@@ -8,24 +8,25 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb.catalog import successors
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import Settings
 from rockonweb.core import settings as core_settings
-from rockonweb.core.change import Change
 from rockonweb.core.comparison import compare
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import powers
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
-from rockonweb.host import engine, shares, survey
+from rockonweb.host import shares
 from rockonweb.models import RockOn, Role, Status, db, writing
 from rockonweb.web import before, difference, json_beside, new_definition
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import requires
-from rockonweb.work import changes, operations
+from rockonweb.work import operations
+from rockonweb.work.review import Review, gather_facts, renamed, review_request, submit_review
 
 blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
 
@@ -111,28 +112,18 @@ def _decided(offer: Offer) -> ResponseReturnValue:
     if not asked.validate():
         asked.another_look("", "")
         return _page(offer, asked, trouble=trouble), 422
-    change, trouble = _planned(asked)
-    form = summary.SummaryForm()
-    unseen, unconfirmed = not form.saw(change.reviewed), not form.confirmed(powers.added(offer.old, offer.new))
-    if trouble or unseen or unconfirmed or change.plan.blocked or "Look" in request.form:
+    found, form = _review(asked), summary.SummaryForm()
+    unseen, unconfirmed = not form.saw(found), not form.confirmed(powers.added(offer.old, offer.new))
+    if found.trouble or unseen or unconfirmed or found.blocked or "Look" in request.form:
         asked.another_look("", "")
-        status = 503 if trouble else 200 if "Look" in request.form else 409 if unseen else 422
-        return _page(offer, asked, change, trouble=trouble, unseen=unseen), status
+        status = 503 if found.trouble else 200 if "Look" in request.form else 409 if unseen else 422
+        return _page(offer, asked, found, unseen=unseen), status
+    kept = frozenset(request.form.getlist("asked"))
     try:
-        operation = operations.begin_change(
-            offer.rockon,
-            asked.answers,
-            current_user.name,
-            reviewed=change.reviewed,
-            asked=request.form.getlist("asked"),
-            source=offer.source,
-            successor=offer.successor.id if offer.successor else None,
-            new_shares=asked.new_shares,
-            give=form.given(change.plan.offers),
-        )
+        operation = submit_review(found.choosing(asked=kept, give=form.given(found.plan.offers)), current_user.name)
     except (Conflict, QueueUnreachable) as error:
         asked.another_look("", "")
-        return _page(offer, asked, change, trouble=error), 409 if isinstance(error, Conflict) else 503
+        return _page(offer, asked, found, trouble=error), 409 if isinstance(error, Conflict) else 503
     return redirect(url_for("operations.show", operation_id=operation), code=303)
 
 
@@ -152,58 +143,29 @@ def _facts(offer: Offer) -> tuple[HostFacts, EngineError | None]:
     """Return the host's facts for the questions; without what only Docker knows where it does not answer, and why."""
     if not offer.carried.asked("ports"):
         return HostFacts(), None
-    try:
-        docker = engine.connect(instance_id(_settings()))
-        try:
-            return _same_name(offer, survey.gather(offer.rockon, offer.carried.answers, engine=docker)), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return _same_name(offer, survey.gather(offer.rockon, offer.carried.answers, engine=None)), error
+    facts, trouble = gather_facts(offer.rockon, offer.carried.answers)
+    return renamed(facts, offer.old.name, offer.new.name), trouble
 
 
-def _same_name(offer: Offer, facts: HostFacts) -> HostFacts:
-    return changes.renamed(facts, offer.old.name, offer.new.name)
-
-
-def _planned(asked: Asked) -> tuple[Change, EngineError | None]:
-    """Return what would be done today, and why Docker could not be asked, if it could not."""
+def _review(asked: Asked) -> Review:
+    """Return what would be done today."""
     offer = asked.offer
     successor = offer.successor.id if offer.successor else None
-
-    def plan(docker: engine.Engine | None) -> Change:
-        return changes.planned(
-            offer.rockon,
-            asked.answers,
-            docker,
-            source=offer.source,
-            successor=successor,
-            new_shares=asked.new_shares,
-            registry_seconds=_settings().registry_seconds,
-        )
-
-    try:
-        docker = engine.connect(instance_id(_settings()))
-        try:
-            return plan(docker), None
-        finally:
-            docker.close()
-    except EngineError as error:
-        return plan(None), error
+    return review_request(
+        offer.rockon, ChangeRequest(asked.answers, offer.source, successor, new_shares=asked.new_shares)
+    )
 
 
 def _page(
     offer: Offer,
     asked: Asked,
-    change: Change | None = None,
+    found: Review | None = None,
     *,
     trouble: RockonwebError | None = None,
     unseen: bool = False,
 ) -> str:
-    if change is None:
-        change, away = _planned(asked)
-        trouble = trouble or away
-    rockon = offer.rockon
+    found = found or _review(asked)
+    rockon, change, trouble = offer.rockon, found.changes, trouble or found.trouble
     return render_template(
         "succession/page.html",
         offer=offer,
@@ -212,7 +174,7 @@ def _page(
         change=change,
         trouble=trouble,
         unseen=unseen,
-        digest=summary.digest(change.reviewed),
+        digest=found.fingerprint,
         before=before.before(
             change.plan.findings, powers.added(offer.old, offer.new), change.plan.offers, rockon, sent="Accept"
         ),

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from rockonweb.config import Settings, instance_id
 from rockonweb.core import settings as core_settings
-from rockonweb.core.change import Change
-from rockonweb.core.errors import Conflict, EngineError
+from rockonweb.core.errors import Conflict
+from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import clock
 from rockonweb.forms.updates import AutomaticForm
-from rockonweb.host import engine
 from rockonweb.models import RockOn, Role, State, Status, db, writing
 from rockonweb.web import before, shelf
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
-from rockonweb.work import changes, operations, updates
+from rockonweb.work import operations, updates
+from rockonweb.work.review import review_request
 
 blueprint = Blueprint("updates", __name__)
 
@@ -77,12 +74,13 @@ def show(rockon_id: int) -> str:
 def review(rockon_id: int) -> str:
     """Show what an update would do, as far as it is known before the images are got."""
     rockon = _installed(rockon_id)
-    change, trouble = _planned(rockon)
+    found = review_request(rockon, UpdateRequest())
+    change = found.changes
     return render_template(
         "updates/review.html",
         rockon=rockon,
         change=change,
-        trouble=trouble,
+        trouble=found.trouble,
         before=before.before(change.plan.findings, [], [], rockon),
         downtime=core_settings.downtime(
             change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
@@ -102,7 +100,7 @@ def look_at(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OPERATOR)
 def get(rockon_id: int) -> ResponseReturnValue:
     """Only pull the newest images: nothing that runs is touched."""
-    return _operation(operations.begin_update(_installed(rockon_id), current_user.name, only_pull=True))
+    return _operation(operations.begin(_installed(rockon_id), UpdateRequest(only_pull=True), current_user.name))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/automatic")
@@ -118,18 +116,6 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
         row.auto_from, row.auto_until = form.window
     flash(_("Saved."), "success")
     return _back(rockon_id)
-
-
-def _planned(rockon: RockOn) -> tuple[Change, EngineError | None]:
-    """Return what would be done if the newer images that are known of were got, and why Docker could not be asked."""
-    newer = {image.container.name: t("its image is newer") for image in updates.images_of(rockon.id) if image.newer}
-    settings: Settings = current_app.config["SETTINGS"]
-    try:
-        with closing(engine.connect(instance_id(settings), rockon.name)) as docker:
-            seconds = settings.registry_seconds
-            return changes.planned(rockon, None, docker, again=newer, newest=True, registry_seconds=seconds), None
-    except EngineError as error:
-        return changes.planned(rockon, None, None, again=newer, newest=True), error
 
 
 def _page(rockon: RockOn, form: AutomaticForm) -> str:

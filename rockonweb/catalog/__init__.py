@@ -131,7 +131,7 @@ def _leave(session: Session, report: Report, offered: set[str], metastores: Sequ
     if leaving:
         tables = (Operation, Draft, KeptVolume)
         touched = {rockon_id for table in tables for rockon_id in session.scalars(select(table.rockon_id))}
-        touched |= {one.options.get("successor") for one in session.scalars(select(Operation).where(IS_ACTIVE))}
+        touched |= {one.successor for one in session.scalars(select(Operation).where(IS_ACTIVE))}
         unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
         for row in leaving:
             if row.in_catalogue and (row.origin != "starter" or row.id not in unused):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,14 @@ from flask.cli import with_appcontext
 
 from rockonweb import audit, rows
 from rockonweb.cli import instance
-from rockonweb.config import instance_id
-from rockonweb.core import plan
 from rockonweb.core.answers import Answers, load, read
-from rockonweb.core.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core.errors import BadInput, EngineError
+from rockonweb.core.request import InstallRequest, plain_request
 from rockonweb.core.secret import reveal
-from rockonweb.host import engine, image_facts, shares, survey
+from rockonweb.host import shares
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations
+from rockonweb.work.review import review_or_refuse, review_request, submit_review
 
 POLL_SECONDS = 0.3
 
@@ -40,19 +38,20 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
     """
     instance.prepare()
     rockon = instance.find_rockon(name)
-    found, trouble = _looked_at(rockon, _answers(rockon, file))
+    found = review_request(rockon, InstallRequest(_answers(rockon, file), source=rockon.installed_source))
+    planned = found.plan
     if reveal_secrets:
         audit.record("secret.plan", rockon.name)
     if as_json:
-        click.echo(json.dumps(found.to_json(reveal if reveal_secrets else list)))
+        click.echo(json.dumps(planned.to_json(reveal if reveal_secrets else list)))
         return
-    for finding in found.findings:
+    for finding in planned.findings:
         click.echo(f"{finding.level}: {finding}")
-    if trouble:
-        click.echo(f"note: {trouble.sentence} Containers, networks and images were not looked at.")
-    for step in found.steps:
+    if found.trouble:
+        click.echo(f"note: {found.trouble.sentence} Containers, networks and images were not looked at.")
+    for step in planned.steps:
         click.echo(f"- {step}  ({step.why})")
-    for line in found.revealed_lines if reveal_secrets else found.lines:
+    for line in planned.revealed_lines if reveal_secrets else planned.lines:
         click.echo(line)
 
 
@@ -65,18 +64,11 @@ def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     instance.prepare()
     rockon = instance.find_rockon(name)
-    answers = survey.fixed_ports(rockon, _answers(rockon, file))
-    docker = engine.connect(instance_id(instance.settings()))
-    try:
-        found = _plan(rockon, answers, docker)
-    finally:
-        docker.close()
-    if found.blocked:
-        raise RockonwebError("\n".join(str(finding) for finding in found.blocked))
-    for finding in found.findings:
+    found = review_or_refuse(rockon, InstallRequest(_answers(rockon, file)))
+    for finding in found.plan.findings:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)
-    operation_id = operations.begin_install(rockon, answers, frozenset(), found.lines, instance.user())
+    operation_id = submit_review(found, instance.user())
     _report(operation_id, wait)
 
 
@@ -87,7 +79,7 @@ def _lifecycle(kind: Kind, sentence: str) -> click.Command:
     @with_appcontext
     def command(name: str, wait: bool) -> None:
         instance.prepare()
-        _report(operations.begin(kind, instance.find_rockon(name), instance.user()), wait)
+        _report(operations.begin(instance.find_rockon(name), plain_request(kind), instance.user()), wait)
 
     return command
 
@@ -130,27 +122,6 @@ def _answers(rockon: RockOn, file: Path | None) -> Answers:
         faults = [f'There is no share "{name}". Make it: rockonweb share add {name}' for name in missing]
         raise BadInput("Shares are missing.", faults=faults)
     return found
-
-
-def _plan(rockon: RockOn, found: Answers, docker: engine.Engine) -> plan.Plan:
-    return plan.install(rockon.definition, found, survey.gather(rockon, found, engine=docker))
-
-
-def _looked_at(rockon: RockOn, found: Answers) -> tuple[plan.Plan, EngineError | None]:
-    """Return the plan with what an engine says to it, and why none could be asked, if that is so.
-
-    The lines come from definition and answers alone, whichever volumes there are by now.
-    """
-    facts, trouble = survey.gather(rockon, found, engine=None), None
-    try:
-        with closing(engine.connect(instance_id(instance.settings()))) as docker:
-            seen = replace(survey.gather(rockon, found, engine=docker), kept_volumes=facts.kept_volumes)
-            facts = image_facts.added(
-                seen, plan.images(rockon.definition), docker, instance.settings().registry_seconds
-            )
-    except EngineError as error:
-        trouble = error
-    return plan.install(rockon.definition, found, facts), trouble
 
 
 def _report(operation_id: int, wait: bool) -> None:

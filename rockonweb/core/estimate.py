@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-# The first words of a step's title that tell what it does; the longest that fits counts.
-_TWO_WORDS = ("make", "remove", "docker", "set", "take", "put")
-# Seconds for a step of which nothing is known. They move the bar, and never become words.
-_GUESSES = {"pull": 30.0, "wait": 12.0, "fetch": 5.0, "stop": 3.0, "docker run": 5.0}
+# Seconds for a kind of step of which nothing is known. They move the bar, and never become words.
+_GUESSES = {"pull": 30.0, "fetch_catalogue": 5.0, "stop": 3.0, "run_once": 5.0}
+_GUESSES |= dict.fromkeys(("await_health", "await_answer", "await_end"), 12.0)
 _GUESS = 1.0
 LOADING = 0.85  # of a pull goes on loading, the rest on unpacking
 SURE = 3.0  # seconds after which the rate of a pull tells something
@@ -18,8 +17,11 @@ LEAST_LEFT = 0.1  # of a step's time is always thought to be left of it while it
 
 @dataclass(frozen=True)
 class StepTime:
-    """A step: whether it has begun and ended, the seconds that it took or has taken so far, the bytes of a pull."""
+    """A step: its kind and title, whether it has begun and ended, the seconds that it took or has taken so far, the
+    bytes of a pull.
+    """
 
+    kind: str
     title: str
     begun: bool = False
     ended: bool = False
@@ -30,10 +32,10 @@ class StepTime:
 
 @dataclass(frozen=True)
 class History:
-    """Seconds that steps took before: of this rock-on by their title, of all by what they do."""
+    """Seconds that steps took before: of this rock-on by kind and title, of all by kind."""
 
-    titles: Mapping[str, float] = field(default_factory=dict)
-    verbs: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    kinds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,16 @@ class Estimate:
     left: float | None = None
 
 
-def verb(title: str) -> str:
-    """Return what a step does, without to what: `make share`, `pull`."""
-    words = title.split(" ", 2)
-    return " ".join(words[: 2 if words[0] in _TWO_WORDS else 1])
-
-
-def learn(own: Iterable[tuple[str, float]], others: Iterable[tuple[str, float]]) -> History:
-    """Return what steps that ended tell, each a title and its seconds, those of this rock-on the newest first."""
-    titles: dict[str, float] = {}
-    verbs: dict[str, list[float]] = {}
-    for title, seconds in own:
-        titles.setdefault(title, seconds)
-        verbs.setdefault(verb(title), []).append(seconds)
-    for title, seconds in others:
-        verbs.setdefault(verb(title), []).append(seconds)
-    return History(titles, {one: _median(found) for one, found in verbs.items()})
+def learn(own: Iterable[tuple[str, str, float]], others: Iterable[tuple[str, str, float]]) -> History:
+    """Return what steps that ended tell, each its kind, title and seconds, those of this rock-on the newest first."""
+    steps: dict[tuple[str, str], float] = {}
+    kinds: dict[str, list[float]] = {}
+    for kind, title, seconds in own:
+        steps.setdefault((kind, title), seconds)
+        kinds.setdefault(kind, []).append(seconds)
+    for kind, _, seconds in others:
+        kinds.setdefault(kind, []).append(seconds)
+    return History(steps, {kind: _median(found) for kind, found in kinds.items()})
 
 
 def _median(numbers: Sequence[float]) -> float:
@@ -90,14 +86,14 @@ def estimate(steps: Sequence[StepTime], history: History, *, done: bool = False,
     return Estimate(min(max(percent, least, 0), 99), left if known else None)
 
 
-def _expected(title: str, history: History) -> tuple[float, bool]:
+def _expected(step: StepTime, history: History) -> tuple[float, bool]:
     """Return how long a step takes, and whether that was seen before."""
-    found = history.titles.get(title, history.verbs.get(verb(title)))
-    return (_GUESSES.get(verb(title), _GUESS), False) if found is None else (found, True)
+    found = history.steps.get((step.kind, step.title), history.kinds.get(step.kind))
+    return (_GUESSES.get(step.kind, _GUESS), False) if found is None else (found, True)
 
 
 def _left(step: StepTime, history: History) -> tuple[float, bool]:
-    expected, seen = _expected(step.title, history)
+    expected, seen = _expected(step, history)
     if not step.begun:
         return expected, seen
     if step.total > 0 and step.current > 0 and step.seconds >= SURE:

@@ -1,9 +1,16 @@
-"""The steps of a plan: each is one call to the engine or to the shares, says why, and is safe to repeat."""
+"""The steps of a plan: each is one call to the engine or to the shares, says why, and is safe to repeat.
+
+A step is kept as its kind and its data: whoever takes it back, or does it again, reads those and never its title.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, cast
+
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from rockonweb.core.argv import Argv
 from rockonweb.core.secret import render
@@ -12,11 +19,25 @@ from rockonweb.core.text import Text, t
 ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
 
 
+_KINDS: dict[str, type[Step]] = {}
+_NOT_KEPT = ("why", "argv")  # words for people, and secrets
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step(ABC):
-    """Base of all steps. `why` is for people, and so is `title`, what it does; its English is the step's name."""
+    """Base of all steps. `why` is for people, and so is `title`, what it does."""
 
+    kind: ClassVar[str]  # as it is kept: it never changes, whatever the class is called
     why: str
+
+    def __init_subclass__(cls, kind: str) -> None:
+        cls.kind = kind
+        _KINDS[kind] = cls
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what is kept of it beside its kind, as JSON has it; `step_from_data` reads it."""
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_KEPT}
+        return cast(dict[str, Any], to_jsonable_python(kept))
 
     @property
     @abstractmethod
@@ -28,7 +49,7 @@ class Step(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeShare(Step):
+class MakeShare(Step, kind="make_share"):
     """Make a new, empty share, and give it to a user and group. Undo: remove it again while it is empty."""
 
     share: str
@@ -41,7 +62,7 @@ class MakeShare(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pull(Step):
+class Pull(Step, kind="pull"):
     """Get an image. Undo: nothing, an image does no harm.
 
     Where it is `required`, an older one that is on the host does not do.
@@ -57,7 +78,7 @@ class Pull(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeNetwork(Step):
+class MakeNetwork(Step, kind="make_network"):
     """Make a network unless it exists. Undo: remove it, when this operation made it."""
 
     network: str
@@ -69,7 +90,7 @@ class MakeNetwork(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Create(Step):
+class Create(Step, kind="create"):
     """Make a container, not started yet. Undo: remove it."""
 
     container: str
@@ -82,7 +103,7 @@ class Create(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Join(Step):
+class Join(Step, kind="join"):
     """Connect a container to a network. One that is not `required` reports a refusal and goes on."""
 
     network: str
@@ -96,7 +117,7 @@ class Join(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leave(Step):
+class Leave(Step, kind="leave"):
     """Disconnect a container from a network. Undo: connect it again."""
 
     network: str
@@ -109,7 +130,7 @@ class Leave(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetMode(Step):
+class SetMode(Step, kind="set_mode"):
     """Set the permissions of a share's folder, such as 0o700. Undo: the ones that it had."""
 
     share: str
@@ -123,7 +144,7 @@ class SetMode(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetOwner(Step):
+class SetOwner(Step, kind="set_owner"):
     """Give a share, or a folder of one, to a user and group: itself, not what is in it. Undo: to those it had.
 
     A folder that is not there is made.
@@ -140,7 +161,7 @@ class SetOwner(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeCertificate(Step):
+class MakeCertificate(Step, kind="make_certificate"):
     """Make the self-signed key and certificate of this host, unless they are there. They stay for the next app."""
 
     path: str
@@ -153,7 +174,7 @@ class MakeCertificate(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOnce(Step):
+class RunOnce(Step, kind="run_once"):
     """Run a container to its end and remove it. A status other than 0 fails the step.
 
     `container` is the lasting one that it prepares.
@@ -170,7 +191,7 @@ class RunOnce(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start(Step):
+class Start(Step, kind="start"):
     """Start a container. Undo: stop it."""
 
     container: str
@@ -182,7 +203,7 @@ class Start(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwaitEnd(Step):
+class AwaitEnd(Step, kind="await_end"):
     """Wait until a container that is meant to end has ended with status 0."""
 
     container: str
@@ -195,7 +216,7 @@ class AwaitEnd(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwaitAnswer(Step):
+class AwaitAnswer(Step, kind="await_answer"):
     """Wait until a command inside a running container ends with status 0."""
 
     container: str
@@ -218,7 +239,7 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwaitHealth(Step):
+class AwaitHealth(Step, kind="await_health"):
     """Wait until containers that were just started hold: by container, with the page that must answer, if any.
 
     Where `stays`, one that does not hold stays with its log, as there is nothing to go back to.
@@ -236,7 +257,7 @@ class AwaitHealth(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetAside(Step):
+class SetAside(Step, kind="set_aside"):
     """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
 
     container: str
@@ -248,7 +269,7 @@ class SetAside(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Discard(Step):
+class Discard(Step, kind="discard"):
     """Remove a container that was set aside, never its volumes. From the first one on there is no undo."""
 
     container: str
@@ -260,7 +281,7 @@ class Discard(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot(Step):
+class Snapshot(Step, kind="snapshot"):
     """Take a read-only snapshot of a share, while its containers are stopped.
 
     Undo: where something that was made afterwards has run, put it in the share's place and keep what was there.
@@ -276,7 +297,7 @@ class Snapshot(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PutBack(Step):
+class PutBack(Step, kind="put_back"):
     """Put the snapshot of a rollback point in the place of a share, and keep what was there.
 
     Undo: that of the snapshot which was taken just before.
@@ -292,7 +313,7 @@ class PutBack(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop(Step):
+class Stop(Step, kind="stop"):
     """Stop a container. Undo: start it."""
 
     container: str
@@ -304,7 +325,7 @@ class Stop(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remove(Step):
+class Remove(Step, kind="remove"):
     """Remove a stopped container, never its volumes."""
 
     container: str
@@ -316,7 +337,7 @@ class Remove(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoveNetwork(Step):
+class RemoveNetwork(Step, kind="remove_network"):
     """Remove a network of ours that nothing is connected to any more."""
 
     network: str
@@ -328,7 +349,7 @@ class RemoveNetwork(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoveImage(Step):
+class RemoveImage(Step, kind="remove_image"):
     """Remove an image that nothing uses any more."""
 
     image: str
@@ -363,3 +384,13 @@ AnyStep = (
     | RemoveNetwork
     | RemoveImage
 )
+
+
+def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
+    """Return the step of which this was kept, without its reason and its command line; None for what is no step."""
+    made = _KINDS.get(kind)
+    if made is None:
+        return None
+    blanks = {"why": "", **({"argv": ()} if "argv" in made.__dataclass_fields__ else {})}
+    found: Step = TypeAdapter(made).validate_python(data | blanks)
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable
 
 from flask import request
@@ -12,6 +10,7 @@ from wtforms import HiddenField
 
 from rockonweb.core.owners import Mismatch
 from rockonweb.core.preflight.powers import Power
+from rockonweb.work.review import Review, fingerprint
 
 CONFIRM = "confirm"  # a fingerprint of what the page said that the button allows a definition
 GIVE = "give"  # the boxes by which shares and folders get another user
@@ -22,12 +21,12 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
 
     reviewed = HiddenField()
 
-    def saw(self, lines: Iterable[str]) -> bool:
+    def saw(self, review: Review) -> bool:
         """Whether it was sent from a page that showed exactly these lines.
 
         A program that sends no fingerprint saw none and relies on what is assembled now.
         """
-        return self.reviewed.data in (None, digest(lines))
+        return self.reviewed.data in (None, review.fingerprint)
 
     def confirmed(self, powers: Collection[Power]) -> bool:
         """Whether it was sent from a page that said just what the definition may do to this host now.
@@ -44,9 +43,4 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
 
 def mark(powers: Iterable[Power]) -> str:
     """Return a fingerprint of powers."""
-    return digest(power.sentence for power in powers)[:16]
-
-
-def digest(lines: Iterable[str]) -> str:
-    """Return a fingerprint of command lines."""
-    return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
+    return fingerprint(power.sentence for power in powers)[:16]

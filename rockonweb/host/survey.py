@@ -15,7 +15,6 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from rockonweb.config import Settings, instance_id
-from rockonweb.core import argv
 from rockonweb.core.answers import Answers, share_fault, split_share
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.core.preflight import EVERY_ADDRESS
@@ -145,11 +144,6 @@ def _with_holders(
     for one in found:
         pid = pids.get((one.protocol, one.address, one.port)) if one in asked else None
         yield replace(one, holder=_holder(pid, names)) if pid is not None else one
-
-
-def fixed_ports(rockon: RockOn, answers: Answers) -> Answers:
-    """Return the answers with the ports of host-network containers as they really are."""
-    return argv.fixed_ports(rockon.definition, answers)
 
 
 def _names(containers: Mapping[str, ContainerFacts] | None) -> dict[str, str]:

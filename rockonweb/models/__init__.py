@@ -1,5 +1,6 @@
 """The things that are remembered, a file per noun."""
 
+from rockonweb.core.lifecycle import Kind, Progress, State
 from rockonweb.core.status import Status
 from rockonweb.models.audit import AuditLine
 from rockonweb.models.base import Base, Secret, db, now, writing
@@ -14,11 +15,11 @@ from rockonweb.models.label import Label
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import Network, NetworkMember
 from rockonweb.models.notice import NoticeMessage, NoticeTarget
-from rockonweb.models.operation import ACTIVE, Kind, Operation, OperationStep, Progress
+from rockonweb.models.operation import ACTIVE, Operation, OperationStep
 from rockonweb.models.port import Port
 from rockonweb.models.recovery_code import RecoveryCode
 from rockonweb.models.restore import Restore
-from rockonweb.models.rockon import RockOn, State
+from rockonweb.models.rockon import RockOn
 from rockonweb.models.rollback_point import RollbackPoint
 from rockonweb.models.session import LoginSession
 from rockonweb.models.token import Token

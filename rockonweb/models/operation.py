@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import enum
 import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rockonweb.core.lifecycle import Kind, Progress
+from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
 from rockonweb.core.text import from_stored
 from rockonweb.models.base import Base, Moment, Secret, Sentence, now
 from rockonweb.models.rockon import RockOn
-
-
-class Kind(enum.StrEnum):
-    """What an operation does."""
-
-    INSTALL = "install"
-    START = "start"
-    STOP = "stop"
-    RESTART = "restart"
-    CHANGE = "change"  # other settings, or a newer definition
-    UPDATE = "update"  # newer images
-    UNINSTALL = "uninstall"
-    ACTION = "action"  # what the rock-on's handler offers beside, such as a client's profile
-    REFRESH = "refresh"
-
-
-class Progress(enum.StrEnum):
-    """How far an operation or a step is."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
-    UNDONE = "undone"  # a step that was taken back
-    SKIPPED = "skipped"  # a step that was never begun
-
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
 IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
@@ -68,7 +41,8 @@ class Operation(Base):
     started: Mapped[datetime | None] = mapped_column(Moment)
     finished: Mapped[datetime | None] = mapped_column(Moment)
     reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
-    parameters: Mapped[str] = mapped_column(Secret, default="{}")
+    parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
+    noted: Mapped[str] = mapped_column(Text, default="{}")
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(Sentence, default="")
@@ -93,25 +67,46 @@ class Operation(Base):
         return lines
 
     @property
-    def options(self) -> dict[str, Any]:
-        """What the operation was begun with."""
-        options: dict[str, Any] = json.loads(self.parameters)
-        return options
+    def request(self) -> Request:
+        """What was asked for."""
+        return request_from_json(self.kind, self.parameters)
+
+    @property
+    def notes(self) -> Notes:
+        """What it noted of how things were."""
+        return notes_from_json(self.noted)
+
+    @notes.setter
+    def notes(self, notes: Notes) -> None:
+        self.noted = notes.to_json()
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether it is a way back to a rollback point."""
+        return self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) and self.request.point is not None
+
+    @property
+    def successor(self) -> int | None:
+        """The id of the rock-on whose name a change takes."""
+        return self.request.successor if self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) else None
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
         """What spoke against it when it began, without forbidding it: sentences with their hints."""
-        return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.options.get("warnings", ())]
+        return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.notes.warnings]
 
 
 class OperationStep(Base):
-    """A step of an operation, as it is shown."""
+    """A step of an operation: its title and reason for people; its kind and data, and what its undo has to know."""
 
     __tablename__ = "operation_step"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(40), default="")  # that of a core.steps.Step, or one of the runner's own
+    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: nothing to take back
     title: Mapped[str] = mapped_column(Sentence)
     why: Mapped[str] = mapped_column(Sentence, default="")
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.definition import Definition, digest, from_source
+from rockonweb.core.lifecycle import State
 from rockonweb.core.secret import SecretWord, is_secret
 from rockonweb.core.status import Status
 from rockonweb.models.base import Base, Moment, Sentence
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from rockonweb.models.custom_config import CustomConfig
     from rockonweb.models.environment import Environment
     from rockonweb.models.kept_volume import KeptVolume
-
-
-class State(enum.StrEnum):
-    """Whether it is installed, as the original names it."""
-
-    AVAILABLE = "available"
-    PENDING_INSTALL = "pending_install"
-    INSTALLED = "installed"
-    INSTALL_FAILED = "install_failed"
-    PENDING_UPDATE = "pending_update"
-    PENDING_UNINSTALL = "pending_uninstall"
 
 
 class Words(TypeDecorator[tuple[str, ...]]):

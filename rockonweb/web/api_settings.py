@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import replace
 
 from flask import current_app
 
 from rockonweb import rows
-from rockonweb.config import Settings, instance_id
-from rockonweb.core import original, plan
+from rockonweb.config import Settings
+from rockonweb.core import original
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.lifecycle import TRANSITIONS, Kind
 from rockonweb.core.original import Numbers
-from rockonweb.core.preflight import Finding, host_ports
+from rockonweb.core.request import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
-from rockonweb.host import engine, shares, survey
-from rockonweb.models import Kind, RockOn, State
-from rockonweb.work import changes, operations
+from rockonweb.host import shares
+from rockonweb.models import RockOn, State
+from rockonweb.work.review import review_or_refuse, submit_review
 
 
 def install(rockon: RockOn, body: bytes, user: str) -> int:
@@ -31,11 +30,7 @@ def install(rockon: RockOn, body: bytes, user: str) -> int:
     definition = rockon.read(rockon.source)
     answers = original.install(definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon))
     _refuse_missing_shares(answers)
-    with closing(engine.connect(instance_id(_settings()))) as docker:
-        facts = survey.gather(rockon, answers, engine=docker, named=host_ports(definition, answers))
-        found = plan.install(definition, answers, facts)
-    _refuse_blocked(found.blocked)
-    return operations.begin_install(rockon, answers, frozenset(), found.lines, user)
+    return submit_review(review_or_refuse(rockon, InstallRequest(answers)), user)
 
 
 def update(rockon: RockOn, body: bytes, user: str) -> int:
@@ -45,10 +40,7 @@ def update(rockon: RockOn, body: bytes, user: str) -> int:
     present = rows.answers_of(rockon)
     wanted = original.update(rockon.definition, _numbers(rockon), given, present, rows.suggested_port(rockon))
     _refuse_missing_shares(wanted)
-    with closing(engine.connect(instance_id(_settings()))) as docker:
-        found = changes.planned(rockon, wanted, docker)
-    _refuse_blocked(found.plan.blocked)
-    return operations.begin_change(rockon, wanted, user)
+    return submit_review(review_or_refuse(rockon, ChangeRequest(wanted)), user)
 
 
 def _settings() -> Settings:
@@ -75,7 +67,7 @@ def _stored(rockon: RockOn) -> Answers:
 
 
 def _refuse_state(kind: Kind, rockon: RockOn) -> None:
-    if rockon.state not in operations.TRANSITIONS[kind].allowed:
+    if rockon.state not in TRANSITIONS[kind].allowed:
         state = str(rockon.state).replace("_", " ")
         raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))
 
@@ -85,8 +77,3 @@ def _refuse_missing_shares(answers: Answers) -> None:
     if missing := [share for share in answers.used_shares() if share not in known]:
         faults: list[str] = [t('There is no share "%(share)s".', share=share) for share in missing]
         raise BadInput(t("Shares are missing."), t("Make them first, on the page of the shares."), faults=faults)
-
-
-def _refuse_blocked(findings: Iterable[Finding]) -> None:
-    if words := " ".join(map(str, findings)):
-        raise Conflict(words)

@@ -33,10 +33,8 @@ def rows(rockon: RockOn) -> list[Row]:
 def row(point: RollbackPoint) -> Row:
     """Return what is shown of a point."""
     definition, _ = rollback.made_from(point)
-    options = point.operation.options if point.operation else {}
-    return Row(
-        point, definition.version, bool(options.get("point")), tuple(point.kept.items()), tuple(sorted(point.shares))
-    )
+    back = point.operation is not None and point.operation.goes_back
+    return Row(point, definition.version, back, tuple(point.kept.items()), tuple(sorted(point.shares)))
 
 
 def shares(point: RollbackPoint, settings: Settings) -> list[Cover]:

@@ -125,16 +125,16 @@ def histories(operations: Iterable[Operation]) -> Mapping[int | None, History]:
         .limit(REMEMBERED_STEPS)
     )
     both = union_all(select(own.subquery()), select(others.subquery())) if rockons else others
-    of_own: dict[int, list[tuple[str, float]]] = {}
-    of_all: list[tuple[str, float]] = []
-    for rockon, is_own, title, started, finished in db.session.execute(both):
+    of_own: dict[int, list[tuple[str, str, float]]] = {}
+    of_all: list[tuple[str, str, float]] = []
+    for rockon, is_own, kind, title, started, finished in db.session.execute(both):
         if started and finished:
-            time = (title, max(0.0, (finished - started).total_seconds()))
+            time = (kind, title, max(0.0, (finished - started).total_seconds()))
             (of_own.setdefault(rockon, []) if is_own else of_all).append(time)
     return {rockon: learn(of_own.get(rockon, ()), of_all) for rockon in rockons} | {None: learn((), of_all)}
 
 
-_TIMES = (OperationStep.title, OperationStep.started, OperationStep.finished)
+_TIMES = (OperationStep.kind, OperationStep.title, OperationStep.started, OperationStep.finished)
 
 
 def estimate_of(
@@ -145,6 +145,7 @@ def estimate_of(
         return estimate((), History(), done=operation.progress is Progress.DONE)
     steps = [
         StepTime(
+            step.kind,
             step.title,
             begun=step.started is not None,
             ended=step.finished is not None or step.progress is Progress.SKIPPED,

@@ -9,66 +9,54 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import ndiff
+from typing import Any
 
-from rockonweb import rows
-from rockonweb.core import answers, plan
+from rockonweb.core import plan
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.handlers.tasks import Order
+from rockonweb.core.lifecycle import Kind
 from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import host_ports
+from rockonweb.core.request import (
+    ChangeRequest,
+    InstallRequest,
+    Request,
+    RestartRequest,
+    StartRequest,
+    StopRequest,
+    TaskRequest,
+    UninstallRequest,
+    UpdateRequest,
+)
 from rockonweb.core.text import t
-from rockonweb.host import survey
 from rockonweb.host.engine import Engine
-from rockonweb.models import Kind, Operation, RockOn
-from rockonweb.work import changes, operations, rollback, tasks
+from rockonweb.models import Operation, RockOn
+from rockonweb.work import tasks
+from rockonweb.work.review import prepare_review
 
-Planner = Callable[[Operation, RockOn, Engine], Plan]
+Planner = Callable[[Operation, Any, RockOn, Engine], Plan]  # with the request of its kind
 
 
 class Refused(RockonwebError):
     """The job itself decided not to act; `output` shows why."""
 
 
-def _install(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _install(operation: Operation, request: InstallRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Assemble the install anew; what the person reviewed must still be what would run."""
-    given = rows.answers_of(rockon)
-    definition = rockon.definition
-    found = plan.install(
-        definition,
-        given,
-        survey.gather(rockon, given, engine=docker, named=host_ports(definition, given)),
-        frozenset(operation.options.get("new_shares", ())),
-        operations.given_away(operation),
-    )
-    _refuse_blocked(found)
+    found = prepare_review(rockon, request, docker)
+    _refuse_blocked(found.plan)
     _refuse_changed(found.lines, operation.lines)
-    return plan.unstarted(found) if operation.options.get("stopped") else found
+    return plan.unstarted(found.plan) if request.stopped else found.plan
 
 
-def _change(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _change(operation: Operation, request: ChangeRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Assemble the change anew; where a person reviewed it, it must still be the same."""
-    options = operation.options
-    again = {name: t("it was asked for") for name in rockon.definition.containers} if options["rebuild"] else {}
-    found = changes.planned(
-        rockon,
-        answers.from_json(options["wanted"]),
-        docker,
-        source=options["source"],
-        successor=options["successor"],
-        new_shares=frozenset(options["new_shares"]),
-        again=again,
-        give=operations.given_away(operation),
-        asked=options.get("asked", ()),
-        point=rollback.point_of(rockon, options["point"]) if options.get("point") else None,
-        data=options.get("data", False),
-    )
+    found = prepare_review(rockon, request, docker)
     _refuse_blocked(found.plan)
     if operation.reviewed is not None:
-        _refuse_changed(found.reviewed, operation.lines)
+        _refuse_changed(found.lines, operation.lines)
     return found.plan
 
 
-def _pull(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _pull(operation: Operation, request: UpdateRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Plan to get the newest images, which touches nothing that runs.
 
     Of one that was got already and does not run yet that may fail: then the update is to that one.
@@ -79,50 +67,42 @@ def _pull(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
         for name, spec in rockon.definition.launch_order
         if name in known and docker.image_id(spec.reference) not in (None, known[name].image_id)
     }
-    return plan.pull(rockon.definition, () if operation.options.get("only_pull") else got)
+    return plan.pull(rockon.definition, () if request.only_pull else got)
 
 
-def _update(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _update(operation: Operation, request: UpdateRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
-    if operation.options.get("only_pull"):
+    if request.only_pull:
         return Plan(rockon.name, ())
-    known = docker.containers()
-    newer = {
-        name: t("its image is newer")
-        for name, spec in rockon.definition.launch_order
-        if name in known and known[name].image_id != docker.image_id(spec.reference)
-    }
-    asked = operation.options.get("asked", ())
-    found = changes.planned(rockon, None, docker, again=newer, newest=True, asked=asked).plan
-    _refuse_blocked(found)
-    return found
+    found = prepare_review(rockon, request, docker)
+    _refuse_blocked(found.plan)
+    return found.plan
 
 
-def _start(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _start(operation: Operation, request: Request, rockon: RockOn, docker: Engine) -> Plan:
     """Plan a start, or a restart; a container that was removed by hand is made anew."""
-    stops = plan.stop(rockon.definition).steps if operation.kind is Kind.RESTART else ()
+    stops = plan.stop(rockon.definition).steps if isinstance(request, RestartRequest) else ()
     known = docker.containers()
     if all(name in known and known[name].rockon == rockon.name for name in rockon.definition.containers):
         return Plan(rockon.name, (*stops, *plan.start(rockon.definition).steps))
-    found = changes.planned(rockon, None, docker, start=True).plan
+    found = prepare_review(rockon, StartRequest(), docker).plan
     _refuse_blocked(found)
     return replace(found, steps=(*stops, *found.steps))
 
 
-def _stop(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _stop(operation: Operation, request: StopRequest, rockon: RockOn, docker: Engine) -> Plan:
     return plan.stop(rockon.definition)
 
 
-def _uninstall(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _uninstall(operation: Operation, request: UninstallRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Plan to remove what is there and ours; a stranger's container of the same name is not."""
     ours = {name for name, facts in docker.containers().items() if facts.rockon == rockon.name}
-    return plan.uninstall(rockon.definition, ours, operation.options.get("images", ()))
+    return plan.uninstall(rockon.definition, ours, request.images)
 
 
-def _action(operation: Operation, rockon: RockOn, docker: Engine) -> Plan:
+def _do_task(operation: Operation, request: TaskRequest, rockon: RockOn, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by what its files say now."""
-    options = operation.options
-    return tasks.planned(rockon, Order(options["task"], options.get("client", "")), docker)
+    return tasks.planned(rockon, request, docker)
 
 
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
@@ -133,7 +113,7 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
     Kind.CHANGE: (_change,),
     Kind.UPDATE: (_pull, _update),
     Kind.UNINSTALL: (_uninstall,),
-    Kind.ACTION: (_action,),
+    Kind.ACTION: (_do_task,),
 }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.lifecycle import UNDOING
 from rockonweb.core.steps import ASIDE
 from rockonweb.host import engine
 from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db, now
@@ -67,7 +68,7 @@ def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
     busy = select(Operation.rockon_id).where(Operation.progress.in_(ACTIVE), Operation.rockon_id.is_not(None))
     query = select(RockOn.id).where(RockOn.name.in_(aside), RockOn.id.not_in(busy))
     found = dict.fromkeys(db.session.scalars(query))
-    last = select(func.max(Operation.id)).where(Operation.kind.in_(runner.UNDOES)).group_by(Operation.rockon_id)
+    last = select(func.max(Operation.id)).where(Operation.kind.in_(UNDOING)).group_by(Operation.rockon_id)
     undone = select(Operation.rockon_id).where(
         Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.rockon_id.not_in(busy)
     )
@@ -75,7 +76,7 @@ def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
         operation = runner.last_that_acted(rockon_id)
         if operation is None or operation.rockon is None or operation.progress is Progress.DONE:
             continue
-        if operation.options.get("owes") or (
+        if operation.notes.owes or (
             operation.rockon.name in there and now() - (operation.finished or now()) < STILL_AT_WORK
         ):
             found[rockon_id] = None

@@ -20,17 +20,17 @@ from rockonweb import backup, rows
 from rockonweb.catalog import local, sources
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import backup as core
-from rockonweb.core import plan
 from rockonweb.core.answers import Answers
-from rockonweb.core.argv import fixed_ports
 from rockonweb.core.backup import Backup, Hidden, SavedRockOn
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.request import InstallRequest
 from rockonweb.core.text import Text, joined, t
 from rockonweb.host import engine, shares, survey
 from rockonweb.models import KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue, rocknets
+from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
 FREE = (State.AVAILABLE, State.INSTALL_FAILED)
 KEPT = 5  # restores that are remembered
@@ -192,9 +192,8 @@ def _prospect(
         else:
             notes.append(_lost_volume(volume))
     claimed = tuple(claim for claim in facts.claimed if claim.rockon != saved.name)
-    planned = plan.install(
-        saved.definition, known.answers(), replace(facts, kept_volumes=mounts, claimed=claimed), new_shares
-    )
+    request = InstallRequest(known.answers(), new_shares, source=saved.source)
+    _, planned = assemble_install(saved.definition, request, replace(facts, kept_volumes=mounts, claimed=claimed))
     return Prospect(saved.name, saved.running, "", hidden, (*(finding.words for finding in planned.blocked), *notes))
 
 
@@ -379,14 +378,11 @@ def _begin_one(saved: SavedRockOn, docker: engine.Engine, volumes: set[str], use
     there = [volume for volume in saved.volumes if volume.volume in volumes]
     told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
     try:
-        given = fixed_ports(saved.definition, saved.answers())
-        rockon = _row(saved, there)
-        found = plan.install(saved.definition, given, survey.gather(rockon, given, engine=docker))
+        request = InstallRequest(saved.answers(), source=saved.source, stopped=not saved.running)
+        found = prepare_review(_row(saved, there), request, docker)
         if found.blocked:
             return {"told": [*(finding.words for finding in found.blocked), *told]}
-        operation = operations.begin_install(
-            rockon, given, frozenset(), found.lines, user, source=saved.source, stopped=not saved.running
-        )
+        operation = submit_review(found, user)
     except RockonwebError as error:
         db.session.rollback()
         return {"told": [*_told(error), *told]}

@@ -141,7 +141,7 @@ def remember(operation_id: int, docker: Engine) -> None:
     if rockon is None or _of(operation_id) is not None:
         return
     known = {name: facts for name, facts in docker.containers().items() if docker.acts_on(facts)}
-    running = operation.options.get("running", ())
+    running = operation.notes.running or ()
     kept = {}
     for name, spec in rockon.definition.launch_order:
         image_id = known[name].image_id if name in known else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flask import current_app
 from sqlalchemy import select
@@ -18,35 +18,22 @@ from sqlalchemy.orm import Session
 
 from rockonweb import catalog, rows
 from rockonweb.config import Settings, instance_id, make_private
-from rockonweb.core import answers, argv
+from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
 from rockonweb.core.facts import UP
+from rockonweb.core.lifecycle import REPLACING, TRANSITIONS, UNDOING, Kind, Progress, State
 from rockonweb.core.plan import Plan
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t, to_stored
 from rockonweb.host import engine, gate, observer
-from rockonweb.models import (
-    Draft,
-    Kind,
-    Operation,
-    OperationStep,
-    Progress,
-    RockOn,
-    State,
-    Status,
-    User,
-    db,
-    now,
-    writing,
-)
+from rockonweb.models import Draft, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
 from rockonweb.work import executor, operations, rollback, sequence
 from rockonweb.work.planners import PLANNERS
 
+WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
 logger = logging.getLogger(__name__)
-
-REPLACES = (Kind.CHANGE, Kind.UPDATE)  # what sets containers aside
-UNDOES = (Kind.INSTALL, *REPLACES)
 
 
 def run(operation_id: int) -> None:
@@ -132,24 +119,26 @@ def _take_back(operation_id: int) -> tuple[bool, str]:
     could be taken back, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
-    if operation.kind not in UNDOES:
+    if operation.kind not in UNDOING:
         return False, ""
     try:
         with _at_work(operation) as work:
-            return work.recover(), ""
+            done = work.recover()
+        for refusal in work.refusals:
+            logger.warning("not all of operation %s could be taken back: %s", operation_id, refusal)
+        return done, work.refusals[0].words if work.refusals else ""
     except EngineUnreachable:
-        _owe(operation_id, owes=True)
+        _note(operation_id, owes=True)
     except EngineError as error:
-        logger.warning("not all of operation %s could be taken back: %s", operation_id, error)
         return False, error.words
     return False, ""
 
 
-def _owe(operation_id: int, *, owes: bool) -> None:
-    """Write whether something of an operation is still to be taken back, once Docker answers."""
+def _note(operation_id: int, **values: Any) -> None:
+    """Write what an operation notes of how things are."""
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
-        operation.parameters = json.dumps({**operation.options, "owes": owes})
+        operation.notes = replace(operation.notes, **values)
 
 
 def tidy(rockon_id: int, before: int | None = None) -> int | None:
@@ -164,13 +153,15 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
     with _locked(operation.id, wait=True), _at_work(operation) as work:
         if before is None and _busy(rockon_id):
             return None
-        done, owes = operation.progress is Progress.DONE, operation.options.get("owes", False)
+        done, owes = operation.progress is Progress.DONE, operation.notes.owes
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
             return None
         if work.recover(done=done) and not done:
             _settle(operation.id, Progress.DONE, "", "")
-        if owes:
-            _owe(operation.id, owes=False)
+        for refusal in work.refusals:
+            raise refusal
+        if owes and not work.owes:
+            _note(operation.id, owes=False)
     _tidy_points(rockon_id)
     observer.look(rockon_id)
     return operation.id
@@ -180,11 +171,11 @@ def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | No
     """Return the last install or change of a rock-on (before an operation) that came to touch anything: one that was
     refused at its beginning knows nothing of how things were.
     """
-    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOES))
+    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOING))
     if before is not None:
         query = query.where(Operation.id < before)
     found = db.session.scalars(query.order_by(Operation.id.desc()))
-    return next((one for one in found if one.active or "running" in one.options), None)
+    return next((one for one in found if one.active or one.notes.running is not None), None)
 
 
 def _busy(rockon_id: int) -> bool:
@@ -251,11 +242,11 @@ def _perform(operation_id: int) -> None:
     with _at_work(operation) as work:
         _remember_running(operation_id, work.engine)
         for planner in PLANNERS[operation.kind]:
-            plan = planner(operation, operation.rockon, work.engine)
+            plan = planner(operation, operation.request, operation.rockon, work.engine)
             work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
             _remember_warnings(operation_id, plan)
-            if operation.kind in REPLACES and rollback.needed(plan.steps):
+            if operation.kind in REPLACING and rollback.needed(plan.steps):
                 rollback.remember(operation_id, work.engine)
             work.perform(plan.steps)
 
@@ -265,15 +256,22 @@ def _at_work(operation: Operation) -> Iterator[executor.Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
     settings: Settings = current_app.config["SETTINGS"]
     assert operation.rockon is not None  # noqa: S101 - only a refresh has none
-    names = operation.options.get("names", [operation.rockon.name])
-    docker = engine.connect(instance_id(settings), *names)
-    work = executor.Executor(docker, settings, operation.id, undoes=operation.kind in UNDOES)
+    docker = engine.connect(instance_id(settings), *_names(operation))
+    work = executor.Executor(docker, settings, operation)
     try:
         yield work
     finally:
         docker.close()
         if work.owes:
-            _owe(operation.id, owes=True)
+            _note(operation.id, owes=True)
+
+
+def _names(operation: Operation) -> Iterator[str]:
+    """Yield the names of the rock-on whose containers an operation may act on: its own, and one that it takes over."""
+    if operation.rockon:
+        yield operation.rockon.name
+    if successor := db.session.get(RockOn, operation.successor or 0):
+        yield successor.name
 
 
 def _remember_running(operation_id: int, docker: engine.Engine) -> None:
@@ -281,22 +279,18 @@ def _remember_running(operation_id: int, docker: engine.Engine) -> None:
     and writes that: it begins to act now.
     """
     kind = db.session.get_one(Operation, operation_id).kind
-    if kind not in UNDOES:
+    if kind not in UNDOING:
         return
-    known = docker.containers() if kind in REPLACES else {}
-    running = [name for name, facts in known.items() if docker.acts_on(facts) and facts.state in UP]
-    with writing() as session:
-        operation = session.get_one(Operation, operation_id)
-        operation.parameters = json.dumps({**operation.options, "running": running})
+    known = docker.containers() if kind in REPLACING else {}
+    running = tuple(name for name, facts in known.items() if docker.acts_on(facts) and facts.state in UP)
+    _note(operation_id, running=running)
 
 
 def _remember_warnings(operation_id: int, plan: Plan) -> None:
     """Write what speaks against a plan now, without forbidding it; the person may have seen another host."""
-    found = [(to_stored(one.sentence), to_stored(one.hint)) for one in plan.findings if one.level == "warn"]
+    found = tuple((to_stored(one.sentence), to_stored(one.hint)) for one in plan.findings if one.level == "warn")
     if found:
-        with writing() as session:
-            operation = session.get_one(Operation, operation_id)
-            operation.parameters = json.dumps({**operation.options, "warnings": found})
+        _note(operation_id, warnings=found)
 
 
 def _refresh(operation_id: int) -> None:
@@ -304,6 +298,7 @@ def _refresh(operation_id: int) -> None:
         step = OperationStep(
             operation_id=operation_id,
             position=0,
+            kind="fetch_catalogue",
             title=t("fetch the catalogue"),
             why=t("new and changed rock-ons"),
             progress=Progress.RUNNING,
@@ -339,47 +334,48 @@ def _settle(
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.end(progress, error, hint)
-        if output and not operation.steps:
-            operation.steps.append(_check(output))
-        for step in operation.steps:
-            if step.progress is Progress.RUNNING:
-                step.progress, step.finished = progress, now()
-            elif step.progress is Progress.QUEUED:
-                step.progress = Progress.SKIPPED
-        rockon, kind = operation.rockon, operation.kind
-        if rockon is None:
-            return
-        done = progress is Progress.DONE
-        went_wrong = progress in (Progress.FAILED, Progress.INTERRUPTED)
-        rockon.error = error if went_wrong else None
-        if kind is Kind.INSTALL:
-            rockon.state = State.INSTALLED if done or unhealthy else State.INSTALL_FAILED
-            if unhealthy:
-                operation.parameters = json.dumps({**operation.options, "stays": True})
-            if progress is Progress.CANCELLED:
-                rockon.state = State.AVAILABLE
-            if rockon.state is not State.INSTALLED:
-                operations.release(rockon)
-        elif kind is Kind.UNINSTALL:
-            rockon.state = State.AVAILABLE if done else State(operation.options.get("state", State.INSTALLED))
-            if done:
-                operations.release(rockon)
-                rows.forget_added(rockon)
-        elif kind in REPLACES:
-            rockon.state = State.INSTALLED
-            if kind is Kind.CHANGE and done:
-                _take_over(session, rockon, operation)
-            else:
-                rows.release_reserved(rockon)
-        elif not done and kind is not Kind.ACTION:
-            rockon.status = Status.STOP_FAILED if kind is Kind.STOP else Status.START_FAILED
-        if facts is not None:
-            observer.write(rockon, facts, keep_failure=went_wrong)
-        changed = rockon.id if kind is Kind.CHANGE and done else None
-    if changed is not None:
-        observer.look(changed)  # it may have other containers now, or another name
-    if rockon_id and kind in (*REPLACES, Kind.UNINSTALL):
+        _end_steps(operation, progress, output)
+        if operation.rockon is not None:
+            stays = unhealthy and operation.kind is Kind.INSTALL
+            _settle_rockon(session, operation, operation.rockon, stays=stays)
+            if facts is not None:
+                observer.write(operation.rockon, facts, keep_failure=progress in WENT_WRONG)
+        kind = operation.kind
+    if rockon_id and kind is Kind.CHANGE and progress is Progress.DONE:
+        observer.look(rockon_id)  # it may have other containers now, or another name
+    if rockon_id and kind in (*REPLACING, Kind.UNINSTALL):
         _tidy_points(rockon_id)
+
+
+def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
+    if output and not operation.steps:
+        operation.steps.append(_check(output))
+    for step in operation.steps:
+        if step.progress is Progress.RUNNING:
+            step.progress, step.finished = progress, now()
+        elif step.progress is Progress.QUEUED:
+            step.progress = Progress.SKIPPED
+
+
+def _settle_rockon(session: Session, operation: Operation, rockon: RockOn, *, stays: bool) -> None:
+    """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
+    kind, progress, request = operation.kind, operation.progress, operation.request
+    transition, done = TRANSITIONS[kind], progress is Progress.DONE
+    rockon.error = operation.error if progress in WENT_WRONG else None
+    rockon.state = transition.state_after(progress, operation.notes.state or State.INSTALLED, stays=stays)
+    if not done:
+        rockon.status = transition.status_failed or rockon.status
+    if stays:
+        operation.notes = replace(operation.notes, stays=True)
+    if isinstance(request, ChangeRequest) and done:
+        _take_over(session, rockon, operation, request)
+    elif kind in REPLACING:
+        rows.release_reserved(rockon)
+    if kind is Kind.INSTALL and rockon.state is not State.INSTALLED:
+        operations.release(rockon)
+    elif kind is Kind.UNINSTALL and done:
+        operations.release(rockon)
+        rows.forget_added(rockon)
 
 
 def _tidy_points(rockon_id: int) -> None:
@@ -395,21 +391,20 @@ def _tidy_points(rockon_id: int) -> None:
             docker.close()
 
 
-def _take_over(session: Session, rockon: RockOn, operation: Operation) -> None:
+def _take_over(session: Session, rockon: RockOn, operation: Operation, request: ChangeRequest) -> None:
     """Write what a change brought: the definition, the answers, and the name where it took a successor's.
 
     What other people want and have not applied yet stays theirs.
     """
-    options = operation.options
-    wanted = answers.from_json(options["wanted"])
-    if successor := session.get(RockOn, options["successor"] or 0):
+    wanted = request.answers or rows.answers_of(rockon)
+    if successor := session.get(RockOn, request.successor or 0):
         rows.succeed(session, rockon, successor)
-    if options["source"]:
-        rockon.installed_source = options["source"]
+    if request.source:
+        rockon.installed_source = request.source
         rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
-    if options.get("point") and rockon.source != rockon.installed_source:
+    if request.point and rockon.source != rockon.installed_source:
         rockon.ignored = digest(rockon.source)  # it was just left behind
-    rows.store(rockon, argv.fixed_ports(rockon.definition, wanted))
+    rows.store(rockon, fixed_ports(rockon.definition, wanted))
     theirs = select(Draft).join(User).where(Draft.rockon_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):
         session.delete(draft)
@@ -419,6 +414,7 @@ def _check(output: str) -> OperationStep:
     """Return the step of an operation that stopped before its first one."""
     return OperationStep(
         position=0,
+        kind="look_again",
         title=t("look at the host again"),
         why=t("before anything is touched"),
         progress=Progress.FAILED,

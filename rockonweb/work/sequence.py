@@ -6,10 +6,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from rockonweb import rows
-from rockonweb.core import answers, interplay
+from rockonweb.core import interplay
 from rockonweb.core.definition import from_source
+from rockonweb.core.lifecycle import STATE_WORDS, TRANSITIONS, Kind, Progress
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Container, Kind, NetworkMember, Operation, Progress, RockOn, db, now, writing
+from rockonweb.models import ACTIVE, Container, NetworkMember, Operation, RockOn, db, now, writing
 from rockonweb.work import operations
 
 
@@ -69,11 +71,11 @@ def go_on() -> list[int]:
 
 def _fits(operation: Operation, rockon: RockOn) -> bool:
     """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
-    transition = operations.TRANSITIONS[operation.kind]
+    transition = TRANSITIONS[operation.kind]
     if rockon.state not in transition.allowed and rockon.state != transition.state:
         operation.end(
             Progress.FAILED,
-            t("%(name)s is %(state)s.", name=rockon.name, state=operations.STATE_WORDS[rockon.state]),
+            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_WORDS[rockon.state]),
             t("What ran before it has ended otherwise than expected, so nothing was done."),
         )
         if operation.kind is Kind.CHANGE:
@@ -87,11 +89,11 @@ def _touched(operation: Operation) -> frozenset[str]:
     rockon = operation.rockon
     if rockon is None:
         return frozenset()
-    definition, options = rockon.definition, operation.options
+    definition, request = rockon.definition, operation.request
     joined = select(NetworkMember.network).join(Container).where(Container.rockon_id == rockon.id)
     found = interplay.touched(definition, db.session.scalars(joined))
-    if operation.kind is Kind.CHANGE:
-        newer = from_source(rockon.name, options["source"]) if options["source"] else definition
-        wanted = answers.from_json(options["wanted"]).networks.values()
+    if isinstance(request, ChangeRequest):
+        newer = from_source(rockon.name, request.source) if request.source else definition
+        wanted = request.answers.networks.values() if request.answers else ()
         found |= interplay.touched(newer, (name for names in wanted for name in names))
     return found

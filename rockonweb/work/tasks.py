@@ -6,8 +6,9 @@ from rockonweb import rows
 from rockonweb.core import handlers
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.handlers.tasks import Files, Order, Tasks
+from rockonweb.core.handlers.tasks import Files, Tasks
 from rockonweb.core.plan import Plan
+from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.host.engine import Engine
 from rockonweb.models import RockOn, State
@@ -24,7 +25,7 @@ def files(rockon: RockOn, tasks: Tasks, docker: Engine) -> Files:
     return {key: docker.read_file(container, path) for key, (container, path) in wanted.items()}
 
 
-def planned(rockon: RockOn, order: Order, docker: Engine) -> Plan:
+def planned(rockon: RockOn, order: TaskRequest, docker: Engine) -> Plan:
     """Return the steps of a task. Raises BadInput or Conflict for one that can't be done, EngineError."""
     tasks = of(rockon)
     if tasks is None:

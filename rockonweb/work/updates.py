@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from rockonweb.config import Settings, instance_id
 from rockonweb.core import image_difference
 from rockonweb.core.errors import Conflict, EngineError
+from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome, compare, due, in_window
 from rockonweb.host import engine, registry
@@ -91,7 +92,7 @@ def follow(operation_id: int) -> None:
     if operation is None or operation.rockon is None or operation.active:
         return
     rockon_id, state = operation.rockon.id, operation.rockon.state
-    went_back = operation.progress is Progress.DONE and bool(operation.options.get("point"))
+    went_back = operation.progress is Progress.DONE and operation.goes_back
     if state in (State.AVAILABLE, State.INSTALL_FAILED):
         _forget(rockon_id)
         return
@@ -287,7 +288,7 @@ def _mark(images: Iterable[ContainerImage]) -> str:
 def _begin_automatic(rockon_id: int) -> None:
     rockon = db.session.get_one(RockOn, rockon_id)
     with suppress(Conflict):  # it is busy; the next time then
-        operations.begin_update(rockon, AUTOMATIC)
+        operations.begin(rockon, UpdateRequest(), AUTOMATIC)
         _leave_aside(rockon_id)
 
 
@@ -347,7 +348,7 @@ def begin_all(user: str) -> tuple[list[int], list[str]]:
     for rockon in list(db.session.scalars(query)):
         name = rockon.name
         try:
-            begun.append(operations.begin_update(rockon, user))
+            begun.append(operations.begin(rockon, UpdateRequest(), user))
         except Conflict:
             busy.append(name)
     return begun, busy

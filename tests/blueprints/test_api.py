@@ -19,6 +19,7 @@ from rockonweb import accounts, rows, tokens
 from rockonweb.blueprints import api
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.models import (
     Kind,
     Operation,
@@ -160,7 +161,7 @@ def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: RockOn
         installed.error = "It failed."
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["error"]) == ("exitcode: 3 error: no luck", "It failed.")
-    operation = operations.begin(Kind.STOP, installed, "ada")
+    operation = operations.begin(installed, plain_request(Kind.STOP), "ada")
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["taskid"]) == ("pending_stop", str(operation))
 
@@ -368,11 +369,11 @@ def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: RockO
     assert answer.status_code == 200, answer.text
     assert (answer.json or {})["state"] == "pending_update"
     operation = last()
-    assert (operation.kind, operation.user, operation.reviewed) == (Kind.CHANGE, "ada", None)
-    wanted = operation.options["wanted"]
-    assert wanted["labels"] == {"notes": ["team=home"], "notes-db": ["colour=red"]}
-    assert wanted["networks"] == {"notes": ["orchard"]}
-    assert wanted["environment"] == before.environment
+    assert (operation.kind, operation.user) == (Kind.CHANGE, "ada")
+    wanted = operation.request.answers
+    assert wanted.labels == {"notes": ["team=home"], "notes-db": ["colour=red"]}
+    assert wanted.networks == {"notes": ["orchard"]}
+    assert wanted.environment == before.environment
     assert rows.answers_of(installed) == before
 
 
@@ -508,7 +509,7 @@ def test_what_is_installed_is_not_installed_again(call: Call, installed: RockOn)
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
 def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: RockOn, command: str) -> None:
-    operations.begin(Kind.STOP, installed, "ada")
+    operations.begin(installed, plain_request(Kind.STOP), "ada")
     answer = call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}})
     assert answer.status_code == 200, answer.text
     kinds = [operation.kind for operation in db.session.query(Operation).order_by(Operation.id)]
@@ -518,7 +519,7 @@ def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: RockOn
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart"])
 def test_nothing_waits_behind_an_uninstall(call: Call, installed: RockOn, command: str) -> None:
-    operations.begin_uninstall(installed, "ada")
+    operations.begin(installed, UninstallRequest(), "ada")
     assert refused(call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}}), 409)
     assert db.session.query(Operation).count() == 1
 

@@ -209,7 +209,7 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     assert "0 of 2 have ended" in text
     assert "<html" not in owner_client.get(here, headers=HX).text
     installs = db.session.scalars(select(Operation).where(Operation.kind == Kind.INSTALL)).all()
-    assert [(one.rockon and one.rockon.name, one.options["stopped"]) for one in installs] == [
+    assert [(one.rockon and one.rockon.name, one.request.stopped) for one in installs] == [
         ("Notes", False),
         ("Sleeper", True),
     ]

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
+from rockonweb.core.request import plain_request
 from rockonweb.models import Role
 from rockonweb.web import shelf
 from rockonweb.web.faces import POLICY
@@ -167,7 +168,7 @@ def test_the_scripts_settings_are_strict(client: Visitor) -> None:
 @pytest.mark.parametrize("path", ["/rockons", "/rockons/1", "/operations", "/operations/1", "/rockons/1/logs"])
 def test_htmx_gets_the_part_and_everybody_else_the_page(owner_client: Visitor, path: str) -> None:
     notes = install(shelve("Notes"))
-    operations.begin(operations.Kind.STOP, notes, "ada")
+    operations.begin(notes, plain_request(operations.Kind.STOP), "ada")
     page = owner_client.get(path).text
     part = owner_client.get(path, headers=HX).text
     restored = owner_client.get(path, headers={**HX, "HX-History-Restore-Request": "true"}).text

@@ -446,7 +446,7 @@ def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Fla
     operation = db.session.get_one(Operation, 1)
     rockon = db.session.get_one(RockOn, wizard.id)
     assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
-    assert operation.options["new_shares"] == ["box-config", "box-data", "box-store"]
+    assert operation.request.new_shares == {"box-config", "box-data", "box-store"}
     assert [line.split()[1] for line in operation.lines] == ["run", "run"]
     assert "hush-hush" not in str(operation.lines)
     assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
@@ -499,14 +499,14 @@ def test_a_share_can_be_given_to_the_apps_user(start: Start, app: Flask) -> None
     assert "Give films to user 1000 and group 0" in words(page.text)
     assert "Only the folder itself changes hands." not in words(page.text)
     assert wizard.fill("summary", "Submit", give="films").status_code == 303
-    assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
+    assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
 
 
 def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Start, app: Flask) -> None:
     wizard = private(start, app, "old")
     assert "Only the folder itself changes hands." in words(wizard.get("summary").text)
     assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
-    assert "give" not in db.session.query(Operation).one().options
+    assert not db.session.query(Operation).one().request.give
 
 
 def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, docker: Docker) -> None:

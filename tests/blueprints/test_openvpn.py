@@ -3,7 +3,8 @@
 import pytest
 from flask import Flask
 
-from rockonweb.models import Kind, Operation, RockOn, State, db, writing
+from rockonweb.core.request import TaskRequest
+from rockonweb.models import Operation, RockOn, State, db, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.samples import port
@@ -104,7 +105,7 @@ def test_without_an_authority_the_one_button_makes_it(
     answer = owner_client.send(f"{here}/authority", page=here)
     (operation,) = operations()
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
-    assert (operation.kind, operation.options) == (Kind.ACTION, {"task": "authority"})
+    assert operation.request == TaskRequest("authority")
     assert vpn.state is State.INSTALLED
 
 
@@ -117,7 +118,7 @@ def test_an_authority_that_is_there_is_kept(owner_client: Visitor, here: str) ->
 
 def test_a_client_is_made_by_an_operation(owner_client: Visitor, here: str) -> None:
     assert owner_client.send(f"{here}/clients", {"client": " tablet "}, here).status_code == 303
-    assert operations()[0].options == {"task": "profile", "client": "tablet"}
+    assert operations()[0].request == TaskRequest("profile", "tablet")
     busy = owner_client.send(f"{here}/clients", {"client": "other"}, here)
     assert busy.status_code == 422
     assert "OpenVPN is busy with another operation." in busy.text
@@ -158,7 +159,7 @@ def test_revoking_is_asked_for_first(owner_client: Visitor, here: str) -> None:
     assert owner_client.get(f"{here}/revoke?client=-x").status_code == 422
     assert operations() == []
     assert owner_client.send(f"{here}/revoke", {"client": "laptop"}, page).status_code == 303
-    assert operations()[0].options == {"task": "revoke", "client": "laptop"}
+    assert operations()[0].request == TaskRequest("revoke", "laptop")
 
 
 def test_an_image_that_keeps_no_list_can_be_asked_by_name(owner_client: Visitor, here: str, docker: Docker) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 import pytest
 from flask import Flask
 
+from rockonweb.core.request import Notes, plain_request
 from rockonweb.core.text import t, to_stored
 from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, Status, db, now, writing
 from rockonweb.web.wording import left_words
@@ -237,9 +238,9 @@ def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: Visitor) -> Non
 
 def test_what_warned_when_it_began_is_told_on_its_page_and_in_its_log(owner_client: Visitor) -> None:
     sentence = t("The disk of %(share)s is nearly full.", share="<films>")
-    warnings = [(to_stored(sentence), "Make room.")]
+    notes = Notes(warnings=((to_stored(sentence), "Make room."),))
     rockon = install(shelve("Notes"))
-    warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, parameters=json.dumps({"warnings": warnings}))
+    warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, noted=notes.to_json())
     page = owner_client.get(f"/operations/{warned}").text
     assert "The disk of &lt;films&gt; is nearly full." in page
     assert "Make room." in page
@@ -265,7 +266,7 @@ def test_a_done_install_leads_to_the_app(owner_client: Visitor) -> None:
 
 
 def test_cancel_asks_the_operation_to_stop(owner_client: Visitor) -> None:
-    operation = operations.begin(Kind.STOP, install(shelve("Notes")), "ada")
+    operation = operations.begin(install(shelve("Notes")), plain_request(Kind.STOP), "ada")
     answer = owner_client.send(f"/operations/{operation}/cancel", page="/rockons")
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation}")
 

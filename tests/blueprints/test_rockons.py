@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from rockonweb.core.request import plain_request
 from rockonweb.core.secret import MASK
 from rockonweb.models import (
     Kind,
@@ -152,7 +153,7 @@ def test_each_state_and_status_has_its_words(owner_client: Visitor, state: State
 def test_buttons_fit_the_state(owner_client: Visitor) -> None:
     new, running, stopped = shelve("New", WEB), install(shelve("Up", WEB)), install(shelve("Down", WEB), Status.STOPPED)
     busy = install(shelve("Busy", WEB))
-    operation = operations.begin(Kind.STOP, busy, "ada")
+    operation = operations.begin(busy, plain_request(Kind.STOP), "ada")
     html = owner_client.get("/rockons?tab=all").text
     assert f'href="/rockons/{new.id}/install"' in card(html, new)
     assert f'action="/rockons/{running.id}/stop"' in card(html, running)
@@ -210,7 +211,7 @@ def test_hostile_names_and_texts_stay_text(owner_client: Visitor, name: str) -> 
         error=name,
         status_error=name,
     )
-    operation = operations.begin(Kind.STOP, evil, name)
+    operation = operations.begin(evil, plain_request(Kind.STOP), name)
     for path in (
         "/rockons",
         f"/rockons?q={name}",

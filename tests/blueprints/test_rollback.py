@@ -133,9 +133,9 @@ def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: 
     assert answer.status_code == 303
     operation = db.session.query(Operation).order_by(Operation.id.desc())[0]
     assert answer.location.endswith(f"/operations/{operation.id}")
-    options = operation.options
-    assert (options["point"], options["data"], options["source"]) == (point.id, False, point.definition)
-    assert options["wanted"]["environment"]["notes"]["TITLE"] == "Earlier"
+    asked = operation.request
+    assert (asked.point, asked.data, asked.source) == (point.id, False, point.definition)
+    assert asked.answers.environment["notes"]["TITLE"] == "Earlier"
     assert any(OLD in line for line in operation.lines)
     assert owner_client.get(address(point)).status_code == 409  # busy
 
@@ -178,7 +178,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_clie
     answer = owner_client.send(address(point), {"reviewed": reviewed, "data": "1", "asked": "notes"}, page="/shares")
     assert answer.status_code == 303
     operation = db.session.query(Operation).order_by(Operation.id.desc())[0]
-    assert operation.options["asked"] == ["notes"]
+    assert operation.request.asked == {"notes"}
     assert "put back the data of share notes" in operation.lines
 
 

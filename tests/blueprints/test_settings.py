@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import Listener, NetworkFacts
+from rockonweb.core.request import ChangeRequest, plain_request
 from rockonweb.host import shares, snapshots
 from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, State, Status, db, writing
 from rockonweb.work import operations
@@ -137,7 +138,7 @@ def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Sett
 
 def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
     fields = here.fields("labels")
-    operations.begin_change(notes, rows.answers_of(notes), "ada")
+    operations.begin(notes, ChangeRequest(rows.answers_of(notes)), "ada")
     answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
     assert "Notes is being changed, so what you would review now is out of date soon." in words(answer.text)
@@ -146,7 +147,7 @@ def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, 
 
 
 def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, notes: RockOn) -> None:
-    stopping = operations.begin(Kind.STOP, notes, "ada")
+    stopping = operations.begin(notes, plain_request(Kind.STOP), "ada")
     here.send("labels", here.fields("labels"), {"new-1-key": "a=b", "new-1-container": "notes"})
     answer = here.send("review", here.fields("review"))
     assert answer.status_code == 303
@@ -521,7 +522,7 @@ def test_a_share_is_given_to_the_apps_user_if_its_box_is_ticked(here: Settings) 
     assert "Give films to user 1000 and group 0" in words(page.text)
     fields = here.fields("review")
     assert here.send("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
-    assert db.session.query(Operation).one().options["give"] == {"films": [1000, 0]}
+    assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
 
 
 def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Docker) -> None:

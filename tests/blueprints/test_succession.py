@@ -169,8 +169,8 @@ def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, note
     answer = press(owner_client, f"/rockons/{notes.id}/definition", "Accept")
     operation = begun(notes)
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
-    assert (operation.kind, operation.options["source"]) == (Kind.CHANGE, notes.source)
-    assert operation.options["wanted"] == rows.answers_of(notes).to_json()
+    assert (operation.kind, operation.request.source) == (Kind.CHANGE, notes.source)
+    assert operation.request.answers == rows.answers_of(notes)
     assert any("example/notes:2" in line for line in operation.lines)
     assert SECRET not in str(operation.lines)
 
@@ -191,9 +191,9 @@ def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(owner_
     shown = find(r'name="reviewed" value="([^"]+)"', answer.text)
     data = {"Accept": "", "reviewed": shown, "environment-notes-REALM": "home"}
     assert owner_client.send(here, data, page=here).status_code == 303
-    wanted = begun(notes).options["wanted"]
-    assert wanted["environment"] == {"notes": {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home", "LANG": "nl"}}
-    assert "variables" not in wanted
+    wanted = begun(notes).request.answers
+    assert wanted.environment == {"notes": {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home", "LANG": "nl"}}
+    assert not wanted.variables
     assert not any("None" in line for line in begun(notes).lines)
 
 
@@ -242,10 +242,10 @@ def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visit
     good = {"ports-notes-81": "8090", "devices-notes-gpu": "", "environment-notes-DB_PASSWORD": "sea shells"}
     answer = press(owner_client, here, "Accept", seen=False, **{**answers, **good})
     assert answer.status_code == 303
-    options = begun(notes).options
-    assert options["new_shares"] == ["media"]
-    assert options["wanted"]["ports"] == {"notes": {"80": 8080, "81": 8090}}
-    assert options["wanted"]["shares"] == {"notes": {"/data": "notes", "/media": "media"}}
+    asked = begun(notes).request
+    assert asked.new_shares == {"media"}
+    assert asked.answers.ports == {"notes": {80: 8080, 81: 8090}}
+    assert asked.answers.shares == {"notes": {"/data": "notes", "/media": "media"}}
 
 
 def test_a_secret_is_generated_and_shown_without_javascript(owner_client: Visitor, notes: RockOn) -> None:
@@ -332,11 +332,11 @@ def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes:
     assert "all of them are made anew" in text
     answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
     assert answer.status_code == 303
-    options = begun(notes).options
-    assert (options["successor"], options["source"]) == (successor.id, successor.source)
-    assert options["wanted"]["shares"] == {"notes": {"/data": "notes"}}
-    assert options["wanted"]["ports"] == {"notes": {"80": 8080}}
-    assert options["wanted"]["environment"]["notes"] == {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home"}
+    asked = begun(notes).request
+    assert (asked.successor, asked.source) == (successor.id, successor.source)
+    assert asked.answers.shares == {"notes": {"/data": "notes"}}
+    assert asked.answers.ports == {"notes": {80: 8080}}
+    assert asked.answers.environment["notes"] == {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home"}
 
 
 def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
@@ -364,7 +364,7 @@ def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: RockOn
     assert f"{here}?to={other.id}" in page
     assert owner_client.send(here, {"Accept": ""}, page=here).status_code == 409
     assert press(owner_client, f"{here}?to={other.id}", "Accept").status_code == 303
-    assert begun(notes).options["successor"] == other.id
+    assert begun(notes).request.successor == other.id
 
 
 def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: RockOn) -> None:

@@ -10,6 +10,7 @@ from rq.job import Job
 from rockonweb.core import image_difference
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.image_difference import Difference
+from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
 from rockonweb.host import engine, registry
 from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, State, db, writing
@@ -58,7 +59,9 @@ def know(rockon: RockOn, outcome: Outcome = Outcome.NEWER, **columns: Any) -> Ro
 def begun() -> list[tuple[str, str, bool]]:
     db.session.rollback()
     operations = db.session.query(Operation).order_by(Operation.id)
-    return [(one.kind, one.rockon.name, one.options.get("only_pull", False)) for one in operations if one.rockon]
+    return [
+        (one.kind, one.rockon.name, one.request == UpdateRequest(only_pull=True)) for one in operations if one.rockon
+    ]
 
 
 def looks(app: Flask) -> list[str]:
@@ -278,9 +281,9 @@ def test_shares_that_were_ticked_go_with_the_update(owner_client: Visitor) -> No
     rockon = know(install(shelve("Syncer")))
     owner_client.send(f"/rockons/{rockon.id}/update", {"asked": "photos"}, page=f"/rockons/{rockon.id}/updates")
     operation = db.session.query(Operation).one()
-    assert (operation.kind, operation.options) == (Kind.UPDATE, {"asked": ["photos"]})
+    assert operation.request == UpdateRequest(asked=frozenset({"photos"}))
     with writing():
         operation.end(Progress.FAILED, "It failed.")
         rockon.state = State.INSTALLED
     again = db.session.get_one(Operation, operations.retry(operation.id, "ada"))
-    assert again.options == {"asked": ["photos"]}
+    assert again.request == operation.request

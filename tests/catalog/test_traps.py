@@ -10,8 +10,9 @@ from rockonweb import rows
 from rockonweb.catalog import refresh, successors
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import Conflict
+from rockonweb.core.request import ChangeRequest
 from rockonweb.models import Base, Container, Kind, Operation, Progress, RockOn, State, Status, db, writing
-from rockonweb.work import changes
+from rockonweb.work.review import prepare_review
 from tests.support.metastore import Metastore
 from tests.support.samples import body, port, questions
 
@@ -156,7 +157,7 @@ def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metasto
     refresh()
     assert sorted(db.session.scalars(select(RockOn.name))) == ["Old Name", "Other"]
     with pytest.raises(Conflict, match="gone from the catalogue"):
-        changes.planned(named("Old Name"), None, None, source=named("Old Name").source, successor=successor)
+        prepare_review(named("Old Name"), ChangeRequest(source=named("Old Name").source, successor=successor), None)
 
 
 def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstalled_then_is_not_listed(

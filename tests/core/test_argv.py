@@ -7,7 +7,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts, Mount, ShareFacts
 from rockonweb.core.secret import MASK, render, reveal
-from tests.support.samples import answer, definition, host, rockon
+from tests.support.samples import answer, definition, host, port, rockon
 
 
 def line(rockon: Definition, container: str, answers: Answers, facts: HostFacts) -> str:
@@ -254,3 +254,11 @@ def test_a_value_is_one_word_whatever_is_in_it():
 def test_arguments_follow_the_image_and_a_blank_second_word_is_left_out():
     spec = rockon({"app": {"cmd_arguments": [["server", "/data"], ["--a", ""], ["--b", " "], ["", "x"]]}})
     assert list(argv.arguments(spec.containers["app"])) == ["server", "/data", "--a", "--b", "", "x"]
+
+
+def test_ports_on_the_hosts_network_are_those_of_the_container() -> None:
+    made = rockon({"media": {"ports": {"80": port()}, "opts": [["--net", "host"]]}, "side": {"ports": {"80": port()}}})
+    given = Answers(ports={"media": {80: 9000}, "side": {80: 9001}})
+    assert argv.fixed_ports(made, given).ports == {"media": {80: 80}, "side": {80: 9001}}
+    unpublished = Answers(ports={"media": {80: None}})
+    assert argv.fixed_ports(made, unpublished).ports == {"media": {80: None}}

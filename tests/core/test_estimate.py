@@ -2,44 +2,32 @@
 
 import pytest
 
-from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn, verb
+from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
 
-PULL, MAKE, WAIT = "pull box.example/app:1", "make container app", "wait until app is healthy"
-
-
-def ended(title: str, seconds: float) -> StepTime:
-    return StepTime(title, begun=True, ended=True, seconds=seconds)
-
-
-def running(title: str, seconds: float, current: int = 0, total: int = 0) -> StepTime:
-    return StepTime(title, begun=True, seconds=seconds, current=current, total=total)
+Step = tuple[str, str]  # kind and title
+PULL = ("pull", "pull box.example/app:1")
+MAKE = ("create", "make container app")
+WAIT = ("await_health", "wait until app is healthy")
 
 
-@pytest.mark.parametrize(
-    ("title", "words"),
-    [
-        (PULL, "pull"),
-        (MAKE, "make container"),
-        ("make share app-data", "make share"),
-        ("docker run --rm box.example/app", "docker run"),
-        ("wait until a, b are healthy", "wait"),
-        ("start", "start"),
-        ("", ""),
-    ],
-)
-def test_a_verb_is_a_title_without_what_it_is_about(title: str, words: str) -> None:
-    assert verb(title) == words
+def ended(step: Step, seconds: float) -> StepTime:
+    return StepTime(*step, begun=True, ended=True, seconds=seconds)
 
 
-def test_the_newest_time_of_a_title_counts_and_the_median_of_a_verb() -> None:
-    history = learn([(PULL, 40.0), (PULL, 90.0)], [("pull other", 10.0), (WAIT, 4.0), ("wait until b", 8.0)])
-    assert history.titles == {PULL: 40.0}
-    assert history.verbs == {"pull": 40.0, "wait": 6.0}
+def running(step: Step, seconds: float, current: int = 0, total: int = 0) -> StepTime:
+    return StepTime(*step, begun=True, seconds=seconds, current=current, total=total)
+
+
+def test_the_newest_time_of_a_step_counts_and_the_median_of_its_kind() -> None:
+    others = [("pull", "pull other", 10.0), (*WAIT, 4.0), ("await_health", "auf b warten", 8.0)]
+    history = learn([(*PULL, 40.0), (*PULL, 90.0)], others)
+    assert history.steps == {PULL: 40.0}
+    assert history.kinds == {"pull": 40.0, "await_health": 6.0}
 
 
 def test_what_took_long_before_takes_most_of_the_bar() -> None:
     history = History({PULL: 80.0, MAKE: 1.0, WAIT: 19.0})
-    steps = [running(PULL, 40.0), StepTime(MAKE), StepTime(WAIT)]
+    steps = [running(PULL, 40.0), StepTime(*MAKE), StepTime(*WAIT)]
     assert estimate(steps, history) == Estimate(40, 60.0)
     steps = [ended(PULL, 80.0), ended(MAKE, 1.0), running(WAIT, 9.0)]
     assert estimate(steps, history) == Estimate(90, 10.0)
@@ -53,7 +41,7 @@ def test_a_pull_goes_by_its_bytes_and_its_rate() -> None:
 
 
 def test_what_was_never_seen_moves_the_bar_and_has_no_words() -> None:
-    found = estimate([ended("make share a", 0.1), running("something new", 0.5)], History())
+    found = estimate([ended(("make_share", "make share a"), 0.1), running(("", "something new"), 0.5)], History())
     assert 0 < found.percent < 100
     assert found.left is None
 
@@ -84,6 +72,6 @@ def test_it_stays_within_its_range_and_only_an_end_is_all(least: int) -> None:
 
 def test_while_time_goes_by_it_only_grows() -> None:
     history = History({WAIT: 10.0, MAKE: 1.0})
-    seen = [estimate([running(WAIT, tenth / 10), StepTime(MAKE)], history).percent for tenth in range(400)]
+    seen = [estimate([running(WAIT, tenth / 10), StepTime(*MAKE)], history).percent for tenth in range(400)]
     assert seen == sorted(seen)
     assert seen[-1] < 100

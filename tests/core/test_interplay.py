@@ -1,39 +1,12 @@
-"""Which operations queue, join or are refused, and what two rock-ons have in common."""
+"""What two rock-ons have in common."""
 
 from typing import Any
 
 import pytest
 
 from rockonweb.core.definition import Definition
-from rockonweb.core.interplay import Turn, touched, turn
+from rockonweb.core.interplay import touched
 from tests.support.samples import rockon
-
-
-@pytest.mark.parametrize(
-    ("kind", "before", "expected"),
-    [
-        ("stop", [], Turn.QUEUE),
-        ("install", [], Turn.QUEUE),
-        ("stop", ["start"], Turn.QUEUE),
-        ("start", ["start"], Turn.JOIN),
-        ("start", ["start", "stop"], Turn.QUEUE),
-        ("restart", ["change"], Turn.QUEUE),
-        ("update", ["update"], Turn.JOIN),
-        ("update", ["change"], Turn.QUEUE),
-        ("uninstall", ["change", "stop"], Turn.QUEUE),
-        ("uninstall", ["uninstall"], Turn.JOIN),
-        ("start", ["stop", "uninstall"], Turn.REFUSE),
-        ("uninstall", ["install"], Turn.REFUSE),
-        ("stop", ["install"], Turn.REFUSE),
-        ("install", ["install"], Turn.REFUSE),
-        ("change", ["start"], Turn.QUEUE),
-        ("change", ["change"], Turn.REFUSE),
-        ("change", ["update", "stop"], Turn.REFUSE),
-        ("action", ["start"], Turn.REFUSE),
-    ],
-)
-def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Turn) -> None:
-    assert turn(kind, before) is expected
 
 
 def definition(name: str, *opts: list[str], **keys: Any) -> Definition:

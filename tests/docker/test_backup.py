@@ -23,7 +23,7 @@ from rockonweb.work import restore, rocknets
 from tests.support import samples
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, chosen_port
 from tests.support.person import Person
 from tests.support.stack import Stack
 
@@ -152,7 +152,7 @@ def filled(instance: Instance, app_image: str, keeping_image: str) -> int:
     sleeper = instance.add("Sleeper", {"sleeper": {"image": image, "tag": "", "ports": WEB}})
     instance.install(sleeper)
     instance.do(Kind.STOP, sleeper)
-    return reviewed.port("box")
+    return chosen_port(reviewed, "box")
 
 
 def test_the_same_containers_run_with_the_same_lines(
@@ -303,7 +303,7 @@ def test_a_failure_is_told_and_can_be_tried_again(
     engine: Engine, instance: Instance, tmp_path: Path, app_image: str
 ) -> None:
     rockon = instance.add("Plain", {"plain": {"image": app_image, "tag": "", "ports": WEB}})
-    port = instance.install(rockon).port("plain")
+    port = chosen_port(instance.install(rockon), "plain")
     content = made(instance)
     fresh = wiped(instance, engine, tmp_path)
     engine.docker("run", "-d", "--name", "stranger", "-p", f"{port}:8080", app_image)

@@ -12,7 +12,6 @@ from rockonweb.core.preflight.images import images
 from rockonweb.host import image_facts, shares
 from rockonweb.host.engine import connect
 from rockonweb.models import db
-from rockonweb.work import operations
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 
@@ -57,16 +56,14 @@ def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_f
     gone = instance.add("Gone", {"gone": {**body, "image": f"{app_image}-of-nobody"}})
     lost = instance.review(gone, shares={"gone": {"/data": "films"}}, environment={"gone": {"PUID": "7", "PGID": "7"}})
     give = {"films": (7, 7)}
-    instance.run(operations.begin_install(gone, lost.answers, frozenset(), lost.plan.lines, "tester", give=give))
+    instance.run(instance.submit(lost.choosing(give=give)))
     assert owner(root / "films") == (0, 0)
 
     give = {one.place: one.owner for one in reviewed.plan.offers}
-    instance.succeed(
-        operations.begin_install(rockon, reviewed.answers, frozenset(), reviewed.plan.lines, "tester", give=give)
-    )
+    instance.succeed(instance.submit(reviewed.choosing(give=give)))
     assert owner(root / "films") == (1234, 1235)
     assert owner(root / "films" / "old") == (0, 0)
-    assert instance.look_again(reviewed).plan.offers == ()
+    assert instance.look_at(rockon, reviewed.request).plan.offers == ()
 
 
 def test_what_warns_only_when_the_job_begins_is_told_by_the_operation(instance: Instance, app_image: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rockonweb import rows
+from rockonweb.core.request import ChangeRequest, UninstallRequest
 from rockonweb.core.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Port, RockOn, db
@@ -13,7 +14,7 @@ from rockonweb.work import operations, recovery, runner
 from tests.support.apps import page, silent
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
@@ -61,7 +62,7 @@ def test_a_port_a_value_and_a_label_rebuild_only_the_container_that_differs(
     engine: Engine, instance: Instance, app_image: str
 ) -> None:
     rockon = trio(instance, app_image)
-    old_port = instance.install(rockon).port("tri-app")
+    old_port = chosen_port(instance.install(rockon), "tri-app")
     before, port = ids(engine), free_port()
     change(
         instance,
@@ -87,7 +88,7 @@ def test_a_port_a_value_and_a_label_rebuild_only_the_container_that_differs(
 def test_everything_that_was_added_can_be_taken_back(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = trio(instance, app_image)
     instance.install(rockon)
-    line = instance.look_at(rockon, rows.answers_of(rockon)).containers[1].after
+    line = instance.look_at(rockon, ChangeRequest()).changes.containers[1].after
     wanted = instance.wanted(
         rockon,
         storage={"tri-app": {"/more": "tri-db-data"}},
@@ -95,12 +96,12 @@ def test_everything_that_was_added_can_be_taken_back(engine: Engine, instance: I
         variables={"tri-app": {"MORE": "x"}},
         networks={"tri-app": ["kitchen"]},
     )
-    instance.succeed(operations.begin_change(rockon, wanted, "tester"))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted), "tester"))
     assert "/more" in inspect(engine, "tri-app", "{{range .Mounts}}{{.Destination}} {{end}}")
     plain = instance.wanted(rockon)
     back = type(plain)(**{**vars(plain), "storage": {}, "labels": {}, "variables": {}, "networks": {}})
-    instance.succeed(operations.begin_change(rockon, back, "tester"))
-    assert instance.look_at(rockon, rows.answers_of(rockon)).containers[1].after == line
+    instance.succeed(operations.begin(rockon, ChangeRequest(back), "tester"))
+    assert instance.look_at(rockon, ChangeRequest()).changes.containers[1].after == line
     assert "/more" not in inspect(engine, "tri-app", "{{range .Mounts}}{{.Destination}} {{end}}")
     assert "kitchen" not in inspect(
         engine, "tri-app", "{{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
@@ -116,7 +117,7 @@ def test_who_links_to_a_rebuilt_container_is_rebuilt_too(engine: Engine, instanc
             "pair-alone": {"image": app_image, "tag": ""},
         },
     )
-    port = instance.install(rockon).port("pair-app")
+    port = chosen_port(instance.install(rockon), "pair-app")
     before = ids(engine)
     change(instance, rockon, environment={"pair-db": {"COLOUR": "blue"}})
     assert rebuilt(before, ids(engine)) == {"pair-db", "pair-app"}
@@ -177,7 +178,7 @@ def test_a_replacement_that_fails_leaves_the_old_one_running(
     engine: Engine, instance: Instance, app_image: str
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     engine.docker("exec", "tri-db", *INTO_FILE)
     before = ids(engine)
     installed = rockon.installed_source
@@ -186,7 +187,7 @@ def test_a_replacement_that_fails_leaves_the_old_one_running(
         wanted = instance.wanted(
             rockon, environment={"tri-app": {"COLOUR": "red"}}, ports={"tri-app": {8080: free_port()}}
         )
-        found = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
         assert found.progress == "failed", (fault, told(found))
         assert ids(engine) == before, fault
         assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
@@ -202,7 +203,7 @@ def test_a_port_that_is_taken_in_the_last_moment_brings_the_old_app_back(
     engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
-    old_port, port = instance.install(rockon).port("tri-app"), free_port()
+    old_port, port = chosen_port(instance.install(rockon), "tri-app"), free_port()
     before = ids(engine)
     operation_id = instance.begin_change(rockon, ports={"tri-app": {8080: port}})
     create = OurEngine.create
@@ -227,7 +228,7 @@ def test_a_cancel_brings_the_old_containers_back(
     engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     before = ids(engine)
     operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
     create = OurEngine.create
@@ -247,7 +248,7 @@ def test_a_change_whose_process_dies_is_taken_back(
     engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     before, colour = ids(engine), "COLOUR-value"
     for method in ("stop", "set_aside", "create", "join", "start"):
         operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": method}})
@@ -268,7 +269,7 @@ def test_a_change_whose_process_dies_at_the_end_is_completed(
     engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}}, labels={"tri-db": ["a=b"]})
     _die_in(monkeypatch, instance, operation_id, "remove")
     assert any(name.endswith(ASIDE) for name in ids(engine))
@@ -302,7 +303,7 @@ def test_what_an_ended_change_left_aside_comes_back_once_docker_answers(
     engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     before = ids(engine)
     for by in ("the watcher", "the next operation"):
         operation_id = instance.begin_change(rockon, environment={"tri-app": {"COLOUR": "red"}})
@@ -325,7 +326,7 @@ def test_a_rebuild_makes_all_containers_anew(engine: Engine, instance: Instance,
     rockon = trio(instance, app_image)
     instance.install(rockon)
     before = ids(engine)
-    instance.succeed(operations.begin_change(rockon, rows.answers_of(rockon), "tester", rebuild=True))
+    instance.succeed(operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), rebuild=True), "tester"))
     assert rebuilt(before, ids(engine)) == set(before)
     assert rockon.status == "started"
 
@@ -337,7 +338,7 @@ def test_an_update_rebuilds_what_has_a_newer_image(
     rockon = instance.add(
         "Newer", {"new-app": {"image": image, "tag": "", "ports": WEB}, "new-other": {"image": app_image, "tag": ""}}
     )
-    port = instance.install(rockon).port("new-app")
+    port = chosen_port(instance.install(rockon), "new-app")
     before = ids(engine)
     instance.do(Kind.UPDATE, rockon)
     assert ids(engine) == before
@@ -350,7 +351,7 @@ def test_an_update_rebuilds_what_has_a_newer_image(
 def test_a_change_of_settings_is_no_update(engine: Engine, instance: Instance, standin: Callable[..., str]) -> None:
     image = standin("change/keeps:1", revision="1")
     rockon = instance.add("Keeps", {"keeps": {"image": image, "tag": "", "ports": WEB}})
-    port = instance.install(rockon).port("keeps")
+    port = chosen_port(instance.install(rockon), "keeps")
     standin("change/keeps:1", revision="2")
     engine.docker("pull", image)  # for somebody else's sake
     change(instance, rockon, labels={"keeps": ["a=b"]})
@@ -375,7 +376,7 @@ def test_a_newer_definition_brings_and_takes_containers(engine: Engine, instance
     )
     assert ids(engine) == before  # a refresh touches nothing
     wanted = instance.wanted(rockon, environment={"tri-new": {"FRESH": "yes"}})
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
     after = ids(engine)
     assert set(after) == {"tri-db", "tri-app", "tri-new"}
     assert after["tri-db"] == before["tri-db"]
@@ -387,7 +388,7 @@ def test_a_newer_definition_brings_and_takes_containers(engine: Engine, instance
 
 def test_a_rockon_takes_the_name_of_its_successor(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("tri-app")
+    port = chosen_port(instance.install(rockon), "tri-app")
     engine.docker("exec", "tri-db", *INTO_FILE)
     newer = instance.add(
         "Trio Reborn",
@@ -398,7 +399,7 @@ def test_a_rockon_takes_the_name_of_its_successor(engine: Engine, instance: Inst
     )
     number = rockon.id
     wanted = rows.answers_of(rockon)
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=newer.source, successor=newer.id))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=newer.source, successor=newer.id), "tester"))
     assert [(one.id, one.name, one.state, one.status) for one in db.session.query(RockOn)] == [
         (number, "Trio Reborn", "installed", "started")
     ]
@@ -418,7 +419,7 @@ def test_a_stranger_of_that_name_stops_a_change_before_anything_is_touched(
     engine.docker("run", "-d", "--name", "tri-app", app_image)
     before = ids(engine)
     wanted = instance.wanted(rockon, environment={"tri-app": {"COLOUR": "red"}}, variables={"tri-db": {"A": "b"}})
-    found = instance.run(operations.begin_change(rockon, wanted, "tester"))
+    found = instance.run(operations.begin(rockon, ChangeRequest(wanted), "tester"))
     assert found.progress == "failed"
     assert '"tri-app" exists already' in found.error
     assert ids(engine) == before
@@ -431,7 +432,7 @@ def test_an_uninstall_removes_images_on_request_unless_something_uses_them(
     rockon = instance.add("Goes", {"goes": {"image": image, "tag": ""}, "shares": {"image": app_image, "tag": ""}})
     instance.install(rockon)
     engine.docker("run", "-d", "--name", "stranger", app_image)
-    operation = instance.succeed(operations.begin_uninstall(rockon, "tester", [image, app_image]))
+    operation = instance.succeed(operations.begin(rockon, UninstallRequest((image, app_image)), "tester"))
     assert engine.docker("images", "-q", image) == ""
     assert engine.docker("images", "-q", app_image)
     assert "It stays: a container uses it." in operation.steps[-1].output

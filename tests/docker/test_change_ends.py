@@ -6,6 +6,7 @@ import pytest
 
 from rockonweb import rows
 from rockonweb.core.errors import EngineError
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Operation, RockOn, writing
@@ -26,7 +27,7 @@ def linked(instance: Instance, image: str) -> RockOn:
 def begin(instance: Instance, rockon: RockOn) -> int:
     """Begin a change that rebuilds the app and takes the network away."""
     wanted = instance.wanted(rockon, variables={"ends-app": {"NEW": "1"}})
-    return operations.begin_change(rockon, wanted, "tester", source=rockon.source)
+    return operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester")
 
 
 def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
@@ -39,7 +40,7 @@ def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
     broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--runtime", "none-of-this-name"]]  # type: ignore[assignment]
     instance.add("Half", broken)
     wanted = rows.answers_of(rockon)
-    failed = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    failed = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
     assert failed.progress == "failed", told(failed)
     running = "{{.State.Running}}"
     assert engine.docker("inspect", "-f", running, "half-up", "half-down").split() == ["true", "false"]
@@ -118,11 +119,11 @@ def test_a_change_makes_the_share_that_was_asked_for(engine: Engine, instance: I
     instance.install(rockon)
     wanted = instance.wanted(rockon, storage={"ends-app": {"/more": "films"}})
     fresh = frozenset({"films"})
-    reviewed = instance.look_at(rockon, wanted, new_shares=fresh).reviewed
-    refused = instance.run(operations.begin_change(rockon, wanted, "tester"))
+    reviewed = instance.look_at(rockon, ChangeRequest(wanted, new_shares=fresh)).lines
+    refused = instance.run(operations.begin(rockon, ChangeRequest(wanted), "tester"))
     assert refused.progress == "failed"
     assert "films" in refused.error
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", reviewed=reviewed, new_shares=fresh))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, new_shares=fresh), "tester", reviewed))
     assert (instance.settings.shares_root / "films").is_dir()
     assert "/more" in engine.docker("inspect", "-f", "{{range .Mounts}}{{.Destination}} {{end}}", "ends-app")
 
@@ -134,10 +135,10 @@ def test_a_change_that_is_another_one_than_was_reviewed_is_not_done(
     instance.install(rockon)
     before = engine.docker("ps", "-aq", "--no-trunc")
     wanted = instance.wanted(rockon, variables={"ends-app": {"NEW": "1"}})
-    reviewed = instance.look_at(rockon, wanted).reviewed
+    reviewed = instance.look_at(rockon, ChangeRequest(wanted)).lines
     with writing():
         rows.store(rockon, instance.wanted(rockon, variables={"ends-db": {"ELSE": "1"}}))
-    found = instance.run(operations.begin_change(rockon, wanted, "tester", reviewed=reviewed))
+    found = instance.run(operations.begin(rockon, ChangeRequest(wanted), "tester", reviewed))
     assert found.progress == "failed"
     assert "Something changed since you looked" in found.error
     assert "ends-db" in told(found)

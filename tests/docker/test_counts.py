@@ -12,6 +12,7 @@ import pytest
 from docker.api.client import APIClient
 from sqlalchemy import event
 
+from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, db
 from rockonweb.work import executor, operations
 from tests.support.instance import Instance
@@ -98,7 +99,7 @@ def test_a_start_and_a_stop_start_no_process(
     rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
     instance.install(rockon)
     for kind in (Kind.STOP, Kind.START):
-        operation_id = operations.begin(kind, rockon, "tester")
+        operation_id = operations.begin(rockon, plain_request(kind), "tester")
         with counted(monkeypatch) as found:
             instance.succeed(operation_id)
         assert_at_most(found, requests=8, statements=42, commits=6)

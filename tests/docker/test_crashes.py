@@ -15,11 +15,12 @@ from signal import SIGKILL
 
 import pytest
 
+from rockonweb.core.request import ChangeRequest
 from rockonweb.work import operations
 from tests.support.apps import page
 from tests.support.engine import Engine
 from tests.support.house import House
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 from tests.support.stack import Stack
 
 STEPS = {"install": 14, "change": 20, "uninstall": 8}
@@ -295,12 +296,12 @@ def test_a_change_whose_new_share_does_not_fit_leaves_the_old_app(
 ) -> None:
     port = {"8080": {**DATA, "host_default": 8080, "protocol": "tcp", "ui": True}}
     rockon = instance.add("Grow", {"grow": {"image": app_image, "tag": "", "ports": port}})
-    host = instance.install(rockon).port("grow")
+    host = chosen_port(instance.install(rockon), "grow")
     grown = ("--no-trunc", "--filter", "name=^grow")
     before = engine.docker("ps", "-q", *grown)
     wanted = instance.wanted(rockon, storage={"grow": {"/a": "grow-a", "/b": "grow-b"}})
     operation = instance.run(
-        operations.begin_change(rockon, wanted, "tester", new_shares=frozenset({"grow-a", "grow-b"}))
+        operations.begin(rockon, ChangeRequest(wanted, new_shares=frozenset({"grow-a", "grow-b"})), "tester")
     )
     assert (operation.progress, rockon.state, rockon.status) == ("failed", "installed", "started"), told(operation)
     assert "No space left on device" in operation.error

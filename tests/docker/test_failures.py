@@ -10,6 +10,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable, QueueUnreachable
+from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.core.secret import SecretWord
 from rockonweb.host import engine as docker
 from rockonweb.host.engine import Engine as OurEngine
@@ -18,7 +19,7 @@ from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.instance import Instance, Reviewed, told
+from tests.support.instance import Instance, chosen_port, told
 from tests.support.queue_server import QueueServer
 from tests.support.registry import Registry
 
@@ -80,7 +81,7 @@ def test_an_image_that_does_not_exist_is_named_and_the_answers_stay(
     assert rockon.state == "install_failed"
     assert rockon.error == operation.error
     assert rockon.containers[0].environment[0].value == "kept"
-    assert rockon.containers[0].ports[0].host == reviewed.port("simple")
+    assert rockon.containers[0].ports[0].host == chosen_port(reviewed, "simple")
     assert {step.progress for step in operation.steps if "container" in step.title} == {Progress.SKIPPED}
     # The maintainer mends the definition, and the same answers do.
     simple(instance, app_image, environment={"NAME": {"label": "Name", "description": ""}})
@@ -147,9 +148,9 @@ def test_a_port_that_was_taken_after_the_review_stops_the_job_before_it_touches_
     rockon = simple(instance, app_image)
     reviewed = instance.review(rockon)
     operation_id = instance.submit(reviewed)
-    with listener(reviewed.port("simple")):
+    with listener(chosen_port(reviewed, "simple")):
         operation = fail(instance, operation_id)
-    assert str(reviewed.port("simple")) in operation.error
+    assert str(chosen_port(reviewed, "simple")) in operation.error
     assert "in use by" in operation.error
     assert "is free" in operation.hint
     assert not operation.steps
@@ -162,7 +163,7 @@ def test_a_udp_port_that_was_taken_after_the_review_is_seen_too(instance: Instan
     rockon = instance.add("Udp", {"udp": {"image": app_image, "tag": "", "ports": port}})
     reviewed = instance.review(rockon)
     operation_id = instance.submit(reviewed)
-    with listener(reviewed.port("udp", 5353), socket.SOCK_DGRAM):
+    with listener(chosen_port(reviewed, "udp", 5353), socket.SOCK_DGRAM):
         assert "(udp)" in fail(instance, operation_id).error
 
 
@@ -174,12 +175,12 @@ def test_a_port_that_is_taken_between_make_and_start_is_named_and_everything_und
     start = OurEngine.start
 
     def meanwhile(self: OurEngine, name: str) -> None:
-        with listener(reviewed.port("simple")):
+        with listener(chosen_port(reviewed, "simple")):
             start(self, name)
 
     monkeypatch.setattr(OurEngine, "start", meanwhile)
     operation = fail(instance, instance.submit(reviewed))
-    assert str(reviewed.port("simple")) in operation.error
+    assert str(chosen_port(reviewed, "simple")) in operation.error
     assert "taken meanwhile" in operation.error
     assert failed_step(operation) == "start simple"
     assert containers(engine) == []
@@ -248,11 +249,11 @@ def test_what_changed_since_the_review_is_shown_and_nothing_is_done(
 def test_after_an_uninstall_that_waits_nothing_else_is_taken(instance: Instance, app_image: str) -> None:
     rockon = simple(instance, app_image)
     instance.install(rockon)
-    first = operations.begin_uninstall(rockon, "tester")
+    first = operations.begin(rockon, UninstallRequest(), "tester")
     for kind in (Kind.START, Kind.STOP, Kind.RESTART):
         with pytest.raises(Conflict, match="Simple is busy"):
-            operations.begin(kind, rockon, "other")
-    assert operations.begin_uninstall(rockon, "other") == first
+            operations.begin(rockon, plain_request(kind), "other")
+    assert operations.begin(rockon, UninstallRequest(), "other") == first
     assert rockon.state == "pending_uninstall"
 
 
@@ -260,7 +261,7 @@ def test_an_operation_that_does_not_fit_the_state_is_refused(instance: Instance,
     rockon = simple(instance, app_image)
     for kind in (Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL):
         with pytest.raises(Conflict, match="Simple is available"):
-            operations.begin(kind, rockon, "tester")
+            operations.begin(rockon, plain_request(kind), "tester")
     instance.install(rockon)
     with pytest.raises(Conflict, match="Simple is installed"):
         instance.submit(instance.review(rockon))
@@ -323,7 +324,7 @@ def test_a_cancelled_restart_shows_how_the_app_is_and_no_failure(
 ) -> None:
     rockon = simple(instance, app_image)
     instance.install(rockon)
-    operation_id = operations.begin(Kind.RESTART, rockon, "tester")
+    operation_id = operations.begin(rockon, plain_request(Kind.RESTART), "tester")
     stop = OurEngine.stop
 
     def meanwhile(self: OurEngine, name: str) -> None:
@@ -382,7 +383,7 @@ def test_a_failed_install_can_be_tried_again_with_the_same_answers(
     with pytest.MonkeyPatch.context() as patch:
 
         def meanwhile(self: OurEngine, name: str) -> None:
-            with listener(reviewed.port("simple")):
+            with listener(chosen_port(reviewed, "simple")):
                 holder(self, name)
 
         patch.setattr(OurEngine, "start", meanwhile)
@@ -397,11 +398,11 @@ def test_a_failed_start_stays_shown_and_can_be_tried_again(engine: Engine, insta
     rockon = simple(instance, app_image)
     reviewed = instance.install(rockon)
     instance.do(Kind.STOP, rockon)
-    with listener(reviewed.port("simple")):
-        operation = fail(instance, operations.begin(Kind.START, rockon, "tester"))
+    with listener(chosen_port(reviewed, "simple")):
+        operation = fail(instance, operations.begin(rockon, plain_request(Kind.START), "tester"))
     assert rockon.status == "start_failed"
     assert rockon.state == "installed"
-    assert str(reviewed.port("simple")) in (rockon.error or "")
+    assert str(chosen_port(reviewed, "simple")) in (rockon.error or "")
     instance.succeed(operations.retry(operation.id, "tester"))
     assert (rockon.status, rockon.error) == ("started", None)
 
@@ -419,7 +420,9 @@ def test_without_an_engine_each_operation_says_what_to_do_and_loses_nothing(
     assert "Docker does not answer" in operation.error
     assert fresh.state == "install_failed"
     for kind in (Kind.STOP, Kind.UNINSTALL):
-        assert "Docker does not answer" in fail(instance, operations.begin(kind, installed, "tester")).error
+        assert (
+            "Docker does not answer" in fail(instance, operations.begin(installed, plain_request(kind), "tester")).error
+        )
         assert installed.state == "installed"
     # A connection that was open says the same, whatever it is asked.
     for ask in (
@@ -465,7 +468,7 @@ def test_without_a_queue_nothing_is_begun(instance: Instance, app_image: str, qu
     instance.succeed(instance.submit(reviewed))
     queue_server.stop()
     with pytest.raises(QueueUnreachable):
-        operations.begin(Kind.STOP, rockon, "tester")
+        operations.begin(rockon, plain_request(Kind.STOP), "tester")
     assert (rockon.state, rockon.status) == ("installed", "started")
     queue_server.start()
     assert queue.ping()["version"]
@@ -508,7 +511,7 @@ def test_dockers_own_words_come_without_the_secret(instance: Instance, engine: E
 
 def test_answers_are_kept_for_the_review_of_a_reinstall(instance: Instance, app_image: str) -> None:
     rockon = simple(instance, app_image)
-    reviewed: Reviewed = instance.install(rockon)
+    reviewed = instance.install(rockon)
     instance.do(Kind.UNINSTALL, rockon)
-    assert rockon.containers[0].ports[0].host == reviewed.port("simple")
+    assert rockon.containers[0].ports[0].host == chosen_port(reviewed, "simple")
     assert rockon.containers[0].volumes[0].share == "simple-data"

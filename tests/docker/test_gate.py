@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from rockonweb.core.health import Limits, Verdict
+from rockonweb.core.request import ChangeRequest
 from rockonweb.core.secret import MASK
 from rockonweb.host import gate
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
@@ -120,7 +121,7 @@ def test_a_replacement_that_does_not_hold_brings_the_old_one_back(
     keys, sentence = UNWELL[how]
     instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB, **keys}})
     wanted = instance.wanted(rockon, ports={"app": {8080: free_port()}})
-    operation = instance.run(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    operation = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
     assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
     assert engine.docker("inspect", "-f", "{{.Id}}", "app") == before
     assert (rockon.state, rockon.status) == ("installed", "started")

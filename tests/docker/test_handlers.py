@@ -7,6 +7,7 @@ import pytest
 
 from rockonweb.core.errors import Conflict
 from rockonweb.core.handlers import owncloud
+from rockonweb.core.request import TaskRequest
 from rockonweb.models import RockOn
 from rockonweb.work import operations, tasks
 from tests.support.app import Visitor, add_user, new_visitor
@@ -128,7 +129,7 @@ def owner(instance: Instance) -> Visitor:
 
 def act(instance: Instance, rockon: RockOn, task: str, client: str = "") -> str:
     """Do a task, which must work; returns what its page tells."""
-    return told(instance.succeed(operations.begin_action(rockon, task, {"client": client}, "tester")))
+    return told(instance.succeed(operations.begin(rockon, TaskRequest(task, client), "tester")))
 
 
 def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor) -> None:
@@ -184,13 +185,13 @@ def test_an_authority_is_not_overwritten_by_page_nor_by_operation(
     answer = owner.post(f"/rockons/{vpn.id}/openvpn/authority")
     assert answer.status_code == 409
     assert "would lock out every client" in answer.text
-    failed = instance.run(operations.begin_action(vpn, "authority", {}, "tester"))
+    failed = instance.run(operations.begin(vpn, TaskRequest("authority"), "tester"))
     assert failed.progress == "failed"
     assert "would lock out every client" in failed.error
     assert (vpn.state, vpn.status) == ("installed", "started")
     assert "laptop" in owner.get(f"/rockons/{vpn.id}/openvpn").text
     again = operations.retry(failed.id, "tester")
-    assert instance.run(again).options == {"client": "", "task": "authority"}
+    assert instance.run(again).request == TaskRequest("authority")
 
 
 def test_the_keys_can_be_read_while_everything_is_stopped(instance: Instance, engine: Engine, vpn: RockOn) -> None:
@@ -206,6 +207,6 @@ def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image
     rockon = instance.add("Plain", {"plain": {"image": app_image}})
     instance.install(rockon)
     assert tasks.of(rockon) is None
-    failed = instance.run(operations.begin_action(rockon, "authority", {}, "tester"))
+    failed = instance.run(operations.begin(rockon, TaskRequest("authority"), "tester"))
     assert isinstance(instance.raised, Conflict)
     assert failed.error == "There is nothing of this kind to do for Plain."

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from rockonweb.core.images import ROLLBACK_TAG, Hold, Kept
+from rockonweb.core.request import UninstallRequest
 from rockonweb.models import Kind, PulledImage, Role, RollbackPoint, db, writing
 from rockonweb.work import host_images, operations
 from tests.support.app import QueueStandIn, Visitor, add_user
@@ -49,7 +50,7 @@ def everything(engine: Engine, instance: Instance, standin: Make) -> dict[str, s
         instance.install(rockon)
         if sort != "used":
             instance.do(Kind.STOP, rockon)
-            instance.succeed(operations.begin_uninstall(rockon, "tester"))
+            instance.succeed(operations.begin(rockon, UninstallRequest(), "tester"))
     for sort in ("theirs", "busy", "halted"):
         engine.docker("pull", "-q", made[sort])
     engine.docker("run", "-d", "--name", "stranger", made["busy"])

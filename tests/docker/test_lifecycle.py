@@ -13,7 +13,7 @@ from rockonweb.models import Kind, Operation, RockOn, db
 from tests.support.apps import eventually, page, silent
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
@@ -35,7 +35,7 @@ def test_an_app_installs_answers_stops_starts_restarts_and_goes(
     engine: Engine, instance: Instance, app_image: str
 ) -> None:
     rockon = instance.add("Plain", {"plain": {"image": app_image[:-2], "tag": "1", "ports": WEB, "volumes": DATA}})
-    port = instance.install(rockon, shares={"plain": {"/data": "plain-data"}}).port("plain")
+    port = chosen_port(instance.install(rockon, shares={"plain": {"/data": "plain-data"}}), "plain")
     (instance.settings.shares_root / "plain-data" / "kept").write_text("mine")
     assert (rockon.state, rockon.status_text) == ("installed", "started")
     seen = page(port)
@@ -103,10 +103,10 @@ def test_every_group_of_the_command_line_reaches_docker(engine: Engine, instance
     assert made["Config"]["Labels"]["team"] == "home"
     assert made["Config"]["Labels"]["rockonweb.rockon"] == "Groups"
     published = {port: bound[0]["HostPort"] for port, bound in made["HostConfig"]["PortBindings"].items()}
-    both = str(reviewed.port("groups", 5353))
-    assert published == {"8080/tcp": str(reviewed.port("groups")), "5353/tcp": both, "5353/udp": both}
+    both = str(chosen_port(reviewed, "groups", 5353))
+    assert published == {"8080/tcp": str(chosen_port(reviewed, "groups")), "5353/tcp": both, "5353/udp": both}
     assert not made["HostConfig"]["AutoRemove"]
-    assert "-d\ntwo words" in page(reviewed.port("groups"))
+    assert "-d\ntwo words" in page(chosen_port(reviewed, "groups"))
 
 
 def test_identical_options_all_reach_docker_and_the_last_flag_wins(
@@ -139,7 +139,7 @@ def test_a_linked_container_resolves_the_other_before_its_app_starts(
         },
         container_links={"pair-app": [{"name": "PairLink", "source_container": "pair-db"}]},
     )
-    port = instance.install(rockon).port("pair-app")
+    port = chosen_port(instance.install(rockon), "pair-app")
     page(port)
     assert "it resolves" in engine.docker("logs", "pair-app")
     assert "lifecycle/app:1" in engine.docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
@@ -244,7 +244,7 @@ def test_three_containers_with_borrowed_volumes_links_and_a_data_container(
             },
         },
     )
-    port = instance.install(rockon).port("trio-web")
+    port = chosen_port(instance.install(rockon), "trio-web")
     page(port)
     assert rockon.status_text == "started"
     assert state(engine, "trio-data") == "exited"
@@ -291,7 +291,7 @@ def test_options_that_stand_alone_or_together_start_the_app(
     engine: Engine, instance: Instance, app_image: str, opts: list[list[str]], field: str, value: str
 ) -> None:
     rockon = instance.add("Flags", {"flags": {"image": app_image, "tag": "", "ports": WEB, "opts": opts}})
-    page(instance.install(rockon).port("flags"))
+    page(chosen_port(instance.install(rockon), "flags"))
     assert engine.docker("inspect", "-f", field, "flags") == value
 
 

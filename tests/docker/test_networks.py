@@ -10,6 +10,7 @@ import pytest
 from rockonweb import config
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.networks import NetworkSpec
+from rockonweb.core.request import plain_request
 from rockonweb.host import engine as docker
 from rockonweb.models import Kind, Network, NetworkMember, RockOn, db, writing
 from rockonweb.work import operations, rocknets
@@ -380,7 +381,7 @@ def test_a_network_that_an_option_names_can_be_changed_but_not_removed(
 def test_while_a_rockon_on_it_is_busy_nothing_is_done(engine: Engine, instance: Instance, app_image: str) -> None:
     rocknets.make(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
-    waiting = operations.begin(Kind.RESTART, rockon, "tester")
+    waiting = operations.begin(rockon, plain_request(Kind.RESTART), "tester")
     before = inspect(engine, "media")
     for act in (lambda: rocknets.change(net("media"), WHOLE), lambda: rocknets.remove(net("media"))):
         with pytest.raises(Conflict, match="Pair is busy with another operation"):

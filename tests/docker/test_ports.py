@@ -14,7 +14,7 @@ from rockonweb.models import Kind, RockOn
 from tests.support.apps import page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, chosen_port
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 
@@ -32,7 +32,7 @@ def other(instance: Instance) -> RockOn:
 
 def test_a_published_port_is_its_rock_ons_running_or_stopped(instance: Instance, other: RockOn, app_image: str) -> None:
     mine = instance.add("Mine", {"mine": {"image": app_image, "tag": "", "ports": WEB}})
-    port = instance.install(mine).port("mine")
+    port = chosen_port(instance.install(mine), "mine")
     held = port_conflict("Other", port, "tcp", facts(instance, other))
     assert held
     assert (held.rockon, held.holder) == ("Mine", "the container mine")

@@ -11,6 +11,7 @@ import pytest
 from rq import Queue, SimpleWorker
 
 from rockonweb import jobs
+from rockonweb.core.request import plain_request
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, db, writing
 from rockonweb.work import operations, queue, recovery, roles
@@ -101,7 +102,7 @@ def test_a_stop_whose_process_was_killed_is_told_and_can_be_repeated(
 ) -> None:
     rockon = instance.add("Halted", {name: {"image": app_image, "tag": ""} for name in ("halt-a", "halt-b")})
     instance.install(rockon)
-    operation_id = operations.begin(Kind.RESTART, rockon, "tester")
+    operation_id = operations.begin(rockon, plain_request(Kind.RESTART), "tester")
     with working(instance, operation_id, hang_after("halt-a")):
         eventually(lambda: engine.docker("ps", "--format", "{{.Names}}") == "halt-a")
         eventually(lambda: recovery.recover() == [])

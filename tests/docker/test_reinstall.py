@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from rockonweb import rows
+from rockonweb.core.request import UninstallRequest
 from rockonweb.models import Kind, Operation, db
 from rockonweb.work import operations
 from tests.support.app import Visitor, add_user
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, chosen_port
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 BODY = {"ports": WEB, "opts": [["-v", "/keep"]], "environment": {"COLOUR": {"label": "Colour", "description": ""}}}
@@ -58,7 +59,7 @@ def test_one_click_installs_again_with_the_answers_and_the_volume_of_last_time(
 ) -> None:
     rockon = instance.add("Again", {"again": {"image": app_image, "tag": "", **BODY}})
     assert "Install as last time" not in owner.get(f"/rockons/{rockon.id}").text
-    port = instance.install(rockon, environment={"again": {"COLOUR": "mauve"}}).port("again")
+    port = chosen_port(instance.install(rockon, environment={"again": {"COLOUR": "mauve"}}), "again")
     engine.docker("exec", "again", "sh", "-c", "echo mine >/keep/file")
     instance.do(Kind.UNINSTALL, rockon)
     assert "Install as last time" in owner.get(f"/rockons/{rockon.id}").text
@@ -77,7 +78,7 @@ def test_what_stands_against_it_is_said_and_what_is_new_is_asked(
     engine: Engine, instance: Instance, owner: Visitor, app_image: str
 ) -> None:
     rockon = instance.add("Again", {"again": {"image": app_image, "tag": "", **BODY}})
-    port = instance.install(rockon).port("again")
+    port = chosen_port(instance.install(rockon), "again")
     instance.do(Kind.UNINSTALL, rockon)
     engine.docker("run", "-d", "--name", "thief", "-p", f"{port}:8080", app_image)
     answer = owner.send(f"/rockons/{rockon.id}/reinstall", page=f"/rockons/{rockon.id}")
@@ -96,7 +97,7 @@ def test_what_was_added_later_is_forgotten_at_the_uninstall(instance: Instance, 
     instance.install(rockon)
     added = {"labels": {"again": ["a=b"]}, "variables": {"again": {"X": "1"}}, "networks": {"again": ["rocknet"]}}
     instance.succeed(instance.begin_change(rockon, **added))
-    instance.succeed(operations.begin_uninstall(rockon, "tester"))
+    instance.succeed(operations.begin(rockon, UninstallRequest(), "tester"))
     left = rows.answers_of(rockon)
     assert (left.labels, left.variables, left.networks) == ({}, {}, {})
     assert left.environment == {"again": {"COLOUR": "COLOUR-value"}}

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, Operation, RockOn
 from rockonweb.work import operations
 from tests.support.apps import eventually, page
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
@@ -41,7 +42,7 @@ def test_a_start_makes_what_is_missing_from_its_answers_and_says_so(
     engine: Engine, instance: Instance, app_image: str, kind: Kind
 ) -> None:
     rockon = trio(instance, app_image)
-    port = instance.install(rockon).port("anew-app")
+    port = chosen_port(instance.install(rockon), "anew-app")
     kept = [identity(engine, name) for name in ("anew-db", "anew-alone")]
     before = engine.docker("inspect", "-f", "{{.HostConfig.PortBindings}}{{.Config.Labels}}", "anew-app")
     engine.docker("rm", "-f", "anew-app")
@@ -102,7 +103,7 @@ def test_a_stranger_who_took_the_name_is_left_alone(engine: Engine, instance: In
     instance.install(rockon)
     engine.docker("rm", "-f", "anew-alone")
     stranger = engine.docker("run", "-d", "--name", "anew-alone", app_image)
-    operation = instance.run(operations.begin(Kind.START, rockon, "tester"))
+    operation = instance.run(operations.begin(rockon, plain_request(Kind.START), "tester"))
     assert operation.progress == "failed", told(operation)
     assert '"anew-alone" exists already' in operation.error
     assert identity(engine, "anew-alone") == stranger

@@ -10,13 +10,14 @@ import pytest
 
 from rockonweb import config, rows
 from rockonweb.core.answers import from_json
+from rockonweb.core.request import ChangeRequest, UpdateRequest
 from rockonweb.host import shares, snapshots
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db
 from rockonweb.work import operations, recovery, rollback, runner
 from tests.support.apps import eventually, page
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 from tests.support.loop_btrfs import mounted, run
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -55,8 +56,10 @@ def go_back(
 
 def begin_back(rockon: RockOn, point: RollbackPoint, *, data: bool = False, asked: tuple[str, ...] = ()) -> int:
     _, answers = rollback.made_from(point)
-    return operations.begin_change(
-        rockon, answers, "tester", source=point.definition, point=point.id, data=data, asked=asked
+    return operations.begin(
+        rockon,
+        ChangeRequest(answers, source=point.definition, point=point.id, data=data, asked=frozenset(asked)),
+        "tester",
     )
 
 
@@ -81,9 +84,8 @@ def pair(instance: Instance, image: str, app_image: str, **first: Any) -> RockOn
 
 def installed(instance: Instance, rockon: RockOn) -> int:
     """Install with one share for both; returns the page's port."""
-    return instance.install(
-        rockon, shares={"pair-app": {"/data": "pair"}, "pair-helper": {"/data": "pair/helper"}}
-    ).port("pair-app")
+    places = {"pair-app": {"/data": "pair"}, "pair-helper": {"/data": "pair/helper"}}
+    return chosen_port(instance.install(rockon, shares=places), "pair-app")
 
 
 def write(instance: Instance, share: str, name: str, words: str) -> None:
@@ -127,7 +129,7 @@ def test_answers_and_a_definition_come_back_and_the_newer_one_is_not_offered_aga
     pair(instance, image(1), app_image, opts=[["--label", "newer=yes"]])
     assert rockon.newer_definition
     wanted = instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}})
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=rockon.source))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
     assert "COLOUR=red" in page(port)
     go_back(instance, rockon, points(rockon)[0])
     assert "COLOUR=COLOUR-value" in page(port)
@@ -251,7 +253,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
 
     write(instance, "pair", "precious", "mine")
     wanted = instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}})
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", asked=["pair"]))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, asked=frozenset(["pair"])), "tester"))
     (btrfs / "pair" / "precious").unlink()
     point = points(rockon)[0]
     before = ids(engine)
@@ -266,7 +268,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
     assert content(instance, "pair") == {"precious": "mine"}
 
     image(3)
-    instance.succeed(operations.begin_update(rockon, "tester", asked=["pair"]))
+    instance.succeed(operations.begin(rockon, UpdateRequest(asked=frozenset(["pair"])), "tester"))
     assert "pair" in snapshots.kept_for(instance.settings)[points(rockon)[0].id]
 
 
@@ -287,7 +289,7 @@ def test_a_change_that_fails_after_it_ran_puts_the_data_back(
     write(instance, "pair", "precious", "mine")
     before = ids(engine)
     pair(instance, image(1), app_image, **SPOILS)
-    number = operations.begin_change(rockon, rows.answers_of(rockon), "tester", source=rockon.source)
+    number = operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.source), "tester")
     if how == "it fails":
         assert instance.run(number).progress == "failed"
     else:
@@ -336,7 +338,9 @@ def test_data_is_left_alone_where_nothing_new_has_run(
     write(instance, "pair", "precious", "mine")
     number = (btrfs / "pair").stat().st_dev
     pair(instance, image(1), app_image, opts=[["--entrypoint", "/no/such/program"]])
-    operation = instance.run(operations.begin_change(rockon, rows.answers_of(rockon), "tester", source=rockon.source))
+    operation = instance.run(
+        operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.source), "tester")
+    )
     assert operation.progress == "failed"
     assert (btrfs / "pair").stat().st_dev == number
     assert not (btrfs / snapshots.OWN / "replaced").exists()
@@ -353,9 +357,9 @@ def test_subvolumes_inside_a_share_are_named_and_stay(
     write(instance, "pair", "precious", "mine")
     run("btrfs", "subvolume", "create", btrfs / "pair" / "inner")
     wanted = instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}})
-    [cover] = instance.look_at(rockon, wanted).covers
+    [cover] = instance.look_at(rockon, ChangeRequest(wanted)).changes.covers
     assert (cover.covered, cover.nested) == (True, ("inner",))
-    instance.succeed(operations.begin_change(rockon, wanted, "tester"))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted), "tester"))
     (btrfs / "pair" / "precious").unlink()
     (btrfs / "pair" / "inner" / "file").write_text("new and kept")
     go_back(instance, rockon, points(rockon)[0], data=True)
@@ -368,6 +372,8 @@ def test_of_plain_folders_it_is_said_beforehand_that_data_stays(
 ) -> None:
     rockon = pair(instance, image(1), app_image)
     installed(instance, rockon)
-    [cover] = instance.look_at(rockon, instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}})).covers
+    [cover] = instance.look_at(
+        rockon, ChangeRequest(instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}}))
+    ).changes.covers
     assert not cover.covered
     assert "plain folder" in cover.why_not

@@ -10,6 +10,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import EngineError
+from rockonweb.core.request import plain_request
 from rockonweb.host import engine
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.host.engine import connect
@@ -120,7 +121,7 @@ def test_another_rock_on_s_container_of_the_same_name_is_left_alone(
         first.state, first.installed_source = State.INSTALLED, first.source
     before = engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "same")
     for kind in (Kind.STOP, Kind.START, Kind.RESTART):
-        operation = instance.run(operations.begin(kind, first, "tester"))
+        operation = instance.run(operations.begin(first, plain_request(kind), "tester"))
         assert operation.progress == "failed"
         assert "belongs to the rock-on Second" in operation.error
     instance.do(Kind.UNINSTALL, first)

@@ -7,11 +7,12 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import carry, with_new
 from rockonweb.core.definition import from_source
+from rockonweb.core.request import ChangeRequest
 from rockonweb.models import Operation, RockOn, db, writing
-from rockonweb.work import changes, operations
+from rockonweb.work.review import prepare_review
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance
+from tests.support.instance import Instance, chosen_port
 
 WEB = {"8080": {"label": "Web", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DATA = {"/data": {"label": "Data"}}
@@ -34,17 +35,14 @@ def accept(instance: Instance, rockon: RockOn, source: RockOn, **environment: st
     carried = carry(rockon.definition, rows.answers_of(rockon), new)
     wanted = with_new(carried, Answers(environment={"heir-app": environment} if environment else {}))
     successor = source.id if source is not rockon else None
-    found = instance.look_at(rockon, wanted, source=source.source, successor=successor)
-    assert not found.plan.blocked, found.plan.blocked
-    operation = operations.begin_change(
-        rockon, wanted, "tester", reviewed=found.reviewed, source=source.source, successor=successor
-    )
-    return instance.succeed(operation)
+    found = instance.look_at(rockon, ChangeRequest(wanted, source=source.source, successor=successor))
+    assert not found.blocked, found.blocked
+    return instance.succeed(instance.submit(found))
 
 
 def test_a_newer_definition_rebuilds_only_what_it_changes(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = instance.add("Heir", pair(app_image))
-    port = instance.install(rockon).port("heir-app")
+    port = chosen_port(instance.install(rockon), "heir-app")
     before = identities(engine, "heir-db", "heir-app")
     instance.add("Heir", pair(app_image, environment={"REALM": {"label": "Realm"}}))
     assert rockon.newer_definition
@@ -62,7 +60,7 @@ def test_a_newer_definition_rebuilds_only_what_it_changes(engine: Engine, instan
 
 def test_a_container_that_the_newer_definition_lacks_goes(engine: Engine, instance: Instance, app_image: str) -> None:
     rockon = instance.add("Heir", pair(app_image))
-    port = instance.install(rockon).port("heir-app")
+    port = chosen_port(instance.install(rockon), "heir-app")
     instance.add("Heir", {"heir-app": pair(app_image)["heir-app"]})
     accept(instance, rockon, rockon)
     assert "heir-db" not in engine.docker("ps", "-a", "--format", "{{.Names}}")
@@ -76,7 +74,7 @@ def test_a_new_name_is_taken_with_all_that_belongs_to_it(
 ) -> None:
     rockon = instance.add("Old Name", pair(app_image))
     rockon_id = rockon.id
-    port = instance.install(rockon).port("heir-app")
+    port = chosen_port(instance.install(rockon), "heir-app")
     engine.docker("exec", "heir-db", "sh", "-c", "echo precious >/keep/file")
     with writing():
         rockon.in_catalogue = False
@@ -91,4 +89,4 @@ def test_a_new_name_is_taken_with_all_that_belongs_to_it(
         assert engine.docker("inspect", "--type", "container", "-f", label, name) == "New Name"
     assert engine.docker("exec", "heir-db", "cat", "/keep/file") == "precious"
     assert page(port)
-    assert changes.planned(only, None, None).nothing
+    assert prepare_review(only, ChangeRequest(), None).changes.nothing

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from rockonweb import rows
+from rockonweb.core.request import ChangeRequest, plain_request
 from rockonweb.host import observer
 from rockonweb.models import Kind, db
 from rockonweb.work import operations
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 from tests.support.registry import Registry
 
 WEB = {"8080": {"label": "Web", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -28,10 +29,10 @@ def test_5_a_variable_that_nobody_answered_is_not_in_the_container(
     asked = {"COLOUR": {"label": "Colour", "description": ""}}
     app = {"image": app_image, "tag": "", "ports": WEB}
     rockon = instance.add("Newer", {"newer": {**app, "environment": asked}})
-    port = instance.install(rockon, environment={"newer": {"COLOUR": "mauve"}}).port("newer")
+    port = chosen_port(instance.install(rockon, environment={"newer": {"COLOUR": "mauve"}}), "newer")
     instance.add("Newer", {"newer": {**app, "environment": {**asked, "SIZE": {"label": "Size", "description": ""}}}})
     wanted = rows.answers_of(rockon)
-    instance.succeed(operations.begin_change(rockon, wanted, "tester", source=rockon.source, rebuild=True))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source, rebuild=True), "tester"))
     environment = engine.docker("inspect", "-f", "{{.Config.Env}}", "newer")
     assert "COLOUR=mauve" in environment
     assert "SIZE" not in environment
@@ -44,15 +45,15 @@ def test_6_an_update_without_a_registry_leaves_the_app_running(
 ) -> None:
     image = standin("traps/app:1")
     rockon = instance.add("Update", {"update": {"image": image, "tag": "", "ports": WEB}})
-    port = instance.install(rockon).port("update")
+    port = chosen_port(instance.install(rockon), "update")
     before = identity(engine, "update")
     newer = instance.add("Update", {"update": {"image": image.replace(":1", ":2"), "tag": "", "ports": WEB}})
     registry.stop()
     try:
-        instance.run(operations.begin(Kind.UPDATE, rockon, "tester"))
+        instance.run(operations.begin(rockon, plain_request(Kind.UPDATE), "tester"))
         assert identity(engine, "update") == before
         wanted = rows.answers_of(rockon)
-        found = instance.run(operations.begin_change(rockon, wanted, "tester", source=newer.source))
+        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=newer.source), "tester"))
     finally:
         registry.start()
     assert found.progress == "failed", told(found)
@@ -76,9 +77,9 @@ def test_8_a_stranger_of_that_name_survives_every_operation(
         operation_id = instance.submit(reviewed)
     elif kind == "change":
         wanted = instance.wanted(rockon, variables={"mine": {"A": "b"}})
-        operation_id = operations.begin_change(rockon, wanted, "tester")
+        operation_id = operations.begin(rockon, ChangeRequest(wanted), "tester")
     else:
-        operation_id = operations.begin(Kind(kind), rockon, "tester")
+        operation_id = operations.begin(rockon, plain_request(Kind(kind)), "tester")
     operation = instance.run(operation_id)
     assert identity(engine, "mine") == before
     assert operation.progress == ("done" if kind == "uninstall" else "failed"), told(operation)

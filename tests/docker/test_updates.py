@@ -15,6 +15,7 @@ from markupsafe import escape
 
 from rockonweb.core.health import Limits
 from rockonweb.core.image_difference import Difference
+from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
 from rockonweb.host import docker_settings
 from rockonweb.host.image_facts import DESK
@@ -24,7 +25,7 @@ from rockonweb.work import operations, updates
 from tests.support.app import QueueStandIn, Visitor, add_user
 from tests.support.apps import page
 from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.instance import Instance, chosen_port, told
 from tests.support.registry import Registry
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -88,11 +89,11 @@ def test_getting_it_touches_nothing_that_runs_and_tells_what_differs(
 ) -> None:
     image = standin("updates/got:1", revision="1")
     rockon = add(instance, "Got", image)
-    port = instance.install(rockon).port("got")
+    port = chosen_port(instance.install(rockon), "got")
     standin("updates/got:1", (8080, 9090), revision="2", volumes=["/more"], environment={"API_TOKEN": "hush-hush"})
     updates.look()
     wanted, running = seen(rockon).remote_digest, containers(engine)
-    operation = followed(instance, operations.begin_update(rockon, "tester", only_pull=True))
+    operation = followed(instance, operations.begin(rockon, UpdateRequest(only_pull=True), "tester"))
     assert (operation.progress, operation.kind) == ("done", "update")
     assert [step.title for step in operation.steps] == [f"pull {image}"]
     assert containers(engine) == running
@@ -111,7 +112,7 @@ def test_getting_it_touches_nothing_that_runs_and_tells_what_differs(
     ]
     assert "hush-hush" not in instance.rows_of("container_image")
     assert found.got in {one.id for one in db.session.query(PulledImage)}
-    assert followed(instance, operations.begin_update(rockon, "tester")).progress == "done"
+    assert followed(instance, operations.begin(rockon, UpdateRequest(), "tester")).progress == "done"
     assert "revision 2" in page(port)
     found = seen(rockon)
     assert (found.outcome, found.got, found.differences, rockon.update_known) == (Outcome.CURRENT, "", "", False)
@@ -276,14 +277,14 @@ def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
 ) -> None:
     name = f"updates/{become.__name__.replace('_', '-')}:1"
     rockon = add(instance, "Keeps", standin(name, revision="1"), opts=[["-v", "/kept"]])
-    port = instance.install(rockon).port("keeps")
+    port = chosen_port(instance.install(rockon), "keeps")
     engine.docker("exec", "keeps", "sh", "-c", "echo precious >/data/file && echo mine >/kept/file")
     container = engine.docker("inspect", "-f", "{{.Id}}", "keeps")
     words = become(name, standin, registry)
     if become is never_listens:
         instance.app.config["SETTINGS"] = replace(instance.settings, health=Limits(steady=0, timeout=1))
     updates.look()
-    found = followed(instance, operations.begin_update(rockon, "tester"))
+    found = followed(instance, operations.begin(rockon, UpdateRequest(), "tester"))
     assert found.progress == "failed", told(found)
     assert "revision 1" in page(port)
     assert engine.docker("exec", "keeps", "cat", "/data/file", "/kept/file").split() == ["precious", "mine"]
@@ -308,7 +309,7 @@ def test_before_an_update_it_is_said_what_is_known_of_the_newer_image(
 ) -> None:  # fmt: skip
     image = standin("updates/before:1", revision="1")
     rockon = add(instance, "Before", image)
-    port = instance.install(rockon).port("before")
+    port = chosen_port(instance.install(rockon), "before")
     standin("updates/before:1", revision="2", environment={"STANDIN_EXIT": "3"})
     updates.look()
     shown = review(visitor, rockon)
@@ -336,15 +337,15 @@ def test_what_was_got_is_taken_also_while_its_registry_refuses(
     engine: Engine, instance: Instance, visitor: Visitor, standin: Make, registry: Registry
 ) -> None:
     rockon = add(instance, "Kept", standin("updates/kept:1", revision="1"))
-    port = instance.install(rockon).port("kept")
+    port = chosen_port(instance.install(rockon), "kept")
     standin("updates/kept:1", revision="2")
     updates.look()
-    assert followed(instance, operations.begin_update(rockon, "tester", only_pull=True)).progress == "done"
+    assert followed(instance, operations.begin(rockon, UpdateRequest(only_pull=True), "tester")).progress == "done"
     registry.stop()
     try:
         assert "It can't be updated before" not in review(visitor, rockon)
-        assert instance.run(operations.begin_update(rockon, "tester", only_pull=True)).progress == "failed"
-        found = followed(instance, operations.begin_update(rockon, "tester"))
+        assert instance.run(operations.begin(rockon, UpdateRequest(only_pull=True), "tester")).progress == "failed"
+        found = followed(instance, operations.begin(rockon, UpdateRequest(), "tester"))
     finally:
         registry.start()
     assert found.progress == "done", told(found)
@@ -357,7 +358,7 @@ def test_an_update_by_itself_that_fails_is_not_tried_again_until_there_is_anothe
 ) -> None:
     at = datetime(2026, 3, 1, 4)
     rockon = add(instance, "Alone", standin("updates/alone:1", revision="1"))
-    port = instance.install(rockon).port("alone")
+    port = chosen_port(instance.install(rockon), "alone")
     with writing():
         rockon.auto_update = True
     updates.look()

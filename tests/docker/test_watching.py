@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config
+from rockonweb.core.request import plain_request
 from rockonweb.host import observer
 from rockonweb.host.engine import connect
 from rockonweb.models import Container, Kind, RockOn, db
@@ -99,7 +100,7 @@ def test_a_look_leaves_what_an_operation_works_on_to_the_operation(
 ) -> None:
     rockon = instance.add("Busy", {"busy": {"image": app_image, "tag": ""}})
     instance.install(rockon)
-    operations.begin(Kind.STOP, rockon, "tester")
+    operations.begin(rockon, plain_request(Kind.STOP), "tester")
     assert seen(rockon) == "pending_stop"
 
 
@@ -202,7 +203,7 @@ def test_what_happened_while_an_operation_worked_is_looked_at_after_it(
     rockon = instance.add("Later", {"later": {"image": app_image, "tag": ""}})
     instance.install(rockon)
     docker = connect(config.instance_id(instance.settings))
-    operation_id = operations.begin(Kind.STOP, rockon, "tester")
+    operation_id = operations.begin(rockon, plain_request(Kind.STOP), "tester")
     assert watcher_module._look_at(docker, {"Later"}) == {"Later"}
     instance.succeed(operation_id)
     assert watcher_module._look_at(docker, {"Later"}) == set()

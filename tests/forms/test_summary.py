@@ -1,23 +1,31 @@
 """The summary remembers which command lines the person saw."""
 
+from rockonweb.core.plan import Plan
+from rockonweb.core.request import InstallRequest
+from rockonweb.core.steps import Create
 from rockonweb.forms import summary
+from rockonweb.models import RockOn
+from rockonweb.work.review import Review
 from tests.forms.conftest import Posted
 
-LINES = ["docker run -d --name web example/web:latest"]
+
+def review(*images: str) -> Review:
+    steps = tuple(Create(container="web", argv=("docker", "run", "-d", image), why="") for image in images)
+    return Review(RockOn(name="Web"), InstallRequest(), Plan("Web", steps))
 
 
 def test_the_same_lines_were_seen(posted: Posted) -> None:
-    with posted({"reviewed": summary.digest(LINES)}):
-        assert summary.SummaryForm().saw(list(LINES))
+    with posted({"reviewed": review("web").fingerprint}):
+        assert summary.SummaryForm().saw(review("web"))
 
 
 def test_other_lines_were_not_seen(posted: Posted) -> None:
-    with posted({"reviewed": summary.digest(LINES)}):
-        assert not summary.SummaryForm().saw([*LINES, "docker run more"])
+    with posted({"reviewed": review("web").fingerprint}):
+        assert not summary.SummaryForm().saw(review("web", "more"))
     with posted({"reviewed": ""}):
-        assert not summary.SummaryForm().saw(LINES)
+        assert not summary.SummaryForm().saw(review("web"))
 
 
 def test_who_names_no_lines_relies_on_those_of_now(posted: Posted) -> None:
     with posted({"Submit": "Submit"}):
-        assert summary.SummaryForm().saw(LINES)
+        assert summary.SummaryForm().saw(review("web"))

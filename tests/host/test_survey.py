@@ -16,7 +16,6 @@ from rockonweb.host import survey
 from rockonweb.models import Container, Port, RockOn, State, db, writing
 from tests.support.claims import free_port
 from tests.support.instance import Instance
-from tests.support.samples import port
 
 
 @contextmanager
@@ -132,18 +131,3 @@ def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> No
     assert list(facts.shares) == ["share"]
     assert facts.groups["root"] == 0
     assert (facts.containers, facts.networks) == (None, None)
-
-
-def test_ports_on_the_hosts_network_are_kept_as_they_really_are(instance: Instance) -> None:
-    asked = {"8096": port(8096)}
-    app = instance.add(
-        "Media",
-        {
-            "media": {"image": "example/media", "ports": asked, "opts": [["--net", "host"]]},
-            "side": {"image": "example/side", "ports": asked},
-        },
-    )
-    given = Answers(ports={"media": {8096: 9000}, "side": {8096: 9001}})
-    assert survey.fixed_ports(app, given).ports == {"media": {8096: 8096}, "side": {8096: 9001}}
-    unpublished = Answers(ports={"media": {8096: None}})
-    assert survey.fixed_ports(app, unpublished).ports == {"media": {8096: None}}

@@ -221,7 +221,7 @@ def test_secrets_are_ciphertext_in_the_file_and_text_for_us(app: Flask):
     assert db.session.scalars(select(Environment.value).order_by(Environment.id)).all() == [SECRET, None]
     assert db.session.scalars(select(CustomConfig.value)).one() == SECRET
     assert db.session.scalars(select(Draft)).one().data == {"pw": SECRET}
-    assert db.session.scalars(select(Operation)).one().options == {"pw": SECRET}
+    assert db.session.scalars(select(Operation)).one().parameters == f'{{"pw": "{SECRET}"}}'
     db.session.remove()
     written = b"".join(path.read_bytes() for path in file(app).parent.glob("rockonweb.db*"))
     assert b"PASSWORD" in written

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from rockonweb import accounts, tokens
 from rockonweb.core.backup import Backup, to_json
+from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, Metastore, RockOn, Role, RollbackPoint, writing
 from rockonweb.models.base import engine_of
 from rockonweb.web import drafts, wanted
@@ -67,7 +68,7 @@ def fill(app: Flask) -> None:
     restore.take(to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
     draw(fresh, {"ports-web-80": "8081"})
     wanted.save(installed, 1, wanted.load(installed, 1).answers, frozenset())
-    operations.begin(Kind.STOP, install(shelve("Busy", WEB)), "ada")
+    operations.begin(install(shelve("Busy", WEB)), plain_request(Kind.STOP), "ada")
     app.config["SETTINGS"].local_metastore.mkdir(parents=True, exist_ok=True)
 
 

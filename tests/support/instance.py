@@ -5,7 +5,7 @@ Operations are begun as the pages begin them, and run here as a worker runs them
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,24 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from rockonweb import config, create_app, rows
-from rockonweb.core import plan
 from rockonweb.core.answers import Answers, read
-from rockonweb.core.change import Change
 from rockonweb.core.definition import parse
 from rockonweb.core.errors import RockonwebError
-from rockonweb.host import engine, shares, survey
+from rockonweb.core.request import ChangeRequest, InstallRequest, plain_request
+from rockonweb.host import engine, shares
 from rockonweb.models import Kind, Operation, RockOn, db, writing
-from rockonweb.work import changes, operations, runner
+from rockonweb.work import operations, runner
+from rockonweb.work.review import Review, Reviewed, prepare_review, submit_review
 
 from . import database
 from .claims import free_port
 
 
-@dataclass
-class Reviewed:
-    """What the summary page shows: the answers and the plan."""
-
-    rockon: RockOn
-    answers: Answers
-    new_shares: frozenset[str]
-    plan: plan.Plan
-
-    def port(self, container: str, number: int = 8080) -> int:
-        """The host port that was chosen."""
-        chosen = self.answers.ports[container][number]
-        assert chosen is not None
-        return chosen
+def chosen_port(found: Review, container: str, number: int = 8080) -> int:
+    """The host port that was chosen in what was reviewed."""
+    chosen = found.answers.ports[container][number]
+    assert chosen is not None
+    return chosen
 
 
 class Instance:
@@ -78,7 +69,7 @@ class Instance:
 
     # -- as the pages do ----------------------------------------------------------------------------------------
 
-    def review(self, rockon: RockOn, *, new_shares: Iterable[str] = (), **parts: Any) -> Reviewed:
+    def review(self, rockon: RockOn, *, new_shares: Iterable[str] = (), **parts: Any) -> Review:
         """Answer everything that `parts` leaves open: a share per volume (it is made), a free port, `KEY-value`."""
         definition = rockon.definition
         given: dict[str, Any] = {
@@ -93,36 +84,22 @@ class Instance:
         }
         for part, by_container in parts.items():
             given[part] = {**given.get(part, {}), **by_container}
-        answers = survey.fixed_ports(rockon, read(definition, given, lambda _container, _port: free_port()))
+        answers = read(definition, given, lambda _container, _port: free_port())
         fresh = frozenset(new_shares)
         for share in answers.used_shares():
             if share not in fresh and share not in shares.listing(self.settings):
                 shares.make(self.settings, share)
-        return self.look_again(Reviewed(rockon, answers, fresh, plan.Plan(rockon.name, ())))
+        return self.look_at(rockon, InstallRequest(answers, fresh))
 
-    def look_again(self, reviewed: Reviewed) -> Reviewed:
-        """Plan the same answers once more."""
-        docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
-        try:
-            facts = survey.gather(reviewed.rockon, reviewed.answers, engine=docker)
-        finally:
-            if docker:
-                docker.close()
-        found = plan.install(reviewed.rockon.definition, reviewed.answers, facts, reviewed.new_shares)
-        return Reviewed(reviewed.rockon, reviewed.answers, reviewed.new_shares, found)
-
-    def submit(self, reviewed: Reviewed) -> int:
-        """Begin the install; returns the id of the operation, which waits."""
-        return operations.begin_install(
-            reviewed.rockon, reviewed.answers, reviewed.new_shares, reviewed.plan.lines, "tester"
-        )
+    def submit(self, found: Review) -> int:
+        """Begin what was reviewed; returns the id of the operation, which waits."""
+        return submit_review(found, "tester")
 
     def begin_change(self, rockon: RockOn, **parts: Any) -> int:
         """Begin a change of some parts of the answers (`ports={"app": {80: 8080}}`), as reviewed now."""
-        wanted = self.wanted(rockon, **parts)
-        found = self.look_at(rockon, wanted)
-        assert not found.plan.blocked, found.plan.blocked
-        return operations.begin_change(rockon, wanted, "tester", reviewed=found.reviewed)
+        found = self.look_at(rockon, ChangeRequest(self.wanted(rockon, **parts)))
+        assert not found.blocked, found.blocked
+        return self.submit(found)
 
     def wanted(self, rockon: RockOn, **parts: Any) -> Answers:
         """The present answers of a rock-on with some changed; lists and values of a container are replaced."""
@@ -136,11 +113,11 @@ class Instance:
             }
         return replace(present, **merged)
 
-    def look_at(self, rockon: RockOn, wanted: Answers, **options: Any) -> Change:
-        """What the review page shows of a change."""
+    def look_at(self, rockon: RockOn, request: Reviewed) -> Review:
+        """What the review page shows of a request."""
         docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
         try:
-            return changes.planned(rockon, wanted, docker, **options)
+            return prepare_review(rockon, request, docker)
         finally:
             if docker:
                 docker.close()
@@ -157,16 +134,16 @@ class Instance:
         db.session.rollback()
         return db.session.get_one(Operation, operation_id)
 
-    def install(self, rockon: RockOn, **answers: Any) -> Reviewed:
+    def install(self, rockon: RockOn, **answers: Any) -> Review:
         """Install a rock-on, which must work."""
         reviewed = self.review(rockon, **answers)
-        assert not reviewed.plan.blocked, reviewed.plan.blocked
+        assert not reviewed.blocked, reviewed.blocked
         self.succeed(self.submit(reviewed))
         return reviewed
 
     def do(self, kind: Kind, rockon: RockOn) -> Operation:
         """Do one more operation, which must work."""
-        return self.succeed(operations.begin(kind, rockon, "tester"))
+        return self.succeed(operations.begin(rockon, plain_request(kind), "tester"))
 
     def succeed(self, operation_id: int) -> Operation:
         """Run a waiting operation, which must work."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, RockOn, db
 from rockonweb.web.faces import HEADERS, POLICY
 from rockonweb.work import operations
@@ -34,7 +35,7 @@ def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owne
 
 
 def test_what_one_sees_logged_in_is_kept_by_no_cache(app: Flask, owner_client: Visitor) -> None:
-    operations.begin(Kind.STOP, db.session.get_one(RockOn, 1), "ada")
+    operations.begin(db.session.get_one(RockOn, 1), plain_request(Kind.STOP), "ada")
     open_to_all = {"/healthz", "/style.css", "/rockons/1/icon"}  # or no secret of a house: a picture
     answers = {path: owner_client.get(path) for path in {*got(app)} - open_to_all}
     seen = {path: answer for path, answer in answers.items() if answer.status_code == 200}

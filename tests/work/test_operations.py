@@ -8,6 +8,7 @@ from rq.job import Job
 
 from rockonweb import rows
 from rockonweb.core.errors import Conflict, QueueUnreachable
+from rockonweb.core.request import plain_request
 from rockonweb.models import Draft, Kind, Operation, Progress, RockOn, State, User, db, writing
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
@@ -56,7 +57,7 @@ def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instan
     operation = db.session.get_one(Operation, instance.submit(reviewed))
     assert (operation.kind, operation.progress, operation.user) == ("install", "queued", "tester")
     assert operation.lines == reviewed.plan.lines
-    assert operation.options == {"new_shares": ["new"]}
+    assert operation.request == reviewed.request
     assert (rockon.state, rockon.status) == ("pending_install", "pending_start")
     assert rockon.installed_source == rockon.source
     assert rows.answers_of(rockon) == reviewed.answers
@@ -95,7 +96,7 @@ def test_a_queue_that_goes_in_between_leaves_an_operation_that_waits(
         return found
 
     monkeypatch.setattr(queue, "ping", last_words)
-    operation = db.session.get_one(Operation, operations.begin(Kind.STOP, rockon, "me"))
+    operation = db.session.get_one(Operation, operations.begin(rockon, plain_request(Kind.STOP), "me"))
     assert operation.progress == "queued"
 
 
@@ -104,7 +105,7 @@ def test_without_a_queue_nothing_is_written(instance: Instance, queue_server: Qu
     before = instance.rows_of()
     queue_server.stop()
     with pytest.raises(QueueUnreachable):
-        operations.begin(Kind.STOP, rockon, "me")
+        operations.begin(rockon, plain_request(Kind.STOP), "me")
     with pytest.raises(QueueUnreachable):
         operations.begin_refresh("me")
     assert instance.rows_of() == before
@@ -119,7 +120,7 @@ def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Inst
         with instance.app.app_context():
             rockon = db.session.get_one(RockOn, rockon_id)
             together.wait()
-            return operations.begin(Kind.STOP, rockon, "me")
+            return operations.begin(rockon, plain_request(Kind.STOP), "me")
 
     with ThreadPoolExecutor(6) as pool:
         outcomes = [*pool.map(click, range(6))]
@@ -130,7 +131,7 @@ def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Inst
 
 def test_operations_of_different_rock_ons_wait_side_by_side(instance: Instance) -> None:
     for name in ("One", "Two", "Three"):
-        operations.begin(Kind.STOP, installed(instance, name), "me")
+        operations.begin(installed(instance, name), plain_request(Kind.STOP), "me")
     assert db.session.query(Operation).filter_by(progress=Progress.QUEUED).count() == 3
 
 
@@ -142,11 +143,11 @@ def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> No
         rockon.state = state
     before = instance.rows_of()
     if state is State.INSTALLED or (state is State.INSTALL_FAILED and kind is Kind.UNINSTALL):
-        operations.begin(kind, rockon, "me")
+        operations.begin(rockon, plain_request(kind), "me")
         assert rockon.pending
     else:
         with pytest.raises(Conflict, match=f"App is {state.replace('_', ' ')}"):
-            operations.begin(kind, rockon, "me")
+            operations.begin(rockon, plain_request(kind), "me")
         assert instance.rows_of() == before
 
 
@@ -197,7 +198,7 @@ def test_one_refresh_at_a_time_and_whoever_asks_joins_it(instance: Instance) -> 
 
 @pytest.mark.parametrize("progress", [Progress.DONE, Progress.FAILED, Progress.CANCELLED, Progress.INTERRUPTED])
 def test_what_has_ended_can_not_be_cancelled(instance: Instance, progress: Progress) -> None:
-    operation_id = operations.begin(Kind.STOP, installed(instance), "me")
+    operation_id = operations.begin(installed(instance), plain_request(Kind.STOP), "me")
     operations.cancel(operation_id)
     assert db.session.get_one(Operation, operation_id).cancel_requested
     ended(operation_id, progress)

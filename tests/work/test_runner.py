@@ -5,6 +5,7 @@ import pytest
 from rockonweb import catalog
 from rockonweb.catalog.report import Report
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
+from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, Operation, Progress, State, db, writing
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
@@ -32,7 +33,7 @@ def test_a_failed_start_or_stop_is_shown_as_that(instance: Instance, kind: Kind,
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
-    instance.run(operations.begin(kind, rockon, "me"))
+    instance.run(operations.begin(rockon, plain_request(kind), "me"))
     assert (rockon.state, rockon.status, rockon.error) == ("installed", status, "Docker does not answer.")
 
 
@@ -40,7 +41,7 @@ def test_a_failed_uninstall_leaves_it_installed(instance: Instance) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
-    instance.run(operations.begin(Kind.UNINSTALL, rockon, "me"))
+    instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
     assert (rockon.state, rockon.installed_source) == ("installed", rockon.source)
 
 
@@ -98,7 +99,7 @@ def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, s
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
         rockon.state, rockon.installed_source = state, rockon.source
-    failed = instance.run(operations.begin(Kind.UNINSTALL, rockon, "me"))
+    failed = instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
     assert (failed.progress, rockon.state) == ("failed", state)
     instance.run(operations.retry(failed.id, "me"))
     assert rockon.state == state

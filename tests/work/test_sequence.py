@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rockonweb.core.request import UpdateRequest, plain_request
 from rockonweb.models import Kind, Operation, Progress, RockOn, State, db, writing
 from rockonweb.work import operations, queue, sequence
 from tests.support.instance import Instance
@@ -30,7 +31,7 @@ def jobs() -> set[str]:
 @pytest.mark.both_databases
 def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instance) -> None:
     rockon = installed(instance, "App")
-    pressed = [operations.begin(kind, rockon, "me") for kind in (Kind.STOP, Kind.START) * 5]
+    pressed = [operations.begin(rockon, plain_request(kind), "me") for kind in (Kind.STOP, Kind.START) * 5]
     assert len({*pressed}) == 10
     assert jobs() == {operations.job_id(pressed[0])}
     for n, operation_id in enumerate(pressed):
@@ -45,7 +46,7 @@ def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instanc
 @pytest.mark.both_databases
 @pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
 def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
-    ids = [operations.begin(Kind.STOP, installed(instance, name, opts), "me") for name in ("One", "Two")]
+    ids = [operations.begin(installed(instance, name, opts), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
     together = threading.Barrier(2)
 
     def claim(operation_id: int) -> bool:
@@ -63,14 +64,17 @@ def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Insta
 
 @pytest.mark.both_databases
 def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> None:
-    ids = [operations.begin(Kind.STOP, installed(instance, name), "me") for name in ("One", "Two")]
+    ids = [operations.begin(installed(instance, name), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
     assert [sequence.claim(one) for one in ids] == [True, True]
 
 
 @pytest.mark.both_databases
 def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
     rockon = installed(instance, "App")
-    first, second = operations.begin_update(rockon, "me"), operations.begin(Kind.STOP, rockon, "me")
+    first, second = (
+        operations.begin(rockon, UpdateRequest(), "me"),
+        operations.begin(rockon, plain_request(Kind.STOP), "me"),
+    )
     assert rockon.state == "pending_update"
     operations.cancel(first)
     db.session.rollback()
@@ -82,7 +86,10 @@ def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance
 @pytest.mark.both_databases
 def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> None:
     rockon = installed(instance, "App")
-    first, second = operations.begin(Kind.STOP, rockon, "me"), operations.begin(Kind.START, rockon, "me")
+    first, second = (
+        operations.begin(rockon, plain_request(Kind.STOP), "me"),
+        operations.begin(rockon, plain_request(Kind.START), "me"),
+    )
     end(first)
     with writing():
         rockon.state = State.AVAILABLE

@@ -16,7 +16,8 @@ from rockonweb.core.definition import ContainerSpec, Definition
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.handlers import generic
-from rockonweb.core.handlers.tasks import Files, Order, Tasks
+from rockonweb.core.handlers.tasks import Files, Tasks
+from rockonweb.core.request import TaskRequest
 from rockonweb.core.steps import AnyStep, AwaitEnd, Create, RunOnce, Start, Stop
 from rockonweb.core.text import Text, t
 
@@ -130,7 +131,9 @@ def client_fault(name: str, answers: Answers) -> Text | None:
     return None
 
 
-def steps(definition: Definition, answers: Answers, facts: HostFacts, known: Files, order: Order) -> list[AnyStep]:
+def steps(
+    definition: Definition, answers: Answers, facts: HostFacts, known: Files, order: TaskRequest
+) -> list[AnyStep]:
     """Return the steps of a task. Raises BadInput for a name or a task that can't be, Conflict for a wrong moment."""
     found = authority(known, answers)
     if order.task == "authority":

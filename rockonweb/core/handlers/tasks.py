@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.request import TaskRequest
 from rockonweb.core.steps import AnyStep
 
 Files = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be done, and for whom where the task is for somebody."""
-
-    task: str
-    client: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,4 +25,4 @@ class Tasks:
 
     panel: str
     files: Callable[[Definition], Mapping[str, tuple[str, str]]]
-    steps: Callable[[Definition, Answers, HostFacts, Files, Order], list[AnyStep]]
+    steps: Callable[[Definition, Answers, HostFacts, Files, TaskRequest], list[AnyStep]]

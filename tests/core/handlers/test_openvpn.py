@@ -7,7 +7,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import ContainerFacts, HostFacts, Mount
 from rockonweb.core.handlers import generic, openvpn
-from rockonweb.core.handlers.tasks import Files, Order
+from rockonweb.core.handlers.tasks import Files, TaskRequest
 from rockonweb.core.secret import render
 from tests.support.samples import answer, definition, host, rockon
 
@@ -97,7 +97,7 @@ RUNNING = host(containers={"vpn": ContainerFacts("vpn", state="running", rockon=
 
 def told(files: Files, task: str, client: str = "", answers: Answers = HOME, facts: HostFacts = RUNNING) -> list[str]:
     """The steps of a task as text."""
-    return [str(one) for one in openvpn.steps(definition("vpn"), answers, facts, files, Order(task, client))]
+    return [str(one) for one in openvpn.steps(definition("vpn"), answers, facts, files, TaskRequest(task, client))]
 
 
 def refused(files: Files, task: str, client: str = "") -> str:

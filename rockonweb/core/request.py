@@ -1,0 +1,187 @@
+"""What people ask for: a request for each kind of operation, and what an operation notes of how things were.
+
+Both are kept as JSON with the operation, so that planning, running, repeating and history read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
+
+from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.lifecycle import Kind, State
+from rockonweb.core.status import Status
+
+Owner = tuple[int, int]  # a user's and a group's id
+Kept = TypeVar("Kept")
+
+
+def _read_answers(value: Any) -> Any:
+    return from_json(value) if isinstance(value, dict) else value
+
+
+StoredAnswers = Annotated[Answers, BeforeValidator(_read_answers), PlainSerializer(Answers.to_json)]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Base of all requests."""
+
+    kind: ClassVar[Kind]
+
+    def to_json(self) -> str:
+        """Return it as it is kept; `request_from_json` reads it."""
+        return _adapter(type(self)).dump_json(self, exclude_defaults=True).decode()
+
+
+@dataclass(frozen=True)
+class InstallRequest(Request):
+    """Install with these answers (None: those that stand on the rock-on).
+
+    `new_shares` are those that are to be made, `give` the shares and folders that get another user and group. `source`
+    is the text of another definition than the catalogue's newest; with `stopped` the containers are made and not
+    started.
+    """
+
+    kind = Kind.INSTALL
+    answers: StoredAnswers | None = None
+    new_shares: frozenset[str] = frozenset()
+    give: Mapping[str, Owner] = field(default_factory=dict)
+    source: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class ChangeRequest(Request):
+    """Bring an installed rock-on to these answers (None: its present ones).
+
+    `source` is the text of a newer definition, `successor` the id of the rock-on whose name it takes; `rebuild` makes
+    all containers anew, `new_shares` and `give` are those of an install. `asked` are the shares that another rock-on
+    uses and whose data is to be kept, or put back, all the same. `point` is the rollback point that this goes back to,
+    with its `data` if that is wanted.
+    """
+
+    kind = Kind.CHANGE
+    answers: StoredAnswers | None = None
+    source: str | None = None
+    successor: int | None = None
+    new_shares: frozenset[str] = frozenset()
+    give: Mapping[str, Owner] = field(default_factory=dict)
+    rebuild: bool = False
+    asked: frozenset[str] = frozenset()
+    point: int | None = None
+    data: bool = False
+
+
+@dataclass(frozen=True)
+class UpdateRequest(Request):
+    """Get the newest images and rebuild what runs on older ones; with `only_pull` nothing that runs is touched.
+
+    `asked` are those of a change.
+    """
+
+    kind = Kind.UPDATE
+    only_pull: bool = False
+    asked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class UninstallRequest(Request):
+    """Remove the containers, and these images where nothing else uses them."""
+
+    kind = Kind.UNINSTALL
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskRequest(Request):
+    """Do a task that the rock-on's handler offers, for a client where it is for one."""
+
+    kind = Kind.ACTION
+    task: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class StartRequest(Request):
+    """Start all containers."""
+
+    kind = Kind.START
+
+
+@dataclass(frozen=True)
+class StopRequest(Request):
+    """Stop all containers."""
+
+    kind = Kind.STOP
+
+
+@dataclass(frozen=True)
+class RestartRequest(Request):
+    """Stop all containers and start them again."""
+
+    kind = Kind.RESTART
+
+
+@dataclass(frozen=True)
+class RefreshRequest(Request):
+    """Fetch the catalogue."""
+
+    kind = Kind.REFRESH
+
+
+_KINDS: dict[Kind, type[Request]] = {
+    one.kind: one
+    for one in (
+        *(InstallRequest, ChangeRequest, UpdateRequest, UninstallRequest, TaskRequest),
+        *(StartRequest, StopRequest, RestartRequest, RefreshRequest),
+    )
+}
+
+
+def request_from_json(kind: Kind, text: str) -> Request:
+    """Return the request that `Request.to_json` gave. Raises ValueError for anything else."""
+    return _adapter(_KINDS[kind]).validate_json(text)
+
+
+def plain_request(kind: Kind) -> Request:
+    """Return the request of a kind that asks for nothing in particular."""
+    return _KINDS[kind]()
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What an operation notes while it waits and runs.
+
+    `state` and `status` are those of the rock-on before it. `running` are the containers that ran before it acted, None
+    until it did. It `owes` what could not be taken back because Docker was away. `warnings` are what spoke against it
+    when it began, sentences as they are kept, each with its hint. An install that is complete but not healthy `stays`.
+    """
+
+    state: State | None = None
+    status: Status | None = None
+    running: tuple[str, ...] | None = None
+    owes: bool = False
+    warnings: tuple[tuple[str, str], ...] = ()
+    stays: bool = False
+
+    def to_json(self) -> str:
+        """Return it as it is kept; `notes_from_json` reads it."""
+        return _adapter(Notes).dump_json(self, exclude_defaults=True).decode()
+
+
+def notes_from_json(text: str) -> Notes:
+    """Return the notes that `Notes.to_json` gave. Raises ValueError for anything else."""
+    return _adapter(Notes).validate_json(text)
+
+
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kept: type[Kept]) -> TypeAdapter[Kept]:
+    if kept not in _adapters:  # made when it is first needed: making all of them takes longer than a start may
+        _adapters[kept] = TypeAdapter(kept)
+    return _adapters[kept]

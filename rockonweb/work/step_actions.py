@@ -1,0 +1,406 @@
+"""How each kind of step is done, and how it is taken back: what belongs to one kind stands together.
+
+`look` finds out before a step what its undo has to know, and the executor writes that down before the step begins. So
+`undo` is the same while its process lives and after it has died: it goes by what was written and by what Docker says,
+and may be called again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from rockonweb.config import Settings
+from rockonweb.core.argv import mounted_paths
+from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core.steps import (
+    ASIDE,
+    AwaitAnswer,
+    AwaitEnd,
+    AwaitHealth,
+    Create,
+    Discard,
+    Join,
+    Leave,
+    MakeCertificate,
+    MakeNetwork,
+    MakeShare,
+    Pull,
+    PutBack,
+    Remove,
+    RemoveImage,
+    RemoveNetwork,
+    RunOnce,
+    SetAside,
+    SetMode,
+    SetOwner,
+    Snapshot,
+    Start,
+    Step,
+    Stop,
+)
+from rockonweb.core.text import t
+from rockonweb.host import certificate, gate, shares
+from rockonweb.host.engine import Engine
+from rockonweb.host.layers import Layer
+from rockonweb.work import pulled, rocknets, rollback
+
+PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
+
+Memory = dict[str, Any]  # what was true before a step, as JSON; NOTHING where there is only the undo itself to do
+NOTHING: Memory = {}
+AnyOf = TypeVar("AnyOf", bound=Step)
+Done = TypeVar("Done", bound=Step, contravariant=True)
+
+
+class Work(Protocol):
+    """What actions act by: the operation, the engine, and where they tell what they wait for."""
+
+    engine: Engine
+    settings: Settings
+    operation_id: int
+
+    def tell(self, row: int, words: str) -> None:
+        """Write what a step waits for, and stop it when that was asked."""
+
+    def show_progress(self, row: int, found: list[Layer]) -> None:
+        """Write how far a pull is, and stop it when that was asked."""
+
+    def remove(self, name: str) -> None:
+        """Remove a container; the volumes that Docker made for it are remembered for its next life."""
+
+    def note_run(self, name: str) -> None:
+        """Note where a container that this operation made has run: it may have changed data."""
+
+    def is_used_by_others(self, share: str) -> bool:
+        """Whether another rock-on uses a share."""
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What is worth telling of an undo, and whether it was `whole`."""
+
+    words: str = ""
+    whole: bool = True
+
+
+class Action(Generic[Done]):
+    """How a kind of step is done and taken back. As it stands here: nothing to look at, nothing to take back."""
+
+    def look(self, work: Work, step: Done) -> Memory | None:
+        """Return what the undo has to know, None where there will be nothing to take back."""
+        return None
+
+    def do(self, work: Work, step: Done, row: int) -> str:
+        """Do it, and return what is worth reading of it. Raises RockonwebError."""
+        raise NotImplementedError
+
+    def undo(self, work: Work, step: Done, memory: Memory, *, ended: bool) -> TakenBack:
+        """Take it back; `ended` says that it was not cut short. Raises RockonwebError."""
+        return TakenBack()
+
+
+_ACTIONS: dict[type[Step], Action[Any]] = {}
+
+
+def action_of(step: AnyOf) -> Action[AnyOf]:
+    """Return how a step is done."""
+    return _ACTIONS[type(step)]
+
+
+def _does(kind: type[Step]) -> Callable[[type[Action[Any]]], type[Action[Any]]]:
+    def register(action: type[Action[Any]]) -> type[Action[Any]]:
+        _ACTIONS[kind] = action()
+        return action
+
+    return register
+
+
+# -- shares and files -------------------------------------------------------------------------------------------------
+
+
+@_does(MakeShare)
+class _MakesShare(Action[MakeShare]):
+    def look(self, work: Work, step: MakeShare) -> Memory | None:
+        return None if step.share in shares.listing(work.settings) else NOTHING
+
+    def do(self, work: Work, step: MakeShare, row: int) -> str:
+        if step.share in shares.listing(work.settings):
+            return ""
+        shares.make(work.settings, step.share)
+        if step.owner and (why := shares.give(work.settings, step.share, *step.owner)):
+            return t("It could not be given to user %(uid)s: %(why)s.", uid=step.owner[0], why=why)
+        return ""
+
+    def undo(self, work: Work, step: MakeShare, memory: Memory, *, ended: bool) -> TakenBack:
+        if work.is_used_by_others(step.share) or shares.remove_if_empty(work.settings, step.share):
+            return TakenBack()
+        return TakenBack(t("The share stays: it is not empty."), whole=False)
+
+
+@_does(SetOwner)
+class _SetsOwner(Action[SetOwner]):
+    def look(self, work: Work, step: SetOwner) -> Memory | None:
+        known = shares.look(work.settings, step.share)
+        return {"owner": [known.uid, known.gid]} if known.exists else None
+
+    def do(self, work: Work, step: SetOwner, row: int) -> str:
+        shares.set_owner(work.settings, step.share, step.uid, step.gid)
+        return ""
+
+    def undo(self, work: Work, step: SetOwner, memory: Memory, *, ended: bool) -> TakenBack:
+        shares.set_owner(work.settings, step.share, *memory["owner"])
+        return TakenBack()
+
+
+@_does(SetMode)
+class _SetsMode(Action[SetMode]):
+    def look(self, work: Work, step: SetMode) -> Memory | None:
+        known = shares.look(work.settings, step.share)
+        return {"mode": known.mode} if known.exists else None
+
+    def do(self, work: Work, step: SetMode, row: int) -> str:
+        shares.set_mode(work.settings, step.share, step.mode)
+        return ""
+
+    def undo(self, work: Work, step: SetMode, memory: Memory, *, ended: bool) -> TakenBack:
+        shares.set_mode(work.settings, step.share, memory["mode"])
+        return TakenBack()
+
+
+@_does(MakeCertificate)
+class _MakesCertificate(Action[MakeCertificate]):
+    def do(self, work: Work, step: MakeCertificate, row: int) -> str:
+        return "" if certificate.ensure(work.settings) else t("It is there already.")
+
+
+@_does(Snapshot)
+class _TakesSnapshot(Action[Snapshot]):
+    def look(self, work: Work, step: Snapshot) -> Memory | None:
+        return NOTHING
+
+    def do(self, work: Work, step: Snapshot, row: int) -> str:
+        rollback.take(work.operation_id, step)
+        return ""
+
+    def undo(self, work: Work, step: Snapshot, memory: Memory, *, ended: bool) -> TakenBack:
+        whole, words = rollback.undo(work.operation_id, step.share, work.engine)
+        return TakenBack(words, whole)
+
+
+@_does(PutBack)
+class _PutsBack(Action[PutBack]):
+    def do(self, work: Work, step: PutBack, row: int) -> str:
+        return rollback.put_back(work.operation_id, step, work.engine)
+
+
+# -- images and networks ----------------------------------------------------------------------------------------------
+
+
+@_does(Pull)
+class _Pulls(Action[Pull]):
+    def do(self, work: Work, step: Pull, row: int) -> str:
+        progress = _Throttled(work, row)
+        with pulled.remembered(work.engine, step.image):
+            words = work.engine.pull(step.image, progress, required=step.required)
+        progress.flush()
+        return words
+
+
+@_does(RemoveImage)
+class _RemovesImage(Action[RemoveImage]):
+    def do(self, work: Work, step: RemoveImage, row: int) -> str:
+        return "" if work.engine.remove_image(step.image) else t("It stays: a container uses it.")
+
+
+@_does(MakeNetwork)
+class _MakesNetwork(Action[MakeNetwork]):
+    def look(self, work: Work, step: MakeNetwork) -> Memory | None:
+        return NOTHING
+
+    def do(self, work: Work, step: MakeNetwork, row: int) -> str:
+        work.engine.make_network(step.network, work.operation_id, rocknets.remembered(step.network))
+        return ""
+
+    def undo(self, work: Work, step: MakeNetwork, memory: Memory, *, ended: bool) -> TakenBack:
+        if step.network in work.engine.networks_made_by(work.operation_id):
+            work.engine.remove_network(step.network)
+        return TakenBack()
+
+
+@_does(RemoveNetwork)
+class _RemovesNetwork(Action[RemoveNetwork]):
+    def do(self, work: Work, step: RemoveNetwork, row: int) -> str:
+        if rocknets.remembered(step.network) or not work.engine.remove_network(step.network):
+            return t("It stays: something else is connected to it, an owner made it, or it is not ours.")
+        return ""
+
+
+@_does(Join)
+class _Joins(Action[Join]):
+    def look(self, work: Work, step: Join) -> Memory | None:
+        known = work.engine.container(step.container)
+        return None if known and step.network in known.networks else NOTHING
+
+    def do(self, work: Work, step: Join, row: int) -> str:
+        try:
+            work.engine.join(step.network, step.container)
+        except RockonwebError as error:
+            if step.required:
+                raise
+            return t("Not connected: %(why)s", why=error.output or error.sentence)
+        return ""
+
+    def undo(self, work: Work, step: Join, memory: Memory, *, ended: bool) -> TakenBack:
+        if work.engine.container(step.container):
+            work.engine.leave(step.network, step.container)
+        return TakenBack()
+
+
+@_does(Leave)
+class _Leaves(Action[Leave]):
+    def look(self, work: Work, step: Leave) -> Memory | None:
+        known = work.engine.container(step.container)
+        return NOTHING if known and step.network in known.networks else None
+
+    def do(self, work: Work, step: Leave, row: int) -> str:
+        work.engine.leave(step.network, step.container)
+        return ""
+
+    def undo(self, work: Work, step: Leave, memory: Memory, *, ended: bool) -> TakenBack:
+        work.engine.join(step.network, step.container)
+        return TakenBack()
+
+
+# -- containers -------------------------------------------------------------------------------------------------------
+
+
+@_does(Create)
+class _Creates(Action[Create]):
+    def look(self, work: Work, step: Create) -> Memory | None:
+        return NOTHING
+
+    def do(self, work: Work, step: Create, row: int) -> str:
+        work.remove(step.container)  # one of ours that an interrupted operation left
+        shares.refuse_links(work.settings, mounted_paths(step.argv))
+        work.engine.create(step.argv, work.operation_id)
+        return ""
+
+    def undo(self, work: Work, step: Create, memory: Memory, *, ended: bool) -> TakenBack:
+        if step.container in work.engine.made_by(work.operation_id):
+            work.remove(step.container)
+        return TakenBack()
+
+
+@_does(RunOnce)
+class _RunsOnce(Action[RunOnce]):
+    def do(self, work: Work, step: RunOnce, row: int) -> str:
+        rollback.has_run(work.operation_id)
+        return work.engine.run_once(step.argv, step.seconds)
+
+
+@_does(Start)
+class _Starts(Action[Start]):
+    def do(self, work: Work, step: Start, row: int) -> str:
+        shares.refuse_links(work.settings, work.engine.mounted_paths(step.container))
+        try:
+            work.engine.start(step.container)
+        finally:
+            work.note_run(step.container)
+        return ""
+
+
+@_does(Stop)
+class _Stops(Action[Stop]):
+    def look(self, work: Work, step: Stop) -> Memory | None:
+        return NOTHING if work.engine.runs(step.container) else None
+
+    def do(self, work: Work, step: Stop, row: int) -> str:
+        work.engine.stop(step.container)
+        return ""
+
+    def undo(self, work: Work, step: Stop, memory: Memory, *, ended: bool) -> TakenBack:
+        if not ended:  # Docker may be at it still, and would end the container after we have looked
+            with suppress(EngineError):
+                work.engine.stop(step.container)
+        if not work.engine.runs(step.container):
+            work.engine.start(step.container)
+        return TakenBack()
+
+
+@_does(AwaitEnd)
+class _AwaitsEnd(Action[AwaitEnd]):
+    def do(self, work: Work, step: AwaitEnd, row: int) -> str:
+        work.engine.await_end(step.container, step.seconds)
+        return ""
+
+
+@_does(AwaitAnswer)
+class _AwaitsAnswer(Action[AwaitAnswer]):
+    def do(self, work: Work, step: AwaitAnswer, row: int) -> str:
+        work.engine.await_answer(step.container, step.command, step.seconds)
+        return ""
+
+
+@_does(AwaitHealth)
+class _AwaitsHealth(Action[AwaitHealth]):
+    def do(self, work: Work, step: AwaitHealth, row: int) -> str:
+        gate.await_health(work.engine, dict(step.pages), work.settings.health, lambda why: work.tell(row, why))
+        work.tell(row, "")
+        return ""
+
+
+@_does(SetAside)
+class _SetsAside(Action[SetAside]):
+    def look(self, work: Work, step: SetAside) -> Memory | None:
+        return NOTHING
+
+    def do(self, work: Work, step: SetAside, row: int) -> str:
+        work.engine.set_aside(step.container)
+        return ""
+
+    def undo(self, work: Work, step: SetAside, memory: Memory, *, ended: bool) -> TakenBack:
+        work.engine.put_back(step.container)
+        return TakenBack()
+
+
+@_does(Discard)
+class _Discards(Action[Discard]):
+    def do(self, work: Work, step: Discard, row: int) -> str:
+        """Its replacement runs by now, so a refusal is told and fails nothing."""
+        try:
+            work.remove(step.container + ASIDE)
+        except RockonwebError as error:
+            return t("It stays for now and is removed later: %(why)s", why=error.output or error.sentence)
+        return ""
+
+
+@_does(Remove)
+class _Removes(Action[Remove]):
+    def do(self, work: Work, step: Remove, row: int) -> str:
+        work.remove(step.container)
+        return ""
+
+
+class _Throttled:
+    """Hands the progress of a pull on, but not more often than people can see."""
+
+    def __init__(self, work: Work, row: int) -> None:
+        self.work = work
+        self.row = row
+        self.last = time.monotonic()
+        self.unseen: list[Layer] = []
+
+    def __call__(self, found: list[Layer]) -> None:
+        self.unseen = found
+        if time.monotonic() - self.last >= PROGRESS_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was held back."""
+        if self.unseen:
+            self.work.show_progress(self.row, self.unseen)
+            self.last, self.unseen = time.monotonic(), []

@@ -1,0 +1,195 @@
+"""An operation that an older version left in the middle of a step is brought to its end after an upgrade.
+
+Its rows then say of a step no more than its title, and keep what was asked for beside what was noted.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pytest
+
+from rockonweb import migrate
+from rockonweb.core.answers import Answers
+from rockonweb.core.request import ChangeRequest
+from rockonweb.core.steps import Step
+from rockonweb.models import Operation, OperationStep, Progress, RockOn, db, writing
+from rockonweb.work import executor, operations, recovery, step_actions
+from rockonweb.work.executor import Executor
+from tests.support.apps import page
+from tests.support.engine import Engine
+from tests.support.instance import Instance, chosen_port, told
+
+PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
+VOLUME = {"/data": {"label": "Data", "description": ""}}
+STEPS = {"install": 10, "change": 13}
+DISCARD = {"install": 99, "change": 11}  # from this step on there is only forward
+ALWAYS = [("install", 0, False), ("install", 5, True), ("change", 3, True), ("change", 7, True), ("change", 11, True)]
+
+
+class Died(BaseException):
+    """The process has ended here."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step, at its beginning or when it was done and not written yet."""
+
+    kind: str
+    step: int
+    done: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.step}-{'done' if self.done else 'begun'}"
+
+
+def moments() -> Iterator[object]:
+    """All; those that do not run always are slow."""
+    for kind, count in STEPS.items():
+        for step in range(count):
+            for done in (False, True):
+                marks = () if (kind, step, done) in ALWAYS else pytest.mark.slow
+                moment = Moment(kind, step, done)
+                yield pytest.param(moment, id=str(moment), marks=marks)
+
+
+def run_until(instance: Instance, operation_id: int, moment: Moment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run an operation in a process that ends at a moment."""
+    count = iter(range(99))
+
+    class Dying(step_actions.Action[Step]):
+        def __init__(self, step: Step) -> None:
+            self.action = step_actions.action_of(step)
+
+        def look(self, work: step_actions.Work, step: Step) -> step_actions.Memory | None:
+            return self.action.look(work, step)
+
+        def do(self, work: step_actions.Work, step: Step, row: int) -> str:
+            dies = next(count) == moment.step
+            if dies and not moment.done:
+                raise Died
+            words = self.action.do(work, step, row)
+            if dies:
+                raise Died
+            return words
+
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "action_of", Dying)
+        patch.setattr(Executor, "take_back", lambda _: None)
+        with pytest.raises(Died):
+            instance.run(operation_id)
+
+
+def make_older(instance: Instance, operation_id: int) -> None:
+    """Bring the database to what the version before wrote for this operation."""
+    operation = db.session.get_one(Operation, operation_id)
+    request, noted = operation.request, operation.notes
+    options: dict[str, object] = {"new_shares": sorted(getattr(request, "new_shares", ())), "give": {}}
+    if isinstance(request, ChangeRequest):
+        options |= {"wanted": (request.answers or Answers()).to_json(), "source": request.source, "successor": None}
+        options |= {"rebuild": False, "asked": [], "point": None, "data": False, "names": ["Middle"]}
+    if noted.running is not None:
+        options["running"] = [*noted.running]
+    with writing() as session:
+        session.get_one(Operation, operation_id).parameters = json.dumps(options)
+    db.session.remove()
+    db.engine.dispose()
+    with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
+        for table, column in (("operation", "noted"), *(("operation_step", one) for one in ("kind", "data", "memory"))):
+            file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        file.execute("UPDATE alembic_version SET version_num = '0018'")
+        file.commit()
+
+
+def add(instance: Instance, image: str) -> RockOn:
+    """Two containers on a link network, with a share that the install makes."""
+    bodies = {
+        "middle-db": {"image": image, "tag": "", "volumes": VOLUME},
+        "middle-app": {"image": image, "tag": "", "ports": {"8080": PORT}},
+    }
+    link = {"name": "MiddleLink", "source_container": "middle-db"}
+    return instance.add("Middle", bodies, container_links={"middle-app": [link]})
+
+
+def begin_change(instance: Instance, rockon: RockOn) -> int:
+    """Begin a change that makes both containers anew."""
+    more = {"middle-db": {"/more": "middle-db-data/more"}}
+    return instance.begin_change(rockon, variables={"middle-app": {"NEW": "1"}}, storage=more)
+
+
+@pytest.mark.parametrize("moment", list(moments()))
+def test_what_was_left_in_the_middle_is_recovered(
+    engine: Engine, instance: Instance, app_image: str, moment: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rockon = add(instance, app_image)
+    rockon_id = rockon.id
+    reviewed = instance.review(rockon, new_shares=["middle-db-data"])
+    port = chosen_port(reviewed, "middle-app")
+    if moment.kind == "install":
+        operation_id = instance.submit(reviewed)
+    else:
+        instance.succeed(instance.submit(reviewed))
+        operation_id = begin_change(instance, rockon)
+    run_until(instance, operation_id, moment, monkeypatch)
+    make_older(instance, operation_id)
+
+    migrate.upgrade()
+    assert recovery.recover() == [operation_id]
+    operation = db.session.get_one(Operation, operation_id)
+    rockon = db.session.get_one(RockOn, rockon_id)
+    forward = moment.step >= DISCARD[moment.kind]
+    assert operation.progress == ("done" if forward else "interrupted"), told(operation)
+    names = {*engine.docker("ps", "-a", "--format", "{{.Names}}").split()}
+    if moment.kind == "install":
+        assert (names, rockon.state) == (set(), "install_failed")
+        assert not (instance.settings.shares_root / "middle-db-data").exists()
+        assert "MiddleLink" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+    else:
+        assert (names, rockon.state, rockon.status) == ({"middle-db", "middle-app"}, "installed", "started")
+        assert ("NEW=1" in page(port)) is forward
+    assert recovery.recover() == []
+    if not forward:
+        instance.succeed(operations.retry(operation_id, "tester"))
+        assert ("NEW=1" in page(port)) is (moment.kind == "change")
+
+
+def test_the_moments_go_through_each_step(instance: Instance, app_image: str) -> None:
+    rockon = add(instance, app_image)
+    install = instance.submit(instance.review(rockon, new_shares=["middle-db-data"]))
+    instance.succeed(install)
+    change = begin_change(instance, rockon)
+    instance.succeed(change)
+    for kind, number in (("install", install), ("change", change)):
+        rows = db.session.query(OperationStep).filter_by(operation_id=number).order_by(OperationStep.position)
+        kinds = [one.kind for one in rows]
+        assert len(kinds) == STEPS[kind], kinds
+        assert kinds.index("discard") == DISCARD[kind] if kind == "change" else "discard" not in kinds
+
+
+@pytest.mark.parametrize("kind", [*STEPS])
+def test_a_step_is_known_by_its_kind_whatever_its_title_says(
+    engine: Engine, instance: Instance, app_image: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that words a title differently goes on where the one before it ended."""
+    rockon = add(instance, app_image)
+    reviewed = instance.review(rockon, new_shares=["middle-db-data"])
+    operation_id = instance.submit(reviewed)
+    moment = Moment("install", 7, done=True)
+    if kind == "change":
+        instance.succeed(operation_id)
+        changed = {
+            "variables": {"middle-app": {"NEW": "1"}},
+            "storage": {"middle-db": {"/more": "middle-db-data/more"}},
+        }
+        operation_id, moment = instance.begin_change(rockon, **changed), Moment("change", DISCARD["change"], done=True)
+    run_until(instance, operation_id, moment, monkeypatch)
+    with writing() as session:
+        for step in session.query(OperationStep).filter_by(operation_id=operation_id):
+            step.title = "something is done"
+    assert recovery.recover() == [operation_id]
+    progress = db.session.get_one(Operation, operation_id).progress
+    assert progress is (Progress.DONE if kind == "change" else Progress.INTERRUPTED)
+    there = engine.docker("ps", "-a", "--format", "{{.Names}}").split()
+    assert sorted(there) == (["middle-app", "middle-db"] if kind == "change" else [])

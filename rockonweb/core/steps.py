@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
-from pydantic_core import to_jsonable_python
 
 from rockonweb.core.argv import Argv
 from rockonweb.core.secret import render
@@ -21,6 +20,7 @@ ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its 
 
 _KINDS: dict[str, type[Step]] = {}
 _NOT_KEPT = ("why", "argv")  # words for people, and secrets
+_KEPT = TypeAdapter(dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,8 @@ class Step(ABC):
     def to_data(self) -> dict[str, Any]:
         """Return what is kept of it beside its kind, as JSON has it; `step_from_data` reads it."""
         kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_KEPT}
-        return cast(dict[str, Any], to_jsonable_python(kept))
+        data: dict[str, Any] = _KEPT.dump_python(kept, mode="json")
+        return data
 
     @property
     @abstractmethod

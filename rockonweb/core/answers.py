@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rockonweb.core.definition import ContainerSpec, Definition, is_mount_point
+from rockonweb.core.docker_options import OUR_LABEL
 from rockonweb.core.errors import BadInput
 from rockonweb.core.text import t
 from rockonweb.core.visible import UNSEEN, one_line
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
-OUR_LABELS = "rockonweb."
 VARIABLE_NAME = re.compile(r"[^\s=\0-\x1f\x7f-\x9f]{1,200}")
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
 MAX_SHOWN = 300  # characters of a name that is refused
@@ -196,11 +196,11 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 def label_fault(label: str) -> str:
     """Return a sentence on what is wrong with a label, blank when nothing is. Docker takes no blanks in its key."""
     key = label.partition("=")[0]
-    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABELS) or UNSEEN.search(label):
+    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABEL) or UNSEEN.search(label):
         return t(
             '"%(label)s" is no label: use KEY or KEY=VALUE, without spaces in the key, not %(ours)s…',
             label=label,
-            ours=OUR_LABELS,
+            ours=OUR_LABEL,
         )
     return ""
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
+from rockonweb.core import docker_options
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import ContainerSpec, Definition, in_question_order
+from rockonweb.core.docker_options import OUR_LABEL, MountKind
 from rockonweb.core.facts import HostFacts, ShareFacts
 from rockonweb.core.secret import SecretWord
 
-OUR_LABEL = "rockonweb."
 ROCKON_LABEL = "rockonweb.rockon"
 INSTANCE_LABEL = "rockonweb.instance"
 OPERATION_LABEL = "rockonweb.operation"
@@ -183,15 +183,12 @@ def management_labels(definition: Definition, facts: HostFacts) -> Iterator[str]
 
 def own_words(argv: Sequence[str]) -> list[str]:
     """Return a command line without our management labels."""
-    pairs = zip(argv, (*argv[1:], ""), strict=True)
-    ours = {place for place, (word, value) in enumerate(pairs) if word == "--label" and value.startswith(OUR_LABEL)}
-    return [word for place, word in enumerate(argv) if place not in ours and place - 1 not in ours]
+    return docker_options.without(argv, lambda flag: flag.name == "label" and flag.text.startswith(OUR_LABEL))
 
 
 def mounted_paths(argv: Sequence[str]) -> list[str]:
-    """Return the paths of the host that a command line mounts by `-v`."""
-    given = [word.partition(":")[0] for flag, word in pairwise(argv) if flag in ("-v", "--volume")]
-    return [path for path in given if path.startswith("/")]
+    """Return the paths of the host that a command line mounts, as they are written there."""
+    return [mount.source for mount in docker_options.read(argv).options.mounts if mount.kind is MountKind.BIND]
 
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:

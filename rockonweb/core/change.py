@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from rockonweb.core import handlers, owners
+from rockonweb.core import docker_options, handlers, owners
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv, own_words
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.plan import Plan, gate, link_networks, missing_option_networks, network_members, places_first
-from rockonweb.core.preflight import referred_containers
 from rockonweb.core.rollback import AS_IT_IS, Back, Cover, covers, resumed
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import (
@@ -147,7 +146,7 @@ def change(
         name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
     ]
     live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
-    ends = {name: _ends(after[name], pinned.get(name, new.definition.containers[name].reference)) for name in after}
+    ends = {name: _ends(recipe) for name, recipe in after.items()}
     starts = set(after) if start else _starts(after, why, present, ends, facts) if back.ran is None else {*back.ran}
     touched = () if start else {*why, *gone}  # a start is no change that one could go back from
     found = covers((old.definition, old.answers), (new.definition, new.answers), touched, facts, asked, back.shares)
@@ -317,16 +316,9 @@ def _up(name: str, facts: HostFacts) -> bool:
     return facts.containers is None or facts.containers[name].state in UP
 
 
-def _ends(recipe: Recipe, image: str) -> bool:
-    """Whether a container is meant to end: nothing restarts it. What follows the image is for its program."""
-    argv = _line(recipe) or (image,)
-    argv = argv[: argv.index(image)]
-    policies = [
-        word.partition("=")[2] or following
-        for word, following in zip(argv, (*argv[1:], ""), strict=True)
-        if word.partition("=")[0] == "--restart"
-    ]
-    return not policies or policies[-1] == "no"
+def _ends(recipe: Recipe) -> bool:
+    """Whether a container is meant to end: nothing restarts it."""
+    return docker_options.read(_line(recipe) or ()).options.restart_policy == "no"
 
 
 def _prepared(
@@ -338,8 +330,8 @@ def _prepared(
         for name in set(before) & set(after)
         if _runs_once(before[name]) == _runs_once(after[name])
         and all(
-            other not in why or facts.kept_volumes.get(other)
-            for _, other in referred_containers(new.definition.containers[name])
+            one.container not in why or facts.kept_volumes.get(one.container)
+            for one in new.definition.containers[name].options.references
         )
     }
 

@@ -8,13 +8,13 @@ input. What such a line can't hold stays `-e KEY=VALUE`: a value of several line
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
+from rockonweb.core import docker_options
 from rockonweb.core.secret import SecretWord, reveal
 
-VARIABLE_FLAGS = ("-e", "--env")
 LONGEST_LINE = 60_000  # bytes; the client's reader of such files stops at 64 KiB
 _STEERING = re.compile(
     "|".join(
@@ -49,36 +49,23 @@ def steers(name: str) -> bool:
 def for_client(argv: Iterable[str]) -> ForClient:
     """Return how the client gets a command line `docker run …` or `docker create …`."""
     words = list(argv)
-    named = list(_named(words))  # where a name is there twice, the later wins: their order must stay
+    variables = [flag for flag in docker_options.read(words).flags if flag.name == "env"]
+    named = Counter(flag.value.partition("=")[0] for flag in variables)
     environment: dict[str, str] = {}
-    lines: list[str] = []
-    kept = words[:2]
-    for place in range(2, len(words)):
-        word = words[place]
-        if not (isinstance(word, SecretWord) and words[place - 1] in VARIABLE_FLAGS):
-            kept += reveal([word])
+    lines: dict[int, str] = {}  # by where the variable stands
+    for flag in variables:
+        if not isinstance(flag.value, SecretWord):
             continue
-        key, _, value = word.revealed.partition("=")
+        key, _, value = flag.value.revealed.partition("=")
         if not steers(key):
             environment[key] = value
-            kept.append(key)
-        elif named.count(key) == 1 and _fits_a_line(key, value):
-            lines.append(f"{key}={value}\n")
-            kept.pop()
-        else:
-            kept.append(word.revealed)
+            words[flag.end - 1] = key
+        elif named[key] == 1 and _fits_a_line(key, value):  # of two the later wins: their order must stay
+            lines[flag.end] = f"{key}={value}\n"
+    kept = reveal(docker_options.without(words, lambda flag: flag.end in lines))
     if lines:
         kept[2:2] = ["--env-file", "/dev/stdin"]
-    return ForClient(kept, environment, "".join(lines))
-
-
-def _named(words: list[str]) -> Iterator[str]:
-    """Yield the name of each variable that a command line sets, in whichever of the client's ways."""
-    for flag, word in pairwise(words):
-        if flag in VARIABLE_FLAGS:
-            yield word.partition("=")[0]
-        elif glued := re.match(r"(?:--env=|-[a-zA-Z]*e=?)([^=]+)", word):
-            yield glued[1]
+    return ForClient(kept, environment, "".join(lines.values()))
 
 
 def _fits_a_line(key: str, value: str) -> bool:

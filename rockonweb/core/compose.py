@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from rockonweb.core.argv import OUR_LABEL, Argv
+from rockonweb.core import docker_options
+from rockonweb.core.argv import Argv, own_words
+from rockonweb.core.docker_options import BUILT_IN_NETWORKS, FALSE, OUR_LABEL, TRUE, MountKind, container_of
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import BUILT_IN_NETWORKS
-from rockonweb.core.run_flags import ALIASES, SHORT
 from rockonweb.core.secret import SecretWord, render
 from rockonweb.core.steps import AwaitAnswer, AwaitEnd, Create, Join, MakeCertificate, RunOnce, SetMode
 
@@ -28,9 +28,6 @@ PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every
 
 SWITCHES = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCHES |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
-UNTRANSLATED_SWITCHES = frozenset(
-    ("detach", "disable-content-trust", "help", "no-healthcheck", "publish-all", "quiet", "rm", "sig-proxy")
-) | {"use-api-socket"}
 NEEDLESS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # mean nothing to Compose
 TEXTS = {
     "cgroup-parent": "cgroup_parent",
@@ -142,37 +139,6 @@ def network_command(spec: NetworkSpec) -> str:
     return shlex.join(["docker", "network", "create", *words, spec.name])
 
 
-def flags(words: Iterable[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the flags of `docker run` by their long names, and what follows them: the image and its arguments.
-
-    A switch has the value "true" unless it says otherwise.
-    """
-    left = list(words)
-    found: list[tuple[str, str]] = []
-    while left and left[0].startswith("-") and left[0] != "-":
-        word = left.pop(0)
-        if word == "--":
-            break
-        if word.startswith("--"):
-            name, given, value = word[2:].partition("=")
-            name = ALIASES.get(name, name)
-            if name in SWITCHES or name in UNTRANSLATED_SWITCHES:
-                found.append((name, value if given else "true"))
-            else:
-                found.append((name, value if given else left.pop(0) if left else ""))
-            continue
-        letters = word[1:]
-        while letters:
-            name, letters = SHORT.get(letters[0], letters[0]), letters[1:]
-            if name in SWITCHES or name in UNTRANSLATED_SWITCHES:
-                value, letters = (letters[1:], "") if letters.startswith("=") else ("true", letters)
-                found.append((name, value))
-            else:
-                found.append((name, letters.removeprefix("=") if letters else left.pop(0) if left else ""))
-                letters = ""
-    return found, left
-
-
 class _Variables:
     """The names in the .env: the key of a secret alone where that is enough, else with its container before it."""
 
@@ -271,7 +237,7 @@ class _Document:
                 case SetMode() | MakeCertificate():
                     self._tell(f"Before the first start: {step}")
                 case RunOnce(argv=argv):
-                    self._tell(f"Before the first start, run once: {render(_ours_left_out(argv))}")
+                    self._tell(f"Before the first start, run once: {render(own_words(argv))}")
         for service in self.services.values():
             self._finish(service)
 
@@ -280,13 +246,14 @@ class _Document:
             self.told.append(sentence)
 
     def _service(self, name: str, argv: Argv) -> _Service:
-        found, rest = flags(argv[2:])
+        line = docker_options.read(argv)
+        rest = argv[line.image :]
         service = self.services[name] = _Service(name, {"image": rest[0] if rest else "", "container_name": name})
-        for flag, value in found:
+        for flag in line.options.flags:
             try:
-                self._flag(service, flag, value)
+                self._flag(service, flag.name, flag.value)
             except ValueError:
-                self._untold(service, flag, value)
+                self._untold(service, flag.name, flag.value)
         if rest[1:]:
             service.body["command"] = list(rest[1:])
         return service
@@ -341,9 +308,9 @@ class _Document:
             service.body.setdefault("labels", {})[key] = text
 
     def _volume(self, service: _Service, value: str) -> None:
-        source, colon, _ = value.partition(":")
-        if colon and source and source[0] not in "/.~":
-            self._named(source)
+        mount = docker_options.short_mount(value)
+        if mount.kind is MountKind.VOLUME and mount.source:
+            self._named(mount.source)
         service.add("volumes", value)
 
     def _named(self, name: str) -> None:
@@ -353,16 +320,15 @@ class _Document:
 
     def _mount(self, service: _Service, value: str) -> None:
         entry: dict[str, Any] = {"type": "volume"}
-        for part in value.split(","):
-            key, _, text = part.partition("=")
-            place = MOUNTS.get(key.lower())
+        for key, text in docker_options.mount_fields(value):
+            place = MOUNTS.get(key)
             if place is None:
                 raise ValueError(key)
-            read = place[-1]
+            *outer, name, read = place
             inner = entry
-            for name in place[:-2]:
-                inner = inner.setdefault(name, {})
-            inner[place[-2]] = read(text)
+            for one in outer:
+                inner = inner.setdefault(one, {})
+            inner[name] = read(text)
         if entry["type"] == "volume" and "source" in entry:
             self._named(entry["source"])
         service.add("volumes", entry)
@@ -422,14 +388,14 @@ class _Document:
         body = service.body
         for key, value in service.shared.items():
             body[key] = self._mode(service, value)
-        last = service.networks[-1] if service.networks else ""
+        last = docker_options.network_name(service.networks[-1]) if service.networks else ""
         mode = last if _is_mode(last) else ""
         mode = "bridge" if mode == "default" else mode
         if mode == "bridge" and service.joined:
             mode = ""
         own: dict[str, dict[str, Any]] = {}
         for value in service.networks if last and not _is_mode(last) else ():
-            if _is_mode(value):
+            if _is_mode(docker_options.network_name(value)):
                 continue
             try:
                 key, placed = self._own_network(value)
@@ -456,22 +422,17 @@ class _Document:
 
     def _own_network(self, value: str) -> tuple[str, dict[str, Any]]:
         """Return the key of a network that a flag names, and what it says of the container's place there."""
-        if "=" not in value:
-            return self._network_key(value), {}
-        name, placed = "", {}
-        for part in value.split(","):
-            key, _, text = part.partition("=")
-            if key == "name":
-                name = text
-            elif key == "mac-address":
+        placed: dict[str, Any] = {}
+        for key, text in docker_options.network_fields(value):
+            if key == "mac-address":
                 placed["mac_address"] = text
-            else:
+            elif key != "name":
                 _place(placed, {"alias": "network-alias"}.get(key, key), text)
-        return self._network_key(name), placed
+        return self._network_key(docker_options.network_name(value)), placed
 
     def _mode(self, service: _Service, value: str) -> str:
-        kind, colon, name = value.partition(":")
-        return f"service:{name}" if kind == "container" and colon and self._earlier(name, service) else value
+        name = container_of(value)
+        return f"service:{name}" if self._earlier(name, service) else value
 
     def _earlier(self, name: str, service: _Service) -> bool:
         order = list(self.services)
@@ -480,7 +441,7 @@ class _Document:
 
 def _is_mode(network: str) -> bool:
     """Whether the value of --network is no network of its own."""
-    return network in BUILT_IN_NETWORKS or network.startswith("container:")
+    return network in BUILT_IN_NETWORKS or bool(container_of(network))
 
 
 def _place(placed: dict[str, Any], flag: str, value: str) -> None:
@@ -551,13 +512,9 @@ def _shared(key: str) -> Callable[[_Document, _Service, str], None]:
 
 
 def _truth(value: str) -> bool:
-    if value.lower() not in ("", "true", "t", "1", "false", "f", "0"):
+    if value not in {"", *TRUE, *FALSE}:
         raise ValueError(value)
-    return value.lower() not in ("false", "f", "0")
-
-
-def _untruth(value: str) -> bool:
-    return not _truth(value)
+    return value not in FALSE
 
 
 def _octal(value: str) -> int:
@@ -589,10 +546,10 @@ SPECIAL: dict[str, Callable[[_Document, _Service, str], None]] = {
 }
 # The parts of --mount: where Compose has each, and how its value is read.
 MOUNTS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("type",), ("type", str)),
-    **dict.fromkeys(("source", "src"), ("source", str)),
-    **dict.fromkeys(("target", "destination", "dst"), ("target", str)),
-    **dict.fromkeys(("readonly", "ro"), ("read_only", _truth)),
+    "type": ("type", str.lower),
+    "source": ("source", str),
+    "target": ("target", str),
+    "readonly": ("read_only", _truth),
     "consistency": ("consistency", str),
     "bind-propagation": ("bind", "propagation", str),
     "volume-nocopy": ("volume", "nocopy", _truth),
@@ -640,14 +597,3 @@ for kind in (str, _Raw, SecretWord):
 def _comment(words: str) -> list[str]:
     """Return words as lines of a comment: nothing in them can end it."""
     return ["".join(sign if sign.isprintable() else "?" for sign in line) for line in words.splitlines()]
-
-
-def _ours_left_out(argv: Argv) -> list[str]:
-    """Return a command line without the labels that mark what is ours."""
-    kept: list[str] = []
-    for word in argv:
-        if word.startswith(OUR_LABEL) and kept and kept[-1] in ("--label", "-l"):
-            kept.pop()
-        else:
-            kept.append(word)
-    return kept

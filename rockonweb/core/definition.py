@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 import nh3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from rockonweb.core import run_flags
+from rockonweb.core import docker_options
+from rockonweb.core.option_faults import option_fault
 from rockonweb.core.secret import is_secret
 from rockonweb.core.text import Text, filled, joined, reworded, size, t
 from rockonweb.core.visible import UNSEEN, one_line, seen
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-NETWORK_OPTIONS = ("--net", "--network")
 IMAGE = r"^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,254}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?$"  # [ begins an IPv6 host
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
 MAX_BYTES = 1_000_000  # the largest published file has 9 kB
@@ -274,21 +274,15 @@ class ContainerSpec(_Part):
         """The ports by their number in the container, in the order of the questions."""
         return {int(port): spec for port, spec in in_question_order(self.ports)}
 
-    def options(self) -> Iterator[tuple[str, str]]:
-        """Flag and value of each option, however it is spelled: `["--net", "host"]`, `["--net=host"]`, `-itv/a:/b`."""
-        for flag, value in self.opts:
-            yield from run_flags.split(flag, value)
-
     @property
-    def networks(self) -> list[str]:
-        """The networks that options of its own name, also in the long form (`name=lan,alias=db`)."""
-        given = [value.strip() for flag, value in self.options() if flag in NETWORK_OPTIONS]
-        return [re.sub(r"^(?:.*,)?name=([^,]*).*$", r"\1", value) if "=" in value else value for value in given]
+    def options(self) -> docker_options.Options:
+        """What its options say."""
+        return docker_options.of_pairs(self.opts)
 
     @property
     def network(self) -> str | None:
         """The network that an option of its own puts the container on; the last one counts for Docker."""
-        return next(reversed(self.networks), None)
+        return next(reversed(self.options.networks), None)
 
     @property
     def on_host_network(self) -> bool:
@@ -298,8 +292,7 @@ class ContainerSpec(_Part):
     @property
     def restart_policy(self) -> str:
         """What Docker does when the container ends: the last `--restart` wins."""
-        named = [value for flag, value in self.options() if flag == "--restart"]
-        return named[-1] if named else "unless-stopped"
+        return self.options.last("restart") or "unless-stopped"
 
 
 class Link(NamedTuple):
@@ -475,7 +468,7 @@ def _check_words(definition: Definition) -> Iterator[Fault]:
     for name, spec in definition.containers.items():
         here = f"containers.{name}"
         for place, (flag, value) in enumerate(spec.opts):
-            if fault := run_flags.option_fault(flag, value) or _unseen(flag + value):
+            if fault := option_fault(flag, value) or _unseen(flag + value):
                 yield Fault(f"{here}.opts.{place}", fault)
         for place, words in enumerate(spec.cmd_arguments):
             if fault := _unseen("".join(words)):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from rockonweb.core.answers import NETWORK_NAME
 from rockonweb.core.definition import ContainerSpec
+from rockonweb.core.docker_options import container_of
 from rockonweb.core.text import Text, t
 
 DOCKERS_OWN = ("bridge", "host", "none", "default", "ingress", "docker_gwbridge")
@@ -87,12 +88,11 @@ class Fault(NamedTuple):
 def join_refusal(spec: ContainerSpec) -> Text | None:
     """Return why a container can't join a network; None when it can."""
     network = spec.network or ""
-    kind, _, other = network.partition(":")
     if network == "host":
         return t("It uses the host's own network, and Docker lets it join no other one beside that.")
     if network == "none":
         return t("Its definition keeps it off every network, and Docker lets it join none beside that.")
-    if kind == "container":
+    if other := container_of(network):
         return t("It uses the network of %(other)s and is wherever that one is: let that one join.", other=other)
     return None
 

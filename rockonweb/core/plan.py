@@ -12,7 +12,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Argv, host_port
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import BUILT_IN_NETWORKS, Finding
+from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AnyStep,
@@ -208,15 +208,8 @@ def network_members(definition: Definition, answers: Answers) -> dict[str, list[
 
 def missing_option_networks(definition: Definition, facts: HostFacts) -> list[str]:
     """Return the networks that options name and that do not exist; none when no engine was asked."""
-    named = [network for _, spec in definition.launch_order for network in spec.networks if network]
-    return [
-        name
-        for name in dict.fromkeys(named)
-        if name not in BUILT_IN_NETWORKS
-        and not name.startswith("container:")
-        and facts.networks is not None
-        and name not in facts.networks
-    ]
+    named = [network for _, spec in definition.launch_order for network in spec.options.own_networks]
+    return [name for name in dict.fromkeys(named) if facts.networks is not None and name not in facts.networks]
 
 
 def start(definition: Definition) -> Plan:

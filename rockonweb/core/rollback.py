@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import Definition
+from rockonweb.core.docker_options import Relation
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import REFERRING_OPTIONS, referred_containers
 from rockonweb.core.steps import AnyStep, AwaitAnswer, Start
 from rockonweb.core.text import Text, t
 
@@ -69,13 +69,12 @@ def users(definition: Definition, answers: Answers, share: str) -> list[str]:
         for name, places in part.items()
         if any(split_share(place)[0] == share for place in places.values())
     }
-    lent = REFERRING_OPTIONS["--volumes-from"]
     order = [name for name, _ in definition.launch_order]
     for _ in order:  # one may have it from another one that has it from a third
         found |= {
             name
             for name, spec in definition.launch_order
-            if any(verb == lent and other in found for verb, other in referred_containers(spec))
+            if any(one.relation is Relation.VOLUMES and one.container in found for one in spec.options.references)
         }
     return [name for name in order if name in found]
 

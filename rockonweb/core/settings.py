@@ -29,7 +29,6 @@ ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be a
 REVIEW = "review"
 ALL = "*"  # in place of a container's name
 MOUNTED_ALWAYS = "/etc/localtime"
-MOUNTING_OPTIONS = ("-v", "--volume", "--tmpfs")
 LISTS = ("labels", "networks")
 GONE = object()  # the value of what is not there
 
@@ -157,7 +156,7 @@ def storage(definition: Definition, typed: Iterable[Typed]) -> Rows:
     def refuse(path: str, spec: ContainerSpec) -> str:
         if not is_mount_point(path):
             return t("A path in the app begins with a slash and has no colon, such as /photos.")
-        if path in map(_path, (*spec.volumes, MOUNTED_ALWAYS, *_mounted_by_options(spec))):
+        if path in map(_path, (*spec.volumes, MOUNTED_ALWAYS, *(one.target for one in spec.options.mounts))):
             return t("The definition mounts something at %(path)s itself. Choose another path.", path=path)
         return ""
 
@@ -252,16 +251,6 @@ def _path(path: str) -> str:
     """Return a path without what means nothing in it; one that is not absolute as it is."""
     path = path.strip()
     return "/" + "/".join(part for part in path.split("/") if part not in ("", ".")) if path.startswith("/") else path
-
-
-def _mounted_by_options(spec: ContainerSpec) -> Iterator[str]:
-    for flag, value in spec.options():
-        if flag in MOUNTING_OPTIONS:
-            parts = value.split(":")
-            yield parts[0] if flag == "--tmpfs" or len(parts) == 1 else parts[1]
-        elif flag == "--mount":
-            named = dict(word.partition("=")[::2] for word in value.split(","))
-            yield named.get("target") or named.get("destination") or named.get("dst") or ""
 
 
 # -- answers, one by one ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from rockonweb.core.badges import Badge, badges
 from rockonweb.core.categories import Category, categories
 from rockonweb.core.definition import Definition
 
-EDITION = 1  # raise it when `show` gives something else for the same definition: rows are then described again
+EDITION = 2  # raise it when `show` gives something else for the same definition: rows are then described again
 SUMMARY = 240  # characters; a card has room for three lines
 
 

@@ -23,11 +23,12 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
-from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv
+from rockonweb.core import docker_options
+from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
 from rockonweb.core.client import for_client, steers
+from rockonweb.core.docker_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP, Listener, Mount
-from rockonweb.core.run_flags import SHORT, SWITCHES, image_place
 from rockonweb.core.secret import redact
 from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import joined, t
@@ -57,8 +58,7 @@ READY_PAUSE = 1.0  # between two questions whether a container is ready, at most
 NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
-_SHORT_SWITCHES = "".join(letter for letter, name in SHORT.items() if name in SWITCHES)
-_OF_RUN_ALONE = ("--detach", "--detach-keys", "--sig-proxy")
+_OF_RUN_ALONE = ("detach", "detach-keys", "sig-proxy")
 
 OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
 
@@ -135,6 +135,12 @@ class Engine(Networks, Images):
         """Return the paths of the host that a container mounts; none where there is no container."""
         mounts = (self._inspect(name) or {}).get("Mounts") or ()
         return [mount["Source"] for mount in mounts if mount.get("Type") == "bind" and mount.get("Source")]
+
+    def would_mount(self, argv: Argv) -> list[str]:
+        """Return the paths of the host that a command line would mount, those of other containers too."""
+        lenders = docker_options.read(argv).options.references
+        lent = [self.mounted_paths(one.container) for one in lenders if one.relation is Relation.VOLUMES]
+        return [*mounted_paths(argv), *(path for paths in lent for path in paths)]
 
     def volumes(self) -> set[str]:
         """Return the names of all volumes."""
@@ -481,20 +487,11 @@ def connect(instance: str = "", *rockons: str) -> Engine:
 
 def create_form(argv: Argv, operation: int) -> Argv:
     """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
-    kept: list[str] = []
-    words = list(argv[2:])
-    try:
-        image_place(words)
-    except ValueError as error:
-        raise EngineError(t('"%(word)s" is no option of docker run.', word=str(error)[:60])) from None
-    while words and words[0].startswith("-"):
-        flag, *value = words[: 1 + _takes_next(words[0])]
-        del words[: 1 + len(value)]
-        if short := re.match(f"-[{_SHORT_SWITCHES}]+", flag):
-            flag = short[0].replace("d", "") + flag[short.end() :]
-        if flag.partition("=")[0] not in ("-", *_OF_RUN_ALONE):
-            kept += [flag, *value]
-    return ("docker", "create", *kept, "--label", f"{OPERATION_LABEL}={operation}", *words)
+    if fault := docker_options.read(argv).fault:
+        raise EngineError(t('"%(word)s" is no option of docker run.', word=fault[:60]))
+    kept = docker_options.without(argv, lambda flag: flag.name in _OF_RUN_ALONE)
+    image = docker_options.read(kept).image
+    return ("docker", "create", *kept[2:image], "--label", f"{OPERATION_LABEL}={operation}", *kept[image:])
 
 
 def _at_most(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
@@ -505,10 +502,3 @@ def _at_most(limit: int, chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
         if total > limit:
             raise EngineError(t("The file %(path)s of the container is too large to be read.", path=path))
         yield chunk
-
-
-def _takes_next(flag: str) -> bool:
-    """Whether the word after a flag of `docker run` is its value."""
-    if flag.startswith("--"):
-        return "=" not in flag and flag[2:] not in SWITCHES
-    return len(flag.lstrip("-").lstrip(_SHORT_SWITCHES)) == 1

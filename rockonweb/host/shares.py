@@ -255,7 +255,7 @@ def refuse_links(settings: Settings, paths: Iterable[str]) -> None:
     """
     root = os.path.normpath(settings.shares_root)
     for path in paths:
-        plain = os.path.normpath(path)
+        plain = os.path.abspath(path)  # Docker takes a relative one from where we are
         if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
             raise Conflict(t("%(path)s leads out of the shares.", path=path), t("Choose another folder."))
         if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):

@@ -66,5 +66,6 @@ def _networks(container: Container, definition: Definition, on_host: bool) -> li
         if container.name in (target, link.source_container)
     ]
     spec = definition.containers.get(container.name)
-    named = [] if on_host or spec is None else [name for name in spec.networks if name not in ("bridge", "none")]
+    given = () if on_host or spec is None else spec.options.networks
+    named = (name for name in given if name not in ("bridge", "none"))
     return list(dict.fromkeys([*names, *named, *(member.network for member in container.networks)]))

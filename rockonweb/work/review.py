@@ -22,10 +22,11 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
 from rockonweb.core.change import Change, Made, change
 from rockonweb.core.definition import Definition
+from rockonweb.core.docker_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import REFERRING_OPTIONS, Finding, host_ports, referred_containers
+from rockonweb.core.preflight import Finding, host_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import joined, t
@@ -328,10 +329,12 @@ def renamed(facts: HostFacts, old: str, new: str) -> HostFacts:
 
 def _lent(definition: Definition, present: Collection[str], docker: Engine) -> dict[str, tuple[Mount, ...]]:
     """Return the volumes of containers that were removed by hand, where another one still has them from there."""
-    lent = REFERRING_OPTIONS["--volumes-from"]
     return {
-        other: tuple(docker.anonymous_volumes(name))
+        one.container: tuple(docker.anonymous_volumes(name))
         for name, spec in definition.launch_order
-        for verb, other in referred_containers(spec)
-        if verb == lent and name in present and other in definition.containers and other not in present
+        for one in spec.options.references
+        if one.relation is Relation.VOLUMES
+        and name in present
+        and one.container in definition.containers
+        and one.container not in present
     }

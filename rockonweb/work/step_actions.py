@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from rockonweb.config import Settings
-from rockonweb.core.argv import mounted_paths
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.core.steps import (
     ASIDE,
@@ -285,7 +284,7 @@ class _Creates(Action[Create]):
 
     def do(self, work: Work, step: Create, row: int) -> str:
         work.remove(step.container)  # one of ours that an interrupted operation left
-        shares.refuse_links(work.settings, mounted_paths(step.argv))
+        shares.refuse_links(work.settings, work.engine.would_mount(step.argv))
         work.engine.create(step.argv, work.operation_id)
         return ""
 
@@ -298,6 +297,7 @@ class _Creates(Action[Create]):
 @_does(RunOnce)
 class _RunsOnce(Action[RunOnce]):
     def do(self, work: Work, step: RunOnce, row: int) -> str:
+        shares.refuse_links(work.settings, work.engine.would_mount(step.argv))
         rollback.has_run(work.operation_id)
         return work.engine.run_once(step.argv, step.seconds)
 

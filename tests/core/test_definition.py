@@ -216,7 +216,7 @@ def test_of_options_that_are_given_twice_the_last_one_counts():
 
 def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():
     spec = rockon({"app": {"opts": [["-e", "A=B=C"], ["--label", "x=--net=host"]]}}).containers["app"]
-    assert list(spec.options()) == [("-e", "A=B=C"), ("--label", "x=--net=host")]
+    assert [(flag.name, flag.value) for flag in spec.options.flags] == [("env", "A=B=C"), ("label", "x=--net=host")]
     assert spec.network is None
 
 

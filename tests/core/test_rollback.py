@@ -7,7 +7,6 @@ import pytest
 
 from rockonweb.core.change import Change, Made, change
 from rockonweb.core.facts import ContainerFacts, HostFacts, ShareFacts
-from rockonweb.core.preflight import REFERRING_OPTIONS
 from rockonweb.core.rollback import Back, Kept, kept_from_json, kept_to_json, users
 from rockonweb.core.steps import AwaitHealth
 from tests.support.samples import answer, host, questions, rockon
@@ -114,7 +113,6 @@ def test_a_share_of_another_rockon_is_left_out_unless_it_is_asked_for(asked: tup
 
 
 def test_who_takes_volumes_from_another_one_has_its_share() -> None:
-    assert "--volumes-from" in REFERRING_OPTIONS
     made = sample(opts=[["--volumes-from", "alone"]])
     assert users(made.definition, made.answers, "other") == ["app", "alone"]
     assert users(made.definition, made.answers, "data") == ["db", "app"]

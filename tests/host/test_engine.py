@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core import run_flags
+from rockonweb.core import docker_options
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord
 from rockonweb.host.engine import Engine, create_form
@@ -16,7 +16,7 @@ def made(*words: str) -> list[str]:
     """The words of `docker create` for those of `docker run`, without the operation's label, the last of the flags."""
     form = list(create_form(("docker", "run", *words), 7))
     assert form[:2] == ["docker", "create"]
-    place = 2 + run_flags.image_place(form[2:])
+    place = docker_options.read(form).image
     assert form[place - 2 : place] == ["--label", "rockonweb.operation=7"]
     return form[2 : place - 2] + form[place:]
 
@@ -48,7 +48,7 @@ def test_what_only_run_takes_is_left_out_wherever_it_stands(flags: list[str]) ->
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("-itd", "-it"), ("-dit", "-it"), ("-di", "-i"), ("-dP", "-P"), ("-tdi=true", "-ti=true")],
+    [("-itd", "-it"), ("-dit", "-it"), ("-di", "-i"), ("-dP", "-P"), ("-tdi=true", "-ti=true"), ("-itd=false", "-it")],
 )
 def test_it_is_taken_out_of_joined_switches(given: str, kept: str) -> None:
     assert made(given, "image") == [kept, "image"]

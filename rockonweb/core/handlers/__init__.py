@@ -63,5 +63,5 @@ def examine(
 
 def referred(definition: Definition, container: str) -> Iterator[str]:
     """Yield the containers that one refers to: what is rebuilt takes along whatever refers to it."""
-    yield from (other for _, other in preflight.referred_containers(definition.containers[container]))
+    yield from (one.container for one in definition.containers[container].options.references)
     yield from (other for one, other in find(definition).references(definition) if one == container)

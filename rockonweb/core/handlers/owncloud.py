@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import Additions
 from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.docker_options import Reference, Relation
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic
 from rockonweb.core.preflight import Finding
@@ -110,7 +111,7 @@ def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFact
     if ours.self_signed:
         why = t("the app encrypts its page with it; it is self-signed, so browsers will warn")
         yield MakeCertificate(path=ours.certificate, container=parts.app, why=why)
-    linked = any(other == parts.database for other, _ in _options_of_links(definition.containers[parts.app]))
+    linked = any(one.container == parts.database for one in _links(definition.containers[parts.app]))
     added = Additions(
         mounts=((ours.key, KEY_IN_APP), (ours.certificate, CERTIFICATE_IN_APP)),
         links=() if linked else ((parts.database, parts.alias),),
@@ -135,7 +136,7 @@ def _parts(definition: Definition) -> Parts | None:
     for name, spec in order[databases[0] + 1 :]:
         if "owncloud" in name.lower() or "owncloud" in _program(spec):
             links = [link.network for link in definition.links if (link.source, link.target) == (database, name)]
-            links += [alias for other, alias in _options_of_links(spec) if other == database]
+            links += [one.alias for one in _links(spec) if one.container == database]
             if links:
                 return Parts(database, name, links[0])
     return None
@@ -146,9 +147,6 @@ def _program(spec: ContainerSpec) -> str:
     return spec.image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0].lower()
 
 
-def _options_of_links(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    """Yield container and alias of each `--link` among the options."""
-    for flag, value in spec.options():
-        if flag == "--link":
-            other, _, alias = value.partition(":")
-            yield other, alias or other
+def _links(spec: ContainerSpec) -> list[Reference]:
+    """Return the containers that the options link to."""
+    return [one for one in spec.options.references if one.relation is Relation.LINK]

@@ -11,7 +11,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import powers
-from rockonweb.core.preflight.containers import BUILT_IN_NETWORKS, REFERRING_OPTIONS, containers, referred_containers
+from rockonweb.core.preflight.containers import containers
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.images import images
 from rockonweb.core.preflight.places import places
@@ -28,9 +28,7 @@ from rockonweb.core.preflight.ports import (
 )
 
 __all__ = [
-    "BUILT_IN_NETWORKS",
     "EVERY_ADDRESS",
-    "REFERRING_OPTIONS",
     "Finding",
     "browser_refusal",
     "examine",
@@ -38,7 +36,6 @@ __all__ = [
     "host_ports",
     "in_use",
     "port_conflict",
-    "referred_containers",
     "wanted_ports",
 ]
 

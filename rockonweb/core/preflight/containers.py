@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.docker_options import Relation
 from rockonweb.core.facts import UP, ContainerFacts, HostFacts
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 
-REFERRING_OPTIONS = {"--volumes-from": t("takes its volumes from"), "--link": t("links to")}
 ID_BEGINS = 12  # characters of a container's id that nobody takes for a name
-BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
-SHARING_OPTIONS = {
-    "--net": t("uses the network of"),
-    "--network": t("uses the network of"),
-    "--pid": t("uses the processes of"),
-    "--ipc": t("uses the memory of"),
-}  # where their value is container:NAME
+VERBS = {
+    Relation.VOLUMES: t("takes its volumes from"),
+    Relation.LINK: t("links to"),
+    Relation.NETWORK: t("uses the network of"),
+    Relation.PROCESSES: t("uses the processes of"),
+    Relation.MEMORY: t("uses the memory of"),
+}
 
 
 def containers(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
@@ -82,16 +82,6 @@ def _user(name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]
         )
 
 
-def referred_containers(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    """Yield how an option refers to another container, and the container's name."""
-    for flag, value in spec.options():
-        first, _, second = value.strip().removeprefix("/").partition(":")
-        if flag in REFERRING_OPTIONS and first:
-            yield REFERRING_OPTIONS[flag], first
-        elif flag in SHARING_OPTIONS and first == "container" and second:
-            yield SHARING_OPTIONS[flag], second.removeprefix("/")
-
-
 def _found(other: str, containers: Mapping[str, ContainerFacts]) -> ContainerFacts | None:
     """Return the container that Docker would take: the one of this name, or whose id begins so."""
     by_id = (known for known in containers.values() if len(other) >= ID_BEGINS and known.id.startswith(other))
@@ -100,7 +90,8 @@ def _found(other: str, containers: Mapping[str, ContainerFacts]) -> ContainerFac
 
 def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
     order = [one for one, _ in definition.launch_order]
-    for verb, other in referred_containers(spec):
+    for reference in spec.options.references:
+        verb, other = VERBS[reference.relation], reference.container
         known = _found(other, facts.containers or {})
         if other in order:
             if order.index(other) >= order.index(name) and known is None:
@@ -114,7 +105,7 @@ def _references(definition: Definition, name: str, spec: ContainerSpec, facts: H
                     ),
                     t("Its definition must start that one before: see launch_order."),
                 )
-        elif known and known.state and known.state not in UP and verb != REFERRING_OPTIONS["--volumes-from"]:
+        elif known and known.state and known.state not in UP and reference.relation is not Relation.VOLUMES:
             yield Finding(
                 "warn",
                 t(
@@ -147,9 +138,9 @@ def _network(definition: Definition, spec: ContainerSpec, name: str, facts: Host
                 name=name,
             ),
         )
-    made = {*BUILT_IN_NETWORKS, *(link.network for link in definition.links), *(facts.networks or ())}
-    for network in dict.fromkeys(spec.networks if facts.networks is not None else ()):
-        if network and network not in made and not network.startswith("container:") and network.isprintable():
+    made = {*(link.network for link in definition.links), *(facts.networks or ())}
+    for network in spec.options.own_networks if facts.networks is not None else ():
+        if network not in made and network.isprintable():
             yield Finding(
                 "warn",
                 t(

@@ -62,7 +62,7 @@ def _there(image: str, found: ImageFacts) -> Iterator[Finding]:
 def _machine(image: str, spec: ContainerSpec, found: ImageFacts, facts: HostFacts) -> Iterator[Finding]:
     machines = [platform.split("/")[1] for platform in found.platforms if platform.startswith("linux/")]
     takes = (facts.machine, *RUNS_TOO.get(facts.machine, ()))
-    if not machines or any(one in takes for one in machines) or any(flag == "--platform" for flag, _ in spec.options()):
+    if not machines or any(one in takes for one in machines) or spec.options.last("platform"):
         return
     yield Finding(
         "block" if len(found.platforms) > 1 else "warn",  # Docker takes a single one as it is

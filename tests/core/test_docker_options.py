@@ -1,4 +1,4 @@
-"""Options: each is one flag of `docker run` with its value, and says nothing else of the command line."""
+"""The options of `docker run`: each is one flag with its value in any spelling, and what each means."""
 
 import json
 import subprocess
@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core import run_flags
+from rockonweb.core import docker_options
 from rockonweb.core.argv import docker_run
 from rockonweb.core.definition import DefinitionFaults, parse
+from rockonweb.core.option_faults import option_fault
 from rockonweb.core.secret import reveal
 from tests.support import samples
 from tests.support.examples import examples
 
 FLAGS = st.sampled_from(
-    sorted(f"--{name}" for name in run_flags.SWITCHES | run_flags.VALUED | {*run_flags.ALIASES})
-    + [f"-{letter}" for letter in run_flags.SHORT]
+    sorted(f"--{name}" for name in docker_options.SWITCHES | docker_options.VALUED | {*docker_options.ALIASES})
+    + [f"-{letter}" for letter in docker_options.SHORT]
 )
 SPELLED = st.one_of(
     FLAGS,
@@ -98,16 +99,25 @@ def test_one_flag_in_every_spelling_is_taken(option: list[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "found"),
     [
-        (("-itv", "/a:/b"), [("-i", ""), ("-t", ""), ("-v", "/a:/b")]),
-        (("-v=/a:/b", ""), [("-v", "/a:/b")]),
-        (("-i=false", ""), [("-i", "false")]),
-        (("--net=host", ""), [("--net", "host")]),
-        (("--net", "host"), [("--net", "host")]),
-        (("-e", "-d"), [("-e", "-d")]),
+        (("-itv", "/a:/b"), [("interactive", "true"), ("tty", "true"), ("volume", "/a:/b")]),
+        (("-itv=/a:/b", ""), [("interactive", "true"), ("tty", "true"), ("volume", "/a:/b")]),
+        (("-v=/a:/b", ""), [("volume", "/a:/b")]),
+        (("-v/a:/b", ""), [("volume", "/a:/b")]),
+        (("--volume=/a:/b", ""), [("volume", "/a:/b")]),
+        (("-i=false", ""), [("interactive", "false")]),
+        (("--privileged", ""), [("privileged", "true")]),
+        (("--privileged", "true"), [("privileged", "true")]),
+        (("--net=host", ""), [("network", "host")]),
+        (("--net", "host"), [("network", "host")]),
+        (("-e", "-d"), [("env", "-d")]),
     ],
 )
 def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: list[tuple[str, str]]) -> None:
-    assert list(run_flags.split(*option)) == found
+    assert [(flag.name, flag.value) for flag in docker_options.of_pairs((option,)).flags] == found
+    argv = ["docker", "run", *(word for word in option if word), "image", "-v", "/c:/d"]
+    line = docker_options.read(argv)
+    assert option == ("--privileged", "true") or argv[line.image] == "image"
+    assert [(flag.name, flag.value) for flag in line.flags] == found
 
 
 @examples(500)
@@ -119,7 +129,7 @@ def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: 
         return
     answers = samples.answer(one.definition)
     argv = reveal(docker_run(one.definition, "web", answers, samples.host(answers)))
-    place = 2 + run_flags.image_place(argv[2:])
+    place = docker_options.read(argv).image
     assert argv[place] == "example/web:latest"
     assert argv[place + 1 :] == [word for pair in words for n, word in enumerate(pair) if word.strip() or not n]
     assert ["-e", "TOKEN=token-value"] in [argv[n : n + 2] for n in range(place)]
@@ -129,8 +139,11 @@ def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: 
 @examples(500)
 @given(SPELLED, VALUES)
 def test_whatever_an_option_is_there_is_an_answer(flag: str, value: str) -> None:
-    assert isinstance(run_flags.option_fault(flag, value), str)
-    assert list(run_flags.split(flag, value)) or flag.strip("-") == ""
+    assert isinstance(option_fault(flag, value), str)
+    found = docker_options.of_pairs(((flag, value),))
+    assert found.flags or not flag.startswith("-") or flag == "-"
+    assert isinstance((found.mounts, found.references, found.networks, found.devices, found.has_engine_socket), tuple)
+    assert docker_options.read(["docker", "run", flag, value, "image"]).image <= 5
 
 
 def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here() -> None:
@@ -143,14 +156,14 @@ def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here(
             after = line.split(flag, 1)[1]
             taken[after.startswith(" ") and not after.startswith("  ")].add(flag[2:])
     assert len(taken[True]) > 60
-    assert taken[True] <= run_flags.VALUED
-    assert taken[False] <= run_flags.SWITCHES
+    assert taken[True] <= docker_options.VALUED
+    assert taken[False] <= docker_options.SWITCHES
 
 
 @pytest.mark.parametrize("words", [["--bogus", "image"], ["--", "image"], ["-", "image"], ["-Z", "image"]])
-def test_a_word_that_is_no_flag_where_one_must_be_is_an_error(words: list[str]) -> None:
-    with pytest.raises(ValueError, match=words[0]):
-        run_flags.image_place(words)
+def test_a_word_that_is_no_flag_where_one_must_be_is_told(words: list[str]) -> None:
+    assert docker_options.read(["docker", "run", "--init", *words]).fault == words[0]
+    assert docker_options.read(["docker", "run", "--init", "image", *words]).fault == ""
 
 
 @pytest.mark.parametrize(

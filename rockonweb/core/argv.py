@@ -183,12 +183,12 @@ def management_labels(definition: Definition, facts: HostFacts) -> Iterator[str]
 
 def own_words(argv: Sequence[str]) -> list[str]:
     """Return a command line without our management labels."""
-    return docker_options.without(argv, lambda flag: flag.name == "label" and flag.text.startswith(OUR_LABEL))
+    return docker_options.without(argv, lambda flag: flag.name == "label" and flag.value.startswith(OUR_LABEL))
 
 
 def mounted_paths(argv: Sequence[str]) -> list[str]:
     """Return the paths of the host that a command line mounts, as they are written there."""
-    return [mount.source for mount in docker_options.read(argv).options.mounts if mount.kind is MountKind.BIND]
+    return [mount.source for mount in docker_options.read(argv).mounts if mount.kind is MountKind.BIND]
 
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:

@@ -318,7 +318,7 @@ def _up(name: str, facts: HostFacts) -> bool:
 
 def _ends(recipe: Recipe) -> bool:
     """Whether a container is meant to end: nothing restarts it."""
-    return docker_options.read(_line(recipe) or ()).options.restart_policy == "no"
+    return docker_options.read(_line(recipe) or ()).last("restart") in ("", "no")
 
 
 def _prepared(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,7 +171,6 @@ class _Service:
     joined: dict[str, dict[str, Any]] = field(default_factory=dict)  # as Compose has them
     on_network: dict[str, Any] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
-    shared: dict[str, str] = field(default_factory=dict)  # pid and ipc
 
     def add(self, key: str, value: Any) -> None:
         """Append to a list; Compose takes nothing twice."""
@@ -249,7 +248,7 @@ class _Document:
         line = docker_options.read(argv)
         rest = argv[line.image :]
         service = self.services[name] = _Service(name, {"image": rest[0] if rest else "", "container_name": name})
-        for flag in line.options.flags:
+        for flag in line.flags:
             try:
                 self._flag(service, flag.name, flag.value)
             except ValueError:
@@ -324,11 +323,8 @@ class _Document:
             place = MOUNTS.get(key)
             if place is None:
                 raise ValueError(key)
-            *outer, name, read = place
-            inner = entry
-            for one in outer:
-                inner = inner.setdefault(one, {})
-            inner[name] = read(text)
+            *path, read = place
+            _put(entry, path, read(text))
         if entry["type"] == "volume" and "source" in entry:
             self._named(entry["source"])
         service.add("volumes", entry)
@@ -337,16 +333,12 @@ class _Document:
         service.networks.append(value)
 
     def _link(self, service: _Service, value: str) -> None:
-        service.links.append(value)
+        service.links.append(value.removeprefix("/"))
 
     def _borrow(self, service: _Service, value: str) -> None:
-        name, _, access = value.partition(":")
-        borrowed = value if self._before(name, service) else f"container:{name}" + (f":{access}" if access else "")
-        service.add("volumes_from", borrowed)
-
-    def _before(self, name: str, service: _Service) -> bool:
-        """Whether a name is that of a container which is made before; Compose takes no circles."""
-        return name in self.services and name != service.name
+        value = value.removeprefix("/")
+        ours = self._earlier(value.partition(":")[0], service)
+        service.add("volumes_from", value if ours else f"container:{value}")
 
     def _gpus(self, service: _Service, value: str) -> None:
         wanted: dict[str, Any] = {"capabilities": ["gpu"]}
@@ -386,8 +378,6 @@ class _Document:
     def _finish(self, service: _Service) -> None:
         """Write what depends on all flags together: networks, links, and the namespaces of other containers."""
         body = service.body
-        for key, value in service.shared.items():
-            body[key] = self._mode(service, value)
         last = docker_options.network_name(service.networks[-1]) if service.networks else ""
         mode = last if _is_mode(last) else ""
         mode = "bridge" if mode == "default" else mode
@@ -418,7 +408,8 @@ class _Document:
             body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
         if service.links and not (mode and mode != "bridge"):
             for link in service.links:
-                service.add("links" if self._earlier(link.partition(":")[0], service) else "external_links", link)
+                ours = self._earlier(link.partition(":")[0], service)
+                service.add("links" if ours else "external_links", link)
 
     def _own_network(self, value: str) -> tuple[str, dict[str, Any]]:
         """Return the key of a network that a flag names, and what it says of the container's place there."""
@@ -435,8 +426,12 @@ class _Document:
         return f"service:{name}" if self._earlier(name, service) else value
 
     def _earlier(self, name: str, service: _Service) -> bool:
+        """Whether a name is that of a container which is made before; Compose takes no circles."""
         order = list(self.services)
         return name in order and order.index(name) < order.index(service.name)
+
+
+Special = Callable[[_Document, _Service, str], None]  # puts the value of a flag into the service
 
 
 def _is_mode(network: str) -> bool:
@@ -455,18 +450,10 @@ def _place(placed: dict[str, Any], flag: str, value: str) -> None:
         placed[key] = [*placed.get(key, ()), value]
 
 
-def _entrypoint(_: _Document, service: _Service, value: str) -> None:
-    service.body["entrypoint"] = [value] if value else []
-
-
 def _ulimit(_: _Document, service: _Service, value: str) -> None:
     name, _equals, limits = value.partition("=")
     soft, _colon, hard = limits.partition(":")
     service.body.setdefault("ulimits", {})[name] = {"soft": int(soft), "hard": int(hard or soft)}
-
-
-def _weight(_: _Document, service: _Service, value: str) -> None:
-    service.body.setdefault("blkio_config", {})["weight"] = int(value)
 
 
 def _weight_device(_: _Document, service: _Service, value: str) -> None:
@@ -475,40 +462,25 @@ def _weight_device(_: _Document, service: _Service, value: str) -> None:
     entries.append({"path": path, "weight": int(weight)})
 
 
-def _cpus(_: _Document, service: _Service, value: str) -> None:
-    service.body["cpus"] = float(value)
-
-
-def _stop_timeout(_: _Document, service: _Service, value: str) -> None:
-    service.body["stop_grace_period"] = f"{int(value)}s"
-
-
-def _health_command(_: _Document, service: _Service, value: str) -> None:
-    service.body.setdefault("healthcheck", {})["test"] = ["CMD-SHELL", value]
-
-
-def _health_retries(_: _Document, service: _Service, value: str) -> None:
-    service.body.setdefault("healthcheck", {})["retries"] = int(value)
-
-
-def _no_healthcheck(_: _Document, service: _Service, value: str) -> None:
-    service.body["healthcheck"] = {"disable": _truth(value)}
-
-
-def _log_driver(_: _Document, service: _Service, value: str) -> None:
-    service.body.setdefault("logging", {})["driver"] = value
-
-
 def _log_option(_: _Document, service: _Service, value: str) -> None:
     key, _equals, text = value.partition("=")
     service.body.setdefault("logging", {}).setdefault("options", {})[key] = text
 
 
-def _shared(key: str) -> Callable[[_Document, _Service, str], None]:
-    def remember(_: _Document, service: _Service, value: str) -> None:
-        service.shared[key] = value
+def _put(body: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Write a value into an inner part of the document."""
+    for key in path[:-1]:
+        body = body.setdefault(key, {})
+    body[path[-1]] = value
 
-    return remember
+
+def _at(read: Callable[[str], Any], *path: str) -> Special:
+    """Return what puts the value of a flag, as `read` has it, to its place in the service."""
+    return lambda _, service, value: _put(service.body, path, read(value))
+
+
+def _shared(key: str) -> Special:
+    return lambda document, service, value: _put(service.body, (key,), document._mode(service, value))
 
 
 def _truth(value: str) -> bool:
@@ -521,25 +493,25 @@ def _octal(value: str) -> int:
     return int(value, 8)
 
 
-SPECIAL: dict[str, Callable[[_Document, _Service, str], None]] = {
-    "blkio-weight": _weight,
+SPECIAL: dict[str, Special] = {
+    "blkio-weight": _at(int, "blkio_config", "weight"),
     "blkio-weight-device": _weight_device,
-    "cpus": _cpus,
-    "entrypoint": _entrypoint,
+    "cpus": _at(float, "cpus"),
+    "entrypoint": _at(lambda value: [value] if value else [], "entrypoint"),
     "env": _Document._environment,
     "gpus": _Document._gpus,
-    "health-cmd": _health_command,
-    "health-retries": _health_retries,
+    "health-cmd": _at(lambda value: ["CMD-SHELL", value], "healthcheck", "test"),
+    "health-retries": _at(int, "healthcheck", "retries"),
     "ipc": _shared("ipc"),
     "label": _Document._label,
     "link": _Document._link,
-    "log-driver": _log_driver,
+    "log-driver": _at(str, "logging", "driver"),
     "log-opt": _log_option,
     "mount": _Document._mount,
     "network": _Document._network,
-    "no-healthcheck": _no_healthcheck,
+    "no-healthcheck": _at(lambda value: {"disable": _truth(value)}, "healthcheck"),
     "pid": _shared("pid"),
-    "stop-timeout": _stop_timeout,
+    "stop-timeout": _at(lambda value: f"{int(value)}s", "stop_grace_period"),
     "ulimit": _ulimit,
     "volume": _Document._volume,
     "volumes-from": _Document._borrow,

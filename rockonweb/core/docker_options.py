@@ -1,8 +1,7 @@
 """The options of `docker run`, of Docker 20.10 to 29: which there are, how the client reads them, and what they mean.
 
 Whoever asks what an option says asks here: of a definition's pairs (`of_pairs`) or of a whole command line (`read`).
-Both come to `Options`, whose flags have one name each, however they are spelled: `-itv/a:/b`, `-v=/a:/b`,
-`--volume=/a:/b`, `--net host`.
+A flag has one name, however it is spelled: `-itv/a:/b`, `-v=/a:/b`, `--volume=/a:/b`, `--volume /a:/b`.
 
 The first word that is no flag and no flag's value is the image, and what follows runs inside the container. So a
 definition's option must be one flag with its value and nothing else (see `option_faults`).
@@ -15,50 +14,20 @@ import enum
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
 
 SHORT = {
-    "a": "attach",
-    "c": "cpu-shares",
-    "d": "detach",
-    "e": "env",
-    "h": "hostname",
-    "i": "interactive",
-    "l": "label",
-    "m": "memory",
-    "p": "publish",
-    "P": "publish-all",
-    "q": "quiet",
-    "t": "tty",
-    "u": "user",
-    "v": "volume",
+    "a": "attach", "c": "cpu-shares", "d": "detach", "e": "env", "h": "hostname", "i": "interactive", "l": "label",
+    "m": "memory", "p": "publish", "P": "publish-all", "q": "quiet", "t": "tty", "u": "user", "v": "volume",
     "w": "workdir",
-}
+}  # fmt: skip
 ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
 SWITCHES = frozenset(
     (
         *("detach", "disable-content-trust", "help", "init", "interactive", "no-healthcheck", "oom-kill-disable"),
         *("privileged", "publish-all", "quiet", "read-only", "rm", "sig-proxy", "tty", "use-api-socket"),
-    )
-)
-VALUED = frozenset(
-    (
-        *("add-host", "annotation", "attach", "blkio-weight", "blkio-weight-device", "cap-add", "cap-drop"),
-        *("cgroup-parent", "cgroupns", "cidfile", "cpu-count", "cpu-percent", "cpu-period", "cpu-quota"),
-        *("cpu-rt-period", "cpu-rt-runtime", "cpu-shares", "cpus", "cpuset-cpus", "cpuset-mems", "detach-keys"),
-        *("device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps"),
-        *("device-write-iops", "dns", "dns-option", "dns-search", "domainname", "entrypoint", "env", "env-file"),
-        *("expose", "gpus", "group-add", "health-cmd", "health-interval", "health-retries"),
-        *("health-start-interval", "health-start-period", "health-timeout", "hostname", "io-maxbandwidth"),
-        *("io-maxiops", "ip", "ip6", "ipc", "isolation", "kernel-memory", "label", "label-file", "link"),
-        *("link-local-ip", "log-driver", "log-opt", "mac-address", "memory", "memory-reservation", "memory-swap"),
-        *("memory-swappiness", "mount", "name", "network", "network-alias", "oom-score-adj", "pid", "pids-limit"),
-        *("platform", "publish", "pull", "restart", "runtime", "security-opt", "shm-size", "stop-signal"),
-        *("stop-timeout", "storage-opt", "sysctl", "tmpfs", "ulimit", "user", "userns", "uts", "volume"),
-        *("volume-driver", "volumes-from", "workdir"),
     )
 )
 REPEATABLE = frozenset(
@@ -69,13 +38,24 @@ REPEATABLE = frozenset(
         *("link", "link-local-ip", "log-opt", "mount", "network", "network-alias", "publish", "security-opt"),
         *("storage-opt", "sysctl", "tmpfs", "ulimit", "volume", "volumes-from"),
     )
-)  # each of these counts, of any other flag the last one
+)  # each one counts, of any other flag the last one
+VALUED = REPEATABLE | frozenset(
+    (
+        *("blkio-weight", "cgroup-parent", "cgroupns", "cidfile", "cpu-count", "cpu-percent", "cpu-period"),
+        *("cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "cpu-shares", "cpus", "cpuset-cpus", "cpuset-mems"),
+        *("detach-keys", "domainname", "entrypoint", "health-cmd", "health-interval", "health-retries"),
+        *("health-start-interval", "health-start-period", "health-timeout", "hostname", "io-maxbandwidth"),
+        *("io-maxiops", "ip", "ip6", "ipc", "isolation", "kernel-memory", "log-driver", "mac-address", "memory"),
+        *("memory-reservation", "memory-swap", "memory-swappiness", "name", "oom-score-adj", "pid", "pids-limit"),
+        *("platform", "pull", "restart", "runtime", "shm-size", "stop-signal", "stop-timeout", "user", "userns"),
+        *("uts", "volume-driver", "workdir"),
+    )
+)
 TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the client takes for a switch
 FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
-_ONCE = (SWITCHES | VALUED) - REPEATABLE
 OUR_LABEL = "rockonweb."
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
-NAMESPACES = ("pid", "ipc", "uts", "userns", "cgroupns")  # that may be the host's own, beside the network
+NAMESPACES = ("pid", "ipc", "uts", "userns", "cgroupns")  # beside the network
 ENGINE_SOCKETS = (
     *("/run/docker.sock", "/run/podman/podman.sock"),
     *("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"),
@@ -88,13 +68,10 @@ _UNGUARDED = re.compile(r"(apparmor|seccomp|systempaths)[=:]unconfined|label[=:]
 class MountKind(enum.Enum):
     """What is mounted: a path of the host, a volume, memory, or something else that Docker knows."""
 
-    BIND = enum.auto()
-    VOLUME = enum.auto()
-    TMPFS = enum.auto()
-    OTHER = enum.auto()
-
-
-_KINDS = {"bind": MountKind.BIND, "volume": MountKind.VOLUME, "tmpfs": MountKind.TMPFS}
+    BIND = "bind"
+    VOLUME = "volume"
+    TMPFS = "tmpfs"
+    OTHER = ""
 
 
 @dataclass(frozen=True)
@@ -112,9 +89,7 @@ class Mount:
 
     @property
     def host_path(self) -> str:
-        """The path of the host as Docker takes it, blank where it is none of the host. One that begins with a dot is
-        relative to the folder that the client runs in.
-        """
+        """The path of the host as Docker takes it, blank where it is none; `./PATH` is from where the client runs."""
         if self.kind is not MountKind.BIND or not self.source:
             return ""
         return self.source if self.source.startswith(".") else posixpath.normpath(self.source)
@@ -127,17 +102,13 @@ class Mount:
 
 
 class Relation(enum.Enum):
-    """What a container has of another one."""
+    """What a container has of another one; the values are the flags."""
 
-    VOLUMES = enum.auto()
-    LINK = enum.auto()
-    NETWORK = enum.auto()
-    PROCESSES = enum.auto()
-    MEMORY = enum.auto()
-
-
-REFERRING = {"volumes-from": Relation.VOLUMES, "link": Relation.LINK}
-SHARING = {"network": Relation.NETWORK, "pid": Relation.PROCESSES, "ipc": Relation.MEMORY}  # by `container:NAME`
+    VOLUMES = "volumes-from"
+    LINK = "link"
+    NETWORK = "network"
+    PROCESSES = "pid"
+    MEMORY = "ipc"
 
 
 @dataclass(frozen=True)
@@ -153,94 +124,68 @@ class Reference:
 class Flag:
     """One flag by its long name. A switch has the value "true" unless it says otherwise.
 
-    Of a command line, `place` is the word that it stands in, `end` the one after it and its value, and `spelling` its
-    part of that word, for one letter of several.
+    `spelling` is its part of a word of several letters, and `wants` whether the next word is its value. Of a command
+    line, `place` is the word that it stands in, `end` the one after it and its value.
     """
 
     name: str
     value: str
-    spelling: str = ""
+    spelling: str
+    wants: bool = False
     place: int = 0
     end: int = 0
 
     @property
-    def text(self) -> str:
-        """The value without blanks around it."""
-        return self.value.strip()
-
-    @property
-    def mount(self) -> Mount | None:
-        """What it mounts, None for a flag that mounts nothing."""
-        if not self.text:
-            return None
-        if self.name == "volume":
-            return short_mount(self.text)
-        if self.name == "mount":
-            return _long_mount(self.text)
-        return Mount(MountKind.TMPFS, "", self.text.partition(":")[0]) if self.name == "tmpfs" else None
-
-    @property
-    def network(self) -> str:
-        """The network that it names, blank for one that names none; `container:NAME` is the network of that one."""
-        return network_name(self.text) if self.name == "network" else ""
-
-    @property
-    def reference(self) -> Reference | None:
-        """The other container that it refers to."""
-        if relation := REFERRING.get(self.name):
-            name, _, rest = self.text.removeprefix("/").partition(":")
-            return Reference(relation, name, (rest or name) if relation is Relation.LINK else "") if name else None
-        other = container_of(self.network or self.text) if self.name in SHARING else ""
-        return Reference(SHARING[self.name], other) if other else None
+    def known(self) -> bool:
+        """Whether `docker run` has such a flag."""
+        return self.name in SWITCHES or self.name in VALUED
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the options of a container say, in their order, without those that a later one overrides."""
+    """What the options of a container say; `flags` are all, in their order.
 
-    flags: tuple[Flag, ...] = ()
+    Of a command line, `image` is the place of the image (its length when there is none), and `fault` the first word
+    that is no flag where one must be.
+    """
+
+    flags: tuple[Flag, ...]
+    image: int = 0
+    fault: str = ""
 
     def values(self, name: str) -> list[str]:
-        """Return the value of each flag of this long name."""
-        return [flag.text for flag in self.flags if flag.name == name]
+        """Return the values that count of the flags of this long name, without blank ones."""
+        found = [flag.value.strip() for flag in self.flags if flag.name == name]
+        return [value for value in (found if name in REPEATABLE else found[-1:]) if value]
 
-    def last(self, name: str) -> str | None:
-        """Return the value of a flag that counts once, None where it is not there."""
-        return next(reversed(self.values(name)), None)
-
-    @property
-    def restart_policy(self) -> str:
-        """What Docker does when the container ends."""
-        return self.last("restart") or "no"
+    def last(self, name: str) -> str:
+        """Return the value of a flag that counts once, blank where it has none."""
+        return next(reversed(self.values(name)), "")
 
     def has(self, switch: str) -> bool:
-        """Whether a switch is on. One with a value that Docker refuses counts as on."""
-        value = self.last(switch)
-        return value is not None and value not in FALSE
+        """Whether a switch is on; with a value that Docker refuses it counts as that."""
+        return any(value not in FALSE for value in self.values(switch))
 
     @property
     def mounts(self) -> list[Mount]:
         """All that is mounted."""
-        return [mount for flag in self.flags if (mount := flag.mount)]
+        return [_MOUNTS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNTS]
 
     @property
     def references(self) -> list[Reference]:
         """The other containers that it needs, by what it has of them."""
-        return [reference for flag in self.flags if (reference := flag.reference)]
+        return [found for one in Relation for value in self.values(one.value) if (found := reference(one, value))]
 
     @property
     def networks(self) -> list[str]:
         """The networks that it names, Docker's own too; `container:NAME` is the network of another container."""
-        return [flag.network for flag in self.flags if flag.name == "network"]
+        return [network_name(value) for value in self.values("network")]
 
     @property
     def own_networks(self) -> list[str]:
         """The networks by name, each once, without Docker's own and those of other containers."""
-        return [
-            name
-            for name in dict.fromkeys(self.networks)
-            if name and name not in BUILT_IN_NETWORKS and not container_of(name)
-        ]
+        names = [name for name in dict.fromkeys(self.networks) if name and name not in BUILT_IN_NETWORKS]
+        return [name for name in names if not container_of(name)]
 
     @property
     def has_engine_socket(self) -> bool:
@@ -249,16 +194,15 @@ class Options:
 
     @property
     def has_all_rights(self) -> bool:
-        """Whether it may do all that the host's administrator may: by a switch, or with all of the host's files.
-
-        These hold the engine's socket, which answers also where they are only read.
+        """Whether it may do what the host's administrator may: by the switch, or by all files of the host, with an
+        engine's socket among them that answers also where they are only read.
         """
         return self.has("privileged") or any(mount.host_path == "/" for mount in self.mounts)
 
     @property
     def host_namespaces(self) -> list[str]:
-        """The flags by which it has what other containers have for themselves from the host, beside the network."""
-        return [flag.name for flag in self.flags if flag.name in NAMESPACES and flag.text == "host"]
+        """The flags by which it shares with the host what other containers have for themselves."""
+        return [name for name in NAMESPACES if self.last(name) == "host"]
 
     @property
     def capabilities(self) -> list[str]:
@@ -273,24 +217,7 @@ class Options:
     @property
     def devices(self) -> list[str]:
         """The devices of the host."""
-        return [posixpath.normpath(_slim(value.partition(":")[0])) for value in self.values("device") if value]
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """What a `docker run` or `docker create` says: its flags as they stand there, and the place of the image.
-
-    `fault` is the first word that is no flag where one must be, blank when there is none.
-    """
-
-    flags: tuple[Flag, ...]
-    image: int
-    fault: str
-
-    @property
-    def options(self) -> Options:
-        """What the flags come to."""
-        return _effective(self.flags)
+        return [posixpath.normpath(_slim(value.partition(":")[0])) for value in self.values("device")]
 
 
 @lru_cache(4096)
@@ -299,10 +226,11 @@ def of_pairs(pairs: tuple[tuple[str, str], ...]) -> Options:
 
     A pair is one option: what stands beside a switch is read as its value, though none is allowed there.
     """
-    return _effective(tuple(flag for word, value in pairs for flag in _flags_of_pair(word, value)))
+    options = (pair for pair in pairs if pair[0].startswith("-") and pair[0] != "-")
+    return Options(tuple(flag for word, value in options for flag in _of_pair(word, value)))
 
 
-def read(argv: Sequence[str]) -> CommandLine:
+def read(argv: Sequence[str]) -> Options:
     """Return what a command line says that begins with `docker run` or `docker create`."""
     flags: list[Flag] = []
     place, fault = 2, ""
@@ -313,71 +241,49 @@ def read(argv: Sequence[str]) -> CommandLine:
             place += word == "--"  # the client takes what follows it as the image
             break
         end = place + 1
-        for part in parts(word):
-            fault = fault or ("" if part.known else word)
-            end += part.wants
-            value = next(iter(argv[end - 1 : end]), "") if part.wants else part.inline
-            flags.append(Flag(part.name, value, part.spelling, place, end))
+        for flag in parts(word):
+            fault = fault or ("" if flag.known else word)
+            end += flag.wants
+            value = argv[end - 1] if flag.wants and end <= len(argv) else flag.value
+            flags.append(replace(flag, value=value, place=place, end=end))
         place = end
-    return CommandLine(tuple(flags), min(place, len(argv)), fault)
+    return Options(tuple(flags), min(place, len(argv)), fault)
 
 
 def without(argv: Sequence[str], dropped: Callable[[Flag], bool]) -> list[str]:
     """Return a command line without some of its flags and their values; all else stays as it is spelled."""
-    line = read(argv)
+    options = read(argv)
     kept = list(argv[:2])
-    for place, together in groupby(line.flags, key=lambda flag: flag.place):
+    for place, together in groupby(options.flags, key=lambda flag: flag.place):
         flags = list(together)
         left = [flag for flag in flags if not dropped(flag)]
         if left:
             word = argv[place] if left == flags else "-" + "".join(flag.spelling for flag in left)
             kept += [word, *argv[place + 1 : left[-1].end]]
-    return [*kept, *argv[line.image :]]
+    return [*kept, *argv[options.image :]]
 
 
-class Part(NamedTuple):
-    """A flag in a word: its long name, the value that is glued to it, its spelling there without the dash of several
-    letters, and whether the next word is its value.
-    """
-
-    name: str
-    glued: str | None
-    spelling: str
-    wants: bool
-
-    @property
-    def known(self) -> bool:
-        """Whether `docker run` has such a flag."""
-        return self.name in SWITCHES or self.name in VALUED
-
-    @property
-    def inline(self) -> str:
-        """The value where the next word is none."""
-        return "true" if self.glued is None else self.glued
-
-
-def parts(word: str) -> Iterator[Part]:
-    """Yield each flag in a word that begins with a dash.
+def parts(word: str) -> Iterator[Flag]:
+    """Yield each flag in a word that begins with a dash, without the value that the next word may be.
 
     What is no flag is named by what stands there, with the dash that it would have.
     """
     if word.startswith("--"):
-        name, has_value, inline = word[2:].partition("=")
+        name, glued, value = word[2:].partition("=")
         name = ALIASES.get(name, name)
-        yield Part(name, inline if has_value else None, word, not has_value and name not in SWITCHES)
+        yield Flag(name, value if glued or name not in SWITCHES else "true", word, not glued and name not in SWITCHES)
         return
     letters = word[1:]
     while letters:
-        spelling = letters
-        letter, letters = letters[0], letters[1:]
-        name = SHORT.get(letter, f"-{letter}")
-        if letters == "=":  # the client takes the sign itself as the value, or as a flag
-            yield Part("-=", None, spelling, False)
+        name, rest = SHORT.get(letters[0], f"-{letters[0]}"), letters[1:]
+        if rest == "=":  # the client takes the sign itself as the value, or as a flag
+            yield Flag("-=", "", letters)
             return
-        if name not in SWITCHES or letters.startswith("="):
-            yield Part(name, letters.removeprefix("=") if letters else None, spelling, not letters)
+        if name not in SWITCHES or rest.startswith("="):
+            yield Flag(name, rest.removeprefix("="), letters, not rest)
             return
-        yield Part(name, None, letter, False)
+        yield Flag(name, "true", letters[0])
+        letters = rest
 
 
 def short_mount(value: str) -> Mount:
@@ -396,8 +302,8 @@ def mount_fields(value: str) -> list[tuple[str, str]]:
 
 
 def network_fields(value: str) -> list[tuple[str, str]]:
-    """Return what a `--network` says: `name` and, in the long form, what the container has there, in small letters as
-    the client takes it.
+    """Return what a `--network` says: its `name`, and what else the long form has, which the client takes in small
+    letters.
     """
     return _fields(value.lower()) if re.search(r"\w=\w", value, re.ASCII) else [("name", value)]
 
@@ -413,16 +319,19 @@ def container_of(mode: str) -> str:
     return name.removeprefix("/") if kind == "container" else ""
 
 
-def _effective(flags: tuple[Flag, ...]) -> Options:
-    last = {flag.name: flag for flag in flags}
-    return Options(tuple(flag for flag in flags if flag.name not in _ONCE or flag is last[flag.name]))
+def reference(relation: Relation, value: str) -> Reference | None:
+    """Return the container to which the value of a flag refers, None where it names none."""
+    if relation in (Relation.VOLUMES, Relation.LINK):
+        name, _, alias = value.removeprefix("/").partition(":")
+        return Reference(relation, name, (alias or name) if relation is Relation.LINK else "") if name else None
+    other = container_of(network_name(value) if relation is Relation.NETWORK else value)
+    return Reference(relation, other) if other else None
 
 
-def _flags_of_pair(word: str, value: str) -> Iterator[Flag]:
-    found = list(parts(word)) if word.startswith("-") else []
-    for part in found:
-        beside = part is found[-1] and part.glued is None and (part.wants or value.strip())
-        yield Flag(part.name, value if beside else part.inline, part.spelling)
+def _of_pair(word: str, value: str) -> Iterator[Flag]:
+    *before, last = parts(word)
+    beside = last.wants or (last.name in SWITCHES and "=" not in last.spelling and value.strip())
+    yield from (*before, replace(last, value=value) if beside else last)
 
 
 def _fields(value: str) -> list[tuple[str, str]]:
@@ -438,7 +347,7 @@ def _long_mount(value: str) -> Mount:
     """What `--mount` mounts. A volume whose source is a path is none of the host's: Docker refuses such a name."""
     fields = mount_fields(value)
     given = dict(fields)
-    kind = _KINDS.get(given.get("type", "volume").lower(), MountKind.OTHER)
+    kind = next((one for one in MountKind if one.value == given.get("type", "volume").lower()), MountKind.OTHER)
     source, read_only = given.get("source", ""), given.get("readonly", "false") in {"", *TRUE}
     options = dict(text.partition("=")[::2] for key, text in fields if key == "volume-opt")
     device = options.get("device", "")
@@ -450,3 +359,10 @@ def _long_mount(value: str) -> Mount:
 def _slim(path: str) -> str:
     """Return a path with each slash once, which `normpath` does not see to at its beginning."""
     return re.sub("/+", "/", path)
+
+
+_MOUNTS: dict[str, Callable[[str], Mount]] = {
+    "volume": short_mount,
+    "mount": _long_mount,
+    "tmpfs": lambda value: Mount(MountKind.TMPFS, "", value.partition(":")[0]),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.core.client import steers
-from rockonweb.core.docker_options import OUR_LABEL, Part, parts
+from rockonweb.core.docker_options import OUR_LABEL, Flag, parts
 from rockonweb.core.text import t
 
 # What no definition may say: these are the project's own, or reach for files of the host that nobody is shown.
@@ -27,11 +27,11 @@ def option_fault(flag: str, value: str) -> str:
     if len(flag) > LONGEST or len(value) > LONGEST:
         return t("is longer than %(most)s characters", most=LONGEST)
     given = value if value.strip() else ""
-    found = list(parts(flag))
-    for part in found:
+    wants = False
+    for part in parts(flag):
+        wants = part.wants
         if fault := _part_fault(part, given):
             return fault
-    wants = found[-1].wants
     if given and not wants:
         return t(
             '"%(flag)s" is whole without "%(value)s", which would be taken as the image',
@@ -43,13 +43,13 @@ def option_fault(flag: str, value: str) -> str:
     return ""
 
 
-def _part_fault(part: Part, given: str) -> str:
+def _part_fault(part: Flag, given: str) -> str:
     name = part.name[:60] if part.name.startswith("-") else f"--{part.name[:60]}"  # a letter has its own dash
     if not part.known:
         return t('"%(flag)s" is no option of docker run', flag=name)
     if why := REFUSED.get(part.name):
         return t('"%(flag)s" %(why)s', flag=name, why=why)
-    word = given if part.wants else part.glued or ""
+    word = given if part.wants else part.value
     if part.name == "env" and "=" not in word and steers(word):  # of other names the client knows nothing
         return t('"%(name)s" has no value, and would be taken from the environment of Rockonweb itself', name=word[:60])
     if part.name == "label" and word.strip().startswith(OUR_LABEL):

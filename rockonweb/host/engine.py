@@ -138,7 +138,7 @@ class Engine(Networks, Images):
 
     def would_mount(self, argv: Argv) -> list[str]:
         """Return the paths of the host that a command line would mount, those of other containers too."""
-        lenders = docker_options.read(argv).options.references
+        lenders = docker_options.read(argv).references
         lent = [self.mounted_paths(one.container) for one in lenders if one.relation is Relation.VOLUMES]
         return [*mounted_paths(argv), *(path for paths in lent for path in paths)]
 

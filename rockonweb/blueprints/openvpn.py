@@ -22,7 +22,7 @@ from rockonweb.core.handlers import openvpn
 from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
-from rockonweb.host import engine
+from rockonweb.host import engine, shares
 from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, db
 from rockonweb.web.partials import render
@@ -73,7 +73,9 @@ def download(rockon_id: int) -> ResponseReturnValue:
             raise Conflict(
                 t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
             )
-        profile = docker.read_once(openvpn.show_profile(rockon.definition, _marks(), client))
+        command = openvpn.show_profile(rockon.definition, _marks(), client)
+        shares.refuse_links(current_app.config["SETTINGS"], docker.would_mount(command))
+        profile = docker.read_once(command)
     answer = Response(openvpn.reachable(profile, rockon.definition, answers), mimetype="application/x-openvpn-profile")
     answer.headers["Content-Disposition"] = f'attachment; filename="{client}.ovpn"'
     answer.headers["Cache-Control"] = "no-store"

@@ -6,6 +6,7 @@ import pytest
 
 from rockonweb.core.badges import Badge, badges
 from rockonweb.core.definition import Definition
+from rockonweb.core.preflight.powers import powers
 from tests.support.samples import port, rockon
 
 
@@ -40,6 +41,16 @@ def test_all_at_once_come_in_their_order() -> None:
         ([["--privileged", ""], ["--privileged=false", ""]], False),
         ([["--cap-add", "NET_ADMIN"]], False),
         ([["-e", "--privileged"]], False),
+        ([["--privileged", "true"], ["--privileged=false", ""]], False),
+        ([["--privileged=false", ""], ["--privileged=1", ""]], True),
+        ([["-v", "/:/host"]], True),
+        ([["-v", "/:/host:ro"]], True),  # a socket in it answers all the same
+        ([["-itv=//etc/..:/host", ""]], True),
+        ([["--mount", "type=bind,src=/,dst=/host"]], True),
+        ([["--mount", "type=volume,dst=/x,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=/"]], True),
+        ([["--mount", "type=volume,src=/,dst=/host"]], False),
+        ([["-v", "/"]], False),
+        ([["-v", "/srv:/"]], False),
     ],
 )
 def test_privileged_however_it_is_spelled(opts: list[list[str]], found: bool) -> None:
@@ -67,9 +78,20 @@ def test_privileged_however_it_is_spelled(opts: list[list[str]], found: bool) ->
         (["--use-api-socket", ""], True),
         (["--use-api-socket=false", ""], False),
         (["-e", "/var/run/docker.sock:/x"], False),
+        (["-v", "/run/containerd/containerd.sock:/s"], True),
+        (["-v", "/var/run/containerd:/s"], True),
+        (["-v=/run/podman/podman.sock:/s", ""], True),
+        (["--mount", "type=bind,src=/run/user/1000/podman/podman.sock,dst=/s"], True),
+        (["-v", "//var/run/../run//docker.sock:/x"], True),
+        (["--mount", "type=volume,src=/var/run/docker.sock,dst=/x"], False),  # Docker refuses such a name
+        (["--mount", "src=/var/run/docker.sock,dst=/x"], False),
+        (["-v", "/run"], False),  # a new volume at that path
+        (["-v", "/run/udev:/run/udev:ro"], False),
+        (["--tmpfs", "/run"], False),
+        (["--use-api-socket=F", ""], False),
     ],
 )
-def test_docker_s_socket_however_it_is_mounted(option: list[str], found: bool) -> None:
+def test_an_engine_s_socket_however_it_is_mounted(option: list[str], found: bool) -> None:
     assert (Badge.DOCKER_SOCKET in of(option)) is found
 
 
@@ -84,6 +106,26 @@ def test_docker_s_socket_however_it_is_mounted(option: list[str], found: bool) -
 )
 def test_the_host_s_network(opts: list[list[str]], found: bool) -> None:
     assert (Badge.HOST_NETWORK in of(*opts)) is found
+
+
+SPELLINGS = (
+    *("-v {0}:/x", "-v={0}:/x", "-itv{0}:/x", "--volume={0}:/x:ro", "--mount type=bind,src={0},dst=/x"),
+    *("--mount Type=BIND,dst=/x,ro,source={0}", "--mount type=volume,src={0},dst=/x", "-v {0}", "--tmpfs {0}"),
+)
+PATHS = (
+    *("/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman", "/var/run"),
+    *("/run", "//run/docker.sock", "/srv/../run/docker.sock", "/run/udev", "/srv", "/", "data"),
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("path", PATHS)
+def test_the_badge_and_the_warning_agree(spelling: str, path: str) -> None:
+    flag, _, value = spelling.format(path).partition(" ")
+    one = definition({"opts": [[flag, value]]})
+    told = " ".join(power.sentence for power in powers(one))
+    assert (Badge.DOCKER_SOCKET in badges(one)) is ("socket" in told)
+    assert (Badge.PRIVILEGED in badges(one)) is ("all files" in told)
 
 
 def test_any_container_counts() -> None:

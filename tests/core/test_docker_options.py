@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core import docker_options
-from rockonweb.core.argv import docker_run
+from rockonweb.core.argv import docker_run, mounted_paths
 from rockonweb.core.definition import DefinitionFaults, parse
+from rockonweb.core.docker_options import Mount, MountKind, Reference, Relation
 from rockonweb.core.option_faults import option_fault
 from rockonweb.core.secret import reveal
 from tests.support import samples
@@ -118,6 +119,99 @@ def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: li
     line = docker_options.read(argv)
     assert option == ("--privileged", "true") or argv[line.image] == "image"
     assert [(flag.name, flag.value) for flag in line.flags] == found
+
+
+def of(*options: list[str]) -> docker_options.Options:
+    return docker_options.of_pairs(tuple((flag, value) for flag, value in options))
+
+
+@pytest.mark.parametrize(
+    ("option", "mount"),
+    [
+        *(
+            (option, Mount(MountKind.BIND, "/a", "/b"))
+            for option in (
+                *(["-v", "/a:/b"], ["-v=/a:/b", ""], ["-v/a:/b", ""], ["-itv/a:/b", ""], ["-itv", "/a:/b"]),
+                *(["--volume", "/a:/b"], ["--volume=/a:/b:rw,z", ""], ["-v", "//a:/b"]),
+                *(["--mount", "type=bind,src=/a,dst=/b"], ["--mount=Type=BIND,Source=/a,Destination=/b", ""]),
+                *(["--mount", '"type=bind","src=/a",target=/b,readonly=f'], ["--mount", "\ntype=bind,src=/a,dst=/b"]),
+                *(["--mount", "type=bind,src=/c,src=/a,dst=/b,ro,ro=false"],),
+                *(["--mount", "type=volume,src=x,dst=/b,volume-opt=type=none,volume-opt=device=/a"],),
+            )
+        ),
+        (["-v", "/a:/b:ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["-v", "/a:/b:z,ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", "type=bind,src=/a,dst=/b,ro=1"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", 'type=bind,"src=/a,c",dst=/b'], Mount(MountKind.BIND, "/a,c", "/b")),
+        (["-v", "../a:/b"], Mount(MountKind.BIND, "../a", "/b")),
+        (["-v", "name:/b"], Mount(MountKind.VOLUME, "name", "/b")),
+        (["-v", "/b"], Mount(MountKind.VOLUME, "", "/b")),
+        (["--mount", "src=name,dst=/b"], Mount(MountKind.VOLUME, "name", "/b")),
+        (["--mount", "type=volume,src=/a,dst=/b"], Mount(MountKind.VOLUME, "/a", "/b")),
+        (["--mount", "type=volume,dst=/b,volume-driver=nfs,volume-opt=device=/a"], Mount(MountKind.VOLUME, "", "/b")),
+        (["--tmpfs", "/b:size=1m"], Mount(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=tmpfs,dst=/b"], Mount(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=image,src=one,dst=/b"], Mount(MountKind.OTHER, "one", "/b")),
+    ],
+)
+def test_what_is_mounted_however_it_is_spelled(option: list[str], mount: Mount) -> None:
+    assert of(option).mounts == [mount]
+
+
+@pytest.mark.parametrize(
+    ("option", "reference"),
+    [
+        (["--volumes-from", "/other:ro"], Reference(Relation.VOLUMES, "other")),
+        (["--link=/other:db", ""], Reference(Relation.LINK, "other", "db")),
+        (["--link", "other"], Reference(Relation.LINK, "other", "other")),
+        (["--net=container:other", ""], Reference(Relation.NETWORK, "other")),
+        (["--network", "name=container:other"], Reference(Relation.NETWORK, "other")),
+        (["--pid", "container:/other"], Reference(Relation.PROCESSES, "other")),
+        (["--ipc=container:other", ""], Reference(Relation.MEMORY, "other")),
+    ],
+)
+def test_another_container_is_named_with_what_is_had_of_it(option: list[str], reference: Reference) -> None:
+    assert of(option).references == [reference]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        *(("lan", "lan"), ("name=lan", "lan"), ("alias=db,name=lan", "lan"), ('"name=lan","alias=x"', "lan")),
+        *(("Name=Lan", "lan"), ("name=container:web", "container:web"), ("alias=db", ""), ("host", "host")),
+    ],
+)
+def test_a_network_is_named_in_both_forms(value: str, name: str) -> None:
+    assert docker_options.network_name(value) == name
+
+
+@pytest.mark.parametrize("word", sorted(docker_options.TRUE | docker_options.FALSE))
+def test_a_switch_says_yes_and_no_as_the_client_takes_it(word: str) -> None:
+    assert of([f"--privileged={word}", ""]).has("privileged") is (word in docker_options.TRUE)
+    assert not of([f"--privileged={word}", ""], ["--privileged=f", ""]).has("privileged")
+    assert of(["--privileged=f", ""], ["--privileged", ""]).has("privileged")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["-v=/s/a:/b"], ["-v/s/a:/b"], ["-itv=/s/a:/b"], ["--volume=/s/a:/b"], ["--volume", "/s/a:/b:ro"]),
+        *(["-itv", "/s/a:/b"], ["-v", "//s/a:/b"], ["--mount", "type=bind,src=/s/a,dst=/b"]),
+        *(["--mount=dst=/b,source=/s/a,type=bind"], ["--mount", "dst=/b,volume-opt=device=/s/a,src=x"]),
+    ],
+)
+def test_a_path_that_a_command_line_mounts_is_found_in_any_spelling(option: list[str]) -> None:
+    argv = ["docker", "run", "--name", "app", *option, "image", "-v", "/not:/this"]
+    assert mounted_paths(argv) == ["/s/a"]
+
+
+def test_a_flag_is_left_out_and_all_else_stays_as_it_is() -> None:
+    argv = ["docker", "run", "-itdv", "/a:/b", "--label", "x=y", "-lz", "--net=host", "image", "--label", "x=y", "-d"]
+    assert docker_options.without(argv, lambda flag: flag.name in ("detach", "label")) == [
+        *("docker", "run", "-itv", "/a:/b", "--net=host", "image", "--label", "x=y", "-d"),
+    ]
+    assert docker_options.without(argv, lambda flag: flag.name == "volume")[2] == "-itd"
+    assert docker_options.without(argv, lambda flag: False) == argv
 
 
 @examples(500)

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -99,23 +100,36 @@ def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
 # -- OpenVPN ------------------------------------------------------------------------------------------------------
 
 
+MakeVpn = Callable[[list[list[str]], list[list[str]]], RockOn]
+
+
 @pytest.fixture
-def vpn(instance: Instance, standin: Callable[..., str], ending_image: str) -> RockOn:
-    """An installed OpenVPN without an authority."""
-    rockon = instance.add(
-        "OpenVPN",
-        {
-            "ovpn-data": {"image": ending_image, "opts": [["-v", "/etc/openvpn"]]},
-            "openvpn": {
-                "image": standin("handlers/vpn:1", ("1194/udp",), kind="openvpn"),
-                "opts": [["--volumes-from", "ovpn-data"]],
-                "ports": {"1194": {"protocol": "udp"}},
+def make_vpn(instance: Instance, standin: Callable[..., str], ending_image: str) -> MakeVpn:
+    """What installs an OpenVPN, without an authority, with more options of its data container and of its server."""
+
+    def make(data: list[list[str]], server: list[list[str]]) -> RockOn:
+        rockon = instance.add(
+            "OpenVPN",
+            {
+                "ovpn-data": {"image": ending_image, "opts": [["-v", "/etc/openvpn"], *data]},
+                "openvpn": {
+                    "image": standin("handlers/vpn:1", ("1194/udp",), kind="openvpn"),
+                    "opts": [["--volumes-from", "ovpn-data"], *server],
+                    "ports": {"1194": {"protocol": "udp"}},
+                },
             },
-        },
-        custom_config={"servername": {}},
-    )
-    instance.install(rockon)
-    return rockon
+            custom_config={"servername": {}},
+        )
+        instance.install(rockon)
+        return rockon
+
+    return make
+
+
+@pytest.fixture
+def vpn(make_vpn: MakeVpn) -> RockOn:
+    """An installed OpenVPN without an authority."""
+    return make_vpn([], [])
 
 
 @pytest.fixture
@@ -201,6 +215,25 @@ def test_the_keys_can_be_read_while_everything_is_stopped(instance: Instance, en
     assert engine.docker("inspect", "--format", "{{.State.Running}}", "openvpn") == "false"
     act(instance, vpn, "revoke", "laptop")
     assert engine.docker("inspect", "--format", "{{.State.Running}}", "openvpn") == "false"
+
+
+@pytest.mark.parametrize(("lent", "spelling"), [(False, "-v={}:/x"), (True, "--volume={}:/x")])
+def test_a_one_shot_run_mounts_no_link_itself_nor_from_another_container(
+    instance: Instance, make_vpn: MakeVpn, owner: Visitor, tmp_path: Path, lent: bool, spelling: str
+) -> None:
+    folder = instance.settings.shares_root / "evil" / "folder"
+    folder.mkdir(parents=True)
+    option = [[spelling.format(folder), ""]]
+    vpn = make_vpn(option if lent else [], [] if lent else option)
+    act(instance, vpn, "authority")
+    act(instance, vpn, "profile", "phone")
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    failed = instance.run(operations.begin_action(vpn, "profile", {"client": "laptop"}, "tester"))
+    assert failed.progress == "failed"
+    assert failed.error == f"{folder} leads elsewhere: there is a link in it."
+    answer = owner.post(f"/rockons/{vpn.id}/openvpn/profile", data={"client": "phone"})
+    assert (answer.status_code, "leads elsewhere" in answer.text) == (409, True)
 
 
 def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image: str) -> None:

@@ -39,3 +39,25 @@ def test_a_link_in_a_share_is_not_mounted_at_install_nor_at_start(
     with pytest.raises((RockonwebError, AssertionError)):
         instance.do(Kind.START, rockon)
     assert state(engine, "linked") == "exited"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["-v={}:/x", ""], ["-v{}:/x", ""], ["-itv{}:/x", ""], ["--volume={}:/x", ""]),
+        *(["--mount", "type=bind,src={},dst=/x"], ["-v", "/{}:/x"]),
+    ],
+)
+def test_a_link_is_not_mounted_by_an_option_however_it_is_spelled(
+    instance: Instance, app_image: str, tmp_path: Path, option: list[str]
+) -> None:
+    link = instance.settings.shares_root / "evil" / "link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path)
+    opts = [[word.format(link) for word in option]]
+    rockon = instance.add("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "opts": opts}})
+    with pytest.raises((RockonwebError, AssertionError)):
+        instance.install(rockon)
+    failed = last_operation(rockon)
+    assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["make container linked"]
+    assert failed.error == f"{link} leads elsewhere: there is a link in it."

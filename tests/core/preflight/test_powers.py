@@ -55,6 +55,19 @@ SOCKET = "app has Docker's socket (%s), by which it can do anything on this host
             ["--volumes-from", "other:ro"],
             "app has the data of the container other, which is not of this rock-on.",
         ),
+        (["-v", "/run/podman/podman.sock:/s"], SOCKET % "/run/podman/podman.sock"),
+        (["-v", "/run/containerd:/s"], SOCKET % "/run/containerd"),
+        (["--device", "/dev/dri/../sda"], "app uses the device /dev/sda of this host."),
+        (["--device=//dev/", ""], "app uses all devices of this host, its disks too."),
+        (["--mount", "type=bind,src=/srv,dst=/s,ro=T"], "app reads /srv of this host."),
+        (["--network", "name=host,alias=x"], "app uses this host's own network: it reaches all that listens on it."),
+        (["--userns=host", ""], "app has this host's own users."),
+        (["--uts", "host"], "app can change this host's name."),
+        (["--cgroupns=host", ""], "app sees how this host limits its programs."),
+        (
+            ["--mount", 'type=volume,src=x,dst=/s,volume-opt=device=/srv,volume-opt=type=none,"volume-opt=o=bind,ro"'],
+            "app reads /srv of this host.",
+        ),
         (["--device-cgroup-rule", "c *:* rmw"], "app may use further devices of this host (c *:* rmw)."),
     ],
 )
@@ -79,6 +92,9 @@ def test_a_power_is_named(option: list[str], sentence: str):
         ["--security-opt", "no-new-privileges"],
         ["--restart", "no"],
         ["--memory", "2g"],
+        ["--mount", "type=volume,src=/var/run/docker.sock,dst=/s"],
+        ["-v", "/etc/openvpn"],
+        ["--privileged=F", ""],
     ],
 )
 def test_what_any_app_may_is_no_power(option: list[str]):
@@ -94,6 +110,23 @@ def test_a_power_is_named_once_for_a_container_and_is_to_be_confirmed():
         "db sees and can end every process of this host.",
     ]
     assert all(one.confirm and one.level == "note" for one in findings(sample))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([["--privileged", "true"], ["--privileged=false", ""]], []),
+        ([["--privileged", ""], ["--privileged=0", ""]], []),
+        (
+            [["--privileged=false", ""], ["--privileged", ""]],
+            ["app has all rights on this host, as its administrator has."],
+        ),
+        ([["--pid=host", ""], ["--pid", "container:other"]], []),
+        ([["--ipc", "private"], ["--ipc=host", ""]], ["app shares the memory of this host's programs."]),
+    ],
+)
+def test_of_a_switch_or_a_mode_that_is_given_twice_the_last_one_counts(options: list[list[str]], told: list[str]):
+    assert words(*options) == told
 
 
 def test_only_what_a_newer_definition_adds_is_new():

@@ -68,6 +68,9 @@ class Docker:
     def anonymous_volumes(self, _name: str) -> list[Any]:
         return []
 
+    def would_mount(self, _argv: object) -> list[str]:
+        return []
+
     def logs(self, name: str, tail: int = 200, **options: Any) -> str:
         self.asked = {"name": name, "tail": tail, **options}
         if name not in self.texts:

@@ -115,13 +115,7 @@ def _answers(rockon: RockOn, file: Path | None) -> Answers:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The answers file {file} can't be read: {error}.") from None
     given: Any = load(text)
-    found = read(rockon.definition, given, rows.suggested_port(rockon))
-    known = shares.listing(instance.settings())
-    missing = [name for name in found.used_shares() if name not in known]
-    if missing:
-        faults = [f'There is no share "{name}". Make it: rockonweb share add {name}' for name in missing]
-        raise BadInput("Shares are missing.", faults=faults)
-    return found
+    return read(rockon.definition, given, rows.suggested_port(rockon), shares.listing(instance.settings()))
 
 
 def _report(operation_id: int, wait: bool) -> None:

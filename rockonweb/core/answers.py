@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +123,13 @@ def load(text: str) -> Mapping[str, Any]:
     return data
 
 
-def read(definition: Definition, given: Mapping[str, Any], suggest: Suggest) -> Answers:
+def read(
+    definition: Definition, given: Mapping[str, Any], suggest: Suggest, shares: Collection[str] | None = None
+) -> Answers:
     """Return complete answers from the object of an answers file.
 
-    An omitted port takes `suggest(container, port)`, an omitted device is blank. Raises BadInput with a sentence for
-    each answer that is missing, unknown or out of range.
+    An omitted port takes `suggest(container, port)`, an omitted device is blank. `shares` are those that there are, if
+    that is known. Raises BadInput with a sentence for each answer that is missing, unknown or out of range.
     """
     reader = _Reader(definition, given)
     answers = Answers(
@@ -141,10 +143,17 @@ def read(definition: Definition, given: Mapping[str, Any], suggest: Suggest) -> 
         labels=reader.lists("labels"),
         networks=reader.lists("networks"),
     )
-    faults = [*reader.faults, *check(definition, answers)]
+    faults = [*reader.faults, *check(definition, answers), *missing_shares(answers, shares)]
     if faults:
         raise BadInput(f"The answers for {definition.name} can't be used.", faults=faults)
     return answers
+
+
+def missing_shares(answers: Answers, known: Collection[str] | None) -> Iterator[str]:
+    """Yield a sentence for each share that is used and is not among those that are known; None: nobody looked."""
+    for share in answers.used_shares() if known is not None else ():
+        if share not in (known or ()) and not share_fault(share):
+            yield t('There is no share "%(share)s". Make it: rockonweb share add %(share)s', share=share)
 
 
 def check(definition: Definition, answers: Answers) -> Iterator[str]:

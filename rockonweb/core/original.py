@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,18 +57,23 @@ def read_body(data: bytes) -> dict[str, Any]:
 
 
 def install(
-    definition: Definition, numbers: Numbers, body: Mapping[str, Any], stored: Answers, suggest: Suggest
+    definition: Definition,
+    numbers: Numbers,
+    body: Mapping[str, Any],
+    stored: Answers,
+    suggest: Suggest,
+    shares: Collection[str] | None = None,
 ) -> Answers:
     """Return complete answers for an install.
 
     What the body leaves out is taken from the `stored` answers of an earlier install; a port then takes its
-    suggestion. Raises BadInput with a sentence for every fault.
+    suggestion. `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
     """
     reader = _Body(definition, numbers, body, ANSWER_PARTS)
     wanted = _known(definition, stored)
     reader.answer(wanted)
     try:
-        found = answers.read(definition, wanted, suggest)
+        found = answers.read(definition, wanted, suggest, shares)
     except BadInput as error:
         reader.faults += [fault for fault in error.faults if fault not in reader.faults]
     if reader.faults:
@@ -77,11 +82,16 @@ def install(
 
 
 def update(
-    definition: Definition, numbers: Numbers, body: Mapping[str, Any], present: Answers, suggest: Suggest
+    definition: Definition,
+    numbers: Numbers,
+    body: Mapping[str, Any],
+    present: Answers,
+    suggest: Suggest,
+    shares: Collection[str] | None = None,
 ) -> Answers:
     """Return what the answers of an installed rock-on shall become; a key that is absent leaves its part as it is.
 
-    Raises BadInput with a sentence for every fault.
+    `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
     """
     reader = _Body(definition, numbers, body, UPDATE_PARTS)
     wanted = _parts(present)
@@ -91,7 +101,7 @@ def update(
     reader.publish(wanted, suggest)
     reader.join(wanted)
     found = _answers(wanted)
-    reader.faults += _faults(definition, found)
+    reader.faults += [*_faults(definition, found), *answers.missing_shares(found, shares)]
     reader.mode(present, found)
     if reader.faults:
         raise reader.refusal()

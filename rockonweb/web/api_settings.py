@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from flask import current_app
 
 from rockonweb import rows
-from rockonweb.config import Settings
 from rockonweb.core import original
 from rockonweb.core.answers import Answers
-from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.errors import Conflict
 from rockonweb.core.lifecycle import TRANSITIONS, Kind
 from rockonweb.core.original import Numbers
 from rockonweb.core.request import ChangeRequest, InstallRequest
@@ -28,8 +28,9 @@ def install(rockon: RockOn, body: bytes, user: str) -> int:
     given = original.read_body(body)
     _refuse_state(Kind.INSTALL, rockon)
     definition = rockon.read(rockon.source)
-    answers = original.install(definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon))
-    _refuse_missing_shares(answers)
+    answers = original.install(
+        definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon), _shares()
+    )
     return submit_review(review_or_refuse(rockon, InstallRequest(answers)), user)
 
 
@@ -38,14 +39,14 @@ def update(rockon: RockOn, body: bytes, user: str) -> int:
     given = original.read_body(body)
     _refuse_state(Kind.CHANGE, rockon)
     present = rows.answers_of(rockon)
-    wanted = original.update(rockon.definition, _numbers(rockon), given, present, rows.suggested_port(rockon))
-    _refuse_missing_shares(wanted)
+    wanted = original.update(
+        rockon.definition, _numbers(rockon), given, present, rows.suggested_port(rockon), _shares()
+    )
     return submit_review(review_or_refuse(rockon, ChangeRequest(wanted)), user)
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
+def _shares() -> Collection[str]:
+    return shares.listing(current_app.config["SETTINGS"])
 
 
 def _numbers(rockon: RockOn) -> Numbers:
@@ -70,10 +71,3 @@ def _refuse_state(kind: Kind, rockon: RockOn) -> None:
     if rockon.state not in TRANSITIONS[kind].allowed:
         state = str(rockon.state).replace("_", " ")
         raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))
-
-
-def _refuse_missing_shares(answers: Answers) -> None:
-    known = shares.listing(_settings())
-    if missing := [share for share in answers.used_shares() if share not in known]:
-        faults: list[str] = [t('There is no share "%(share)s".', share=share) for share in missing]
-        raise BadInput(t("Shares are missing."), t("Make them first, on the page of the shares."), faults=faults)

@@ -29,56 +29,23 @@ PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every
 SWITCHES = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCHES |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
 NEEDLESS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # mean nothing to Compose
-TEXTS = {
-    "cgroup-parent": "cgroup_parent",
-    "cgroupns": "cgroup",
-    "cpuset-cpus": "cpuset",
-    "domainname": "domainname",
-    "hostname": "hostname",
-    "isolation": "isolation",
-    "mac-address": "mac_address",
-    "memory": "mem_limit",
-    "memory-reservation": "mem_reservation",
-    "memory-swap": "memswap_limit",
-    "platform": "platform",
-    "pull": "pull_policy",
-    "restart": "restart",
-    "runtime": "runtime",
-    "shm-size": "shm_size",
-    "stop-signal": "stop_signal",
-    "user": "user",
-    "userns": "userns_mode",
-    "uts": "uts",
-    "workdir": "working_dir",
-}
-NUMBERS = {
-    "cpu-count": "cpu_count",
-    "cpu-percent": "cpu_percent",
-    "cpu-period": "cpu_period",
-    "cpu-quota": "cpu_quota",
-    "cpu-rt-period": "cpu_rt_period",
-    "cpu-rt-runtime": "cpu_rt_runtime",
-    "cpu-shares": "cpu_shares",
-    "memory-swappiness": "mem_swappiness",
-    "oom-score-adj": "oom_score_adj",
-    "pids-limit": "pids_limit",
-}
-LISTS = {
-    "add-host": "extra_hosts",
-    "cap-add": "cap_add",
-    "cap-drop": "cap_drop",
-    "device": "devices",
-    "dns": "dns",
-    "device-cgroup-rule": "device_cgroup_rules",
-    "dns-option": "dns_opt",
-    "dns-search": "dns_search",
-    "env-file": "env_file",
-    "expose": "expose",
-    "group-add": "group_add",
-    "publish": "ports",
-    "security-opt": "security_opt",
-    "tmpfs": "tmpfs",
-}
+
+
+def _underscored(*flags: str) -> dict[str, str]:
+    """Return flags with their names in Compose, where those are the same but for the dashes."""
+    return {flag: flag.replace("-", "_") for flag in flags}
+
+
+TEXTS = {"cgroupns": "cgroup", "cpuset-cpus": "cpuset", "memory": "mem_limit", "memory-reservation": "mem_reservation"}
+TEXTS |= {"memory-swap": "memswap_limit", "pull": "pull_policy", "userns": "userns_mode", "workdir": "working_dir"}
+TEXTS |= _underscored("cgroup-parent", "domainname", "hostname", "isolation", "mac-address", "platform", "restart")
+TEXTS |= _underscored("runtime", "shm-size", "stop-signal", "user", "uts")
+NUMBERS = _underscored("cpu-count", "cpu-percent", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime")
+NUMBERS |= _underscored("cpu-shares", "oom-score-adj", "pids-limit") | {"memory-swappiness": "mem_swappiness"}
+LISTS = {"add-host": "extra_hosts", "device": "devices", "device-cgroup-rule": "device_cgroup_rules"}
+LISTS |= {"dns-option": "dns_opt", "publish": "ports"}
+LISTS |= _underscored("cap-add", "cap-drop", "dns", "dns-search", "env-file", "expose", "group-add", "security-opt")
+LISTS |= _underscored("tmpfs")
 MAPS = {"annotation": "annotations", "storage-opt": "storage_opt", "sysctl": "sysctls"}
 HEALTH = {
     "health-interval": "interval",

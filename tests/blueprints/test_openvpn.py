@@ -30,9 +30,6 @@ class Docker(stand_in.Docker):
         assert name == "vpn-data"
         return self.files.get(path)
 
-    def would_mount(self, argv: tuple[str, ...]) -> list[str]:
-        return []
-
     def read_once(self, argv: tuple[str, ...]) -> str:
         self.ran.append(argv)
         return "client\nremote home.example 1194 udp\n<key>private</key>\n"

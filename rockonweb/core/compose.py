@@ -343,40 +343,44 @@ class _Document:
         return key
 
     def _finish(self, service: _Service) -> None:
-        """Write what depends on all flags together: networks, links, and the namespaces of other containers."""
-        body = service.body
-        last = docker_options.network_name(service.networks[-1]) if service.networks else ""
-        mode = last if _is_mode(last) else ""
+        """Write what depends on all flags together: networks and links."""
+        names = [docker_options.network_name(value) for value in service.networks]
+        mode = names[-1] if names and _is_mode(names[-1]) else ""
         mode = "bridge" if mode == "default" else mode
         if mode == "bridge" and service.joined:
             mode = ""
-        own: dict[str, dict[str, Any]] = {}
-        for value in service.networks if last and not _is_mode(last) else ():
-            if _is_mode(docker_options.network_name(value)):
-                continue
-            try:
-                key, placed = self._own_network(value)
-            except ValueError:
-                self._untold(service, "network", value)
-            else:
-                own[key] = placed
+        own = self._own_networks(service, names) if names and not _is_mode(names[-1]) else {}
         if mode:
-            body["network_mode"] = self._mode(service, mode)
-            for network in service.joined:
-                self._tell(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
-            for flag, value in service.on_network.items():
-                self._tell(f"Not in this file: {flag} {value} of {service.name}, as it is on {mode}.")
-            if mode != "bridge" and body.pop("ports", None):
-                self._tell(f"{service.name} publishes no ports: it is on the network of {mode}.")
+            self._keep_to(service, mode)
         elif own or service.joined or service.on_network:
             first = own or {"default": {}}
-            for one in list(first)[:1]:
-                first[one] = {**first[one], **service.on_network}
-            body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
-        if service.links and not (mode and mode != "bridge"):
-            for link in service.links:
-                ours = self._earlier(link.partition(":")[0], service)
-                service.add("links" if ours else "external_links", link)
+            one = next(iter(first))
+            first[one] = {**first[one], **service.on_network}
+            service.body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
+        for link in service.links if mode in ("", "bridge") else ():
+            ours = self._earlier(link.partition(":")[0], service)
+            service.add("links" if ours else "external_links", link)
+
+    def _keep_to(self, service: _Service, mode: str) -> None:
+        """Put a container where it can be on no network of its own, and tell what it loses by that."""
+        service.body["network_mode"] = self._mode(service, mode)
+        for network in service.joined:
+            self._tell(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
+        for flag, value in service.on_network.items():
+            self._tell(f"Not in this file: {flag} {value} of {service.name}, as it is on {mode}.")
+        if mode != "bridge" and service.body.pop("ports", None):
+            self._tell(f"{service.name} publishes no ports: it is on the network of {mode}.")
+
+    def _own_networks(self, service: _Service, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the networks that flags name, by key, and what they say of the container's place there."""
+        own: dict[str, dict[str, Any]] = {}
+        for name, value in zip(names, service.networks, strict=True):
+            try:
+                if not _is_mode(name):
+                    own.update([self._own_network(value)])
+            except ValueError:
+                self._untold(service, "network", value)
+        return own
 
     def _own_network(self, value: str) -> tuple[str, dict[str, Any]]:
         """Return the key of a network that a flag names, and what it says of the container's place there."""

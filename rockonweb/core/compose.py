@@ -29,56 +29,23 @@ PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")  # text that is text in every
 SWITCHES = {"init": "init", "interactive": "stdin_open", "oom-kill-disable": "oom_kill_disable"}
 SWITCHES |= {"privileged": "privileged", "read-only": "read_only", "tty": "tty"}
 NEEDLESS = frozenset(("detach", "detach-keys", "name", "quiet", "sig-proxy"))  # mean nothing to Compose
-TEXTS = {
-    "cgroup-parent": "cgroup_parent",
-    "cgroupns": "cgroup",
-    "cpuset-cpus": "cpuset",
-    "domainname": "domainname",
-    "hostname": "hostname",
-    "isolation": "isolation",
-    "mac-address": "mac_address",
-    "memory": "mem_limit",
-    "memory-reservation": "mem_reservation",
-    "memory-swap": "memswap_limit",
-    "platform": "platform",
-    "pull": "pull_policy",
-    "restart": "restart",
-    "runtime": "runtime",
-    "shm-size": "shm_size",
-    "stop-signal": "stop_signal",
-    "user": "user",
-    "userns": "userns_mode",
-    "uts": "uts",
-    "workdir": "working_dir",
-}
-NUMBERS = {
-    "cpu-count": "cpu_count",
-    "cpu-percent": "cpu_percent",
-    "cpu-period": "cpu_period",
-    "cpu-quota": "cpu_quota",
-    "cpu-rt-period": "cpu_rt_period",
-    "cpu-rt-runtime": "cpu_rt_runtime",
-    "cpu-shares": "cpu_shares",
-    "memory-swappiness": "mem_swappiness",
-    "oom-score-adj": "oom_score_adj",
-    "pids-limit": "pids_limit",
-}
-LISTS = {
-    "add-host": "extra_hosts",
-    "cap-add": "cap_add",
-    "cap-drop": "cap_drop",
-    "device": "devices",
-    "dns": "dns",
-    "device-cgroup-rule": "device_cgroup_rules",
-    "dns-option": "dns_opt",
-    "dns-search": "dns_search",
-    "env-file": "env_file",
-    "expose": "expose",
-    "group-add": "group_add",
-    "publish": "ports",
-    "security-opt": "security_opt",
-    "tmpfs": "tmpfs",
-}
+
+
+def _underscored(*flags: str) -> dict[str, str]:
+    """Return flags with their names in Compose, where those are the same but for the dashes."""
+    return {flag: flag.replace("-", "_") for flag in flags}
+
+
+TEXTS = {"cgroupns": "cgroup", "cpuset-cpus": "cpuset", "memory": "mem_limit", "memory-reservation": "mem_reservation"}
+TEXTS |= {"memory-swap": "memswap_limit", "pull": "pull_policy", "userns": "userns_mode", "workdir": "working_dir"}
+TEXTS |= _underscored("cgroup-parent", "domainname", "hostname", "isolation", "mac-address", "platform", "restart")
+TEXTS |= _underscored("runtime", "shm-size", "stop-signal", "user", "uts")
+NUMBERS = _underscored("cpu-count", "cpu-percent", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime")
+NUMBERS |= _underscored("cpu-shares", "oom-score-adj", "pids-limit") | {"memory-swappiness": "mem_swappiness"}
+LISTS = {"add-host": "extra_hosts", "device": "devices", "device-cgroup-rule": "device_cgroup_rules"}
+LISTS |= {"dns-option": "dns_opt", "publish": "ports"}
+LISTS |= _underscored("cap-add", "cap-drop", "dns", "dns-search", "env-file", "expose", "group-add", "security-opt")
+LISTS |= _underscored("tmpfs")
 MAPS = {"annotation": "annotations", "storage-opt": "storage_opt", "sysctl": "sysctls"}
 HEALTH = {
     "health-interval": "interval",
@@ -376,40 +343,44 @@ class _Document:
         return key
 
     def _finish(self, service: _Service) -> None:
-        """Write what depends on all flags together: networks, links, and the namespaces of other containers."""
-        body = service.body
-        last = docker_options.network_name(service.networks[-1]) if service.networks else ""
-        mode = last if _is_mode(last) else ""
+        """Write what depends on all flags together: networks and links."""
+        names = [docker_options.network_name(value) for value in service.networks]
+        mode = names[-1] if names and _is_mode(names[-1]) else ""
         mode = "bridge" if mode == "default" else mode
         if mode == "bridge" and service.joined:
             mode = ""
-        own: dict[str, dict[str, Any]] = {}
-        for value in service.networks if last and not _is_mode(last) else ():
-            if _is_mode(docker_options.network_name(value)):
-                continue
-            try:
-                key, placed = self._own_network(value)
-            except ValueError:
-                self._untold(service, "network", value)
-            else:
-                own[key] = placed
+        own = self._own_networks(service, names) if names and not _is_mode(names[-1]) else {}
         if mode:
-            body["network_mode"] = self._mode(service, mode)
-            for network in service.joined:
-                self._tell(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
-            for flag, value in service.on_network.items():
-                self._tell(f"Not in this file: {flag} {value} of {service.name}, as it is on {mode}.")
-            if mode != "bridge" and body.pop("ports", None):
-                self._tell(f"{service.name} publishes no ports: it is on the network of {mode}.")
+            self._keep_to(service, mode)
         elif own or service.joined or service.on_network:
             first = own or {"default": {}}
-            for one in list(first)[:1]:
-                first[one] = {**first[one], **service.on_network}
-            body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
-        if service.links and not (mode and mode != "bridge"):
-            for link in service.links:
-                ours = self._earlier(link.partition(":")[0], service)
-                service.add("links" if ours else "external_links", link)
+            one = next(iter(first))
+            first[one] = {**first[one], **service.on_network}
+            service.body["networks"] = {name: given or None for name, given in {**first, **service.joined}.items()}
+        for link in service.links if mode in ("", "bridge") else ():
+            ours = self._earlier(link.partition(":")[0], service)
+            service.add("links" if ours else "external_links", link)
+
+    def _keep_to(self, service: _Service, mode: str) -> None:
+        """Put a container where it can be on no network of its own, and tell what it loses by that."""
+        service.body["network_mode"] = self._mode(service, mode)
+        for network in service.joined:
+            self._tell(f"Not in this file: {service.name} on the network {network}, as it is on {mode}.")
+        for flag, value in service.on_network.items():
+            self._tell(f"Not in this file: {flag} {value} of {service.name}, as it is on {mode}.")
+        if mode != "bridge" and service.body.pop("ports", None):
+            self._tell(f"{service.name} publishes no ports: it is on the network of {mode}.")
+
+    def _own_networks(self, service: _Service, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the networks that flags name, by key, and what they say of the container's place there."""
+        own: dict[str, dict[str, Any]] = {}
+        for name, value in zip(names, service.networks, strict=True):
+            try:
+                if not _is_mode(name):
+                    own.update([self._own_network(value)])
+            except ValueError:
+                self._untold(service, "network", value)
+        return own
 
     def _own_network(self, value: str) -> tuple[str, dict[str, Any]]:
         """Return the key of a network that a flag names, and what it says of the container's place there."""

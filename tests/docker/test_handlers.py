@@ -229,7 +229,7 @@ def test_a_one_shot_run_mounts_no_link_itself_nor_from_another_container(
     act(instance, vpn, "profile", "phone")
     folder.rmdir()
     folder.symlink_to(tmp_path)
-    failed = instance.run(operations.begin_action(vpn, "profile", {"client": "laptop"}, "tester"))
+    failed = instance.run(operations.begin(vpn, TaskRequest("profile", "laptop"), "tester"))
     assert failed.progress == "failed"
     assert failed.error == f"{folder} leads elsewhere: there is a link in it."
     answer = owner.post(f"/rockons/{vpn.id}/openvpn/profile", data={"client": "phone"})

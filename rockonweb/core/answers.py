@@ -158,39 +158,50 @@ def missing_shares(answers: Answers, known: Collection[str] | None) -> Iterator[
 
 def check(definition: Definition, answers: Answers) -> Iterator[str]:
     """Yield a sentence for each answer that is out of range, whoever gave it."""
-    asked = {(container, path) for container, spec in definition.containers.items() for path in spec.volumes}
-    for part, by_container in (("shares", answers.shares), ("storage", answers.storage)):
-        for container, places in by_container.items():
-            for destination, place in places.items():
-                if fault := share_fault(place):
-                    yield f"{part}.{container}.{destination}: {fault}"
-                if part == "storage" and not is_mount_point(destination):
-                    yield f"{part}.{container}.{destination}: a path in a container is absolute and has no colon."
-                elif part == "storage" and (container, destination) in asked:
-                    yield f"{part}.{container}.{destination}: the definition mounts a share there itself."
-    for container, ports in answers.ports.items():
-        for port, host in ports.items():
-            if host is not None and (fault := port_fault(host)):
-                yield f"ports.{container}.{port}: {fault}"
-    for path, value in _all_texts(definition, answers):
+    yield from _check_places(definition, answers)
+    for path, port in _each("ports", answers.ports):
+        if port is not None and (fault := port_fault(port)):
+            yield f"{path}: {fault}"
+    for path, value in _all_texts(answers):
         if re.search("[\0\ud800-\udfff]", value):
             yield f"{path}: a value can't contain a NUL character or half a character."
-    for container, devices in answers.devices.items():
-        for device, value in devices.items():
-            if value and not (re.fullmatch(r"/\S+", value) and value.isprintable() and ".." not in value.split("/")):
-                yield f"devices.{container}.{device}: a device is an absolute path, such as /dev/dri, or blank."
+    for path, value in _each("devices", answers.devices):
+        if value and not (re.fullmatch(r"/\S+", value) and value.isprintable() and ".." not in value.split("/")):
+            yield f"{path}: a device is an absolute path, such as /dev/dri, or blank."
+    yield from _check_names(definition, answers)
+
+
+def _check_places(definition: Definition, answers: Answers) -> Iterator[str]:
+    for path, place in (*_each("shares", answers.shares), *_each("storage", answers.storage)):
+        if fault := share_fault(place):
+            yield f"{path}: {fault}"
+    for container, places in answers.storage.items():
+        spec = definition.containers.get(container)
+        for destination in places:
+            if not is_mount_point(destination):
+                yield f"storage.{container}.{destination}: a path in a container is absolute and has no colon."
+            elif spec and destination in spec.volumes:
+                yield f"storage.{container}.{destination}: the definition mounts a share there itself."
+
+
+def _check_names(definition: Definition, answers: Answers) -> Iterator[str]:
+    """Check the names of what was added: variables, labels, networks."""
     for container, variables in answers.variables.items():
         for key in variables:
             if fault := variable_fault(key, definition.containers.get(container)):
                 yield f"variables.{container}.{key}: {fault}"
     for container, labels in answers.labels.items():
-        for label in labels:
-            if fault := label_fault(label):
-                yield f"labels.{container}: {fault}"
+        yield from (f"labels.{container}: {fault}" for label in labels if (fault := label_fault(label)))
     for container, networks in answers.networks.items():
         for network in networks:
             if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
                 yield f'networks.{container}: "{network}" is not a network that a container can join.'
+
+
+def _each(part: str, values: Mapping[str, Mapping[Any, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each answer of a part."""
+    for container, by_key in values.items():
+        yield from ((f"{part}.{container}.{key}", value) for key, value in by_key.items())
 
 
 def variable_fault(key: str, spec: ContainerSpec | None) -> str:
@@ -214,16 +225,12 @@ def label_fault(label: str) -> str:
     return ""
 
 
-def _all_texts(definition: Definition, answers: Answers) -> Iterator[tuple[str, str]]:
-    for part, by_container in (("environment", answers.environment), ("variables", answers.variables)):
-        for container, values in by_container.items():
-            for key, value in values.items():
-                yield f"{part}.{container}.{key}", value
-    for key, value in answers.custom_config.items():
-        yield f"custom_config.{key}", value
+def _all_texts(answers: Answers) -> Iterator[tuple[str, str]]:
+    yield from _each("environment", answers.environment)
+    yield from _each("variables", answers.variables)
+    yield from ((f"custom_config.{key}", value) for key, value in answers.custom_config.items())
     for container, labels in answers.labels.items():
-        for label in labels:
-            yield f"labels.{container}", label
+        yield from ((f"labels.{container}", label) for label in labels)
 
 
 class _Reader:

@@ -228,11 +228,6 @@ def stop(definition: Definition) -> Plan:
     )
 
 
-def restart(definition: Definition) -> Plan:
-    """Plan a restart: stop all, start all."""
-    return Plan(definition.name, (*stop(definition).steps, *start(definition).steps))
-
-
 def pull(definition: Definition, got: Collection[str] = ()) -> Plan:
     """Plan to get the newest image of each name; of those that were `got` before, the one that is here will do."""
     return Plan(

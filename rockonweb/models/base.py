@@ -13,7 +13,7 @@ from typing import Any, cast
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, Text, event
+from sqlalchemy import DateTime, MetaData, Text, event
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -182,12 +182,6 @@ def _fernet() -> Fernet:
 def cipher(key: str) -> Fernet:
     """Return what encrypts secrets at rest, from the instance's key."""
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"secrets at rest " + key.encode()).digest()))
-
-
-def engine_of(app: Flask) -> Engine:
-    """Return the SQLAlchemy engine of `app`."""
-    with app.app_context():
-        return db.engine
 
 
 def database_trouble(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:

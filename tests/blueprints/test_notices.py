@@ -10,8 +10,8 @@ from flask import Flask
 
 from rockonweb import jobs
 from rockonweb.models import AuditLine, NoticeMessage, NoticeTarget, db, writing
-from rockonweb.models.base import engine_of
 from tests.support.app import HX, Visitor
+from tests.support.database import engine_of
 from tests.support.receivers import hook
 
 MAIL = {

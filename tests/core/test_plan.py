@@ -290,10 +290,6 @@ def test_start_is_in_launch_order_and_stop_in_the_reverse_one():
     assert text(plan.stop(star)).splitlines() == [f"stop {name}" for name in reversed(order)]
 
 
-def test_restart_stops_all_and_then_starts_all():
-    assert text(plan.restart(definition("same-inner-port"))) == "stop back\nstop front\nstart front\nstart back"
-
-
 def test_uninstall_takes_containers_and_link_networks_and_nothing_else():
     box = definition("everything")
     assert text(plan.uninstall(box, ["box-store", "box"])) == (

@@ -22,9 +22,9 @@ from werkzeug.test import TestResponse
 from rockonweb import accounts, backup, build_app, config, configure, rows, sessions
 from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, State, Status, User, db, writing
-from rockonweb.models.base import engine_of
 from rockonweb.web import kept_html
 from rockonweb.web.extensions import KEY, limiter
+from tests.support.database import engine_of
 
 from . import database, samples
 

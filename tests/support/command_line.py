@@ -13,7 +13,7 @@ import pytest
 from flask import Flask, appcontext_pushed
 
 from rockonweb import cli, config
-from rockonweb.models.base import engine_of
+from tests.support.database import engine_of
 
 from .app import lend_app
 

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from flask import Flask
+from sqlalchemy import Engine
+
 from rockonweb import config, create_app, migrate
 from rockonweb.models import db
 
@@ -70,3 +73,9 @@ def _migrate(instance: str, url: str) -> None:
         migrate.upgrade()
         db.session.remove()
         db.engine.dispose()
+
+
+def engine_of(app: Flask) -> Engine:
+    """Return the SQLAlchemy engine of `app`."""
+    with app.app_context():
+        return db.engine

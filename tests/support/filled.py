@@ -16,9 +16,9 @@ from rockonweb import accounts, tokens
 from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, Metastore, RockOn, Role, RollbackPoint, writing
-from rockonweb.models.base import engine_of
 from rockonweb.web import drafts, wanted
 from rockonweb.work import operations, restore
+from tests.support.database import engine_of
 
 from .app import add_user, install, shelve
 

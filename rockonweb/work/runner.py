@@ -270,7 +270,7 @@ def _names(operation: Operation) -> Iterator[str]:
     """Yield the names of the rock-on whose containers an operation may act on: its own, and one that it takes over."""
     if operation.rockon:
         yield operation.rockon.name
-    if successor := db.session.get(RockOn, operation.successor or 0):
+    if operation.successor and (successor := db.session.get(RockOn, operation.successor)):
         yield successor.name
 
 
@@ -397,7 +397,7 @@ def _take_over(session: Session, rockon: RockOn, operation: Operation, request: 
     What other people want and have not applied yet stays theirs.
     """
     wanted = request.answers or rows.answers_of(rockon)
-    if successor := session.get(RockOn, request.successor or 0):
+    if request.successor and (successor := session.get(RockOn, request.successor)):
         rows.succeed(session, rockon, successor)
     if request.source:
         rockon.installed_source = request.source

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from rockonweb.core.request import plain_request
 from rockonweb.models import Kind, db
-from rockonweb.work import executor, operations
+from rockonweb.work import operations, step_actions
 from tests.support.instance import Instance
 
 BEGINNINGS = ("BEGIN", "SET TRANSACTION", "SELECT pg_advisory")  # of a transaction, which commits and reads count
@@ -49,7 +49,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     engine = db.engine
     with monkeypatch.context() as patched:
-        patched.setattr(executor, "PROGRESS_SECONDS", math.inf)
+        patched.setattr(step_actions, "PROGRESS_SECONDS", math.inf)
         patched.setattr(APIClient, "send", sending)
         patched.setattr(subprocess.Popen, "__init__", starting)
         patched.setattr(psutil, "net_connections", looking)

@@ -14,7 +14,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 
 from rockonweb.config import Settings
-from rockonweb.core import settings, suggest, wizard
+from rockonweb.core import field_names, settings, suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
@@ -236,8 +236,8 @@ def _asked(here: Here) -> PageForms:
     else:
         form = memberships.form(definition, answers.networks, _known_networks(here))
     known = {name for one in (form, rows) if one is not None for name in one._fields}
-    sent = [name for name in request.form if name.startswith(f"{here.page}-") and name not in known]
-    return PageForms(form, rows, tuple(name for name in sent if name != request.form.get(REMOVE)))
+    strays = [name for name in field_names.of_page(here.page, request.form) if name not in known]
+    return PageForms(form, rows, tuple(name for name in strays if name != request.form.get(REMOVE)))
 
 
 def _taken(here: Here, asked: PageForms) -> Answers | None:
@@ -291,7 +291,7 @@ def _kept(here: Here, there: dict[str, dict[str, str]]) -> dict[str, dict[str, s
     own = {ask.name for ask in wizard.asks(here.definition, here.page)}
     names = [name for name in request.form if name not in own and name != request.form.get(REMOVE)]
     found: dict[str, dict[str, str]] = {}
-    for container, key in settings.sent_keys(here.definition, here.page, names).values():
+    for container, key in field_names.read(here.page, names, here.definition.containers).values():
         found.setdefault(container, {})[key] = there.get(container, {}).get(key, "")
     return found
 
@@ -299,8 +299,8 @@ def _kept(here: Here, there: dict[str, dict[str, str]]) -> dict[str, dict[str, s
 def _labels(here: Here) -> labels.Labels:
     """Return the labels that there are; of a page that was sent, those on it under the names that they have there."""
     if request.method != "POST":
-        return labels.field_names(here.wanted.answers.labels)
-    sent = settings.sent_keys(here.definition, "labels", request.form)
+        return labels.named(here.definition, here.wanted.answers.labels)
+    sent = field_names.read("labels", request.form, here.definition.containers)
     return [
         (name, container, request.form[name])
         for name, (container, _number) in sent.items()

@@ -126,7 +126,7 @@ def _there(given: Answers, part: str, container: str) -> Mapping[Any, Any]:
 
 def _asked_ui(old: Definition, ask: Ask) -> bool:
     """Whether the old definition had the app's own page on this port too: then it may be unpublished on purpose."""
-    return any(one.ui and one.name == ask.name for one in asks(old, "ports"))
+    return any(one.ui and (one.container, one.key) == (ask.container, ask.key) for one in asks(old, "ports"))
 
 
 def _dropped(old: Definition, given: Answers, new: Definition, used: set[tuple[str, str, str]]) -> Iterator[Dropped]:

@@ -18,11 +18,12 @@ from rockonweb.core.answers import (
 )
 from rockonweb.core.argv import host_port
 from rockonweb.core.definition import ContainerSpec, Definition, Question, is_mount_point
+from rockonweb.core.field_names import field_name
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
-from rockonweb.core.wizard import Ask, asks, values_of
+from rockonweb.core.wizard import Ask, all_asks, asks, values_of
 
 PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks")
 ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be added on these
@@ -82,10 +83,16 @@ def _added_question(key: str) -> Question:
     return Question.model_construct(label=key, description=t("Added here. It may be left blank."))
 
 
-def storage_asks(places: Mapping[str, Iterable[str]]) -> list[Ask]:
+def storage_asks(definition: Definition, places: Mapping[str, Iterable[str]]) -> list[Ask]:
     """Return a question for each path that storage was added at, by container."""
     return [
-        Ask("storage", container, path, Question.model_construct(label=path))
+        Ask(
+            field_name("storage", container, path, definition.containers),
+            "storage",
+            container,
+            path,
+            Question.model_construct(label=path),
+        )
         for container, paths in places.items()
         for path in paths
     ]
@@ -135,19 +142,6 @@ class Rows:
 
 
 Refuse = Callable[[str, ContainerSpec], str]  # a key and the container that it is for; blank when nothing is wrong
-
-
-def sent_keys(definition: Definition, page: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return container and key of each field that is named PAGE-CONTAINER-KEY; others are left out."""
-    longest = sorted(definition.containers, key=len, reverse=True)
-    found = {}
-    for name in names:
-        for container in longest:
-            begin = f"{page}-{container}-"
-            if name.startswith(begin) and len(name) > len(begin):
-                found[name] = (container, name.removeprefix(begin))
-                break
-    return found
 
 
 def storage(definition: Definition, typed: Iterable[Typed]) -> Rows:
@@ -325,14 +319,14 @@ PAGE_OF = {"custom_config": "custom-config", "variables": "environment"}
 def differences(definition: Definition, old: Answers, new: Answers) -> list[Difference]:
     """Return what differs, in the order of the pages."""
     before, after = leaves(old), leaves(new)
-    questions = {ask.name: ask for page in PAGES for ask in asks(definition, page)}
+    questions = {(ask.page, ask.container, ask.key): ask for ask in all_asks(definition)}
     found = []
     for leaf in {**before, **after}:
         if before.get(leaf) == after.get(leaf) and (leaf in before) == (leaf in after):
             continue
         part, container, key = leaf
         page = PAGE_OF.get(part, part)
-        ask = questions.get("-".join(word for word in (page, container, key) if word))
+        ask = questions.get((page, container, key))
         secret = ask.secret if ask else part == "variables" and definition.hides(container, key)
         shown = [_shown(part, given[leaf], secret=secret) if leaf in given else None for given in (before, after)]
         found.append(Difference(page, container, key, ask.label if ask else "", *shown))

@@ -10,6 +10,7 @@ from rockonweb.core import owners
 from rockonweb.core.answers import Answers, PerContainer, share_fault
 from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.field_names import field_name, glued
 from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
@@ -27,9 +28,10 @@ _EXAMPLE = re.compile(r"[\[(]\s*+(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*
 class Ask:
     """One question of a page. `container` is blank for a setting of the whole rock-on.
 
-    `fixed` is a port on the host's own network: nothing can be chosen.
+    `name` is that of its field. `fixed` is a port on the host's own network: nothing can be chosen.
     """
 
+    name: str
     page: str
     container: str
     key: str
@@ -37,11 +39,6 @@ class Ask:
     fixed: bool = False
     ui: bool = False
     secret: bool = False  # whether the answer must not be shown
-
-    @property
-    def name(self) -> str:
-        """The name of its field."""
-        return "-".join(part for part in (self.page, self.container, self.key) if part)
 
     @property
     def label(self) -> str:
@@ -74,7 +71,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
     """Return the questions of a page, by container in launch order."""
     if page == "custom-config":
         return [
-            Ask(page, "", key, question, secret=definition.hides("", key, question.label))
+            Ask(glued(page, "", key), page, "", key, question, secret=definition.hides("", key, question.label))
             for key, question in in_question_order(definition.custom_config)
         ]
     questions: dict[str, Callable[[ContainerSpec], Mapping[str, Question]]] = {
@@ -87,6 +84,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
         return []
     return [
         Ask(
+            field_name(page, container, key, definition.containers),
             page,
             container,
             key,

@@ -12,6 +12,7 @@ from wtforms import Field, StringField
 from rockonweb.core import settings
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
+from rockonweb.core.field_names import field_name
 from rockonweb.core.settings import Typed
 from rockonweb.forms import stripped
 from rockonweb.forms.added import RowsForm, attach
@@ -32,10 +33,10 @@ class LabelsForm(FlaskForm):  # type: ignore[misc]
             yield name, [field for _, field in found]
 
 
-def field_names(labels: Mapping[str, Sequence[str]]) -> Labels:
+def named(definition: Definition, labels: Mapping[str, Sequence[str]]) -> Labels:
     """Return a field's name, the container and the label for each of these labels."""
     return [
-        (f"labels-{container}-{number}", container, label)
+        (field_name("labels", container, str(number), definition.containers), container, label)
         for container, found in labels.items()
         for number, label in enumerate(found, 1)
     ]

@@ -12,6 +12,7 @@ from wtforms import BooleanField, Field
 from rockonweb.core import settings
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
+from rockonweb.core.field_names import field_name
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.settings import Typed
 from rockonweb.core.text import Text
@@ -41,7 +42,7 @@ def form(definition: Definition, joined: Mapping[str, Sequence[str]], known: Col
     for container, spec in definition.launch_order:
         on = joined.get(container, ())
         for network in on if join_refusal(spec) else dict.fromkeys([*sorted(known), *on]):
-            name = f"networks-{container}-{network}"
+            name = field_name("networks", container, network, definition.containers)
             fields[name] = BooleanField(network, default=network in on, id=f"network-{len(fields) + 1}")
             boxes.setdefault(container, []).append((network, name))
     made = cast(MembershipsForm, type("MembershipsForm", (MembershipsForm,), fields)())

@@ -23,7 +23,7 @@ class StorageForm(PageForm):
 
 def form(definition: Definition, places: Mapping[str, Mapping[str, str]], room: Room) -> StorageForm:
     """Return the form for these paths and shares, by container."""
-    asked = settings.storage_asks(places)
+    asked = settings.storage_asks(definition, places)
     fields = {
         ask.name: ShareField(
             ask=ask,

@@ -12,6 +12,7 @@ from rockonweb import rows
 from rockonweb.core import wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, digest
+from rockonweb.core.field_names import glued
 from rockonweb.models import Draft, RockOn, db, writing
 
 
@@ -91,11 +92,14 @@ def _find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
 def _kept(row: Draft | None, rockon: RockOn, definition: Definition) -> Kept:
     if row is None:
         return Kept()
-    data = row.data
-    values: dict[str, str] = data["values"]
+    data, asks = row.data, wizard.all_asks(definition)
+    # Older versions had one answer for two questions whose glued names are the same: it is neither's.
+    shared = {glued(ask.page, ask.container, ask.key) for ask in asks if ask.name not in data["values"]}
+    values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in shared}
     if row.definition_hash == digest(rockon.source):
-        return Kept(values, tuple(data["done"]), frozenset(data["new_shares"]))
-    asked = {ask.name for ask in wizard.all_asks(definition)}
+        unknown = {ask.page for ask in asks if ask.name not in values}
+        return Kept(values, tuple(page for page in data["done"] if page not in unknown), frozenset(data["new_shares"]))
+    asked = {ask.name for ask in asks}
     return Kept(
         {name: value for name, value in values.items() if name in asked},
         outdated=True,

@@ -454,6 +454,27 @@ def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Fla
     assert app.extensions["redis"].exists("rq:job:operation-1")
 
 
+def test_containers_whose_names_and_keys_run_together_are_asked_and_answered_apart(start: Start) -> None:
+    wizard = start(parsed({"web": {"environment": questions({"db-X": "Of web"})},
+                           "web-db": {"environment": questions(X="Of its database")}}))  # fmt: skip
+    page = wizard.get("environment")
+    labels = dict(re.findall(r'<label [^>]*for="(environment-\d)">([^<]+)<', form_of(page)))
+    named = dict(re.findall(r'<input [^>]*id="(environment-\d)" name="([^"]+)"', form_of(page)))
+    assert {named[field]: label for field, label in labels.items()} == {
+        "environment-/web/db-X": "Of web",
+        "environment-web-db-X": "Of its database",
+    }
+    typed = {named[field]: label.replace(" ", "-") for field, label in labels.items()}
+    assert wizard.page_of(wizard.fill("environment", **typed)) == "summary"
+    told = words(wizard.get("summary").text)
+    lines = told[told.index("docker run") :].split("docker run ")[1:]
+    assert ["-e db-X=Of-web " in line and " --name web " in line for line in lines] == [True, False]
+    assert ["-e X=Of-its-database " in line and " --name web-db " in line for line in lines] == [False, True]
+    assert wizard.submit().location == "/operations/1"
+    stored = rows.answers_of(db.session.get_one(RockOn, wizard.id)).environment
+    assert stored == {"web": {"db-X": "Of-web"}, "web-db": {"X": "Of-its-database"}}
+
+
 def test_a_rockon_without_questions_is_submitted_at_once(start: Start) -> None:
     wizard = start(fixture("bare"))
     assert wizard.page_of(wizard.client.get(wizard.url)) == "summary"

@@ -424,6 +424,39 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
     assert "The app's own page moves from port 8080 to port 8181." in told
 
 
+def test_containers_whose_names_and_keys_run_together_are_changed_apart(
+    owner_client: Visitor, app: Flask, docker: Docker
+) -> None:
+    docker.run("Pair", "web", "web-db")
+    docker.nets = {name: NetworkFacts(name) for name in ("bridge", "net", "db-net")}
+    pair = install(shelve("Pair", {"web": {"environment": questions({"db-X": "Of web"})},
+                                   "web-db": {"environment": questions(X="Of its database")}}))  # fmt: skip
+    with writing():
+        rows.store(pair, Answers(environment={"web": {"db-X": "old"}, "web-db": {"X": "old"}},
+                                 variables={"web": {"db-MORE": "old"}, "web-db": {"MORE": "old"}}))  # fmt: skip
+    here = Settings(owner_client, pair)
+    names = [name for name in here.fields("environment") if name.startswith("environment-")]
+    typed = {name: f"new-{place}" for place, name in enumerate(names)}
+    here.accept("environment", typed)
+    boxes = {"networks-/web/db-net": "y", "networks-web-db-net": "y"}
+    assert boxes.keys() <= set(re.findall('name="(networks-[^"]+)"', here.get("networks").text))
+    here.accept("networks", boxes)
+    expected = {
+        "environment-/web/db-X": "-e db-X=",
+        "environment-/web/db-MORE": "-e db-MORE=",
+        "environment-web-db-X": "-e X=",
+        "environment-web-db-MORE": "-e MORE=",
+    }
+    assert typed.keys() == expected.keys()
+    told = words(here.get("review").text)
+    for name, option in expected.items():
+        assert f" {option}{typed[name]} " in told
+    assert wanted()["networks"] == {"web": ["db-net"], "web-db": ["net"]}
+    assert f"Of web db-X web old old new {typed['environment-/web/db-X']} " in told
+    assert f"Of its database X web-db old old new {typed['environment-web-db-X']} " in told
+    assert here.save("review", "Apply", "Apply").status_code == 303
+
+
 def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here: Settings) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     told = words(here.get("review").text)

@@ -81,12 +81,6 @@ def test_fixed_ports_stay_as_they_were_given_whatever_is_typed() -> None:
     }
 
 
-def test_a_field_belongs_to_the_container_with_the_longest_name_that_fits() -> None:
-    app = rockon({"app": {}, "app-db": {}})
-    found = settings.sent_keys(app, "storage", ["storage-app-db-/x", "storage-app-/y-z", "storage-none-/x", "Save"])
-    assert found == {"storage-app-db-/x": ("app-db", "/x"), "storage-app-/y-z": ("app", "/y-z")}
-
-
 # -- rows -------------------------------------------------------------------------------------------------------------
 
 

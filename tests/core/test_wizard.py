@@ -153,7 +153,7 @@ def test_a_port_on_the_hosts_own_network_is_the_containers() -> None:
 
 
 def env(key: str = "KEY", label: str = "", description: str = "") -> Ask:
-    return Ask("environment", "web", key, Question(label=label, description=description))
+    return Ask(f"environment-web-{key}", "environment", "web", key, Question(label=label, description=description))
 
 
 @pytest.mark.parametrize(

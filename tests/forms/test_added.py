@@ -133,7 +133,7 @@ def test_named_and_added_variables_go_to_their_places(posted: Posted) -> None:
 
 
 def test_a_label_that_is_made_blank_is_removed(posted: Posted) -> None:
-    there = labels.field_names({"web": ["a=1", "b=2"], "db": ["c"]})
+    there = labels.named(PAIR, {"web": ["a=1", "b=2"], "db": ["c"]})
     assert [name for name, _, _ in there] == ["labels-web-1", "labels-web-2", "labels-db-1"]
     with posted({"labels-web-1": "", "labels-web-2": "b=3", "labels-db-1": "c"}):
         form = labels.form(PAIR, there)

@@ -77,6 +77,27 @@ def test_what_was_typed_is_encrypted_in_the_database(
         assert b"hush-hush" not in file.read_bytes()
 
 
+def test_an_answer_that_an_older_version_kept_for_two_questions_is_neithers(app: Flask, anna: int) -> None:
+    found = parsed({"web": {"environment": {"db-X": {}, "ZONE": {}}}, "web-db": {"environment": {"X": {}},
+                    "volumes": {"/data": {}}}}, "Pair")  # fmt: skip
+    pair = db.session.get_one(RockOn, put(found)[0])
+    definition = drafts.definition_of(pair)
+    older = {"shares-web-db-/data": "box", "environment-web-ZONE": "here", "environment-web-db-X": "whose?"}
+    drafts.save(pair, definition, anna, "shares", older, accepted=True)
+    drafts.save(pair, definition, anna, "environment", older, accepted=True)
+    kept = drafts.load(pair, definition, anna)
+    assert kept.values == {"shares-web-db-/data": "box", "environment-web-ZONE": "here"}
+    assert kept.done == ("shares",)
+    each = {"environment-web-db-X": "one", "environment-/web/db-X": "other"}
+    drafts.save(pair, definition, anna, "environment", each, accepted=True)
+    kept = drafts.load(pair, definition, anna)
+    assert kept.done == ("environment", "shares")
+    assert drafts.draft_answers(definition, kept).environment == {
+        "web": {"db-X": "other", "ZONE": "here"},
+        "web-db": {"X": "one"},
+    }
+
+
 def test_back_without_a_change_leaves_a_page_done(rockon: RockOn, definition: Definition, anna: int) -> None:
     typed = {"shares-web-/data": "box"}
     drafts.save(rockon, definition, anna, "shares", typed, accepted=True)

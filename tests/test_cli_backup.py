@@ -117,7 +117,7 @@ def test_a_folder_that_is_not_there(command_line: CommandLine) -> None:
     [
         (None, 2, "can't be read"),
         ("", 2, "This is no backup of Rockonweb"),
-        ('{"rockonweb_backup": 1, "shares": [{}]}', 2, "shares.0: it is not as a backup has it."),
+        ('{"rockonweb_backup": 1, "shares": [{}]}', 2, "shares.0.name: is required"),
         ('{"rockonweb_backup": 9, "program": "9.9"}', 2, "a newer Rockonweb, 9.9"),
         ('{"rockonweb_backup": 1}', 3, "Docker"),
     ],

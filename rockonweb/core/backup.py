@@ -29,11 +29,22 @@ and the instance's own key are never in it.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PlainValidator,
+    Strict,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+)
 
 from rockonweb.core import answers as core_answers
 from rockonweb.core.answers import Answers, share_fault
@@ -41,25 +52,104 @@ from rockonweb.core.definition import MAX_BYTES as MAX_DEFINITION
 from rockonweb.core.definition import (
     Definition,
     DefinitionFaults,
-    SecretChoices,
     canonical,
     from_source,
     is_mount_point,
     parse,
+    sentence,
 )
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec, name_fault
-from rockonweb.core.text import joined, t
+from rockonweb.core.text import joined, reworded, t
+from rockonweb.core.visible import one_line
 
 FORMAT = 1
 MARK = "rockonweb_backup"
 MAX_BYTES = 10_000_000  # of a file; a backup of a hundred rock-ons has 2 MB
 MAX_FAULTS = 20
-MOST = {"rockons": 500, "networks": 500, "shares": 2000, "definitions": 1000, "metastores": 100}
 MAX_TEXT = 100_000  # characters of one value
-VOLUME = re.compile(r"[0-9a-f]{64}")  # the name of a volume that Docker made
-BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,200}={0,2}")
+UNSHOWN = r"\p{C}\p{Zl}\p{Zp}"  # signs that nobody sees
 LARGEST_ID = 2**32 - 2  # of a user or group
+
+
+def _refuse(fault_of: Callable[[Any], str]) -> AfterValidator:
+    """Refuse a value of which a function says what is wrong with it."""
+
+    def check(value: Any) -> Any:
+        if fault := fault_of(value):
+            raise ValueError(fault)
+        return value
+
+    return AfterValidator(check)
+
+
+def _once(name_of: Callable[[Any], str]) -> AfterValidator:
+    """Refuse entries of which two have one name."""
+
+    def twice(entries: Iterable[Any]) -> str:
+        found = Counter(map(name_of, entries)).most_common(1)
+        return t('"%(name)s" stands there twice', name=found[0][0][:100]) if found and found[0][1] > 1 else ""
+
+    return _refuse(twice)
+
+
+def _share_fault(name: str) -> str:
+    return t("A share has no slash.") if "/" in name else share_fault(name)
+
+
+def _network_fault(spec: NetworkSpec) -> str:
+    nul = "\0" in "".join((spec.comment, *(name for name, _ in spec.aux_addresses)))
+    return name_fault(spec.name) or (t("contains a NUL character, which no command line can carry") if nul else "")
+
+
+def _path_fault(path: str) -> str:
+    return "" if is_mount_point(path) else t("a volume is an absolute path without a colon, and not / itself")
+
+
+def _cost_fault(sealed: Sealed) -> str:
+    """As much memory and time as a passphrase is worth; a hostile file could ask for any."""
+    bounded = sealed.n & (sealed.n - 1) == 0 and sealed.n * sealed.r <= 2**20
+    return "" if bounded else t("they are not encrypted as a backup has them")
+
+
+def _source(body: Any, read: ValidationInfo) -> str:
+    """Return the canonical text of a definition."""
+    try:
+        return parse(json.dumps({read.data.get("name", "?"): body}, ensure_ascii=False))[0].source
+    except DefinitionFaults as error:
+        raise ValueError(*(fault.words for fault in error.faults)) from None
+
+
+def _complete(given: Any, read: ValidationInfo) -> Mapping[str, Any]:
+    """Return all answers to the definition, with null for a withheld secret."""
+    if not {"name", "source"} <= read.data.keys():
+        return {}
+    found = SavedRockOn(read.data["name"], True, read.data["source"], "", given)
+    try:
+        hidden = dict.fromkeys(found.hidden)
+        complete = _replaced(found, dict.fromkeys(hidden, "x")).answers()
+    except BadInput as error:
+        raise ValueError(*error.faults) from None
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise ValueError(t("it is not as a backup has it")) from None
+    return _replaced(replace(found, given=complete.to_json()), hidden).given
+
+
+def _of_containers(volumes: tuple[Volume, ...], read: ValidationInfo) -> tuple[Volume, ...]:
+    if source := read.data.get("source"):
+        strange = {one.container for one in volumes} - from_source("", source).containers.keys()
+        if strange:
+            raise ValueError(*(t('"%(name)s" is not a container of this rock-on', name=one) for one in sorted(strange)))
+    return volumes
+
+
+def _short(value: object) -> str:
+    return value[:100] if isinstance(value, str) and value.isprintable() else ""
+
+
+Network = Annotated[NetworkSpec, _refuse(_network_fault)]
+Whole = Annotated[int, Strict()]
+Id = Annotated[Whole, Field(ge=0, le=LARGEST_ID)]
 
 
 class Hidden(NamedTuple):
@@ -76,8 +166,8 @@ class Volume:
     """A volume that Docker made for a container."""
 
     container: str
-    volume: str
-    destination: str
+    volume: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    destination: Annotated[str, _refuse(_path_fault)]
 
 
 @dataclass(frozen=True)
@@ -85,12 +175,13 @@ class SavedRockOn:
     """An installed rock-on. `given` are its answers as an answers file has them, with null for a withheld secret."""
 
     name: str
-    running: bool
-    source: str  # canonical text of what it was installed from
-    newest: str
-    given: Mapping[str, Any] = field(default_factory=dict)
-    volumes: tuple[Volume, ...] = ()
-    secrets: SecretChoices = field(default_factory=dict)  # what people chose to be a secret, or not to be one
+    running: StrictBool
+    source: Annotated[str, Field(alias="definition"), PlainValidator(_source)]  # canonical text
+    newest: Annotated[str, Field(default=""), PlainValidator(_source)]
+    given: Annotated[Mapping[str, Any], Field(alias="answers"), PlainValidator(_complete)]
+    volumes: Annotated[tuple[Volume, ...], AfterValidator(_of_containers)] = ()
+    # What people chose to be a secret, or not to be one.
+    secrets: Mapping[str, Mapping[str, StrictBool]] = field(default_factory=dict)
 
     @property
     def definition(self) -> Definition:
@@ -111,9 +202,9 @@ class SavedRockOn:
 class Share:
     """A share's name and owner."""
 
-    name: str
-    uid: int = 0
-    gid: int = 0
+    name: Annotated[str, _refuse(_share_fault)]
+    uid: Id = 0
+    gid: Id = 0
 
 
 @dataclass(frozen=True)
@@ -134,11 +225,13 @@ class Metastore:
 class Sealed:
     """Encrypted secrets, and how the key is made from the passphrase."""
 
-    n: int
-    r: int
-    p: int
-    salt: str
-    data: str
+    n: Annotated[Whole, Field(ge=2**10)]
+    r: Annotated[Whole, Field(ge=1)]
+    p: Annotated[Whole, Field(ge=1, le=4)]
+    salt: Annotated[str, Field(pattern="^[A-Za-z0-9+/_-]{8,200}={0,2}$")]
+    data: Annotated[str, Field(pattern="^[ -~]*$")]
+    kdf: Literal["scrypt"] = "scrypt"
+    cipher: Literal["fernet"] = "fernet"
 
 
 @dataclass(frozen=True)
@@ -301,7 +394,7 @@ def to_json(backup: Backup) -> str:
             else {"place": store.address, "enabled": store.enabled}
             for store in backup.metastores
         ],
-        "secrets": {"kdf": "scrypt", "cipher": "fernet", **vars(backup.sealed)} if backup.sealed else None,
+        "secrets": vars(backup.sealed) if backup.sealed else None,
     }
     return json.dumps(body, indent=1, ensure_ascii=False)
 
@@ -336,7 +429,13 @@ def read(content: bytes | str) -> Backup:
             ),
             t("Update this one first."),
         )
-    return _Reader(data).backup()
+    try:
+        return _File.model_validate(data).backup()
+    except ValidationError as error:
+        faults = list(_sentences(error, data))
+    more = len(faults) - MAX_FAULTS
+    told = faults[:MAX_FAULTS] + ([t("and %(count)d more", count=more)] if more > 0 else [])
+    raise BadInput(t("The backup can't be used."), t("Nothing was changed."), faults=told)
 
 
 def _no_backup(why: str) -> BadInput:
@@ -355,172 +454,46 @@ def _text(value: Any) -> str:
     return value
 
 
-class _Reader:
-    """Takes a backup out of JSON from anywhere, and collects what is wrong with it."""
+def _sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each fault with its path, in which a rock-on has its name too. They quote the file."""
+    for fault in error.errors():
+        path = [str(step) for step in fault["loc"]]
+        if path[0] == "rockons" and len(path) > 2:
+            path[1] += f" ({str(data['rockons'][int(path[1])].get('name', '?'))[:100]})"
+        ours = fault.get("ctx", {}).get("error")
+        for said in ours.args if ours else [sentence(fault)]:
+            yield joined(": ", (one_line(".".join(path)), reworded(said, one_line)))
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        self.data = data
-        self.faults: list[str] = []
+
+class _DefinitionFile(BaseModel):
+    file: Annotated[str, Field(pattern=f"^[^./{UNSHOWN}][^/{UNSHOWN}]*$", max_length=200)]
+    text: Annotated[str, Field(max_length=MAX_DEFINITION)]
+
+
+class _Metastore(BaseModel):
+    place: Annotated[str, Field(pattern=f"^[^{UNSHOWN}]*$", max_length=MAX_TEXT)]
+    enabled: StrictBool
+    withheld: StrictBool = False
+
+    def saved(self) -> Metastore:
+        return Metastore(bare(self.place), self.enabled, None if self.withheld else self.place)
+
+
+class _File(BaseModel):
+    program: Annotated[str, PlainValidator(_short)] = ""
+    made: Annotated[str, PlainValidator(_short)] = ""
+    rockons: Annotated[tuple[SavedRockOn, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
+    networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
+    shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
+    definitions: Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)] = ()
+    metastores: Annotated[tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: bare(one.place))] = ()
+    secrets: Annotated[Sealed, _refuse(_cost_fault)] | None = None
 
     def backup(self) -> Backup:
-        found = Backup(
-            program=self._short("program"),
-            made=self._short("made"),
-            rockons=tuple(self._unique("rockons", self._rockon, lambda one: one.name)),
-            networks=tuple(self._unique("networks", self._network, lambda one: one.name)),
-            shares=tuple(self._unique("shares", self._share, lambda one: one.name)),
-            definitions=dict(self._unique("definitions", self._definition, lambda one: one[0])),
-            metastores=tuple(self._unique("metastores", self._metastore, lambda one: one.place)),
-            sealed=self._sealed(),
-        )
-        if self.faults:
-            more = len(self.faults) - MAX_FAULTS
-            told = self.faults[:MAX_FAULTS] + ([t("and %(count)d more", count=more)] if more > 0 else [])
-            raise BadInput(t("The backup can't be used."), t("Nothing was changed."), faults=told)
-        return found
-
-    def _short(self, key: str) -> str:
-        value = self.data.get(key, "")
-        return value[:100] if isinstance(value, str) and value.isprintable() else ""
-
-    def _unique(self, part: str, read: Any, name_of: Any) -> Iterator[Any]:
-        entries = self.data.get(part) or []
-        if not isinstance(entries, list):
-            self.faults.append(t("%(part)s: must be a list.", part=part))
-            return
-        if len(entries) > MOST[part]:
-            self.faults.append(t("%(part)s: has more than %(most)s entries.", part=part, most=MOST[part]))
-            return
-        seen = set()
-        for place, entry in enumerate(entries):
-            here = f"{part}.{place}"
-            try:
-                if not isinstance(entry, dict):
-                    raise TypeError
-                one = read(here, entry)
-            except (TypeError, KeyError, ValueError, AttributeError):
-                self.faults.append(t("%(here)s: it is not as a backup has it.", here=here))
-                continue
-            if one is None:
-                continue
-            if (name := name_of(one)) in seen:
-                self.faults.append(t('%(here)s: "%(name)s" stands there twice.', here=here, name=name[:100]))
-            seen.add(name)
-            yield one
-
-    def _rockon(self, here: str, entry: Mapping[str, Any]) -> SavedRockOn | None:
-        name = _text(entry["name"])
-        here = f"{here} ({name[:100]})"
-        source = self._source(f"{here}.definition", name, entry["definition"])
-        newest = self._source(f"{here}.newest", name, entry["newest"]) if "newest" in entry else source
-        given = entry["answers"]
-        running = entry["running"]
-        if source is None or newest is None:
-            return None
-        if not isinstance(given, dict) or not isinstance(running, bool):
-            raise TypeError
-        volumes = tuple(
-            Volume(_text(one["container"]), _text(one["volume"]), _text(one["destination"]))
-            for one in entry.get("volumes") or ()
-        )
-        found = SavedRockOn(name, running, source, newest, given, volumes, self._secrets(entry.get("secrets") or {}))
-        known = found.definition.containers
-        for volume in volumes:
-            if volume.container not in known or not VOLUME.fullmatch(volume.volume):
-                self.faults.append(t("%(here)s.volumes: one is not as a backup has it.", here=here))
-            elif not is_mount_point(volume.destination):
-                self.faults.append(t("%(here)s.volumes: a path in a container is absolute.", here=here))
-        hidden = found.hidden
-        try:
-            read = _replaced(found, dict.fromkeys(hidden, "x")).answers()
-        except BadInput as error:
-            self.faults += [joined(": ", (f"{here}.answers", fault)) for fault in error.faults]
-            return None
-        return _replaced(replace(found, given=read.to_json()), dict.fromkeys(hidden))
-
-    @staticmethod
-    def _secrets(choices: Any) -> SecretChoices:
-        if not isinstance(choices, dict) or not all(isinstance(chosen, dict) for chosen in choices.values()):
-            raise TypeError
-        if not all(isinstance(secret, bool) for chosen in choices.values() for secret in chosen.values()):
-            raise TypeError
-        return choices
-
-    def _source(self, here: str, name: str, body: Any) -> str | None:
-        try:
-            found = parse(json.dumps({name: body}, ensure_ascii=False))
-        except DefinitionFaults as error:
-            self.faults += [joined(": ", (here, fault.words)) for fault in error.faults]
-            return None
-        return found[0].source
-
-    def _network(self, here: str, entry: Mapping[str, Any]) -> NetworkSpec | None:
-        kinds = {one.name: one.default for one in fields(NetworkSpec)}
-        given: dict[str, Any] = {}
-        for key, value in entry.items():
-            if key not in kinds:
-                raise KeyError(key)
-            if key == "aux_addresses":
-                value = tuple((_text(name), _text(address)) for name, address in value)
-            elif key == "mtu":
-                if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-                    raise TypeError
-            elif isinstance(kinds[key], bool):
-                if not isinstance(value, bool):
-                    raise TypeError
-            else:
-                _text(value)
-            given[key] = value
-        if fault := name_fault(given["name"]):
-            self.faults.append(joined(": ", (here, fault)))
-            return None
-        return NetworkSpec(**given)
-
-    def _share(self, here: str, entry: Mapping[str, Any]) -> Share | None:
-        name = _text(entry["name"])
-        for key in ("uid", "gid"):
-            value = entry.get(key, 0)
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_ID:
-                raise TypeError
-        if fault := t("A share has no slash.") if "/" in name else share_fault(name):
-            self.faults.append(joined(": ", (here, fault)))
-            return None
-        return Share(name, entry.get("uid", 0), entry.get("gid", 0))
-
-    def _definition(self, here: str, entry: Mapping[str, Any]) -> tuple[str, str]:
-        file, text = _text(entry["file"]), entry["text"]
-        if not isinstance(text, str) or len(text.encode()) > MAX_DEFINITION:
-            raise TypeError
-        if not re.fullmatch(r"[^/\0]{1,200}", file) or not file.isprintable() or file.startswith("."):
-            self.faults.append(t("%(here)s: this is no name for a file.", here=here))
-        return file, text
-
-    def _metastore(self, here: str, entry: Mapping[str, Any]) -> Metastore:
-        place, enabled, withheld = _text(entry["place"]), entry["enabled"], entry.get("withheld", False)
-        if not isinstance(enabled, bool) or not isinstance(withheld, bool) or not place.isprintable():
-            raise TypeError
-        return Metastore(bare(place), enabled, None if withheld else place)
-
-    def _sealed(self) -> Sealed | None:
-        entry = self.data.get("secrets")
-        if entry is None:
-            return None
-        try:
-            numbers = [entry[key] for key in ("n", "r", "p")]
-            whole = all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
-            n, r, p = numbers
-            # As much memory and time as a passphrase is worth; a hostile file could ask for any.
-            if not whole or not (n >= 2**10 and n & (n - 1) == 0 and r >= 1 and n * r <= 2**20 and p in (1, 2, 3, 4)):
-                raise ValueError
-            if (entry["kdf"], entry["cipher"]) != ("scrypt", "fernet") or not BASE64.fullmatch(entry["salt"]):
-                raise ValueError
-            data = entry["data"]
-            if not isinstance(data, str) or not data.isascii():
-                raise TypeError
-        except (TypeError, KeyError, ValueError):
-            self.faults.append(t("secrets: they are not encrypted as a backup has them."))
-            return None
-        return Sealed(n, r, p, entry["salt"], data)
+        rockons = tuple(replace(one, newest=one.newest or one.source) for one in self.rockons)
+        definitions = {one.file: one.text for one in self.definitions}
+        stores = tuple(one.saved() for one in self.metastores)
+        return Backup(self.program, self.made, rockons, self.networks, self.shares, definitions, stores, self.secrets)
 
 
 def names(places: Iterable[Hidden]) -> list[str]:

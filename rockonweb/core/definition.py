@@ -51,10 +51,13 @@ SENTENCES = {  # for pydantic's kinds of faults; it fills their places
     "bool_parsing": t("must be true or false"),
     "dict_type": t("must be an object"),
     "model_type": t("must be an object"),
+    "dataclass_type": t("must be an object"),
     "model_attributes_type": t("must be an object"),
     "tuple_type": t("must be a list"),
     "too_short": t("has %(actual_length)s entries, and needs %(min_length)s"),
     "too_long": t("has more than %(max_length)s entries"),
+    "string_too_long": t("has more than %(max_length)s characters"),
+    "unexpected_keyword_argument": t("is not known"),
 }
 
 
@@ -487,7 +490,7 @@ def from_body(name: str, body: Mapping[str, Any]) -> Definition:
     try:
         definition = Definition.model_validate({**body, "name": name})
     except ValidationError as error:
-        faults = [Fault(".".join(map(str, e["loc"])), _message(e)) for e in error.errors()]
+        faults = [Fault(".".join(map(str, e["loc"])), sentence(e)) for e in error.errors()]
     faults += _check_names(body)
     if definition is None or faults:
         raise DefinitionFaults(faults)
@@ -531,9 +534,10 @@ def _words(value: object) -> Iterator[str]:
             yield from _words(part)
 
 
-def _message(error: Any) -> str:
-    if sentence := SENTENCES.get(error["type"]):
-        return filled(sentence, given=str(error["input"])[:60], **error.get("ctx", {}))
+def sentence(error: Any) -> str:
+    """Return what pydantic says of a fault, as people read it."""
+    if words := SENTENCES.get(error["type"]):
+        return filled(words, given=str(error["input"])[:60], **error.get("ctx", {}))
     for said in getattr(error.get("ctx", {}).get("error"), "args", ()):
         if isinstance(said, Text):  # one of ours
             return said

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from pydantic import with_config
+
 from rockonweb.core.answers import NETWORK_NAME
 from rockonweb.core.definition import ContainerSpec
 from rockonweb.core.docker_options import container_of
@@ -25,6 +27,7 @@ Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class NetworkSpec:
     """A network as an owner asks for it. What is blank is left to Docker; without a subnet it chooses all addresses.

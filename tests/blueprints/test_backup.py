@@ -325,7 +325,7 @@ def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: Visito
         (b"PK\x03\x04\xff", "not text in UTF-8"),
         (b'{"a": 1}', "This is no backup of Rockonweb"),
         (b'{"rockonweb_backup": 99, "program": "9.9"}', "a newer Rockonweb, 9.9"),
-        (b'{"rockonweb_backup": 1, "shares": [{"name": "../x"}]}', "shares.0: "),
+        (b'{"rockonweb_backup": 1, "shares": [{"name": "../x"}]}', "shares.0.name: "),
         (b"[" * 200_000, "nested too deeply"),
         (b" " * 10_000_001, "larger than 10 MB"),
     ],

@@ -165,14 +165,15 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(rockons="x"), "rockons: must be a list."),
-        (lambda d: d.update(rockons=[1]), "rockons.0: it is not as a backup has it."),
-        (lambda d: d["rockons"][0].pop("answers"), "rockons.0: it is not as a backup has it."),
-        (lambda d: d["rockons"][0].update(running="yes"), "rockons.0: it is not as a backup has it."),
+        (lambda d: d.update(rockons="x"), "rockons: must be a list"),
+        (lambda d: d.update(rockons=[1]), "rockons.0: must be an object"),
+        (lambda d: d["rockons"][0].pop("answers"), "rockons.0 (Box).answers: is required"),
+        (lambda d: d["rockons"][0].pop("name"), "rockons.0 (?).name: is required"),
+        (lambda d: d["rockons"][0].update(running="yes"), "rockons.0 (Box).running: must be true or false"),
         (lambda d: d["rockons"][0]["answers"].update(shares=[]), "shares.box./data: an answer is missing."),
-        (lambda d: d["rockons"][0]["answers"].update(environment=[1]), "rockons.0: it is not as a backup has it."),
-        (lambda d: d["rockons"][0]["answers"].update(labels={"box": [{}]}), "rockons.0: it is not as a backup has it."),
-        (lambda d: d["rockons"][1].update(name="Box"), 'rockons.1: "Box" stands there twice.'),
+        (lambda d: d["rockons"][0]["answers"].update(environment=[1]), "0 (Box).answers: it is not as a"),
+        (lambda d: d["rockons"][0]["answers"].update(labels={"box": [{}]}), "0 (Box).answers: it is not as a"),
+        (lambda d: d["rockons"][1].update(name="Box"), 'rockons: "Box" stands there twice'),
         (lambda d: d["rockons"][0]["definition"].pop("containers"),
          "rockons.0 (Box).definition: containers: is required"),
         (lambda d: d["rockons"][0]["answers"]["shares"]["box"].update({"/data": "../etc"}), "not a name for a share"),
@@ -180,25 +181,29 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda d: d["rockons"][0]["answers"]["ports"]["box"].update({"80": 99999}), "99999 is not a port"),
         (lambda d: d["rockons"][0]["answers"].update(strange={}), '"strange" is not a part of an answers file.'),
         (lambda d: d["rockons"][0]["answers"]["networks"].update(box=["-x"]), "is not a network"),
-        (lambda d: d["rockons"][0]["volumes"][0].update(volume="/etc"), "volumes: one is not as a backup has it."),
-        (lambda d: d["rockons"][0]["volumes"][0].update(container="nobody"), "volumes: one is not as a backup has it."),
-        (lambda d: d["rockons"][0]["volumes"][0].update(destination="cache"), "a path in a container is absolute"),
+        (lambda d: d["rockons"][0]["volumes"][0].update(volume="/etc"), 'volumes.0.volume: "/etc" is not allowed'),
+        (lambda d: d["rockons"][0]["volumes"][0].update(container="nobody"),
+         'rockons.0 (Box).volumes: "nobody" is not a container of this rock-on'),
+        (lambda d: d["rockons"][0]["volumes"][0].update(destination="cache"), "0.destination: a volume is an absolute"),
         (lambda d: d["networks"][0].update(name="host"), "networks.0: "),
         (lambda d: d["networks"][0].update(name="--rm"), "networks.0: "),
-        (lambda d: d["networks"][0].update(subnet=5), "networks.0: it is not as a backup has it."),
-        (lambda d: d["networks"][0].update(new=5), "networks.0: it is not as a backup has it."),
-        (lambda d: d["shares"][0].update(name="a/b"), "shares.0: "),
-        (lambda d: d["shares"][0].update(name=".."), "shares.0: "),
-        (lambda d: d["shares"][0].update(uid=-1), "shares.0: it is not as a backup has it."),
-        (lambda d: d["shares"][0].update(uid=True), "shares.0: it is not as a backup has it."),
-        (lambda d: d["definitions"][0].update(file="../x.json"), "definitions.0: this is no name for a file."),
-        (lambda d: d["definitions"][0].update(file=".x.json"), "definitions.0: this is no name for a file."),
-        (lambda d: d["definitions"][0].update(text="x" * 1_000_001), "definitions.0: it is not as a backup has it."),
-        (lambda d: d["metastores"][0].update(enabled=1), "metastores.0: it is not as a backup has it."),
-        (lambda d: d["metastores"][0].update(place="a\nb"), "metastores.0: it is not as a backup has it."),
-        (lambda d: d.update(shares=[{"name": "a"}] * 3000), "shares: has more than 2000 entries."),
-        (lambda d: d.update(secrets="x"), "secrets: they are not encrypted"),
-        (lambda d: d.update(secrets={**vars(SEALED), "kdf": "none", "cipher": "fernet"}), "secrets: they are not"),
+        (lambda d: d["networks"][0].update(subnet=5), "networks.0.subnet: must be text"),
+        (lambda d: d["networks"][0].update(new=5), "networks.0.new: is not known"),
+        (lambda d: d["networks"][0].update(comment="\0"), "networks.0: contains a NUL character"),
+        (lambda d: d["networks"][0].update(aux_addresses=[["\0", "10.9.0.2"]]), "networks.0: contains a NUL character"),
+        (lambda d: d["shares"][0].update(name="a/b"), "shares.0.name: A share has no slash."),
+        (lambda d: d["shares"][0].update(name=".."), 'shares.0.name: ".." is not a name for a share'),
+        (lambda d: d["shares"][0].update(uid=-1), "shares.0.uid: must be 0 or more"),
+        (lambda d: d["shares"][0].update(uid=True), "shares.0.uid: must be a whole number"),
+        (lambda d: d["definitions"][0].update(file="../x.json"), 'definitions.0.file: "../x.json" is not allowed'),
+        (lambda d: d["definitions"][0].update(file=".x.json"), 'definitions.0.file: ".x.json" is not allowed'),
+        (lambda d: d["definitions"][0].update(text="x" * 1_000_001), "definitions.0.text: has more than 1000000 char"),
+        (lambda d: d["metastores"][0].update(enabled=1), "metastores.0.enabled: must be true or false"),
+        (lambda d: d["metastores"][0].update(place="a\nb"), r'metastores.0.place: "a\nb" is not allowed'),
+        (lambda d: d.update(shares=[{"name": "a"}] * 3000), "shares: has more than 2000 entries"),
+        (lambda d: d.update(secrets="x"), "secrets: must be an object"),
+        (lambda d: d.update(secrets={**vars(SEALED), "kdf": "none"}), "secrets.kdf: must be 'scrypt'"),
+        (lambda d: d.update(secrets={**vars(SEALED), "cipher": "none"}), "secrets.cipher: must be 'fernet'"),
     ],
 )  # fmt: skip
 def test_bad_values_are_named(change: Callable[[dict[str, Any]], object], words: str):
@@ -211,17 +216,47 @@ def test_what_is_empty_may_be_left_out():
 
 
 @pytest.mark.parametrize(
-    "cost",
+    ("cost", "fault"),
     [
-        {"n": 2**30}, {"n": 2**19, "r": 16}, {"n": 3}, {"n": 1}, {"n": "65536"}, {"n": True}, {"r": 0}, {"r": 10**9},
-        {"p": 10**9}, {"p": 0}, {"salt": "?"}, {"salt": ""}, {"salt": 5}, {"data": 5}, {"data": "\u00e9"},
+        ({"n": 2**30}, "secrets: they are not encrypted as a backup has them"),
+        ({"n": 2**19, "r": 16}, "secrets: they are not encrypted as a backup has them"),
+        ({"n": 1025}, "secrets: they are not encrypted as a backup has them"),
+        ({"r": 10**9}, "secrets: they are not encrypted as a backup has them"),
+        ({"n": 3}, "secrets.n: must be 1024 or more"),
+        ({"n": 1}, "secrets.n: must be 1024 or more"),
+        ({"n": "65536"}, "secrets.n: must be a whole number"),
+        ({"n": True}, "secrets.n: must be a whole number"),
+        ({"r": 0}, "secrets.r: must be 1 or more"),
+        ({"p": 10**9}, "secrets.p: must be 4 or less"),
+        ({"p": 0}, "secrets.p: must be 1 or more"),
+        ({"salt": "?"}, 'secrets.salt: "?" is not allowed here'),
+        ({"salt": ""}, 'secrets.salt: "" is not allowed here'),
+        ({"salt": 5}, "secrets.salt: must be text"),
+        ({"data": 5}, "secrets.data: must be text"),
+        ({"data": "\u00e9"}, 'secrets.data: "\u00e9" is not allowed here'),
     ],
-)  # fmt: skip
-def test_the_cost_of_a_passphrase_is_bounded(cost: dict[str, Any]):
-    secrets = {"kdf": "scrypt", "cipher": "fernet", **vars(SEALED), **cost}
-    assert faults(changed(lambda data: data.update(secrets=secrets))) == [
-        "secrets: they are not encrypted as a backup has them."
+)
+def test_the_cost_of_a_passphrase_is_bounded(cost: dict[str, Any], fault: str):
+    assert faults(changed(lambda data: data.update(secrets={**vars(SEALED), **cost}))) == [fault]
+
+
+def test_faults_of_all_parts_are_told_at_once_and_send_no_signs_to_a_terminal():
+    def change(data: dict[str, Any]) -> None:
+        data["rockons"][0].update(name="\x1b[2J", running=1)
+        data["networks"][0].update({"name": "host", "\x1b[2J": 1})
+        data["shares"][0].update(name="\x1b[2J", uid="0")
+        data["metastores"][0].update(place="\x1b[2J")
+
+    told = faults(changed(change))
+    assert [fault.partition(": ")[0] for fault in told] == [
+        r"rockons.0 (\x1b[2J).running",
+        r"rockons.0 (\x1b[2J).definition",
+        r"networks.0.\x1b[2J",
+        "shares.0.name",
+        "shares.0.uid",
+        "metastores.0.place",
     ]
+    assert "\x1b" not in "".join(told)
 
 
 def test_no_more_faults_are_told_than_people_read():

@@ -8,6 +8,7 @@ and may be called again.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,16 +87,16 @@ class TakenBack:
     whole: bool = True
 
 
-class Action(Generic[Done]):
-    """How a kind of step is done and taken back. As it stands here: nothing to look at, nothing to take back."""
+class Action(ABC, Generic[Done]):
+    """How a kind of step is done and taken back. Without more than `do` there is nothing to take back."""
 
     def look(self, work: Work, step: Done) -> Memory | None:
         """Return what the undo has to know, None where there will be nothing to take back."""
         return None
 
+    @abstractmethod
     def do(self, work: Work, step: Done, row: int) -> str:
         """Do it, and return what is worth reading of it. Raises RockonwebError."""
-        raise NotImplementedError
 
     def undo(self, work: Work, step: Done, memory: Memory, *, ended: bool) -> TakenBack:
         """Take it back; `ended` says that it was not cut short. Raises RockonwebError."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
-from rockonweb.host import engine
-from rockonweb.host.docker_settings import room
+from rockonweb.host import host_of
 from rockonweb.models import Role
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
@@ -21,15 +19,11 @@ blueprint = Blueprint("docker", __name__)
 def index() -> ResponseReturnValue:
     """Ask Docker for its settings and show them."""
     try:
-        docker = _connect()
-        try:
+        with host_of().connect() as docker:
             found, log = docker.settings(), docker.log_options()
-        finally:
-            docker.close()
     except EngineError as error:
         return render_template("docker/index.html", error=error)
-    disk = room(found.images_folder) if found.local else None
-    return render_template("docker/index.html", docker=found, log=log, room=disk)
+    return render_template("docker/index.html", docker=found, log=log, room=found.disk)
 
 
 @blueprint.get("/docker/usage")
@@ -37,15 +31,8 @@ def index() -> ResponseReturnValue:
 def usage() -> ResponseReturnValue:
     """Ask Docker how much room things take; it may count for a while, so the page above does not wait for it."""
     try:
-        docker = _connect()
-        try:
+        with host_of().connect() as docker:
             found = docker.usage()
-        finally:
-            docker.close()
     except EngineError as error:
         return render("docker/usage.html", "docker/_usage.html", error=error)
     return render("docker/usage.html", "docker/_usage.html", usage=found)
-
-
-def _connect() -> engine.Engine:
-    return engine.connect(instance_id(current_app.config["SETTINGS"]))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from rockonweb.catalog import sources
 from rockonweb.catalog.sources import Source
+from rockonweb.config import current_settings
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
@@ -47,7 +48,7 @@ def add() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        sources.add(sources.read_place(form.place.data, current_app.config["SETTINGS"]))
+        sources.add(sources.read_place(form.place.data, current_settings()))
     except BadInput as error:
         form.place.errors = [" ".join(say(part) for part in (error.sentence, error.hint) if part)]
         return _page(form), 422
@@ -94,7 +95,7 @@ def remove(metastore_id: int) -> ResponseReturnValue:
 
 
 def _get(metastore_id: int) -> Source:
-    found = sources.listed(current_app.config["SETTINGS"])
+    found = sources.listed(current_settings())
     return next((source for source in found if source.id == metastore_id), None) or abort(404)
 
 
@@ -106,7 +107,7 @@ def _page(form: MetastoreForm) -> str:
     report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
     parts = {part["origin"]: part for part in report.data.get("metastores", ())} if report else {}
     lines = []
-    for source in sources.listed(current_app.config["SETTINGS"]):
+    for source in sources.listed(current_settings()):
         part = parts.get(source.origin)
         # A metastore may have the number of one that was removed.
         fits = part is not None and part["place"] == source.shown

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from rockonweb.config import Settings
 from rockonweb.core import settings as core_settings
 from rockonweb.core.comparison import compare
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
-from rockonweb.host import snapshots
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, RollbackPoint, Status, db
 from rockonweb.rows import answers_of
 from rockonweb.web import difference, go_back
@@ -60,11 +59,6 @@ def _point(rockon_id: int, point_id: int) -> RollbackPoint:
     return rollback.point_of(rockon, point_id)
 
 
-def _settings() -> Settings:
-    found: Settings = current_app.config["SETTINGS"]
-    return found
-
-
 def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozenset()) -> Review:
     """Return what going back would do today."""
     _, answers = rollback.made_from(point)
@@ -90,8 +84,8 @@ def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = 
         digest=seen.fingerprint,
         definitions=compare(rockon.definition, definition),
         answers=core_settings.differences(definition, answers_of(rockon), answers),
-        shares=go_back.shares(point, _settings()),
-        kept_in=snapshots.replaced(_settings(), ""),
+        shares=go_back.shares(point),
+        kept_in=host_of().snapshots.replaced(""),
         sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
         downtime=core_settings.downtime(
             change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED

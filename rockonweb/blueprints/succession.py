@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb.catalog import successors
-from rockonweb.config import Settings
 from rockonweb.core import settings as core_settings
 from rockonweb.core.comparison import compare
 from rockonweb.core.definition import digest
@@ -19,14 +18,14 @@ from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import devices as host_devices
-from rockonweb.host import shares
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, Status, db, writing
 from rockonweb.web import before, difference, json_beside, new_definition
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
-from rockonweb.work.review import Review, gather_facts, renamed, review_request, submit_review
+from rockonweb.work.facts import gather_facts
+from rockonweb.work.review import Review, renamed, review_request, submit_review
 
 blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
 
@@ -134,16 +133,11 @@ def _leave_aside(offer: Offer) -> ResponseReturnValue:
     return redirect(url_for("rockons.show", rockon_id=offer.rockon.id), code=303)
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
-
-
 def _facts(offer: Offer) -> tuple[HostFacts, EngineError | None]:
     """Return the host's facts for the questions; without what only Docker knows where it does not answer, and why."""
     if not offer.carried.asked("ports"):
         return HostFacts(), None
-    facts, trouble = gather_facts(offer.rockon, offer.carried.answers)
+    facts, trouble = host_of().ask(lambda docker: gather_facts(offer.rockon, offer.carried.answers, docker))
     return renamed(facts, offer.old.name, offer.new.name), trouble
 
 
@@ -184,8 +178,8 @@ def _page(
         downtime=core_settings.downtime(
             change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
         ),
-        known_shares=[*shares.listing(_settings()), *shares.folders(_settings())],
-        known_devices=host_devices.offered() if "devices" in asked.forms else (),
+        known_shares=[*host_of().shares.listing(), *host_of().shares.folders()],
+        known_devices=host_of().devices() if "devices" in asked.forms else (),
         shares_list=shares_form.LIST_ID,
         devices_list=devices.LIST_ID,
         same=shares_form.SAME,

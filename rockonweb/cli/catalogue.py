@@ -11,11 +11,10 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from rockonweb import audit, catalog
+from rockonweb import audit, catalog, registry
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
 from rockonweb.core.definition import MAX_BYTES
-from rockonweb.host import registry
 from rockonweb.models import RockOn, db
 from rockonweb.work import icons
 

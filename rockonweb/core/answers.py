@@ -62,10 +62,22 @@ class Answers:
         }
         return data
 
+    def places(self) -> list[str]:
+        """Return the shares and folders of shares that are used, each once, in the order of use."""
+        return list(
+            dict.fromkeys(
+                place for part in (self.shares, self.storage) for by in part.values() for place in by.values()
+            )
+        )
+
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        places = [place for part in (self.shares, self.storage) for by in part.values() for place in by.values()]
-        return list(dict.fromkeys(split_share(place)[0] for place in places))
+        return list(dict.fromkeys(split_share(place)[0] for place in self.places()))
+
+    def device_paths(self) -> list[str]:
+        """Return the host's paths of the devices that are handed on."""
+        values = (value for values in self.devices.values() for value in values.values())
+        return [value.partition(":")[0] for value in values if value]
 
 
 def from_json(data: Mapping[str, Any]) -> Answers:

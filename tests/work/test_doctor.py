@@ -20,7 +20,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.diagnosis import Finding
-from rockonweb.host import certificate
+from rockonweb.host import Host, certificate
 from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
 from rockonweb.work import doctor
 from tests.support.claims import free_port
@@ -229,7 +229,7 @@ def test_a_clock_that_is_not_dockers_is_told(
 ) -> None:
     docker = SimpleNamespace(clock=lambda: time.time() - behind)
     monkeypatch.setattr(doctor._Visit, "_connected", lambda _visit: docker)
-    monkeypatch.setattr(doctor.clock, "synchronised", lambda: None)
+    monkeypatch.setattr(Host, "clock_is_synchronised", lambda _: None)
     found = look(instance)["clock"]
     assert found.level == level
     assert not behind or f"{abs(behind)} s apart" in found.sentence

@@ -16,7 +16,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic, openvpn, owncloud
 from rockonweb.core.handlers.tasks import Tasks
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AnyStep
+from rockonweb.core.steps import Step
 
 
 class Handler(Protocol):
@@ -31,7 +31,7 @@ class Handler(Protocol):
         """Whether the definition has the shape that the handler knows."""
         ...
 
-    def launch(self, definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+    def launch(self, definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
         """Return the steps that make and start the containers; each names the container that it is for."""
         ...
 

@@ -10,7 +10,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers.tasks import Tasks
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AnyStep, Create, Join, Start
+from rockonweb.core.steps import Create, Join, Start, Step
 from rockonweb.core.text import t
 
 tasks: Tasks | None = None
@@ -21,14 +21,14 @@ def fits(definition: Definition) -> bool:
     return True
 
 
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps that make and start all containers."""
     return [step for name, _ in definition.launch_order for step in launch_container(definition, name, answers, facts)]
 
 
 def launch_container(
     definition: Definition, name: str, answers: Answers, facts: HostFacts, added: Additions = NOTHING
-) -> list[AnyStep]:
+) -> list[Step]:
     """Return the steps for one container, whose command line a handler may add to.
 
     It joins its networks before the app starts, so names resolve at once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import Definition, Question
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
-from rockonweb.core.wizard import Ask, all_asks, asks
+from rockonweb.core.wizard import QUESTIONS, Ask, all_asks, asks
 
 BECOMES = {"variables": "environment", "storage": "shares"}  # what was added, and where a definition asks for it
 
@@ -85,27 +85,15 @@ def only_new(definition: Definition, carried: Carried) -> Definition:
     """Return a definition that asks the new questions and no other, for the forms of the wizard."""
     wanted = {(ask.page, ask.container, ask.key) for ask in carried.asks}
 
-    def left(page: str, container: str, questions: Mapping[str, Question]) -> dict[str, Question]:
-        return {
-            key: question
-            for key, question in questions.items()
-            if (page, container, str(int(key)) if page == "ports" else key) in wanted
-        }
+    def left(page: str, container: str, questions: Iterable[tuple[str, Question]]) -> dict[str, Question]:
+        return {key: question for key, question in questions if (page, container, key) in wanted}
 
     containers = {
-        name: spec.model_copy(
-            update={
-                "volumes": left("shares", name, spec.volumes),
-                "ports": left("ports", name, spec.ports),
-                "devices": left("devices", name, spec.devices),
-                "environment": left("environment", name, spec.environment),
-            }
-        )
+        name: spec.model_copy(update={part: left(page, name, spec.questions(part)) for page, part in QUESTIONS.items()})
         for name, spec in definition.containers.items()
     }
-    return definition.model_copy(
-        update={"containers": containers, "custom_config": left("custom-config", "", definition.custom_config)}
-    )
+    settings = left("custom-config", "", definition.custom_config.items())
+    return definition.model_copy(update={"containers": containers, "custom_config": settings})
 
 
 def _asked_ui(old: Definition, ask: Ask) -> bool:

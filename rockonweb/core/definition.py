@@ -272,6 +272,11 @@ class ContainerSpec(_Part):
         """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
         return self.image if self._tagged else f"{self.image}:{self.tag or 'latest'}"
 
+    def questions(self, part: str) -> list[tuple[str, Any]]:
+        """Return the questions of a part in their order; a port is written as a number is."""
+        asked = in_question_order(getattr(self, part))
+        return [(str(int(key)), question) for key, question in asked] if part == "ports" else asked
+
     @property
     def port_specs(self) -> dict[int, PortSpec]:
         """The ports by their number in the container, in the order of the questions."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rockonweb.core import owners
 from rockonweb.core.answers import Answers, Leaf, leaves, share_fault, together
-from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
+from rockonweb.core.definition import Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.field_names import field_name, glued
 from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
@@ -16,7 +16,9 @@ from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 
 SUMMARY = "summary"
-PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
+# The pages with questions to a container, and where its definition has these.
+QUESTIONS = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
+PAGES = (*QUESTIONS, "custom-config", SUMMARY)
 
 Values = Mapping[str, str]  # what was typed, by field name
 
@@ -79,13 +81,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             Ask(glued(page, "", key), page, "", key, question, secret=definition.hides("", key, question.label))
             for key, question in in_question_order(definition.custom_config)
         ]
-    questions: dict[str, Callable[[ContainerSpec], Mapping[str, Question]]] = {
-        "shares": lambda spec: dict(in_question_order(spec.volumes)),
-        "ports": lambda spec: {str(port): question for port, question in spec.port_specs.items()},
-        "devices": lambda spec: dict(in_question_order(spec.devices)),
-        "environment": lambda spec: dict(in_question_order(spec.environment)),
-    }
-    if page not in questions:
+    if page not in QUESTIONS:
         return []
     return [
         Ask(
@@ -99,7 +95,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             secret=page == "environment" and spec.hides(key, question.label),
         )
         for container, spec in definition.launch_order
-        for key, question in questions[page](spec).items()
+        for key, question in spec.questions(QUESTIONS[page])
     ]
 
 

@@ -55,6 +55,7 @@ from rockonweb.core.definition import (
     canonical,
     from_source,
     is_mount_point,
+    load,
     parse,
     sentence,
 )
@@ -408,7 +409,7 @@ def read(content: bytes | str) -> Backup:
         raise BadInput(t("The file is larger than 10 MB, which no backup is."), t("Choose another file."))
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        data = json.loads(text, parse_float=str, parse_constant=_no_constant)
+        data = load(text)
         canonical({"": data}).encode()
     except UnicodeError:
         raise _no_backup(t("it is not text in UTF-8")) from None
@@ -442,10 +443,6 @@ def _no_backup(why: str) -> BadInput:
     return BadInput(
         t("This is no backup of Rockonweb: %(why)s.", why=why), t("Choose a file that a Rockonweb made as a backup.")
     )
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a value")
 
 
 def _text(value: Any) -> str:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import NOTHING, Additions, docker_run
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.handlers.tasks import Tasks
-from rockonweb.core.preflight import Finding
 from rockonweb.core.steps import Create, Join, Start, Step
 from rockonweb.core.text import t
-
-tasks: Tasks | None = None
-
-
-def fits(definition: Definition) -> bool:
-    """Any rock-on."""
-    return True
 
 
 def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
@@ -48,13 +37,3 @@ def launch_container(
         ),
         Start(container=name, why=t("in launch order")),
     ]
-
-
-def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
-    """Nothing beside what any rock-on is examined for."""
-    yield from ()
-
-
-def references(definition: Definition) -> Iterator[tuple[str, str]]:
-    """None beside those of the options."""
-    yield from ()

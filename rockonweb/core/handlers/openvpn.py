@@ -29,9 +29,6 @@ AUTHORITY_SECONDS = 2 * 3600  # finding a safe prime takes a small machine that 
 CLIENT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 LONGEST_COMMON_NAME = 64  # of a certificate
 
-findings = generic.findings
-references = generic.references
-
 
 @dataclass(frozen=True)
 class Client:

@@ -22,7 +22,6 @@ USER, PASSWORD = "db_user", "db_pw"
 KEY_IN_APP = "/etc/ssl/private/owncloud.key"
 CERTIFICATE_IN_APP = "/etc/ssl/certs/owncloud.crt"
 SECONDS = 300
-tasks = generic.tasks
 # Over TCP: while its first start sets it up, the database answers on its socket only. An image that has none of its own
 # programs can't be asked; an open port then does, or that it has run for a while.
 READY = """

@@ -97,11 +97,6 @@ class Change:
         return [step.container for step in self.plan.steps if isinstance(step, Stop) and step.container in self.staying]
 
     @property
-    def nothing(self) -> bool:
-        """Whether Docker has nothing to do."""
-        return not self.plan.steps
-
-    @property
     def reviewed(self) -> list[str]:
         """What a person agrees to, secrets masked: the commands, and which containers and networks are touched.
 

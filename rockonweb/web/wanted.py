@@ -10,8 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rockonweb import rows
-from rockonweb.core import settings
-from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.answers import Answers, from_json, rebased, same
 from rockonweb.core.definition import digest
 from rockonweb.models import Draft, RockOn, State, db, writing
 
@@ -30,7 +29,7 @@ class Wanted:
     @property
     def changed(self) -> bool:
         """Whether there is anything to apply."""
-        return not settings.same(self.answers, self.current)
+        return not same(self.answers, self.current)
 
 
 def load(rockon: RockOn, user_id: int) -> Wanted:
@@ -43,7 +42,7 @@ def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[s
     with writing() as session:
         row = _find(session, rockon, user_id)
         current = rows.answers_of(rockon)
-        if settings.same(answers, current):
+        if same(answers, current):
             if row is not None:
                 session.delete(row)
             return
@@ -87,4 +86,4 @@ def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:
     if "wanted" not in data:
         return Wanted(current, current)
     base, wanted = from_json(data["base"]), from_json(data["wanted"])
-    return Wanted(settings.rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))
+    return Wanted(rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))

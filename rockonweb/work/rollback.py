@@ -15,7 +15,7 @@ from rockonweb.core.errors import Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
-from rockonweb.core.steps import AnyStep, Create, PutBack, SetAside, Snapshot
+from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Container, Operation, Progress, RockOn, RollbackPoint, State, Status, Volume, db, writing
@@ -128,7 +128,7 @@ def in_the_way(shares: Iterable[str], own: Collection[str], docker: Engine) -> l
 # -- before and after a change ----------------------------------------------------------------------------------------
 
 
-def needed(steps: Iterable[AnyStep]) -> bool:
+def needed(steps: Iterable[Step]) -> bool:
     """Whether steps change something that one may want to go back from."""
     return any(isinstance(step, Create | SetAside | Snapshot | PutBack) for step in steps)
 

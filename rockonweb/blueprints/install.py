@@ -22,7 +22,7 @@ from rockonweb.core.plan import Plan
 from rockonweb.core.preflight import powers
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.steps import MakeNetwork
-from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
+from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import devices as host_devices
 from rockonweb.host import shares, surroundings
@@ -184,9 +184,7 @@ def _form(here: Here) -> PageForm:
         return _ports_form(here, values)
     if here.page == "devices":
         return devices.form(definition, values)
-    if here.page == "environment":
-        return environment.form(definition, values, _suggested(here, values))
-    return custom_config.form(definition, values, _suggested(here, values))
+    return environment.form(definition, values, _suggested(here, values), here.page)
 
 
 def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:

@@ -25,7 +25,6 @@ from rockonweb.core.text import t
 from rockonweb.forms import (
     PageForm,
     added,
-    custom_config,
     devices,
     environment,
     labels,
@@ -227,10 +226,8 @@ def _asked(here: Here) -> PageForms:
         form = _ports_form(here, values)
     elif here.page == "devices":
         form = devices.form(definition, values)
-    elif here.page == "environment":
-        form = environment.form(_with_variables(here), values, _suggested(here, values))
-    elif here.page == "custom-config":
-        form = custom_config.form(definition, values, _suggested(here, values))
+    elif here.page in ("environment", "custom-config"):
+        form = environment.form(_with_variables(here), values, _suggested(here, values), here.page)
     elif here.page == "labels":
         form = labels.form(definition, _labels(here))
     else:

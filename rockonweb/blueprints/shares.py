@@ -47,11 +47,11 @@ def make() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        shares.make(current_app.config["SETTINGS"], form.name.data.strip())
+        shares.make(current_app.config["SETTINGS"], form.name.data)
     except BadInput as error:
         form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(form), 422
-    flash(_('The share "%(name)s" is there.', name=form.name.data.strip()), "success")
+    flash(_('The share "%(name)s" is there.', name=form.name.data), "success")
     return redirect(url_for("shares.index"), code=303)
 
 

@@ -17,7 +17,7 @@ from rockonweb.catalog import successors
 from rockonweb.config import Settings
 from rockonweb.core import suggest, wizard
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.core.plan import Plan
 from rockonweb.core.preflight import powers
 from rockonweb.core.request import InstallRequest
@@ -32,7 +32,7 @@ from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
-from rockonweb.work.review import Review, gather_facts, review_request, submit_review
+from rockonweb.work.review import Review, gather_facts, review_request
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -136,11 +136,8 @@ def install(rockon_id: int) -> ResponseReturnValue:
     changed, unconfirmed = not form.saw(found), not form.confirmed(powers.powers(here.definition))
     if found.trouble or found.blocked or changed or unconfirmed:
         return _summary(here, found, found.trouble, changed=changed), 503 if found.trouble else 422
-    try:
-        operation = submit_review(found.choosing(give=form.given(found.plan.offers)), current_user.name)
-    except (Conflict, QueueUnreachable) as error:
-        return _summary(here, found, error), 409 if isinstance(error, Conflict) else 503
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    chosen = found.choosing(give=form.given(found.plan.offers))
+    return before.begin(chosen, lambda trouble: _summary(here, found, trouble))
 
 
 def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:

@@ -6,7 +6,7 @@ import grp
 import pwd
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -16,6 +16,7 @@ from rockonweb.forms.share import ShareForm
 from rockonweb.host import shares, snapshots
 from rockonweb.languages import say
 from rockonweb.models import Role
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import may, requires
 from rockonweb.web.share_users import share_users
 
@@ -52,7 +53,7 @@ def make() -> ResponseReturnValue:
         form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(form), 422
     flash(_('The share "%(name)s" is there.', name=form.name.data), "success")
-    return redirect(url_for("shares.index"), code=303)
+    return lead_to("shares.index")
 
 
 @blueprint.get("/shares/aside/<name>")
@@ -74,7 +75,7 @@ def remove_aside(name: str) -> ResponseReturnValue:
         flash(f"{say(error.sentence)} {say(error.hint)}", "danger")
     else:
         flash(_("%(name)s is removed.", name=name), "success")
-    return redirect(url_for("shares.index"), code=303)
+    return lead_to("shares.index")
 
 
 def _page(form: ShareForm) -> str:

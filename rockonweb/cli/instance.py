@@ -1,10 +1,13 @@
-"""The instance that a command is for, and who types it."""
+"""The instance that a command is for."""
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
 from rockonweb import catalog, migrate
@@ -12,6 +15,8 @@ from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
 from rockonweb.host import private
 from rockonweb.models import RockOn, db
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def app() -> Flask:
@@ -26,17 +31,21 @@ def settings() -> Settings:
     return found
 
 
-def user() -> str:
-    """Return the name of who types."""
-    return f"{getpass.getuser()} (command line)"
+def prepared(command: Command) -> Command:
+    """Run a command within the application.
 
+    The database is made on the first use of the command line; `up` and its migrations do it otherwise.
+    """
 
-def prepare() -> None:
-    """Make the database on the first use of the command line; `up` and its migrations do it otherwise."""
-    private.mend(settings())
-    if not inspect(db.engine).has_table("rockon"):
-        migrate.upgrade()
-        catalog.load_starter()
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        private.mend(settings())
+        if not inspect(db.engine).has_table("rockon"):
+            migrate.upgrade()
+            catalog.load_starter()
+        command(*args, **options)
+
+    return with_appcontext(run)  # type: ignore[return-value]
 
 
 def find_rockon(name: str) -> RockOn:

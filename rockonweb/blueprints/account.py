@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,6 +16,7 @@ from rockonweb.forms.account import ConfirmForm, FirstCodeForm, PasswordForm, To
 from rockonweb.languages import say
 from rockonweb.models import Role, User, db, now
 from rockonweb.web import browsers, seen
+from rockonweb.web.answers import lead_to
 from rockonweb.web.confirm import password_is_right
 from rockonweb.web.permission import requires
 
@@ -38,7 +39,7 @@ def password() -> ResponseReturnValue:
         return _page(password_form=form), 422
     accounts.set_password(_me(), form.password.data, kept_session=_here())
     flash(_("The password is changed, and all your other sessions have ended."), "success")
-    return _back()
+    return lead_to("account.index")
 
 
 @blueprint.post("/second-step")
@@ -49,14 +50,14 @@ def prepare() -> ResponseReturnValue:
     if not form.validate() or not _confirmed(form):
         return _page(step_form=form), 422
     second_step.prepare(_me())
-    return redirect(url_for("account.key"), code=303)
+    return lead_to("account.key")
 
 
 @blueprint.get("/second-step")
 @requires(Role.VIEWER)
 def key() -> ResponseReturnValue:
     """Show the key that waits for its first code, as a picture and in letters."""
-    return _key_page(FirstCodeForm()) or _back()
+    return _key_page(FirstCodeForm()) or lead_to("account.index")
 
 
 @blueprint.post("/second-step/on")
@@ -72,7 +73,7 @@ def enable() -> ResponseReturnValue:
     except BadInput as error:
         form.code.errors = [say(str(error.sentence)) + " " + say(error.hint)]
     page = _key_page(form)
-    return (page, 422) if page else _back()
+    return (page, 422) if page else lead_to("account.index")
 
 
 @blueprint.post("/second-step/<any(codes, off):what>")
@@ -86,7 +87,7 @@ def change_step(what: str) -> ResponseReturnValue:
         return render_template("account/codes.html", codes=second_step.new_codes(_me()))
     second_step.disable(_me())
     flash(_("The second step is off: the password alone lets you in."), "success")
-    return _back()
+    return lead_to("account.index")
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
@@ -96,7 +97,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
     if not sessions.end(current_user.id, session_id):
         abort(404)
     audit.record("session.ended")
-    return _back()
+    return lead_to("account.index")
 
 
 @blueprint.post("/sessions/end-others")
@@ -106,7 +107,7 @@ def end_others() -> ResponseReturnValue:
     sessions.end_others(current_user.id, _here())
     audit.record("session.others")
     flash(_("All your other sessions have ended."), "success")
-    return _back()
+    return lead_to("account.index")
 
 
 @blueprint.post("/tokens")
@@ -133,7 +134,7 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     if not tokens.revoke(current_user.id, token_id):
         abort(404)
     flash(_("The token is revoked."), "success")
-    return _back()
+    return lead_to("account.index")
 
 
 def _me() -> User:
@@ -143,10 +144,6 @@ def _me() -> User:
 
 def _here() -> int | None:
     return g.login_session.id if "login_session" in g else None
-
-
-def _back() -> ResponseReturnValue:
-    return redirect(url_for("account.index"), code=303)
 
 
 def _confirmed(form: ConfirmForm) -> bool:

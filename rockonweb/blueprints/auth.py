@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from flask import Blueprint, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
@@ -17,6 +17,7 @@ from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
 from rockonweb.languages import say
 from rockonweb.models import User, db, writing
 from rockonweb.web import attempts
+from rockonweb.web.answers import lead_to
 from rockonweb.web.extensions import KEY, limiter
 from rockonweb.web.permission import account_exists, public, safe_next
 
@@ -30,7 +31,7 @@ HALF_SECONDS = 600
 def login() -> ResponseReturnValue:
     """Ask for name and password, then go where the person was going, or on to the second step."""
     if not account_exists():
-        return redirect(url_for("auth.setup"), code=303)
+        return lead_to("auth.setup")
     target = safe_next(request.args.get("next"))
     if current_user.is_authenticated:
         return redirect(target, code=303)
@@ -52,7 +53,7 @@ def code() -> ResponseReturnValue:
     target = safe_next(request.args.get("next"))
     user = _half()
     if user is None:
-        return redirect(url_for("auth.login", next=target), code=303)
+        return lead_to("auth.login", next=target)
     form = CodeForm()
     if form.validate_on_submit():
         attempts.check(user.name)
@@ -73,7 +74,7 @@ def logout() -> ResponseReturnValue:
         audit.record("login.ended", user=name)
     logout_user()
     session.clear()
-    return redirect(url_for("auth.login"), code=303)
+    return lead_to("auth.login")
 
 
 @blueprint.route("/setup", methods=["GET", "POST"])
@@ -83,7 +84,7 @@ def setup() -> ResponseReturnValue:
     """Make the first account for whoever can read the terminal."""
     settings = current_settings()
     if accounts.setup_code(settings) is None:
-        return redirect(url_for("auth.login"), code=303)
+        return lead_to("auth.login")
     form = SetupForm()
     if form.validate_on_submit():
         if accounts.code_matches(settings, form.code.data):
@@ -110,7 +111,7 @@ def _enter(user: User, target: str) -> ResponseReturnValue:
 def _ask_code(user: User, target: str) -> ResponseReturnValue:
     session.clear()
     session[HALF] = [user.id, _fingerprint(user), int(time.time()) + HALF_SECONDS]
-    return redirect(url_for("auth.code", next=target), code=303)
+    return lead_to("auth.code", next=target)
 
 
 def _half() -> User | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -21,6 +20,7 @@ from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.languages import say
 from rockonweb.models import Restore, RockOn, Role, db
 from rockonweb.web import confirm
+from rockonweb.web.answers import file, lead_to, stem
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.work import export, restore
@@ -53,7 +53,7 @@ def make() -> ResponseReturnValue:
     text, _ = backup.make(current_settings(), __version__, form.wanted)
     audit.record("backup.make", "with secrets" if form.wanted else "")
     name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
-    return _attachment(text.encode(), name, "application/json")
+    return file(text, "application/json", f'attachment; filename="{name}"')
 
 
 @blueprint.post("/backup/restore")
@@ -69,14 +69,14 @@ def take() -> ResponseReturnValue:
         form.file.errors = [say(error.sentence), *(say(one) for one in error.faults if one != str(error))]
         form.file.errors += [say(error.hint)] if error.hint else []
         return _page(restoring=form), 422
-    return redirect(url_for("backup.show", restore_id=restore_id), code=303)
+    return lead_to("backup.show", restore_id=restore_id)
 
 
 @blueprint.get("/backup/restore/<int:restore_id>")
 @requires(Role.OWNER)
 def show(restore_id: int) -> ResponseReturnValue:
     """Show what is in a backup and what will be done; once it has begun, how far it is."""
-    row = _get(restore_id)
+    row = db.get_or_404(Restore, restore_id)
     if row.begun:
         return render("backup/progress.html", "backup/_progress.html", standing=restore.standing(row), mark=mark)
     found = restore.content_of(row)
@@ -90,30 +90,30 @@ def show(restore_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def begin(restore_id: int) -> ResponseReturnValue:
     """Begin a restore, or try again what could not be done."""
-    row = _get(restore_id)
+    row = db.get_or_404(Restore, restore_id)
     places = [Hidden(*one) for one in restore.content_of(row).hidden]
     typed = {place: request.form.get(mark(place), "")[:10_000].replace("\r\n", "\n") for place in places}
     restore.begin(restore_id, {place: value for place, value in typed.items() if "\0" not in value}, current_user.name)
-    return redirect(url_for("backup.show", restore_id=restore_id), code=303)
+    return lead_to("backup.show", restore_id=restore_id)
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/forget")
 @requires(Role.OWNER)
 def forget(restore_id: int) -> ResponseReturnValue:
     """Forget a restore and the secrets in it; what was restored stays."""
-    _get(restore_id)
+    db.get_or_404(Restore, restore_id)
     restore.forget(restore_id)
     flash(_("The uploaded backup was forgotten."), "success")
-    return redirect(url_for("backup.index"), code=303)
+    return lead_to("backup.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/export")
 @requires(Role.OWNER)
 def offer_export(rockon_id: int) -> ResponseReturnValue:
     """Show what an export has, and offer it."""
-    rockon = _rockon(rockon_id)
+    rockon = db.get_or_404(RockOn, rockon_id)
     if not rockon.installed:
-        return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
+        return lead_to("rockons.show", rockon_id=rockon.id)
     return _export_page(rockon, ExportForm(formdata=None))
 
 
@@ -121,7 +121,7 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
-    rockon = _rockon(rockon_id)
+    rockon = db.get_or_404(RockOn, rockon_id)
     form = ExportForm()
     if form.secrets.data:
         if not confirm.password_is_right(form.password.data or ""):
@@ -129,8 +129,7 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
             return _export_page(rockon, form), 422
         audit.record("secret.exported", rockon.name)
     packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))
-    stem = re.sub(r"[^a-z0-9]+", "-", rockon.name.lower()).strip("-") or "rock-on"
-    return _attachment(packed, f"{stem}-compose.zip", "application/zip")
+    return file(packed, "application/zip", f'attachment; filename="{stem(rockon.name)}-compose.zip"')
 
 
 def _export_page(rockon: RockOn, form: ExportForm) -> str:
@@ -159,18 +158,3 @@ def _page(form: BackupForm | None = None, restoring: RestoreForm | None = None) 
         restoring=restoring or RestoreForm(formdata=None),
         last=restore.latest(),
     )
-
-
-def _get(restore_id: int) -> Restore:
-    return db.session.get(Restore, restore_id) or abort(404)
-
-
-def _rockon(rockon_id: int) -> RockOn:
-    return db.session.get(RockOn, rockon_id) or abort(404)
-
-
-def _attachment(body: bytes, name: str, kind: str) -> Response:
-    answer = Response(body, mimetype=kind)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from rockonweb.forms.definition import DefinitionForm
 from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, State, db
 from rockonweb.web import trial
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 from rockonweb.web.renewal import refresh_soon
 
@@ -122,7 +123,7 @@ def remove(file: str) -> ResponseReturnValue:
     _text_of(file)
     local.remove(current_settings(), file)
     refresh_soon(_("%(file)s was removed.", file=file))
-    return redirect(url_for("definitions.index"), code=303)
+    return lead_to("definitions.index")
 
 
 def _text_of(file: str) -> str:
@@ -147,7 +148,7 @@ def _submitted(file: str) -> ResponseReturnValue:
     if form.save.data:
         saved = local.save(current_settings(), text, file)
         refresh_soon(_("The definition is saved as %(file)s.", file=saved))
-        return redirect(url_for("definitions.index"), code=303)
+        return lead_to("definitions.index")
     trials = [trial.run(one.definition) for one in parse(text)] if form.attempt.data else None
     return _editor(form, file, checked=True, trials=trials)
 

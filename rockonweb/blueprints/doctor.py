@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from rockonweb import __version__
 from rockonweb.config import current_settings
 from rockonweb.core import diagnosis
 from rockonweb.models import Role
+from rockonweb.web.answers import file
 from rockonweb.web.permission import requires
 from rockonweb.work import doctor
 
@@ -28,10 +29,8 @@ def index() -> ResponseReturnValue:
 @requires(Role.OWNER)
 def report(kind: str) -> ResponseReturnValue:
     """Send it as a file."""
-    answer = Response(diagnosis.report(_look(), as_json=kind == "json"), mimetype=KINDS[kind])
-    answer.headers["Content-Disposition"] = f"attachment; filename=rockonweb-doctor.{kind}"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    said = diagnosis.report(_look(), as_json=kind == "json")
+    return file(said, KINDS[kind], f"attachment; filename=rockonweb-doctor.{kind}")
 
 
 def _look() -> list[diagnosis.Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.core.errors import EngineError
 from rockonweb.models import Role
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 from rockonweb.web.wording import size
 from rockonweb.work import host_images
@@ -34,7 +35,7 @@ def confirm_remove() -> ResponseReturnValue:
     chosen = [one for one in host_images.look() if one.image.id in wanted]
     if not chosen:
         flash(_("No image was chosen, or they are gone already."), "warning")
-        return redirect(url_for("images.index"), code=303)
+        return lead_to("images.index")
     return render_template(
         "images/remove.html",
         going=[one for one in chosen if one.unused],
@@ -56,4 +57,4 @@ def remove() -> ResponseReturnValue:
         flash(_("They stay, because something uses them: %(names)s.", names=", ".join(done.stayed)), "warning")
     if not done.gone and not done.stayed:
         flash(_("No image was chosen, or they are gone already."), "warning")
-    return redirect(url_for("images.index"), code=303)
+    return lead_to("images.index")

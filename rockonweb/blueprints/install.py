@@ -16,12 +16,12 @@ from sqlalchemy import select
 from rockonweb.catalog import successors
 from rockonweb.core import suggest, wizard
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.core.plan import Plan
 from rockonweb.core.preflight import powers
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.steps import MakeNetwork
-from rockonweb.forms import PageForm, custom_config, devices, environment, ports, summary
+from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
@@ -31,7 +31,7 @@ from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
 from rockonweb.work.facts import gather_facts
-from rockonweb.work.review import Review, review_request, submit_review
+from rockonweb.work.review import Review, review_request
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -135,11 +135,8 @@ def install(rockon_id: int) -> ResponseReturnValue:
     changed, unconfirmed = not form.saw(found), not form.confirmed(powers.powers(here.definition))
     if found.trouble or found.blocked or changed or unconfirmed:
         return _summary(here, found, found.trouble, changed=changed), 503 if found.trouble else 422
-    try:
-        operation = submit_review(found.choosing(give=form.given(found.plan.offers)), current_user.name)
-    except (Conflict, QueueUnreachable) as error:
-        return _summary(here, found, error), 409 if isinstance(error, Conflict) else 503
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    chosen = found.choosing(give=form.given(found.plan.offers))
+    return before.begin(chosen, lambda trouble: _summary(here, found, trouble))
 
 
 def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
@@ -178,9 +175,7 @@ def _form(here: Here) -> PageForm:
         return _ports_form(here, values)
     if here.page == "devices":
         return devices.form(definition, values)
-    if here.page == "environment":
-        return environment.form(definition, values, _suggested(here, values))
-    return custom_config.form(definition, values, _suggested(here, values))
+    return environment.form(definition, values, _suggested(here, values), here.page)
 
 
 def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from rockonweb.core.errors import BadInput
 from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
 from rockonweb.models import RefreshReport, Role, db
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 from rockonweb.web.renewal import refresh_soon
 
@@ -53,7 +54,7 @@ def add() -> ResponseReturnValue:
         form.place.errors = [" ".join(say(part) for part in (error.sentence, error.hint) if part)]
         return _page(form), 422
     refresh_soon(_("The metastore was added."))
-    return _back()
+    return lead_to("metastores.index")
 
 
 @blueprint.post("/<int:metastore_id>/<what>")
@@ -66,13 +67,13 @@ def change(metastore_id: int, what: str) -> ResponseReturnValue:
     if what in ("up", "down"):
         sources.move(metastore_id, -1 if what == "up" else 1)
         flash(_("The order was changed; the next refresh of the catalogue follows it."), "success")
-        return _back()
+        return lead_to("metastores.index")
     sources.enable(metastore_id, what == "enable")
     if what == "enable":
         refresh_soon(_("%(place)s is used again.", place=source.shown))
     else:
         refresh_soon(_("%(place)s is left out.", place=source.shown))
-    return _back()
+    return lead_to("metastores.index")
 
 
 @blueprint.get("/<int:metastore_id>/remove")
@@ -91,16 +92,12 @@ def remove(metastore_id: int) -> ResponseReturnValue:
     source = _get(metastore_id)
     sources.remove(metastore_id)
     refresh_soon(_("%(place)s was removed.", place=source.shown))
-    return _back()
+    return lead_to("metastores.index")
 
 
 def _get(metastore_id: int) -> Source:
     found = sources.listed(current_settings())
     return next((source for source in found if source.id == metastore_id), None) or abort(404)
-
-
-def _back() -> ResponseReturnValue:
-    return redirect(url_for("metastores.index"), code=303)
 
 
 def _page(form: MetastoreForm) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,6 +10,7 @@ from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable
 from rockonweb.forms.network import NetworkForm, NewNetworkForm, values
 from rockonweb.languages import say
 from rockonweb.models import Role
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 from rockonweb.work import rocknets
 from rockonweb.work.rocknets import Rocknet, Unfit
@@ -45,7 +46,7 @@ def make() -> ResponseReturnValue:
     except (Conflict, EngineError) as error:
         return _new_page(form, error), _status(error)
     flash(_('The network "%(name)s" is there.', name=form.name.data), "success")
-    return _back()
+    return lead_to("networks.index")
 
 
 @blueprint.get("/<name>/edit")
@@ -77,7 +78,7 @@ def change(name: str) -> ResponseReturnValue:
         else _("The comment was changed."),
         "success",
     )
-    return _back()
+    return lead_to("networks.index")
 
 
 @blueprint.post("/<name>/restore")
@@ -86,7 +87,7 @@ def restore(name: str) -> ResponseReturnValue:
     """Make a network again that Docker lost."""
     rocknets.restore(_get(name))
     flash(_('The network "%(name)s" is there again, with its containers.', name=name), "success")
-    return _back()
+    return lead_to("networks.index")
 
 
 @blueprint.get("/<name>/remove")
@@ -103,15 +104,11 @@ def remove(name: str) -> ResponseReturnValue:
     """Remove a network."""
     rocknets.remove(_get(name))
     flash(_('The network "%(name)s" was removed.', name=name), "success")
-    return _back()
+    return lead_to("networks.index")
 
 
 def _get(name: str) -> Rocknet:
     return rocknets.listing().find(name) or abort(404)
-
-
-def _back() -> ResponseReturnValue:
-    return redirect(url_for("networks.index"), code=303)
 
 
 def _status(error: Conflict | EngineError) -> int:

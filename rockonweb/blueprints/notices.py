@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,6 +16,7 @@ from rockonweb.core import notices as core
 from rockonweb.core.notices import Way
 from rockonweb.forms.notices import EVENTS, FORMS, EventsForm
 from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, writing
+from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.work import notices
@@ -78,14 +79,14 @@ def add(way: str) -> ResponseReturnValue:
         session.add(NoticeTarget(way=kind.value, address=json.dumps(form.parts), **chosen))
         audit.record("notices.added", core.shown(kind, form.parts))
     flash(_("It was added. Send a test to see whether notices arrive."), "success")
-    return _back()
+    return lead_to("notices.index")
 
 
 @blueprint.get("/<int:target_id>")
 @requires(Role.OWNER)
 def edit(target_id: int) -> str:
     """Show what a target is told of."""
-    target = _get(target_id)
+    target = db.get_or_404(NoticeTarget, target_id)
     told = target.events.split()
     return _edit(target, EventsForm(data={event: event in told for event in EVENTS} | {"language": target.language}))
 
@@ -94,7 +95,7 @@ def edit(target_id: int) -> str:
 @requires(Role.OWNER)
 def change(target_id: int) -> ResponseReturnValue:
     """Change what a target is told of."""
-    target = _get(target_id)
+    target = db.get_or_404(NoticeTarget, target_id)
     form = EventsForm()
     if not form.validate():
         return _edit(target, form), 422
@@ -103,37 +104,33 @@ def change(target_id: int) -> ResponseReturnValue:
         found.events, found.language = " ".join(form.events), form.language.data
         audit.record("notices.changed", core.shown(Way(found.way), found.parts))
     flash(_("It was changed."), "success")
-    return _back()
+    return lead_to("notices.index")
 
 
 @blueprint.post("/<int:target_id>/test")
 @requires(Role.OWNER)
 def test(target_id: int) -> ResponseReturnValue:
     """Send a message to try a target; the page tells how it fared."""
-    _get(target_id)
+    db.get_or_404(NoticeTarget, target_id)
     notices.begin_test(target_id)
-    return _back()
+    return lead_to("notices.index")
 
 
 @blueprint.post("/<int:target_id>/remove")
 @requires(Role.OWNER)
 def remove(target_id: int) -> ResponseReturnValue:
     """Remove a target, and what waits to be sent to it."""
-    _get(target_id)
+    db.get_or_404(NoticeTarget, target_id)
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
         audit.record("notices.removed", core.shown(Way(found.way), found.parts))
         session.delete(found)
     flash(_("It was removed."), "success")
-    return _back()
+    return lead_to("notices.index")
 
 
 def _way(word: str) -> Way:
     return Way(word) if word in [*Way] else abort(404)
-
-
-def _get(target_id: int) -> NoticeTarget:
-    return db.session.get(NoticeTarget, target_id) or abort(404)
 
 
 def _form(way: Way, form: EventsForm) -> str:
@@ -143,7 +140,3 @@ def _form(way: Way, form: EventsForm) -> str:
 def _edit(target: NoticeTarget, form: EventsForm) -> str:
     shown = core.shown(Way(target.way), target.parts)
     return render_template("notices/edit.html", form=form, target=target, shown=shown, name=WAYS[Way(target.way)])
-
-
-def _back() -> ResponseReturnValue:
-    return redirect(url_for("notices.index"), code=303)

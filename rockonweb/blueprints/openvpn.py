@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -23,6 +23,7 @@ from rockonweb.forms.client import ClientForm
 from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, db
+from rockonweb.web.answers import file, lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.work import operations, tasks
@@ -74,10 +75,8 @@ def download(rockon_id: int) -> ResponseReturnValue:
         command = openvpn.show_profile(rockon.definition, _marks(), client)
         host_of().shares.refuse_links(docker.would_mount(command))
         profile = docker.read_once(command)
-    answer = Response(openvpn.reachable(profile, rockon.definition, answers), mimetype="application/x-openvpn-profile")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{client}.ovpn"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    told = openvpn.reachable(profile, rockon.definition, answers)
+    return file(told, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')
 
 
 @blueprint.get("/revoke")
@@ -98,7 +97,7 @@ def revoke(rockon_id: int) -> ResponseReturnValue:
 
 
 def _get(rockon_id: int) -> RockOn:
-    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    rockon = db.get_or_404(RockOn, rockon_id)
     if tasks.of(rockon) is not openvpn.tasks:
         abort(404)
     return rockon
@@ -118,7 +117,7 @@ def _begin(rockon: RockOn, order: TaskRequest) -> ResponseReturnValue:
     with host_of(rockon).connect() as docker:
         tasks.planned(rockon, order, docker)
     operation = operations.begin(rockon, order, current_user.name)
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    return lead_to("operations.show", operation_id=operation)
 
 
 def _page(rockon: RockOn, form: ClientForm) -> str:

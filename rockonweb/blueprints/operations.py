@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import func, select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import defer, joinedload
 from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, Role, db
 from rockonweb.web import operation_log, ui_link
 from rockonweb.web import running as running_now
+from rockonweb.web.answers import file, lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import may, requires
 from rockonweb.web.rockon_page import hostname
@@ -65,7 +66,7 @@ def show(operation_id: int) -> ResponseReturnValue:
 
     `shown` is the percentage that the page shows, `told` what it has told people who don't see the bar.
     """
-    operation = db.session.get(Operation, operation_id) or abort(404)
+    operation = db.get_or_404(Operation, operation_id)
     rockons = [operation.rockon] if operation.rockon else []
     link = next(iter(ui_link.links(rockons, hostname()).values()), None)
     found = running_now.estimate_of(operation, least=_shown())
@@ -78,12 +79,9 @@ def show(operation_id: int) -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def log(operation_id: int) -> ResponseReturnValue:
     """Give all that is known of an operation as plain text, to read or, with `download`, as a file."""
-    operation = db.session.get(Operation, operation_id) or abort(404)
-    answer = Response(operation_log.text_of(operation), mimetype="text/plain")
-    name = f"operation-{operation_id}.txt"
-    answer.headers.set("Content-Disposition", "attachment" if "download" in request.args else "inline", filename=name)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    operation = db.get_or_404(Operation, operation_id)
+    way = "attachment" if "download" in request.args else "inline"
+    return file(operation_log.text_of(operation), "text/plain", f"{way}; filename=operation-{operation_id}.txt")
 
 
 @blueprint.get("/operations/<int:operation_id>/line")
@@ -111,7 +109,7 @@ def cancel(operation_id: int) -> ResponseReturnValue:
     """Ask an operation to stop and take back what it did."""
     _get_allowed(operation_id)
     operations.cancel(operation_id)
-    return redirect(url_for("operations.show", operation_id=operation_id), code=303)
+    return lead_to("operations.show", operation_id=operation_id)
 
 
 @blueprint.post("/operations/<int:operation_id>/retry")
@@ -120,7 +118,7 @@ def retry(operation_id: int) -> ResponseReturnValue:
     """Begin again what failed."""
     _get_allowed(operation_id)
     again = operations.retry(operation_id, current_user.name)
-    return redirect(url_for("operations.show", operation_id=again), code=303)
+    return lead_to("operations.show", operation_id=again)
 
 
 def _shown() -> int | None:
@@ -140,7 +138,7 @@ def _allowed(operation: Operation) -> bool:
 
 
 def _get_allowed(operation_id: int) -> Operation:
-    operation = db.session.get(Operation, operation_id) or abort(404)
+    operation = db.get_or_404(Operation, operation_id)
     if not _allowed(operation):
         abort(403)
     return operation

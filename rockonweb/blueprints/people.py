@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -12,6 +12,7 @@ from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
 from rockonweb.languages import say
 from rockonweb.models import Role, User, db
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 
 blueprint = Blueprint("people", __name__, url_prefix="/people")
@@ -37,21 +38,21 @@ def add() -> ResponseReturnValue:
         form.name.errors = [say(fault) for fault in error.faults]
         return _list(form), 422
     flash(_("%(name)s can log in now.", name=form.name.data), "success")
-    return redirect(url_for("people.index"), code=303)
+    return lead_to("people.index")
 
 
 @blueprint.get("/<int:user_id>")
 @requires(Role.OWNER)
 def show(user_id: int) -> str:
     """Show an account."""
-    return _one(_get(user_id))
+    return _one(db.get_or_404(User, user_id))
 
 
 @blueprint.post("/<int:user_id>/role")
 @requires(Role.OWNER)
 def change_role(user_id: int) -> ResponseReturnValue:
     """Change what a person may do; it counts at once."""
-    person, form = _get(user_id), RoleForm()
+    person, form = db.get_or_404(User, user_id), RoleForm()
     if not form.validate():
         return _one(person, role_form=form), 422
     try:
@@ -69,7 +70,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @requires(Role.OWNER)
 def reset(user_id: int) -> ResponseReturnValue:
     """Set somebody's password; their sessions end."""
-    person, form = _get(user_id), ResetForm()
+    person, form = db.get_or_404(User, user_id), ResetForm()
     if person.id == current_user.id:
         raise Conflict(
             _("This is your own account."), _("Change your password on its page, which asks for the old one.")
@@ -78,45 +79,37 @@ def reset(user_id: int) -> ResponseReturnValue:
         return _one(person, reset_form=form), 422
     accounts.set_password(person, form.password.data)
     flash(_("The password is set, and all sessions of this account have ended."), "success")
-    return _to(user_id)
+    return lead_to("people.show", user_id=user_id)
 
 
 @blueprint.post("/<int:user_id>/second-step/off")
 @requires(Role.OWNER)
 def turn_second_step_off(user_id: int) -> ResponseReturnValue:
     """Let somebody in who lost their device and their recovery codes."""
-    person = _get(user_id)
+    person = db.get_or_404(User, user_id)
     if person.id == current_user.id:
         raise Conflict(_("This is your own account."), _("Turn it off on its page, which asks for your password."))
     second_step.disable(person)
     flash(_("The second step is off: the password alone lets in."), "success")
-    return _to(user_id)
+    return lead_to("people.show", user_id=user_id)
 
 
 @blueprint.get("/<int:user_id>/remove")
 @requires(Role.OWNER)
 def confirm_remove(user_id: int) -> str:
     """Ask before an account is removed."""
-    return render_template("people/remove.html", person=_get(user_id))
+    return render_template("people/remove.html", person=db.get_or_404(User, user_id))
 
 
 @blueprint.post("/<int:user_id>/remove")
 @requires(Role.OWNER)
 def remove(user_id: int) -> ResponseReturnValue:
     """Remove an account."""
-    person = _get(user_id)
+    person = db.get_or_404(User, user_id)
     name, mine = person.name, person.id == current_user.id
     accounts.remove(person)
     flash(_("The account %(name)s is removed.", name=name), "success")
     return redirect(url_for("auth.login") if mine else url_for("people.index"), code=303)
-
-
-def _get(user_id: int) -> User:
-    return db.session.get(User, user_id) or abort(404)
-
-
-def _to(user_id: int) -> ResponseReturnValue:
-    return redirect(url_for("people.show", user_id=user_id), code=303)
 
 
 def _list(form: PersonForm) -> str:

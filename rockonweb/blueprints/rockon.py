@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer
@@ -15,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from rockonweb.core.visible import seen
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.web import container_logs, resource_charts, rockon_page
+from rockonweb.web.answers import file, stem
 from rockonweb.web.partials import not_modified, partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import samples
@@ -55,7 +55,7 @@ def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
     if container not in [one.name for one in rockon.containers]:
         raise NotFound
     text = container_logs.as_file(rockon, container, timestamps=_wish(rockon).timestamps)
-    return _file(text, "text/plain", f"{container}.log.txt")
+    return file(text, "text/plain", f"attachment; filename={container}.log.txt")
 
 
 @blueprint.get("/resources")
@@ -100,8 +100,7 @@ def definition(rockon_id: int) -> ResponseReturnValue:
 def definition_file(rockon_id: int) -> ResponseReturnValue:
     """Give the definition as a file that a metastore can hold."""
     rockon = rockon_page.get(rockon_id)
-    name = re.sub(r"[^a-z0-9]+", "-", rockon.name.lower()).strip("-") or "rock-on"
-    return _file(_source(rockon), "application/json", f"{name}.json")
+    return file(_source(rockon), "application/json", f"attachment; filename={stem(rockon.name)}.json")
 
 
 def _wish(rockon: RockOn) -> container_logs.Wish:
@@ -111,10 +110,3 @@ def _wish(rockon: RockOn) -> container_logs.Wish:
 def _source(rockon: RockOn) -> str:
     body = json.loads(rockon.installed_source or rockon.source)
     return json.dumps({rockon.name: body}, indent=4, ensure_ascii=False) + "\n"
-
-
-def _file(text: str, kind: str, name: str) -> Response:
-    answer = Response(text, mimetype=kind)
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from rockonweb.core.request import ChangeRequest, InstallRequest, UninstallReque
 from rockonweb.core.text import t
 from rockonweb.models import Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import leftovers, mapping, rockon_page, shelf
+from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import not_modified, partial_wanted
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
@@ -41,7 +42,7 @@ def index() -> ResponseReturnValue:
 @requires(Role.OWNER)
 def refresh() -> ResponseReturnValue:
     """Refresh the catalogue, as a job."""
-    return redirect(url_for("operations.show", operation_id=operations.begin_refresh(current_user.name)), code=303)
+    return lead_to("operations.show", operation_id=operations.begin_refresh(current_user.name))
 
 
 @blueprint.get("/rockons/report")
@@ -89,7 +90,7 @@ def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     rockon = rockon_page.get(rockon_id)
     asked = frozenset(request.form.getlist("asked"))
     wanted = UpdateRequest(asked=asked) if Kind(kind) is Kind.UPDATE else plain_request(Kind(kind))
-    return _show_operation(operations.begin(rockon, wanted, current_user.name))
+    return lead_to("operations.show", operation_id=operations.begin(rockon, wanted, current_user.name))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
@@ -98,7 +99,7 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     """Say what goes and what stays, and ask."""
     rockon = rockon_page.get(rockon_id)
     if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
-        return redirect(url_for("rockons.show", rockon_id=rockon.id), code=303)
+        return lead_to("rockons.show", rockon_id=rockon.id)
     networks = plan.link_networks(rockon.definition)
     return render_template("rockons/uninstall.html", rockon=rockon, networks=networks, leftovers=leftovers.look(rockon))
 
@@ -110,7 +111,8 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
     rockon = rockon_page.get(rockon_id)
     own = leftovers.images(rockon)
     unwanted = tuple(image for image in request.form.getlist("images") if own.get(image))
-    return _show_operation(operations.begin(rockon, UninstallRequest(unwanted), current_user.name))
+    operation = operations.begin(rockon, UninstallRequest(unwanted), current_user.name)
+    return lead_to("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
@@ -119,15 +121,12 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
     rockon = rockon_page.get(rockon_id)
     if rockon.installed:
-        return _show_operation(submit_review(review_or_refuse(rockon, ChangeRequest(rebuild=True)), current_user.name))
-    if not rockon_page.answered_before(rockon):
-        return redirect(url_for("install.begin", rockon_id=rockon.id), code=303)
-    found = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
-    return _show_operation(submit_review(found, current_user.name))
-
-
-def _show_operation(operation_id: int) -> ResponseReturnValue:
-    return redirect(url_for("operations.show", operation_id=operation_id), code=303)
+        found = review_or_refuse(rockon, ChangeRequest(rebuild=True))
+    elif rockon_page.answered_before(rockon):
+        found = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
+    else:
+        return lead_to("install.begin", rockon_id=rockon.id)
+    return lead_to("operations.show", operation_id=submit_review(found, current_user.name))
 
 
 def _last_report() -> RefreshReport | None:

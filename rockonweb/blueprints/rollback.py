@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from rockonweb.core import settings as core_settings
 from rockonweb.core.comparison import compare
-from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, RollbackPoint, Status, db
+from rockonweb.models import RockOn, Role, RollbackPoint, db
 from rockonweb.rows import answers_of
-from rockonweb.web import difference, go_back
+from rockonweb.web import before, go_back
 from rockonweb.web.permission import requires
 from rockonweb.work import operations, rollback
-from rockonweb.work.review import Review, review_request, submit_review
+from rockonweb.work.review import Review, review_request
 
 blueprint = Blueprint("rollback", __name__, url_prefix="/rockons/<int:rockon_id>/back")
 blueprint.add_app_template_global(go_back.rows, "rollback_points")
@@ -45,11 +44,7 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
         found = _review(point, data=data, asked=asked)
     if found.trouble or changed or found.blocked:
         return _page(point, found, changed=changed), 503 if found.trouble else 409 if changed else 422
-    try:
-        operation = submit_review(found, current_user.name)
-    except (Conflict, QueueUnreachable) as error:
-        return _page(point, found, error), 409 if isinstance(error, Conflict) else 503
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    return before.begin(found, lambda trouble: _page(point, found, trouble))
 
 
 def _point(rockon_id: int, point_id: int) -> RollbackPoint:
@@ -67,7 +62,7 @@ def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozens
 
 
 def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
-    change, wanted = found.changes, found.request
+    wanted = found.request
     assert isinstance(wanted, ChangeRequest)  # noqa: S101 - it was made of one
     rockon = point.rockon
     definition, answers = rollback.made_from(point)
@@ -76,7 +71,6 @@ def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = 
         "rollback/page.html",
         rockon=rockon,
         row=go_back.row(point),
-        change=change,
         trouble=trouble or found.trouble,
         changed=changed,
         data=wanted.data,
@@ -86,8 +80,5 @@ def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = 
         answers=core_settings.differences(definition, answers_of(rockon), answers),
         shares=go_back.shares(point),
         kept_in=host_of().snapshots.replaced(""),
-        sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
-        downtime=core_settings.downtime(
-            change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
-        ),
+        **before.change_of(found, rockon),
     )

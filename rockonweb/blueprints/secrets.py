@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,6 +10,7 @@ from rockonweb import audit
 from rockonweb.forms.auth import AgainForm
 from rockonweb.models import RockOn, Role, db
 from rockonweb.web import confirm, secret_answers
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import requires
 from rockonweb.web.secret_answers import SecretAnswer
 
@@ -37,7 +38,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
         return _page(rockon, form), 422
     if unhide:
         secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=False)
-        return redirect(url_for("secrets.index", rockon_id=rockon.id), code=303)
+        return lead_to("secrets.index", rockon_id=rockon.id)
     audit.record("secret.revealed", f"{rockon.name} {chosen.row.key}")
     return _page(rockon, AgainForm(formdata=None), shown=chosen)
 
@@ -50,7 +51,7 @@ def hide(rockon_id: int) -> ResponseReturnValue:
     chosen = _chosen(rockon, request.form.get("hide", ""))
     secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=True)
     flash(_("%(key)s is a secret now.", key=chosen.row.key), "success")
-    return redirect(url_for("secrets.index", rockon_id=rockon.id), code=303)
+    return lead_to("secrets.index", rockon_id=rockon.id)
 
 
 def _get(rockon_id: int) -> RockOn:

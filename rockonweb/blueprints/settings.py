@@ -16,7 +16,7 @@ from flask_wtf import FlaskForm
 from rockonweb.core import field_names, settings, suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import RockonwebError
 from rockonweb.core.plan import link_networks
 from rockonweb.core.preflight import Finding
 from rockonweb.core.request import ChangeRequest
@@ -24,7 +24,6 @@ from rockonweb.core.text import t
 from rockonweb.forms import (
     PageForm,
     added,
-    custom_config,
     devices,
     environment,
     labels,
@@ -37,15 +36,16 @@ from rockonweb.forms import (
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, Status, db
+from rockonweb.models import RockOn, Role, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, difference, secret_answers, wanted
+from rockonweb.web import before, secret_answers, wanted
+from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
 from rockonweb.web.share_users import share_users
 from rockonweb.work import operations, rocknets
 from rockonweb.work.facts import gather_facts
-from rockonweb.work.review import Review, review_request, submit_review
+from rockonweb.work.review import Review, review_request
 
 blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
 
@@ -177,11 +177,8 @@ def apply(rockon_id: int) -> ResponseReturnValue:
         status = 503 if found.trouble else 409 if changed else 422
         return _review(here, found, found.trouble, changed=changed), status
     asked = frozenset(request.form.getlist("asked"))
-    try:
-        operation = submit_review(found.choosing(asked=asked, give=form.given(found.plan.offers)), current_user.name)
-    except (Conflict, QueueUnreachable) as error:
-        return _review(here, found, error), 409 if isinstance(error, Conflict) else 503
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    chosen = found.choosing(asked=asked, give=form.given(found.plan.offers))
+    return before.begin(chosen, lambda trouble: _review(here, found, trouble))
 
 
 @blueprint.post("/discard")
@@ -191,7 +188,7 @@ def discard(rockon_id: int) -> ResponseReturnValue:
     here = _here(rockon_id)
     wanted.discard(here.rockon, current_user.id)
     flash(_("Your changes are discarded. Nothing was done to the app."), "success")
-    return redirect(url_for("rockons.show", rockon_id=rockon_id), code=303)
+    return lead_to("rockons.show", rockon_id=rockon_id)
 
 
 def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
@@ -221,10 +218,8 @@ def _asked(here: Here) -> PageForms:
         form = _ports_form(here, values)
     elif here.page == "devices":
         form = devices.form(definition, values)
-    elif here.page == "environment":
-        form = environment.form(_with_variables(here), values, _suggested(here, values))
-    elif here.page == "custom-config":
-        form = custom_config.form(definition, values, _suggested(here, values))
+    elif here.page in ("environment", "custom-config"):
+        form = environment.form(_with_variables(here), values, _suggested(here, values), here.page)
     elif here.page == "labels":
         form = labels.form(definition, _labels(here))
     else:
@@ -374,17 +369,13 @@ def _review(here: Here, found: Review, trouble: RockonwebError | None, *, change
     findings: list[Finding] = [*settings.warnings(here.definition, old, new), *change.plan.findings]
     return _render(
         here,
-        change=change,
         trouble=trouble,
         changed=changed,
         digest=found.fingerprint,
         before=before.before(findings, [], change.plan.offers, here.rockon),
         differences=settings.differences(here.definition, old, new),
-        sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
-        downtime=settings.downtime(
-            change.rebuilt, len(change.containers), running=here.rockon.status is not Status.STOPPED
-        ),
         new_shares=here.wanted.new_shares,
+        **before.change_of(found, here.rockon),
     )
 
 

@@ -6,7 +6,7 @@ import grp
 import pwd
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -17,6 +17,7 @@ from rockonweb.forms.share import ShareForm
 from rockonweb.host import host_of
 from rockonweb.languages import say
 from rockonweb.models import Role
+from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import may, requires
 from rockonweb.web.share_users import share_users
 
@@ -48,12 +49,12 @@ def make() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        host_of().shares.make(form.name.data.strip())
+        host_of().shares.make(form.name.data)
     except BadInput as error:
         form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(form), 422
-    flash(_('The share "%(name)s" is there.', name=form.name.data.strip()), "success")
-    return redirect(url_for("shares.index"), code=303)
+    flash(_('The share "%(name)s" is there.', name=form.name.data), "success")
+    return lead_to("shares.index")
 
 
 @blueprint.get("/shares/aside/<name>")
@@ -74,7 +75,7 @@ def remove_aside(name: str) -> ResponseReturnValue:
         flash(f"{say(error.sentence)} {say(error.hint)}", "danger")
     else:
         flash(_("%(name)s is removed.", name=name), "success")
-    return redirect(url_for("shares.index"), code=303)
+    return lead_to("shares.index")
 
 
 def _page(form: ShareForm) -> str:

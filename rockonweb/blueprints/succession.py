@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 
 from rockonweb.catalog import successors
-from rockonweb.core import settings as core_settings
 from rockonweb.core.comparison import compare
 from rockonweb.core.definition import digest
-from rockonweb.core.errors import Conflict, EngineError, QueueUnreachable, RockonwebError
+from rockonweb.core.errors import Conflict, EngineError, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import powers
 from rockonweb.core.request import ChangeRequest
@@ -19,13 +17,14 @@ from rockonweb.core.text import t
 from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, Status, db, writing
-from rockonweb.web import before, difference, json_beside, new_definition
+from rockonweb.models import RockOn, Role, db, writing
+from rockonweb.web import before, json_beside, new_definition
+from rockonweb.web.answers import lead_to
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import requires
 from rockonweb.work import operations
 from rockonweb.work.facts import gather_facts
-from rockonweb.work.review import Review, renamed, review_request, submit_review
+from rockonweb.work.review import Review, renamed, review_request
 
 blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
 
@@ -108,29 +107,25 @@ def _decided(offer: Offer) -> ResponseReturnValue:
     if {"Generate", "Reveal", "Hide"} & request.form.keys():
         asked.another_look(request.form.get("Generate", ""), request.form.get("Reveal", ""))
         return _page(offer, asked, trouble=trouble)
-    if not asked.validate():
-        asked.another_look("", "")
+    valid = asked.validate()
+    asked.another_look("", "")
+    if not valid:
         return _page(offer, asked, trouble=trouble), 422
     found, form = _review(asked), summary.SummaryForm()
     unseen, unconfirmed = not form.saw(found), not form.confirmed(powers.added(offer.old, offer.new))
     if found.trouble or unseen or unconfirmed or found.blocked or "Look" in request.form:
-        asked.another_look("", "")
         status = 503 if found.trouble else 200 if "Look" in request.form else 409 if unseen else 422
         return _page(offer, asked, found, unseen=unseen), status
     kept = frozenset(request.form.getlist("asked"))
-    try:
-        operation = submit_review(found.choosing(asked=kept, give=form.given(found.plan.offers)), current_user.name)
-    except (Conflict, QueueUnreachable) as error:
-        asked.another_look("", "")
-        return _page(offer, asked, found, trouble=error), 409 if isinstance(error, Conflict) else 503
-    return redirect(url_for("operations.show", operation_id=operation), code=303)
+    chosen = found.choosing(asked=kept, give=form.given(found.plan.offers))
+    return before.begin(chosen, lambda trouble: _page(offer, asked, found, trouble=trouble))
 
 
 def _leave_aside(offer: Offer) -> ResponseReturnValue:
     with writing():
         offer.rockon.ignored = digest(offer.source)
     flash(_("It stays as it is. When there is a yet newer definition, you will be asked again."), "success")
-    return redirect(url_for("rockons.show", rockon_id=offer.rockon.id), code=303)
+    return lead_to("rockons.show", rockon_id=offer.rockon.id)
 
 
 def _facts(offer: Offer) -> tuple[HostFacts, EngineError | None]:
@@ -165,7 +160,6 @@ def _page(
         offer=offer,
         rockon=rockon,
         asked=asked,
-        change=change,
         trouble=trouble,
         unseen=unseen,
         digest=found.fingerprint,
@@ -174,10 +168,7 @@ def _page(
         ),
         differences=compare(offer.old, offer.new),
         lines=json_beside.beside(rockon.installed_source or rockon.source, offer.source),
-        sides={one.container: difference.side_by_side(one.before, one.after) for one in change.containers},
-        downtime=core_settings.downtime(
-            change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
-        ),
+        **before.change_of(found, rockon),
         known_shares=[*host_of().shares.listing(), *host_of().shares.folders()],
         known_devices=host_of().devices() if "devices" in asked.forms else (),
         shares_list=shares_form.LIST_ID,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
 from rockonweb.config import current_settings
-from rockonweb.core import settings as core_settings
 from rockonweb.core.errors import Conflict
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import clock
 from rockonweb.forms.updates import AutomaticForm
-from rockonweb.models import RockOn, Role, State, Status, db, writing
+from rockonweb.models import RockOn, Role, State, db, writing
 from rockonweb.web import before, shelf
+from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.work import operations, updates
@@ -45,7 +45,7 @@ def index() -> str:
 def look() -> ResponseReturnValue:
     """Look for newer images of all that is installed, as a job."""
     updates.begin_look()
-    return redirect(url_for("updates.index"), code=303)
+    return lead_to("updates.index")
 
 
 @blueprint.post("/updates")
@@ -56,9 +56,9 @@ def take_all() -> ResponseReturnValue:
     if busy:
         flash(_("Busy with something else, so left for later: %(names)s.", names=", ".join(busy)), "warning")
     if not begun:
-        return redirect(url_for("updates.index"), code=303)
+        return lead_to("updates.index")
     flash(ngettext("%(num)s update was begun.", "%(num)s updates were begun.", len(begun)), "success")
-    return redirect(url_for("operations.index"), code=303)
+    return lead_to("operations.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/updates")
@@ -76,16 +76,12 @@ def review(rockon_id: int) -> str:
     """Show what an update would do, as far as it is known before the images are got."""
     rockon = _installed(rockon_id)
     found = review_request(rockon, UpdateRequest())
-    change = found.changes
     return render_template(
         "updates/review.html",
         rockon=rockon,
-        change=change,
         trouble=found.trouble,
-        before=before.before(change.plan.findings, [], [], rockon),
-        downtime=core_settings.downtime(
-            change.rebuilt, len(change.containers), running=rockon.status is not Status.STOPPED
-        ),
+        before=before.before(found.changes.plan.findings, [], [], rockon),
+        **before.change_of(found, rockon),
     )
 
 
@@ -94,14 +90,15 @@ def review(rockon_id: int) -> str:
 def look_at(rockon_id: int) -> ResponseReturnValue:
     """Look for newer images of one rock-on, as a job."""
     updates.begin_look(_installed(rockon_id).id)
-    return _back(rockon_id)
+    return lead_to("updates.show", rockon_id=rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/get")
 @requires(Role.OPERATOR)
 def get(rockon_id: int) -> ResponseReturnValue:
     """Only pull the newest images: nothing that runs is touched."""
-    return _operation(operations.begin(_installed(rockon_id), UpdateRequest(only_pull=True), current_user.name))
+    operation = operations.begin(_installed(rockon_id), UpdateRequest(only_pull=True), current_user.name)
+    return lead_to("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/automatic")
@@ -116,7 +113,7 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
         row.auto_update = form.enabled.data
         row.auto_from, row.auto_until = form.window
     flash(_("Saved."), "success")
-    return _back(rockon_id)
+    return lead_to("updates.show", rockon_id=rockon_id)
 
 
 def _page(rockon: RockOn, form: AutomaticForm) -> str:
@@ -135,21 +132,13 @@ def _page(rockon: RockOn, form: AutomaticForm) -> str:
 
 
 def _get(rockon_id: int) -> RockOn:
-    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    rockon = db.get_or_404(RockOn, rockon_id)
     return rockon if rockon.installed else abort(404)
 
 
 def _installed(rockon_id: int) -> RockOn:
     """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
-    rockon = db.session.get(RockOn, rockon_id) or abort(404)
+    rockon = db.get_or_404(RockOn, rockon_id)
     if rockon.state not in (State.INSTALLED, State.PENDING_UPDATE):
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest images."))
     return rockon
-
-
-def _back(rockon_id: int) -> ResponseReturnValue:
-    return redirect(url_for("updates.show", rockon_id=rockon_id), code=303)
-
-
-def _operation(operation_id: int) -> ResponseReturnValue:
-    return redirect(url_for("operations.show", operation_id=operation_id), code=303)

@@ -7,7 +7,6 @@ import json
 import sys
 
 import click
-from flask.cli import with_appcontext
 
 from rockonweb import accounts, second_step, tokens
 from rockonweb.cli import instance
@@ -23,10 +22,9 @@ def user() -> None:
 
 @user.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
+@instance.prepared
 def list_users(as_json: bool) -> None:
     """List the accounts."""
-    instance.prepare()
     found = accounts.listing()
     if as_json:
         listed = [
@@ -48,20 +46,18 @@ def list_users(as_json: bool) -> None:
 @user.command("add")
 @click.argument("name")
 @click.option("--role", type=ROLES, default=str(Role.OWNER), help="What the person may do (owner: everything).")
-@with_appcontext
+@instance.prepared
 def add_user(name: str, role: str) -> None:
     """Make an account; the password comes from a prompt or standard input."""
-    instance.prepare()
     accounts.make_user(name, _password(), Role(role))
     click.echo(f"{name} can log in now.")
 
 
 @user.command("password")
 @click.argument("name")
-@with_appcontext
+@instance.prepared
 def reset_password(name: str) -> None:
     """Set an account's password, from a prompt or standard input; its sessions end."""
-    instance.prepare()
     found = accounts.get(name)
     accounts.set_password(found, _password())
     click.echo(f"{name} has the new password; all sessions have ended.")
@@ -70,30 +66,27 @@ def reset_password(name: str) -> None:
 @user.command("role")
 @click.argument("name")
 @click.argument("role", type=ROLES)
-@with_appcontext
+@instance.prepared
 def change_role(name: str, role: str) -> None:
     """Change what an account may do: viewer, operator or owner."""
-    instance.prepare()
     accounts.set_role(accounts.get(name), Role(role))
     click.echo(f"{name} is {role} now.")
 
 
 @user.command("totp-off")
 @click.argument("name")
-@with_appcontext
+@instance.prepared
 def turn_second_step_off(name: str) -> None:
     """Turn the second step of an account's login off, as after the loss of a device."""
-    instance.prepare()
     second_step.disable(accounts.get(name))
     click.echo(f"{name} logs in by password alone now.")
 
 
 @user.command("remove")
 @click.argument("name")
-@with_appcontext
+@instance.prepared
 def remove_user(name: str) -> None:
     """Remove an account with its sessions and tokens."""
-    instance.prepare()
     accounts.remove(accounts.get(name))
     click.echo(f"{name} is removed.")
 
@@ -108,10 +101,9 @@ def token() -> None:
 @click.option("--role", type=ROLES, help="Allow it less than the account may do.")
 @click.option("--days", type=int, help="How long it lasts; without it, until it is revoked.")
 @click.option("--label", default="", help="What it is for.")
-@with_appcontext
+@instance.prepared
 def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
     """Make a token for the account NAME and print it alone. It is shown this once."""
-    instance.prepare()
     click.echo(tokens.make(accounts.get(name), Role(role) if role else None, days, label))
 
 

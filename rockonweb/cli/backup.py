@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from flask.cli import with_appcontext
 
 from rockonweb import __version__, audit, backup
 from rockonweb.cli import instance
@@ -29,14 +28,13 @@ PUT_BACK = "PUT YOUR DATA BACK INTO THESE SHARES FIRST, OR NOW; THEY ARE MADE NE
 @click.command("backup")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--secrets", "with_secrets", is_flag=True, help="Put the secrets in, encrypted with a passphrase.")
-@with_appcontext
+@instance.prepared
 def make_backup(file: Path | None, with_secrets: bool) -> None:
     """Write everything but the data in the shares into FILE; `-` is standard output.
 
     Without FILE it gets a name with the date. The passphrase is read from ROCKONWEB_PASSPHRASE, a prompt or standard
     input.
     """
-    instance.prepare()
     settings = instance.settings()
     passphrase = _new_passphrase() if with_secrets else None
     text, trouble = backup.make(settings, __version__, passphrase)
@@ -57,14 +55,13 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when something could not be restored.")
-@with_appcontext
+@instance.prepared
 def restore_backup(file: Path, wait: bool) -> None:
     """Install the rock-ons of a backup again, as they were. What is installed already stays as it is.
 
     The passphrase of its secrets is read from ROCKONWEB_PASSPHRASE, a prompt or standard input; without one, each
     secret must be entered on the page of the restore.
     """
-    instance.prepare()
     try:
         with file.open("rb") as opened:
             content = opened.read(core.MAX_BYTES + 1)
@@ -72,14 +69,14 @@ def restore_backup(file: Path, wait: bool) -> None:
         raise BadInput(f"The file {file} can't be read: {error.strerror or error}.") from None
     sealed = core.read(content).sealed
     passphrase = _passphrase("Passphrase (blank: without the secrets): ") if sealed else ""
-    restore_id = restore.take(content, passphrase, instance.user())
+    restore_id = restore.take(content, passphrase, audit.actor())
     outlook = restore.look(restore.content_of(db.session.get_one(Restore, restore_id)))
     if outlook.new_shares:
         click.echo(PUT_BACK, err=True)
         for name in outlook.new_shares:
             click.echo(f"  {name}", err=True)
     db.session.rollback()
-    restore.begin(restore_id, {}, instance.user())
+    restore.begin(restore_id, {}, audit.actor())
     while wait and _standing(restore_id).active:
         db.session.rollback()
         time.sleep(POLL_SECONDS)
@@ -93,10 +90,9 @@ def restore_backup(file: Path, wait: bool) -> None:
 @click.argument("name")
 @click.option("--directory", type=click.Path(path_type=Path), help="Where the two files go; the present folder.")
 @click.option("--reveal-secrets", is_flag=True, help="Write the secrets into the .env instead of blanks.")
-@with_appcontext
+@instance.prepared
 def export_rockon(name: str, directory: Path | None, reveal_secrets: bool) -> None:
     """Write an installed rock-on as compose.yaml with an .env, for Docker Compose."""
-    instance.prepare()
     found = export.export(instance.find_rockon(name))
     folder = directory or Path()
     for file in export.files(found, reveal=False):

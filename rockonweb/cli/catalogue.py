@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import click
-from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from rockonweb import audit, catalog, registry
@@ -26,10 +25,9 @@ def catalogue() -> None:
 
 @catalogue.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@with_appcontext
+@instance.prepared
 def refresh(as_json: bool) -> None:
     """Fetch the metastores; exit 1 when nothing could be loaded from any."""
-    instance.prepare()
     report = catalog.refresh()
     audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
@@ -39,10 +37,9 @@ def refresh(as_json: bool) -> None:
 
 @catalogue.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
+@instance.prepared
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
-    instance.prepare()
     found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
     shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
     if as_json:

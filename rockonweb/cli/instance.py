@@ -1,16 +1,21 @@
-"""The instance that a command is for, and who types it."""
+"""The instance that a command is for."""
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
 from rockonweb import catalog, migrate, private
 from rockonweb.config import Settings, current_settings
 from rockonweb.core.errors import BadInput
 from rockonweb.models import RockOn, db
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def app() -> Flask:
@@ -24,17 +29,21 @@ def settings() -> Settings:
     return current_settings()
 
 
-def user() -> str:
-    """Return the name of who types."""
-    return f"{getpass.getuser()} (command line)"
+def prepared(command: Command) -> Command:
+    """Run a command within the application.
 
+    The database is made on the first use of the command line; `up` and its migrations do it otherwise.
+    """
 
-def prepare() -> None:
-    """Make the database on the first use of the command line; `up` and its migrations do it otherwise."""
-    private.mend(settings())
-    if not inspect(db.engine).has_table("rockon"):
-        migrate.upgrade()
-        catalog.load_starter()
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        private.mend(settings())
+        if not inspect(db.engine).has_table("rockon"):
+            migrate.upgrade()
+            catalog.load_starter()
+        command(*args, **options)
+
+    return with_appcontext(run)  # type: ignore[return-value]
 
 
 def find_rockon(name: str) -> RockOn:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask.cli import with_appcontext
 
 from rockonweb import audit, rows
 from rockonweb.cli import instance
@@ -30,13 +29,12 @@ POLL_SECONDS = 0.3
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
-@with_appcontext
+@instance.prepared
 def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
     """Print what an install would do. Touches nothing, and needs neither engine nor queue.
 
     An engine that answers is asked what speaks against it.
     """
-    instance.prepare()
     rockon = instance.find_rockon(name)
     found = review_request(rockon, InstallRequest(_answers(rockon, file), source=rockon.installed_source))
     planned = found.plan
@@ -59,16 +57,15 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 @click.argument("name")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
-@with_appcontext
+@instance.prepared
 def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
-    instance.prepare()
     rockon = instance.find_rockon(name)
     found = review_or_refuse(rockon, InstallRequest(_answers(rockon, file)))
     for finding in found.plan.findings:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)
-    operation_id = submit_review(found, instance.user())
+    operation_id = submit_review(found, audit.actor())
     _report(operation_id, wait)
 
 
@@ -76,10 +73,9 @@ def _lifecycle(kind: Kind, sentence: str) -> click.Command:
     @click.command(str(kind), help=sentence)
     @click.argument("name")
     @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
-    @with_appcontext
+    @instance.prepared
     def command(name: str, wait: bool) -> None:
-        instance.prepare()
-        _report(operations.begin(instance.find_rockon(name), plain_request(kind), instance.user()), wait)
+        _report(operations.begin(instance.find_rockon(name), plain_request(kind), audit.actor()), wait)
 
     return command
 
@@ -93,10 +89,9 @@ uninstall = _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, i
 
 @click.command()
 @click.argument("name")
-@with_appcontext
+@instance.prepared
 def answers(name: str) -> None:
     """Print the answers of a rock-on, as an answers file. Secrets are in it."""
-    instance.prepare()
     found = rows.answers_of(instance.find_rockon(name)).to_json()
     audit.record("secret.answers", name)
     click.echo(json.dumps(found, indent=2))

@@ -8,43 +8,33 @@ import click
 from flask.cli import with_appcontext
 
 from rockonweb.cli import instance
+from rockonweb.work import rehearsal, roles, supervisor
 
 
 @click.command()
 @with_appcontext
 def up() -> None:
     """Run everything: database, queue server, web server, workers, watcher."""
-    from rockonweb.work import supervisor
-
     sys.exit(supervisor.up(instance.app()))
 
 
 @click.command()
-@with_appcontext
+@instance.prepared
 def web() -> None:
     """Serve the pages only."""
-    from rockonweb.work import roles
-
-    instance.prepare()
     roles.web(instance.app())
 
 
 @click.command()
-@with_appcontext
+@instance.prepared
 def worker() -> None:
     """Run one worker only."""
-    from rockonweb.work import rehearsal, roles
-
-    instance.prepare()
     rehearsal.rehearse()
     roles.worker(instance.app())
 
 
 @click.command()
-@with_appcontext
+@instance.prepared
 def watch() -> None:
     """Run the watcher only."""
-    from rockonweb.work import roles
-
-    instance.prepare()
     roles.watch(instance.app())

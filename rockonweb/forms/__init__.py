@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
-from wtforms import Field
+from wtforms import Field, StringField
 
 from rockonweb.core.wizard import Ask, Values
+
+PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}  # no help of the browser's
 
 
 class PageForm(FlaskForm):  # type: ignore[misc]
@@ -56,6 +58,17 @@ class PageForm(FlaskForm):  # type: ignore[misc]
         return self.first_fault or next((field for field in self.answers if field.shown), None)
 
 
+AForm = TypeVar("AForm", bound=FlaskForm)
+
+
+class PlainField(StringField):  # type: ignore[misc]
+    """One line of text that is no prose, such as a name or an address: without blanks around it."""
+
+    def __init__(self, label: Any = None, validators: Any = None, *, render_kw: Any = None, **options: Any) -> None:
+        attributes = {**PLAIN, **(render_kw or {})}
+        super().__init__(label, validators, filters=[stripped], render_kw=attributes, **options)
+
+
 class Asked:
     """What all fields of questions have; before a WTForms field among the bases of a class.
 
@@ -82,9 +95,18 @@ class Asked:
             self.data = ""
 
 
-def build(name: str, fields: Mapping[str, Any], values: Values, kind: type[PageForm] = PageForm) -> PageForm:
-    """Return a form of these fields, in this order; `values` fill it until it is submitted."""
-    form: PageForm = type(name, (kind,), dict(fields))(data=dict(values))
+class PlainAnswerField(Asked, PlainField):
+    """An answer in one line that is no prose, or blank for none."""
+
+
+def plain_fields(asks: Iterable[Ask], **options: Any) -> dict[str, PlainAnswerField]:
+    """Return a field for each question, by its name."""
+    return {ask.name: PlainAnswerField(ask=ask, place=place, **options) for place, ask in enumerate(asks, 1)}
+
+
+def build(kind: type[AForm], fields: Mapping[str, Any], values: Values) -> AForm:
+    """Return a form of a kind with these fields, in this order; `values` fill it until it is submitted."""
+    form: AForm = type(kind.__name__, (kind,), dict(fields))(data=dict(values))
     return form
 
 

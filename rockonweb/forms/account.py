@@ -8,7 +8,7 @@ from wtforms import PasswordField, SelectChoice, SelectField, StringField, Submi
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
 from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
-from rockonweb.forms import stripped
+from rockonweb.forms import PlainField
 from rockonweb.models import Role
 from rockonweb.models.token import LABEL
 
@@ -18,10 +18,10 @@ ROLES = {
     Role.OWNER: _l("Owner: everything"),
 }
 DAYS = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until it is revoked")}
-PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
-def _new_password(label: str) -> PasswordField:
+def new_password(label: str) -> PasswordField:
+    """Return the field of a password that is chosen."""
     return PasswordField(
         label,
         [
@@ -33,10 +33,22 @@ def _new_password(label: str) -> PasswordField:
     )
 
 
-def _present_password() -> PasswordField:
+def password_again(label: str) -> PasswordField:
+    """Return the field in which a password that is chosen stands a second time."""
+    different = EqualTo("password", _l("The two passwords differ."))
     return PasswordField(
-        _l("Your present password"),
+        label,
+        [InputRequired(_l("Type the password a second time.")), different],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+def known_password(label: str, description: str = "") -> PasswordField:
+    """Return the field of a password that a person has."""
+    return PasswordField(
+        label,
         [InputRequired(_l("Type your password."))],
+        description=description,
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -48,21 +60,14 @@ def _roles(most: Role = Role.OWNER) -> list[SelectChoice]:
 class ConfirmForm(FlaskForm):  # type: ignore[misc]
     """The password again."""
 
-    present = _present_password()
+    present = known_password(_l("Your present password"))
 
 
 class PasswordForm(ConfirmForm):
     """Another password of one's own."""
 
-    password = _new_password(_l("New password"))
-    again = PasswordField(
-        _l("New password again"),
-        [
-            InputRequired(_l("Type the password a second time.")),
-            EqualTo("password", _l("The two passwords differ.")),
-        ],
-        render_kw={"autocomplete": "new-password"},
-    )
+    password = new_password(_l("New password"))
+    again = password_again(_l("New password again"))
     submit = SubmitField(_l("Change the password"))
 
 
@@ -81,9 +86,7 @@ class FirstCodeForm(FlaskForm):  # type: ignore[misc]
 class TokenForm(ConfirmForm):
     """A new token."""
 
-    label = StringField(
-        _l("What it is for"), [Length(max=LABEL)], filters=[stripped], render_kw={"maxlength": LABEL, **PLAIN}
-    )
+    label = PlainField(_l("What it is for"), [Length(max=LABEL)], render_kw={"maxlength": LABEL})
     role = SelectField(_l("It may do"))
     days = SelectField(
         _l("It lasts"), choices=[SelectChoice(value, words) for value, words in DAYS.items()], default="90"
@@ -105,16 +108,14 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
 class ResetForm(FlaskForm):  # type: ignore[misc]
     """A password for somebody else."""
 
-    password = _new_password(_l("New password"))
+    password = new_password(_l("New password"))
     submit = SubmitField(_l("Set the password"))
 
 
 class PersonForm(FlaskForm):  # type: ignore[misc]
     """A new account."""
 
-    name = StringField(
-        _l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)], filters=[stripped], render_kw=PLAIN
-    )
+    name = PlainField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)])
     role = SelectField(_l("Role"), choices=_roles())
-    password = _new_password(_l("Password"))
+    password = new_password(_l("Password"))
     submit = SubmitField(_l("Make the account"))

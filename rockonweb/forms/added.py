@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,12 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.secret import is_secret
 from rockonweb.core.settings import ALL, Fault, Typed
 from rockonweb.core.text import Text, t
-from rockonweb.forms import shares, stripped
+from rockonweb.forms import PLAIN, PlainField, build, shares
 
 ADD = "Add"  # the button for one more row
 REMOVE = "Remove"  # the buttons that take one away; their value is what
 MOST = 50  # rows
 _NAME = re.compile(r"new-([0-9]{1,2})-(?:container|key|value)")
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def form(definition: Definition, page: str) -> RowsForm:
     fields: dict[str, Any] = {}
     for number in range(1, _count() + 1):
         fields |= _fields(f"new-{number}", words, names, _begin_with(definition), page)
-    made: RowsForm = type("AddedForm", (RowsForm,), fields)()
+    made = build(RowsForm, fields, {})
     made.only = names[0] if len(names) == 1 else ""
     made.rows = [_row(made, f"new-{number}") for number in range(1, _count() + 1)]
     if page == "environment":
@@ -102,12 +101,23 @@ def form(definition: Definition, page: str) -> RowsForm:
     return made
 
 
-def attach(form: FlaskForm, rows: RowsForm, faults: Iterable[Fault]) -> None:
-    """Put sentences beside the fields that they are about; `form` has those of what was there before."""
+def judge(form: FlaskForm, rows: RowsForm, faults: Collection[Fault]) -> bool:
+    """Whether a page is valid and has none of these faults; otherwise their sentences stand beside its fields.
+
+    `form` has the fields of what was there before.
+    """
+    accepted = all([form.validate(), rows.validate()])
     for fault in faults:
         name = f"{fault.name}-{fault.part}"
-        field = rows[name] if name in rows else rows[f"{fault.name}-key"] if _is_row(fault, rows) else form[fault.name]
+        field = (
+            rows[name]
+            if name in rows
+            else rows[f"{fault.name}-key"]
+            if f"{fault.name}-key" in rows
+            else form[fault.name]
+        )
         field.errors = [*field.errors, fault.sentence]
+    return accepted and not faults
 
 
 def _row(made: RowsForm, name: str) -> Row:
@@ -120,10 +130,6 @@ def _row(made: RowsForm, name: str) -> Row:
     )
 
 
-def _is_row(fault: Fault, rows: RowsForm) -> bool:
-    return f"{fault.name}-key" in rows
-
-
 def _fields(name: str, words: Words, containers: list[str], begin: str, page: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if len(containers) > 1:
@@ -131,17 +137,12 @@ def _fields(name: str, words: Words, containers: list[str], begin: str, page: st
         fields[f"{name}-container"] = SelectField(
             t("Container"), choices=choices, default=begin, validate_choice=False, id=f"{name}-container"
         )
-    fields[f"{name}-key"] = StringField(
-        words.key, filters=[stripped], render_kw={**_PLAIN, "placeholder": words.example}, id=f"{name}-key"
-    )
-    if words.value:
-        known = {"list": shares.LIST_ID} if page == "storage" else {}
-        fields[f"{name}-value"] = StringField(
-            words.value,
-            filters=[stripped] if page == "storage" else [],
-            render_kw={**_PLAIN, **known, "placeholder": words.value_example},
-            id=f"{name}-value",
-        )
+    fields[f"{name}-key"] = PlainField(words.key, render_kw={"placeholder": words.example}, id=f"{name}-key")
+    if page == "storage":
+        shown = {"list": shares.LIST_ID, "placeholder": words.value_example}
+        fields[f"{name}-value"] = PlainField(words.value, render_kw=shown, id=f"{name}-value")
+    elif words.value:  # of a variable: blanks around it may be meant
+        fields[f"{name}-value"] = StringField(words.value, render_kw=PLAIN, id=f"{name}-value")
     return fields
 
 

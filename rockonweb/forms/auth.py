@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField, SubmitField
-from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
+from wtforms import StringField, SubmitField
+from wtforms.validators import DataRequired, InputRequired, Length
 
-from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
+from rockonweb.accounts import LONGEST_NAME
+from rockonweb.forms import PLAIN
+from rockonweb.forms.account import known_password, new_password, password_again
+
+NAME = {**PLAIN, "autocomplete": "username"}
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
     """Name and password."""
 
-    name = StringField(
-        _l("Name"),
-        [DataRequired(_l("Type your name."))],
-        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
-    )
-    password = PasswordField(
-        _l("Password"), [InputRequired(_l("Type your password."))], render_kw={"autocomplete": "current-password"}
-    )
+    name = StringField(_l("Name"), [DataRequired(_l("Type your name."))], render_kw=NAME)
+    password = known_password(_l("Password"))
     submit = SubmitField(_l("Log in"))
 
 
@@ -45,37 +43,15 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         description=_l("The terminal where Rockonweb was started shows it."),
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
     )
-    name = StringField(
-        _l("Name"),
-        [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)],
-        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
-    )
-    password = PasswordField(
-        _l("Password"),
-        [
-            InputRequired(_l("Choose a password.")),
-            Length(SHORTEST_PASSWORD, LONGEST_PASSWORD, _l("Use at least %(min)d and at most %(max)d characters.")),
-        ],
-        description=_l("At least 10 characters."),
-        render_kw={"autocomplete": "new-password"},
-    )
-    again = PasswordField(
-        _l("Password again"),
-        [
-            InputRequired(_l("Type the password a second time.")),
-            EqualTo("password", _l("The two passwords differ.")),
-        ],
-        render_kw={"autocomplete": "new-password"},
-    )
+    name = StringField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)], render_kw=NAME)
+    password = new_password(_l("Password"))
+    again = password_again(_l("Password again"))
     submit = SubmitField(_l("Make the account"))
 
 
 class AgainForm(FlaskForm):  # type: ignore[misc]
     """The password of the person who is logged in, once more."""
 
-    password = PasswordField(
-        _l("Your password"),
-        [InputRequired(_l("Type your password."))],
-        description=_l("It is asked for again before a secret is shown. That you looked is written down."),
-        render_kw={"autocomplete": "current-password"},
+    password = known_password(
+        _l("Your password"), _l("It is asked for again before a secret is shown. That you looked is written down.")
     )

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import StringField, SubmitField
+from wtforms import SubmitField
 
-from rockonweb.forms import stripped
+from rockonweb.forms import PlainField
 
 
 class ClientForm(FlaskForm):  # type: ignore[misc]
     """A client's name. Whether it can be had is decided where the client is made."""
 
-    client = StringField(
+    client = PlainField(
         _l("Name of the client"),
         description=_l("One for each device, such as annas-phone: letters, digits, dots, dashes and underscores."),
-        filters=[stripped],
-        render_kw={
-            "maxlength": "64",
-            "autocomplete": "off",
-            "autocapitalize": "none",
-            "spellcheck": "false",
-            "required": True,
-        },
+        render_kw={"maxlength": "64", "required": True},
     )
     submit = SubmitField(_l("Make a profile"))

@@ -10,6 +10,7 @@ from wtforms import SubmitField, TextAreaField
 from rockonweb.catalog.metastore import Unusable, decoded
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.text import t
+from rockonweb.forms import PLAIN
 
 
 class DefinitionForm(FlaskForm):  # type: ignore[misc]
@@ -22,7 +23,7 @@ class DefinitionForm(FlaskForm):  # type: ignore[misc]
     )
     text = TextAreaField(
         _l("Definition"),
-        render_kw={"rows": "26", "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"},
+        render_kw={**PLAIN, "rows": "26"},
     )
     check = SubmitField(_l("Check"))
     attempt = SubmitField(_l("Try"))

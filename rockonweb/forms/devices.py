@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from wtforms import Field, Form, StringField, ValidationError
+from wtforms import Field, Form, ValidationError
 
 from rockonweb.core.definition import Definition
 from rockonweb.core.text import t
 from rockonweb.core.wizard import Values, asks, device_fault
-from rockonweb.forms import Asked, PageForm, build, stripped
+from rockonweb.forms import PageForm, build, plain_fields
 from rockonweb.host import host_of
 
 LIST_ID = "known-devices"  # of the datalist that offers the devices there are
 
 
-class DeviceField(Asked, StringField):  # type: ignore[misc]
-    """A device's path, or blank for none."""
-
-
 def form(definition: Definition, values: Values) -> PageForm:
     """Return the form."""
-    fields = {
-        ask.name: DeviceField(
-            ask=ask,
-            place=place,
-            filters=[stripped],
-            validators=[_check],
-            render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-        )
-        for place, ask in enumerate(asks(definition, "devices"), 1)
-    }
-    return build("DevicesForm", fields, values)
+    fields = plain_fields(asks(definition, "devices"), validators=[_check], render_kw={"list": LIST_ID})
+    return build(PageForm, fields, values)
 
 
 def _check(_form: Form, field: Field) -> None:

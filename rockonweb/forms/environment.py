@@ -14,7 +14,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.suggest import Suggestion, generates, offered
 from rockonweb.core.text import t
 from rockonweb.core.wizard import Ask, Values, asks, text_fault
-from rockonweb.forms import Asked, PageForm, build
+from rockonweb.forms import PLAIN, Asked, PageForm, build
 
 FORGET = "forget-"  # before the name of a secret that may be blank: a box to take it back
 FRESH = "fresh-"  # before the name of a secret that the page generated: its fingerprint, while it is on the page
@@ -60,17 +60,15 @@ class SecretAnswerField(Asked, PasswordField):  # type: ignore[misc]
         return super().__call__(**attributes)
 
 
-def form(definition: Definition, values: Values, suggested: Mapping[str, Suggestion] | None = None) -> PageForm:
-    """Return the form; `suggested` fill what `values` leave out."""
-    return text_form("EnvironmentForm", definition, "environment", values, suggested or {})
-
-
-def text_form(
-    name: str, definition: Definition, page: str, values: Values, suggested: Mapping[str, Suggestion]
+def form(
+    definition: Definition,
+    values: Values,
+    suggested: Mapping[str, Suggestion] | None = None,
+    page: str = "environment",
 ) -> PageForm:
-    """Return a form of one-line texts, secrets among them."""
+    """Return the form of one-line texts, secrets among them; `suggested` fill what `values` leave out."""
     fields: dict[str, Any] = {}
-    filled = offered(definition, page, values, suggested)
+    filled = offered(definition, page, values, suggested or {})
     for place, ask in enumerate(asks(definition, page), 1):
         options: dict[str, Any] = {"kept": values.get(ask.name, "")} if ask.secret else {}
         fields[ask.name] = (SecretAnswerField if ask.secret else TextAnswerField)(
@@ -83,7 +81,7 @@ def text_form(
         )
         if ask.secret and ask.optional and values.get(ask.name):
             fields[FORGET + ask.name] = BooleanField(t("Forget the value that was given"), id=f"{FORGET}{place}")
-    made = build(name, fields, {**{key: one.value for key, one in filled.items()}, **values})
+    made = build(PageForm, fields, {**{key: one.value for key, one in filled.items()}, **values})
     for field in made.answers:
         field.suggested = field.name in filled and not made.is_submitted()
         box = FORGET + field.name
@@ -136,9 +134,8 @@ def _notes(ask: Ask, values: Values, suggestion: Suggestion | None) -> list[str]
 
 def _attributes(ask: Ask) -> dict[str, str]:
     if ask.secret:
-        return {"autocomplete": "new-password", "spellcheck": "false", "autocapitalize": "none"}
-    numeric = {"inputmode": "numeric"} if ask.user_or_group else {}
-    return {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none", **numeric}
+        return {**PLAIN, "autocomplete": "new-password"}
+    return {**PLAIN, "inputmode": "numeric"} if ask.user_or_group else PLAIN
 
 
 def _check(_form: Form, field: Field) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField
+from wtforms import Field
 
 from rockonweb.core import settings
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.field_names import field_name
 from rockonweb.core.settings import Typed
-from rockonweb.forms import stripped
-from rockonweb.forms.added import RowsForm, attach
+from rockonweb.forms import PlainField, build
+from rockonweb.forms.added import RowsForm, judge
 
 Labels = list[tuple[str, str, str]]  # the field's name, the container, the label
 
@@ -47,15 +48,9 @@ def form(definition: Definition, labels: Labels) -> LabelsForm:
     order = [name for name, _ in definition.launch_order]
     there = sorted(labels, key=lambda one: order.index(one[1]))
     fields: dict[str, Any] = {
-        name: StringField(
-            label,
-            filters=[stripped],
-            id=f"label-{place}",
-            render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-        )
-        for place, (name, _, label) in enumerate(there, 1)
+        name: PlainField(label, id=f"label-{place}") for place, (name, _, label) in enumerate(there, 1)
     }
-    made = cast(LabelsForm, type("LabelsForm", (LabelsForm,), fields)(data={name: label for name, _, label in there}))
+    made = build(LabelsForm, fields, {name: label for name, _, label in there})
     made.definition = definition
     made.there = [(container, made[name]) for name, container, _ in there]
     return made
@@ -63,8 +58,6 @@ def form(definition: Definition, labels: Labels) -> LabelsForm:
 
 def take(form: LabelsForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the labels that were typed; None when something is wrong, which stands on the forms."""
-    accepted = all([form.validate(), rows.validate()])
     there = [Typed(field.name, container, field.data) for container, field in form.there]
     made = settings.labels(form.definition, [*there, *rows.typed])
-    attach(form, rows, made.faults)
-    return Answers(**{**vars(answers), "labels": made.lists}) if accepted and not made.faults else None
+    return replace(answers, labels=made.lists) if judge(form, rows, made.faults) else None

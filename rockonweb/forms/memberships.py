@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field
@@ -16,7 +16,8 @@ from rockonweb.core.field_names import field_name
 from rockonweb.core.networks import join_refusal
 from rockonweb.core.settings import Typed
 from rockonweb.core.text import Text
-from rockonweb.forms.added import RowsForm, attach
+from rockonweb.forms import build
+from rockonweb.forms.added import RowsForm, judge
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def form(definition: Definition, joined: Mapping[str, Sequence[str]], known: Col
             name = field_name("networks", container, network, definition.containers)
             fields[name] = BooleanField(network, default=network in on, id=f"network-{len(fields) + 1}")
             boxes.setdefault(container, []).append((network, name))
-    made = cast(MembershipsForm, type("MembershipsForm", (MembershipsForm,), fields)())
+    made = build(MembershipsForm, fields, {})
     made.definition = definition
     made.places = [
         Place(container, join_refusal(spec), [(network, made[name]) for network, name in boxes.get(container, ())])
@@ -56,7 +57,6 @@ def form(definition: Definition, joined: Mapping[str, Sequence[str]], known: Col
 
 def take(form: MembershipsForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the networks that were chosen; None when something is wrong, which is on the forms."""
-    accepted = all([form.validate(), rows.validate()])
     there = [
         Typed(field.name, place.container, network)
         for place in form.places
@@ -64,5 +64,4 @@ def take(form: MembershipsForm, rows: RowsForm, answers: Answers) -> Answers | N
         if field.data
     ]
     made = settings.networks(form.definition, [*there, *rows.typed])
-    attach(form, rows, made.faults)
-    return Answers(**{**vars(answers), "networks": made.lists}) if accepted and not made.faults else None
+    return replace(answers, networks=made.lists) if judge(form, rows, made.faults) else None

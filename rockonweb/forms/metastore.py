@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import StringField, SubmitField
+from wtforms import SubmitField
 from wtforms.validators import InputRequired
+
+from rockonweb.forms import PlainField
 
 
 class MetastoreForm(FlaskForm):  # type: ignore[misc]
     """Where the new metastore is."""
 
-    place = StringField(
+    place = PlainField(
         _l("Address or folder"),
         [InputRequired(_l("Type an address or a folder."))],
         description=_l(
             "The address of the folder that holds root.json, such as https://example.org/rockons, or the absolute path "
             "of a folder of definition files on this machine."
         ),
-        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
     submit = SubmitField(_l("Add the metastore"))

@@ -8,9 +8,7 @@ from wtforms import BooleanField, StringField, SubmitField
 from wtforms.validators import InputRequired, Optional, Regexp
 
 from rockonweb.core.networks import LARGEST_MTU, NetworkSpec, read_aux_addresses
-from rockonweb.forms import stripped
-
-PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+from rockonweb.forms import PlainField, stripped
 
 
 class NetworkForm(FlaskForm):  # type: ignore[misc]
@@ -19,45 +17,34 @@ class NetworkForm(FlaskForm):  # type: ignore[misc]
     comment = StringField(
         _l("Comment"), description=_l("What it is for, for people."), filters=[stripped], render_kw={"maxlength": "500"}
     )
-    subnet = StringField(
+    subnet = PlainField(
         _l("Subnet"),
         description=_l("Such as 10.5.0.0/24, or fd00:5::/64. Blank: Docker chooses one that is free."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
-    gateway = StringField(
+    gateway = PlainField(
         _l("Gateway"),
         description=_l("This machine's address on the network, such as 10.5.0.1. Blank: the first of the subnet."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
-    ip_range = StringField(
+    ip_range = PlainField(
         _l("Range"),
         description=_l("The part of the subnet that containers get addresses of, such as 10.5.0.128/25."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
-    aux_addresses = StringField(
+    aux_addresses = PlainField(
         _l("Reserved addresses"),
         description=_l("Addresses that no container gets, each with a name, such as nas=10.5.0.2, printer=10.5.0.3."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
-    host_binding = StringField(
+    host_binding = PlainField(
         _l("Address for published ports"),
         description=_l("An address of this machine, such as 127.0.0.1. Blank: all of them."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
-    mtu = StringField(
+    mtu = PlainField(
         _l("MTU"),
         [
             Optional(),
             Regexp(r"[0-9]{1,6}\Z", message=_l("The MTU is a number, %(most)s at most.", most=LARGEST_MTU)),
         ],
         description=_l("The largest packet in bytes. Blank: 1500, or what Docker is set to."),
-        filters=[stripped],
-        render_kw={**PLAIN, "inputmode": "numeric"},
+        render_kw={"inputmode": "numeric"},
     )
     internal = BooleanField(
         _l("Internal"), description=_l("Containers reach each other on it, but nothing outside through it.")
@@ -94,12 +81,10 @@ class NetworkForm(FlaskForm):  # type: ignore[misc]
 class NewNetworkForm(NetworkForm):
     """A new network: its name too, which stays."""
 
-    name = StringField(
+    name = PlainField(
         _l("Name"),
         [InputRequired(_l("Type a name for the network."))],
         description=_l("Letters, digits, dots, dashes and underscores, such as media. It can't be changed later."),
-        filters=[stripped],
-        render_kw=PLAIN,
     )
     submit = SubmitField(_l("Make the network"))
 

@@ -13,9 +13,9 @@ from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectFiel
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from rockonweb.core.notices import Event, Way, stays_here
+from rockonweb.forms import PLAIN
 from rockonweb.languages import LANGUAGES
 
-QUIET = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 MAILBOX = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
 EVENTS = {
@@ -51,8 +51,9 @@ class EventsForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def answers(self) -> list[Field]:
-        """The fields of the address."""
-        return []
+        """The fields of the address: those that only this way has."""
+        no_answers = ("submit", "csrf_token", *EventsForm(formdata=None).data)
+        return [field for field in self if field.name not in no_answers]
 
     @property
     def parts(self) -> dict[str, str]:
@@ -70,14 +71,9 @@ class HookForm(EventsForm):
             "Such as https://box.example/hook. It gets a POST with title, message and type as JSON; those of "
             "well-known services get what they expect."
         ),
-        render_kw=QUIET,
+        render_kw=PLAIN,
     )
     submit = SubmitField(_l("Add the web hook"))
-
-    @property
-    def answers(self) -> list[Field]:
-        """The fields of the address."""
-        return [self.url]
 
     def validate_url(self, field: Field) -> None:
         """An address of the web."""
@@ -97,14 +93,9 @@ class AppriseForm(EventsForm):
         _l("Apprise address"),
         [InputRequired(_l("Type an address of Apprise.")), Length(max=2000)],
         description=_l("Such as ntfy://box.example/apps. Apprise's own pages tell how that of each service is made."),
-        render_kw=QUIET,
+        render_kw=PLAIN,
     )
     submit = SubmitField(_l("Add the address"))
-
-    @property
-    def answers(self) -> list[Field]:
-        """The fields of the address."""
-        return [self.url]
 
     def validate_url(self, field: Field) -> None:
         """Anything with a scheme of the network; whether Apprise knows it shows when something is sent."""
@@ -122,7 +113,7 @@ class MailForm(EventsForm):
         _l("Mail server"),
         [InputRequired(_l("Type the name of the mail server.")), Length(max=250)],
         description=_l("Such as smtp.box.example."),
-        render_kw=QUIET,
+        render_kw=PLAIN,
     )
     port = IntegerField(
         _l("Port"),
@@ -134,28 +125,23 @@ class MailForm(EventsForm):
         _l("Encryption"),
         choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _l("None: the password travels as it is"))],
     )
-    user = StringField(_l("User"), [Optional(), Length(max=250)], render_kw=QUIET)
+    user = StringField(_l("User"), [Optional(), Length(max=250)], render_kw=PLAIN)
     password = PasswordField(
-        _l("Password"), [Optional(), Length(max=500)], render_kw={**QUIET, "autocomplete": "new-password"}
+        _l("Password"), [Optional(), Length(max=500)], render_kw={**PLAIN, "autocomplete": "new-password"}
     )
     sender = StringField(
         _l("From"),
         [InputRequired(_l("Type the address that mails come from."))],
         description=_l("Such as apps@box.example."),
-        render_kw=QUIET,
+        render_kw=PLAIN,
     )
     to = StringField(
         _l("To"),
         [InputRequired(_l("Type the address that mails go to."))],
         description=_l("Several with commas between them."),
-        render_kw=QUIET,
+        render_kw=PLAIN,
     )
     submit = SubmitField(_l("Add the mailbox"))
-
-    @property
-    def answers(self) -> list[Field]:
-        """The fields of the address."""
-        return [self.server, self.port, self.security, self.user, self.password, self.sender, self.to]
 
     @property
     def parts(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from wtforms import Field, Form, StringField, ValidationError
@@ -46,11 +47,11 @@ def form(
             place=place,
             notes=[] if ask.name in values else _notes(ask, suggested[ask.name]),
             filters=[stripped],
-            validators=[_Check(definition, facts, page_needed)],
+            validators=[partial(_check, definition, facts, page_needed)],
             render_kw={"inputmode": "numeric", "autocomplete": "off"} | ({"readonly": True} if ask.fixed else {}),
         )
     offered = {name: str(suggestion.port) for name, suggestion in suggested.items()}
-    return build("PortsForm", fields, {**offered, **values})
+    return build(PageForm, fields, {**offered, **values})
 
 
 def _notes(ask: Ask, suggestion: PortSuggestion) -> list[str]:
@@ -62,26 +63,19 @@ def _notes(ask: Ask, suggestion: PortSuggestion) -> list[str]:
     return []
 
 
-class _Check:
-    """Validates one port against the host and the form's other ports."""
-
-    def __init__(self, definition: Definition, facts: HostFacts, page_needed: bool) -> None:
-        self.definition = definition
-        self.facts = facts
-        self.page_needed = page_needed
-
-    def __call__(self, form: Form, field: Field) -> None:
-        ask: Ask = field.ask
-        if not field.data:
-            if ask.ui and self.page_needed:
-                raise ValidationError(t("The app's own page needs a port."))
-            return
-        port = port_number(field.data)
-        if port is None:
-            raise ValidationError(t("A port is a number from 1 to 65535."))
-        if fault := port_fault(self.definition, ask, port, self.facts, _given_to_others(form, field)):
-            field.errors.append(fault.sentence)
-            raise ValidationError(fault.hint)
+def _check(definition: Definition, facts: HostFacts, page_needed: bool, form: Form, field: Field) -> None:
+    """Validate one port against the host and the form's other ports."""
+    ask: Ask = field.ask
+    if not field.data:
+        if ask.ui and page_needed:
+            raise ValidationError(t("The app's own page needs a port."))
+        return
+    port = port_number(field.data)
+    if port is None:
+        raise ValidationError(t("A port is a number from 1 to 65535."))
+    if fault := port_fault(definition, ask, port, facts, _given_to_others(form, field)):
+        field.errors.append(fault.sentence)
+        raise ValidationError(fault.hint)
 
 
 def _given_to_others(form: Form, field: Field) -> dict[tuple[int, str], Ask]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from flask import request
-from wtforms import Field, Form, StringField, ValidationError
+from wtforms import Field, Form, ValidationError
 
 from rockonweb.core import text
 from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.definition import Definition, VolumeSpec
 from rockonweb.core.text import Text, t
 from rockonweb.core.wizard import Ask, Values, asks, same_place, same_places
-from rockonweb.forms import Asked, PageForm, build, stripped
+from rockonweb.forms import PageForm, build, plain_fields
 
 LIST_ID = "known-shares"  # of the datalist that offers the shares there are
 SAME = "same-place"  # the box that confirms two volumes in one folder
@@ -37,10 +36,6 @@ class Room:
     way_out: str = ""
     new: str = ""
     button: str = "Submit"
-
-
-class ShareField(Asked, StringField):  # type: ignore[misc]
-    """SHARE or SHARE/FOLDER."""
 
 
 class SharesForm(PageForm):
@@ -74,17 +69,8 @@ class SharesForm(PageForm):
 def form(definition: Definition, values: Values, room: Room | None = None, *, agreed: bool = False) -> SharesForm:
     """Return the form; `agreed` says whether two volumes in one folder were confirmed with these values."""
     room = room or Room()
-    fields = {
-        ask.name: ShareField(
-            ask=ask,
-            place=place,
-            filters=[stripped],
-            validators=[_check],
-            render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-        )
-        for place, ask in enumerate(asks(definition, "shares"), 1)
-    }
-    made = cast(SharesForm, build("SharesForm", fields, values, SharesForm))
+    fields = plain_fields(asks(definition, "shares"), validators=[_check], render_kw={"list": LIST_ID})
+    made = build(SharesForm, fields, values)
     made.room, made.definition, made.agreed = room, definition, agreed
     for one in made.answers:
         one.notes = _notes(one.ask, one.data or "", room)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from dataclasses import replace
 
 from rockonweb.core import settings
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.settings import Typed
-from rockonweb.forms import PageForm, build, stripped
-from rockonweb.forms.added import RowsForm, attach
-from rockonweb.forms.shares import LIST_ID, Room, ShareField, place_faults, place_notes
+from rockonweb.forms import PageForm, build, plain_fields
+from rockonweb.forms.added import RowsForm, judge
+from rockonweb.forms.shares import LIST_ID, Room, place_faults, place_notes
 
 
 class StorageForm(PageForm):
@@ -24,17 +24,8 @@ class StorageForm(PageForm):
 def form(definition: Definition, places: Mapping[str, Mapping[str, str]], room: Room) -> StorageForm:
     """Return the form for these paths and shares, by container."""
     asked = settings.storage_asks(definition, places)
-    fields = {
-        ask.name: ShareField(
-            ask=ask,
-            place=place,
-            filters=[stripped],
-            render_kw={"list": LIST_ID, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-        )
-        for place, ask in enumerate(asked, 1)
-    }
     values = {ask.name: places[ask.container][ask.key] for ask in asked}
-    made = cast(StorageForm, build("StorageForm", fields, values, StorageForm))
+    made = build(StorageForm, plain_fields(asked, render_kw={"list": LIST_ID}), values)
     made.definition, made.room = definition, room
     for one in made.answers:
         one.notes = place_notes(one.data or "", room)
@@ -43,13 +34,12 @@ def form(definition: Definition, places: Mapping[str, Mapping[str, str]], room: 
 
 def take(form: StorageForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the storage that was typed; None when something is wrong, which stands on the forms."""
-    accepted = all([form.validate(), rows.validate()])
     there = [Typed(field.name, field.ask.container, field.ask.key, field.data) for field in form.answers]
     made = settings.storage(form.definition, [*there, *rows.typed])
-    attach(form, rows, made.faults)
+    accepted = judge(form, rows, made.faults)
     fields = [*form.answers, *(row.value for row, one in zip(rows.rows, rows.typed, strict=True) if not one.blank)]
     for field in fields:
         faults = place_faults(field.data or "", form.room)
         field.errors = [*field.errors, *faults]
         accepted = accepted and not faults
-    return Answers(**{**vars(answers), "storage": made.found}) if accepted and not made.faults else None
+    return replace(answers, storage=made.found) if accepted else None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rockonweb.core import settings, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.settings import Typed
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm
-from rockonweb.forms.added import RowsForm, attach
-
-
-def is_added(definition: Definition, container: str, key: str) -> bool:
-    """Whether the definition does not name a variable."""
-    return key not in definition.containers[container].environment
+from rockonweb.forms.added import RowsForm, judge
 
 
 def take(definition: Definition, form: PageForm, rows: RowsForm, answers: Answers) -> Answers | None:
@@ -21,19 +18,18 @@ def take(definition: Definition, form: PageForm, rows: RowsForm, answers: Answer
 
     `form` asks for the variables of `definition` and for those that were added.
     """
-    accepted = all([form.validate(), rows.validate()])
     there = [
         Typed(field.name, field.ask.container, field.ask.key, field.data or "")
         for field in form.answers
-        if is_added(definition, field.ask.container, field.ask.key)
+        if field.ask.key not in definition.containers[field.ask.container].environment
     ]
     made = settings.variables(definition, [*there, *rows.typed])
-    attach(form, rows, made.faults)
+    accepted = judge(form, rows, made.faults)
     for row in rows.rows:
         if row.value is not None and set(row.value.data or "") & set("\0\r\n"):
             row.value.errors = [*row.value.errors, t("This must be a single line of text.")]
             accepted = False
-    if not accepted or made.faults:
+    if not accepted:
         return None
     named = wizard.answers(definition, form.typed).environment
-    return Answers(**{**vars(answers), "environment": named, "variables": made.found})
+    return replace(answers, environment=named, variables=made.found)

@@ -1,19 +1,28 @@
-"""What a person sees and decides before something is begun: findings, powers to confirm, shares to give away."""
+"""What a person sees and decides before something is begun, and beginning it: findings, powers, shares to give away."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
+from rockonweb.core import settings
 from rockonweb.core.answers import split_share
+from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
 from rockonweb.core.owners import Mismatch
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.powers import Power
 from rockonweb.forms import summary
-from rockonweb.models import RockOn
+from rockonweb.models import RockOn, Status
+from rockonweb.web import faults
+from rockonweb.web.answers import lead_to
+from rockonweb.web.difference import side_by_side
 from rockonweb.web.share_users import share_users
+from rockonweb.work.review import Review, submit_review
 
 LEVELS = ("block", "warn")
 MANY = 3  # notes that stand open
@@ -79,3 +88,23 @@ def before(
         ],
         request.method == "POST" and (not sent or sent in request.form),
     )
+
+
+def change_of(found: Review, rockon: RockOn) -> dict[str, Any]:
+    """Return what a page shows of a change that was reviewed: both command lines of each container, and what stops."""
+    change = found.changes
+    running = rockon.status is not Status.STOPPED
+    return {
+        "change": change,
+        "sides": {one.container: side_by_side(one.before, one.after) for one in change.containers},
+        "downtime": settings.downtime(change.rebuilt, len(change.containers), running=running),
+    }
+
+
+def begin(found: Review, refused: Callable[[RockonwebError], str]) -> ResponseReturnValue:
+    """Begin what was reviewed and lead to its page; what stands in the way by now is on the page of `refused`."""
+    try:
+        operation = submit_review(found, current_user.name)
+    except (Conflict, QueueUnreachable) as error:
+        return refused(error), faults.status_of(error)
+    return lead_to("operations.show", operation_id=operation)

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from flask import Flask, Response, abort, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
 
-from rockonweb import sessions
-from rockonweb.blueprints import (
-    account,
-    api,
-    audit,
-    auth,
-    backup,
-    dashboard,
-    definitions,
-    docker,
-    doctor,
-    health,
-    images,
-    install,
-    jobs,
-    language,
-    metastores,
-    networks,
-    notices,
-    openvpn,
-    operations,
-    people,
-    rockon,
-    rockons,
-    rollback,
-    secrets,
-    settings,
-    shares,
-    succession,
-    theme,
-    updates,
-)
+from rockonweb import blueprints, sessions
+from rockonweb.blueprints import jobs, language, theme
 from rockonweb.catalog import icons
 from rockonweb.languages import LANGUAGES, printed
 from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
@@ -48,36 +21,8 @@ from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
 from rockonweb.work import tasks
 
-PAGES = (
-    account,
-    api,
-    audit,
-    auth,
-    backup,
-    dashboard,
-    definitions,
-    docker,
-    doctor,
-    health,
-    images,
-    install,
-    language,
-    metastores,
-    networks,
-    notices,
-    openvpn,
-    operations,
-    people,
-    rockon,
-    rockons,
-    rollback,
-    secrets,
-    settings,
-    shares,
-    succession,
-    theme,
-    updates,
-)
+# The pages are found by themselves: each module of the folder has a `blueprint`, but for the one that mounts RQ's own.
+PAGES = [import_module(f"{blueprints.__name__}.{one.name}") for one in iter_modules(blueprints.__path__)]
 LARGEST_ID = 2**31 - 1
 # No Strict-Transport-Security: it counts for all ports of a host, and would shut the apps' own pages, which are plain
 # http on other ports. Cookies say Secure, and a proxy may add it where the apps have other names.
@@ -122,11 +67,14 @@ def register(app: Flask) -> None:
     babel.init_app(app, locale_selector=language.language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(picture_of=icons.version_of)
     app.jinja_env.finalize = printed
-    app.jinja_env.globals.update(get_locale=get_locale, may=may, theme=theme.theme, troubles=troubles.troubles)
-    app.jinja_env.globals.update(languages=LANGUAGES)
     app.jinja_env.globals.update(
+        get_locale=get_locale,
+        languages=LANGUAGES,
+        may=may,
+        theme=theme.theme,
+        troubles=troubles.troubles,
+        picture_of=icons.version_of,
         top_bar=running.top_bar,
         line_of=running.card_line,
         layers_of=running.layers_of,
@@ -138,7 +86,8 @@ def register(app: Flask) -> None:
     )
     faults.register(app)
     for module in PAGES:
-        app.register_blueprint(module.blueprint)
+        if module is not jobs:
+            app.register_blueprint(module.blueprint)
     jobs.register(app)
     assets.register(app)
     app.view_functions["static"] = public(app.view_functions["static"])

@@ -17,7 +17,7 @@ from rockonweb.core.definition import Definition, digest
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.preflight import wanted_ports
 from rockonweb.core.text import t
-from rockonweb.forms import PageForm, custom_config, devices, environment, ports
+from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import RockOn
@@ -119,8 +119,7 @@ def ask(offer: Offer, facts: HostFacts) -> Asked:
             known = {**values, **{name: value for form in forms.values() for name, value in form.typed.items()}}
             found = _texts(offer.new, page, known)
             suggested |= found
-            make = environment.form if page == "environment" else custom_config.form
-            forms[page] = make(fresh, values, found)
+            forms[page] = environment.form(fresh, values, found, page)
     return Asked(offer, fresh, forms, suggested)
 
 

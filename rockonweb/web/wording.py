@@ -25,7 +25,7 @@ from rockonweb.core.badges import CAUTION, Badge
 from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, Kind, Operation, Progress, RockOn, State, Status, now
+from rockonweb.models import CustomConfig, Environment, Operation, Progress, RockOn, State, Status, now
 
 
 @dataclass(frozen=True)
@@ -159,16 +159,6 @@ def pill_of(rockon: RockOn) -> Pill:
     return STATUSES[rockon.status]
 
 
-def progress_pill(progress: Progress) -> Pill:
-    """Return how an operation or a step is."""
-    return PROGRESS[progress]
-
-
-def kind_words(kind: Kind) -> str:
-    """Return the name of a kind of operation."""
-    return say(titles.KINDS[kind])
-
-
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what."""
     return say(titles.title_of(operation))
@@ -204,11 +194,6 @@ def left_words(seconds: float | None) -> str:
     if minutes < 90:
         return str(ngettext("about %(num)s minute left", "about %(num)s minutes left", minutes))
     return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
-
-
-def diagnosed(about: str) -> str:
-    """Return the name of what the doctor looked at."""
-    return str(DIAGNOSED.get(about, about))
 
 
 def answer(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str:
@@ -265,16 +250,6 @@ def count_words(number: int) -> str:
     return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", number))
 
 
-def category_words(category: str) -> str:
-    """Return the name of a category."""
-    return str(CATEGORIES[Category(category)]) if category in CATEGORIES else category
-
-
-def badge_of(badge: str) -> Tag:
-    """Return how a badge is shown."""
-    return BADGES[Badge(badge)]
-
-
 def report_words(data: Mapping[str, Any]) -> str:
     """Return what a refresh brought, in a few words."""
     numbers = {key: len(data.get(key, ())) for key in ("added", "changed", "removed", "faulty")}
@@ -294,24 +269,17 @@ def ago(value: datetime) -> str:
 
 
 FILTERS: dict[str, Any] = {
-    "answer": answer,
     "pill": pill_of,
-    "progress_pill": progress_pill,
-    "kind_words": kind_words,
-    "title_of": title_of,
-    "state_title": state_title,
-    "ended_title": ended_title,
-    "mark_of": mark_of,
-    "left_words": left_words,
-    "diagnosed": diagnosed,
-    "say": say,
-    "moment": moment,
-    "day_moment": day_moment,
-    "duration": duration,
-    "size": size,
-    "count_words": count_words,
-    "category_words": category_words,
-    "badge": badge_of,
-    "report_words": report_words,
-    "ago": ago,
-}
+    "progress_pill": PROGRESS.__getitem__,
+    "badge": BADGES.__getitem__,
+    "kind_words": titles.KINDS.__getitem__,
+    "category_words": lambda category: CATEGORIES.get(category, category),
+    "diagnosed": lambda about: DIAGNOSED.get(about, about),
+    **{
+        one.__name__: one
+        for one in (
+            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, day_moment, duration, size,
+            count_words, report_words, ago,
+        )
+    },
+}  # fmt: skip

@@ -23,7 +23,7 @@ FLOORS = {
 ORDER = list(FLOORS)
 PURE = {
     *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "hashlib", "html", "itertools", "json"),
-    *("csv", "ipaddress", "math", "posixpath", "unicodedata"),
+    *("csv", "ipaddress", "math", "posixpath", "statistics", "unicodedata"),
     *("re", "shlex", "string", "typing", "urllib", "nh3", "pydantic", "rapidfuzz", "yaml"),
 }  # fmt: skip
 ONLY_IN = {"docker": {"host"}, "wtforms": {"forms"}, "rq_dashboard": {"blueprints"}}

@@ -53,12 +53,7 @@ class Plan:
     @property
     def lines(self) -> list[str]:
         """The `docker run` lines as they are reviewed, one-shot runs included, secrets masked."""
-        return [self.line_of(step) for step in self.steps if isinstance(step, Create | RunOnce)]
-
-    @staticmethod
-    def line_of(step: Create | RunOnce) -> str:
-        """The `docker run` line of a step, secrets masked."""
-        return render(step.argv)
+        return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
 
     @property
     def revealed_lines(self) -> list[str]:
@@ -96,7 +91,7 @@ def install(
     `new_shares` are the shares that the person asked to be made; any other that is missing is a finding. `give` are
     shares and folders that get another user and group.
     """
-    facts = replace(facts, new_owners=owners.of_new_shares(definition, answers, new_shares))
+    facts = replace(facts, new_owners=owners.of_new(definition, answers, new_shares))
     networks = network_members(definition, answers)
     launch = handlers.find(definition).launch(definition, answers, facts)
     return Plan(
@@ -176,7 +171,7 @@ def places_first(
                 why = t("a new share for the app's data, given to user %(uid)s and group %(gid)s",
                         uid=owner[0], gid=owner[1])  # fmt: skip
             yield MakeShare(share=share, owner=owner, why=why)
-    for place, (uid, gid) in owners.of_new_folders(definition, answers, facts).items():
+    for place, (uid, gid) in owners.of_new(definition, answers, facts.missing_folders).items():
         if place not in before:
             yield SetOwner(share=place, uid=uid, gid=gid, why=t("a new folder for the app's data"))
     for place, (uid, gid) in (give or {}).items():

@@ -7,23 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
+from pydantic import TypeAdapter
 
-from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.answers import Answers
 from rockonweb.core.lifecycle import Kind, State
 from rockonweb.core.status import Status
 
 Owner = tuple[int, int]  # a user's and a group's id
 Kept = TypeVar("Kept")
-
-
-def _read_answers(value: Any) -> Any:
-    return from_json(value) if isinstance(value, dict) else value
-
-
-StoredAnswers = Annotated[Answers, BeforeValidator(_read_answers), PlainSerializer(Answers.to_json)]
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class InstallRequest(Request):
     """
 
     kind = Kind.INSTALL
-    answers: StoredAnswers | None = None
+    answers: Answers | None = None
     new_shares: frozenset[str] = frozenset()
     give: Mapping[str, Owner] = field(default_factory=dict)
     source: str | None = None
@@ -65,7 +58,7 @@ class ChangeRequest(Request):
     """
 
     kind = Kind.CHANGE
-    answers: StoredAnswers | None = None
+    answers: Answers | None = None
     source: str | None = None
     successor: int | None = None
     new_shares: frozenset[str] = frozenset()

@@ -11,7 +11,8 @@ from rockonweb.core.answers import Answers, Leaf, leaves, share_fault, together
 from rockonweb.core.definition import Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.field_names import field_name, glued
-from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
+from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.ports import browser_refusal, free_port, in_use, port_conflict
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 

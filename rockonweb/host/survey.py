@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from rockonweb.config import Settings, instance_id
 from rockonweb.core.answers import Answers, share_fault, split_share
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
-from rockonweb.core.preflight import EVERY_ADDRESS
+from rockonweb.core.preflight.ports import EVERY_ADDRESS
 from rockonweb.core.text import t
 from rockonweb.host import certificate, shares, sockets
 from rockonweb.host.engine import Engine

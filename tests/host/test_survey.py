@@ -11,7 +11,7 @@ import pytest
 
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import Listener
-from rockonweb.core.preflight import port_conflict
+from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import survey
 from rockonweb.models import Container, Port, RockOn, State, db, writing
 from tests.support.claims import free_port

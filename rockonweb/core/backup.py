@@ -466,9 +466,7 @@ class _File(BaseModel):
     networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
     shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
     definitions: Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)] = ()
-    metastores: Annotated[
-        tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: one.saved().place)
-    ] = ()
+    metastores: Annotated[tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: one.saved().place)] = ()
     secrets: Annotated[Sealed, _refuse(_cost_fault)] | None = None
 
     def backup(self) -> Backup:

@@ -113,11 +113,8 @@ def _size(value: object) -> object:
 
 
 def _flag(value: object) -> object:
-    if isinstance(value, str) and value.strip().lower() in ("true", "false", "yes", "no", ""):
-        return value.strip().lower() in ("true", "yes")
-    if value is None:
-        return False
-    return bool(value) if isinstance(value, int) and value in (0, 1) else value
+    value = _stripped(value)
+    return False if value in (None, "") else value
 
 
 def _link(value: object) -> object:

@@ -120,23 +120,18 @@ def gate(definition: Definition, answers: Answers, steps: Iterable[Step], *, sta
     ending = {step.container for step in steps if isinstance(step, AwaitEnd)}
     started = [step.container for step in steps if isinstance(step, Start) and step.container not in ending]
     if started:
-        pages = tuple(
-            (name, _page(definition, answers) if name == _page_owner(definition) else None) for name in started
-        )
+        page = _page(definition, answers)
+        pages = tuple((name, page.get(name)) for name in started)
         yield AwaitHealth(pages=pages, stays=stays, why=t("it must hold before this is done"))
 
 
-def _page_owner(definition: Definition) -> str:
-    return definition.ui_port[0] if definition.ui_port else ""
-
-
-def _page(definition: Definition, answers: Answers) -> Page | None:
-    """Return the app's own page as this host reaches it; None where it is not published."""
+def _page(definition: Definition, answers: Answers) -> dict[str, Page]:
+    """Return the app's own page as this host reaches it, by its container; nothing where it is not published."""
     if definition.ui_port is None:
-        return None
+        return {}
     container, port = definition.ui_port
     host = host_port(container, definition.containers[container], port, answers)
-    return None if host is None else Page(host, definition.ui.https)
+    return {} if host is None else {container: Page(host, definition.ui.https)}
 
 
 def unstarted(found: Plan) -> Plan:

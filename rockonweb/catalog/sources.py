@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
+from rockonweb.core.secret import without_password
 from rockonweb.core.text import t
 from rockonweb.models import Metastore, MetastoreFile, RockOn, State, db, writing
 
@@ -58,15 +59,6 @@ class Source:
 def home(key: str) -> str:
     """Return which metastore's the key of a file is: its `home`."""
     return key[: key.rfind("/") + 1] or LOCAL
-
-
-def without_password(address: str) -> str:
-    """Return an address without the name and password in it."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return address.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def listed(settings: Settings) -> list[Source]:

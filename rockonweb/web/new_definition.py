@@ -15,7 +15,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import Carried, carry, only_new, with_new
 from rockonweb.core.definition import Definition, digest
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.preflight import wanted_ports
+from rockonweb.core.preflight.ports import wanted_ports
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form

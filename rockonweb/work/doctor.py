@@ -227,7 +227,7 @@ class _Visit:
         version = server.get("valkey_version") or server.get("redis_version", "")
         waiting = len(Queue(queue.NAME, connection=redis).job_ids)
         place = _without_password(self.settings.queue_url)
-        return diagnosis.queue(diagnosis.QueueFacts(place, version, persistent, writes, waiting))
+        return diagnosis.queue(place, version, persistent=persistent, writes=writes, waiting=waiting)
 
     def roles(self) -> list[Finding]:
         """The processes."""
@@ -238,8 +238,7 @@ class _Visit:
             watcher = bool(self._queue().exists(heartbeat.KEY))
         except RedisError:
             pass
-        found = diagnosis.RoleFacts(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
-        return diagnosis.roles(found)
+        return diagnosis.roles(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
 
     def docker(self) -> Finding:
         """The engine."""

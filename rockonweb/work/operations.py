@@ -18,7 +18,7 @@ from rockonweb.core.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, TRANSITIONS, Kind, Progress, State, Turn, turn
-from rockonweb.core.preflight import port_conflict, wanted_ports
+from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.status import Status
 from rockonweb.core.text import t

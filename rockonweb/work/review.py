@@ -23,7 +23,8 @@ from rockonweb.core.docker_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import Finding, host_ports
+from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.ports import host_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import joined, t

@@ -7,7 +7,7 @@ import pytest
 from rockonweb import config
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import port_conflict
+from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import engine as docker
 from rockonweb.models import Kind, RockOn
 from rockonweb.work.facts import gather_facts

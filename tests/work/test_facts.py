@@ -3,7 +3,7 @@
 import pytest
 
 from rockonweb.core.answers import Answers
-from rockonweb.core.preflight import port_conflict
+from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.models import Container, Port, RockOn, State, db, writing
 from rockonweb.work.facts import claimed_ports, gather_facts
 from tests.support.claims import free_port

@@ -17,7 +17,7 @@ from rockonweb.languages import say
 from rockonweb.models import Role, User, db, now
 from rockonweb.web import browsers, seen
 from rockonweb.web.answers import lead_to
-from rockonweb.web.confirm import password_is_right
+from rockonweb.web.confirm import confirmed
 from rockonweb.web.permission import requires
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -35,7 +35,7 @@ def index() -> str:
 def password() -> ResponseReturnValue:
     """Change the password; all other sessions end."""
     form = PasswordForm(prefix="new-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(password_form=form), 422
     accounts.set_password(_me(), form.password.data, kept_session=_here())
     flash(_("The password is changed, and all your other sessions have ended."), "success")
@@ -47,7 +47,7 @@ def password() -> ResponseReturnValue:
 def prepare() -> ResponseReturnValue:
     """Make a key for the second step."""
     form = ConfirmForm(prefix="step-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(step_form=form), 422
     second_step.prepare(_me())
     return lead_to("account.key")
@@ -81,7 +81,7 @@ def enable() -> ResponseReturnValue:
 def change_step(what: str) -> ResponseReturnValue:
     """Make new recovery codes, which are in this answer and nowhere else, or turn the second step off."""
     form = ConfirmForm(prefix="step-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(step_form=form), 422
     if what == "codes":
         return render_template("account/codes.html", codes=second_step.new_codes(_me()))
@@ -116,7 +116,7 @@ def make_token() -> ResponseReturnValue:
     """Make a token, and show it this once: it is in this answer and nowhere else."""
     form = TokenForm(prefix="token-")
     form.offer(current_user.role)
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(token_form=form), 422
     try:
         days = int(form.days.data) if form.days.data else None
@@ -144,14 +144,6 @@ def _me() -> User:
 
 def _here() -> int | None:
     return g.login_session.id if "login_session" in g else None
-
-
-def _confirmed(form: ConfirmForm) -> bool:
-    """Whether the present password is right; otherwise the form says so."""
-    if password_is_right(form.present.data):
-        return True
-    form.present.errors = [_("This is not your password.")]
-    return False
 
 
 def _page(**forms: Any) -> str:

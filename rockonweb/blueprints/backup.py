@@ -21,8 +21,8 @@ from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.host import engine
 from rockonweb.languages import say
 from rockonweb.models import Restore, RockOn, Role, db
-from rockonweb.web import confirm
 from rockonweb.web.answers import file, lead_to, stem
+from rockonweb.web.confirm import confirmed
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
 from rockonweb.work import export, restore
@@ -131,8 +131,7 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
     rockon = db.get_or_404(RockOn, rockon_id)
     form = ExportForm()
     if form.secrets.data:
-        if not confirm.password_is_right(form.password.data or ""):
-            form.password.errors = [_("This is not your password.")]
+        if not confirmed(form.password):
             return _export_page(rockon, form), 422
         audit.record("secret.exported", rockon.name)
     packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))

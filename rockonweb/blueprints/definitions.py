@@ -23,31 +23,6 @@ from rockonweb.web.renewal import refresh_soon
 
 blueprint = Blueprint("definitions", __name__, url_prefix="/definitions")
 
-EXAMPLE = {
-    "My App": {
-        "description": "What it is for.",
-        "version": "1.0",
-        "website": "https://example.org",
-        "ui": {"slug": ""},
-        "containers": {
-            "my-app": {
-                "image": "example/my-app",
-                "launch_order": 1,
-                "ports": {
-                    "80": {
-                        "label": "Web port",
-                        "description": "The app's own page.",
-                        "host_default": 8080,
-                        "protocol": "tcp",
-                        "ui": True,
-                    }
-                },
-                "volumes": {"/data": {"label": "Data", "description": "Where the app keeps its data."}},
-            }
-        },
-    }
-}
-
 
 @blueprint.get("")
 @requires(Role.OWNER)
@@ -70,7 +45,10 @@ def new() -> str:
     rockon = db.session.get(RockOn, copied) if copied else None
     if copied and rockon is None:
         abort(404)
-    form.text.data = _pretty({rockon.name: json.loads(rockon.source)} if rockon else EXAMPLE)
+    if rockon:
+        form.text.data = json.dumps({rockon.name: json.loads(rockon.source)}, indent=2, ensure_ascii=False) + "\n"
+    else:
+        form.text.data = render_template("definitions/example.json") + "\n"
     return _editor(form, copied=rockon)
 
 
@@ -184,7 +162,3 @@ def _names(text: str) -> list[str]:
         return [one.definition.name for one in parse(text)]
     except DefinitionFaults:
         return []
-
-
-def _pretty(content: object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -31,7 +31,7 @@ from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
-from rockonweb.web.share_users import share_users
+from rockonweb.web.share_users import other_users
 from rockonweb.work.review import Review, gather_facts, review_request
 
 blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
@@ -199,10 +199,7 @@ def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggesti
 
 def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
     ground = shares.ground(_settings())
-    users = {
-        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
-        for share, found in share_users().items()
-    }
+    users = other_users(here.rockon)
     room = shares_form.Room(shares.listing(_settings()), users, ground.refusal, ground.way_out, ground.words)
     suggested = wizard.suggested_shares(
         here.definition,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
@@ -26,34 +25,14 @@ MOST = 20  # targets
 WAYS = {Way.HOOK: _l("Web hook"), Way.MAIL: _l("E-mail"), Way.APPRISE: _l("Apprise")}
 
 
-@dataclass(frozen=True)
-class Line:
-    """A target as the page shows it."""
-
-    target: NoticeTarget
-    way: str
-    shown: str
-    events: list[str]
-    waiting: int
-
-
 @blueprint.get("")
 @requires(Role.OWNER)
 def index() -> str:
     """List the targets; while something is being sent the page looks again."""
     counted = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
     waiting = {target: number for target, number in db.session.execute(counted)}  # noqa: C416 - rows are no pairs
-    lines = [
-        Line(
-            one,
-            str(WAYS[Way(one.way)]),
-            core.shown(Way(one.way), one.parts),
-            one.events.split(),
-            waiting.get(one.id, 0),
-        )
-        for one in db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id))
-    ]
-    context = {"lines": lines, "ways": WAYS, "words": EVENTS, "full": len(lines) >= MOST}
+    targets = db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id)).all()
+    context = {"targets": targets, "waiting": waiting, "shown": _shown, "ways": WAYS, "words": EVENTS, "most": MOST}
     return render("notices/index.html", "notices/_list.html", **context)
 
 
@@ -102,7 +81,7 @@ def change(target_id: int) -> ResponseReturnValue:
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
         found.events, found.language = " ".join(form.events), form.language.data
-        audit.record("notices.changed", core.shown(Way(found.way), found.parts))
+        audit.record("notices.changed", _shown(found))
     flash(_("It was changed."), "success")
     return lead_to("notices.index")
 
@@ -123,7 +102,7 @@ def remove(target_id: int) -> ResponseReturnValue:
     db.get_or_404(NoticeTarget, target_id)
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
-        audit.record("notices.removed", core.shown(Way(found.way), found.parts))
+        audit.record("notices.removed", _shown(found))
         session.delete(found)
     flash(_("It was removed."), "success")
     return lead_to("notices.index")
@@ -138,5 +117,9 @@ def _form(way: Way, form: EventsForm) -> str:
 
 
 def _edit(target: NoticeTarget, form: EventsForm) -> str:
-    shown = core.shown(Way(target.way), target.parts)
-    return render_template("notices/edit.html", form=form, target=target, shown=shown, name=WAYS[Way(target.way)])
+    name = WAYS[Way(target.way)]
+    return render_template("notices/edit.html", form=form, target=target, shown=_shown(target), name=name)
+
+
+def _shown(target: NoticeTarget) -> str:
+    return core.shown(Way(target.way), target.parts)

@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from rockonweb import audit
 from rockonweb.forms.auth import AgainForm
 from rockonweb.models import RockOn, Role, db
-from rockonweb.web import confirm, secret_answers
+from rockonweb.web import secret_answers
 from rockonweb.web.answers import lead_to
+from rockonweb.web.confirm import confirmed
 from rockonweb.web.permission import requires
 from rockonweb.web.secret_answers import SecretAnswer
 
@@ -31,10 +32,7 @@ def show(rockon_id: int) -> ResponseReturnValue:
     rockon, form = _get(rockon_id), AgainForm()
     unhide = "unhide" in request.form
     chosen = _chosen(rockon, request.form.get("unhide" if unhide else "show", ""))
-    if not form.validate():
-        return _page(rockon, form), 422
-    if not confirm.password_is_right(form.password.data):
-        form.password.errors = [_("This is not your password.")]
+    if not form.validate() or not confirmed(form.password):
         return _page(rockon, form), 422
     if unhide:
         secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=False)

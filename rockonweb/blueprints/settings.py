@@ -44,7 +44,7 @@ from rockonweb.web import before, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import requires
-from rockonweb.web.share_users import share_users
+from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
 from rockonweb.work.review import Review, gather_facts, review_request
 
@@ -305,10 +305,7 @@ def _labels(here: Here) -> labels.Labels:
 
 def _room(here: Here) -> shares_form.Room:
     ground = shares.ground(_settings())
-    users = {
-        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
-        for share, found in share_users().items()
-    }
+    users = other_users(here.rockon)
     known = shares.listing(_settings())
     return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(APPLY))
 

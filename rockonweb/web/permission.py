@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from flask import Response, abort, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
 
-from rockonweb.models import Role, User, db
+from rockonweb import accounts
+from rockonweb.models import Role, User
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
@@ -53,14 +53,9 @@ def allowed(user: User, role: Role) -> bool:
     return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
 
 
-def account_exists() -> bool:
-    """Whether anybody has an account; before, all pages lead to `/setup`."""
-    return db.session.scalar(select(User.id).limit(1)) is not None
-
-
 def to_login() -> ResponseReturnValue:
     """Send an anonymous person to log in, or to make the first account."""
-    target = url_for("auth.login", next=_wanted()) if account_exists() else url_for("auth.setup")
+    target = url_for("auth.login", next=_wanted()) if accounts.exist() else url_for("auth.setup")
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": target})
     return redirect(target, code=303)

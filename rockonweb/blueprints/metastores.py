@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from flask import Blueprint, abort, current_app, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -22,15 +18,6 @@ from rockonweb.web.permission import requires
 from rockonweb.web.renewal import refresh_soon
 
 blueprint = Blueprint("metastores", __name__, url_prefix="/metastores")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A metastore as the list shows it, with its part of the last report that has one."""
-
-    source: Source
-    finished: datetime | None = None
-    part: dict[str, Any] | None = None
 
 
 @blueprint.get("")
@@ -101,11 +88,7 @@ def _get(metastore_id: int) -> Source:
 
 def _page(form: MetastoreForm) -> str:
     report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
-    parts = {part["origin"]: part for part in report.data.get("metastores", ())} if report else {}
-    lines = []
-    for source in sources.listed(current_app.config["SETTINGS"]):
-        part = parts.get(source.origin)
-        # A metastore may have the number of one that was removed.
-        fits = part is not None and part["place"] == source.shown
-        lines.append(Line(source, report.finished if report and fits else None, part if fits else None))
-    return render_template("metastores/index.html", form=form, lines=lines)
+    # By number and place: a metastore may have the number of one that was removed.
+    parts = {(part["origin"], part["place"]): part for part in report.data.get("metastores", ())} if report else {}
+    found = sources.listed(current_app.config["SETTINGS"])
+    return render_template("metastores/index.html", form=form, sources=found, report=report, parts=parts)

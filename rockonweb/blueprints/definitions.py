@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, abort, current_app, flash, render_template, request
+from flask import abort, current_app, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,14 +18,13 @@ from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, State, db
 from rockonweb.web import trial
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.renewal import refresh_soon
 
-blueprint = Blueprint("definitions", __name__, url_prefix="/definitions")
+blueprint = Pages("definitions", __name__, Role.OWNER, url_prefix="/definitions")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the files of the local metastore, and offer what the catalogue has as a starting point."""
     settings = _settings()
@@ -37,7 +36,6 @@ def index() -> str:
 
 
 @blueprint.get("/new")
-@requires(Role.OWNER)
 def new() -> str:
     """Show the editor, with an example or a copy of a rock-on of the catalogue."""
     form = DefinitionForm()
@@ -53,14 +51,12 @@ def new() -> str:
 
 
 @blueprint.post("/new")
-@requires(Role.OWNER)
 def create() -> ResponseReturnValue:
     """Check, try or save a new definition."""
     return _submitted("")
 
 
 @blueprint.get("/<file>/edit")
-@requires(Role.OWNER)
 def edit(file: str) -> str:
     """Show the editor with a file and everything that is wrong with it."""
     form = DefinitionForm()
@@ -71,7 +67,6 @@ def edit(file: str) -> str:
 
 
 @blueprint.post("/<file>/edit")
-@requires(Role.OWNER)
 def change(file: str) -> ResponseReturnValue:
     """Check, try or save a file."""
     _text_of(file)
@@ -79,7 +74,6 @@ def change(file: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<file>/remove")
-@requires(Role.OWNER)
 def confirm_remove(file: str) -> str:
     """Say what goes and what stays, and ask."""
     _text_of(file)
@@ -95,7 +89,6 @@ def confirm_remove(file: str) -> str:
 
 
 @blueprint.post("/<file>/remove")
-@requires(Role.OWNER)
 def remove(file: str) -> ResponseReturnValue:
     """Remove a file."""
     _text_of(file)

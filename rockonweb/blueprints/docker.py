@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, render_template
+from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from rockonweb.config import instance_id
@@ -11,13 +11,12 @@ from rockonweb.host import engine
 from rockonweb.host.docker_settings import room
 from rockonweb.models import Role
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 
-blueprint = Blueprint("docker", __name__)
+blueprint = Pages("docker", __name__, Role.OPERATOR)
 
 
 @blueprint.get("/docker")
-@requires(Role.OPERATOR)
 def index() -> ResponseReturnValue:
     """Ask Docker for its settings and show them."""
     try:
@@ -33,7 +32,6 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/docker/usage")
-@requires(Role.OPERATOR)
 def usage() -> ResponseReturnValue:
     """Ask Docker how much room things take; it may count for a while, so the page above does not wait for it."""
     try:

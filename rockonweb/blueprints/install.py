@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -30,11 +30,11 @@ from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.share_users import other_users
 from rockonweb.work.review import Review, gather_facts, review_request
 
-blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
+blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
 TITLES = {
     "shares": _l("Shares"),
@@ -71,7 +71,6 @@ class Here:
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
     here = _here(rockon_id)
@@ -79,7 +78,6 @@ def begin(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<page>")
-@requires(Role.OWNER)
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of questions."""
     here = _here(rockon_id, page)
@@ -87,7 +85,6 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<page>")
-@requires(Role.OWNER)
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Take the answers of a page; Back keeps them unchecked, the buttons beside secrets keep nothing."""
     here = _here(rockon_id, page)
@@ -112,7 +109,6 @@ def _another_look(here: Here, form: PageForm) -> str:
 
 
 @blueprint.get("/summary")
-@requires(Role.OWNER)
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show all answers and exactly what will be done."""
     here = _here(rockon_id, wizard.SUMMARY)
@@ -123,7 +119,6 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/summary")
-@requires(Role.OWNER)
 def install(rockon_id: int) -> ResponseReturnValue:
     """Begin the install that was reviewed."""
     here = _here(rockon_id, wizard.SUMMARY)

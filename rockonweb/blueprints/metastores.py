@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, current_app, flash, render_template
+from flask import abort, current_app, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -14,21 +14,19 @@ from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
 from rockonweb.models import RefreshReport, Role, db
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.renewal import refresh_soon
 
-blueprint = Blueprint("metastores", __name__, url_prefix="/metastores")
+blueprint = Pages("metastores", __name__, Role.OWNER, url_prefix="/metastores")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the metastores, with a form to add one."""
     return _page(MetastoreForm())
 
 
 @blueprint.post("")
-@requires(Role.OWNER)
 def add() -> ResponseReturnValue:
     """Add a metastore behind the others."""
     form = MetastoreForm()
@@ -44,7 +42,6 @@ def add() -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:metastore_id>/<what>")
-@requires(Role.OWNER)
 def change(metastore_id: int, what: str) -> ResponseReturnValue:
     """Move a metastore in the order, or let refreshes use it or leave it out."""
     source = _get(metastore_id)
@@ -63,7 +60,6 @@ def change(metastore_id: int, what: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:metastore_id>/remove")
-@requires(Role.OWNER)
 def confirm_remove(metastore_id: int) -> str:
     """Say which rock-ons leave and which stay, and ask."""
     source = _get(metastore_id)
@@ -72,7 +68,6 @@ def confirm_remove(metastore_id: int) -> str:
 
 
 @blueprint.post("/<int:metastore_id>/remove")
-@requires(Role.OWNER)
 def remove(metastore_id: int) -> ResponseReturnValue:
     """Remove a metastore."""
     source = _get(metastore_id)

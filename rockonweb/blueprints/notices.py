@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,16 +17,15 @@ from rockonweb.forms.notices import EVENTS, FORMS, EventsForm
 from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, writing
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import notices
 
-blueprint = Blueprint("notices", __name__, url_prefix="/notices")
+blueprint = Pages("notices", __name__, Role.OWNER, url_prefix="/notices")
 MOST = 20  # targets
 WAYS = {Way.HOOK: _l("Web hook"), Way.MAIL: _l("E-mail"), Way.APPRISE: _l("Apprise")}
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the targets; while something is being sent the page looks again."""
     counted = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
@@ -37,14 +36,12 @@ def index() -> str:
 
 
 @blueprint.get("/new/<way>")
-@requires(Role.OWNER)
 def new(way: str) -> str:
     """Show the form of a new target."""
     return _form(_way(way), FORMS[_way(way)]())
 
 
 @blueprint.post("/new/<way>")
-@requires(Role.OWNER)
 def add(way: str) -> ResponseReturnValue:
     """Add a target."""
     kind = _way(way)
@@ -62,7 +59,6 @@ def add(way: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:target_id>")
-@requires(Role.OWNER)
 def edit(target_id: int) -> str:
     """Show what a target is told of."""
     target = db.get_or_404(NoticeTarget, target_id)
@@ -71,7 +67,6 @@ def edit(target_id: int) -> str:
 
 
 @blueprint.post("/<int:target_id>")
-@requires(Role.OWNER)
 def change(target_id: int) -> ResponseReturnValue:
     """Change what a target is told of."""
     target = db.get_or_404(NoticeTarget, target_id)
@@ -87,7 +82,6 @@ def change(target_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:target_id>/test")
-@requires(Role.OWNER)
 def test(target_id: int) -> ResponseReturnValue:
     """Send a message to try a target; the page tells how it fared."""
     db.get_or_404(NoticeTarget, target_id)
@@ -96,7 +90,6 @@ def test(target_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:target_id>/remove")
-@requires(Role.OWNER)
 def remove(target_id: int) -> ResponseReturnValue:
     """Remove a target, and what waits to be sent to it."""
     db.get_or_404(NoticeTarget, target_id)

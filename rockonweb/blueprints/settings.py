@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, flash, redirect, request, url_for
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -43,12 +43,12 @@ from rockonweb.rows import suggested_port
 from rockonweb.web import before, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
 from rockonweb.work.review import Review, gather_facts, review_request
 
-blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
+blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
 TITLES = {
     "shares": _l("Shares"),
@@ -122,7 +122,6 @@ class PageForms:
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
     here = _here(rockon_id)
@@ -130,7 +129,6 @@ def begin(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<page>")
-@requires(Role.OWNER)
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of settings."""
     here = _here(rockon_id, page)
@@ -138,7 +136,6 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<page>")
-@requires(Role.OWNER)
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Keep what is wanted; the buttons that add or remove a row, and those beside secrets, keep nothing."""
     here = _here(rockon_id, page)
@@ -157,7 +154,6 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/review")
-@requires(Role.OWNER)
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show what would change, and exactly what will be done."""
     here = _here(rockon_id, settings.REVIEW)
@@ -166,7 +162,6 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/review")
-@requires(Role.OWNER)
 def apply(rockon_id: int) -> ResponseReturnValue:
     """Begin the change that was reviewed."""
     here = _here(rockon_id, settings.REVIEW)
@@ -183,7 +178,6 @@ def apply(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/discard")
-@requires(Role.OWNER)
 def discard(rockon_id: int) -> ResponseReturnValue:
     """Forget the changes that are not applied."""
     here = _here(rockon_id)

@@ -1,4 +1,4 @@
-"""Who may see and do what: every view says it, with one of two decorators."""
+"""Who may see and do what: every view says it with one of two decorators, or its file for all of its views."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, g, redirect, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -41,6 +41,20 @@ def requires(role: Role) -> Callable[[View], View]:
         return guarded  # type: ignore[return-value]
 
     return decorate
+
+
+class Pages(Blueprint):
+    """Pages that are all for those whose role includes one and the same."""
+
+    def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix)
+        self._role = role
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        """Add a page, which those alone get."""
+        super().add_url_rule(rule, endpoint, requires(self._role)(view_func), *args, **kw)
 
 
 def may(role: str) -> bool:

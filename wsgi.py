@@ -1,7 +1,6 @@
 """The WSGI entry point: `flask --app wsgi`, or any WSGI server."""
 
-from rockonweb import create_app
-from rockonweb.host import private
+from rockonweb import create_app, private
 
 private.begin()
 app = create_app()

@@ -16,10 +16,9 @@ from rockonweb.catalog.metastore import Unusable
 from rockonweb.config import Settings
 from rockonweb.core import backup as core
 from rockonweb.core.backup import Backup, Metastore, SavedRockOn, Sealed, Share, Volume
-from rockonweb.core.errors import BadInput
+from rockonweb.core.errors import BadInput, EngineError
 from rockonweb.core.text import t
-from rockonweb.host import shares
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import Metastore as MetastoreRow
 from rockonweb.models import Network, RockOn, State, Status, db, now
 
@@ -29,16 +28,17 @@ KEPT_STATES = (State.INSTALLED, State.PENDING_UPDATE)
 DOWN = (Status.STOPPED, Status.PENDING_STOP)
 
 
-def make(settings: Settings, program: str, docker: Engine | None, passphrase: str | None) -> str:
+def make(settings: Settings, program: str, passphrase: str | None) -> tuple[str, EngineError | None]:
     """Return the text of a backup of everything; the secrets are in it only with a passphrase.
 
-    Without an engine, volumes that Docker made for containers are known only of those that were removed.
-    Raises BadInput for a passphrase that is too short, EngineError.
+    Without an engine, volumes that Docker made for containers are known only of those that were removed; the second
+    thing is why it could not be asked. Raises BadInput for a passphrase that is too short.
     """
-    backup, secrets = core.withhold(gather(settings, program, docker))
+    found, trouble = host_of().ask(lambda docker: gather(settings, program, docker))
+    backup, secrets = core.withhold(found)
     if passphrase is not None:
         backup = replace(backup, sealed=seal(core.secrets_to_json(secrets), passphrase))
-    return core.to_json(backup)
+    return core.to_json(backup), trouble
 
 
 def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
@@ -50,7 +50,7 @@ def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
         made=now().isoformat(timespec="seconds"),
         rockons=tuple(_saved(rockon) for rockon in installed),
         networks=tuple(row.spec for row in db.session.scalars(select(Network).order_by(Network.name))),
-        shares=tuple(Share(name, facts.uid, facts.gid) for name, facts in shares.listing(settings).items()),
+        shares=tuple(Share(name, facts.uid, facts.gid) for name, facts in host_of().shares.listing().items()),
         definitions=definitions(settings),
         metastores=tuple(Metastore(core.bare(row.place), row.enabled, row.place) for row in stores),
     )

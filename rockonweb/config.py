@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from flask import current_app
 
 from rockonweb.core.errors import BadInput
 from rockonweb.core.health import Limits
@@ -229,3 +230,9 @@ def _default_shares_root(instance: Path) -> Path:
 def instance_id(settings: Settings) -> str:
     """Return the short name by which this instance marks its containers, derived from its key."""
     return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]
+
+
+def current_settings() -> Settings:
+    """Return the settings of the app that is at work."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

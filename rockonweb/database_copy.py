@@ -15,7 +15,6 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from rockonweb.core.errors import DiskFull, RockonwebError
-from rockonweb.host import disks
 
 KEPT = 3
 MARGIN = 16 * 2**20  # bytes that must stay free beside the copy
@@ -70,19 +69,26 @@ def way_back(url: URL, copy: Path | None) -> str:
 def _copy_sqlite(source: Path, copy: Path) -> None:
     """Copy a database in use, with what is still in its log."""
     size = sum(path.stat().st_size for path in (source, Path(f"{source}-wal")) if path.exists())
-    free = disks.room(copy.parent)
-    if free is not None and free < size + MARGIN:
+    free = _free(copy.parent)
+    if free < size + MARGIN:
         raise _no_room(copy.parent, size + MARGIN, free)
     try:
         with _written_privately(copy) as part, closing(sqlite3.connect(source)) as old, closing(_part(part)) as new:
             old.backup(new)
     except (OSError, sqlite3.Error) as error:
         if "full" in str(error) or "No space" in str(error):
-            raise _no_room(copy.parent, size + MARGIN, disks.room(copy.parent) or 0) from None
+            raise _no_room(copy.parent, size + MARGIN, _free(copy.parent)) from None
         raise RockonwebError(
             f"The database can't be copied before its schema changes: {error}.",
             "Nothing was changed. Check the folder of the instance, then start again.",
         ) from None
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 def _part(path: Path) -> sqlite3.Connection:

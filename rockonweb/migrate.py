@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb import database_copy, rows
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
 from rockonweb.models import db, now, writing
 from rockonweb.models.base import database_trouble
@@ -31,7 +31,7 @@ def upgrade() -> None:
     A new SQLite file is its owner's alone. Of one with rows a copy is kept before its schema changes. Of several
     processes that start at once, one does it and the others wait. Raises a RockonwebError with the database as it was.
     """
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     try:
         _bring_up_to_date(settings.instance)
     except DBAPIError as error:

@@ -258,7 +258,7 @@ def test_without_room_for_the_copy_nothing_is_migrated(
 ) -> None:
     aged.upgrade_to("0001")
     aged.fill()
-    monkeypatch.setattr("rockonweb.host.disks.room", lambda _path: 1_000_000)
+    monkeypatch.setattr("rockonweb.database_copy._free", lambda _path: 1_000_000)
     with pytest.raises(DiskFull, match=r"no room.*17 MB are needed and 1 MB are free") as caught:
         migrate.upgrade()
     assert "Make room" in caught.value.hint

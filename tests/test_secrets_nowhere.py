@@ -12,10 +12,10 @@ from rockonweb.config import Settings
 from rockonweb.core import plan
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.secret import MASK
-from rockonweb.host import survey
 from rockonweb.models import Operation, RockOn, db, writing
 from rockonweb.rows import answers_of
 from rockonweb.work import operations
+from rockonweb.work.facts import gather_facts
 from tests.support.app import Visitor, install, shelve
 from tests.support.samples import questions
 
@@ -67,7 +67,7 @@ def test_on_pages_and_in_the_api(owner: Visitor, notes: RockOn, path: str) -> No
 
 def test_in_plans(notes: RockOn) -> None:
     given = answers_of(notes)
-    found = plan.install(notes.definition, given, survey.gather(notes, given, engine=None))
+    found = plan.install(notes.definition, given, gather_facts(notes, given, None))
     text = "\n".join([*found.lines, *map(str, found.steps), repr(found), str(found.to_json(list))])
     assert clean(text)
     assert f"APP_PASSWORD={MASK}" in text

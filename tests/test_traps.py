@@ -170,7 +170,7 @@ def test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answer
     kept = rows.answers_of(row("App"))
     old, new = Made(first.definition, kept), Made(newer.definition, kept)
     facts = host(kept, containers={"app": ContainerFacts("app", state="running", rockon="App")}, networks={})
-    assert change(old, new, facts).nothing
+    assert not change(old, new, facts).plan.steps
     argv = change(old, new, facts, again={"app": "asked"}).plan.containers[0][1]
     assert [word for word in argv if word.partition("=")[0] in ("A", "B")] == ["A=a-value"]
     assert not any("None" in word for word in reveal(argv))

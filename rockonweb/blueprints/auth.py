@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, session
+from flask import Blueprint, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
 from rockonweb import accounts, audit, second_step, sessions
+from rockonweb.config import current_settings
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
 from rockonweb.languages import say
@@ -81,7 +82,7 @@ def logout() -> ResponseReturnValue:
 @limiter.limit("10 per minute", methods=["POST"])
 def setup() -> ResponseReturnValue:
     """Make the first account for whoever can read the terminal."""
-    settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     if accounts.setup_code(settings) is None:
         return lead_to("auth.login")
     form = SetupForm()

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 
-from flask import current_app, flash, render_template, request
+from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb import __version__, audit, backup
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import current_settings
 from rockonweb.core.backup import MAX_BYTES, Hidden
-from rockonweb.core.errors import BadInput, EngineUnreachable
+from rockonweb.core.errors import BadInput
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
-from rockonweb.host import engine
 from rockonweb.languages import say
 from rockonweb.models import Restore, RockOn, Role, db
 from rockonweb.web.answers import file, lead_to, stem
@@ -50,12 +48,7 @@ def make() -> ResponseReturnValue:
     form = BackupForm()
     if not form.validate():
         return _page(form), 422
-    settings: Settings = current_app.config["SETTINGS"]
-    try:
-        with closing(engine.connect(instance_id(settings))) as docker:
-            text = backup.make(settings, __version__, docker, form.wanted)
-    except EngineUnreachable:
-        text = backup.make(settings, __version__, None, form.wanted)
+    text, _ = backup.make(current_settings(), __version__, form.wanted)
     audit.record("backup.make", "with secrets" if form.wanted else "")
     name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
     return file(text, "application/json", f'attachment; filename="{name}"')

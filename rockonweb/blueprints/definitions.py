@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from flask import abort, current_app, flash, render_template, request
+from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from rockonweb.catalog import local
 from rockonweb.catalog.metastore import Unusable
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core.definition import DefinitionFaults, Fault, parse
 from rockonweb.forms.definition import DefinitionForm
 from rockonweb.languages import say
@@ -27,7 +27,7 @@ blueprint = Pages("definitions", __name__, Role.OWNER, url_prefix="/definitions"
 @blueprint.get("")
 def index() -> str:
     """List the files of the local metastore, and offer what the catalogue has as a starting point."""
-    settings = _settings()
+    settings = current_settings()
     offered = db.session.execute(select(RockOn.id, RockOn.name).where(RockOn.in_catalogue))
     rockons = sorted(((row.name, row.id) for row in offered), key=lambda one: one[0].casefold())
     return render_template(
@@ -62,7 +62,7 @@ def edit(file: str) -> str:
     form = DefinitionForm()
     form.text.data, faults = _text_of(file), []
     if form.text.data:
-        faults = local.faults(_settings(), form.text.data, file)
+        faults = local.faults(current_settings(), form.text.data, file)
     return _editor(form, file, faults)
 
 
@@ -77,7 +77,7 @@ def change(file: str) -> ResponseReturnValue:
 def confirm_remove(file: str) -> str:
     """Say what goes and what stays, and ask."""
     _text_of(file)
-    found = next((one for one in local.listing(_settings()) if one.name == file), None) or abort(404)
+    found = next((one for one in local.listing(current_settings()) if one.name == file), None) or abort(404)
     query = select(RockOn).where(RockOn.name.in_(found.rockons), RockOn.origin == "local").order_by(RockOn.name)
     rockons = list(db.session.scalars(query))
     return render_template(
@@ -92,20 +92,15 @@ def confirm_remove(file: str) -> str:
 def remove(file: str) -> ResponseReturnValue:
     """Remove a file."""
     _text_of(file)
-    local.remove(_settings(), file)
+    local.remove(current_settings(), file)
     refresh_soon(_("%(file)s was removed.", file=file))
     return lead_to("definitions.index")
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
 
 
 def _text_of(file: str) -> str:
     """Return the text of a file, blank where it can't be read; 404 where there is none."""
     try:
-        text = local.read(_settings(), file)
+        text = local.read(current_settings(), file)
     except Unusable as error:
         flash(_("%(file)s: %(why)s", file=file, why=say(error.args[0])), "warning")
         return ""
@@ -118,11 +113,11 @@ def _submitted(file: str) -> ResponseReturnValue:
         form.file.errors = [say(fault)]
         return _editor(form, file), 422
     text = form.content
-    faults = local.faults(_settings(), text, file)
+    faults = local.faults(current_settings(), text, file)
     if faults:
         return _editor(form, file, faults), 422
     if form.save.data:
-        saved = local.save(_settings(), text, file)
+        saved = local.save(current_settings(), text, file)
         refresh_soon(_("The definition is saved as %(file)s.", file=saved))
         return lead_to("definitions.index")
     trials = [trial.run(one.definition) for one in parse(text)] if form.attempt.data else None

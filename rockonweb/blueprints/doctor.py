@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from rockonweb import __version__
+from rockonweb.config import current_settings
 from rockonweb.core import diagnosis
 from rockonweb.models import Role
 from rockonweb.web.answers import file
@@ -31,4 +32,4 @@ def report(kind: str) -> ResponseReturnValue:
 
 
 def _look() -> list[diagnosis.Finding]:
-    return doctor.examine(current_app.config["SETTINGS"], __version__)
+    return doctor.examine(current_settings(), __version__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,7 +14,6 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import successors
-from rockonweb.config import Settings
 from rockonweb.core import suggest, wizard
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import RockonwebError
@@ -24,15 +23,15 @@ from rockonweb.core.request import InstallRequest
 from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import devices as host_devices
-from rockonweb.host import shares, surroundings
+from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
 from rockonweb.web.share_users import other_users
-from rockonweb.work.review import Review, gather_facts, review_request
+from rockonweb.work.facts import gather_facts
+from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
@@ -156,13 +155,8 @@ def _leave(address: str) -> NoReturn:
     abort(Response(headers={"HX-Redirect": address}) if partial_wanted() else redirect(address, code=303))
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
-
-
 def _save(here: Here, typed: dict[str, str], *, accepted: bool | None) -> None:
-    known = shares.listing(_settings())
+    known = host_of().shares.listing()
     new = shares_form.new_shares(typed, known) if accepted and here.page == "shares" else None
     drafts.save(here.rockon, here.definition, current_user.id, here.page, typed, accepted=accepted, new_shares=new)
 
@@ -187,25 +181,25 @@ def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggesti
         here.definition,
         here.page,
         values,
-        surroundings.gather(_settings(), chosen, visited),
+        host_of().surroundings(chosen, visited),
         environment.new_secret,
     )
 
 
 def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
-    ground = shares.ground(_settings())
+    ground = host_of().shares.ground()
     users = other_users(here.rockon)
-    room = shares_form.Room(shares.listing(_settings()), users, ground.refusal, ground.way_out, ground.words)
+    room = shares_form.Room(host_of().shares.listing(), users, ground.refusal, ground.way_out, ground.words)
     suggested = wizard.suggested_shares(
         here.definition,
-        inside=shares.roomiest(_settings()) if ground.refusal else "",
+        inside=host_of().shares.roomiest() if ground.refusal else "",
         taken=[share for share, others in users.items() if others],
     )
     return shares_form.form(here.definition, {**suggested, **values}, room, agreed="shares" in here.kept.done)
 
 
 def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts, _ = gather_facts(here.rockon)
+    facts, _ = host_of().ask(lambda docker: gather_facts(here.rockon, None, docker))
     suggest = suggested_port(here.rockon)
     kept = {name: value for name, value in values.items() if name in here.kept.values}
     wanted = {
@@ -225,10 +219,10 @@ def _look(here: Here) -> Review:
 
 def _questions(here: Here, form: PageForm) -> str:
     if here.page == "shares":
-        known = [*shares.listing(_settings()), *shares.folders(_settings())]
+        known = [*host_of().shares.listing(), *host_of().shares.folders()]
         return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known, same=shares_form.SAME)
     if here.page == "devices":
-        return _render(here, form=form, list_id=devices.LIST_ID, known_devices=host_devices.offered())
+        return _render(here, form=form, list_id=devices.LIST_ID, known_devices=host_of().devices())
     return _render(here, form=form)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import abort, current_app, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from rockonweb.catalog import sources
 from rockonweb.catalog.sources import Source
+from rockonweb.config import current_settings
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
@@ -33,7 +34,7 @@ def add() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        sources.add(sources.read_place(form.place.data, current_app.config["SETTINGS"]))
+        sources.add(sources.read_place(form.place.data, current_settings()))
     except BadInput as error:
         form.place.errors = [" ".join(say(part) for part in (error.sentence, error.hint) if part)]
         return _page(form), 422
@@ -77,7 +78,7 @@ def remove(metastore_id: int) -> ResponseReturnValue:
 
 
 def _get(metastore_id: int) -> Source:
-    found = sources.listed(current_app.config["SETTINGS"])
+    found = sources.listed(current_settings())
     return next((source for source in found if source.id == metastore_id), None) or abort(404)
 
 
@@ -85,5 +86,5 @@ def _page(form: MetastoreForm) -> str:
     report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
     # By number and place: a metastore may have the number of one that was removed.
     parts = {(part["origin"], part["place"]): part for part in report.data.get("metastores", ())} if report else {}
-    found = sources.listed(current_app.config["SETTINGS"])
+    found = sources.listed(current_settings())
     return render_template("metastores/index.html", form=form, sources=found, report=report, parts=parts)

@@ -6,15 +6,13 @@ container is made or started for a GET. What runs one is a POST, also the downlo
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
-from flask import abort, current_app, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from rockonweb import rows
-from rockonweb.config import instance_id
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import HostFacts
@@ -22,7 +20,7 @@ from rockonweb.core.handlers import openvpn
 from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
-from rockonweb.host import engine, shares
+from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, db
 from rockonweb.web.answers import file, lead_to
@@ -63,7 +61,7 @@ def download(rockon_id: int) -> ResponseReturnValue:
     answers = rows.answers_of(rockon)
     if fault := openvpn.client_fault(client, answers):
         raise BadInput(fault)
-    with _docker(rockon) as docker:
+    with host_of(rockon).connect() as docker:
         known = _authority(rockon, answers, docker)
         found = known.client(client)
         if known.listed and (found is None or found.revoked):
@@ -71,7 +69,7 @@ def download(rockon_id: int) -> ResponseReturnValue:
                 t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
             )
         command = openvpn.show_profile(rockon.definition, _marks(), client)
-        shares.refuse_links(current_app.config["SETTINGS"], docker.would_mount(command))
+        host_of().shares.refuse_links(docker.would_mount(command))
         profile = docker.read_once(command)
     told = openvpn.reachable(profile, rockon.definition, answers)
     return file(told, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')
@@ -99,22 +97,18 @@ def _get(rockon_id: int) -> RockOn:
     return rockon
 
 
-def _docker(rockon: RockOn) -> closing[engine.Engine]:
-    return closing(engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name))
-
-
-def _authority(rockon: RockOn, answers: Answers, docker: engine.Engine) -> openvpn.Authority:
+def _authority(rockon: RockOn, answers: Answers, docker: Engine) -> openvpn.Authority:
     return openvpn.authority(tasks.files(rockon, openvpn.tasks, docker), answers)
 
 
 def _marks() -> HostFacts:
     """Return the facts that a command without a share or a port needs: by what our containers are known."""
-    return HostFacts(instance=instance_id(current_app.config["SETTINGS"]))
+    return HostFacts(instance=host_of().instance)
 
 
 def _begin(rockon: RockOn, order: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
-    with _docker(rockon) as docker:
+    with host_of(rockon).connect() as docker:
         tasks.planned(rockon, order, docker)
     operation = operations.begin(rockon, order, current_user.name)
     return lead_to("operations.show", operation_id=operation)
@@ -124,7 +118,7 @@ def _page(rockon: RockOn, form: ClientForm) -> str:
     answers = rows.answers_of(rockon)
     context: dict[str, Any] = {"rockon": rockon, "form": form, "address": openvpn.address(rockon.definition, answers)}
     try:
-        with _docker(rockon) as docker:
+        with host_of(rockon).connect() as docker:
             context["authority"] = _authority(rockon, answers, docker)
     except EngineError as error:
         context["error"] = error

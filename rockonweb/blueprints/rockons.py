@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import icons
+from rockonweb.config import current_settings
 from rockonweb.core import plan
 from rockonweb.core.request import ChangeRequest, InstallRequest, UninstallRequest, UpdateRequest, plain_request
 from rockonweb.core.text import t
@@ -70,7 +71,7 @@ def icon(rockon_id: int) -> ResponseReturnValue:
     name, url = db.session.execute(select(RockOn.name, RockOn.icon).where(RockOn.id == rockon_id)).one_or_none() or (
         abort(404)
     )
-    picture = icons.load(icons.folder(current_app.config["SETTINGS"]), url)
+    picture = icons.load(icons.folder(current_settings()), url)
     answer = Response(
         picture.body if picture else render_template("rockons/tile.svg", letter=name[:1].upper()),
         mimetype=picture.kind if picture else "image/svg+xml",

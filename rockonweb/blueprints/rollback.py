@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from rockonweb.config import Settings
 from rockonweb.core import settings as core_settings
 from rockonweb.core.comparison import compare
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
-from rockonweb.host import snapshots
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, RollbackPoint, db
 from rockonweb.rows import answers_of
 from rockonweb.web import before, go_back
@@ -53,11 +52,6 @@ def _point(rockon_id: int, point_id: int) -> RollbackPoint:
     return rollback.point_of(rockon, point_id)
 
 
-def _settings() -> Settings:
-    found: Settings = current_app.config["SETTINGS"]
-    return found
-
-
 def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozenset()) -> Review:
     """Return what going back would do today."""
     _, answers = rollback.made_from(point)
@@ -82,7 +76,7 @@ def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = 
         digest=seen.fingerprint,
         definitions=compare(rockon.definition, definition),
         answers=core_settings.differences(definition, answers_of(rockon), answers),
-        shares=go_back.shares(point, _settings()),
-        kept_in=snapshots.replaced(_settings(), ""),
+        shares=go_back.shares(point),
+        kept_in=host_of().snapshots.replaced(""),
         **before.change_of(found, rockon),
     )

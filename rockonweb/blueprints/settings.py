@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, flash, redirect, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 
-from rockonweb.config import Settings
 from rockonweb.core import field_names, settings, suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
@@ -36,8 +35,7 @@ from rockonweb.forms import (
 )
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
-from rockonweb.host import devices as host_devices
-from rockonweb.host import shares, surroundings
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, secret_answers, wanted
@@ -46,7 +44,8 @@ from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
 from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
-from rockonweb.work.review import Review, gather_facts, review_request
+from rockonweb.work.facts import gather_facts
+from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
@@ -148,7 +147,7 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     boxed = asked.form.answers if here.page in ("environment", "custom-config") else ()
     if not secret_answers.take(here.rockon, boxed) or answers is None or asked.strays:
         return _settings_page(here, _unkept(asked)), 422, STAYING
-    known = {*shares.listing(_settings()), *here.wanted.current.used_shares()}
+    known = {*host_of().shares.listing(), *here.wanted.current.used_shares()}
     wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)
     return here.go(settings.REVIEW)
 
@@ -194,11 +193,6 @@ def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
         abort(404)
     operations.refuse_unchangeable(rockon, t("Install it first; its questions are asked then."))
     return Here(rockon, definition, wanted.load(rockon, current_user.id), page)
-
-
-def _settings() -> Settings:
-    found: Settings = current_app.config["SETTINGS"]
-    return found
 
 
 # -- the pages of questions -------------------------------------------------------------------------------------------
@@ -298,9 +292,9 @@ def _labels(here: Here) -> labels.Labels:
 
 
 def _room(here: Here) -> shares_form.Room:
-    ground = shares.ground(_settings())
+    ground = host_of().shares.ground()
     users = other_users(here.rockon)
-    known = shares.listing(_settings())
+    known = host_of().shares.listing()
     return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(APPLY))
 
 
@@ -314,7 +308,7 @@ def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
 
 
 def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts, _trouble = gather_facts(here.rockon, here.wanted.answers)
+    facts, _ = host_of().ask(lambda docker: gather_facts(here.rockon, here.wanted.answers, docker))
     suggest_port = suggested_port(here.rockon)
     usual = {ask.name: suggest_port(ask.container, int(ask.key)) for ask in wizard.asks(here.definition, "ports")}
     suggested = wizard.suggested_ports(here.definition, usual, facts)
@@ -330,7 +324,7 @@ def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggesti
     """Return what can be said about the variables or settings of a page."""
     places = {values.get(ask.name, "") for ask in wizard.asks(here.definition, "shares")}
     visited = urlsplit(request.host_url).hostname or ""
-    around = surroundings.gather(_settings(), places, visited)
+    around = host_of().surroundings(places, visited)
     return suggest.texts(_with_variables(here), here.page, values, around, environment.new_secret)
 
 
@@ -343,11 +337,11 @@ def _known_networks(here: Here) -> set[str]:
 def _settings_page(here: Here, asked: PageForms) -> str:
     context: dict[str, Any] = {}
     if here.page in ("shares", "storage"):
-        context["known_shares"] = [*shares.listing(_settings()), *shares.folders(_settings())]
+        context["known_shares"] = [*host_of().shares.listing(), *host_of().shares.folders()]
         context["list_id"] = shares_form.LIST_ID
         context["same"] = shares_form.SAME
     elif here.page == "devices":
-        context |= {"known_devices": host_devices.offered(), "list_id": devices.LIST_ID}
+        context |= {"known_devices": host_of().devices(), "list_id": devices.LIST_ID}
     if here.page == "storage" and not here.definition.volume_add_support:
         context["no_support"] = settings.no_support(here.definition)
     return _render(here, asked=asked, form=asked.form, rows=asked.rows, **context)

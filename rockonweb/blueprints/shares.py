@@ -6,14 +6,15 @@ import grp
 import pwd
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, flash, render_template
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from rockonweb.config import current_settings
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
-from rockonweb.host import shares, snapshots
+from rockonweb.host import host_of
 from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
@@ -48,7 +49,7 @@ def make() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        shares.make(current_app.config["SETTINGS"], form.name.data)
+        host_of().shares.make(form.name.data)
     except BadInput as error:
         form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
         return _page(form), 422
@@ -60,9 +61,8 @@ def make() -> ResponseReturnValue:
 @requires(Role.OWNER)
 def confirm_removal(name: str) -> str:
     """Say what goes for good when data that lies aside is removed, and ask."""
-    settings = current_app.config["SETTINGS"]
-    since = snapshots.set_aside(settings).get(name) or abort(404)
-    return render_template("shares/remove.html", name=name, since=since, path=snapshots.replaced(settings, name))
+    since = host_of().snapshots.set_aside().get(name) or abort(404)
+    return render_template("shares/remove.html", name=name, since=since, path=host_of().snapshots.replaced(name))
 
 
 @blueprint.post("/shares/aside/<name>")
@@ -70,7 +70,7 @@ def confirm_removal(name: str) -> str:
 def remove_aside(name: str) -> ResponseReturnValue:
     """Remove data that lies aside since somebody went back."""
     try:
-        snapshots.remove_aside(current_app.config["SETTINGS"], name)
+        host_of().snapshots.remove_aside(name)
     except RockonwebError as error:
         flash(f"{say(error.sentence)} {say(error.hint)}", "danger")
     else:
@@ -79,18 +79,18 @@ def remove_aside(name: str) -> ResponseReturnValue:
 
 
 def _page(form: ShareForm) -> str:
-    settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     users = share_users()
     lines = [
-        Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in shares.listing(settings).items()
+        Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in host_of().shares.listing().items()
     ]
     return render_template(
         "shares/index.html",
         form=form if may(Role.OWNER) else None,
         shares=lines,
         root=settings.shares_root,
-        ground=shares.ground(settings),
-        aside=snapshots.set_aside(settings) if may(Role.OWNER) else {},
+        ground=host_of().shares.ground(),
+        aside=host_of().snapshots.set_aside() if may(Role.OWNER) else {},
     )
 
 

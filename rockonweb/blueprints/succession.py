@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from flask import current_app, flash, render_template, request
+from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.catalog import successors
-from rockonweb.config import Settings
 from rockonweb.core.comparison import compare
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import Conflict, EngineError, RockonwebError
@@ -17,15 +16,15 @@ from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import devices, summary
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import devices as host_devices
-from rockonweb.host import shares
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, db, writing
 from rockonweb.web import before, json_beside, new_definition
 from rockonweb.web.answers import lead_to
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import Pages
 from rockonweb.work import operations
-from rockonweb.work.review import Review, gather_facts, renamed, review_request
+from rockonweb.work.facts import gather_facts
+from rockonweb.work.review import Review, renamed, review_request
 
 blueprint = Pages("succession", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>")
 
@@ -125,16 +124,11 @@ def _leave_aside(offer: Offer) -> ResponseReturnValue:
     return lead_to("rockons.show", rockon_id=offer.rockon.id)
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
-
-
 def _facts(offer: Offer) -> tuple[HostFacts, EngineError | None]:
     """Return the host's facts for the questions; without what only Docker knows where it does not answer, and why."""
     if not offer.carried.asked("ports"):
         return HostFacts(), None
-    facts, trouble = gather_facts(offer.rockon, offer.carried.answers)
+    facts, trouble = host_of().ask(lambda docker: gather_facts(offer.rockon, offer.carried.answers, docker))
     return renamed(facts, offer.old.name, offer.new.name), trouble
 
 
@@ -171,8 +165,8 @@ def _page(
         differences=compare(offer.old, offer.new),
         lines=json_beside.beside(rockon.installed_source or rockon.source, offer.source),
         **before.change_of(found, rockon),
-        known_shares=[*shares.listing(_settings()), *shares.folders(_settings())],
-        known_devices=host_devices.offered() if "devices" in asked.forms else (),
+        known_shares=[*host_of().shares.listing(), *host_of().shares.folders()],
+        known_devices=host_of().devices() if "devices" in asked.forms else (),
         shares_list=shares_form.LIST_ID,
         devices_list=devices.LIST_ID,
         same=shares_form.SAME,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, current_app, flash, render_template
+from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
+from rockonweb.config import current_settings
 from rockonweb.core.errors import Conflict
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
@@ -35,7 +36,7 @@ def index() -> str:
         found=found,
         looking=updates.looking() or any(updates.looking(one.rockon.id) for one in found),
         active=shelf.active_operations([one.rockon.id for one in found]),
-        hours=current_app.config["SETTINGS"].update_hours,
+        hours=current_settings().update_hours,
     )
 
 
@@ -126,7 +127,7 @@ def _page(rockon: RockOn, form: AutomaticForm) -> str:
         form=form,
         last=updates.last_automatic(rockon.id),
         tried=updates.was_tried(rockon),
-        hours=current_app.config["SETTINGS"].update_hours,
+        hours=current_settings().update_hours,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from flask import current_app
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,7 @@ from rockonweb.catalog.metastore import Content
 from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, load, starter
 from rockonweb.catalog.report import Part, Report
 from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
 from rockonweb.models.operation import IS_ACTIVE
 
@@ -30,7 +29,7 @@ def refresh() -> Report:
 
     Needs an application context. Raises nothing for what a metastore does: that is in the report.
     """
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     known_sources = listed(settings)
     known = _known()
     asked = [source for source in known_sources if source.enabled]

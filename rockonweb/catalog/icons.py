@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from flask import current_app
 from sqlalchemy import select
 
 from rockonweb.catalog import sources
 from rockonweb.catalog.metastore import Unusable
 from rockonweb.catalog.pictures import Picture, fetch, kind_of
-from rockonweb.config import Settings, make_private
+from rockonweb.config import Settings, current_settings, make_private
 from rockonweb.models import RockOn, db
 
 DAY = 24 * 3600
@@ -64,7 +63,7 @@ def version(folder: Path, url: str) -> str:
 
 def version_of(rockon: RockOn) -> str:
     """Return the same for the picture of a rock-on. Needs an application context."""
-    return version(folder(current_app.config["SETTINGS"]), rockon.icon)
+    return version(folder(current_settings()), rockon.icon)
 
 
 def load(folder: Path, url: str) -> Picture | None:
@@ -83,7 +82,7 @@ def refresh() -> Outcome:
     Needs an application context. Raises nothing for what another machine does, and does nothing while another
     process is at it.
     """
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     wanted = set(db.session.scalars(select(RockOn.icon).where(RockOn.icon != "")))
     homes = _homes(settings)
     db.session.rollback()  # nothing is held while others are asked

@@ -12,7 +12,7 @@ from rockonweb.catalog.metastore import Entry, Unusable, decoded, entries, is_ro
 from rockonweb.core.advice import advice
 from rockonweb.core.definition import Definition, DefinitionFaults, Fault, parse
 from rockonweb.core.text import t
-from rockonweb.host.registry import Missing, Remote, Unknown
+from rockonweb.registry import Missing, Remote, Unknown
 
 
 @dataclass(frozen=True)

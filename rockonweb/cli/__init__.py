@@ -18,10 +18,9 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from rockonweb import __version__, create_app
+from rockonweb import __version__, create_app, private
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.visible import Plain
-from rockonweb.host import private
 
 
 def main() -> NoReturn:

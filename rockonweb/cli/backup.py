@@ -7,7 +7,6 @@ import os
 import secrets
 import sys
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +14,8 @@ import click
 
 from rockonweb import __version__, audit, backup
 from rockonweb.cli import instance
-from rockonweb.config import instance_id
 from rockonweb.core import backup as core
-from rockonweb.core.errors import BadInput, EngineUnreachable, RockonwebError
-from rockonweb.host import engine
+from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.models import Restore, db
 from rockonweb.work import export, restore
 
@@ -40,11 +37,8 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
     """
     settings = instance.settings()
     passphrase = _new_passphrase() if with_secrets else None
-    try:
-        with closing(engine.connect(instance_id(settings))) as docker:
-            text = backup.make(settings, __version__, docker, passphrase)
-    except EngineUnreachable:
-        text = backup.make(settings, __version__, None, passphrase)
+    text, trouble = backup.make(settings, __version__, passphrase)
+    if trouble:
         click.echo("Docker does not answer: the volumes that it made for containers are not in it.", err=True)
     audit.record("backup.make", "with secrets" if with_secrets else "")
     if str(file) == "-":

@@ -10,11 +10,10 @@ from pathlib import Path
 import click
 from sqlalchemy import select
 
-from rockonweb import audit, catalog
+from rockonweb import audit, catalog, registry
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
 from rockonweb.core.definition import MAX_BYTES
-from rockonweb.host import registry
 from rockonweb.models import RockOn, db
 from rockonweb.work import icons
 

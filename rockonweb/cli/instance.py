@@ -10,10 +10,9 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 
-from rockonweb import catalog, migrate
-from rockonweb.config import Settings
+from rockonweb import catalog, migrate, private
+from rockonweb.config import Settings, current_settings
 from rockonweb.core.errors import BadInput
-from rockonweb.host import private
 from rockonweb.models import RockOn, db
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -27,8 +26,7 @@ def app() -> Flask:
 
 def settings() -> Settings:
     """Return the settings of the instance."""
-    found: Settings = current_app.config["SETTINGS"]
-    return found
+    return current_settings()
 
 
 def prepared(command: Command) -> Command:

@@ -16,7 +16,7 @@ from rockonweb.core.answers import Answers, load, read
 from rockonweb.core.errors import BadInput, EngineError
 from rockonweb.core.request import InstallRequest, plain_request
 from rockonweb.core.secret import reveal
-from rockonweb.host import shares
+from rockonweb.host import host_of
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, review_request, submit_review
@@ -110,7 +110,7 @@ def _answers(rockon: RockOn, file: Path | None) -> Answers:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The answers file {file} can't be read: {error}.") from None
     given: Any = load(text)
-    return read(rockon.definition, given, rows.suggested_port(rockon), shares.listing(instance.settings()))
+    return read(rockon.definition, given, rows.suggested_port(rockon), host_of().shares.listing())
 
 
 def _report(operation_id: int, wait: bool) -> None:

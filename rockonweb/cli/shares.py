@@ -10,9 +10,8 @@ import click
 from flask.cli import with_appcontext
 
 from rockonweb import audit
-from rockonweb.cli import instance
 from rockonweb.core.text import size
-from rockonweb.host import disks, shares
+from rockonweb.host import host_of
 
 
 @click.group()
@@ -25,8 +24,8 @@ def share() -> None:
 @with_appcontext
 def add_share(name: str) -> None:
     """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
-    where = shares.ground(instance.settings()).words
-    path = shares.make(instance.settings(), name).path
+    where = host_of().shares.ground().words
+    path = host_of().shares.make(name).path
     audit.record("shares.make", name)
     click.echo(where, err=True)
     click.echo(path)
@@ -37,14 +36,14 @@ def add_share(name: str) -> None:
 @with_appcontext
 def list_shares(as_json: bool) -> None:
     """List the shares."""
-    found = shares.listing(instance.settings())
+    found = host_of().shares.listing()
     if as_json:
         listed: list[dict[str, Any]] = [
             {"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()
         ]
-        click.echo(json.dumps([{**row, "free": disks.room(Path(row["path"]))} for row in listed]))
+        click.echo(json.dumps([{**row, "free": host_of().free_bytes(Path(row["path"]))} for row in listed]))
         return
     for name, facts in found.items():
-        free = disks.room(Path(facts.path))
+        free = host_of().free_bytes(Path(facts.path))
         room = "" if free is None else f"  {size(free)} free"
         click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")

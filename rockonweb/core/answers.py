@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,11 @@ SEPARATORS = {
 }
 OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what was added after the install
 PARTS = ("shares", "ports", "devices", "environment", "custom_config", *OPTIONAL_PARTS)
+LISTS = ("labels", "networks")
+GONE = object()  # the value of what is not there
 
 PerContainer = dict[str, dict[str, str]]
+Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
 Suggest = Callable[[str, int], int]  # the host port suggested for a container's port
 
 
@@ -62,16 +65,79 @@ class Answers:
         }
         return data
 
+    def places(self) -> list[str]:
+        """Return the shares and folders of shares that are used, each once, in the order of use."""
+        return list(
+            dict.fromkeys(
+                place for part in (self.shares, self.storage) for by in part.values() for place in by.values()
+            )
+        )
+
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        places = [place for part in (self.shares, self.storage) for by in part.values() for place in by.values()]
-        return list(dict.fromkeys(split_share(place)[0] for place in places))
+        return list(dict.fromkeys(split_share(place)[0] for place in self.places()))
+
+    def device_paths(self) -> list[str]:
+        """Return the host's paths of the devices that are handed on."""
+        values = (value for values in self.devices.values() for value in values.values())
+        return [value.partition(":")[0] for value in values if value]
 
 
 def from_json(data: Mapping[str, Any]) -> Answers:
     """Return the answers that `Answers.to_json` gave; checks nothing."""
     ports = {c: {int(port): host for port, host in by_port.items()} for c, by_port in data.get("ports", {}).items()}
     return Answers(**{part: data[part] for part in PARTS if part in data and part != "ports"}, ports=ports)
+
+
+# -- answers, one by one ----------------------------------------------------------------------------------------------
+
+
+def leaves(answers: Answers) -> dict[Leaf, Any]:
+    """Return every answer by its part, container and key; a label or network is there or not."""
+    found: dict[Leaf, Any] = {}
+    for part in PARTS:
+        given = getattr(answers, part)
+        for container, values in ({"": given} if part == "custom_config" else given).items():
+            pairs = dict.fromkeys(values, True) if part in LISTS else values
+            found |= {(part, container, str(key)): value for key, value in pairs.items()}
+    return found
+
+
+def together(found: Mapping[Leaf, Any]) -> Answers:
+    """Return the answers that these are."""
+    parts: dict[str, Any] = {part: {} for part in PARTS}
+    for (part, container, key), value in found.items():
+        if part == "custom_config":
+            parts[part][key] = value
+        elif part in LISTS:
+            parts[part].setdefault(container, []).append(key)
+        else:
+            parts[part].setdefault(container, {})[int(key) if part == "ports" else key] = value
+    return Answers(**parts)
+
+
+def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
+    """Return the `current` answers with what `wanted` changed of `base`: others may have changed them meanwhile.
+
+    A change of a question that is no longer asked is left out.
+    """
+    old, new, now = leaves(base), leaves(wanted), leaves(current)
+    merged: dict[Leaf, Any] = {}
+    for leaf in {**now, **new}:
+        changed = new.get(leaf, GONE) != old.get(leaf, GONE)
+        value = (new if changed else now).get(leaf, GONE)
+        no_longer_asked = leaf in old and leaf not in now and leaf[0] not in OPTIONAL_PARTS
+        if value is not GONE and not no_longer_asked:
+            merged[leaf] = value
+    return together(merged)
+
+
+def same(one: Answers, other: Answers) -> bool:
+    """Whether two answers say the same."""
+    return leaves(one) == leaves(other)
+
+
+# -- what is wrong with one -------------------------------------------------------------------------------------------
 
 
 def split_share(place: str) -> tuple[str, str]:
@@ -132,17 +198,16 @@ def read(
     that is known. Raises BadInput with a sentence for each answer that is missing, unknown or out of range.
     """
     reader = _Reader(definition, given)
-    answers = Answers(
-        shares=reader.per_container("shares", lambda c: c.volumes),
-        ports=reader.ports(suggest),
-        devices=reader.per_container("devices", lambda c: c.devices, default=""),
-        environment=reader.per_container("environment", lambda c: dict.fromkeys(c.environment)),
-        custom_config=reader.custom_config(),
-        storage=reader.added("storage"),
-        variables=reader.added("variables"),
-        labels=reader.lists("labels"),
-        networks=reader.lists("networks"),
-    )
+    reader.asked("shares", lambda spec: spec.volumes)
+    reader.ports(suggest)
+    reader.asked("devices", lambda spec: spec.devices, default="")
+    reader.asked("environment", lambda spec: spec.environment)
+    reader.custom_config()
+    reader.added("storage")
+    reader.added("variables")
+    reader.lists("labels")
+    reader.lists("networks")
+    answers = together(reader.found)
     faults = [*reader.faults, *check(definition, answers), *missing_shares(answers, shares)]
     if faults:
         raise BadInput(f"The answers for {definition.name} can't be used.", faults=faults)
@@ -233,97 +298,93 @@ def _all_texts(answers: Answers) -> Iterator[tuple[str, str]]:
         yield from ((f"labels.{container}", label) for label in labels)
 
 
+def as_text(value: object) -> str | None:
+    """Return a value of JSON as an answer has it; None for what is no text, number or truth."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None
+
+
 class _Reader:
     """Takes answers out of untyped JSON and collects what is wrong with it."""
 
     def __init__(self, definition: Definition, given: Mapping[str, Any]) -> None:
         self.definition = definition
         self.given = given
+        self.found: dict[Leaf, Any] = {}
         self.faults = [f'"{part}" is not a part of an answers file.' for part in given if part not in PARTS]
 
-    def part(self, name: str) -> dict[str, Any]:
-        value = self.given.get(name) or {}
-        if not isinstance(value, dict):
-            self.faults.append(f"{name}: must be an object.")
-            return {}
-        return value
+    def mapping(self, path: str, value: Any) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.faults.append(f"{path}: must be an object.")
+        return {}
 
     def containers(self, name: str) -> dict[str, Any]:
-        part = self.part(name)
+        part = self.mapping(name, self.given.get(name) or {})
         for container in part:
             if container not in self.definition.containers:
                 self.faults.append(f'{name}.{container}: {self.definition.name} has no container "{container}".')
         return part
 
-    def values(self, path: str, value: Any, known: Mapping[str, object]) -> dict[str, Any]:
-        if value is None:
-            value = {}
-        if not isinstance(value, dict):
-            self.faults.append(f"{path}: must be an object.")
-            return {}
-        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in value if key not in known]
-        return value
+    def values(self, path: str, value: Any, known: Iterable[object]) -> dict[str, Any]:
+        given = self.mapping(path, {} if value is None else value)
+        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in given if key not in known]
+        return given
 
-    def text(self, path: str, value: Any) -> str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, str | int | float):
-            return str(value)
-        self.faults.append(f"{path}: must be text.")
-        return ""
+    def put(self, leaf: Leaf, path: str, value: Any) -> None:
+        text = as_text(value)
+        if text is None:
+            self.faults.append(f"{path}: must be text.")
+        else:
+            self.found[leaf] = text
 
-    def per_container(
-        self, name: str, questions: Callable[[Any], Mapping[str, object]], default: str | None = None
-    ) -> PerContainer:
+    def answered(self, leaf: Leaf, path: str, given: Mapping[str, Any], default: str | None = None) -> None:
+        """Take the answer to a question; without a default it must be there."""
+        value = given.get(leaf[2])
+        if value is None and default is not None:
+            self.found[leaf] = default
+        elif leaf[2] in given:
+            self.put(leaf, path, value)
+        else:
+            self.faults.append(f"{path}: an answer is missing.")
+
+    def asked(self, name: str, questions: Callable[[ContainerSpec], Iterable[str]], default: str | None = None) -> None:
         part = self.containers(name)
-        found: PerContainer = {}
         for container, spec in self.definition.containers.items():
             asked = questions(spec)
             given = self.values(f"{name}.{container}", part.get(container), asked)
             for key in asked:
-                path = f"{name}.{container}.{key}"
-                if key in given and not (given[key] is None and default is not None):
-                    found.setdefault(container, {})[key] = self.text(path, given[key])
-                elif default is not None:
-                    found.setdefault(container, {})[key] = default
-                else:
-                    self.faults.append(f"{path}: an answer is missing.")
-        return found
+                self.answered((name, container, key), f"{name}.{container}.{key}", given, default)
 
-    def ports(self, suggest: Suggest) -> dict[str, dict[int, int | None]]:
+    def custom_config(self) -> None:
+        asked = self.definition.custom_config
+        given = self.values("custom_config", self.given.get("custom_config") or {}, asked)
+        for key in asked:
+            self.answered(("custom_config", "", key), f"custom_config.{key}", given)
+
+    def ports(self, suggest: Suggest) -> None:
         part = self.containers("ports")
-        found: dict[str, dict[int, int | None]] = {}
         for container, spec in self.definition.containers.items():
-            asked = spec.port_specs
-            given = self.values(f"ports.{container}", part.get(container), {str(port): None for port in asked})
-            for port in asked:
-                host = given.get(str(port), suggest(container, port))
+            asked = {str(port): port for port in spec.port_specs}
+            given = self.values(f"ports.{container}", part.get(container), asked)
+            for key, port in asked.items():
+                host = given.get(key, suggest(container, port))
                 if isinstance(host, str) and re.fullmatch(r"[0-9]{1,5}", host):
                     host = int(host)
-                found.setdefault(container, {})[port] = host
-        return found
+                self.found["ports", container, key] = host
 
-    def custom_config(self) -> dict[str, str]:
-        asked = self.definition.custom_config
-        given = self.values("custom_config", self.part("custom_config"), asked)
-        self.faults += [f"custom_config.{key}: an answer is missing." for key in asked if key not in given]
-        return {key: self.text(f"custom_config.{key}", given[key]) for key in asked if key in given}
-
-    def added(self, name: str) -> PerContainer:
-        found: PerContainer = {}
+    def added(self, name: str) -> None:
         for container, given in self.containers(name).items():
             path = f"{name}.{container}"
-            if not isinstance(given, dict):
-                self.faults.append(f"{path}: must be an object.")
-                continue
-            found[container] = {key: self.text(f"{path}.{key}", value) for key, value in given.items()}
-        return found
+            for key, value in self.mapping(path, given).items():
+                self.put((name, container, key), f"{path}.{key}", value)
 
-    def lists(self, name: str) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+    def lists(self, name: str) -> None:
         for container, values in self.containers(name).items():
+            path = f"{name}.{container}"
             if not isinstance(values, list):
-                self.faults.append(f"{name}.{container}: must be a list.")
+                self.faults.append(f"{path}: must be a list.")
                 continue
-            found[container] = [self.text(f"{name}.{container}", value) for value in values]
-        return found
+            for value in values:
+                self.put((name, container, as_text(value) or ""), path, value)

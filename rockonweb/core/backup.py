@@ -55,6 +55,7 @@ from rockonweb.core.definition import (
     canonical,
     from_source,
     is_mount_point,
+    load,
     parse,
     sentence,
 )
@@ -191,7 +192,7 @@ class SavedRockOn:
     @property
     def hidden(self) -> list[Hidden]:
         """The secrets that are withheld."""
-        return [place for place, value in _values(self) if value is None]
+        return [place for place, value in _values(self).items() if value is None]
 
     def answers(self) -> Answers:
         """Return its answers; none may be withheld any more. Raises BadInput."""
@@ -271,7 +272,9 @@ def withhold(backup: Backup) -> tuple[Backup, dict[Hidden, str]]:
     taken: dict[Hidden, str] = {}
     rockons = []
     for rockon in backup.rockons:
-        found = {place: value for place, value in _values(rockon) if value and _is_secret(rockon.definition, place)}
+        found = {
+            place: value for place, value in _values(rockon).items() if value and _is_secret(rockon.definition, place)
+        }
         taken |= found
         rockons.append(_replaced(rockon, dict.fromkeys(found)))
     stores = []
@@ -307,48 +310,38 @@ def _is_secret(definition: Definition, place: Hidden) -> bool:
     return definition.hides(place.container, place.key, question.label if question else "")
 
 
-def _values(rockon: SavedRockOn) -> Iterator[tuple[Hidden, str | None]]:
-    """Yield each value that may be a secret, with its place; None where it is withheld."""
-    for part in ("environment", "variables"):
-        for container, values in rockon.given.get(part, {}).items():
-            for key, value in values.items():
-                yield Hidden(rockon.name, part, container, key), value
-    for key, value in rockon.given.get("custom_config", {}).items():
-        yield Hidden(rockon.name, "custom_config", "", key), value
-    for container, labels in rockon.given.get("labels", {}).items():
-        for label in labels:
-            key, _, value = ("", "", None) if isinstance(label, dict) else label.partition("=")
-            yield Hidden(rockon.name, "labels", container, label["withheld"] if value is None else key), value
+def _changed(rockon: SavedRockOn, change: Callable[[Hidden, str | None], str | None]) -> SavedRockOn:
+    """Return a rock-on with a change made to each value that may be a secret, None where that is withheld."""
 
-
-def _replaced(rockon: SavedRockOn, values: Mapping[Hidden, str | None]) -> SavedRockOn:
-    """Return a rock-on with other values in some places; each stays where it stands in the order."""
-
-    def new(part: str, container: str, key: str, old: Any) -> Any:
-        return values.get(Hidden(rockon.name, part, container, key), old)
+    def values(part: str, container: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: change(Hidden(rockon.name, part, container, key), old) for key, old in given.items()}
 
     def label(container: str, old: Any) -> Any:
-        key = old["withheld"] if isinstance(old, dict) else old.partition("=")[0]
-        place = Hidden(rockon.name, "labels", container, key)
-        if place not in values:
-            return old
-        return {"withheld": key} if values[place] is None else f"{key}={values[place]}"
+        key, _, value = (old["withheld"], "", None) if isinstance(old, dict) else old.partition("=")
+        new = change(Hidden(rockon.name, "labels", container, key), value)
+        return old if new == value else {"withheld": key} if new is None else f"{key}={new}"
 
     given = dict(rockon.given)
     for part in ("environment", "variables"):
         if part in given:
-            given[part] = {
-                container: {key: new(part, container, key, old) for key, old in asked.items()}
-                for container, asked in given[part].items()
-            }
+            given[part] = {container: values(part, container, asked) for container, asked in given[part].items()}
     if "custom_config" in given:
-        asked = given["custom_config"]
-        given["custom_config"] = {key: new("custom_config", "", key, old) for key, old in asked.items()}
+        given["custom_config"] = values("custom_config", "", given["custom_config"])
     if "labels" in given:
-        given["labels"] = {
-            container: [label(container, old) for old in labels] for container, labels in given["labels"].items()
-        }
+        given["labels"] = {name: [label(name, old) for old in labels] for name, labels in given["labels"].items()}
     return replace(rockon, given=given)
+
+
+def _values(rockon: SavedRockOn) -> dict[Hidden, str | None]:
+    """Return each value that may be a secret by its place, None where it is withheld."""
+    found: dict[Hidden, str | None] = {}
+    _changed(rockon, found.setdefault)
+    return found
+
+
+def _replaced(rockon: SavedRockOn, values: Mapping[Hidden, str | None]) -> SavedRockOn:
+    """Return a rock-on with other values in some places; each stays where it stands in the order."""
+    return _changed(rockon, lambda place, old: values.get(place, old))
 
 
 def secrets_to_json(secrets: Mapping[Hidden, str]) -> str:
@@ -408,7 +401,7 @@ def read(content: bytes | str) -> Backup:
         raise BadInput(t("The file is larger than 10 MB, which no backup is."), t("Choose another file."))
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        data = json.loads(text, parse_float=str, parse_constant=_no_constant)
+        data = load(text)
         canonical({"": data}).encode()
     except UnicodeError:
         raise _no_backup(t("it is not text in UTF-8")) from None
@@ -442,10 +435,6 @@ def _no_backup(why: str) -> BadInput:
     return BadInput(
         t("This is no backup of Rockonweb: %(why)s.", why=why), t("Choose a file that a Rockonweb made as a backup.")
     )
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a value")
 
 
 def _text(value: Any) -> str:

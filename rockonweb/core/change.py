@@ -23,7 +23,6 @@ from rockonweb.core.plan import Plan, gate, link_networks, missing_option_networ
 from rockonweb.core.rollback import AS_IT_IS, Back, Cover, covers, resumed
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import (
-    AnyStep,
     AwaitAnswer,
     AwaitEnd,
     Create,
@@ -38,11 +37,12 @@ from rockonweb.core.steps import (
     SetAside,
     Snapshot,
     Start,
+    Step,
     Stop,
 )
 from rockonweb.core.text import t
 
-Recipe = tuple[AnyStep, ...]  # what makes and starts one container
+Recipe = tuple[Step, ...]  # what makes and starts one container
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,6 @@ class Change:
     def paused(self) -> list[str]:
         """The names of those that stay, but are stopped meanwhile and started again."""
         return [step.container for step in self.plan.steps if isinstance(step, Stop) and step.container in self.staying]
-
-    @property
-    def nothing(self) -> bool:
-        """Whether Docker has nothing to do."""
-        return not self.plan.steps
 
     @property
     def reviewed(self) -> list[str]:
@@ -223,7 +218,7 @@ def change(
 
 def _recipes(made: Made, facts: HostFacts) -> dict[str, Recipe]:
     """Return the steps of a launch by container, in launch order."""
-    found: dict[str, list[AnyStep]] = {name: [] for name, _ in made.definition.launch_order}
+    found: dict[str, list[Step]] = {name: [] for name, _ in made.definition.launch_order}
     for step in handlers.find(made.definition).launch(made.definition, made.answers, facts):
         found[getattr(step, "container")].append(step)  # noqa: B009 - each step of a launch has one
     return {name: tuple(steps) for name, steps in found.items()}
@@ -336,7 +331,7 @@ def _prepared(
     }
 
 
-def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Iterator[AnyStep]:
+def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Iterator[Step]:
     """Yield the steps that make one container anew, and start it where it is to run."""
     for step in recipe:
         if isinstance(step, Create):

@@ -47,13 +47,7 @@ LISTS |= {"dns-option": "dns_opt", "publish": "ports"}
 LISTS |= _underscored("cap-add", "cap-drop", "dns", "dns-search", "env-file", "expose", "group-add", "security-opt")
 LISTS |= _underscored("tmpfs")
 MAPS = {"annotation": "annotations", "storage-opt": "storage_opt", "sysctl": "sysctls"}
-HEALTH = {
-    "health-interval": "interval",
-    "health-start-interval": "start_interval",
-    "health-start-period": "start_period",
-    "health-timeout": "timeout",
-}
-LIMITS = {"device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"}
+HEALTH = _underscored("interval", "start-interval", "start-period", "timeout")
 ON_A_NETWORK = {"ip": "ipv4_address", "ip6": "ipv6_address", "network-alias": "aliases"}
 ON_A_NETWORK |= {"link-local-ip": "link_local_ips", "driver-opt": ""}
 
@@ -217,8 +211,8 @@ class _Document:
         service = self.services[name] = _Service(name, {"image": rest[0] if rest else "", "container_name": name})
         for flag in line.flags:
             try:
-                self._flag(service, flag.name, flag.value)
-            except ValueError:
+                FLAGS[flag.name](self, service, flag.value)
+            except (KeyError, ValueError):  # Compose has no word for the flag, or for its value
                 self._untold(service, flag.name, flag.value)
         if rest[1:]:
             service.body["command"] = list(rest[1:])
@@ -227,35 +221,6 @@ class _Document:
     def _untold(self, service: _Service, flag: str, value: str) -> None:
         shown = f"--{flag}" if value == "true" else f"--{flag} {value}"
         self._tell(f"Not in this file, because Compose has no word for it: {shown} of {service.name}")
-
-    def _flag(self, service: _Service, flag: str, value: str) -> None:
-        """Put a flag into the service. Raises ValueError for one that Compose has no word for."""
-        body = service.body
-        if flag in NEEDLESS:
-            return
-        if flag in SWITCHES:
-            body[SWITCHES[flag]] = _truth(value)
-        elif flag in TEXTS:
-            body[TEXTS[flag]] = -1 if value == "-1" else value
-        elif flag in NUMBERS:
-            body[NUMBERS[flag]] = int(value)
-        elif flag in LISTS:
-            service.add(LISTS[flag], value)
-        elif flag in MAPS:
-            key, _, given = value.partition("=")
-            body.setdefault(MAPS[flag], {})[key] = given
-        elif flag in HEALTH:
-            body.setdefault("healthcheck", {})[HEALTH[flag]] = value
-        elif flag in ON_A_NETWORK:
-            _place(service.on_network, flag, value)
-        elif flag in LIMITS:
-            path, rate = value.rsplit(":", 1)
-            entry = {"path": path, "rate": int(rate) if flag.endswith("iops") else rate}
-            body.setdefault("blkio_config", {}).setdefault(flag.replace("-", "_"), []).append(entry)
-        elif special := SPECIAL.get(flag):
-            special(self, service, value)
-        else:
-            raise ValueError(flag)
 
     # -- flags with a meaning of their own ----------------------------------------------------------------------
 
@@ -427,17 +392,6 @@ def _ulimit(_: _Document, service: _Service, value: str) -> None:
     service.body.setdefault("ulimits", {})[name] = {"soft": int(soft), "hard": int(hard or soft)}
 
 
-def _weight_device(_: _Document, service: _Service, value: str) -> None:
-    path, weight = value.rsplit(":", 1)
-    entries = service.body.setdefault("blkio_config", {}).setdefault("weight_device", [])
-    entries.append({"path": path, "weight": int(weight)})
-
-
-def _log_option(_: _Document, service: _Service, value: str) -> None:
-    key, _equals, text = value.partition("=")
-    service.body.setdefault("logging", {}).setdefault("options", {})[key] = text
-
-
 def _put(body: dict[str, Any], path: Sequence[str], value: Any) -> None:
     """Write a value into an inner part of the document."""
     for key in path[:-1]:
@@ -450,8 +404,41 @@ def _at(read: Callable[[str], Any], *path: str) -> Special:
     return lambda _, service, value: _put(service.body, path, read(value))
 
 
+def _listed(key: str) -> Special:
+    return lambda _, service, value: service.add(key, value)
+
+
+def _mapped(*path: str) -> Special:
+    """Return what puts KEY=VALUE into a map."""
+
+    def put(_: _Document, service: _Service, value: str) -> None:
+        key, _equals, text = value.partition("=")
+        _put(service.body, (*path, key), text)
+
+    return put
+
+
+def _per_device(key: str, what: str, read: Callable[[str], Any]) -> Special:
+    """Return what puts PATH:VALUE among the limits of disks."""
+
+    def put(_: _Document, service: _Service, value: str) -> None:
+        path, limit = value.rsplit(":", 1)
+        entry = {"path": path, what: read(limit)}
+        service.body.setdefault("blkio_config", {}).setdefault(key, []).append(entry)
+
+    return put
+
+
+def _placed(flag: str) -> Special:
+    return lambda _, service, value: _place(service.on_network, flag, value)
+
+
 def _shared(key: str) -> Special:
     return lambda document, service, value: _put(service.body, (key,), document._mode(service, value))
+
+
+def _text(value: str) -> str | int:
+    return -1 if value == "-1" else value
 
 
 def _truth(value: str) -> bool:
@@ -464,9 +451,19 @@ def _octal(value: str) -> int:
     return int(value, 8)
 
 
-SPECIAL: dict[str, Special] = {
+FLAGS: dict[str, Special] = {
+    **dict.fromkeys(NEEDLESS, lambda *_: None),
+    **{flag: _at(_truth, key) for flag, key in SWITCHES.items()},
+    **{flag: _at(_text, key) for flag, key in TEXTS.items()},
+    **{flag: _at(int, key) for flag, key in NUMBERS.items()},
+    **{flag: _listed(key) for flag, key in LISTS.items()},
+    **{flag: _mapped(key) for flag, key in MAPS.items()},
+    **{f"health-{what}": _at(str, "healthcheck", key) for what, key in HEALTH.items()},
+    **{flag: _placed(flag) for flag in ON_A_NETWORK},
+    **{f"device-{way}-bps": _per_device(f"device_{way}_bps", "rate", str) for way in ("read", "write")},
+    **{f"device-{way}-iops": _per_device(f"device_{way}_iops", "rate", int) for way in ("read", "write")},
     "blkio-weight": _at(int, "blkio_config", "weight"),
-    "blkio-weight-device": _weight_device,
+    "blkio-weight-device": _per_device("weight_device", "weight", int),
     "cpus": _at(float, "cpus"),
     "entrypoint": _at(lambda value: [value] if value else [], "entrypoint"),
     "env": _Document._environment,
@@ -477,7 +474,7 @@ SPECIAL: dict[str, Special] = {
     "label": _Document._label,
     "link": _Document._link,
     "log-driver": _at(str, "logging", "driver"),
-    "log-opt": _log_option,
+    "log-opt": _mapped("logging", "options"),
     "mount": _Document._mount,
     "network": _Document._network,
     "no-healthcheck": _at(lambda value: {"disable": _truth(value)}, "healthcheck"),

@@ -272,6 +272,11 @@ class ContainerSpec(_Part):
         """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
         return self.image if self._tagged else f"{self.image}:{self.tag or 'latest'}"
 
+    def questions(self, part: str) -> list[tuple[str, Any]]:
+        """Return the questions of a part in their order; a port is written as a number is."""
+        asked = in_question_order(getattr(self, part))
+        return [(str(int(key)), question) for key, question in asked] if part == "ports" else asked
+
     @property
     def port_specs(self) -> dict[int, PortSpec]:
         """The ports by their number in the container, in the order of the questions."""
@@ -291,11 +296,6 @@ class ContainerSpec(_Part):
     def on_host_network(self) -> bool:
         """Docker ignores published ports on the host's network."""
         return self.network == "host"
-
-    @property
-    def restart_policy(self) -> str:
-        """What Docker does when the container ends: the last `--restart` wins."""
-        return self.options.last("restart") or "unless-stopped"
 
 
 class Link(NamedTuple):
@@ -433,7 +433,7 @@ def parse(text: str | bytes) -> list[Parsed]:
         raise DefinitionFaults([Fault("", t("the file is larger than %(most)s", most=size(MAX_BYTES)))])
     repeated: list[str] = []
     try:
-        data = _load(text, _unique_keys(repeated))
+        data = load(text, _unique_keys(repeated))
         canonical(data).encode()
         has_nul = any("\0" in word for word in _words(data))
     except UnicodeEncodeError:
@@ -499,10 +499,10 @@ def from_body(name: str, body: Mapping[str, Any]) -> Definition:
 
 def from_source(name: str, source: str) -> Definition:
     """Return the definition from the canonical text that `parse` gave."""
-    return from_body(name, _load(source))
+    return from_body(name, load(source))
 
 
-def _load(text: str | bytes, hook: Any = None) -> Any:
+def load(text: str | bytes, hook: Any = None) -> Any:
     """Return what JSON text says; a number with a fraction stays as it is written, for a version such as 1.10."""
     return json.loads(text, parse_float=str, parse_constant=_no_constant, object_pairs_hook=hook)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from rockonweb.core.text import joined, size, t
@@ -33,16 +34,6 @@ class Finding:
         lines = f"{MARKS[self.level]} {self.about}: {self.sentence}"
         return f"{lines}\n       {self.hint}" if self.hint else lines
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "about": self.about,
-            "level": self.level,
-            "sentence": str(self.sentence),
-            "hint": str(self.hint),
-            "facts": self.facts or {},
-        }
-
 
 def failed(findings: Iterable[Finding]) -> bool:
     """Whether something is broken; warnings are not."""
@@ -53,7 +44,8 @@ def report(findings: Sequence[Finding], *, as_json: bool = False) -> str:
     """Return findings as they are printed, downloaded and sent to a supporter."""
     if not as_json:
         return "\n".join(map(str, findings))
-    return json.dumps({"ok": not failed(findings), "findings": [one.to_json() for one in findings]}, indent=2)
+    told = [{**vars(one), "facts": one.facts or {}} for one in findings]
+    return json.dumps({"ok": not failed(findings), "findings": told}, indent=2)
 
 
 @dataclass(frozen=True)
@@ -75,33 +67,27 @@ def files(instance: str, found: Sequence[FileFacts] | None, *, writable: bool) -
             t("`rockonweb up` makes it. Is ROCKONWEB_INSTANCE set as it is for the service, and are you its user?"),
         )
     loose = [one.name for one in found if one.mode & PRIVATE]
-    facts = {"instance": instance, "writable": writable, "loose": loose}
+    say = partial(Finding, "files", facts={"instance": instance, "writable": writable, "loose": loose})
     if not writable:
-        return Finding(
-            "files",
+        return say(
             "fail",
             t("Rockonweb may not write into %(path)s.", path=instance),
             t("Run this as the user of the service (number %(uid)s), or give that user the folder.", uid=found[0].uid),
-            facts,
         )
     strange = [one.name for one in found if one.uid != found[0].uid]
     if strange:
-        return Finding(
-            "files",
+        return say(
             "warn",
             t("Not everything belongs to the folder's owner: %(names)s.", names=_some(strange)),
             t("Give it all to one user: chown -R %(uid)s %(path)s", uid=found[0].uid, path=instance),
-            facts,
         )
     if loose:
-        return Finding(
-            "files",
+        return say(
             "warn",
             t("Others may read: %(names)s.", names=_some(loose)),
             t("Close it: chmod -R go= %(path)s", path=instance),
-            facts,
         )
-    return Finding("files", "ok", t("%(path)s belongs to one user, and only to that one.", path=instance), "", facts)
+    return say("ok", t("%(path)s belongs to one user, and only to that one.", path=instance))
 
 
 @dataclass(frozen=True)
@@ -122,57 +108,48 @@ class DatabaseFacts:
 def database(found: DatabaseFacts) -> list[Finding]:
     """Judge a database that answers."""
     facts = {"kind": found.kind, "place": found.place, "version": found.version, "encoding": found.encoding}
+    say = partial(Finding, "database", facts=facts)
     named = t("%(kind)s %(version)s, %(place)s", kind=found.kind, version=found.version, place=found.place)
     if found.damage:
-        first = Finding(
-            "database",
+        first = say(
             "fail",
             t("%(place)s is damaged: %(what)s.", place=found.place, what=_some(found.damage)),
             t("Stop Rockonweb, keep a copy of the file, and put back the newest before-….db or a backup."),
-            facts,
         )
     elif found.encoding.upper().replace("-", "") not in ("UTF8", "UTF16LE", "UTF16BE"):
-        first = Finding(
-            "database",
+        first = say(
             "fail",
             t("The database has the encoding %(name)s, which can't hold all names.", name=found.encoding),
             t("Make one with the encoding UTF8: createdb --encoding=UTF8 --template=template0"),
-            facts,
         )
     elif found.dangling:
-        first = Finding(
-            "database",
+        first = say(
             "fail",
             t("%(count)s rows refer to rows that are not there.", count=found.dangling),
             t("Put back the newest before-….db or a backup; the file was changed from outside."),
-            facts,
         )
     else:
-        first = Finding("database", "ok", t("%(named)s; nothing in it is damaged.", named=named), "", facts)
+        first = say("ok", t("%(named)s; nothing in it is damaged.", named=named))
     return [first, schema(found)]
 
 
 def schema(found: DatabaseFacts) -> Finding:
     """Judge whether the program and the database are of one version."""
-    facts = {"revision": found.revision, "head": found.head}
+    say = partial(Finding, "schema", facts={"revision": found.revision, "head": found.head})
     if found.revision == found.head:
-        return Finding("schema", "ok", t("It is the newest, %(head)s.", head=found.head), "", facts)
+        return say("ok", t("It is the newest, %(head)s.", head=found.head))
     if found.revision is None:
-        return Finding("schema", "fail", t("The database is empty."), t("`rockonweb up` makes its tables."), facts)
+        return say("fail", t("The database is empty."), t("`rockonweb up` makes its tables."))
     if not found.known:
-        return Finding(
-            "schema",
+        return say(
             "fail",
             t("The database is of a newer Rockonweb: %(revision)s.", revision=found.revision),
             t("Install that one again, or put back a copy from before, before-….db in the instance's folder."),
-            facts,
         )
-    return Finding(
-        "schema",
+    return say(
         "fail",
         t("It is %(revision)s, and this program needs %(head)s.", revision=found.revision, head=found.head),
         t("Start `rockonweb up` again: it brings the database up to date, and keeps a copy from before."),
-        facts,
     )
 
 
@@ -190,24 +167,21 @@ class QueueFacts:
 def queue(found: QueueFacts) -> Finding:
     """Judge the queue's server."""
     facts = {"place": found.place, "version": found.version, "persistent": found.persistent, "waiting": found.waiting}
+    say = partial(Finding, "queue", facts=facts)
     if not found.writes:
-        return Finding(
-            "queue",
+        return say(
             "fail",
             t("The queue's server could not write to its disk."),
             t("Make room where it keeps its data; its log says more."),
-            facts,
         )
     if not found.persistent:
-        return Finding(
-            "queue",
+        return say(
             "warn",
             t("The queue's server keeps nothing on a disk: when it restarts, waiting jobs are queued again later."),
             t("Set `appendonly yes` in its configuration."),
-            facts,
         )
     said = t("Version %(version)s at %(place)s answers and keeps its data.", version=found.version, place=found.place)
-    return Finding("queue", "ok", said, "", facts)
+    return say("ok", said)
 
 
 @dataclass(frozen=True)
@@ -267,7 +241,7 @@ class EngineFacts:
 
 def engine(found: EngineFacts) -> Finding:
     """Judge how Docker is set up."""
-    facts = vars(found)
+    say = partial(Finding, "Docker", facts=vars(found))
     said = t(
         "Version %(version)s, API %(api)s, storage driver %(driver)s, control groups %(cgroup)s%(rootless)s.",
         version=found.version,
@@ -278,11 +252,11 @@ def engine(found: EngineFacts) -> Finding:
     )
     if found.storage_driver == "vfs":
         hint = t("This driver copies every layer whole: slow, and it takes many times the room. overlay2 does better.")
-        return Finding("Docker", "warn", said, hint, facts)
+        return say("warn", said, hint)
     if found.rootless:
         hint = t("Ports below 1024, the host's devices and some networks are not available to apps.")
-        return Finding("Docker", "warn", said, hint, facts)
-    return Finding("Docker", "ok", said, "", facts)
+        return say("warn", said, hint)
+    return say("ok", said)
 
 
 @dataclass(frozen=True)
@@ -301,23 +275,20 @@ class OperationFacts:
 def operations(stuck: Sequence[OperationFacts], failures: Sequence[OperationFacts]) -> Finding:
     """Judge operations: those that run or wait without a process, and the latest of their rock-on that failed."""
     facts = {"stuck": [one.id for one in stuck], "failed": [one.id for one in failures]}
+    say = partial(Finding, "operations", facts=facts)
     if stuck:
-        return Finding(
-            "operations",
+        return say(
             "fail",
             t("Nobody works on: %(names)s.", names=_some(map(str, stuck))),
             t("The watcher mends this within a minute of `rockonweb up`. If it does not, cancel them on their pages."),
-            facts,
         )
     if failures:
-        return Finding(
-            "operations",
+        return say(
             "warn",
             t("The last one of these failed: %(names)s.", names=_some(map(str, failures))),
             t("Their pages under Operations say why, and have Repeat."),
-            facts,
         )
-    return Finding("operations", "ok", t("None is stuck, and no rock-on's last one failed."), "", facts)
+    return say("ok", t("None is stuck, and no rock-on's last one failed."))
 
 
 @dataclass(frozen=True)
@@ -332,41 +303,32 @@ class RoomFacts:
 
 def rooms(found: Sequence[RoomFacts]) -> Finding:
     """Judge the room on disks."""
-    facts = {one.what: {"path": one.path, "free": one.free} for one in found}
+    say = partial(Finding, "room", facts={one.what: {"path": one.path, "free": one.free} for one in found})
     seen = [(one, one.free) for one in found if one.free is not None]
     said = joined("; ", (t("%(what)s %(free)s", what=one.what, free=size(free)) for one, free in seen))
     tight = [one for one, free in seen if free < one.little]
     if tight:
         level: Level = "fail" if any(free < FULL for _, free in seen) else "warn"
         places = _some(dict.fromkeys(one.path for one in tight))
-        return Finding(
-            "room",
-            level,
-            t("Little is free: %(said)s.", said=said),
-            t("Make room at %(places)s.", places=places),
-            facts,
-        )
-    return Finding("room", "ok", t("Free: %(said)s.", said=said or "?"), "", facts)
+        return say(level, t("Little is free: %(said)s.", said=said), t("Make room at %(places)s.", places=places))
+    return say("ok", t("Free: %(said)s.", said=said or "?"))
 
 
 def clock(offset: float | None, zone: str, synchronised: bool | None) -> Finding:
     """Judge the clock: `offset` is by how many seconds Docker's is ahead; `synchronised` None where nobody tells."""
-    facts = {"offset": offset, "zone": zone, "synchronised": synchronised}
+    say = partial(Finding, "clock", facts={"offset": offset, "zone": zone, "synchronised": synchronised})
     if offset is not None and abs(offset) > LATE:
-        return Finding(
-            "clock",
+        return say(
             "fail" if abs(offset) > WRONG else "warn",
             t("Docker's clock and ours are %(seconds)s s apart.", seconds=round(abs(offset))),
             t("Let both machines take the time from the network: timedatectl set-ntp true"),
-            facts,
         )
     if synchronised is False:
         hint = t("Switch it on: timedatectl set-ntp true. Codes for the login and certificates need the right time.")
-        return Finding("clock", "warn", t("It is not synchronised with the network."), hint, facts)
-    said = (
-        t("In step with Docker's, zone %(zone)s.", zone=zone) if offset is not None else t("Zone %(zone)s.", zone=zone)
-    )
-    return Finding("clock", "ok", said, "", facts)
+        return say("warn", t("It is not synchronised with the network."), hint)
+    if offset is None:
+        return say("ok", t("Zone %(zone)s.", zone=zone))
+    return say("ok", t("In step with Docker's, zone %(zone)s.", zone=zone))
 
 
 @dataclass(frozen=True)
@@ -381,7 +343,7 @@ class PortFacts:
 
 def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
     """Judge the ports of installed rock-ons."""
-    facts = {"wanted": wanted, "taken": [vars(one) for one in taken]}
+    say = partial(Finding, "ports", facts={"wanted": wanted, "taken": [vars(one) for one in taken]})
     if taken:
         names = [
             t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.number, protocol=one.protocol,
@@ -389,60 +351,55 @@ def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
             for one in taken
         ]  # fmt: skip
         hint = t("End what has it, or give the rock-on another port under Settings.")
-        return Finding("ports", "warn", t("Taken by others: %(names)s.", names=_some(names)), hint, facts)
+        return say("warn", t("Taken by others: %(names)s.", names=_some(names)), hint)
     if not wanted:
-        return Finding("ports", "ok", t("No installed rock-on publishes any."), "", facts)
-    said = t("The %(count)s ports of installed rock-ons are free or their own.", count=wanted)
-    return Finding("ports", "ok", said, "", facts)
+        return say("ok", t("No installed rock-on publishes any."))
+    return say("ok", t("The %(count)s ports of installed rock-ons are free or their own.", count=wanted))
 
 
 def rows(strays: Sequence[str], missing: Sequence[str]) -> Finding:
     """Judge rows beside Docker: our containers without an installed rock-on, rock-ons without their containers."""
-    facts = {"strays": list(strays), "missing": list(missing)}
+    say = partial(Finding, "containers", facts={"strays": list(strays), "missing": list(missing)})
     if strays:
-        return Finding(
-            "containers",
+        return say(
             "warn",
             t("Containers of this instance that belong to no installed rock-on: %(names)s.", names=_some(strays)),
             t("Remove them when you have no use for them: docker rm NAME"),
-            facts,
         )
     if missing:
-        return Finding(
-            "containers",
+        return say(
             "warn",
             t("Containers that installed rock-ons should have, and Docker has not: %(names)s.", names=_some(missing)),
             t("Start the rock-on: that makes them anew."),
-            facts,
         )
-    return Finding("containers", "ok", t("Docker has what the installed rock-ons should have."), "", facts)
+    return say("ok", t("Docker has what the installed rock-ons should have."))
 
 
 def catalogue(day: str, age: float, faulty: Sequence[str]) -> Finding:
     """Judge the last refresh of the catalogue: its day (blank: never), its age in days, and what it could not use."""
-    facts = {"refreshed": day, "faulty": list(faulty)}
+    say = partial(Finding, "catalogue", facts={"refreshed": day, "faulty": list(faulty)})
     hint = t("Press Refresh in the catalogue, or: rockonweb catalog refresh")
     if not day:
-        return Finding("catalogue", "warn", t("It was never refreshed."), hint, facts)
+        return say("warn", t("It was never refreshed."), hint)
     if faulty:
         said = t("The last refresh, %(day)s, could not use: %(names)s.", day=day, names=_some(faulty))
-        return Finding("catalogue", "warn", said, t("The report in the catalogue has every reason."), facts)
+        return say("warn", said, t("The report in the catalogue has every reason."))
     said = t("Refreshed %(day)s without a fault.", day=day)
-    return Finding("catalogue", "warn", said, hint, facts) if age > OLD else Finding("catalogue", "ok", said, "", facts)
+    return say("warn", said, hint) if age > OLD else say("ok", said)
 
 
 def secrets(total: int, unreadable: int, *, key: bool) -> Finding:
     """Judge whether stored secrets can be read with the instance's key."""
-    facts = {"stored": total, "unreadable": unreadable, "key": key}
+    say = partial(Finding, "secrets", facts={"stored": total, "unreadable": unreadable, "key": key})
     if not key:
         level: Level = "fail" if total else "warn"
-        return Finding("secrets", level, t("The instance has no key, secret.key."), _KEY_HINT, facts)
+        return say(level, t("The instance has no key, secret.key."), _KEY_HINT)
     if unreadable:
         said = t("%(bad)s of %(total)s can't be read with the instance's key.", bad=unreadable, total=total)
-        return Finding("secrets", "fail", said, _KEY_HINT, facts)
+        return say("fail", said, _KEY_HINT)
     if not total:
-        return Finding("secrets", "ok", t("None is stored yet."), "", facts)
-    return Finding("secrets", "ok", t("All %(total)s can be read with the instance's key.", total=total), "", facts)
+        return say("ok", t("None is stored yet."))
+    return say("ok", t("All %(total)s can be read with the instance's key.", total=total))
 
 
 _KEY_HINT = t("Restore the file secret.key that belongs to this database; without it, secrets must be typed anew.")
@@ -450,18 +407,16 @@ _KEY_HINT = t("Restore the file secret.key that belongs to this database; withou
 
 def certificate(path: str, until: str, days: float, trouble: str = "") -> Finding:
     """Judge the certificate that the TLS variables name: the day of its end, and how many days are left."""
-    facts = {"path": path, "until": until}
+    say = partial(Finding, "certificate", facts={"path": path, "until": until})
     if trouble:
         hint = t("Correct ROCKONWEB_TLS_KEY and ROCKONWEB_TLS_CERT, or unset both.")
-        return Finding(
-            "certificate", "fail", t("%(path)s can't be used: %(why)s.", path=path, why=trouble), hint, facts
-        )
+        return say("fail", t("%(path)s can't be used: %(why)s.", path=path, why=trouble), hint)
     hint = t("Renew it; apps that got it must be rebuilt after that.")
     if days <= 0:
-        return Finding("certificate", "fail", t("%(path)s ended on %(day)s.", path=path, day=until), hint, facts)
+        return say("fail", t("%(path)s ended on %(day)s.", path=path, day=until), hint)
     if days < SOON:
-        return Finding("certificate", "warn", t("%(path)s ends on %(day)s.", path=path, day=until), hint, facts)
-    return Finding("certificate", "ok", t("%(path)s is good until %(day)s.", path=path, day=until), "", facts)
+        return say("warn", t("%(path)s ends on %(day)s.", path=path, day=until), hint)
+    return say("ok", t("%(path)s is good until %(day)s.", path=path, day=until))
 
 
 def _some(names: Iterable[str]) -> str:

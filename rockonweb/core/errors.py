@@ -46,6 +46,10 @@ class PortTaken(EngineError):
     """A container can't start because something else has a host port that it needs."""
 
 
+class Unhealthy(EngineError):
+    """A container that was started does not hold."""
+
+
 class EngineUnreachable(EngineError):
     """No Docker Engine answers."""
 

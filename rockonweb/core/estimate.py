@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 # Seconds for a kind of step of which nothing is known. They move the bar, and never become words.
 _GUESSES = {"pull": 30.0, "fetch_catalogue": 5.0, "stop": 3.0, "run_once": 5.0}
@@ -55,12 +56,7 @@ def learn(own: Iterable[tuple[str, str, float]], others: Iterable[tuple[str, str
         kinds.setdefault(kind, []).append(seconds)
     for kind, _, seconds in others:
         kinds.setdefault(kind, []).append(seconds)
-    return History(steps, {kind: _median(found) for kind, found in kinds.items()})
-
-
-def _median(numbers: Sequence[float]) -> float:
-    ordered = sorted(numbers)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return History(steps, {kind: median(found) for kind, found in kinds.items()})
 
 
 def estimate(steps: Sequence[StepTime], history: History, *, done: bool = False, least: int = 0) -> Estimate:

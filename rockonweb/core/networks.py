@@ -118,7 +118,7 @@ def check(spec: NetworkSpec, ground: Ground) -> Iterator[Fault]:
     if fault:
         yield fault
     elif subnet:
-        yield from _usable(subnet, ground)
+        yield from (Fault("subnet", why) for why in _unusable(subnet, ground))
         yield from _inside(spec, subnet)
     else:
         for part in ("gateway", "ip_range", "aux_addresses"):
@@ -169,9 +169,10 @@ def _subnet(part: str, text: str) -> tuple[Subnet | None, Fault | None]:
     return found, None
 
 
-def _usable(subnet: Subnet, ground: Ground) -> Iterator[Fault]:
+def _unusable(subnet: Subnet, ground: Ground) -> Iterator[Text]:
+    """Yield why a subnet can't be had."""
     if subnet.num_addresses < 4:
-        yield Fault("subnet", t("%(subnet)s has no room for a gateway and a container.", subnet=str(subnet)))
+        yield t("%(subnet)s has no room for a gateway and a container.", subnet=str(subnet))
     special = (
         subnet.prefixlen < LARGEST_SUBNET[subnet.version]
         or subnet.network_address in NOBODYS
@@ -182,47 +183,35 @@ def _usable(subnet: Subnet, ground: Ground) -> Iterator[Fault]:
         or subnet.is_reserved
     )
     if special:
-        yield Fault(
-            "subnet",
-            t(
-                "%(subnet)s is set apart for other uses: take one such as 10.5.0.0/24 or fd00:5::/64.",
-                subnet=str(subnet),
-            ),
+        yield t(
+            "%(subnet)s is set apart for other uses: take one such as 10.5.0.0/24 or fd00:5::/64.", subnet=str(subnet)
         )
         return
     for name, other in _overlapping(subnet, ground.subnets):
-        yield Fault(
-            "subnet",
-            t(
-                "%(subnet)s overlaps %(other)s of the network %(name)s: choose another.",
-                subnet=str(subnet),
-                other=other,
-                name=name,
-            ),
+        yield t(
+            "%(subnet)s overlaps %(other)s of the network %(name)s: choose another.",
+            subnet=str(subnet),
+            other=other,
+            name=name,
         )
     for interface, other in _overlapping(subnet, ground.reached):
-        yield Fault(
-            "subnet",
-            t(
-                "%(subnet)s overlaps %(other)s, which this machine reaches through %(interface)s and would no longer "
-                "reach: choose another.",
-                subnet=str(subnet),
-                other=other,
-                interface=interface,
-            ),
+        yield t(
+            "%(subnet)s overlaps %(other)s, which this machine reaches through %(interface)s and would no longer "
+            "reach: choose another.",
+            subnet=str(subnet),
+            other=other,
+            interface=interface,
         )
 
 
 def _overlapping(subnet: Subnet, others: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Yield each of the others by name, with the first of its subnets that shares addresses with this one."""
     for name, found in others.items():
         for other in found:
-            if _overlap(subnet, ip_network(other, strict=False)):
+            network = ip_network(other, strict=False)
+            if network.version == subnet.version and subnet.overlaps(network):
                 yield name, other
                 break
-
-
-def _overlap(one: Subnet, other: Subnet) -> bool:
-    return one.version == other.version and one.overlaps(other)
 
 
 def _inside(spec: NetworkSpec, subnet: Subnet) -> Iterator[Fault]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core import answers, settings
-from rockonweb.core.answers import Answers, Suggest
-from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.answers import OPTIONAL_PARTS, Answers, Leaf, Suggest, leaves, same, together
+from rockonweb.core.definition import Definition
 from rockonweb.core.errors import BadInput
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import t
+from rockonweb.core.wizard import all_asks
 
 ANSWER_PARTS = ("shares", "ports", "devices", "environment", "cc")
 UPDATE_PARTS = (*ANSWER_PARTS, "labels", "edit_ports", "cnets", "update_mode")
@@ -25,9 +26,8 @@ MOST_FAULTS = 50  # that are told
 MOST_DIGITS = 100
 PASSED_OVER = ("rname", "new_rid", "containers")  # the original's own restore sends them along
 PUBLISHED = {"checked": True, "unchecked": False}
-NEXT_TO_NETWORKS = [part for part in answers.PARTS if part != "networks"]
 
-Questions = Callable[[ContainerSpec], Iterable[object]]
+Asked = Callable[[str], Collection[object]]  # what a container of this name asks
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ def install(
     What the body leaves out is taken from the `stored` answers of an earlier install; a port then takes its
     suggestion. `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
     """
-    reader = _Body(definition, numbers, body, ANSWER_PARTS)
-    wanted = _known(definition, stored)
-    reader.answer(wanted)
+    reader = _Body(definition, numbers, body, ANSWER_PARTS, _known(definition, stored))
+    reader.give_shares()
+    reader.answer()
     try:
-        found = answers.read(definition, wanted, suggest, shares)
+        found = answers.read(definition, together(reader.wanted).to_json(), suggest, shares)
     except BadInput as error:
         reader.faults += [fault for fault in error.faults if fault not in reader.faults]
     if reader.faults:
@@ -93,14 +93,13 @@ def update(
 
     `shares` are those that there are, if that is known. Raises BadInput with a sentence for every fault.
     """
-    reader = _Body(definition, numbers, body, UPDATE_PARTS)
-    wanted = _parts(present)
-    reader.add_shares(wanted)
-    reader.answer(wanted, *ANSWER_PARTS[1:])
-    reader.add_labels(wanted)
-    reader.publish(wanted, suggest)
-    reader.join(wanted)
-    found = _answers(wanted)
+    reader = _Body(definition, numbers, body, UPDATE_PARTS, leaves(present))
+    reader.add_shares()
+    reader.answer()
+    reader.add_labels()
+    reader.publish(suggest)
+    reader.join()
+    found = together(reader.wanted)
     reader.faults += [*_faults(definition, found), *answers.missing_shares(found, shares)]
     reader.mode(present, found)
     if reader.faults:
@@ -109,14 +108,21 @@ def update(
 
 
 class _Body:
-    """Takes settings out of a body, puts them into the parts of an answers file, and collects the faults."""
+    """Takes settings out of a body, puts them among those that are `wanted`, and collects the faults."""
 
     def __init__(
-        self, definition: Definition, numbers: Numbers, body: Mapping[str, Any], known: tuple[str, ...]
+        self,
+        definition: Definition,
+        numbers: Numbers,
+        body: Mapping[str, Any],
+        known: tuple[str, ...],
+        wanted: dict[Leaf, Any],
     ) -> None:
         self.definition = definition
+        self.specs = definition.containers
         self.numbers = numbers
         self.body = body
+        self.wanted = wanted
         self.order = [name for name, _ in definition.launch_order]
         self.faults: list[str] = [
             t('"%(key)s" is not a key of this body; it has %(known)s.', key=key, known=", ".join(known))
@@ -135,23 +141,16 @@ class _Body:
 
     # -- the answers to a definition's questions ----------------------------------------------------------------------
 
-    def answer(self, wanted: dict[str, Any], *parts: str) -> None:
-        """Put the answers of the body's parts (all by default) over those in `wanted`."""
-        for part in parts or ANSWER_PARTS:
-            {
-                "shares": self._shares,
-                "ports": self._ports,
-                "devices": lambda into: self._texts("devices", into["devices"], lambda spec: spec.devices),
-                "environment": self._environment,
-                "cc": self._custom_config,
-            }[part](wanted)
+    def give_shares(self) -> None:
+        """Put the shares of the definition's volumes in their places."""
 
-    def _shares(self, wanted: dict[str, Any]) -> None:
+        def asked(container: str) -> Collection[object]:
+            return self.specs[container].volumes
+
         flat, by_container = self._split("shares")
         for container, given in by_container.items():
-            asked = self.definition.containers[container].volumes
             for destination, shares in self._places(f"shares.{container}", given):
-                if destination not in asked:
+                if destination not in asked(container):
                     self.fault('%(container)s has no volume "%(path)s".', container=container, path=destination)
                 elif len(shares) > 1:
                     self.fault(
@@ -160,12 +159,17 @@ class _Body:
                         container=container,
                     )
                 else:
-                    wanted["shares"].setdefault(container, {})[destination] = shares[0]
+                    self.wanted["shares", container, destination] = shares[0]
         for destination, shares in self._places("shares", flat):
-            for container, share in self.deal(
-                "shares", destination, shares, lambda spec: spec.volumes, by_container, "{share: path}"
-            ):
-                wanted["shares"].setdefault(container, {})[destination] = share
+            for container, share in self.deal("shares", destination, shares, asked, by_container, "{share: path}"):
+                self.wanted["shares", container, destination] = share
+
+    def answer(self) -> None:
+        """Put the answers to all other questions in their places."""
+        self._ports()
+        self._texts("devices", lambda name: self.specs[name].devices, lambda name, key: ("devices", name, key))
+        self._environment()
+        self._custom_config()
 
     def _places(self, path: str, given: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         """Yield each path in the container with the shares that are given for it; a share may have several paths."""
@@ -178,16 +182,18 @@ class _Body:
                     self.fault("%(path)s.%(key)s: must be a path in the container.", path=path, key=share)
         yield from found.items()
 
-    def _ports(self, wanted: dict[str, Any]) -> None:
+    def _ports(self) -> None:
+        def asked(container: str) -> Collection[object]:
+            return self.specs[container].port_specs
+
         flat, by_container = self._split("ports")
         for container, given in by_container.items():
-            asked = self.definition.containers[container].port_specs
             for key, host in given.items():
                 number = _number(key)
-                if number not in asked:
+                if number not in asked(container):
                     self.fault('%(container)s has no port "%(port)s".', container=container, port=key)
                 else:
-                    wanted["ports"].setdefault(container, {})[str(number)] = host
+                    self.wanted["ports", container, str(number)] = _number(host) or host
         wishes: dict[int, list[int]] = {}
         for key, inner in flat.items():
             host, number = _number(key), _number(inner)
@@ -196,94 +202,69 @@ class _Body:
             else:
                 wishes.setdefault(number, []).append(host)
         for number, hosts in wishes.items():
-            dealt = self.deal(
-                "ports", number, hosts, lambda spec: spec.port_specs, by_container, "{container port: host port}",
-                shared=False,
-            )  # fmt: skip
-            for container, chosen in dealt:
-                wanted["ports"].setdefault(container, {})[str(number)] = chosen
+            form = "{container port: host port}"
+            for container, host in self.deal("ports", number, hosts, asked, by_container, form, shared=False):
+                self.wanted["ports", container, str(number)] = host
 
-    def _environment(self, wanted: dict[str, Any]) -> None:
-        added = wanted["variables"]
-        found: dict[str, dict[str, str]] = {}
+    def _environment(self) -> None:
+        added: dict[str, list[str]] = {}
+        for part, container, key in self.wanted:
+            if part == "variables":
+                added.setdefault(container, []).append(key)
+
+        def place(container: str, key: str) -> Leaf:
+            named = key in self.specs[container].environment
+            return "environment" if named else "variables", container, key
+
         self._texts(
-            "environment",
-            found,
-            lambda spec: spec.environment,
-            lambda name: added.get(name, ()),
-            lambda container, key: (
-                added.get(container, {}).get(key) or wanted["environment"].get(container, {}).get(key)
-            ),
+            "environment", lambda name: {*self.specs[name].environment, *added.get(name, ())}, place, masked=True
         )
-        for container, values in found.items():
-            for key, value in values.items():
-                named = key in self.definition.containers[container].environment
-                wanted["environment" if named else "variables"].setdefault(container, {})[key] = value
 
-    def _texts(
-        self,
-        part: str,
-        into: dict[str, dict[str, str]],
-        questions: Questions,
-        more: Callable[[str], Iterable[object]] = lambda _: (),
-        stored: Callable[[str, str], str | None] | None = None,
-    ) -> None:
+    def _texts(self, part: str, asked: Asked, place: Callable[[str, str], Leaf], *, masked: bool = False) -> None:
         flat, by_container = self._split(part)
         for container, given in by_container.items():
-            asked = {*questions(self.definition.containers[container]), *more(container)}
             for key, value in given.items():
-                if key not in asked:
+                if key not in asked(container):
                     self.fault(
                         '%(part)s.%(container)s: "%(key)s" is not asked.', part=part, container=container, key=key
                     )
                 else:
-                    self._put(f"{part}.{container}.{key}", into, container, key, value, stored)
+                    self._put(f"{part}.{container}.{key}", place(container, key), value, masked=masked)
         for key, value in flat.items():
-            for container, one in self.deal(part, key, [value], questions, by_container, "{key: value}", more):
-                self._put(f"{part}.{key}", into, container, key, one, stored)
+            for container, one in self.deal(part, key, [value], asked, by_container, "{key: value}"):
+                self._put(f"{part}.{key}", place(container, key), one, masked=masked)
 
-    def _put(
-        self,
-        path: str,
-        into: dict[str, dict[str, str]],
-        container: str,
-        key: str,
-        value: Any,
-        stored: Callable[[str, str], str | None] | None,
-    ) -> None:
-        """Put one text in its place; null says nothing, and a mask stands for what is stored."""
-        if value is None or (stored and value == MASK and self._is_stored(path, stored(container, key))):
-            return
-        if (words := self._text(path, value)) is not None:
-            into.setdefault(container, {})[key] = words
-
-    def _is_stored(self, path: str, stored: str | None) -> bool:
-        if not stored:
-            self.fault(
-                '%(path)s: "%(mask)s" stands for a stored value, and there is none. Send the value.',
-                path=path,
-                mask=MASK,
-            )
-        return True
-
-    def _custom_config(self, wanted: dict[str, Any]) -> None:
+    def _custom_config(self) -> None:
         for key, value in self._part("cc").items():
             if key not in self.definition.custom_config:
                 self.fault('cc: "%(key)s" is not asked.', key=key)
-            elif value is None or (value == MASK and self._is_stored(f"cc.{key}", wanted["custom_config"].get(key))):
-                continue
-            elif (words := self._text(f"cc.{key}", value)) is not None:
-                wanted["custom_config"][key] = words
+            else:
+                self._put(f"cc.{key}", ("custom_config", "", key), value, masked=True)
+
+    def _put(self, path: str, leaf: Leaf, value: Any, *, masked: bool) -> None:
+        """Put one text in its place; null says nothing, and where secrets are `masked` that is for what is stored."""
+        if masked and value == MASK:
+            if not self.wanted.get(leaf):
+                self.fault(
+                    '%(path)s: "%(mask)s" stands for a stored value, and there is none. Send the value.',
+                    path=path,
+                    mask=MASK,
+                )
+        elif value is not None:
+            text = answers.as_text(value)
+            if text is None:
+                self.fault("%(path)s: must be text.", path=path)
+            else:
+                self.wanted[leaf] = text
 
     def deal(
         self,
         part: str,
         key: object,
         values: list[Any],
-        questions: Questions,
+        asked: Asked,
         by_container: Mapping[str, Mapping[str, Any]],
         form: str,
-        more: Callable[[str], Iterable[object]] = lambda _: (),
         *,
         shared: bool = True,
     ) -> Iterator[tuple[str, Any]]:
@@ -292,7 +273,7 @@ class _Body:
         One value goes to every container that asks (a port only where one does: two can't have the same); as many
         values as containers go to them in launch order. Containers that were named have their answer already.
         """
-        asking = [name for name in self.order if key in {*questions(self.definition.containers[name]), *more(name)}]
+        asking = [name for name in self.order if key in asked(name)]
         holders = [name for name in asking if str(key) not in map(str, _keys(part, by_container.get(name, {})))]
         if not asking:
             self.fault(
@@ -324,12 +305,12 @@ class _Body:
 
     # -- what an update adds ------------------------------------------------------------------------------------------
 
-    def add_shares(self, wanted: dict[str, Any]) -> None:
+    def add_shares(self) -> None:
         """Mount more shares, {path: share}: in all containers, or in those that are named."""
         flat, by_container = self._split("shares")
         for name in self.order:
-            mounted = {_plain(path): "" for path in self.definition.containers[name].volumes}
-            mounted |= {_plain(path): place for path, place in wanted["storage"].get(name, {}).items()}
+            mounted = {_plain(path): "" for path in self.specs[name].volumes}
+            mounted |= {_plain(leaf[2]): place for leaf, place in self.wanted.items() if leaf[:2] == ("storage", name)}
             for path, place in [*flat.items(), *by_container.get(name, {}).items()]:
                 if not isinstance(place, str):
                     self.fault("shares.%(path)s: must be the name of a share.", path=path)
@@ -343,16 +324,15 @@ class _Body:
                     )
                 elif _plain(path) not in mounted:
                     mounted[_plain(path)] = place
-                    wanted["storage"].setdefault(name, {})[_plain(path)] = place
+                    self.wanted["storage", name, _plain(path)] = place
 
-    def add_labels(self, wanted: dict[str, Any]) -> None:
+    def add_labels(self) -> None:
         """Add labels, {label: container}."""
         for label, owner in self._part("labels").items():
             if container := self._container("labels", owner):
-                known = wanted["labels"].setdefault(container, [])
-                known += [label] if label not in known else []
+                self.wanted["labels", container, label] = True
 
-    def publish(self, wanted: dict[str, Any], suggest: Suggest) -> None:
+    def publish(self, suggest: Suggest) -> None:
         """Publish ports or not, {port's id: "checked" or "unchecked"}; a new one where it is suggested."""
         for key, word in self._part("edit_ports").items():
             place = self.numbers.ports.get(_number(key, 2**31) or 0)
@@ -363,39 +343,38 @@ class _Body:
                 self.fault('edit_ports.%(id)s: must be "checked" or "unchecked".', id=key)
                 continue
             container, number = place
-            ports = wanted["ports"].setdefault(container, {})
-            host = ports.get(str(number))
-            if PUBLISHED[word] == (host is not None):
+            leaf = ("ports", container, str(number))
+            if PUBLISHED[word] == (self.wanted.get(leaf) is not None):
                 continue
-            if self.definition.containers[container].on_host_network:
+            if self.specs[container].on_host_network:
                 self.fault("edit_ports.%(id)s: %(container)s is on the host's own network, where its ports can't be "
                            "chosen.", id=key, container=container)  # fmt: skip
             else:
-                ports[str(number)] = suggest(container, number) if PUBLISHED[word] else None
+                self.wanted[leaf] = suggest(container, number) if PUBLISHED[word] else None
 
-    def join(self, wanted: dict[str, Any]) -> None:
+    def join(self) -> None:
         """Replace the user's networks of all containers, {container: [network]}."""
         if self.body.get("cnets") is None:
             return
-        before, wanted["networks"] = wanted["networks"], {}
+        before = [leaf for leaf in self.wanted if leaf[0] == "networks"]
+        after: list[Leaf] = []
         for key, networks in self._part("cnets").items():
             container = self._container("cnets", key)
             listed = [] if networks is None else networks
             if not isinstance(listed, list) or not all(isinstance(network, str) for network in listed):
                 self.fault("cnets.%(key)s: must be a list of names of networks.", key=key)
-            elif container and listed:
-                known = wanted["networks"].get(container, [])
-                found = list(dict.fromkeys([*known, *listed]))
-                same = set(found) == set(before.get(container, ()))  # their order means nothing
-                wanted["networks"][container] = before[container] if same else found
+            elif container:
+                after += [("networks", container, network) for network in listed]
+        for leaf in {*before} - {*after}:
+            del self.wanted[leaf]
+        self.wanted |= dict.fromkeys(after, True)  # one that was joined stays at its place: their order means nothing
 
     def mode(self, present: Answers, wanted: Answers) -> None:
         """Check what `update_mode` says: "live" changes networks alone."""
         mode = self.body.get("update_mode")
         if mode not in (None, "", "normal", "live"):
             self.fault('update_mode: must be "normal" or "live".')
-        differs = any(getattr(present, part) != getattr(wanted, part) for part in NEXT_TO_NETWORKS)
-        if mode == "live" and differs:
+        if mode == "live" and not same(replace(present, networks={}), replace(wanted, networks={})):
             self.fault('update_mode: "live" changes networks alone; send other settings with "normal".')
 
     # -- pieces of a body ---------------------------------------------------------------------------------------------
@@ -430,14 +409,6 @@ class _Body:
                        part=part, name=self.definition.name, key=key)  # fmt: skip
             return None
         return found
-
-    def _text(self, path: str, value: Any) -> str | None:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, str | int):
-            return str(value)
-        self.fault("%(path)s: must be text.", path=path)
-        return None
 
 
 def _keys(part: str, given: Mapping[str, Any]) -> Iterable[object]:
@@ -477,44 +448,10 @@ def _number(value: object, largest: int = 65535) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= largest else None
 
 
-def _parts(found: Answers) -> dict[str, Any]:
-    """Return answers as an answers file has them, with every part."""
-    data = {part: _copied(getattr(found, part)) for part in answers.PARTS}
-    data["ports"] = {name: {str(port): host for port, host in ports.items()} for name, ports in found.ports.items()}
-    return data
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(one) for key, one in value.items()}
-    return list(value) if isinstance(value, list) else value
-
-
-def _answers(data: dict[str, Any]) -> Answers:
-    ports = {
-        name: {int(port): _number(host) or host for port, host in ports.items()}
-        for name, ports in data["ports"].items()
-    }
-    return Answers(**{**data, "ports": ports})
-
-
-def _known(definition: Definition, stored: Answers) -> dict[str, Any]:
-    """Return the stored answers to questions that the definition asks, as an answers file has them."""
-    data = _parts(stored)
-    asked: dict[str, Questions] = {
-        "shares": lambda spec: spec.volumes,
-        "ports": lambda spec: map(str, spec.port_specs),
-        "devices": lambda spec: spec.devices,
-        "environment": lambda spec: spec.environment,
-    }
-    for part, questions in asked.items():
-        data[part] = {
-            name: {key: value for key, value in data[part][name].items() if key in set(questions(spec))}
-            for name, spec in definition.containers.items()
-            if name in data[part]
-        }
-    data["custom_config"] = {k: v for k, v in data["custom_config"].items() if k in definition.custom_config}
-    return data
+def _known(definition: Definition, stored: Answers) -> dict[Leaf, Any]:
+    """Return the stored answers to questions that the definition asks, and what was added."""
+    asked = {ask.leaf for ask in all_asks(definition)}
+    return {leaf: value for leaf, value in leaves(stored).items() if leaf in asked or leaf[0] in OPTIONAL_PARTS}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
-    AnyStep,
     AwaitAnswer,
     AwaitEnd,
     AwaitHealth,
@@ -30,6 +29,7 @@ from rockonweb.core.steps import (
     RunOnce,
     SetOwner,
     Start,
+    Step,
     Stop,
 )
 from rockonweb.core.text import t
@@ -40,7 +40,7 @@ class Plan:
     """What an operation will do, in order, and what speaks against it."""
 
     rockon: str
-    steps: tuple[AnyStep, ...]
+    steps: tuple[Step, ...]
     networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
     offers: tuple[owners.Mismatch, ...] = ()  # shares and folders that could be given to whoever works there
@@ -119,7 +119,7 @@ def install(
     )
 
 
-def gate(definition: Definition, answers: Answers, steps: Iterable[AnyStep], *, stays: bool) -> Iterator[AwaitHealth]:
+def gate(definition: Definition, answers: Answers, steps: Iterable[Step], *, stays: bool) -> Iterator[AwaitHealth]:
     """Yield the wait until those that the steps start hold; nothing where none is started."""
     steps = list(steps)
     ending = {step.container for step in steps if isinstance(step, AwaitEnd)}

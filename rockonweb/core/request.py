@@ -133,13 +133,7 @@ class RefreshRequest(Request):
     kind = Kind.REFRESH
 
 
-_KINDS: dict[Kind, type[Request]] = {
-    one.kind: one
-    for one in (
-        *(InstallRequest, ChangeRequest, UpdateRequest, UninstallRequest, TaskRequest),
-        *(StartRequest, StopRequest, RestartRequest, RefreshRequest),
-    )
-}
+_KINDS: dict[Kind, type[Request]] = {one.kind: one for one in Request.__subclasses__()}
 
 
 def request_from_json(kind: Kind, text: str) -> Request:

@@ -10,7 +10,7 @@ from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.definition import Definition
 from rockonweb.core.docker_options import Relation
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.steps import AnyStep, AwaitAnswer, Start
+from rockonweb.core.steps import AwaitAnswer, Start, Step
 from rockonweb.core.text import Text, t
 
 
@@ -94,7 +94,7 @@ class Back:
 AS_IT_IS = Back()
 
 
-def resumed(recipes: Mapping[str, tuple[AnyStep, ...]], names: Collection[str]) -> dict[str, list[AnyStep]]:
+def resumed(recipes: Mapping[str, tuple[Step, ...]], names: Collection[str]) -> dict[str, list[Step]]:
     """Return the steps that start containers which are not made anew."""
     return {
         name: [step for step in recipes[name] if isinstance(step, Start | AwaitAnswer)]

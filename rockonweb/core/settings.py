@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rockonweb.core.answers import (
+    LISTS,
     NETWORK_NAME,
     NOT_TO_BE_JOINED,
-    OPTIONAL_PARTS,
-    PARTS,
     Answers,
     label_fault,
+    leaves,
     split_share,
     variable_fault,
 )
@@ -30,10 +30,7 @@ ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be a
 REVIEW = "review"
 ALL = "*"  # in place of a container's name
 MOUNTED_ALWAYS = "/etc/localtime"
-LISTS = ("labels", "networks")
-GONE = object()  # the value of what is not there
 
-Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
 Places = dict[str, dict[str, str]]
 Ports = dict[str, dict[int, int | None]]
 
@@ -245,57 +242,6 @@ def _path(path: str) -> str:
     """Return a path without what means nothing in it; one that is not absolute as it is."""
     path = path.strip()
     return "/" + "/".join(part for part in path.split("/") if part not in ("", ".")) if path.startswith("/") else path
-
-
-# -- answers, one by one ----------------------------------------------------------------------------------------------
-
-
-def leaves(answers: Answers) -> dict[Leaf, Any]:
-    """Return every answer by its part, container and key; a label or network is there or not."""
-    found: dict[Leaf, Any] = {}
-    for part in PARTS:
-        given = getattr(answers, part)
-        if part == "custom_config":
-            found |= {(part, "", key): value for key, value in given.items()}
-        else:
-            for container, values in given.items():
-                pairs = dict.fromkeys(values, True) if part in LISTS else values
-                found |= {(part, container, str(key)): value for key, value in pairs.items()}
-    return found
-
-
-def together(found: Mapping[Leaf, Any]) -> Answers:
-    """Return the answers that these are."""
-    parts: dict[str, Any] = {part: {} for part in PARTS}
-    for (part, container, key), value in found.items():
-        if part == "custom_config":
-            parts[part][key] = value
-        elif part in LISTS:
-            parts[part].setdefault(container, []).append(key)
-        else:
-            parts[part].setdefault(container, {})[int(key) if part == "ports" else key] = value
-    return Answers(**parts)
-
-
-def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
-    """Return the `current` answers with what `wanted` changed of `base`: others may have changed them meanwhile.
-
-    A change of a question that is no longer asked is left out.
-    """
-    old, new, now = leaves(base), leaves(wanted), leaves(current)
-    merged: dict[Leaf, Any] = {}
-    for leaf in {**now, **new}:
-        changed = new.get(leaf, GONE) != old.get(leaf, GONE)
-        value = (new if changed else now).get(leaf, GONE)
-        no_longer_asked = leaf in old and leaf not in now and leaf[0] not in OPTIONAL_PARTS
-        if value is not GONE and not no_longer_asked:
-            merged[leaf] = value
-    return together(merged)
-
-
-def same(one: Answers, other: Answers) -> bool:
-    """Whether two answers say the same."""
-    return leaves(one) == leaves(other)
 
 
 # -- what changed, and what to know -----------------------------------------------------------------------------------

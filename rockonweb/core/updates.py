@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Collection
 
 DAY = 24 * 60  # minutes
@@ -56,8 +57,5 @@ def clock(minute: int) -> str:
 
 def minute_of(words: str) -> int | None:
     """Return the minute of the day that `03:30` means; None for what is no time of day."""
-    hours, colon, minutes = words.partition(":")
-    if not colon or not (words.isascii() and hours.isdigit() and minutes.isdigit() and len(minutes) == 2):
-        return None
-    found = int(hours) * 60 + int(minutes)
-    return found if int(minutes) < 60 and len(hours) <= 2 and found < DAY else None
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", words)
+    return int(found[1]) * 60 + int(found[2]) if found else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rockonweb.core import owners
-from rockonweb.core.answers import Answers, PerContainer, share_fault
-from rockonweb.core.definition import ContainerSpec, Definition, PortSpec, Question, in_question_order
+from rockonweb.core.answers import Answers, Leaf, leaves, share_fault, together
+from rockonweb.core.definition import Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.field_names import field_name, glued
 from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
@@ -16,7 +16,9 @@ from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 
 SUMMARY = "summary"
-PAGES = ("shares", "ports", "devices", "environment", "custom-config", SUMMARY)
+# The pages with questions to a container, and where its definition has these.
+QUESTIONS = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
+PAGES = (*QUESTIONS, "custom-config", SUMMARY)
 
 Values = Mapping[str, str]  # what was typed, by field name
 
@@ -44,6 +46,11 @@ class Ask:
     def label(self) -> str:
         """The definition's label, or the key where it has none."""
         return self.question.label.strip() or self.key
+
+    @property
+    def leaf(self) -> Leaf:
+        """Where its answer stands among all of a rock-on."""
+        return self.page.replace("-", "_"), self.container, self.key
 
     @property
     def optional(self) -> bool:
@@ -74,13 +81,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             Ask(glued(page, "", key), page, "", key, question, secret=definition.hides("", key, question.label))
             for key, question in in_question_order(definition.custom_config)
         ]
-    questions: dict[str, Callable[[ContainerSpec], Mapping[str, Question]]] = {
-        "shares": lambda spec: dict(in_question_order(spec.volumes)),
-        "ports": lambda spec: {str(port): question for port, question in spec.port_specs.items()},
-        "devices": lambda spec: dict(in_question_order(spec.devices)),
-        "environment": lambda spec: dict(in_question_order(spec.environment)),
-    }
-    if page not in questions:
+    if page not in QUESTIONS:
         return []
     return [
         Ask(
@@ -94,7 +95,7 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             secret=page == "environment" and spec.hides(key, question.label),
         )
         for container, spec in definition.launch_order
-        for key, question in questions[page](spec).items()
+        for key, question in spec.questions(QUESTIONS[page])
     ]
 
 
@@ -244,41 +245,25 @@ def port_number(value: str) -> int | None:
 def answers(definition: Definition, values: Values) -> Answers:
     """Return the answers that the accepted pages amount to."""
 
-    def texts(page: str) -> PerContainer:
-        found: PerContainer = {}
-        for ask in asks(definition, page):
-            found.setdefault(ask.container, {})[ask.key] = values.get(ask.name, "")
-        return found
+    def answer(ask: Ask) -> str | int | None:
+        typed = values.get(ask.name, "")
+        return (int(ask.key) if ask.fixed else port_number(typed)) if ask.page == "ports" else typed
 
-    ports: dict[str, dict[int, int | None]] = {}
-    for ask in asks(definition, "ports"):
-        chosen = int(ask.key) if ask.fixed else port_number(values.get(ask.name, ""))
-        ports.setdefault(ask.container, {})[int(ask.key)] = chosen
-    return Answers(
-        shares=texts("shares"),
-        ports=ports,
-        devices=texts("devices"),
-        environment=texts("environment"),
-        custom_config={ask.key: values.get(ask.name, "") for ask in asks(definition, "custom-config")},
-    )
+    return together({ask.leaf: answer(ask) for ask in all_asks(definition)})
 
 
 def values_of(definition: Definition, given: Answers) -> dict[str, str]:
     """Return the field values of earlier answers, without what was never answered."""
-    found: dict[str, str] = {}
+    answered = leaves(given)
     ports_answered = any(host is not None for by_port in given.ports.values() for host in by_port.values())
+    found: dict[str, str] = {}
     for ask in all_asks(definition):
-        if ask.page == "ports":
-            host = given.ports.get(ask.container, {}).get(int(ask.key))
-            # Where other ports were answered, none means not published; the app's own page needs one all the same.
-            value = None if host is None and (not ports_answered or ask.ui) else str(host or "")
-        elif ask.page == "custom-config":
-            value = given.custom_config.get(ask.key)
-        else:
-            part: PerContainer = getattr(given, ask.page)
-            value = part.get(ask.container, {}).get(ask.key)
+        value = answered.get(ask.leaf)
+        # Where other ports were answered, none means not published; the app's own page needs one all the same.
+        if value is None and ask.page == "ports" and ports_answered and not ask.ui:
+            value = ""
         if value is not None:
-            found[ask.name] = value
+            found[ask.name] = str(value)
     return found
 
 

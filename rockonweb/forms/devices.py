@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from wtforms import Field, Form, ValidationError
 
 from rockonweb.core.definition import Definition
 from rockonweb.core.text import t
 from rockonweb.core.wizard import Values, asks, device_fault
 from rockonweb.forms import PageForm, build, plain_fields
+from rockonweb.host import host_of
 
 LIST_ID = "known-devices"  # of the datalist that offers the devices there are
 
@@ -24,7 +23,7 @@ def _check(_form: Form, field: Field) -> None:
     if fault := device_fault(field.data):
         raise ValidationError(fault)
     path = field.data.split(":", 1)[0]
-    if path and not os.path.exists(path):
+    if path and not host_of().has_device(path):
         raise ValidationError(
             t("This host has no %(path)s. Plug the device in, choose another one, or leave the field blank.", path=path)
         )

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import docker
 from docker.errors import NotFound
 
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
-from rockonweb.core.errors import EngineError
+from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.text import t
+from rockonweb.host.addresses import addresses
 from rockonweb.host.refusals import stranger, translated
 
-LOOPBACK = "127.0.0.1"
 LOCAL = "http+docker://"  # what the SDK calls a socket of this host
 VERSION_SECONDS = 60  # that the engine's API version is believed: asking for it costs as much as most questions
 
@@ -27,10 +28,15 @@ _understood: dict[str, tuple[str, float]] = {}  # by DOCKER_HOST: the version, a
 def client(timeout: int) -> docker.DockerClient:
     """Return a client of the engine that Docker's variables name, in the newest API version that both understand.
 
-    `timeout` in seconds, for each answer. Raises what the SDK does. An engine that went away since its version was
-    asked for is noticed by the first question.
+    `timeout` in seconds, for each answer. Raises what the SDK does, and EngineUnreachable where they name another
+    machine. An engine that went away since its version was asked for is noticed by the first question.
     """
     host = os.environ.get("DOCKER_HOST", "")
+    if not is_here(host):
+        raise EngineUnreachable(
+            t("DOCKER_HOST names another machine: %(host)s.", host=host.rpartition("@")[2]),
+            t("Shares, ports and devices are those of this one, so use its own Docker: leave DOCKER_HOST unset."),
+        )
     version, asked = _understood.get(host, ("auto", 0.0))
     if time.monotonic() - asked > VERSION_SECONDS:
         version = "auto"
@@ -40,6 +46,25 @@ def client(timeout: int) -> docker.DockerClient:
     if made.api.base_url.startswith(LOCAL):
         made.api.trust_env = False  # no proxy leads to a socket of this host, and looking for one takes long
     return made
+
+
+def is_here(docker_host: str) -> bool:
+    """Whether an address as DOCKER_HOST has it is of this machine: a socket, or a port of one of its own addresses."""
+    scheme, _, rest = docker_host.partition("://")
+    if not rest or scheme in ("unix", "http+unix", "fd", "npipe"):
+        return True
+    try:
+        named = urlsplit(docker_host).hostname or ""
+    except ValueError:
+        return False
+    return scheme in ("tcp", "http", "https") and (named == "localhost" or _is_own(named))
+
+
+def _is_own(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback or address in addresses()
+    except ValueError:
+        return False
 
 
 class Connection:
@@ -54,14 +79,11 @@ class Connection:
         self.instance = instance
         self.rockons = rockons
 
-    @property
-    def address(self) -> str:
-        """The address at which published ports of the engine's host are reached from here."""
-        return urlsplit(self._api.base_url).hostname or LOOPBACK if self._remote else LOOPBACK
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def _remote(self) -> bool:
-        return not self._api.base_url.startswith(LOCAL)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection."""

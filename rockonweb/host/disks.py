@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
+
+from rockonweb.core.docker_settings import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # of a subvolume's top folder, and of nothing else
@@ -88,3 +93,20 @@ def make_subvolume(path: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return "" if done.returncode == 0 else " ".join((done.stderr or done.stdout).split()) or str(done.returncode)
+
+
+def disk_of(folder: str) -> Disk | None:
+    """Return the disk that a folder of this machine is on; None where the folder can't be seen from here."""
+    if not folder:
+        return None
+    try:
+        path = os.path.realpath(folder, strict=True)
+        usage = psutil.disk_usage(path)
+        mounts = psutil.disk_partitions(all=True)
+    except OSError:
+        return None
+    above = [one for one in mounts if os.path.commonpath([path, one.mountpoint]) == one.mountpoint]
+    nearest = max(reversed(above), key=lambda one: len(one.mountpoint), default=None)
+    if nearest is None:
+        return Disk(usage.free, usage.total)
+    return Disk(usage.free, usage.total, nearest.fstype, nearest.mountpoint)

@@ -13,8 +13,9 @@ import re
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,13 +28,7 @@ from rockonweb.core import docker_options
 from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
 from rockonweb.core.client import for_client, steers
 from rockonweb.core.docker_options import Relation
-from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
-from rockonweb.core.facts import UP, Listener, Mount
-from rockonweb.core.secret import redact
-from rockonweb.core.steps import ASIDE
-from rockonweb.core.text import joined, t
-from rockonweb.host.connection import client, name_of
-from rockonweb.host.docker_settings import (
+from rockonweb.core.docker_settings import (
     DockerSettings,
     DockerUsage,
     LogOptions,
@@ -41,8 +36,15 @@ from rockonweb.host.docker_settings import (
     parse_settings,
     parse_usage,
 )
+from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
+from rockonweb.core.facts import UP, Listener, Mount
+from rockonweb.core.layers import Layer, PullProgress, advance
+from rockonweb.core.secret import redact
+from rockonweb.core.steps import ASIDE
+from rockonweb.core.text import joined, t
+from rockonweb.host import disks
+from rockonweb.host.connection import client, name_of
 from rockonweb.host.images import Images
-from rockonweb.host.layers import Layer, advance
 from rockonweb.host.networks import Networks
 from rockonweb.host.refusals import command_error, pull_error, translated, unreachable
 
@@ -59,8 +61,6 @@ NEVER = 10 * 365 * 24 * 3600  # of the events, which may be silent for months
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # the name that Docker gives a volume without one
 
 _OF_RUN_ALONE = ("detach", "detach-keys", "sig-proxy")
-
-OnProgress = Callable[[list[Layer]], None]  # called with all layers whenever one has moved
 
 
 class Engine(Networks, Images):
@@ -79,7 +79,8 @@ class Engine(Networks, Images):
         """Return how the engine is set up."""
         with translated():
             info, version = self._api.info(), self._api.version()
-        return parse_settings(info, version, local=self._api.base_url.startswith("http+docker://"))
+        found = parse_settings(info, version)
+        return replace(found, disk=disks.disk_of(found.images_folder))
 
     def log_options(self) -> LogOptions | None:
         """Return how the log of the newest container is kept, None where there is no container."""
@@ -243,22 +244,23 @@ class Engine(Networks, Images):
 
     # -- acting -------------------------------------------------------------------------------------------------
 
-    def pull(self, image: str, on_progress: OnProgress, *, required: bool = False) -> str:
-        """Get the newest image of this name and return a sentence on it.
+    def pull(self, image: str, *, required: bool = False) -> Iterator[PullProgress]:
+        """Get the newest image of this name, and yield how far that is whenever a layer has moved.
 
         When that fails and an older one is on the host, that one is used unless the newest is `required`, and the
-        sentence says so.
+        sentence at the end says so.
         """
         try:
-            return self._pull(image, on_progress)
+            yield from self._pull(image)
         except EngineUnreachable:
             raise
         except EngineError as error:
             if required or not self.has_image(image):
                 raise
-            return joined("\n", (error.output or error.sentence, t("The image that is on this host is used instead.")))
+            instead = t("The image that is on this host is used instead.")
+            yield PullProgress(words=joined("\n", (error.output or error.sentence, instead)))
 
-    def _pull(self, image: str, on_progress: OnProgress) -> str:
+    def _pull(self, image: str) -> Iterator[PullProgress]:
         repository, tag = parse_repository_tag(image)
         layers: dict[str, Layer] = {}
         status = ""
@@ -271,10 +273,10 @@ class Engine(Networks, Images):
                         raise pull_error(image, str(line["error"]))
                     status = str(line.get("status", ""))
                     if advance(layers, line):
-                        on_progress(list(layers.values()))
+                        yield PullProgress(tuple(layers.values()))
         finally:
             client.close()
-        return status.removeprefix("Status: ")
+        yield PullProgress(tuple(layers.values()), status.removeprefix("Status: "))
 
     def create(self, argv: Argv, operation: int) -> None:
         """Make a container from its `docker run` line, not started yet."""

@@ -13,7 +13,7 @@ from docker.errors import ImageNotFound
 from rockonweb.core.images import Image
 from rockonweb.host.connection import Connection
 from rockonweb.host.refusals import translated
-from rockonweb.host.registry import moment_of
+from rockonweb.registry import moment_of
 
 SHARED_SINCE = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.config import ORIGINAL_SHARES_ROOT, Settings
-from rockonweb.core.answers import share_fault
+from rockonweb.config import ORIGINAL_SHARES_ROOT
+from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts, ShareFacts
 from rockonweb.core.text import Text, size, t
@@ -96,173 +96,235 @@ class Ground:
         return t("%(disk)s, where %(free)s are free", disk=name, free=size(self.free))
 
 
-def ground(settings: Settings) -> Ground:
-    """Return where the data of a new share would go."""
-    return _ground(settings, disks.mounts())
+class Shares:
+    """The shares of a host: the folders below a root."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
-def _ground(settings: Settings, known: list[disks.Mount]) -> Ground:
-    root = settings.shares_root
-    mount = disks.holding(root, known)
-    system = disks.holding(Path("/"), known)
-    real = root.resolve()
-    return Ground(
-        root,
-        mount,
-        disks.room(root),
-        only_mounts=root == ORIGINAL_SHARES_ROOT or any(one.path.parent == real != one.path for one in known),
-        on_system_disk=mount is None or system is None or mount.is_same_disk(system),
-    )
+    def ground(self) -> Ground:
+        """Return where the data of a new share would go."""
+        return self._ground(disks.mounts())
 
+    def _ground(self, known: list[disks.Mount]) -> Ground:
+        root = self.root
+        mount = disks.holding(root, known)
+        system = disks.holding(Path("/"), known)
+        real = root.resolve()
+        return Ground(
+            root,
+            mount,
+            disks.room(root),
+            only_mounts=root == ORIGINAL_SHARES_ROOT or any(one.path.parent == real != one.path for one in known),
+            on_system_disk=mount is None or system is None or mount.is_same_disk(system),
+        )
 
-def listing(settings: Settings) -> dict[str, ShareFacts]:
-    """Return the shares by name: the folders of the root, no links and no hidden ones.
+    def listing(self) -> dict[str, ShareFacts]:
+        """Return the shares by name: the folders of the root, no links and no hidden ones.
 
-    Where shares are mount points, a plain folder is none: what apps put there would fill another disk.
-    """
-    try:
-        entries = sorted(os.scandir(settings.shares_root), key=lambda entry: entry.name.lower())
-    except OSError:
-        return {}
-    known = disks.mounts()
-    below = _ground(settings, known)
-    real = settings.shares_root.resolve()
-    mounted = {one.path.name for one in known if one.path.parent == real}
-    tool = below.is_btrfs and disks.can_make_subvolumes()
-    found = {}
-    for entry in entries:
-        if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
-            continue
-        about = entry.stat(follow_symlinks=False)
-        if below.only_mounts and entry.name not in mounted:
-            own = below.is_btrfs and not below.on_system_disk
-            if not (own and disks.is_subvolume(Path(entry.path), below.mount)):
-                continue
-        own_disk = tool and entry.name not in mounted
-        snapshots = own_disk and disks.is_subvolume(Path(entry.path), below.mount)
-        found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid, snapshots)
-    return found
-
-
-def look(settings: Settings, place: str) -> PlaceFacts:
-    """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
-    try:
-        with walked(settings, place) as opened:
-            about = os.fstat(opened)
-            with os.scandir(opened) as inside:
-                empty = next(inside, None) is None
-            room = os.fstatvfs(opened)
-            free: int | None = room.f_bavail * room.f_frsize
-    except OSError:
-        return PlaceFacts(free=disks.room(settings.shares_root / place))
-    return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
-
-
-def folders(settings: Settings) -> Iterator[str]:
-    """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
-    for name, facts in listing(settings).items():
+        Where shares are mount points, a plain folder is none: what apps put there would fill another disk.
+        """
         try:
-            inside = sorted(entry.name for entry in os.scandir(facts.path) if entry.is_dir(follow_symlinks=False))
+            entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
         except OSError:
-            continue
-        places = [f"{name}/{folder}" for folder in inside if not folder.startswith(".")]
-        yield from [place for place in places if not share_fault(place)][:MOST_FOLDERS]
+            return {}
+        known = disks.mounts()
+        below = self._ground(known)
+        real = self.root.resolve()
+        mounted = {one.path.name for one in known if one.path.parent == real}
+        tool = below.is_btrfs and disks.can_make_subvolumes()
+        found = {}
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
+                continue
+            about = entry.stat(follow_symlinks=False)
+            if below.only_mounts and entry.name not in mounted:
+                own = below.is_btrfs and not below.on_system_disk
+                if not (own and disks.is_subvolume(Path(entry.path), below.mount)):
+                    continue
+            own_disk = tool and entry.name not in mounted
+            snapshots = own_disk and disks.is_subvolume(Path(entry.path), below.mount)
+            found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid, snapshots)
+        return found
 
+    def look(self, place: str) -> PlaceFacts:
+        """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
+        try:
+            with self.walked(place) as opened:
+                about = os.fstat(opened)
+                with os.scandir(opened) as inside:
+                    empty = next(inside, None) is None
+                room = os.fstatvfs(opened)
+                free: int | None = room.f_bavail * room.f_frsize
+        except OSError:
+            return PlaceFacts(free=disks.room(self.root / place))
+        return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
 
-def roomiest(settings: Settings) -> str:
-    """Return the share with the most room, blank when there is none."""
-    known = listing(settings)
-    return max(known, key=lambda name: disks.room(Path(known[name].path)) or 0, default="")
+    def missing_folders(self, places: Iterable[str]) -> Iterator[str]:
+        """Yield those of these places that are a folder of a share which is not there."""
+        for place in places:
+            share, folder = split_share(place)
+            if folder and not (self.root / share / folder).is_dir():
+                yield place
 
-
-def make(settings: Settings, name: str) -> ShareFacts:
-    """Make a new, empty share, on Btrfs a subvolume.
-
-    Raises BadInput for a name that can't be used or is taken, and where shares are mount points.
-    """
-    if "/" in name or (fault := share_fault(name)):
-        raise BadInput(str(fault if "/" not in name else t("A share's name has no slash: %(name)s", name=name)))
-    path = settings.shares_root / name
-    below = ground(settings)
-    if os.path.lexists(path) and name in listing(settings):
-        raise _taken(name)
-    if below.refusal:
-        raise BadInput(below.refusal, below.way_out)
-    try:
-        if not settings.shares_root.exists():
-            settings.shares_root.mkdir(parents=True)
-            settings.shares_root.chmod(SHARED)
-        if os.path.lexists(path):
-            raise _taken(name)
-        if below.subvolumes:
-            if why := disks.make_subvolume(path):
-                raise _not_made(settings, name, why)
-        else:
-            path.mkdir()
-        path.chmod(SHARED)  # apps run as other users, whatever our own files allow
-    except FileExistsError:
-        raise _taken(name) from None
-    except OSError as error:
-        raise _not_made(settings, name, error.strerror or str(error)) from None
-    about = path.stat()
-    return ShareFacts(str(path), about.st_uid, about.st_gid, below.subvolumes)
-
-
-def give(settings: Settings, name: str, uid: int, gid: int) -> str:
-    """Give a share to a user and group. Returns why that could not be, blank when it could."""
-    try:
-        os.chown(settings.shares_root / name, uid, gid, follow_symlinks=False)
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-@contextmanager
-def walked(settings: Settings, place: str, new: tuple[int, int] | None = None) -> Iterator[int]:
-    """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
-
-    With `new`, folders of the share that are not there are made, for that user and group. Raises OSError: ELOOP or
-    ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
-    """
-    if share_fault(place):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), place)
-    share, _, folder = place.partition("/")
-    opened = os.open(settings.shares_root / share, FOLDER_ONLY)
-    try:
-        for part in filter(None, folder.split("/")):
+    def folders(self) -> Iterator[str]:
+        """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
+        for name, facts in self.listing().items():
             try:
-                below = os.open(part, FOLDER_ONLY, dir_fd=opened)
-            except FileNotFoundError:
-                if new is None:
-                    raise
-                os.mkdir(part, SHARED, dir_fd=opened)
-                below = os.open(part, FOLDER_ONLY, dir_fd=opened)
-                os.fchmod(below, SHARED)
-                os.fchown(below, *new)
+                inside = sorted(entry.name for entry in os.scandir(facts.path) if entry.is_dir(follow_symlinks=False))
+            except OSError:
+                continue
+            places = [f"{name}/{folder}" for folder in inside if not folder.startswith(".")]
+            yield from [place for place in places if not share_fault(place)][:MOST_FOLDERS]
+
+    def roomiest(self) -> str:
+        """Return the share with the most room, blank when there is none."""
+        known = self.listing()
+        return max(known, key=lambda name: disks.room(Path(known[name].path)) or 0, default="")
+
+    def make(self, name: str) -> ShareFacts:
+        """Make a new, empty share, on Btrfs a subvolume.
+
+        Raises BadInput for a name that can't be used or is taken, and where shares are mount points.
+        """
+        if "/" in name or (fault := share_fault(name)):
+            raise BadInput(str(fault if "/" not in name else t("A share's name has no slash: %(name)s", name=name)))
+        path = self.root / name
+        below = self.ground()
+        if os.path.lexists(path) and name in self.listing():
+            raise _taken(name)
+        if below.refusal:
+            raise BadInput(below.refusal, below.way_out)
+        try:
+            if not self.root.exists():
+                self.root.mkdir(parents=True)
+                self.root.chmod(SHARED)
+            if os.path.lexists(path):
+                raise _taken(name)
+            if below.subvolumes:
+                if why := disks.make_subvolume(path):
+                    raise self._not_made(name, why)
+            else:
+                path.mkdir()
+            path.chmod(SHARED)  # apps run as other users, whatever our own files allow
+        except FileExistsError:
+            raise _taken(name) from None
+        except OSError as error:
+            raise self._not_made(name, error.strerror or str(error)) from None
+        about = path.stat()
+        return ShareFacts(str(path), about.st_uid, about.st_gid, below.subvolumes)
+
+    def give(self, name: str, uid: int, gid: int) -> str:
+        """Give a share to a user and group. Returns why that could not be, blank when it could."""
+        try:
+            os.chown(self.root / name, uid, gid, follow_symlinks=False)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+    @contextmanager
+    def walked(self, place: str, new: tuple[int, int] | None = None) -> Iterator[int]:
+        """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
+
+        With `new`, folders of the share that are not there are made, for that user and group. Raises OSError: ELOOP or
+        ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
+        """
+        if share_fault(place):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), place)
+        share, _, folder = place.partition("/")
+        opened = os.open(self.root / share, FOLDER_ONLY)
+        try:
+            for part in filter(None, folder.split("/")):
+                try:
+                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                except FileNotFoundError:
+                    if new is None:
+                        raise
+                    os.mkdir(part, SHARED, dir_fd=opened)
+                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                    os.fchmod(below, SHARED)
+                    os.fchown(below, *new)
+                os.close(opened)
+                opened = below
+            yield opened
+        finally:
             os.close(opened)
-            opened = below
-        yield opened
-    finally:
-        os.close(opened)
 
+    def refuse_links(self, paths: Iterable[str]) -> None:
+        """Raise Conflict where one of these paths leads out of the shares, by a link below their root or by "..".
 
-def refuse_links(settings: Settings, paths: Iterable[str]) -> None:
-    """Raise Conflict where one of these paths leads out of the shares, by a link below their root or by "..".
+        For the moment just before Docker mounts them: a container that has a share can put a link where a folder was,
+        and Docker follows links. It looks once more itself, so what is put there between the two looks is not seen, nor
+        what is there when Docker restarts a container without us.
+        """
+        root = os.path.normpath(self.root)
+        for path in paths:
+            plain = os.path.abspath(path)  # Docker takes a relative one from where we are
+            if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
+                raise Conflict(t("%(path)s leads out of the shares.", path=path), t("Choose another folder."))
+            if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):
+                raise Conflict(
+                    t("%(path)s leads elsewhere: there is a link in it.", path=path),
+                    t(
+                        "It would show the app files that are not in the share. Remove the link, or choose another "
+                        "folder."
+                    ),
+                )
 
-    For the moment just before Docker mounts them: a container that has a share can put a link where a folder was, and
-    Docker follows links. It looks once more itself, so what is put there between the two looks is not seen, nor what
-    is there when Docker restarts a container without us.
-    """
-    root = os.path.normpath(settings.shares_root)
-    for path in paths:
-        plain = os.path.abspath(path)  # Docker takes a relative one from where we are
-        if path.startswith(f"{root}/") and not f"{plain}/".startswith(f"{root}/"):
-            raise Conflict(t("%(path)s leads out of the shares.", path=path), t("Choose another folder."))
-        if plain.startswith(f"{root}/") and _has_link(root, plain.removeprefix(f"{root}/")):
-            raise Conflict(
-                t("%(path)s leads elsewhere: there is a link in it.", path=path),
-                t("It would show the app files that are not in the share. Remove the link, or choose another folder."),
-            )
+    def set_owner(self, place: str, uid: int, gid: int) -> tuple[int, int]:
+        """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
+
+        A folder that is not there is made, with those above it; no link is followed below the root of the shares.
+        """
+        path = self.root / place
+        try:
+            with self.walked(place, new=(uid, gid)) as opened:
+                had = os.fstat(opened)
+                os.fchown(opened, uid, gid)
+        except OSError as error:
+            raise RockonwebError(
+                t(
+                    "%(path)s can't be given to user %(uid)s: %(why)s.",
+                    path=str(path),
+                    uid=uid,
+                    why=error.strerror or str(error),
+                ),
+                t("Check that the folder exists and is no link, and that Rockonweb may change it."),
+            ) from None
+        return had.st_uid, had.st_gid
+
+    def _not_made(self, name: str, why: str) -> RockonwebError:
+        return RockonwebError(
+            t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
+            t("Check the folder %(root)s.", root=str(self.root)),
+        )
+
+    def set_mode(self, place: str, mode: int) -> int:
+        """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link."""
+        path = self.root / place
+        try:
+            with self.walked(place, new=(-1, -1)) as opened:  # a new folder of a share, which Docker would make
+                before = stat.S_IMODE(os.fstat(opened).st_mode)
+                os.fchmod(opened, mode)
+        except OSError as error:
+            raise RockonwebError(
+                t(
+                    "The permissions of %(path)s can't be set: %(why)s.",
+                    path=str(path),
+                    why=error.strerror or str(error),
+                ),
+                t("Check that the folder exists and that Rockonweb may change it."),
+            ) from None
+        return before
+
+    def remove_if_empty(self, name: str) -> bool:
+        """Remove a share that has nothing in it; an empty subvolume goes like a folder. Returns whether it is gone."""
+        path = Path(self.root, name)
+        try:
+            path.rmdir()
+        except OSError:
+            return not path.exists()
+        return True
 
 
 def _has_link(root: str, place: str) -> bool:
@@ -287,60 +349,5 @@ def _has_link(root: str, place: str) -> bool:
     return False
 
 
-def set_owner(settings: Settings, place: str, uid: int, gid: int) -> tuple[int, int]:
-    """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
-
-    A folder that is not there is made, with those above it; no link is followed below the root of the shares.
-    """
-    path = settings.shares_root / place
-    try:
-        with walked(settings, place, new=(uid, gid)) as opened:
-            had = os.fstat(opened)
-            os.fchown(opened, uid, gid)
-    except OSError as error:
-        raise RockonwebError(
-            t(
-                "%(path)s can't be given to user %(uid)s: %(why)s.",
-                path=str(path),
-                uid=uid,
-                why=error.strerror or str(error),
-            ),
-            t("Check that the folder exists and is no link, and that Rockonweb may change it."),
-        ) from None
-    return had.st_uid, had.st_gid
-
-
 def _taken(name: str) -> BadInput:
     return BadInput(t('There is a share or file "%(name)s" already.', name=name), t("Choose another name."))
-
-
-def _not_made(settings: Settings, name: str, why: str) -> RockonwebError:
-    return RockonwebError(
-        t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
-        t("Check the folder %(root)s.", root=str(settings.shares_root)),
-    )
-
-
-def set_mode(settings: Settings, place: str, mode: int) -> int:
-    """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link."""
-    path = settings.shares_root / place
-    try:
-        with walked(settings, place, new=(-1, -1)) as opened:  # a new folder of a share, which Docker would make
-            before = stat.S_IMODE(os.fstat(opened).st_mode)
-            os.fchmod(opened, mode)
-    except OSError as error:
-        raise RockonwebError(
-            t("The permissions of %(path)s can't be set: %(why)s.", path=str(path), why=error.strerror or str(error)),
-            t("Check that the folder exists and that Rockonweb may change it."),
-        ) from None
-    return before
-
-
-def remove_if_empty(settings: Settings, name: str) -> bool:
-    """Remove a share that has nothing in it; an empty subvolume goes like a folder. Returns whether it is gone."""
-    path = Path(settings.shares_root, name)
-    try:
-        path.rmdir()
-    except OSError:
-        return not path.exists()
-    return True

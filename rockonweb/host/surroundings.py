@@ -11,17 +11,16 @@ from collections.abc import Collection
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rockonweb.config import Settings
 from rockonweb.core.answers import share_fault, split_share
 from rockonweb.core.suggest import Owner, Surroundings
-from rockonweb.host import shares
+from rockonweb.host.shares import Shares
 
 ELSEWHERE = "192.0.2.1"  # of the documentation's network: nothing is ever sent there
 ORDINARY = range(1000, 60_000)  # users that are people
 NOT_A_NAME = ("", "localhost", "localhost.localdomain")
 
 
-def gather(settings: Settings, places: Collection[str], visited: str = "") -> Surroundings:
+def gather(shares: Shares, places: Collection[str], visited: str = "") -> Surroundings:
     """Return what suggestions need of the host.
 
     `places` are the shares and folders that were chosen; `visited` is the name or address by which the person
@@ -33,8 +32,8 @@ def gather(settings: Settings, places: Collection[str], visited: str = "") -> Su
         host_name=host_name() or address(),
         address=reached or address() or host_name(),
         groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
-        owners={place: owner(settings, place) for place in places if place and not share_fault(place)},
-        usual=usual_owner(settings),
+        owners={place: owner(shares, place) for place in places if place and not share_fault(place)},
+        usual=usual_owner(shares),
     )
 
 
@@ -73,10 +72,10 @@ def address() -> str:
     return "" if found.startswith("127.") else found
 
 
-def owner(settings: Settings, place: str) -> Owner:
+def owner(shares: Shares, place: str) -> Owner:
     """Return whose a share or folder is. One that is not there yet would be ours, a folder of a share the share's."""
     share, folder = split_share(place)
-    root = settings.shares_root / share
+    root = shares.root / share
     for path in (root / folder, root) if folder else (root,):
         try:
             about = path.stat(follow_symlinks=False)
@@ -86,9 +85,9 @@ def owner(settings: Settings, place: str) -> Owner:
     return Owner(os.geteuid(), os.getegid(), new=True)
 
 
-def usual_owner(settings: Settings) -> Owner:
+def usual_owner(shares: Shares) -> Owner:
     """Return the ordinary user to whom most shares belong; else the host's first one, else the number that has."""
-    owners = Counter((one.uid, one.gid) for one in shares.listing(settings).values() if one.uid in ORDINARY)
+    owners = Counter((one.uid, one.gid) for one in shares.listing().values() if one.uid in ORDINARY)
     if owners:
         return Owner(*owners.most_common(1)[0][0])
     accounts = sorted((one.pw_uid, one.pw_gid) for one in pwd.getpwall() if one.pw_uid in ORDINARY)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from flask import current_app
-
 from rockonweb import rows
 from rockonweb.core import original
 from rockonweb.core.answers import Answers
@@ -15,7 +13,7 @@ from rockonweb.core.lifecycle import TRANSITIONS, Kind
 from rockonweb.core.original import Numbers
 from rockonweb.core.request import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
-from rockonweb.host import shares
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, State
 from rockonweb.work.review import review_or_refuse, submit_review
 
@@ -46,7 +44,7 @@ def update(rockon: RockOn, body: bytes, user: str) -> int:
 
 
 def _shares() -> Collection[str]:
-    return shares.listing(current_app.config["SETTINGS"])
+    return host_of().shares.listing()
 
 
 def _numbers(rockon: RockOn) -> Numbers:

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import current_app
-
-from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.visible import UNSEEN
-from rockonweb.host import engine
+from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
 from rockonweb.models import RockOn
 from rockonweb.web.partials import mark_of
@@ -84,22 +81,16 @@ def of_containers(rockon: RockOn, wish: Wish | None = None) -> list[ContainerLog
     wish = wish or Wish()
     names = [one.name for one in rockon.containers if wish.container in ("", one.name)]
     try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)
+        with host_of(rockon).connect() as docker:
+            return [_log(docker, name, rockon.secrets, wish) for name in names]
     except EngineError as error:
         return [ContainerLog(name, error=say(error.sentence)) for name in names]
-    try:
-        return [_log(docker, name, rockon.secrets, wish) for name in names]
-    finally:
-        docker.close()
 
 
 def as_file(rockon: RockOn, container: str, *, timestamps: bool) -> str:
     """Return the log of a container as a text, masked like on the page. Raises EngineError."""
-    docker = engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)
-    try:
+    with host_of(rockon).connect() as docker:
         raw = docker.logs(container, IN_FILE, timestamps=timestamps, most=MOST_IN_FILE)
-    finally:
-        docker.close()
     return redact(readable(raw), rockon.secrets)
 
 
@@ -125,7 +116,7 @@ def search(text: str, words: str, most: int) -> tuple[tuple[Piece, ...], ...]:
     )
 
 
-def _log(docker: engine.Engine, name: str, secrets: list[SecretWord], wish: Wish) -> ContainerLog:
+def _log(docker: Engine, name: str, secrets: list[SecretWord], wish: Wish) -> ContainerLog:
     tail = max(SEARCHED, wish.lines) if wish.search else wish.lines
     try:
         text = redact(readable(docker.logs(name, tail, timestamps=wish.timestamps, most=MOST)), secrets)

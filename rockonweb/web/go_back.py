@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rockonweb.config import Settings
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.rollback import Cover, Kept
 from rockonweb.core.text import t
-from rockonweb.host import shares as host_shares
-from rockonweb.host import snapshots
+from rockonweb.host import host_of
 from rockonweb.models import RockOn, RollbackPoint
 from rockonweb.work import rollback
 
@@ -37,11 +35,12 @@ def row(point: RollbackPoint) -> Row:
     return Row(point, definition.version, back, tuple(point.kept.items()), tuple(sorted(point.shares)))
 
 
-def shares(point: RollbackPoint, settings: Settings) -> list[Cover]:
+def shares(point: RollbackPoint) -> list[Cover]:
     """Return the shares that the rock-on had then, and whether the data of each can be put back."""
+    host = host_of(point.rockon)
     known = {
-        name: replace(facts, nested=snapshots.nested(facts.path)) if facts.snapshots else facts
-        for name, facts in host_shares.listing(settings).items()
+        name: replace(facts, nested=host.snapshots.nested(name)) if facts.snapshots else facts
+        for name, facts in host.shares.listing().items()
         if name in point.shares
     }
     facts = HostFacts(shares=known, share_users=rollback.other_users(point.rockon))

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-import psutil
-from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload
 
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
 from rockonweb.core.text import joined
+from rockonweb.host import host_of
 from rockonweb.models import Kind, Operation, Progress, RockOn, Status, db, now
 from rockonweb.web import shelf
 from rockonweb.web.partials import mark_of
@@ -64,8 +62,8 @@ def look(hostname: str) -> Home:
     """Return the first page."""
     cards = shelf.installed(hostname)
     engine = heartbeat.engine_status()
-    settings: Settings = current_app.config["SETTINGS"]
-    shares, images, memory = _disk(settings.shares_root), _images(engine), _memory()
+    disk = host_of().disk(str(current_settings().shares_root))
+    shares, images, memory = Room(disk.free, disk.total) if disk else Room(), _images(engine), _memory()
     facts = Facts(
         workers=heartbeat.workers() if heartbeat.queue_alive() else None,
         shares=shares,
@@ -104,21 +102,13 @@ def _failures() -> list[Failure]:
     ]
 
 
-def _disk(folder: Path) -> Room:
-    try:
-        usage = psutil.disk_usage(str(folder))
-    except OSError:
-        return Room()
-    return Room(usage.free, usage.total)
-
-
 def _images(engine: EngineStatus) -> Room:
     """Return the room for images as the watcher told it; how large the disk is, where it can be seen from here."""
     if engine.free is None:
         return Room()
-    return Room(engine.free, _disk(Path(engine.images_folder)).total if engine.images_folder else None)
+    disk = host_of().disk(engine.images_folder)
+    return Room(engine.free, disk.total if disk else None)
 
 
 def _memory() -> Room:
-    memory = psutil.virtual_memory()
-    return Room(memory.available, memory.total)
+    return Room(*host_of().memory())

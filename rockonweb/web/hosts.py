@@ -18,7 +18,7 @@ from flask import current_app, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.config import Settings
+from rockonweb.config import Settings, current_settings
 from rockonweb.web import api_faults
 
 MISDIRECTED = 421
@@ -29,7 +29,7 @@ OF_HOMES = ("local", "lan", "home.arpa", "internal", "localdomain")  # domains t
 def check() -> ResponseReturnValue | None:
     """Refuse a request for a host that is not one of ours; for the first place before each request."""
     host = host_of(request.environ.get("HTTP_HOST", ""))
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     if accepted(host, settings):
         return None
     sentence = _('Rockonweb is not known here by the name "%(host)s".', host=host or "?")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app
 from sqlalchemy import select
 
 from rockonweb import rows
-from rockonweb.config import instance_id
 from rockonweb.core import plan
-from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import Mount
-from rockonweb.host import engine, survey
+from rockonweb.host import host_of
 from rockonweb.models import Container, RockOn, State, db
+from rockonweb.work.facts import volumes
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,10 @@ class Leftovers:
 def look(rockon: RockOn) -> Leftovers:
     """Return what an uninstall leaves, with what Docker knows where it answers."""
     known = images(rockon)
+    found, _ = host_of(rockon).ask(lambda docker: volumes(rockon, docker, docker.containers() if docker else None))
     return Leftovers(
         shares=rows.answers_of(rockon).used_shares(),
-        volumes=_volumes(rockon),
+        volumes=found,
         own_images=[image for image, own in known.items() if own],
         shared_images=[image for image, own in known.items() if not own],
     )
@@ -46,14 +45,3 @@ def images(rockon: RockOn) -> dict[str, bool]:
     others = query.where(RockOn.id != rockon.id, RockOn.state != State.AVAILABLE).distinct()
     used = set(db.session.scalars(others))
     return {image: image not in used for image in plan.images(rockon.definition)}
-
-
-def _volumes(rockon: RockOn) -> dict[str, tuple[Mount, ...]]:
-    try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]), rockon.name)
-        try:
-            return survey.volumes(rockon, docker, docker.containers())
-        finally:
-            docker.close()
-    except EngineError:
-        return survey.volumes(rockon, None, None)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import request
 
 from rockonweb import rows
-from rockonweb.config import Settings
 from rockonweb.core import suggest, wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import Carried, carry, only_new, with_new
@@ -20,7 +19,7 @@ from rockonweb.core.preflight import wanted_ports
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import shares, surroundings
+from rockonweb.host import host_of
 from rockonweb.models import RockOn
 from rockonweb.web.share_users import other_users
 
@@ -77,7 +76,7 @@ class Asked:
     def new_shares(self) -> frozenset[str]:
         """The shares that the fields name and that do not exist."""
         form = self.forms.get("shares")
-        return shares_form.new_shares(form.typed, shares.listing(_settings())) if form else frozenset()
+        return shares_form.new_shares(form.typed, host_of().shares.listing()) if form else frozenset()
 
     @property
     def focus(self) -> Any:
@@ -126,9 +125,9 @@ def ask(offer: Offer, facts: HostFacts) -> Asked:
 
 def room(rockon: RockOn) -> shares_form.Room:
     """Return what the questions about shares need to know of the host."""
-    ground = shares.ground(_settings())
+    ground = host_of().shares.ground()
     users = other_users(rockon)
-    known = shares.listing(_settings())
+    known = host_of().shares.listing()
     return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, t("Accept"))
 
 
@@ -136,7 +135,7 @@ def _shares(offer: Offer, fresh: Definition) -> PageForm:
     here = room(offer.rockon)
     suggested = wizard.suggested_shares(
         fresh,
-        inside=shares.roomiest(_settings()) if here.refusal else "",
+        inside=host_of().shares.roomiest() if here.refusal else "",
         taken=[*(share for share, others in here.users.items() if others), *offer.carried.answers.used_shares()],
     )
     return shares_form.form(fresh, suggested, here)
@@ -160,10 +159,5 @@ def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
 def _texts(definition: Definition, page: str, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
     places = {values.get(ask.name, "") for ask in wizard.asks(definition, "shares")}
     visited = urlsplit(request.host_url).hostname or ""
-    around = surroundings.gather(_settings(), places, visited)
+    around = host_of().surroundings(places, visited)
     return suggest.texts(definition, page, values, around, environment.new_secret)
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, literal, null, select, union_all
 from sqlalchemy.orm import defer, joinedload, selectinload
 
+from rockonweb.core import layers
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
-from rockonweb.host import layers
 from rockonweb.models import ACTIVE, Operation, OperationStep, Progress, RockOn, db
 from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.web.wording import ended_title, left_words, size, title_of

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import ColumnElement, Integer, Text, and_, case, func, literal, or_, select, true, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, load_only, raiseload
 
 from rockonweb.catalog import icons
+from rockonweb.config import current_settings
 from rockonweb.core import search
 from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
@@ -383,7 +383,7 @@ def _cards(ids: list[int], hostname: str) -> list[Card]:
         )
     links = ui_link.links(rockons.values(), hostname)
     operations = active_operations(ids)
-    folder = icons.folder(current_app.config["SETTINGS"])
+    folder = icons.folder(current_settings())
     return [
         Card(rockons[one], links.get(one), operations.get(one), icons.version(folder, rockons[one].icon), newer[one])
         for one in ids

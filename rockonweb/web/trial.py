@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app
-
 from rockonweb.core import plan, suggest, wizard
 from rockonweb.core.definition import Definition
-from rockonweb.host import shares, surroundings, survey
+from rockonweb.host import host_of
 from rockonweb.models import RockOn
+from rockonweb.work.facts import gather_facts
 
 OPEN = "…"  # stands for an answer that only the person knows
 
@@ -25,17 +24,17 @@ class Trial:
 
 def run(definition: Definition) -> Trial:
     """Return what would be asked and done. Docker is not asked, so what only it knows is not in it."""
-    settings = current_app.config["SETTINGS"]
-    known = shares.listing(settings)
+    host = host_of()
+    known = host.shares.listing()
     values = wizard.suggested_shares(definition)
     new = frozenset(share for share in values.values() if share not in known)
     stranger = RockOn(name=definition.name, source="")  # in no session
-    facts = survey.gather(stranger, wizard.answers(definition, values), engine=None)
+    facts = gather_facts(stranger, wizard.answers(definition, values), None)
     wanted = {
         ask.name: definition.containers[ask.container].port_specs[int(ask.key)].host_default or int(ask.key)
         for ask in wizard.asks(definition, "ports")
     }
-    here = surroundings.gather(settings, list(values.values()))
+    here = host.surroundings(list(values.values()))
     ports = wizard.suggested_ports(definition, wanted, facts)
     values |= {name: str(one.port) for name, one in ports.items()}
     for page in ("environment", "custom-config"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from rockonweb.host.docker_settings import TIGHT
+from rockonweb.core.docker_settings import TIGHT
 from rockonweb.web.wording import size
 from rockonweb.work import heartbeat
 

@@ -8,8 +8,7 @@ from typing import Any
 from flask_login import current_user
 
 from rockonweb import rows
-from rockonweb.core import settings
-from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.answers import Answers, from_json, rebased, same
 from rockonweb.models import Draft, RockOn, State, db, writing
 from rockonweb.web import drafts
 
@@ -28,7 +27,7 @@ class Wanted:
     @property
     def changed(self) -> bool:
         """Whether there is anything to apply."""
-        return not settings.same(self.answers, self.current)
+        return not same(self.answers, self.current)
 
 
 def load(rockon: RockOn, user_id: int) -> Wanted:
@@ -40,7 +39,7 @@ def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[s
     """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
     with writing() as session:
         current = rows.answers_of(rockon)
-        if settings.same(answers, current):
+        if same(answers, current):
             discard(rockon, user_id)
             return
         data = {
@@ -75,4 +74,4 @@ def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:
     if "wanted" not in data:
         return Wanted(current, current)
     base, wanted = from_json(data["base"]), from_json(data["wanted"])
-    return Wanted(settings.rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))
+    return Wanted(rebased(base, wanted, current), current, frozenset(data["wanted_shares"]))

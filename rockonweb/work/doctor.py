@@ -25,17 +25,17 @@ from sqlalchemy import Engine, Text, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from rockonweb import config, migrate
-from rockonweb.core import diagnosis
+from rockonweb import config, host, migrate
+from rockonweb.core import diagnosis, docker_settings
 from rockonweb.core.diagnosis import Finding
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.host import clock, disks, docker_settings, engine, surroundings, survey
 from rockonweb.models import Base, Container, Operation, Progress, RefreshReport, RockOn, Secret, State
 from rockonweb.models.address import checked, masked, open_to_read
 from rockonweb.models.base import cipher, database_trouble
 from rockonweb.work import heartbeat, queue
+from rockonweb.work.facts import claimed_ports
 
 SECONDS = 5  # that a part gets to answer
 WAITING = timedelta(minutes=5)  # after which an operation that waits should have begun
@@ -102,14 +102,17 @@ class _Visit:
         self.settings = settings
         self.version = version
         self._engine: Engine | None = None
-        self._docker: engine.Engine | RockonwebError | None = None
+        self.host = host.Host(settings)
+        if not os.path.isfile(settings.instance / "secret.key"):  # there is no name to be known by yet
+            self.host.instance = ""
+        self._docker: host.Engine | RockonwebError | None = None
         self._redis: Redis | None = None
 
     def close(self) -> None:
         """Close what was opened."""
         if self._engine:
             self._engine.dispose()
-        if isinstance(self._docker, engine.Engine):
+        if isinstance(self._docker, host.Engine):
             self._docker.close()
         if self._redis:
             self._redis.close()
@@ -146,15 +149,14 @@ class _Visit:
     def room(self) -> Finding:
         """The disks."""
         settings = self.settings
-        found = [diagnosis.RoomFacts("shares", str(settings.shares_root), disks.room(settings.shares_root))]
-        found.append(diagnosis.RoomFacts("instance", str(settings.instance), disks.room(settings.instance)))
+        found = [diagnosis.RoomFacts("shares", str(settings.shares_root), self.host.free_bytes(settings.shares_root))]
+        found.append(diagnosis.RoomFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance)))
         url = checked(settings.database_url)
         if url.drivername == "sqlite" and url.database:
-            found.append(diagnosis.RoomFacts("database", url.database, disks.room(Path(url.database).parent)))
+            found.append(diagnosis.RoomFacts("database", url.database, self.host.free_bytes(Path(url.database).parent)))
         try:
             docker = self._connected().settings()
-            below = docker_settings.room(docker.images_folder) if docker.local else None
-            free = below.free if below else None
+            free = docker.disk.free if docker.disk else None
             found.append(diagnosis.RoomFacts("images", docker.images_folder, free, docker_settings.TIGHT))
         except RockonwebError:
             found.append(diagnosis.RoomFacts("images", "", None))
@@ -263,16 +265,14 @@ class _Visit:
             offset = told - (before + time.time()) / 2
         except RockonwebError:
             offset = None
-        return diagnosis.clock(offset, surroundings.time_zone(), clock.synchronised())
+        return diagnosis.clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
 
     def ports(self) -> Finding:
         """The ports that installed rock-ons are to have."""
         with Session(self._database()) as session:
-            claims = survey.claimed_ports(session)
+            claims = claimed_ports(session)
         containers, published = self._containers(), self._published()
-        running = {one.rockon for one in containers.values() if one.state == "running"}
-        names = {one.id: name for name, one in containers.items()}
-        held = survey.listening([one for one in claims if one.rockon in running], published, names)
+        held = self.host.listening(claims, containers, published)
         taken = [
             diagnosis.PortFacts(claim.port, claim.protocol, claim.rockon, holder.holder)
             for claim in claims
@@ -362,12 +362,11 @@ class _Visit:
             )
         return self._redis
 
-    def _connected(self) -> engine.Engine:
+    def _connected(self) -> host.Engine:
         """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
         if self._docker is None:
-            here = (self.settings.instance / "secret.key").is_file()  # else there is no name to be known by yet
             try:
-                self._docker = engine.connect(config.instance_id(self.settings) if here else "")
+                self._docker = self.host.connect()
             except RockonwebError as error:
                 self._docker = error
         if isinstance(self._docker, RockonwebError):

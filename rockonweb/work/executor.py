@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Select, select
 
-from rockonweb.config import Settings
+from rockonweb.core import layers
 from rockonweb.core.answers import split_share
-from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
+from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
+from rockonweb.core.layers import Layer
 from rockonweb.core.lifecycle import UNDOING
 from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.steps import ASIDE, AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
 from rockonweb.core.text import joined, reworded, t
-from rockonweb.host import gate, layers
-from rockonweb.host.engine import Engine
-from rockonweb.host.layers import Layer
+from rockonweb.host import Engine, Host
 from rockonweb.models import (
     Container,
     KeptVolume,
@@ -55,9 +54,9 @@ class _Begun:
 class Executor:
     """Performs the steps of one operation, or takes back those that it performed before its process ended."""
 
-    def __init__(self, engine: Engine, settings: Settings, operation: Operation) -> None:
+    def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
         self.engine = engine
-        self.settings = settings
+        self.host = host
         self.operation_id = operation.id
         self.undoes = operation.kind in UNDOING
         self.owes = False  # whether something could not be taken back because Docker was away
@@ -98,7 +97,7 @@ class Executor:
     def _fail(self, step: Step, row: int, error: RockonwebError | Cancelled, output: str) -> None:
         """Write why a step did not go well, and take back what was done before it, unless that is to stay."""
         self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
-        stays = isinstance(error, gate.Unhealthy) and isinstance(step, AwaitHealth) and step.stays
+        stays = isinstance(error, Unhealthy) and isinstance(step, AwaitHealth) and step.stays
         if self.undoes and not stays:
             self.take_back()
 
@@ -185,7 +184,7 @@ class Executor:
         with writing() as session:
             session.get_one(OperationStep, row).output = words
 
-    def show_progress(self, row: int, found: list[Layer]) -> None:
+    def show_progress(self, row: int, found: Sequence[Layer]) -> None:
         """Write how far a pull is, and stop it when that was asked."""
         self._stop_if_cancelled()
         with writing() as session:

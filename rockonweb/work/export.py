@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import io
 import zipfile
-from contextlib import closing
 
-from flask import current_app
 from sqlalchemy import select
 
-from rockonweb.config import instance_id
 from rockonweb.core import compose, plan
-from rockonweb.core.errors import Conflict, EngineUnreachable
-from rockonweb.core.facts import HostFacts
+from rockonweb.core.errors import Conflict
 from rockonweb.core.text import t
-from rockonweb.host import engine, survey
+from rockonweb.host import host_of
 from rockonweb.models import Network, RockOn, db
 from rockonweb.rows import answers_of
+from rockonweb.work.facts import gather_facts
 
 COMPOSE, ENVIRONMENT = "compose.yaml", ".env"
 
 
 def export(rockon: RockOn) -> compose.Export:
-    """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed, EngineError."""
+    """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed.
+
+    Without Docker, the volumes that it made are not known.
+    """
     if not rockon.installed:
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("Install it first: then it has answers."))
     definition, answers = rockon.definition, answers_of(rockon)
-    planned = plan.install(definition, answers, _facts(rockon))
+    facts, _ = host_of(rockon).ask(lambda docker: gather_facts(rockon, answers, docker))
+    planned = plan.install(definition, answers, facts)
     made = {row.name: compose.network_command(row.spec) for row in db.session.scalars(select(Network))}
     return compose.export(planned, plan.link_networks(definition), made)
 
@@ -46,12 +47,3 @@ def archive(found: compose.Export, *, reveal: bool) -> bytes:
             entry.external_attr = (0o100600 if name == ENVIRONMENT else 0o100644) << 16
             file.writestr(entry, text)
     return packed.getvalue()
-
-
-def _facts(rockon: RockOn) -> HostFacts:
-    """Return what the host says; without Docker, the volumes that it made are not known."""
-    try:
-        with closing(engine.connect(instance_id(current_app.config["SETTINGS"]))) as docker:
-            return survey.gather(rockon, engine=docker)
-    except EngineUnreachable:
-        return survey.gather(rockon, engine=None)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flask import current_app
 from sqlalchemy import select
 
-from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.images import Kept, familiar, judge
-from rockonweb.host import engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import Container, PulledImage, RockOn, RollbackPoint, State, db, writing
 
 
@@ -26,18 +24,14 @@ class Removed:
 
 def look() -> list[Kept]:
     """Return all images with who uses them, the largest first. Raises EngineError."""
-    docker = _connect()
-    try:
+    with host_of().connect() as docker:
         return _judged(docker)
-    finally:
-        docker.close()
 
 
 def remove(ids: Collection[str]) -> Removed:
     """Remove those of these images that nothing uses now; any other stays. Raises EngineUnreachable."""
     gone, stayed, freed = [], [], 0
-    docker = _connect()
-    try:
+    with host_of().connect() as docker:
         for one in [one for one in _judged(docker) if one.image.id in ids]:
             if one.unused and _remove(docker, one):
                 gone.append(one.image.name)
@@ -45,12 +39,10 @@ def remove(ids: Collection[str]) -> Removed:
                 _forget(one.image.id)
             else:
                 stayed.append(one.image.name)
-    finally:
-        docker.close()
     return Removed(gone, stayed, freed)
 
 
-def _remove(docker: engine.Engine, one: Kept) -> bool:
+def _remove(docker: Engine, one: Kept) -> bool:
     """Take all names from an image; with the last one it goes. Docker itself keeps what a container uses."""
     names = one.image.tags or one.image.digests or (one.image.id,)
     try:
@@ -61,7 +53,7 @@ def _remove(docker: engine.Engine, one: Kept) -> bool:
         return False
 
 
-def _judged(docker: engine.Engine) -> list[Kept]:
+def _judged(docker: Engine) -> list[Kept]:
     found, containers = docker.images(), docker.containers()
     query = select(Container.image, RockOn.name).join(Container.rockon).where(RockOn.state != State.AVAILABLE)
     wanted: dict[str, set[str]] = {}
@@ -78,7 +70,3 @@ def _forget(image_id: str) -> None:
     with writing() as session:
         if row := session.get(PulledImage, image_id):
             session.delete(row)
-
-
-def _connect() -> engine.Engine:
-    return engine.connect(instance_id(current_app.config["SETTINGS"]))

@@ -14,22 +14,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 
-from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb import titles
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core import notices
+from rockonweb.core.docker_settings import TIGHT
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
 from rockonweb.core.notices import Event, Message, Trouble, Way, Words
 from rockonweb.core.text import t
-from rockonweb.host import notifier
-from rockonweb.host.docker_settings import TIGHT
 from rockonweb.languages import say, speaking
 from rockonweb.models import ACTIVE, NoticeMessage, NoticeTarget, Operation, Progress, RockOn, db, now, writing
-from rockonweb.work import heartbeat, queue
+from rockonweb.work import heartbeat, notifier, queue
 
 JOB = "rockonweb.jobs.send_notice"
 PAUSES = (60, 300, 1800)  # seconds before each further try
@@ -178,7 +176,7 @@ def _enqueue(message_ids: Collection[int]) -> None:
 
 
 def _link(path: str) -> str:
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     return f"{settings.public_url}{path}" if settings.public_url else ""
 
 

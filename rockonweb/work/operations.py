@@ -22,9 +22,9 @@ from rockonweb.core.preflight import port_conflict, wanted_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.status import Status
 from rockonweb.core.text import t
-from rockonweb.host import observer, survey
 from rockonweb.models import ACTIVE, Draft, Operation, RockOn, db, writing
-from rockonweb.work import queue
+from rockonweb.work import observer, queue
+from rockonweb.work.facts import claimed_ports
 
 JOB = "rockonweb.jobs.run"
 
@@ -211,7 +211,7 @@ def _insert(session: Session, rockon: RockOn, request: Request, user: str) -> Op
 
 def _refuse_claimed_ports(session: Session, rockon: RockOn, definition: Definition, answers: Answers) -> None:
     """The last word on ports between rock-ons: two people may have reviewed the same one."""
-    claims = HostFacts(claimed=tuple(survey.claimed_ports(session)))
+    claims = HostFacts(claimed=tuple(claimed_ports(session)))
     for _, _, port, protocol in wanted_ports(definition, answers):
         if holder := port_conflict(rockon.name, port, protocol, claims):
             raise Conflict(

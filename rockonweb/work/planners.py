@@ -27,7 +27,7 @@ from rockonweb.core.request import (
     UpdateRequest,
 )
 from rockonweb.core.text import t
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine
 from rockonweb.models import Operation, RockOn
 from rockonweb.work import tasks
 from rockonweb.work.review import prepare_review

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine
 from rockonweb.models import PulledImage, now, writing
 
 

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
-from rockonweb.config import Settings
+from rockonweb.config import Settings, current_settings
 from rockonweb.core.errors import QueueUnreachable
 
 NAME = "rockonweb"
@@ -27,7 +27,7 @@ def connection() -> Redis:
     """Return this process's connection pool."""
     found = current_app.extensions.get("redis")
     if found is None:
-        found = current_app.extensions["redis"] = connect(current_app.config["SETTINGS"])
+        found = current_app.extensions["redis"] = connect(current_settings())
     return found
 
 

@@ -6,18 +6,16 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from flask import current_app
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from sqlalchemy import func, select
 
-from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.lifecycle import UNDOING
 from rockonweb.core.steps import ASIDE
-from rockonweb.host import engine
+from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db, now
 from rockonweb.work import heartbeat, operations, queue, runner, sequence
 
@@ -47,9 +45,8 @@ def recover() -> list[int]:
 def _tidied() -> Iterator[int]:
     """Deal with what ended installs and changes left, because Docker was away or still at work when they ended."""
     try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
-        known = docker.containers()
-        docker.close()
+        with host_of().connect() as docker:
+            known = docker.containers()
     except EngineError as error:
         logger.info("what operations left has to wait: %s", error)
         return

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from rockonweb import rows
 from rockonweb.core.definition import canonical, from_body
-from rockonweb.host import observer, survey
 from rockonweb.models import ContainerImage, Kind, Operation, OperationStep, Progress, RockOn, State, Status, now
 from rockonweb.models.base import db, writing
-from rockonweb.work import sequence, updates
+from rockonweb.work import observer, sequence, updates
+from rockonweb.work.facts import gather_facts
 
 
 class _Rehearsed(Exception):
@@ -58,7 +58,7 @@ def _act(session: Session) -> None:
     _again(session)
 
     rockon = session.get_one(RockOn, home)
-    survey.gather(rockon, rows.answers_of(rockon), engine=None)
+    gather_facts(rockon, None, None)
     session.add_all(OperationStep(operation_id=key, position=n, title="", why="") for n in range(4))
     session.flush()
     step_key = session.get_one(Operation, key).steps[0].id

@@ -9,16 +9,14 @@ there is none (`left`: it is left alone; `told`: it could not be begun; `hidden`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import delete, select
 
 from rockonweb import backup, rows
 from rockonweb.catalog import local, sources
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import Settings, current_settings
 from rockonweb.core import backup as core
 from rockonweb.core.answers import Answers
 from rockonweb.core.backup import Backup, Hidden, SavedRockOn
@@ -27,9 +25,10 @@ from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.text import Text, joined, t
-from rockonweb.host import engine, shares, survey
+from rockonweb.host import Engine, host_of
 from rockonweb.models import KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue, rocknets
+from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
 FREE = (State.AVAILABLE, State.INSTALL_FAILED)
@@ -151,9 +150,9 @@ def content_of(restore: Restore) -> Backup:
 
 def look(found: Backup) -> Outlook:
     """Return what a restore would do here. Changes nothing. Raises EngineError."""
-    settings: Settings = current_app.config["SETTINGS"]
-    with closing(_connect(settings)) as docker:
-        facts = survey.gather(RockOn(name="", source="{}"), _everything_asked(found), engine=docker)
+    settings = current_settings()
+    with host_of().connect() as docker:
+        facts = gather_facts(RockOn(name="", source="{}"), _everything_asked(found), docker)
         volumes = docker.volumes()
     parts = tuple(_parts(settings, found, facts))
     left = _all_left_alone(found, facts)
@@ -268,7 +267,7 @@ def _networks(found: Backup, facts: HostFacts) -> Iterator[Part]:
 
 def _shares(settings: Settings, found: Backup, facts: HostFacts) -> Iterator[Part]:
     """Yield the shares that are missing and used by what is not left alone."""
-    there = shares.listing(settings)
+    there = host_of().shares.listing()
     left = _all_left_alone(found, facts)
     used = {name for saved in found.rockons if not left[saved.name] for name in _used_shares(saved)}
     for name in sorted(used - there.keys()):
@@ -290,9 +289,9 @@ def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
     `typed` are secrets that the person entered. What was done before is not done twice. Raises EngineError or
     QueueUnreachable before anything was changed.
     """
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     queue.ping()
-    with closing(_connect(settings)) as docker:
+    with host_of().connect() as docker:
         volumes = docker.volumes()
         with writing() as session:
             row = session.get_one(Restore, restore_id)
@@ -329,7 +328,7 @@ def _is_open(entry: Mapping[str, Any]) -> bool:
     return "left" not in entry and (operation is None or not (operation.active or operation.progress is Progress.DONE))
 
 
-def _put_back(settings: Settings, found: Backup, docker: engine.Engine) -> Iterator[Part]:
+def _put_back(settings: Settings, found: Backup, docker: Engine) -> Iterator[Part]:
     """Put back everything but rock-ons, and yield what became of each."""
     expected = list(_parts(settings, found, HostFacts(containers=docker.containers(), networks=docker.networks())))
     db.session.rollback()
@@ -359,17 +358,17 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
     if part.kind == "network":
         rocknets.make(next(spec for spec in found.networks if spec.name == part.name))
         return replace(part, sentence=t("It was made."))
-    shares.make(settings, part.name)
+    shares = host_of().shares
+    made = shares.make(part.name)
     owner = next((share for share in found.shares if share.name == part.name), core.Share(part.name))
-    made = (settings.shares_root / part.name).stat()
-    same = (made.st_uid, made.st_gid) == (owner.uid, owner.gid)
-    if why := "" if same else shares.give(settings, part.name, owner.uid, owner.gid):
+    same = (made.uid, made.gid) == (owner.uid, owner.gid)
+    if why := "" if same else shares.give(part.name, owner.uid, owner.gid):
         sentence = t("It was made new and is EMPTY. Its owner could not be set: %(why)s.", why=why)
         return replace(part, sentence=sentence, well=False)
     return replace(part, sentence=t("It was made new and is EMPTY."))
 
 
-def _begin_one(saved: SavedRockOn, docker: engine.Engine, volumes: set[str], user: str) -> dict[str, Any]:
+def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> dict[str, Any]:
     """Begin the install of a rock-on; return its outcome so far."""
     rockon = db.session.scalar(select(RockOn).where(RockOn.name == saved.name))
     state = rockon.state if rockon else None
@@ -449,7 +448,3 @@ def forget(restore_id: int) -> None:
 def latest() -> Restore | None:
     """Return the newest restore that has begun."""
     return db.session.scalar(select(Restore).where(Restore.begun.is_not(None)).order_by(Restore.id.desc()).limit(1))
-
-
-def _connect(settings: Settings) -> engine.Engine:
-    return engine.connect(instance_id(settings))

@@ -9,14 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import current_app
-
 from rockonweb import rows
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import current_settings
 from rockonweb.core import plan
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
@@ -30,10 +27,10 @@ from rockonweb.core.preflight import Finding, host_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import joined, t
-from rockonweb.host import engine, image_facts, shares, snapshots, survey
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import RockOn, State, db
-from rockonweb.work import operations, rollback, updates
+from rockonweb.work import image_facts, operations, rollback, updates
+from rockonweb.work.facts import gather_facts, volumes
 
 Reviewed = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
@@ -94,19 +91,16 @@ def fingerprint(lines: Iterable[str]) -> str:
 
 def review_request(rockon: RockOn, request: Reviewed) -> Review:
     """Prepare for a person to look: with what registries say of images; without Docker's part where it is away."""
-    settings = _settings()
-    try:
-        with closing(engine.connect(instance_id(settings), rockon.name)) as docker:
-            return prepare_review(rockon, request, docker, settings.registry_seconds, foresees=True)
-    except EngineError as error:
-        return replace(prepare_review(rockon, request, None, foresees=True), trouble=error)
+    seconds = current_settings().registry_seconds
+    found, trouble = host_of(rockon).ask(lambda docker: prepare_review(rockon, request, docker, seconds, foresees=True))
+    return replace(found, trouble=trouble)
 
 
 def review_or_refuse(rockon: RockOn, request: Reviewed, hint: str = "") -> Review:
     """Prepare for a submit without a look. Raises EngineError where Docker can't be asked, and Conflict, with a `hint`
     on what to do, where something forbids it.
     """
-    with closing(engine.connect(instance_id(_settings()), rockon.name)) as docker:
+    with host_of(rockon).connect() as docker:
         found = prepare_review(rockon, request, docker)
     if found.blocked:
         raise Conflict(joined("\n", (one.sentence if hint else one.words for one in found.blocked)), hint)
@@ -139,11 +133,9 @@ def _prepare_install(
 ) -> Review:
     definition = rockon.read(request.source or rockon.source)
     answers = request.answers or rows.answers_of(rockon)
-    facts = survey.gather(
-        rockon, answers, engine=docker, named=host_ports(definition, fixed_ports(definition, answers))
-    )
+    facts = gather_facts(rockon, answers, docker, host_ports(definition, fixed_ports(definition, answers)))
     if foresees:  # a look says what the answers come to, whichever containers there are by now
-        facts = replace(facts, kept_volumes=survey.volumes(rockon, None, None))
+        facts = replace(facts, kept_volumes=volumes(rockon, None, None))
     if docker:
         facts = image_facts.added(facts, plan.images(definition), docker, seconds)
     request, found = assemble_install(definition, replace(request, answers=answers), facts)
@@ -204,7 +196,7 @@ def _prepare_change(
     )
     if docker and back.shares:
         own = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
-        blocked = rollback.in_the_way(back.shares, own, _settings(), docker)
+        blocked = rollback.in_the_way(back.shares, own, docker)
         found = replace(found, plan=replace(found.plan, findings=(*found.plan.findings, *blocked)))
     kept = replace(wanted, answers=new.answers) if isinstance(request, ChangeRequest) else request
     return Review(rockon, kept, found.plan, found, _missing(new.answers, wanted.new_shares))
@@ -212,7 +204,7 @@ def _prepare_change(
 
 def _missing(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
     """Return the shares that are used, do not exist and are not to be made."""
-    known = {*shares.listing(_settings()), *new_shares}
+    known = {*host_of().shares.listing(), *new_shares}
     return tuple(share for share in answers.used_shares() if share not in known)
 
 
@@ -237,20 +229,6 @@ def _of_kept(old: Definition, new: Definition, facts: HostFacts, docker: Engine,
     had = plan.images(old)
     pulled = [one for one in plan.images(new) if one not in had or one in facts.absent_images]
     return image_facts.added(facts, pulled, docker, seconds)
-
-
-def gather_facts(rockon: RockOn, answers: Answers | None = None) -> tuple[HostFacts, EngineError | None]:
-    """Return the host's facts for questions; without what only Docker knows where it does not answer, and why."""
-    try:
-        with closing(engine.connect(instance_id(_settings()))) as docker:
-            return survey.gather(rockon, answers, engine=docker), None
-    except EngineError as error:
-        return survey.gather(rockon, answers, engine=None), error
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
 
 
 def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) -> HostFacts:
@@ -296,11 +274,12 @@ def _name_of(successor: int) -> str:
 
 def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
     ports = host_ports(new.definition, new.answers)
-    facts = survey.gather(rockon, new.answers, engine=docker, named=ports)
+    facts = gather_facts(rockon, new.answers, docker, ports)
+    host = host_of(rockon)
     facts = renamed(facts, rockon.name, new.definition.name)
     used = {*old.answers.used_shares(), *new.answers.used_shares()}
     nested = {
-        name: replace(known, nested=snapshots.nested(known.path))
+        name: replace(known, nested=host.snapshots.nested(name))
         for name, known in facts.shares.items()
         if name in used and known.snapshots
     }

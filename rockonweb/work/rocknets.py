@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from rockonweb.config import instance_id
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
 from rockonweb.core.text import t
-from rockonweb.host import addresses, engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import ACTIVE, Container, Network, NetworkMember, Operation, RockOn, State, db, writing
 
 
@@ -97,7 +94,7 @@ class Unfit(BadInput):
 def listing() -> Listing:
     """Return all networks; those that are remembered alone when Docker does not answer."""
     try:
-        with closing(_connect()) as docker:
+        with host_of().connect() as docker:
             containers = docker.containers()
             facts = docker.networks(containers)
     except EngineError as error:
@@ -187,7 +184,7 @@ def _named_by_definitions() -> tuple[dict[str, list[str]], dict[str, list[str]]]
 
 def make(spec: NetworkSpec) -> None:
     """Make a network and remember it. Raises Unfit, EngineError."""
-    with closing(_connect()) as docker:
+    with host_of().connect() as docker:
         facts = docker.networks()
         _refuse_unfit(spec, facts, _names() | set(facts))
         try:
@@ -212,7 +209,7 @@ def change(net: Rocknet, spec: NetworkSpec) -> bool:
     if refusal := change_refusal(net):
         raise refusal
     anew = net.facts is None or _of_docker(spec) != _of_docker(net.wanted)
-    with closing(_connect(*net.rockons)) as docker:
+    with host_of().connect(*net.rockons) as docker:
         facts = docker.networks()
         _refuse_unfit(spec, facts, ())
         if anew and spec.name in facts:
@@ -236,7 +233,7 @@ def restore(net: Rocknet) -> None:
     if net.taken:
         raise _not_ours(net)
     _refuse_busy(net)
-    with closing(_connect(*net.rockons)) as docker:
+    with host_of().connect(*net.rockons) as docker:
         _make_again(docker, net.wanted, net)
 
 
@@ -244,7 +241,7 @@ def remove(net: Rocknet) -> None:
     """Cut off who is on a network, remove it and forget it. Raises Conflict, EngineError."""
     if refusal := removal_refusal(net):
         raise refusal
-    with closing(_connect(*net.rockons)) as docker:
+    with host_of().connect(*net.rockons) as docker:
         if not net.taken and net.name in docker.networks():
             docker.close_network(net.name)
     _forget(net.name, members=True)
@@ -315,7 +312,7 @@ def _busy(net: Rocknet) -> Conflict | None:
     )  # fmt: skip
 
 
-def _make_again(docker: engine.Engine, spec: NetworkSpec, net: Rocknet) -> None:
+def _make_again(docker: Engine, spec: NetworkSpec, net: Rocknet) -> None:
     docker.make_network(spec.name, spec=spec)
     there = docker.containers()
     for member in net.members:
@@ -335,10 +332,10 @@ def _ground(name: str, facts: Mapping[str, NetworkFacts], names: frozenset[str])
     theirs = [ip_network(one, strict=False) for found in subnets.values() for one in found]
     reached = {
         interface: tuple(one for one in found if not any(_inside(one, other) for other in theirs))
-        for interface, found in addresses.reached().items()
+        for interface, found in host_of().subnets().items()
     }
     return Ground(
-        names, {other: found for other, found in subnets.items() if other != name}, reached, addresses.addresses()
+        names, {other: found for other, found in subnets.items() if other != name}, reached, host_of().addresses()
     )
 
 
@@ -365,7 +362,3 @@ def _forget(name: str, *, members: bool = False) -> None:
             rows += session.scalars(select(NetworkMember).where(NetworkMember.network == name))
         for row in rows:
             session.delete(row)
-
-
-def _connect(*rockons: str) -> engine.Engine:
-    return engine.connect(instance_id(current_app.config["SETTINGS"]), *rockons)

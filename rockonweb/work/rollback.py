@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 
-from flask import current_app
 from sqlalchemy import select
 
 from rockonweb import rows
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core.answers import Answers, from_json, split_share
 from rockonweb.core.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
-from rockonweb.core.steps import AnyStep, Create, PutBack, SetAside, Snapshot
+from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
-from rockonweb.host import snapshots
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import Container, Operation, Progress, RockOn, RollbackPoint, State, Status, Volume, db, writing
 
 UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
@@ -112,8 +110,9 @@ def _images(
             yield name, kept.digest
 
 
-def in_the_way(shares: Iterable[str], own: Collection[str], settings: Settings, docker: Engine) -> list[Finding]:
+def in_the_way(shares: Iterable[str], own: Collection[str], docker: Engine) -> list[Finding]:
     """Return what forbids to put other data into shares: containers of others that are up and use them."""
+    root = host_of().shares.root
     return [
         Finding(
             "block",
@@ -121,7 +120,7 @@ def in_the_way(shares: Iterable[str], own: Collection[str], settings: Settings, 
             t("Stop it first; it would go on with the data that is taken away."),
         )
         for share in shares
-        for name in docker.mounting(str(settings.shares_root / share))
+        for name in docker.mounting(str(root / share))
         if name not in own
     ]
 
@@ -129,7 +128,7 @@ def in_the_way(shares: Iterable[str], own: Collection[str], settings: Settings, 
 # -- before and after a change ----------------------------------------------------------------------------------------
 
 
-def needed(steps: Iterable[AnyStep]) -> bool:
+def needed(steps: Iterable[Step]) -> bool:
     """Whether steps change something that one may want to go back from."""
     return any(isinstance(step, Create | SetAside | Snapshot | PutBack) for step in steps)
 
@@ -167,8 +166,8 @@ def tidy(rockon_id: int, docker: Engine) -> None:
     """Remove the points of changes that were undone, those of a rock-on that is gone, and the oldest that are too many;
     then the images and snapshots that no point has any more.
     """
-    settings = _settings()
-    tags, kept = docker.held_images(_repository(docker)), snapshots.kept_for(settings)
+    snapshots, most = host_of().snapshots, current_settings().rollback_points
+    tags, kept = docker.held_images(_repository(docker)), snapshots.kept_for()
     with writing() as session:
         query = select(RollbackPoint).where(RollbackPoint.rockon_id == rockon_id).order_by(RollbackPoint.id.desc())
         found = list(session.scalars(query))
@@ -176,14 +175,14 @@ def tidy(rockon_id: int, docker: Engine) -> None:
         under_way = [point for point in wanted if point.operation and point.operation.active]
         ended = [point for point in wanted if point not in under_way]
         for point in found:
-            if point not in [*under_way, *ended[: settings.rollback_points]]:
+            if point not in [*under_way, *ended[:most]]:
                 session.delete(point)
         session.flush()
         left = list(session.scalars(select(RollbackPoint)))
         ids, held = {point.id for point in left}, {_tag(point.id, name) for point in left for name in point.kept}
     for point_id in kept:
         if point_id not in ids:
-            snapshots.drop(settings, point_id)
+            snapshots.drop(point_id)
     for tag in tags:
         if tag not in held:
             docker.remove_image_name(f"{_repository(docker)}:{tag}")
@@ -207,7 +206,7 @@ def take(operation_id: int, step: Snapshot) -> None:
         point = _must(operation_id)
         point.snapshots = json.dumps({**point.shares, step.share: list(step.containers)})
         point_id = point.id
-    snapshots.take(_settings(), point_id, step.share)
+    host_of().snapshots.take(point_id, step.share)
 
 
 def asks_whether_run(operation_id: int) -> bool:
@@ -225,15 +224,14 @@ def has_run(operation_id: int) -> None:
 
 def put_back(operation_id: int, step: PutBack, docker: Engine) -> str:
     """Put a share's data of a point in its place; return where what was there lies."""
-    settings = _settings()
-    if step.share not in snapshots.kept_for(settings).get(step.point, ()):
+    if step.share not in host_of().snapshots.kept_for().get(step.point, ()):
         raise RockonwebError(
             t('The snapshot of the share "%(share)s" is gone.', share=step.share), t("Go back without the data.")
         )
-    for finding in in_the_way([step.share], (), settings, docker):
+    for finding in in_the_way([step.share], (), docker):
         raise RockonwebError(finding.sentence, finding.hint)
     has_run(operation_id)
-    lies = snapshots.put(settings, step.point, step.share, _aside(operation_id, step.share))
+    lies = host_of().snapshots.put(step.point, step.share, _aside(operation_id, step.share))
     return _lies(lies)
 
 
@@ -245,18 +243,17 @@ def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
     point = _of(operation_id)
     if point is None or not point.ran or share not in point.shares:
         return True, ""
-    settings = _settings()
     for name in point.shares[share]:
         docker.stop(name)
-    for finding in in_the_way([share], (), settings, docker):
+    for finding in in_the_way([share], (), docker):
         told = t(
             "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
             share=share,
             why=finding.sentence,
-            path=str(snapshots.where(settings, point.id, share)),
+            path=str(host_of().snapshots.where(point.id, share)),
         )
         return False, told
-    lies = snapshots.put(settings, point.id, share, f"{_aside(operation_id, share)}-undone")
+    lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
         point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
     return True, _lies(lies)
@@ -295,8 +292,3 @@ def _repository(docker: Engine) -> str:
 
 def _tag(point_id: int, container: str) -> str:
     return f"{point_id}-{container}"[:128]
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

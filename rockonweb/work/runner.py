@@ -11,25 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from rockonweb import catalog, rows
-from rockonweb.config import Settings, instance_id, make_private
+from rockonweb.config import current_settings, make_private
 from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import digest
-from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError
+from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP
 from rockonweb.core.lifecycle import REPLACING, TRANSITIONS, UNDOING, Kind, Progress, State
 from rockonweb.core.plan import Plan
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t, to_stored
-from rockonweb.host import engine, gate, observer
+from rockonweb.host import Engine, host_of
 from rockonweb.models import Draft, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
-from rockonweb.work import executor, operations, rollback, sequence
+from rockonweb.work import executor, observer, operations, rollback, sequence
 from rockonweb.work.planners import PLANNERS
 
 WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
@@ -57,7 +56,7 @@ def _run(operation_id: int) -> None:
         except executor.Cancelled:
             _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
         except RockonwebError as error:
-            stays = isinstance(error, gate.Unhealthy)
+            stays = isinstance(error, Unhealthy)
             _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output, unhealthy=stays)
             raise
         except Exception as error:
@@ -185,7 +184,7 @@ def _busy(rockon_id: int) -> bool:
     return db.session.scalar(query) is not None
 
 
-def _left_over(operation: Operation, docker: engine.Engine) -> bool:
+def _left_over(operation: Operation, docker: Engine) -> bool:
     """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
     process that ended.
     """
@@ -199,7 +198,7 @@ def _left_over(operation: Operation, docker: engine.Engine) -> bool:
 @contextmanager
 def _locked(operation_id: int, *, wait: bool = False) -> Iterator[bool]:
     """Hold the operation's file lock, which ends with the process whatever happens. Yields whether it was free."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = current_settings()
     make_private(settings.locks)
     path = settings.locks / f"operation-{operation_id}.lock"
     while True:
@@ -254,27 +253,18 @@ def _perform(operation_id: int) -> None:
 @contextmanager
 def _at_work(operation: Operation) -> Iterator[executor.Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
-    settings: Settings = current_app.config["SETTINGS"]
-    assert operation.rockon is not None  # noqa: S101 - only a refresh has none
-    docker = engine.connect(instance_id(settings), *_names(operation))
-    work = executor.Executor(docker, settings, operation)
-    try:
-        yield work
-    finally:
-        docker.close()
-        if work.owes:
-            _note(operation.id, owes=True)
+    host = host_of(operation.rockon)
+    successor = db.session.get(RockOn, operation.successor) if operation.successor else None
+    with host.connect(*([successor.name] if successor else [])) as docker:
+        work = executor.Executor(host, docker, operation)
+        try:
+            yield work
+        finally:
+            if work.owes:
+                _note(operation.id, owes=True)
 
 
-def _names(operation: Operation) -> Iterator[str]:
-    """Yield the names of the rock-on whose containers an operation may act on: its own, and one that it takes over."""
-    if operation.rockon:
-        yield operation.rockon.name
-    if operation.successor and (successor := db.session.get(RockOn, operation.successor)):
-        yield successor.name
-
-
-def _remember_running(operation_id: int, docker: engine.Engine) -> None:
+def _remember_running(operation_id: int, docker: Engine) -> None:
     """Write which containers run before a change, so that whoever has to bring them back knows. An install has none,
     and writes that: it begins to act now.
     """
@@ -380,15 +370,11 @@ def _settle_rockon(session: Session, operation: Operation, rockon: RockOn, *, st
 
 def _tidy_points(rockon_id: int) -> None:
     """Remove the rollback points that are not wanted any more; what Docker refuses is done after the next change."""
-    docker = None
     try:
-        docker = engine.connect(instance_id(current_app.config["SETTINGS"]))
-        rollback.tidy(rockon_id, docker)
+        with host_of().connect() as docker:
+            rollback.tidy(rockon_id, docker)
     except EngineError as error:
         logger.info("rollback points have to wait: %s", error)
-    finally:
-        if docker:
-            docker.close()
 
 
 def _take_over(session: Session, rockon: RockOn, operation: Operation, request: ChangeRequest) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from redis import Redis
 from redis.exceptions import RedisError
 
-from rockonweb.config import Settings, instance_id
+from rockonweb.config import Settings
 from rockonweb.core import resources
 from rockonweb.core.errors import EngineError
 from rockonweb.core.resources import Counters, Sample
-from rockonweb.host import engine
+from rockonweb.host import Engine, host_of
 from rockonweb.work import queue
 
 SECONDS = 20  # between two looks
@@ -72,7 +72,7 @@ def keep(redis: Redis, samples: dict[str, Sample]) -> None:
     line.execute()
 
 
-def look(docker: engine.Engine, before: Seen) -> tuple[Seen, dict[str, Sample]]:
+def look(docker: Engine, before: Seen) -> tuple[Seen, dict[str, Sample]]:
     """Look once at the containers of ours that run; return what they have used, and the samples since `before`.
 
     Asks Docker one question when nothing runs, and one more for each container that does.
@@ -96,12 +96,12 @@ def look(docker: engine.Engine, before: Seen) -> tuple[Seen, dict[str, Sample]]:
 def watch(settings: Settings) -> None:
     """Look for ever, in a thread of its own with a connection of its own: a slow engine holds up nobody else."""
     redis = queue.connect(settings)
-    docker: engine.Engine | None = None
+    docker: Engine | None = None
     seen: Seen = {}
     while True:
         pause = SECONDS
         try:
-            docker = docker or engine.connect(instance_id(settings))
+            docker = docker or host_of().connect()
             before = seen
             seen, samples = look(docker, before)
             keep(redis, samples)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from rockonweb.config import Settings
+from rockonweb.config import current_settings
 from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core.layers import Layer, PullProgress
 from rockonweb.core.steps import (
     ASIDE,
     AwaitAnswer,
@@ -43,9 +44,7 @@ from rockonweb.core.steps import (
     Stop,
 )
 from rockonweb.core.text import t
-from rockonweb.host import certificate, gate, shares
-from rockonweb.host.engine import Engine
-from rockonweb.host.layers import Layer
+from rockonweb.host import Engine, Host
 from rockonweb.work import pulled, rocknets, rollback
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
@@ -60,13 +59,13 @@ class Work(Protocol):
     """What actions act by: the operation, the engine, and where they tell what they wait for."""
 
     engine: Engine
-    settings: Settings
+    host: Host
     operation_id: int
 
     def tell(self, row: int, words: str) -> None:
         """Write what a step waits for, and stop it when that was asked."""
 
-    def show_progress(self, row: int, found: list[Layer]) -> None:
+    def show_progress(self, row: int, layers: Sequence[Layer]) -> None:
         """Write how far a pull is, and stop it when that was asked."""
 
     def remove(self, name: str) -> None:
@@ -125,18 +124,18 @@ def _does(kind: type[Step]) -> Callable[[type[Action[Any]]], type[Action[Any]]]:
 @_does(MakeShare)
 class _MakesShare(Action[MakeShare]):
     def look(self, work: Work, step: MakeShare) -> Memory | None:
-        return None if step.share in shares.listing(work.settings) else NOTHING
+        return None if step.share in work.host.shares.listing() else NOTHING
 
     def do(self, work: Work, step: MakeShare, row: int) -> str:
-        if step.share in shares.listing(work.settings):
+        if step.share in work.host.shares.listing():
             return ""
-        shares.make(work.settings, step.share)
-        if step.owner and (why := shares.give(work.settings, step.share, *step.owner)):
+        work.host.shares.make(step.share)
+        if step.owner and (why := work.host.shares.give(step.share, *step.owner)):
             return t("It could not be given to user %(uid)s: %(why)s.", uid=step.owner[0], why=why)
         return ""
 
     def undo(self, work: Work, step: MakeShare, memory: Memory, *, ended: bool) -> TakenBack:
-        if work.is_used_by_others(step.share) or shares.remove_if_empty(work.settings, step.share):
+        if work.is_used_by_others(step.share) or work.host.shares.remove_if_empty(step.share):
             return TakenBack()
         return TakenBack(t("The share stays: it is not empty."), whole=False)
 
@@ -144,37 +143,37 @@ class _MakesShare(Action[MakeShare]):
 @_does(SetOwner)
 class _SetsOwner(Action[SetOwner]):
     def look(self, work: Work, step: SetOwner) -> Memory | None:
-        known = shares.look(work.settings, step.share)
+        known = work.host.shares.look(step.share)
         return {"owner": [known.uid, known.gid]} if known.exists else None
 
     def do(self, work: Work, step: SetOwner, row: int) -> str:
-        shares.set_owner(work.settings, step.share, step.uid, step.gid)
+        work.host.shares.set_owner(step.share, step.uid, step.gid)
         return ""
 
     def undo(self, work: Work, step: SetOwner, memory: Memory, *, ended: bool) -> TakenBack:
-        shares.set_owner(work.settings, step.share, *memory["owner"])
+        work.host.shares.set_owner(step.share, *memory["owner"])
         return TakenBack()
 
 
 @_does(SetMode)
 class _SetsMode(Action[SetMode]):
     def look(self, work: Work, step: SetMode) -> Memory | None:
-        known = shares.look(work.settings, step.share)
+        known = work.host.shares.look(step.share)
         return {"mode": known.mode} if known.exists else None
 
     def do(self, work: Work, step: SetMode, row: int) -> str:
-        shares.set_mode(work.settings, step.share, step.mode)
+        work.host.shares.set_mode(step.share, step.mode)
         return ""
 
     def undo(self, work: Work, step: SetMode, memory: Memory, *, ended: bool) -> TakenBack:
-        shares.set_mode(work.settings, step.share, memory["mode"])
+        work.host.shares.set_mode(step.share, memory["mode"])
         return TakenBack()
 
 
 @_does(MakeCertificate)
 class _MakesCertificate(Action[MakeCertificate]):
     def do(self, work: Work, step: MakeCertificate, row: int) -> str:
-        return "" if certificate.ensure(work.settings) else t("It is there already.")
+        return "" if work.host.make_certificate() else t("It is there already.")
 
 
 @_does(Snapshot)
@@ -203,11 +202,13 @@ class _PutsBack(Action[PutBack]):
 @_does(Pull)
 class _Pulls(Action[Pull]):
     def do(self, work: Work, step: Pull, row: int) -> str:
-        progress = _Throttled(work, row)
+        found, shown = PullProgress(), time.monotonic()
         with pulled.remembered(work.engine, step.image):
-            words = work.engine.pull(step.image, progress, required=step.required)
-        progress.flush()
-        return words
+            for found in work.engine.pull(step.image, required=step.required):
+                if found.layers and (found.words or time.monotonic() - shown >= PROGRESS_SECONDS):
+                    work.show_progress(row, found.layers)
+                    shown = time.monotonic()
+        return found.words
 
 
 @_does(RemoveImage)
@@ -285,7 +286,7 @@ class _Creates(Action[Create]):
 
     def do(self, work: Work, step: Create, row: int) -> str:
         work.remove(step.container)  # one of ours that an interrupted operation left
-        shares.refuse_links(work.settings, work.engine.would_mount(step.argv))
+        work.host.shares.refuse_links(work.engine.would_mount(step.argv))
         work.engine.create(step.argv, work.operation_id)
         return ""
 
@@ -298,7 +299,7 @@ class _Creates(Action[Create]):
 @_does(RunOnce)
 class _RunsOnce(Action[RunOnce]):
     def do(self, work: Work, step: RunOnce, row: int) -> str:
-        shares.refuse_links(work.settings, work.engine.would_mount(step.argv))
+        work.host.shares.refuse_links(work.engine.would_mount(step.argv))
         rollback.has_run(work.operation_id)
         return work.engine.run_once(step.argv, step.seconds)
 
@@ -306,7 +307,7 @@ class _RunsOnce(Action[RunOnce]):
 @_does(Start)
 class _Starts(Action[Start]):
     def do(self, work: Work, step: Start, row: int) -> str:
-        shares.refuse_links(work.settings, work.engine.mounted_paths(step.container))
+        work.host.shares.refuse_links(work.engine.mounted_paths(step.container))
         try:
             work.engine.start(step.container)
         finally:
@@ -349,7 +350,8 @@ class _AwaitsAnswer(Action[AwaitAnswer]):
 @_does(AwaitHealth)
 class _AwaitsHealth(Action[AwaitHealth]):
     def do(self, work: Work, step: AwaitHealth, row: int) -> str:
-        gate.await_health(work.engine, dict(step.pages), work.settings.health, lambda why: work.tell(row, why))
+        for why in work.host.await_health(work.engine, dict(step.pages), current_settings().health):
+            work.tell(row, why)
         work.tell(row, "")
         return ""
 
@@ -384,24 +386,3 @@ class _Removes(Action[Remove]):
     def do(self, work: Work, step: Remove, row: int) -> str:
         work.remove(step.container)
         return ""
-
-
-class _Throttled:
-    """Hands the progress of a pull on, but not more often than people can see."""
-
-    def __init__(self, work: Work, row: int) -> None:
-        self.work = work
-        self.row = row
-        self.last = time.monotonic()
-        self.unseen: list[Layer] = []
-
-    def __call__(self, found: list[Layer]) -> None:
-        self.unseen = found
-        if time.monotonic() - self.last >= PROGRESS_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand on what was held back."""
-        if self.unseen:
-            self.work.show_progress(self.row, self.unseen)
-            self.last, self.unseen = time.monotonic(), []

@@ -24,9 +24,8 @@ import requests
 from flask import Flask
 from urllib3.exceptions import InsecureRequestWarning
 
-from rockonweb import accounts, catalog, config, migrate
+from rockonweb import accounts, catalog, config, migrate, private
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.host import private
 from rockonweb.work import rehearsal, roles, server
 
 READY_SECONDS = 60

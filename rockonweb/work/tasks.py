@@ -10,7 +10,7 @@ from rockonweb.core.handlers.tasks import Files, Tasks
 from rockonweb.core.plan import Plan
 from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
-from rockonweb.host.engine import Engine
+from rockonweb.host import Engine
 from rockonweb.models import RockOn, State
 
 

@@ -12,21 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import current_app
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from rockonweb.config import Settings, instance_id
+from rockonweb import registry
+from rockonweb.config import current_settings
 from rockonweb.core import image_difference
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome, compare, due, in_window
-from rockonweb.host import engine, registry
-from rockonweb.host.images import Inspected
+from rockonweb.host import Inspected, host_of
 from rockonweb.models import Container, ContainerImage, Operation, Progress, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue
 
@@ -117,8 +116,7 @@ def _installed(rockon_id: int) -> Places:
 
 
 def _look_here(places: Places) -> Found:
-    docker = engine.connect(instance_id(_settings()))
-    try:
+    with host_of().connect() as docker:
         containers = docker.containers()
         images: dict[str, Inspected | None] = {}
         found = {}
@@ -130,8 +128,6 @@ def _look_here(places: Places) -> Found:
                     images[image] = docker.inspect_image(image)
             found[container_id, name, reference] = Here(image_id, images.get(image_id), images.get(reference))
         return found
-    finally:
-        docker.close()
 
 
 def _write(here: Found, told: Mapping[str, Told]) -> None:
@@ -248,7 +244,7 @@ def keep_up() -> None:
 
 def due_looks() -> list[int]:
     """Return the rock-ons whose images are to be looked up now; few at once, those that wait longest first."""
-    hours = _settings().update_hours
+    hours = current_settings().update_hours
     query = select(RockOn.id, RockOn.images_looked).where(RockOn.state == State.INSTALLED)
     order = query.order_by(RockOn.images_looked.is_not(None), RockOn.images_looked)
     at = now()
@@ -356,8 +352,3 @@ def begin_all(user: str) -> tuple[list[int], list[str]]:
 
 def _job_id(rockon_id: int) -> str:
     return f"updates-{rockon_id or 'all'}"
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

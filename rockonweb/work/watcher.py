@@ -8,16 +8,15 @@ import queue as inbox
 import threading
 import time
 
-from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb.config import instance_id
+from rockonweb.config import current_settings
 from rockonweb.core.errors import EngineError, RockonwebError
-from rockonweb.host import docker_settings, engine, observer
+from rockonweb.host import Engine, host_of
 from rockonweb.models import RockOn, State, db
-from rockonweb.work import heartbeat, notices, queue, recovery, samples, updates
+from rockonweb.work import heartbeat, notices, observer, queue, recovery, samples, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
@@ -30,10 +29,10 @@ logger = logging.getLogger(__name__)
 def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
-    threading.Thread(target=samples.watch, args=(current_app.config["SETTINGS"],), daemon=True).start()
+    threading.Thread(target=samples.watch, args=(current_settings(),), daemon=True).start()
     last_look = last_recovery = last_update = last_notice = -math.inf
     listener: threading.Thread | None = None
-    docker: engine.Engine | None = None
+    docker: Engine | None = None
     unseen: set[str] = set()
     while True:
         if docker is None:
@@ -59,22 +58,21 @@ def watch() -> None:
         unseen = _look_at(docker, changed) if docker and changed else set()
 
 
-def _connect() -> engine.Engine | None:
+def _connect() -> Engine | None:
     try:
-        return engine.connect(instance_id(current_app.config["SETTINGS"]))
+        return host_of().connect()
     except EngineError as error:
         _tell(heartbeat.EngineStatus(False, error.hint))
         return None
 
 
-def _beat(docker: engine.Engine) -> bool:
+def _beat(docker: Engine) -> bool:
     try:
         found = docker.settings()
     except EngineError as error:
         _tell(heartbeat.EngineStatus(False, error.hint))
         return False
-    room = docker_settings.room(found.images_folder) if found.local else None
-    where = (found.images_folder, room.file_system, room.free) if room else (found.images_folder,)
+    where = (found.images_folder, found.disk.file_system, found.disk.free) if found.disk else (found.images_folder,)
     _tell(heartbeat.EngineStatus(True, "", found.version, *where))
     return True
 
@@ -86,7 +84,7 @@ def _tell(status: heartbeat.EngineStatus) -> None:
         logger.warning("the queue does not answer; the pages can't be told how Docker is")
 
 
-def _start_listening(docker: engine.Engine, names: inbox.Queue[str]) -> threading.Thread | None:
+def _start_listening(docker: Engine, names: inbox.Queue[str]) -> threading.Thread | None:
     """Listen to Docker's events from now on, by its own clock: none is lost while the stream is being opened."""
     try:
         since = docker.clock()
@@ -97,7 +95,7 @@ def _start_listening(docker: engine.Engine, names: inbox.Queue[str]) -> threadin
     return listener
 
 
-def _listen(docker: engine.Engine, names: inbox.Queue[str], since: int) -> None:
+def _listen(docker: Engine, names: inbox.Queue[str], since: int) -> None:
     try:
         for name in docker.events(since):
             names.put(name)
@@ -117,7 +115,7 @@ def _drain(names: inbox.Queue[str], seconds: float) -> set[str]:
         return found
 
 
-def _look_at(docker: engine.Engine, names: set[str] | None) -> set[str]:
+def _look_at(docker: Engine, names: set[str] | None) -> set[str]:
     """Look at these rock-ons, at all without names; returns those that an operation works on, to look at later."""
     query = select(RockOn.id, RockOn.name).where(RockOn.state != State.AVAILABLE)
     if names is not None:

@@ -17,7 +17,7 @@ from rockonweb.catalog import sources
 from rockonweb.core import backup as core
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.host import shares
+from rockonweb.host import Host
 from rockonweb.models import (
     AuditLine,
     Kind,
@@ -84,7 +84,7 @@ def wipe() -> None:
 
 
 def made(app: Flask, passphrase: str | None = None) -> bytes:
-    return edges.make(app.config["SETTINGS"], "1.0", None, passphrase).encode()
+    return edges.make(app.config["SETTINGS"], "1.0", passphrase)[0].encode()
 
 
 def moved(app: Flask, client: Visitor, passphrase: str = "") -> str:
@@ -192,7 +192,7 @@ def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owne
     assert 'name="secret-' not in text
     assert db.session.query(RockOn).count() == 0
     assert db.session.query(Operation).count() == 0
-    assert shares.listing(app.config["SETTINGS"]) == {}
+    assert Host(app.config["SETTINGS"]).shares.listing() == {}
 
 
 def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, owner_client: Visitor) -> None:
@@ -217,7 +217,7 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     assert (notes.state, notes.source, notes.in_catalogue) == (State.PENDING_INSTALL, source, False)
     assert rows.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
     assert rows.answers_of(notes).labels == {"notes": ["team=home"]}
-    assert list(shares.listing(app.config["SETTINGS"])) == ["notes-data", "sleeper-data"]
+    assert list(Host(app.config["SETTINGS"]).shares.listing()) == ["notes-data", "sleeper-data"]
     end_operations()
     text = owner_client.get(here).text
     assert "hx-trigger" not in text.partition('id="restore"')[2]
@@ -264,7 +264,7 @@ def test_what_is_installed_or_a_strangers_is_left_alone(app: Flask, owner_client
     with writing() as session:
         session.delete(other)
     docker.found = {"other": ContainerFacts("other", state="running")}
-    shares.make(app.config["SETTINGS"], "notes-data")
+    Host(app.config["SETTINGS"]).shares.make("notes-data")
     here = upload(owner_client, content, opening=PASSPHRASE).location
     for _ in range(2):
         text = owner_client.get(here).text

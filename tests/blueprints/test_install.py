@@ -16,7 +16,8 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.host import devices, shares
+from rockonweb.host import Ground, Host, devices
+from rockonweb.host.shares import Shares
 from rockonweb.models import Draft, Kind, Operation, RockOn, State, db, writing
 from tests.support.app import HX, Visitor, make_app, make_shares, new_visitor, put
 from tests.support.docker_stand_in import Docker
@@ -505,7 +506,7 @@ def test_a_rockon_without_powers_needs_no_box(start: Start) -> None:
 
 def private(start: Start, app: Flask, *files: str) -> Wizard:
     """A rock-on that works as user 1000 in a share of root's, up to its summary."""
-    made = shares.make(app.config["SETTINGS"], "films")
+    made = Host(app.config["SETTINGS"]).shares.make("films")
     for file in files:
         Path(made.path, file).write_text("")
     wizard = start(small(volumes=questions({"/data": "Data"}), environment=questions(PUID="User")))
@@ -531,7 +532,7 @@ def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Start, app: F
 
 
 def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, docker: Docker) -> None:
-    shares.make(app.config["SETTINGS"], "films")
+    Host(app.config["SETTINGS"]).shares.make("films")
     wizard = start(small(volumes={f"/{name}": {} for name in "abcd"}))
     finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
     docker.found = {"web": ContainerFacts("web")}
@@ -839,8 +840,8 @@ def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
     start: Start, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_shares(app, ["disk"])
-    ground = shares.Ground(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
-    monkeypatch.setattr(shares, "ground", lambda settings: ground)
+    ground = Ground(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(Shares, "ground", lambda _: ground)
     wizard = start(small(volumes={"/data": {}}))
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "disk/sample-data"
     refused = wizard.fill("shares", **{"shares-web-/data": "fresh"})

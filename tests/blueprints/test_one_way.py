@@ -21,7 +21,7 @@ from rockonweb.core.argv import fixed_ports
 from rockonweb.core.backup import Backup, SavedRockOn, to_json
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.core.lifecycle import Kind, Progress, State
-from rockonweb.host import shares
+from rockonweb.host import Host
 from rockonweb.models import Operation, RockOn, db
 from rockonweb.work import operations, restore
 from rockonweb.work.review import prepare_review
@@ -78,7 +78,7 @@ class Asker:
         [self.id] = put(found)
         self.answers = chosen(found)
         for share in self.answers.used_shares():
-            shares.make(self.settings, share)
+            Host(self.settings).shares.make(share)
 
     @property
     def rockon(self) -> RockOn:

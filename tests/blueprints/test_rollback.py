@@ -11,7 +11,7 @@ from flask import Flask
 from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.rollback import Kept, kept_to_json
-from rockonweb.host import shares
+from rockonweb.host.shares import Shares
 from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, install, make_shares, shelve
@@ -80,12 +80,12 @@ def remember(rockon: RockOn, snapshots: dict[str, list[str]] | None = None) -> R
 @pytest.fixture
 def subvolumes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if all shares were subvolumes."""
-    real = shares.listing
+    real = Shares.listing
 
-    def listing(settings: Any) -> Any:
-        return {name: replace(facts, snapshots=True) for name, facts in real(settings).items()}
+    def listing(shares: Shares) -> Any:
+        return {name: replace(facts, snapshots=True) for name, facts in real(shares).items()}
 
-    monkeypatch.setattr(shares, "listing", listing)
+    monkeypatch.setattr(Shares, "listing", listing)
 
 
 def text(answer: Any) -> str:

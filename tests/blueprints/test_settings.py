@@ -16,7 +16,8 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import Listener, NetworkFacts
 from rockonweb.core.request import ChangeRequest, plain_request
-from rockonweb.host import shares, snapshots
+from rockonweb.host.shares import Shares
+from rockonweb.host.snapshots import Snapshots
 from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
@@ -466,11 +467,11 @@ def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here:
 def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_cover(
     here: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = shares.listing
+    real = Shares.listing
     monkeypatch.setattr(
-        shares, "listing", lambda where: {name: replace(one, snapshots=True) for name, one in real(where).items()}
+        Shares, "listing", lambda where: {name: replace(one, snapshots=True) for name, one in real(where).items()}
     )
-    monkeypatch.setattr(snapshots, "nested", lambda path: ("inner",))
+    monkeypatch.setattr(Snapshots, "nested", lambda *_: ("inner",))
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     told = words(here.get("review").text)
     assert "The data of notes can come back too: a snapshot is taken first." in told

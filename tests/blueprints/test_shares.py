@@ -6,7 +6,9 @@ import pytest
 from flask import Flask
 
 from rockonweb.config import Settings
-from rockonweb.host import shares, snapshots
+from rockonweb.host import Ground, Host
+from rockonweb.host.shares import Shares
+from rockonweb.host.snapshots import Snapshots
 from rockonweb.models import writing
 from tests.support.app import Visitor, install, shelve
 
@@ -66,8 +68,8 @@ def test_the_page_says_where_a_new_share_goes(owner_client: Visitor) -> None:
 def test_where_none_can_be_made_the_page_says_why_and_what_to_do(
     app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = shares.Ground(root(app), None, 5 * 10**9, only_mounts=True, on_system_disk=True)
-    monkeypatch.setattr(shares, "ground", lambda settings: ground)
+    ground = Ground(root(app), None, 5 * 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(Shares, "ground", lambda _: ground)
     text = owner_client.get("/shares").text
     assert "would fill the system&#39;s disk" in text
     assert "5.0 GB are free" in text
@@ -81,9 +83,9 @@ def test_data_that_lies_aside_is_shown_and_asked_about_before_it_goes(
     app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
-    monkeypatch.setattr(snapshots, "remove_aside", lambda _settings, name: removed.append(name))
+    monkeypatch.setattr(Snapshots, "remove_aside", lambda _, name: removed.append(name))
     assert "lies aside" not in owner_client.get("/shares").text
-    snapshots.replaced(app.config["SETTINGS"], "photos-20260301-120000-7").mkdir(parents=True)
+    Host(app.config["SETTINGS"]).snapshots.replaced("photos-20260301-120000-7").mkdir(parents=True)
     here = "/shares/aside/photos-20260301-120000-7"
     assert f'href="{here}"' in owner_client.get("/shares").text
     page = owner_client.get(here)

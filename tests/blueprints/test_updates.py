@@ -7,12 +7,13 @@ import pytest
 from flask import Flask
 from rq.job import Job
 
+from rockonweb import registry
 from rockonweb.core import image_difference
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
-from rockonweb.host import engine, registry
+from rockonweb.host import engine
 from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, State, db, writing
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, Visitor, install, shelve

@@ -79,7 +79,7 @@ def test_where_nothing_differs_nothing_is_done(name: str) -> None:
     one = made(definition(name))
     found = look(one, one)
     assert text(found) == ""
-    assert found.nothing
+    assert not found.plan.steps
     assert found.reviewed == []
     assert found.rebuilt == []
     assert found.staying == [container for container, _ in one.definition.launch_order]
@@ -147,12 +147,12 @@ def test_what_a_definition_says_for_people_rebuilds_nothing() -> None:
     old = made(rockon({"db": {}, "app": FULL}))
     ports = {"80": port(9090, "Other words", ui=True)}
     newer = rockon({"db": {}, "app": {**FULL, "ports": ports}}, version="2", website="https://example.org")
-    assert look(old, Made(newer, old.answers)).nothing
+    assert not look(old, Made(newer, old.answers)).plan.steps
 
 
 def test_another_launch_order_alone_rebuilds_nothing() -> None:
     old = made(rockon({"db": {}, "app": {}}))
-    assert look(old, made(rockon({"app": {}, "db": {}}))).nothing
+    assert not look(old, made(rockon({"app": {}, "db": {}}))).plan.steps
 
 
 def test_another_name_of_the_rockon_rebuilds_all_for_their_labels() -> None:
@@ -331,14 +331,14 @@ def test_a_network_that_vanished_is_made_again_for_who_is_made_anew() -> None:
     sample = rockon({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
     assert text(found).splitlines()[0] == "make network AppToDb"
-    assert look(made(sample), made(sample), networks={}).nothing
+    assert not look(made(sample), made(sample), networks={}).plan.steps
 
 
 def test_a_network_that_an_option_names_is_made_for_who_is_made_anew_alone() -> None:
     sample = rockon({"db": {"opts": [["--net", "lan"]]}, "app": {}})
     touched = look(made(sample), made(sample, labels={"db": ["a=b"]}), networks={})
     assert text(touched).splitlines()[0] == "make network lan"
-    assert look(made(sample), made(sample), networks={}).nothing
+    assert not look(made(sample), made(sample), networks={}).plan.steps
     assert text(look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})) == REBUILT_APP
     started = look(made(sample), made(sample), networks={}, options={"start": True})
     assert text(started) == "make network lan\nstart db\nstart app"
@@ -524,7 +524,7 @@ def test_an_image_that_docker_lost_is_got_again() -> None:
     absent = frozenset({"example/app:latest", "example/db:latest"})
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), absent_images=absent)
     assert text(found) == f"pull example/app:latest\n{REBUILT_APP}"
-    assert look(made(sample), made(sample), absent_images=absent).nothing
+    assert not look(made(sample), made(sample), absent_images=absent).plan.steps
 
 
 # Shares and volumes
@@ -547,7 +547,7 @@ def test_volumes_that_docker_made_are_handed_on_and_are_no_change() -> None:
     app = found.containers[1]
     assert f"{KEPT}:/keep" in (app.after or ())
     assert f"{KEPT}:/keep" in (app.before or ())
-    assert look(made(sample), made(sample), **facts).nothing
+    assert not look(made(sample), made(sample), **facts).plan.steps
 
 
 def test_storage_in_the_place_of_such_a_volume_takes_it() -> None:
@@ -728,7 +728,7 @@ STATES = st.sampled_from(["running", "exited", "created", None])
 @given(rockons())
 def test_the_same_again_has_no_steps_whatever_it_is(sample: Definition) -> None:
     one = made(sample)
-    assert look(one, one).nothing
+    assert not look(one, one).plan.steps
 
 
 @examples(200)

@@ -200,18 +200,18 @@ def test_containers_of_the_same_launch_order_keep_file_order():
     [
         ("flags-a", "host", True, "no"),
         ("flags-b", "host", True, "on-failure:3"),
-        ("flags-c", "flags-own", False, "unless-stopped"),
+        ("flags-c", "flags-own", False, ""),
     ],
 )
 def test_network_and_restart_are_found_in_every_spelling(container: str, network: str, on_host: bool, restart: str):
     spec = definition("flags").containers[container]
-    assert (spec.network, spec.on_host_network, spec.restart_policy) == (network, on_host, restart)
+    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == (network, on_host, restart)
 
 
 def test_of_options_that_are_given_twice_the_last_one_counts():
     opts = [["--restart", "no"], ["--net=host", ""], ["--restart=always", ""], ["--network", "lan"]]
     spec = rockon({"app": {"opts": opts}}).containers["app"]
-    assert (spec.network, spec.on_host_network, spec.restart_policy) == ("lan", False, "always")
+    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == ("lan", False, "always")
 
 
 def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():

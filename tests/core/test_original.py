@@ -290,6 +290,10 @@ def test_labels_are_added(notes: Definition) -> None:
     assert update(notes, body, present).labels == {"web": ["a", "team=home"], "db": ["b"]}
 
 
+def test_a_port_of_a_container_may_be_text(notes: Definition) -> None:
+    assert update(notes, {"ports": {"12": {"81": "9000"}}}, answer(notes)).ports["web"][81] == 9000
+
+
 def test_ports_are_published_or_not(notes: Definition) -> None:
     present = answer(notes, ports={"web": {"80": 9001, "81": None}})
     body = {"edit_ports": {"31": "unchecked", "32": "checked", "33": "checked"}}

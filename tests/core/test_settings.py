@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockonweb.core import settings
-from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.answers import Answers, from_json, leaves, rebased, same, together
 from rockonweb.core.secret import MASK
 from rockonweb.core.settings import ALL, Typed
 from rockonweb.core.wizard import asks
@@ -221,19 +221,19 @@ ANSWERS = st.builds(
 @given(ANSWERS)
 def test_answers_are_the_same_after_json_and_after_being_taken_apart(answers: Answers) -> None:
     assert from_json(json.loads(json.dumps(answers.to_json()))) == answers
-    assert settings.together(settings.leaves(answers)) == answers
+    assert together(leaves(answers)) == answers
 
 
 @given(ANSWERS, ANSWERS, ANSWERS)
 def test_what_was_not_changed_follows_what_others_change(base: Answers, wanted: Answers, current: Answers) -> None:
-    assert settings.same(settings.rebased(base, base, current), current)
-    assert settings.same(settings.rebased(base, wanted, base), wanted)
+    assert same(rebased(base, base, current), current)
+    assert same(rebased(base, wanted, base), wanted)
 
 
 def test_the_changes_of_two_people_meet() -> None:
     mine = with_(OLD, ports={"web": {80: 81, 9000: 9000}}, labels={"web": ["mine"]})
     theirs = with_(OLD, environment={"web": {"TITLE": "Theirs", "PASSWORD": "p"}}, labels={"db": ["theirs"]})
-    merged = settings.rebased(OLD, mine, theirs)
+    merged = rebased(OLD, mine, theirs)
     assert merged.ports == mine.ports
     assert merged.environment == theirs.environment
     assert merged.labels == {"db": ["theirs"], "web": ["mine"]}
@@ -242,7 +242,7 @@ def test_the_changes_of_two_people_meet() -> None:
 def test_a_change_of_what_is_no_longer_asked_is_left_out() -> None:
     mine = with_(OLD, environment={"web": {"TITLE": "Mine", "PASSWORD": "new"}})
     newer = with_(OLD, environment={"web": {"PASSWORD": "password-value"}})
-    assert settings.rebased(OLD, mine, newer).environment == {"web": {"PASSWORD": "new"}}
+    assert rebased(OLD, mine, newer).environment == {"web": {"PASSWORD": "new"}}
 
 
 # -- what differs, and what to know -----------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from rockonweb.core import plan
 from rockonweb.core.backup import Hidden
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import engine as host_engine
-from rockonweb.host import survey
 from rockonweb.models import Kind, Network, Restore, RockOn, db
 from rockonweb.rows import answers_of
 from rockonweb.work import restore, rocknets
+from rockonweb.work.facts import gather_facts
 from tests.support import samples
 from tests.support.apps import page
 from tests.support.engine import Engine
@@ -39,11 +39,9 @@ def keeping_image(standin: Callable[..., str]) -> str:
 
 def made(instance: Instance, passphrase: str | None = PASSPHRASE) -> bytes:
     """A backup of an instance."""
-    docker = host_engine.connect(config.instance_id(instance.settings))
-    try:
-        return backup.make(instance.settings, "1.0", docker, passphrase).encode()
-    finally:
-        docker.close()
+    text, trouble = backup.make(instance.settings, "1.0", passphrase)
+    assert trouble is None
+    return text.encode()
 
 
 def lines(instance: Instance) -> dict[str, list[str]]:
@@ -52,7 +50,7 @@ def lines(instance: Instance) -> dict[str, list[str]]:
     found = {}
     for rockon in db.session.query(RockOn).filter(RockOn.installed_source.is_not(None)):
         answers = answers_of(rockon)
-        planned = plan.install(rockon.definition, answers, survey.gather(rockon, answers, engine=docker))
+        planned = plan.install(rockon.definition, answers, gather_facts(rockon, answers, docker))
         found[rockon.name] = [re.sub(r"rockonweb\.instance=\w+", "", line) for line in planned.revealed_lines]
     docker.close()
     return found

@@ -9,9 +9,10 @@ import pytest
 from rockonweb import config
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.images import images
-from rockonweb.host import image_facts, shares
+from rockonweb.host import Host
 from rockonweb.host.engine import connect
 from rockonweb.models import db
+from rockonweb.work import image_facts
 from tests.support.engine import Engine
 from tests.support.instance import Instance
 
@@ -28,7 +29,7 @@ def test_a_new_share_and_a_new_folder_belong_to_the_apps_user(instance: Instance
     root = instance.settings.shares_root
     body = {"image": app_image, "tag": "", "volumes": {**DATA, "/more": DATA["/data"]}, "environment": USER}
     rockon = instance.add("Own", {"own": body})
-    shares.make(instance.settings, "films")
+    Host(instance.settings).shares.make("films")
     instance.install(
         rockon,
         new_shares=["own-data"],
@@ -45,7 +46,7 @@ def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_f
     root = instance.settings.shares_root
     body = {"image": app_image, "tag": "", "volumes": DATA, "environment": USER}
     rockon = instance.add("Given", {"given": body})
-    shares.make(instance.settings, "films")
+    Host(instance.settings).shares.make("films")
     (root / "films" / "old").write_text("mine")
     reviewed = instance.review(
         rockon, shares={"given": {"/data": "films"}}, environment={"given": {"PUID": "1234", "PGID": "1235"}}
@@ -69,7 +70,7 @@ def test_a_share_with_files_changes_hands_at_its_top_and_back_when_the_install_f
 def test_what_warns_only_when_the_job_begins_is_told_by_the_operation(instance: Instance, app_image: str) -> None:
     films = instance.settings.shares_root / "films"
     rockon = instance.add("Late", {"late": {"image": app_image, "tag": "", "volumes": DATA, "environment": USER}})
-    shares.make(instance.settings, "films")
+    Host(instance.settings).shares.make("films")
     (films / "old").write_text("mine")
     os.chown(films, 1234, 1235)
     reviewed = instance.review(

@@ -10,11 +10,11 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable, QueueUnreachable
+from rockonweb.core.layers import PullProgress, pulled
 from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.core.secret import SecretWord
 from rockonweb.host import engine as docker
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.host.layers import Layer, pulled
 from rockonweb.models import Kind, Operation, Progress, RockOn, db
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
@@ -430,7 +430,7 @@ def test_without_an_engine_each_operation_says_what_to_do_and_loses_nothing(
         connected.containers,
         connected.networks,
         lambda: connected.logs("simple"),
-        lambda: connected.pull(app_image, lambda *_: None),
+        lambda: list(connected.pull(app_image)),
         lambda: connected.run_once(("docker", "run", "--rm", app_image)),
     ):
         with pytest.raises(EngineUnreachable, match="Docker does not answer"):
@@ -447,13 +447,13 @@ def test_an_engine_that_ends_during_a_pull_fails_it_with_a_sentence(
     connected = docker.connect(config.instance_id(instance.settings))
     stops: list[threading.Thread] = []
 
-    def stop(found: list[Layer]) -> None:
-        if pulled(found)[0] and not stops:
+    def stop(found: PullProgress) -> None:
+        if pulled(found.layers)[0] and not stops:
             stops.append(threading.Thread(target=engine.stop))
             stops[0].start()
 
     with pytest.raises(EngineError):
-        connected.pull(image, stop)
+        _ = [stop(found) for found in connected.pull(image)]
     stops[0].join()
 
 

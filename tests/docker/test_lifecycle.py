@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.host import shares
+from rockonweb.host import Host
 from rockonweb.models import Kind, Operation, RockOn, db
 from tests.support.apps import eventually, page, silent
 from tests.support.claims import free_port
@@ -172,7 +172,7 @@ def test_uid_and_gid_minus_one_run_as_the_owner_of_the_first_share(
 ) -> None:
     spec = {"image": app_image, "tag": "", "uid": -1, "gid": -1, "volumes": {**DATA, "/other": DATA["/data"]}}
     rockon = instance.add("Owner", {"owner": spec})
-    shares.make(instance.settings, "ours")
+    Host(instance.settings).shares.make("ours")
     os.chown(instance.settings.shares_root / "ours", 1234, 2345)
     instance.install(rockon, shares={"owner": {"/data": "ours", "/other": "roots"}})
     assert engine.docker("exec", "owner", "id", "-u") == "1234"

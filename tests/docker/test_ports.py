@@ -9,8 +9,8 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import port_conflict
 from rockonweb.host import engine as docker
-from rockonweb.host import survey
 from rockonweb.models import Kind, RockOn
+from rockonweb.work.facts import gather_facts
 from tests.support.apps import page
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -21,7 +21,7 @@ WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080
 
 def facts(instance: Instance, rockon: RockOn) -> HostFacts:
     """The host as a plan for a rock-on sees it."""
-    return survey.gather(rockon, Answers(), engine=docker.connect(config.instance_id(instance.settings)))
+    return gather_facts(rockon, Answers(), docker.connect(config.instance_id(instance.settings)))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from rockonweb.host import layers
-from rockonweb.host.layers import Layer, LayerState, pulled
+from rockonweb.core import layers
+from rockonweb.core.layers import Layer, LayerState, pulled
 from rockonweb.models import OperationStep, Progress, db
 from rockonweb.web import running
 from rockonweb.work import operations

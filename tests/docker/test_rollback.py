@@ -11,7 +11,7 @@ import pytest
 from rockonweb import config, rows
 from rockonweb.core.answers import from_json
 from rockonweb.core.request import ChangeRequest, UpdateRequest
-from rockonweb.host import shares, snapshots
+from rockonweb.host import Host, snapshots
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db
 from rockonweb.work import operations, recovery, rollback, runner
@@ -218,7 +218,7 @@ def test_data_comes_back_with_the_file_that_the_new_version_deleted(
     instance.do(Kind.UPDATE, rockon)
     assert ids(engine)["pair-helper"] == before["pair-helper"]
     engine.docker("exec", "pair-app", "sh", "-c", "rm /data/precious; echo newer >/data/newer")
-    assert list(shares.listing(instance.settings)) == ["pair"]
+    assert list(Host(instance.settings).shares.listing()) == ["pair"]
     [point] = points(rockon)
     found = go_back(instance, rockon, point, data=True)
     assert "revision 1" in page(port)
@@ -245,7 +245,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
     write(instance, "pair", "precious", "mine")
     image(2)
     instance.do(Kind.UPDATE, rockon)
-    assert snapshots.kept_for(instance.settings) == {}
+    assert Host(instance.settings).snapshots.kept_for() == {}
     (btrfs / "pair" / "precious").unlink()
     [point] = points(rockon)
     go_back(instance, rockon, point, data=True)
@@ -269,7 +269,7 @@ def test_a_share_of_two_rockons_is_left_alone_unless_it_is_asked_for(
 
     image(3)
     instance.succeed(operations.begin(rockon, UpdateRequest(asked=frozenset(["pair"])), "tester"))
-    assert "pair" in snapshots.kept_for(instance.settings)[points(rockon)[0].id]
+    assert "pair" in Host(instance.settings).snapshots.kept_for()[points(rockon)[0].id]
 
 
 SPOILS = {
@@ -305,7 +305,7 @@ def test_a_change_that_fails_after_it_ran_puts_the_data_back(
     kept = list((btrfs / snapshots.OWN / "replaced").iterdir())
     assert [(one / "spoilt").read_text() for one in kept] == ["x\n"]
     assert points(rockon) == []
-    assert snapshots.kept_for(instance.settings) == {}
+    assert Host(instance.settings).snapshots.kept_for() == {}
     assert rockon.status == "started"
 
 
@@ -345,7 +345,7 @@ def test_data_is_left_alone_where_nothing_new_has_run(
     assert (btrfs / "pair").stat().st_dev == number
     assert not (btrfs / snapshots.OWN / "replaced").exists()
     assert points(rockon) == []
-    assert snapshots.kept_for(instance.settings) == {}
+    assert Host(instance.settings).snapshots.kept_for() == {}
 
 
 @needs_root

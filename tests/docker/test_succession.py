@@ -89,4 +89,4 @@ def test_a_new_name_is_taken_with_all_that_belongs_to_it(
         assert engine.docker("inspect", "--type", "container", "-f", label, name) == "New Name"
     assert engine.docker("exec", "heir-db", "cat", "/keep/file") == "precious"
     assert page(port)
-    assert prepare_review(only, ChangeRequest(), None).changes.nothing
+    assert not prepare_review(only, ChangeRequest(), None).changes.plan.steps

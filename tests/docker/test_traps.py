@@ -6,9 +6,8 @@ import pytest
 
 from rockonweb import rows
 from rockonweb.core.request import ChangeRequest, plain_request
-from rockonweb.host import observer
 from rockonweb.models import Kind, db
-from rockonweb.work import operations
+from rockonweb.work import observer, operations
 from tests.support.apps import page
 from tests.support.engine import Engine
 from tests.support.instance import Instance, chosen_port, told

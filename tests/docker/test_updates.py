@@ -13,15 +13,16 @@ import pytest
 import requests
 from markupsafe import escape
 
+from rockonweb.core.docker_settings import Disk
 from rockonweb.core.health import Limits
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
-from rockonweb.host import docker_settings
-from rockonweb.host.image_facts import DESK
-from rockonweb.host.registry import MACHINES
+from rockonweb.host import disks
 from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db, writing
+from rockonweb.registry import MACHINES
 from rockonweb.work import operations, updates
+from rockonweb.work.image_facts import DESK
 from tests.support.app import QueueStandIn, Visitor, add_user
 from tests.support.apps import page
 from tests.support.engine import Engine
@@ -316,7 +317,7 @@ def test_before_an_update_it_is_said_what_is_known_of_the_newer_image(
     assert "rebuilt" in shown
     assert "It can't be updated before" not in shown
     with monkeypatch.context() as patch:
-        patch.setattr(docker_settings, "room", lambda folder: docker_settings.Room("ext4", "/", 1000, 1000))
+        patch.setattr(disks, "disk_of", lambda _folder: Disk(1000, 1000))
         patch.setitem(MACHINES, platform.machine(), "s390x")
         shown = review(visitor, rockon)
     assert "The images need about 0.0 GiB once they are unpacked" in shown

@@ -11,10 +11,9 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.request import plain_request
-from rockonweb.host import observer
 from rockonweb.host.engine import connect
 from rockonweb.models import Container, Kind, RockOn, db
-from rockonweb.work import heartbeat, operations
+from rockonweb.work import heartbeat, observer, operations
 from rockonweb.work import watcher as watcher_module
 from tests.support.apps import eventually
 from tests.support.engine import Engine

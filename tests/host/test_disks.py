@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from rockonweb import config
+from rockonweb.core.docker_settings import Disk
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.host import disks, shares
+from rockonweb.host import Host, disks
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 A_BTRFS = 128 * 2**20  # bytes: Btrfs wants a little more than 100 MiB
@@ -67,10 +68,10 @@ def settings(root: Path) -> config.Settings:
 def test_where_something_is_mounted_only_mount_points_are_shares(tmp_path: Path, tmpfs: Callable[[Path], Path]) -> None:
     here = settings(tmp_path / "root")
     (here.shares_root / "plain").mkdir(parents=True)
-    assert list(shares.listing(here)) == ["plain"]
+    assert list(Host(here).shares.listing()) == ["plain"]
     tmpfs(here.shares_root / "media")
     tmpfs(here.shares_root / "two words")
-    assert list(shares.listing(here)) == ["media"]
+    assert list(Host(here).shares.listing()) == ["media"]
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would
     tmpfs(here.shares_root / "media")
     tmpfs(here.shares_root / "media")
     with pytest.raises(BadInput) as caught:
-        shares.make(here, "fresh")
+        Host(here).shares.make("fresh")
     below = disks.holding(here.shares_root, disks.mounts())
     assert below
     assert f"{below.source} ({below.kind}), where" in caught.value.sentence
@@ -95,7 +96,7 @@ def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would
     assert f"{here.shares_root}/NAME" in caught.value.hint
     assert not (here.shares_root / "fresh").exists()
     with pytest.raises(BadInput, match="already"):
-        shares.make(here, "media")
+        Host(here).shares.make("media")
 
 
 def test_what_is_mounted_deeper_or_elsewhere_makes_no_mount_points_of_the_shares(
@@ -104,40 +105,40 @@ def test_what_is_mounted_deeper_or_elsewhere_makes_no_mount_points_of_the_shares
     here = settings(tmp_path / "root")
     tmpfs(here.shares_root / "plain" / "deep")
     tmpfs(tmp_path / "elsewhere")
-    assert list(shares.listing(here)) == ["plain"]
-    shares.make(here, "fresh")
-    assert list(shares.listing(here)) == ["fresh", "plain"]
+    assert list(Host(here).shares.listing()) == ["plain"]
+    Host(here).shares.make("fresh")
+    assert list(Host(here).shares.listing()) == ["fresh", "plain"]
 
 
 def test_the_share_with_the_most_room_is_named(tmp_path: Path, mount: Callable[..., Path]) -> None:
     here = settings(tmp_path / "root")
-    assert shares.roomiest(here) == ""
+    assert Host(here).shares.roomiest() == ""
     for name, size in (("large", "16m"), ("small", "4m")):
         mount(here.shares_root / name, "-t", "tmpfs", "-o", f"size={size}", "test")
-    assert shares.roomiest(here) == "large"
+    assert Host(here).shares.roomiest() == "large"
 
 
 def test_on_btrfs_a_new_share_is_a_subvolume_and_goes_when_it_is_empty(btrfs: Path) -> None:
     here = settings(btrfs)
-    assert shares.ground(here).words.startswith("A new share is a Btrfs subvolume on /dev/loop")
-    made = shares.make(here, "photos")
+    assert Host(here).shares.ground().words.startswith("A new share is a Btrfs subvolume on /dev/loop")
+    made = Host(here).shares.make("photos")
     assert "photos" in run("btrfs", "subvolume", "list", btrfs)
     assert Path(made.path).stat().st_ino == disks.SUBVOLUME_INODE
-    assert shares.listing(here) == {"photos": made}
+    assert Host(here).shares.listing() == {"photos": made}
     with pytest.raises(BadInput, match='"photos" already'):
-        shares.make(here, "photos")
+        Host(here).shares.make("photos")
     (btrfs / "photos" / "one").write_text("mine")
-    assert not shares.remove_if_empty(here, "photos")
+    assert not Host(here).shares.remove_if_empty("photos")
     (btrfs / "photos" / "one").unlink()
-    assert shares.remove_if_empty(here, "photos")
+    assert Host(here).shares.remove_if_empty("photos")
     assert run("btrfs", "subvolume", "list", btrfs) == ""
 
 
 def test_plain_folders_of_a_btrfs_stay_shares_beside_subvolumes(btrfs: Path) -> None:
     here = settings(btrfs)
     (btrfs / "plain").mkdir()
-    shares.make(here, "photos")
-    assert list(shares.listing(here)) == ["photos", "plain"]
+    Host(here).shares.make("photos")
+    assert list(Host(here).shares.listing()) == ["photos", "plain"]
 
 
 def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
@@ -145,10 +146,10 @@ def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
 ) -> None:
     here = settings(btrfs)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "the program btrfs, which makes subvolumes, is not installed" in shares.ground(here).words
-    made = shares.make(here, "photos")
+    assert "the program btrfs, which makes subvolumes, is not installed" in Host(here).shares.ground().words
+    made = Host(here).shares.make("photos")
     assert Path(made.path).stat().st_ino != disks.SUBVOLUME_INODE
-    assert list(shares.listing(here)) == ["photos"]
+    assert list(Host(here).shares.listing()) == ["photos"]
 
 
 def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_folder_is_none(
@@ -157,18 +158,18 @@ def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_
     here = settings(btrfs)
     tmpfs(btrfs / "media")
     (btrfs / "plain").mkdir()
-    shares.make(here, "photos")
-    assert list(shares.listing(here)) == ["media", "photos"]
+    Host(here).shares.make("photos")
+    assert list(Host(here).shares.listing()) == ["media", "photos"]
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BadInput, match="would fill /dev/loop"):
-        shares.make(here, "more")
+        Host(here).shares.make("more")
 
 
 def test_what_the_tool_says_is_told_when_it_fails(btrfs: Path) -> None:
     run("mount", "-o", "remount,ro", btrfs)
     try:
         with pytest.raises(RockonwebError, match=r"could not be made: .*[Rr]ead-only"):
-            shares.make(settings(btrfs), "photos")
+            Host(settings(btrfs)).shares.make("photos")
     finally:
         run("mount", "-o", "remount,rw", btrfs)
 
@@ -185,4 +186,15 @@ def test_folders_of_shares_are_offered_but_no_hidden_ones_and_no_links(tmp_path:
         (here.shares_root / folder).mkdir(parents=True)
     (here.shares_root / "media" / "link").symlink_to(tmp_path)
     (here.shares_root / "media" / "file").write_text("")
-    assert list(shares.folders(here)) == ["media/a b", "media/films"]
+    assert list(Host(here).shares.folders()) == ["media/a b", "media/films"]
+
+
+def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
+    found = disks.disk_of(str(tmp_path))
+    assert found
+    assert 0 < found.free <= found.total
+    assert found.file_system
+    assert str(tmp_path).startswith(found.mount_point)
+    assert disks.disk_of(str(tmp_path / "nowhere")) is None
+    assert disks.disk_of("") is None
+    assert Disk(1, 2).tight

@@ -10,7 +10,7 @@ import pytest
 from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts
-from rockonweb.host import shares
+from rockonweb.host import Host
 
 
 @pytest.fixture
@@ -29,21 +29,21 @@ def test_only_folders_with_usable_names_are_shares(settings: config.Settings, tm
     (root / "inner").symlink_to(root / "apps")
     os.mkfifo(root / "pipe")
     os.chown(root / "Music", 1000, 100)
-    found = shares.listing(settings)
+    found = Host(settings).shares.listing()
     assert list(found) == ["apps", "Music"]
     assert (found["Music"].path, found["Music"].uid, found["Music"].gid) == (str(root / "Music"), 1000, 100)
 
 
 def test_without_a_root_there_are_no_shares_until_one_is_made(settings: config.Settings, tmp_path: Path) -> None:
     elsewhere = replace(settings, shares_root=tmp_path / "not" / "yet")
-    assert shares.listing(elsewhere) == {}
-    made = shares.make(elsewhere, "first")
-    assert shares.listing(elsewhere) == {"first": made}
+    assert Host(elsewhere).shares.listing() == {}
+    made = Host(elsewhere).shares.make("first")
+    assert Host(elsewhere).shares.listing() == {"first": made}
 
 
 def test_a_new_share_is_empty_and_known_at_once(settings: config.Settings) -> None:
-    made = shares.make(settings, "new-share_1.0")
-    assert shares.listing(settings)["new-share_1.0"] == made
+    made = Host(settings).shares.make("new-share_1.0")
+    assert Host(settings).shares.listing()["new-share_1.0"] == made
     assert not list(Path(made.path).iterdir())
 
 
@@ -52,7 +52,7 @@ def test_a_new_share_is_empty_and_known_at_once(settings: config.Settings) -> No
 )
 def test_a_name_that_can_not_be_used_is_refused_and_makes_nothing(settings: config.Settings, name: str) -> None:
     with pytest.raises(BadInput):
-        shares.make(settings, name)
+        Host(settings).shares.make(name)
     assert not list(settings.shares_root.iterdir())
     assert not (settings.shares_root.parent / "out").exists()
 
@@ -68,7 +68,7 @@ def test_a_name_that_is_taken_is_refused_and_stays_as_it_was(settings: config.Se
     else:
         path.symlink_to("/nowhere")
     with pytest.raises(BadInput, match='"taken"'):
-        shares.make(settings, "taken")
+        Host(settings).shares.make("taken")
     assert path.is_symlink() or path.exists()
 
 
@@ -76,37 +76,37 @@ def test_a_root_that_can_not_be_written_is_named(settings: config.Settings, tmp_
     (tmp_path / "file").write_text("")
     broken = replace(settings, shares_root=tmp_path / "file" / "root")
     with pytest.raises(RockonwebError, match="could not be made") as caught:
-        shares.make(broken, "share")
+        Host(broken).shares.make("share")
     assert str(broken.shares_root) in caught.value.hint
 
 
 def test_only_an_empty_share_is_removed(settings: config.Settings) -> None:
-    shares.make(settings, "empty")
-    Path(shares.make(settings, "full").path, "data").write_text("mine")
-    assert shares.remove_if_empty(settings, "empty")
-    assert shares.remove_if_empty(settings, "never-there")
-    assert not shares.remove_if_empty(settings, "full")
-    assert list(shares.listing(settings)) == ["full"]
+    Host(settings).shares.make("empty")
+    Path(Host(settings).shares.make("full").path, "data").write_text("mine")
+    assert Host(settings).shares.remove_if_empty("empty")
+    assert Host(settings).shares.remove_if_empty("never-there")
+    assert not Host(settings).shares.remove_if_empty("full")
+    assert list(Host(settings).shares.listing()) == ["full"]
 
 
 def test_a_share_and_a_folder_of_one_change_hands_and_back(settings: config.Settings) -> None:
-    folder = Path(shares.make(settings, "media").path)
+    folder = Path(Host(settings).shares.make("media").path)
     (folder / "old").write_text("x")
-    assert shares.set_owner(settings, "media", 1000, 100) == (os.geteuid(), os.getegid())
-    assert shares.set_owner(settings, "media/a/b", 7, 8)
+    assert Host(settings).shares.set_owner("media", 1000, 100) == (os.geteuid(), os.getegid())
+    assert Host(settings).shares.set_owner("media/a/b", 7, 8)
     owners = {path: ((folder / path).stat().st_uid, (folder / path).stat().st_gid) for path in ("", "a", "a/b", "old")}
     assert owners == {"": (1000, 100), "a": (7, 8), "a/b": (7, 8), "old": (os.geteuid(), os.getegid())}
-    assert shares.set_owner(settings, "media", 0, 0) == (1000, 100)
+    assert Host(settings).shares.set_owner("media", 0, 0) == (1000, 100)
 
 
 def test_no_link_is_given_away(settings: config.Settings, tmp_path: Path) -> None:
-    folder = Path(shares.make(settings, "media").path)
+    folder = Path(Host(settings).shares.make("media").path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (folder / "link").symlink_to(elsewhere)
     for place in ("media/link", "media/link/below", "gone"):
         with pytest.raises(RockonwebError, match="can't be given to user 1000"):
-            shares.set_owner(settings, place, 1000, 100)
+            Host(settings).shares.set_owner(place, 1000, 100)
     assert elsewhere.stat().st_uid == os.geteuid()
     assert not (elsewhere / "below").exists()
 
@@ -117,19 +117,19 @@ def test_a_share_that_became_a_link_is_given_away_as_the_link_it_is(settings: co
     (settings.shares_root / "media").symlink_to(elsewhere)
     before = elsewhere.stat().st_ctime_ns
     time.sleep(0.05)  # file systems tell moments apart by a few milliseconds
-    assert shares.give(settings, "media", os.geteuid(), os.getegid()) == ""
+    assert Host(settings).shares.give("media", os.geteuid(), os.getegid()) == ""
     assert elsewhere.stat().st_ctime_ns == before
 
 
 def test_a_place_tells_whose_it_is_and_its_room(settings: config.Settings) -> None:
-    folder = Path(shares.make(settings, "media").path)
+    folder = Path(Host(settings).shares.make("media").path)
     folder.chmod(0o750)
-    now = shares.look(settings, "media")
+    now = Host(settings).shares.look("media")
     assert (now.exists, now.uid, now.mode, now.empty) == (True, os.geteuid(), 0o750, True)
     (folder / "file").write_text("x")
-    assert not shares.look(settings, "media").empty
+    assert not Host(settings).shares.look("media").empty
     assert now.free
-    assert shares.look(settings, "media/new") == PlaceFacts(free=shares.look(settings, "media/new").free)
+    assert Host(settings).shares.look("media/new") == PlaceFacts(free=Host(settings).shares.look("media/new").free)
 
 
 # -- links that a container put there ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_what_is_mounted_is_refused_where_there_is_a_link_in_it(
     linked(settings, outside, link)
     path = f"{settings.shares_root}/{place}"
     with pytest.raises(Conflict) as raised:
-        shares.refuse_links(settings, ["/etc/localtime", path])
+        Host(settings).shares.refuse_links(["/etc/localtime", path])
     assert raised.value.sentence == f"{path} leads elsewhere: there is a link in it."
 
 
@@ -178,12 +178,15 @@ def test_what_leads_out_is_neither_mounted_nor_given_away_whoever_asked(
     before = outside.stat().st_uid, outside.stat().st_mode
     assert Path(settings.shares_root, place).resolve().is_relative_to(outside)
     with pytest.raises(Conflict, match="leads out of the shares"):
-        shares.refuse_links(settings, [f"{settings.shares_root}/{place}"])
-    for act in (lambda: shares.set_owner(settings, place, 1234, 1234), lambda: shares.set_mode(settings, place, 0o700)):
+        Host(settings).shares.refuse_links([f"{settings.shares_root}/{place}"])
+    for act in (
+        lambda: Host(settings).shares.set_owner(place, 1234, 1234),
+        lambda: Host(settings).shares.set_mode(place, 0o700),
+    ):
         with pytest.raises(RockonwebError):
             act()
     assert (outside.stat().st_uid, outside.stat().st_mode) == before
-    assert not shares.look(settings, place).exists
+    assert not Host(settings).shares.look(place).exists
 
 
 def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: config.Settings, outside: Path) -> None:
@@ -191,14 +194,14 @@ def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: conf
     (settings.shares_root / "app" / "file").write_text("")
     (outside / "link").symlink_to(outside)
     places = ("app", "app/data", "app/file", "app/file/x", "app/new/folder", "new", "app/..")
-    shares.refuse_links(settings, [*(f"{settings.shares_root}/{one}" for one in places), f"{outside}/link"])
+    Host(settings).shares.refuse_links([*(f"{settings.shares_root}/{one}" for one in places), f"{outside}/link"])
 
 
 def test_a_root_that_is_a_link_itself_is_its_owners_choice(settings: config.Settings, tmp_path: Path) -> None:
     (settings.shares_root / "app").mkdir()
     (tmp_path / "other-name").symlink_to(settings.shares_root)
     elsewhere = replace(settings, shares_root=tmp_path / "other-name")
-    shares.refuse_links(elsewhere, [f"{elsewhere.shares_root}/app"])
+    Host(elsewhere).shares.refuse_links([f"{elsewhere.shares_root}/app"])
 
 
 @pytest.mark.parametrize("place", ["app", "app/inner", "app/new"])
@@ -208,21 +211,24 @@ def test_neither_owner_nor_permissions_nor_folders_change_behind_a_link(
     linked(settings, outside, "app")
     before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
     with pytest.raises(RockonwebError):
-        shares.set_owner(settings, place, 1234, 1234)
+        Host(settings).shares.set_owner(place, 1234, 1234)
     with pytest.raises(RockonwebError):
-        shares.set_mode(settings, place, 0o700)
+        Host(settings).shares.set_mode(place, 0o700)
     assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
     assert not (outside / "new").exists()
-    assert not shares.look(settings, place).exists
+    assert not Host(settings).shares.look(place).exists
 
 
 @pytest.mark.parametrize("place", ["app/link", "app/link/inner", "app/link/new"])
 def test_nor_behind_one_inside_a_share(settings: config.Settings, outside: Path, place: str) -> None:
     linked(settings, outside, "app/link")
     before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
-    for act in (lambda: shares.set_owner(settings, place, 1234, 1234), lambda: shares.set_mode(settings, place, 0o700)):
+    for act in (
+        lambda: Host(settings).shares.set_owner(place, 1234, 1234),
+        lambda: Host(settings).shares.set_mode(place, 0o700),
+    ):
         with pytest.raises(RockonwebError):
             act()
     assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
     assert not (outside / "new").exists()
-    assert not shares.look(settings, place).exists
+    assert not Host(settings).shares.look(place).exists

@@ -10,7 +10,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.suggest import Owner
-from rockonweb.host import surroundings
+from rockonweb.host import Host, surroundings
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_share_has_its_owner_and_a_new_one_will_have_ours(settings: config.Set
     (settings.shares_root / "media" / "films").mkdir(parents=True)
     os.chown(settings.shares_root / "media", 1000, 100)
     os.chown(settings.shares_root / "media" / "films", 7, 8)
-    found = surroundings.gather(settings, ["media", "media/films", "media/new", "fresh", "fresh/new", "../etc", ""])
+    found = Host(settings).surroundings(["media", "media/films", "media/new", "fresh", "fresh/new", "../etc", ""])
     assert found.owners == {
         "media": Owner(1000, 100),
         "media/films": Owner(7, 8),
@@ -54,14 +54,14 @@ def test_a_share_has_its_owner_and_a_new_one_will_have_ours(settings: config.Set
 
 @pytest.mark.parametrize("visited", ["attic.lan", "192.168.7.9", "fd00::5"])
 def test_apps_are_reached_as_these_pages_are(settings: config.Settings, visited: str) -> None:
-    assert surroundings.gather(settings, [], visited).address == visited
+    assert Host(settings).surroundings([], visited).address == visited
 
 
 @pytest.mark.parametrize("visited", ["", "localhost", "127.0.0.1", "127.0.1.1", "::1"])
 def test_an_address_that_is_this_server_for_itself_alone_is_not_suggested(
     settings: config.Settings, visited: str
 ) -> None:
-    found = surroundings.gather(settings, [], visited).address
+    found = Host(settings).surroundings([], visited).address
     assert found in (surroundings.address(), socket.gethostname())
     assert not found.startswith("127.")
 
@@ -76,10 +76,10 @@ def test_the_usual_owner_has_most_shares_or_the_first_account(
 ) -> None:
     accounts = [SimpleNamespace(pw_uid=uid, pw_gid=gid) for uid, gid in ((0, 0), (65534, 65534), (1002, 7), (1001, 6))]
     monkeypatch.setattr(surroundings.pwd, "getpwall", lambda: accounts)
-    assert surroundings.usual_owner(settings) == Owner(1001, 6)
+    assert surroundings.usual_owner(Host(settings).shares) == Owner(1001, 6)
     for name, uid in (("a", 1500), ("b", 0), ("c", 1500), ("d", 1600), ("e", 0), ("f", 0)):
         (settings.shares_root / name).mkdir(parents=True)
         os.chown(settings.shares_root / name, uid, 100)
-    assert surroundings.usual_owner(settings) == Owner(1500, 100)
+    assert surroundings.usual_owner(Host(settings).shares) == Owner(1500, 100)
     monkeypatch.setattr(surroundings.pwd, "getpwall", list)
-    assert surroundings.usual_owner(replace(settings, shares_root=settings.instance)) == Owner(1000, 1000)
+    assert surroundings.usual_owner(Host(replace(settings, shares_root=settings.instance)).shares) == Owner(1000, 1000)

@@ -44,7 +44,10 @@ class Docker:
             raise EngineUnreachable("Docker does not answer.", "Start it.")
         return self
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
     def containers(self) -> dict[str, ContainerFacts]:

@@ -17,7 +17,7 @@ from rockonweb.core.answers import Answers, read
 from rockonweb.core.definition import parse
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.request import ChangeRequest, InstallRequest, plain_request
-from rockonweb.host import engine, shares
+from rockonweb.host import Host, engine
 from rockonweb.models import Kind, Operation, RockOn, db, writing
 from rockonweb.work import operations, runner
 from rockonweb.work.review import Review, Reviewed, prepare_review, submit_review
@@ -87,8 +87,8 @@ class Instance:
         answers = read(definition, given, lambda _container, _port: free_port())
         fresh = frozenset(new_shares)
         for share in answers.used_shares():
-            if share not in fresh and share not in shares.listing(self.settings):
-                shares.make(self.settings, share)
+            if share not in fresh and share not in Host(self.settings).shares.listing():
+                Host(self.settings).shares.make(share)
         return self.look_at(rockon, InstallRequest(answers, fresh))
 
     def submit(self, found: Review) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from rockonweb.host.registry import MANIFESTS
+from rockonweb.registry import MANIFESTS
 
 from .registry import Registry
 

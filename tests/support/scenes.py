@@ -27,7 +27,7 @@ from rockonweb.core.resources import Sample
 from rockonweb.core.rollback import Kept, kept_to_json
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome
-from rockonweb.host import snapshots
+from rockonweb.host import Host
 from rockonweb.models import (
     ContainerImage,
     Kind,
@@ -372,7 +372,7 @@ def _house(app: Flask, word: Words) -> None:
     (settings.local_metastore / "notes.json").write_text(json.dumps(own, indent=2))
     for name in ("pictures", "settings", "unused"):
         (settings.shares_root / word(name)).mkdir()
-    snapshots.replaced(settings, word("pictures")).mkdir(parents=True)
+    Host(settings).snapshots.replaced(word("pictures")).mkdir(parents=True)
 
 
 def _restore(word: Words) -> Restore:
@@ -430,7 +430,7 @@ def pages_of(app: Flask) -> list[str]:
 
 def candidates(app: Flask, rule: Rule, page: str) -> list[str]:
     """The addresses that a route may have, with the ids and names of what is there."""
-    names = [*snapshots.set_aside(app.config["SETTINGS"]), *(one.name for one in db.session.query(Network))]
+    names = [*Host(app.config["SETTINGS"]).snapshots.set_aside(), *(one.name for one in db.session.query(Network))]
     if "<name>" in rule.rule:
         return [rule.rule.replace("<name>", name) for name in names]
     numbers = range(1, db.session.query(RockOn).count() + 2) if "<int" in rule.rule else (1,)

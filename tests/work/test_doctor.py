@@ -20,7 +20,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.diagnosis import Finding
-from rockonweb.host import certificate
+from rockonweb.host import Host, certificate
 from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
 from rockonweb.work import doctor
 from tests.support.claims import free_port
@@ -229,7 +229,7 @@ def test_a_clock_that_is_not_dockers_is_told(
 ) -> None:
     docker = SimpleNamespace(clock=lambda: time.time() - behind)
     monkeypatch.setattr(doctor._Visit, "_connected", lambda _visit: docker)
-    monkeypatch.setattr(doctor.clock, "synchronised", lambda: None)
+    monkeypatch.setattr(Host, "clock_is_synchronised", lambda _: None)
     found = look(instance)["clock"]
     assert found.level == level
     assert not behind or f"{abs(behind)} s apart" in found.sentence
@@ -240,7 +240,7 @@ def test_the_password_of_the_queue_is_masked(instance: Instance) -> None:
     found = look(instance, REDIS_URL=address.replace("://", "://default:hunter2@", 1))["queue"]
     assert found.level == "ok", found
     assert "default:***@" in found.sentence
-    assert "hunter2" not in json.dumps(found.to_json())
+    assert "hunter2" not in json.dumps(vars(found))
 
 
 def test_without_its_queue_the_rest_is_looked_at(instance: Instance, queue_server: QueueServer) -> None:
@@ -280,7 +280,7 @@ def test_the_last_refresh_and_what_it_could_not_use(instance: Instance, secrets:
         session.add(RefreshReport(content=json.dumps(report)))
     found = look(instance)["catalogue"]
     assert "box.example/a.json?***" in found.sentence
-    assert "hunter2" not in str(found.to_json())
+    assert "hunter2" not in str(vars(found))
 
 
 def test_the_hosts_certificate(instance: Instance, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_on_postgresql_the_password_is_masked(instance: Instance, postgres: Post
     assert found["database"].level == "ok"
     assert "PostgreSQL" in found["database"].sentence
     assert found["schema"].sentence == "The database is empty."
-    assert PASSWORD not in str({about: one.to_json() for about, one in found.items()})
+    assert PASSWORD not in str({about: vars(one) for about, one in found.items()})
     assert look(instance, DATABASE_URL=postgres.database("SQL_ASCII"))["database"].level == "fail"
 
 

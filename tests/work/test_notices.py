@@ -17,9 +17,8 @@ from sqlalchemy import select
 from rockonweb import jobs
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.notices import LOCAL_SCHEMES, Event, Message
-from rockonweb.host import notifier
 from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
-from rockonweb.work import heartbeat, notices, queue, runner, updates
+from rockonweb.work import heartbeat, notices, notifier, queue, runner, updates
 from tests.support.app import install, shelve
 from tests.support.claims import free_port
 from tests.support.receivers import hook, mail_server

@@ -1,13 +1,12 @@
 """Rock-ons that need more than the generic launch, found by the rock-on's name.
 
-A handler is a module with what `Handler` names. One whose definition is not of the expected shape is launched as any
-other.
+One whose definition is not of the expected shape is launched as any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from rockonweb.core import preflight
 from rockonweb.core.answers import Answers
@@ -16,41 +15,36 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic, openvpn, owncloud
 from rockonweb.core.handlers.tasks import Tasks
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AnyStep
+from rockonweb.core.steps import Step
 
 
-class Handler(Protocol):
-    """What a handler module offers."""
+@dataclass(frozen=True)
+class Handler:
+    """What a rock-on needs: `launch` gives the steps that make and start its containers, each naming its container.
 
-    @property
-    def tasks(self) -> Tasks | None:
-        """What people do with the rock-on once it is installed; None for nothing."""
-        ...
+    `fits` says whether the definition has the shape that the handler knows. `findings` are what should be known before
+    a launch, beside what any rock-on's is examined for; `references` a container and another one that it is linked to,
+    beside what its options say. `tasks` are what people do with the rock-on once it is installed.
+    """
 
-    def fits(self, definition: Definition) -> bool:
-        """Whether the definition has the shape that the handler knows."""
-        ...
-
-    def launch(self, definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
-        """Return the steps that make and start the containers; each names the container that it is for."""
-        ...
-
-    def findings(self, definition: Definition, facts: HostFacts) -> Iterator[Finding]:
-        """Yield what should be known before a launch, beside what any rock-on's is examined for."""
-        ...
-
-    def references(self, definition: Definition) -> Iterator[tuple[str, str]]:
-        """Yield a container and another one that it is linked to, beside what its options say."""
-        ...
+    launch: Callable[[Definition, Answers, HostFacts], list[Step]]
+    fits: Callable[[Definition], bool] = lambda _: True
+    findings: Callable[[Definition, HostFacts], Iterable[Finding]] = lambda *_: ()
+    references: Callable[[Definition], Iterable[tuple[str, str]]] = lambda _: ()
+    tasks: Tasks | None = None
 
 
-HANDLERS: dict[str, Handler] = {"openvpn": openvpn, "owncloud": owncloud}
+GENERIC = Handler(generic.launch)
+HANDLERS = {
+    "openvpn": Handler(openvpn.launch, openvpn.fits, tasks=openvpn.tasks),
+    "owncloud": Handler(owncloud.launch, owncloud.fits, owncloud.findings, owncloud.references),
+}
 
 
 def find(definition: Definition) -> Handler:
     """Return the handler of a rock-on: its own where the shape fits, else the generic one."""
     handler = HANDLERS.get(definition.name.lower())
-    return handler if handler and handler.fits(definition) else generic
+    return handler if handler and handler.fits(definition) else GENERIC
 
 
 def examine(

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import NOTHING, Additions, docker_run
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.handlers.tasks import Tasks
-from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AnyStep, Create, Join, Start
+from rockonweb.core.steps import Create, Join, Start, Step
 from rockonweb.core.text import t
 
-tasks: Tasks | None = None
 
-
-def fits(definition: Definition) -> bool:
-    """Any rock-on."""
-    return True
-
-
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps that make and start all containers."""
     return [step for name, _ in definition.launch_order for step in launch_container(definition, name, answers, facts)]
 
 
 def launch_container(
     definition: Definition, name: str, answers: Answers, facts: HostFacts, added: Additions = NOTHING
-) -> list[AnyStep]:
+) -> list[Step]:
     """Return the steps for one container, whose command line a handler may add to.
 
     It joins its networks before the app starts, so names resolve at once.
@@ -48,13 +37,3 @@ def launch_container(
         ),
         Start(container=name, why=t("in launch order")),
     ]
-
-
-def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
-    """Nothing beside what any rock-on is examined for."""
-    yield from ()
-
-
-def references(definition: Definition) -> Iterator[tuple[str, str]]:
-    """None beside those of the options."""
-    yield from ()

@@ -18,7 +18,7 @@ from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.handlers import generic
 from rockonweb.core.handlers.tasks import Files, Tasks
 from rockonweb.core.request import TaskRequest
-from rockonweb.core.steps import AnyStep, AwaitEnd, Create, RunOnce, Start, Stop
+from rockonweb.core.steps import AwaitEnd, Create, RunOnce, Start, Step, Stop
 from rockonweb.core.text import Text, t
 
 SERVER_NAME = "servername"
@@ -28,9 +28,6 @@ UNATTENDED = {"EASYRSA_BATCH": "1"}
 AUTHORITY_SECONDS = 2 * 3600  # finding a safe prime takes a small machine that long
 CLIENT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 LONGEST_COMMON_NAME = 64  # of a certificate
-
-findings = generic.findings
-references = generic.references
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def fits(definition: Definition) -> bool:
     return len(definition.containers) == 2 and SERVER_NAME in definition.custom_config
 
 
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps: data container, configuration, server."""
     (data, data_spec), (server, _) = definition.launch_order
     keep = [
@@ -131,9 +128,7 @@ def client_fault(name: str, answers: Answers) -> Text | None:
     return None
 
 
-def steps(
-    definition: Definition, answers: Answers, facts: HostFacts, known: Files, order: TaskRequest
-) -> list[AnyStep]:
+def steps(definition: Definition, answers: Answers, facts: HostFacts, known: Files, order: TaskRequest) -> list[Step]:
     """Return the steps of a task. Raises BadInput for a name or a task that can't be, Conflict for a wrong moment."""
     found = authority(known, answers)
     if order.task == "authority":
@@ -176,7 +171,7 @@ def address(definition: Definition, answers: Answers) -> str:
 tasks = Tasks("openvpn", files, steps)
 
 
-def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, found: Authority) -> list[AnyStep]:
+def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, found: Authority) -> list[Step]:
     if found.usable:
         raise Conflict(
             t("OpenVPN has a certificate authority already; a new one would lock out every client."),
@@ -195,7 +190,7 @@ def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, 
     ]
 
 
-def _make_profile(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[AnyStep]:
+def _make_profile(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[Step]:
     known = found.client(client)
     if known and not known.revoked:
         raise Conflict(
@@ -206,7 +201,7 @@ def _make_profile(definition: Definition, facts: HostFacts, found: Authority, cl
     return [RunOnce(container=_server(definition), argv=words, why=t("makes the client's key and certificate"))]
 
 
-def _revoke(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[AnyStep]:
+def _revoke(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[Step]:
     known = found.client(client)
     if found.listed and known is None:
         raise Conflict(t('There is no client "%(name)s".', name=client), t("Look at the list of clients again."))
@@ -225,7 +220,7 @@ def _server(definition: Definition) -> str:
     return definition.launch_order[1][0]
 
 
-def _restart(definition: Definition, facts: HostFacts, why: str) -> Iterator[AnyStep]:
+def _restart(definition: Definition, facts: HostFacts, why: str) -> Iterator[Step]:
     """Yield the steps that stop and start the server, unless it is stopped."""
     server = _server(definition)
     known = (facts.containers or {}).get(server)

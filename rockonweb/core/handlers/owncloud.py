@@ -15,14 +15,13 @@ from rockonweb.core.docker_options import Reference, Relation
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AnyStep, AwaitAnswer, MakeCertificate, SetMode
+from rockonweb.core.steps import AwaitAnswer, MakeCertificate, SetMode, Step
 from rockonweb.core.text import t
 
 USER, PASSWORD = "db_user", "db_pw"
 KEY_IN_APP = "/etc/ssl/private/owncloud.key"
 CERTIFICATE_IN_APP = "/etc/ssl/certs/owncloud.crt"
 SECONDS = 300
-tasks = generic.tasks
 # Over TCP: while its first start sets it up, the database answers on its socket only. An image that has none of its own
 # programs can't be asked; an open port then does, or that it has run for a while.
 READY = """
@@ -48,10 +47,10 @@ def fits(definition: Definition) -> bool:
     return _parts(definition) is not None
 
 
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[AnyStep]:
+def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps: a private share, the database, its answer, a certificate, the app; others in their order."""
     parts = _parts(definition)
-    steps: list[AnyStep] = []
+    steps: list[Step] = []
     for name, spec in definition.launch_order:
         if parts and name == parts.database:
             steps += _database(definition, name, spec, answers, facts)
@@ -90,7 +89,7 @@ def references(definition: Definition) -> Iterator[tuple[str, str]]:
 
 def _database(
     definition: Definition, name: str, spec: ContainerSpec, answers: Answers, facts: HostFacts
-) -> Iterator[AnyStep]:
+) -> Iterator[Step]:
     place = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
     if place:
         yield SetMode(share=place, mode=0o700, container=name, why=t("the database wants its files for itself"))
@@ -106,7 +105,7 @@ def _database(
     )
 
 
-def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFacts) -> Iterator[AnyStep]:
+def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFacts) -> Iterator[Step]:
     ours = facts.certificate
     if ours.self_signed:
         why = t("the app encrypts its page with it; it is self-signed, so browsers will warn")

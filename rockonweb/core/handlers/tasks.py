@@ -9,7 +9,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.request import TaskRequest
-from rockonweb.core.steps import AnyStep
+from rockonweb.core.steps import Step
 
 Files = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
 
@@ -25,4 +25,4 @@ class Tasks:
 
     panel: str
     files: Callable[[Definition], Mapping[str, tuple[str, str]]]
-    steps: Callable[[Definition, Answers, HostFacts, Files, TaskRequest], list[AnyStep]]
+    steps: Callable[[Definition, Answers, HostFacts, Files, TaskRequest], list[Step]]

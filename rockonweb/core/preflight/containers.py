@@ -52,11 +52,7 @@ def _devices(name: str, answers: Answers, facts: HostFacts) -> Iterator[Finding]
         if path in facts.missing_devices:
             yield Finding(
                 "block",
-                t(
-                    "The device %(path)s, wanted for %(name)s, does not exist on this host.",
-                    path=path,
-                    name=name,
-                ),
+                t("The device %(path)s, wanted for %(name)s, does not exist on this host.", path=path, name=name),
                 t("Plug it in, choose another one, or leave the field blank."),
             )
 
@@ -91,40 +87,26 @@ def _found(other: str, containers: Mapping[str, ContainerFacts]) -> ContainerFac
 def _references(definition: Definition, name: str, spec: ContainerSpec, facts: HostFacts) -> Iterator[Finding]:
     order = [one for one, _ in definition.launch_order]
     for reference in spec.options.references:
-        verb, other = VERBS[reference.relation], reference.container
+        other = reference.container
+        said = {"name": name, "verb": VERBS[reference.relation], "other": other}
         known = _found(other, facts.containers or {})
         if other in order:
             if order.index(other) >= order.index(name) and known is None:
                 yield Finding(
                     "block",
-                    t(
-                        '%(name)s %(verb)s the container "%(other)s", which is not there yet when it starts.',
-                        name=name,
-                        verb=verb,
-                        other=other,
-                    ),
+                    t('%(name)s %(verb)s the container "%(other)s", which is not there yet when it starts.', **said),
                     t("Its definition must start that one before: see launch_order."),
                 )
         elif known and known.state and known.state not in UP and reference.relation is not Relation.VOLUMES:
             yield Finding(
                 "warn",
-                t(
-                    '%(name)s %(verb)s the container "%(other)s", which does not run.',
-                    name=name,
-                    verb=verb,
-                    other=other,
-                ),
+                t('%(name)s %(verb)s the container "%(other)s", which does not run.', **said),
                 t("Start that one first: without it this one can't start."),
             )
         elif facts.containers is not None and known is None:
             yield Finding(
                 "block",
-                t(
-                    '%(name)s %(verb)s a container "%(other)s", which does not exist.',
-                    name=name,
-                    verb=verb,
-                    other=other,
-                ),
+                t('%(name)s %(verb)s a container "%(other)s", which does not exist.', **said),
                 t("Install what provides it first."),
             )
 
@@ -133,21 +115,14 @@ def _network(definition: Definition, spec: ContainerSpec, name: str, facts: Host
     if spec.on_host_network:
         yield Finding(
             "note",
-            t(
-                "%(name)s uses the host's own network: its ports are the host's and can't be mapped.",
-                name=name,
-            ),
+            t("%(name)s uses the host's own network: its ports are the host's and can't be mapped.", name=name),
         )
     made = {*(link.network for link in definition.links), *(facts.networks or ())}
     for network in spec.options.own_networks if facts.networks is not None else ():
         if network not in made and network.isprintable():
             yield Finding(
                 "warn",
-                t(
-                    '%(name)s wants a network "%(network)s", which does not exist.',
-                    name=name,
-                    network=network,
-                ),
+                t('%(name)s wants a network "%(network)s", which does not exist.', name=name, network=network),
                 t("Submit makes it, with Docker's own choice of addresses."),
             )
 

@@ -6,7 +6,7 @@ from rockonweb.core import handlers, plan
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import ContainerFacts, HostFacts, Mount
-from rockonweb.core.handlers import generic, openvpn
+from rockonweb.core.handlers import openvpn
 from rockonweb.core.handlers.tasks import Files, TaskRequest
 from rockonweb.core.secret import render
 from tests.support.samples import answer, definition, host, rockon
@@ -55,19 +55,19 @@ def test_the_data_container_does_not_restart_for_ever():
 
 
 def test_the_handler_is_found_by_name_however_it_is_written():
-    assert handlers.find(definition("vpn")) is openvpn
+    assert handlers.find(definition("vpn")) is handlers.HANDLERS["openvpn"]
     renamed = rockon({"data": {}, "server": {}}, name="openvpn", custom_config={"servername": {}})
-    assert handlers.find(renamed) is openvpn
+    assert handlers.find(renamed) is handlers.HANDLERS["openvpn"]
 
 
 @pytest.mark.parametrize("containers", [{"server": {}}, {"aa": {}, "bb": {}, "cc": {}}])
 def test_another_shape_of_that_name_is_launched_as_any_other(containers: dict[str, dict[str, str]]):
-    assert handlers.find(rockon(containers, name="OpenVPN", custom_config={"servername": {}})) is generic
-    assert handlers.find(rockon({"data": {}, "server": {}}, name="OpenVPN")) is generic
+    assert handlers.find(rockon(containers, name="OpenVPN", custom_config={"servername": {}})) is handlers.GENERIC
+    assert handlers.find(rockon({"data": {}, "server": {}}, name="OpenVPN")) is handlers.GENERIC
 
 
 def test_the_same_shape_under_another_name_is_launched_as_any_other():
-    assert handlers.find(rockon({"data": {}, "server": {}}, custom_config={"servername": {}})) is generic
+    assert handlers.find(rockon({"data": {}, "server": {}}, custom_config={"servername": {}})) is handlers.GENERIC
 
 
 def test_start_after_a_stop_starts_both_in_launch_order():
@@ -232,4 +232,4 @@ def test_the_files_are_those_of_the_data_container():
 
 def test_only_openvpn_has_tasks():
     assert handlers.find(definition("vpn")).tasks is openvpn.tasks
-    assert generic.tasks is None
+    assert handlers.GENERIC.tasks is None

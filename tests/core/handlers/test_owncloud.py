@@ -9,7 +9,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.change import Made, change
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import CertificateFacts, ContainerFacts, HostFacts
-from rockonweb.core.handlers import generic, owncloud
+from rockonweb.core.handlers import owncloud
 from rockonweb.core.secret import reveal
 from rockonweb.core.steps import AwaitAnswer, Create
 from tests.support.samples import answer, definition, host, questions, rockon
@@ -117,7 +117,7 @@ def test_a_folder_of_a_share_is_made_private_and_not_the_share():
 
 def test_a_link_among_the_options_is_not_repeated():
     sample = rockon({"db": DATABASE, "cloud": {**APP, "image": "x/owncloud:9"}}, "ownCloud", custom_config=ACCOUNT)
-    assert handlers.find(sample) is owncloud
+    assert handlers.find(sample) is handlers.HANDLERS["owncloud"]
     line = plan.install(sample, answer(sample), host(answer(sample))).lines[1]
     assert line.count("--link") == 1
     assert "--link db:db -e HTTPS_ENABLED=true -e DB_USER=db_user-value" in line
@@ -170,13 +170,13 @@ def test_without_an_answer_for_the_share_nothing_is_made_private():
     ],
 )
 def test_another_shape_of_that_name_is_launched_as_any_other(containers: dict[str, Any], questions: dict[str, Any]):
-    assert handlers.find(rockon(containers, "ownCloud", custom_config=questions)) is generic
+    assert handlers.find(rockon(containers, "ownCloud", custom_config=questions)) is handlers.GENERIC
 
 
 @pytest.mark.parametrize("image", ["postgres", "postgres:13", "library/postgres", "box.example/pg/postgres:9@sha256:0"])
 def test_the_database_is_known_by_its_image(image: str):
     sample = rockon({"db": {**DATABASE, "image": image}, "owncloud": APP}, "OWNCLOUD", custom_config=ACCOUNT)
-    assert handlers.find(sample) is owncloud
+    assert handlers.find(sample) is handlers.HANDLERS["owncloud"]
 
 
 def test_a_database_that_is_rebuilt_takes_the_app_along():

@@ -1,4 +1,4 @@
-"""Who holds which port of the host, and what else a plan has to know of it."""
+"""Who holds which port of the host."""
 
 import os
 import socket
@@ -9,13 +9,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from rockonweb.core.answers import Answers
 from rockonweb.core.facts import Listener
-from rockonweb.core.preflight import port_conflict
-from rockonweb.host import survey
-from rockonweb.models import Container, Port, RockOn, State, db, writing
-from tests.support.claims import free_port
-from tests.support.instance import Instance
+from rockonweb.host import sockets
 
 
 @contextmanager
@@ -32,7 +27,7 @@ def listeners(
     port: int, claims: list[Listener] | None = None, published: list[Listener] | None = None
 ) -> list[Listener]:
     """What is said to listen on a port."""
-    return [one for one in survey.listening(claims or (), published or ()) if one.port == port]
+    return [one for one in sockets.listening(claims or (), published or ()) if one.port == port]
 
 
 @pytest.mark.parametrize(
@@ -85,49 +80,3 @@ def test_the_port_of_a_program_that_ended_while_we_looked_is_still_held(monkeypa
     with held(socket.SOCK_STREAM) as port:
         monkeypatch.setattr(psutil, "Process", gone)
         assert [one.holder for one in listeners(port)] == [""]
-
-
-def rockon(name: str, state: State, *ports: tuple[int, str | None, int | None]) -> RockOn:
-    """A rock-on with ports (number, protocol, chosen host port)."""
-    rows = [Port(number=n, protocol=p, default=n, suggested=n, host=h) for n, p, h in ports]
-    return RockOn(name=name, source="{}", state=state, containers=[Container(name=name.lower(), image="i", ports=rows)])
-
-
-@pytest.mark.parametrize("state", list(State))
-def test_an_installed_rock_on_claims_its_ports_running_or_not(instance: Instance, state: State) -> None:
-    with writing() as session:
-        session.add(rockon("App", state, (80, "tcp", 8080), (53, None, 5353), (99, "tcp", None)))
-    claimed = {(one.port, one.protocol, one.rockon) for one in survey.claimed_ports(db.session())}
-    holds = state not in (State.AVAILABLE, State.INSTALL_FAILED)
-    assert claimed == ({(8080, "tcp", "App"), (5353, "tcp", "App"), (5353, "udp", "App")} if holds else set())
-
-
-def test_a_rock_ons_own_claim_does_not_speak_against_it_but_others_do(instance: Instance) -> None:
-    port = free_port()
-    instance.add("Mine", {"mine": {"image": "example/mine"}})
-    with writing() as session:
-        session.add(rockon("Other", State.INSTALLED, (80, "tcp", port)))
-    mine, other = (db.session.query(RockOn).filter_by(name=name).one() for name in ("Mine", "Other"))
-    facts = survey.gather(mine, Answers(), engine=None)
-    conflict = port_conflict("Mine", port, "tcp", facts)
-    assert conflict
-    assert (conflict.rockon, conflict.holder) == ("Other", "the rock-on Other")
-    with writing():
-        other.installed_source = other.source = mine.source
-    assert not port_conflict("Other", port, "tcp", survey.gather(other, Answers(), engine=None))
-
-
-def test_devices_and_folders_that_are_missing_are_told(instance: Instance) -> None:
-    (instance.settings.shares_root / "share" / "there").mkdir(parents=True)
-    app = instance.add("App", {"app": {"image": "example/app"}})
-    answers = Answers(
-        shares={"app": {"/a": "share", "/b": "share/there", "/c": "share/new/deep"}},
-        storage={"app": {"/d": "share/added"}},
-        devices={"app": {"A": "/dev/null", "B": "/dev/nowhere:/dev/x:rwm", "C": ""}},
-    )
-    facts = survey.gather(app, answers, engine=None)
-    assert facts.missing_devices == {"/dev/nowhere"}
-    assert facts.missing_folders == {"share/new/deep", "share/added"}
-    assert list(facts.shares) == ["share"]
-    assert facts.groups["root"] == 0
-    assert (facts.containers, facts.networks) == (None, None)

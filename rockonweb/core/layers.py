@@ -47,6 +47,14 @@ class Layer:
         return self.state in (LayerState.DONE, LayerState.PRESENT)
 
 
+@dataclass(frozen=True)
+class PullProgress:
+    """How far a pull is. The last of a pull has a sentence on what came of it."""
+
+    layers: tuple[Layer, ...] = ()
+    words: str = ""
+
+
 def advance(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
     """Take up a line of a pull; returns whether it was about a layer."""
     state = _STATES.get(str(line.get("status", "")))

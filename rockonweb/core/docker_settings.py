@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import psutil
 
 TIGHT = 10 * 10**9  # bytes; below, a few more images may fill the disk
 CONTAINERD_FOLDER = "/var/lib/containerd"  # where a system's containerd keeps images that Docker leaves to it
@@ -15,13 +12,13 @@ SIZE_LIMITED = ("local", "journald", "syslog", "none")  # drivers of logs that s
 
 
 @dataclass(frozen=True)
-class Room:
-    """The disk below a folder: its file system, and how many bytes are free and there are."""
+class Disk:
+    """The disk below a folder: how many bytes are free and there are, and its file system, blank where none is told."""
 
-    file_system: str
-    mount_point: str
     free: int
     total: int
+    file_system: str = ""
+    mount_point: str = ""
 
     @property
     def tight(self) -> bool:
@@ -46,9 +43,9 @@ class DockerSettings:
     cgroup_driver: str = ""
     live_restore: bool = False
     log_driver: str = ""
-    local: bool = True  # whether it runs on this machine, as far as its address tells
     machine: str = ""  # such as x86_64
     rootless: bool = False
+    disk: Disk | None = None  # that images live on; None where it can't be seen from here
     mirrors: bool = False  # whether it looks elsewhere first for images of the registry that names need not name
 
     @property
@@ -84,7 +81,7 @@ class DockerUsage:
     cache_size: int
 
 
-def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any], *, local: bool) -> DockerSettings:
+def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any]) -> DockerSettings:
     """Return the settings from Docker's answers to `/info` and `/version`."""
     driver = {str(pair[0]): str(pair[1]) for pair in info.get("DriverStatus") or () if len(pair) == 2}
     folder = str(info.get("DockerRootDir") or "")
@@ -103,7 +100,6 @@ def parse_settings(info: Mapping[str, Any], version: Mapping[str, Any], *, local
         cgroup_driver=str(info.get("CgroupDriver") or ""),
         live_restore=bool(info.get("LiveRestoreEnabled")),
         log_driver=str(info.get("LoggingDriver") or ""),
-        local=local,
         machine=str(info.get("Architecture") or ""),
         rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
         mirrors=bool((info.get("RegistryConfig") or {}).get("Mirrors")),
@@ -131,20 +127,3 @@ def parse_usage(df: Mapping[str, Any]) -> DockerUsage:
         volumes_size=sum(max(0, int(one.get("Size") or 0)) for one in volumes),
         cache_size=sum(int(one.get("Size") or 0) for one in df.get("BuildCache") or () if not one.get("Shared")),
     )
-
-
-def room(folder: str) -> Room | None:
-    """Return the disk that a folder of this machine is on; None where the folder can't be seen from here."""
-    if not folder:
-        return None
-    try:
-        path = os.path.realpath(folder, strict=True)
-        usage = psutil.disk_usage(path)
-        mounts = psutil.disk_partitions(all=True)
-    except OSError:
-        return None
-    above = [one for one in mounts if os.path.commonpath([path, one.mountpoint]) == one.mountpoint]
-    nearest = max(reversed(above), key=lambda one: len(one.mountpoint), default=None)
-    if nearest is None:
-        return Room("", "", usage.free, usage.total)
-    return Room(nearest.fstype, nearest.mountpoint, usage.free, usage.total)

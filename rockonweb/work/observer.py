@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from flask import current_app
+from contextlib import nullcontext
+
 from sqlalchemy import select
 from sqlalchemy.orm import lazyload
 
-from rockonweb.config import instance_id
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.status import observe
-from rockonweb.host import engine
+from rockonweb.host import Engine, host_of
 from rockonweb.models import ACTIVE, Container, Operation, RockOn, State, Status, db, writing
 
 Facts = dict[str, ContainerFacts | None]
 
 
-def look(rockon_id: int, docker: engine.Engine | None = None) -> bool:
+def look(rockon_id: int, docker: Engine | None = None) -> bool:
     """Write a rock-on's status as its containers have it. Does nothing when no engine answers, or when an operation
     is working on the rock-on: that writes the status itself.
 
@@ -37,7 +37,7 @@ def look(rockon_id: int, docker: engine.Engine | None = None) -> bool:
     return True
 
 
-def containers(rockon_id: int, docker: engine.Engine | None = None) -> Facts | None:
+def containers(rockon_id: int, docker: Engine | None = None) -> Facts | None:
     """Return a rock-on's containers as Docker has them, by name; None stands for one that is not there or not ours.
 
     Returns None when no engine answers.
@@ -46,8 +46,8 @@ def containers(rockon_id: int, docker: engine.Engine | None = None) -> Facts | N
     owners = dict(db.session.execute(query).all())
     db.session.rollback()
     try:
-        docker = docker or engine.connect(instance_id(current_app.config["SETTINGS"]))
-        found = {name: docker.container(name) for name in owners}
+        with nullcontext(docker) if docker else host_of().connect() as connected:
+            found = {name: connected.container(name) for name in owners}
     except EngineError:
         return None
     return {name: facts if facts and facts.rockon == owners[name] else None for name, facts in found.items()}

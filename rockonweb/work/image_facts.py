@@ -11,11 +11,11 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from rockonweb import registry
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
-from rockonweb.host import docker_settings, registry
-from rockonweb.host.engine import Engine
-from rockonweb.host.registry import Missing, Unknown
+from rockonweb.host import Engine
+from rockonweb.registry import Missing, Unknown
 
 KEPT_SECONDS = 300  # an answer
 KEPT_SECONDS_UNKNOWN = 30  # that there was none
@@ -78,13 +78,12 @@ def added(facts: HostFacts, images: Collection[str], docker: Engine, seconds: fl
         return facts
     about = docker.settings()
     asked = [image for image in images if not (about.mirrors and _of_the_default_registry(image))]
-    room = docker_settings.room(about.images_folder) if about.local else None
     found = {image: replace(one, here=docker.has_image(image)) for image, one in DESK.ask(asked, seconds).items()}
     machine = about.machine or platform.machine()
     return replace(
         facts,
         images=found,
-        image_room=room.free if room else None,
+        image_room=about.disk.free if about.disk else None,
         machine=registry.MACHINES.get(machine, machine),
     )
 

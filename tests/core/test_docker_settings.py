@@ -1,8 +1,6 @@
 """What matters of Docker's settings, from its own answers."""
 
-from pathlib import Path
-
-from rockonweb.host.docker_settings import LogOptions, Room, parse_log_options, parse_settings, parse_usage, room
+from rockonweb.core.docker_settings import LogOptions, parse_log_options, parse_settings, parse_usage
 
 
 def test_the_settings_are_read_from_what_docker_tells() -> None:
@@ -18,7 +16,7 @@ def test_the_settings_are_read_from_what_docker_tells() -> None:
         "LiveRestoreEnabled": True,
         "LoggingDriver": "json-file",
     }
-    found = parse_settings(info, {"Version": "29.1", "ApiVersion": "1.52"}, local=True)
+    found = parse_settings(info, {"Version": "29.1", "ApiVersion": "1.52"})
     assert (found.folder, found.images_folder, found.containerd_images) == ("/srv/docker", "/srv/docker", False)
     assert (found.images, found.running, found.stopped) == (3, 2, 3)
     assert (found.backing_file_system, found.live_restore, found.api_version) == ("xfs", True, "1.52")
@@ -26,12 +24,12 @@ def test_the_settings_are_read_from_what_docker_tells() -> None:
 
 def test_containerd_keeps_images_in_its_own_folder() -> None:
     info = {"DockerRootDir": "/srv/docker", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
-    found = parse_settings(info, {}, local=True)
+    found = parse_settings(info, {})
     assert (found.folder, found.images_folder, found.containerd_images) == ("/srv/docker", "/var/lib/containerd", True)
 
 
 def test_an_engine_that_tells_nothing_is_no_fault() -> None:
-    assert parse_settings({}, {}, local=False).images == 0
+    assert parse_settings({}, {}).images == 0
     assert parse_usage({}).images_size == 0
     assert parse_log_options({}) == LogOptions("")
 
@@ -54,14 +52,3 @@ def test_sizes_are_added_up() -> None:
     )
     assert (found.images, found.images_size, found.containers_size) == (2, 100, 3)
     assert (found.volumes, found.volumes_size, found.cache_size) == (3, 7, 5)
-
-
-def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
-    found = room(str(tmp_path))
-    assert found
-    assert 0 < found.free <= found.total
-    assert found.file_system
-    assert str(tmp_path).startswith(found.mount_point)
-    assert room(str(tmp_path / "nowhere")) is None
-    assert room("") is None
-    assert Room("ext4", "/", 1, 2).tight

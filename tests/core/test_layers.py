@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rockonweb.host.layers import Layer, LayerState, advance, pack, pulled, unpack
+from rockonweb.core.layers import Layer, LayerState, advance, pack, pulled, unpack
 
 
 def after(*lines: dict[str, Any]) -> dict[str, Layer]:

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from rockonweb.host import registry as registries
-from rockonweb.host.registry import INDEXES, MANIFESTS, Missing, Name, Remote, Unknown, look, look_all, name_of
+from rockonweb import registry as registries
+from rockonweb.registry import INDEXES, MANIFESTS, Missing, Name, Remote, Unknown, look, look_all, name_of
 from tests.support.claims import free_port
 from tests.support.pushing import MADE, put_image, put_manifest
 from tests.support.registry import Registry

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from rockonweb.core.docker_settings import Disk, DockerSettings
 from rockonweb.core.facts import HostFacts, ImageFacts
-from rockonweb.host import image_facts
-from rockonweb.host.docker_settings import DockerSettings
-from rockonweb.host.registry import Missing, Remote, Unknown
+from rockonweb.registry import Missing, Remote, Unknown
+from rockonweb.work import image_facts
 
 Look = Callable[[str], Remote]
 
@@ -75,7 +75,7 @@ def test_nobody_is_waited_for_longer_than_said_and_what_comes_later_is_there_the
 def docker(**about: Any) -> Any:
     """An engine that has the image `here`."""
     return SimpleNamespace(
-        settings=lambda: DockerSettings(**{"images_folder": "/", **about}), has_image=lambda image: image == "here"
+        settings=lambda: DockerSettings(**{"disk": Disk(5, 9), **about}), has_image=lambda image: image == "here"
     )
 
 
@@ -85,7 +85,7 @@ def test_the_facts_have_what_docker_knows_too(registries: dict[str, Any]) -> Non
     assert found.images == {"here": ImageFacts(here=True), "box.example/a": ImageFacts(size=5)}
     assert found.machine == "arm64"
     assert found.image_room
-    assert image_facts.added(HostFacts(), ["here"], docker(local=False), 5).image_room is None
+    assert image_facts.added(HostFacts(), ["here"], docker(disk=None), 5).image_room is None
 
 
 def test_where_a_mirror_is_set_up_only_other_registries_are_asked(registries: dict[str, Any]) -> None:

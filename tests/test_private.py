@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import config
+from rockonweb import config, private
 from rockonweb.core.errors import RockonwebError
-from rockonweb.host import private, shares
+from rockonweb.host import Host
 from tests.support.stack import Stack
 
 
@@ -92,8 +92,8 @@ def test_shares_stay_open_to_the_apps(tmp_path: Path) -> None:
     settings = config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_SHARES_ROOT": str(tmp_path / "a" / "b")})
     before = os.umask(private.UMASK)
     try:
-        shares.make(settings, "photos")
-        shares.set_owner(settings, "photos/new", os.getuid(), os.getgid())
+        Host(settings).shares.make("photos")
+        Host(settings).shares.set_owner("photos/new", os.getuid(), os.getgid())
     finally:
         os.umask(before)
     for path in (settings.shares_root, settings.shares_root / "photos", settings.shares_root / "photos" / "new"):

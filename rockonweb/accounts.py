@@ -42,7 +42,7 @@ def make_first_user(settings: Settings, name: str, password: str) -> User:
     """Make the owner's account while there is none, and forget the one-time code. Raises BadInput or Conflict."""
     hashed = _checked_hash(name, password)
     with writing() as session:
-        if session.scalar(select(User.id).limit(1)) is not None:
+        if exist():
             raise _made_already()
         user = _insert(session, name, hashed, Role.OWNER)
         audit.record("user.added", f"{user.name}: {Role.OWNER}", user=user.name)
@@ -52,7 +52,7 @@ def make_first_user(settings: Settings, name: str, password: str) -> User:
 
 def ensure_admin(settings: Settings) -> None:
     """Make the account that the environment names, where there is no account yet. Raises BadInput."""
-    if not settings.admin_user or not settings.admin_password or _any_user():
+    if not settings.admin_user or not settings.admin_password or exist():
         return
     with suppress(Conflict):  # another process was faster
         make_first_user(settings, settings.admin_user, settings.admin_password)
@@ -61,12 +61,7 @@ def ensure_admin(settings: Settings) -> None:
 def authenticate(name: str, password: str) -> User | None:
     """Return the account when the password is right. An unknown name takes as long as a wrong password."""
     user = db.session.scalar(select(User).where(User.name == asked(name)))
-    stored = user.password_hash if user else _nobodys_hash()
-    try:
-        _hasher.verify(stored, password[:LONGEST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return None
-    return user
+    return user if _fits(user.password_hash if user else _nobodys_hash(), password) else None
 
 
 def get(name: str) -> User:
@@ -77,6 +72,11 @@ def get(name: str) -> User:
     return user
 
 
+def exist() -> bool:
+    """Whether anybody has an account; before, all pages lead to `/setup`."""
+    return db.session.scalar(select(User.id).limit(1)) is not None
+
+
 def listing() -> list[User]:
     """Return all accounts by name."""
     return [*db.session.scalars(select(User).order_by(User.name))]
@@ -84,10 +84,7 @@ def listing() -> list[User]:
 
 def password_is_right(user: User, password: str) -> bool:
     """Whether it is the person's password."""
-    try:
-        return _hasher.verify(user.password_hash, password[:LONGEST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return False
+    return _fits(user.password_hash, password)
 
 
 def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
@@ -130,11 +127,11 @@ def _still(session: Session, user: User) -> User:
 def setup_code(settings: Settings) -> str | None:
     """Return the code that the first account needs, made at the first call; None once there is an account."""
     path = _code_path(settings)
-    if _any_user():
+    if exist():
         path.unlink(missing_ok=True)
         return None
     make_private(settings.instance)
-    code = "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(2))
+    code = new_code(2)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(code + "\n")
@@ -159,10 +156,10 @@ def code_matches(settings: Settings, given: str) -> bool:
     Raises Conflict where the first account was made already, by another browser in the same moment.
     """
     code = setup_code(settings)
-    if code and hmac.compare_digest(_bare(code), _bare(given)):
+    if code and hmac.compare_digest(bare(code).encode(), bare(given).encode()):
         return True
     db.session.rollback()  # what was read before is of an earlier moment
-    if _any_user():
+    if exist():
         raise _made_already()
     return False
 
@@ -172,8 +169,14 @@ def asked(name: str) -> str:
     return name.replace("\0", "\ufffd").strip()
 
 
-def _bare(code: str) -> bytes:
-    return "".join(letter for letter in code.upper() if letter.isalnum()).encode()
+def new_code(groups: int) -> str:
+    """Return a code that people type: groups of four letters."""
+    return "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(groups))
+
+
+def bare(code: str) -> str:
+    """Return what counts of a code that was typed: neither dashes and spaces nor case."""
+    return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
 def _code_path(settings: Settings) -> Path:
@@ -192,10 +195,6 @@ def _keep_an_owner(session: Session, user: User) -> None:
 
 def _made_already() -> Conflict:
     return Conflict(t("The first account was made already."), t("Log in with it."))
-
-
-def _any_user() -> bool:
-    return db.session.scalar(select(User.id).limit(1)) is not None
 
 
 def _checked_hash(name: str, password: str) -> str:
@@ -219,6 +218,13 @@ def _insert(session: Session, name: str, hashed: str, role: Role) -> User:
     session.add(user)
     session.flush()
     return user
+
+
+def _fits(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 @cache

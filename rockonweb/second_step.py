@@ -11,7 +11,7 @@ import segno
 from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
-from rockonweb import audit
+from rockonweb import accounts, audit
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
 from rockonweb.models import RecoveryCode, User, now, writing
@@ -19,7 +19,6 @@ from rockonweb.models import RecoveryCode, User, now, writing
 PERIOD = 30  # seconds
 EITHER_SIDE = 1  # codes before and after that count too: clocks differ
 RECOVERY_CODES = 10
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 ISSUER = "Rockonweb"
 
 
@@ -107,9 +106,7 @@ def _counter(key: str, code: str, used: int, moment: datetime) -> int | None:
 
 
 def _new_codes(session: Session, user_id: int) -> list[str]:
-    codes = [
-        "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4)) for _ in range(RECOVERY_CODES)
-    ]
+    codes = [accounts.new_code(4) for _ in range(RECOVERY_CODES)]
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     session.add_all(RecoveryCode(user_id=user_id, hash=_hash(user_id, code)) for code in codes)
     return codes
@@ -117,8 +114,7 @@ def _new_codes(session: Session, user_id: int) -> list[str]:
 
 def _hash(user_id: int, code: str) -> str:
     """80 bits of chance need no slow hash; dashes, spaces and case don't count."""
-    bare = "".join(letter for letter in code.upper() if letter.isalnum())
-    return hashlib.sha256(f"{user_id} {bare}".encode()).hexdigest()
+    return hashlib.sha256(f"{user_id} {accounts.bare(code)}".encode()).hexdigest()
 
 
 def _one(result: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, g, render_template, request
+from flask import abort, flash, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -17,25 +17,23 @@ from rockonweb.languages import say
 from rockonweb.models import Role, User, db, now
 from rockonweb.web import browsers, seen
 from rockonweb.web.answers import lead_to
-from rockonweb.web.confirm import password_is_right
-from rockonweb.web.permission import requires
+from rockonweb.web.confirm import confirmed
+from rockonweb.web.permission import Pages
 
-blueprint = Blueprint("account", __name__, url_prefix="/account")
+blueprint = Pages("account", __name__, Role.VIEWER, url_prefix="/account")
 
 
 @blueprint.get("")
-@requires(Role.VIEWER)
 def index() -> str:
     """Show the account."""
     return _page()
 
 
 @blueprint.post("/password")
-@requires(Role.VIEWER)
 def password() -> ResponseReturnValue:
     """Change the password; all other sessions end."""
     form = PasswordForm(prefix="new-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(password_form=form), 422
     accounts.set_password(_me(), form.password.data, kept_session=_here())
     flash(_("The password is changed, and all your other sessions have ended."), "success")
@@ -43,25 +41,22 @@ def password() -> ResponseReturnValue:
 
 
 @blueprint.post("/second-step")
-@requires(Role.VIEWER)
 def prepare() -> ResponseReturnValue:
     """Make a key for the second step."""
     form = ConfirmForm(prefix="step-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(step_form=form), 422
     second_step.prepare(_me())
     return lead_to("account.key")
 
 
 @blueprint.get("/second-step")
-@requires(Role.VIEWER)
 def key() -> ResponseReturnValue:
     """Show the key that waits for its first code, as a picture and in letters."""
     return _key_page(FirstCodeForm()) or lead_to("account.index")
 
 
 @blueprint.post("/second-step/on")
-@requires(Role.VIEWER)
 def enable() -> ResponseReturnValue:
     """Turn the second step on, and show the recovery codes this once: they are in this answer and nowhere else."""
     form = FirstCodeForm()
@@ -77,11 +72,10 @@ def enable() -> ResponseReturnValue:
 
 
 @blueprint.post("/second-step/<any(codes, off):what>")
-@requires(Role.VIEWER)
 def change_step(what: str) -> ResponseReturnValue:
     """Make new recovery codes, which are in this answer and nowhere else, or turn the second step off."""
     form = ConfirmForm(prefix="step-")
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(step_form=form), 422
     if what == "codes":
         return render_template("account/codes.html", codes=second_step.new_codes(_me()))
@@ -91,7 +85,6 @@ def change_step(what: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
-@requires(Role.VIEWER)
 def end_session(session_id: int) -> ResponseReturnValue:
     """End a session."""
     if not sessions.end(current_user.id, session_id):
@@ -101,7 +94,6 @@ def end_session(session_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/sessions/end-others")
-@requires(Role.VIEWER)
 def end_others() -> ResponseReturnValue:
     """End all sessions but this one."""
     sessions.end_others(current_user.id, _here())
@@ -111,12 +103,11 @@ def end_others() -> ResponseReturnValue:
 
 
 @blueprint.post("/tokens")
-@requires(Role.VIEWER)
 def make_token() -> ResponseReturnValue:
     """Make a token, and show it this once: it is in this answer and nowhere else."""
     form = TokenForm(prefix="token-")
     form.offer(current_user.role)
-    if not form.validate() or not _confirmed(form):
+    if not form.validate() or not confirmed(form.present):
         return _page(token_form=form), 422
     try:
         days = int(form.days.data) if form.days.data else None
@@ -128,7 +119,6 @@ def make_token() -> ResponseReturnValue:
 
 
 @blueprint.post("/tokens/<int:token_id>/revoke")
-@requires(Role.VIEWER)
 def revoke_token(token_id: int) -> ResponseReturnValue:
     """Revoke a token."""
     if not tokens.revoke(current_user.id, token_id):
@@ -144,14 +134,6 @@ def _me() -> User:
 
 def _here() -> int | None:
     return g.login_session.id if "login_session" in g else None
-
-
-def _confirmed(form: ConfirmForm) -> bool:
-    """Whether the present password is right; otherwise the form says so."""
-    if password_is_right(form.present.data):
-        return True
-    form.present.errors = [_("This is not your password.")]
-    return False
 
 
 def _page(**forms: Any) -> str:

@@ -116,9 +116,8 @@ def keep_nowhere(response: Response) -> Response:
 @blueprint.errorhandler(RockonwebError)
 def refuse(error: RockonwebError) -> Response:
     """Answer in JSON; a fault in what was sent is 400 here, and what Docker refuses 503."""
-    if isinstance(error, BadInput):
-        return api_faults.of_input(error)
-    return api_faults.of_error(503 if isinstance(error, EngineError) else faults.status_of(error), error)
+    status = 400 if isinstance(error, BadInput) else 503 if isinstance(error, EngineError) else faults.status_of(error)
+    return api_faults.of_error(status, error)
 
 
 def _get(rockon_id: int) -> RockOn:

@@ -19,7 +19,7 @@ from rockonweb.models import User, db, writing
 from rockonweb.web import attempts
 from rockonweb.web.answers import lead_to
 from rockonweb.web.extensions import KEY, limiter
-from rockonweb.web.permission import account_exists, public, safe_next
+from rockonweb.web.permission import public, safe_next
 
 blueprint = Blueprint("auth", __name__)
 HALF = "half"  # in the cookie: who gave the right password, and until when a code may follow
@@ -30,7 +30,7 @@ HALF_SECONDS = 600
 @public
 def login() -> ResponseReturnValue:
     """Ask for name and password, then go where the person was going, or on to the second step."""
-    if not account_exists():
+    if not accounts.exist():
         return lead_to("auth.setup")
     target = safe_next(request.args.get("next"))
     if current_user.is_authenticated:

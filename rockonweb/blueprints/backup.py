@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from flask import Blueprint, flash, render_template, request
+from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -19,13 +19,13 @@ from rockonweb.core.errors import BadInput
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.languages import say
 from rockonweb.models import Restore, RockOn, Role, db
-from rockonweb.web import confirm
 from rockonweb.web.answers import file, lead_to, stem
+from rockonweb.web.confirm import confirmed
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import export, restore
 
-blueprint = Blueprint("backup", __name__)
+blueprint = Pages("backup", __name__, Role.OWNER)
 ROOM_FOR_FORM = 100_000  # bytes of an upload beside the file
 
 
@@ -37,14 +37,12 @@ def _allow_a_backup(_endpoint: str | None, _values: Mapping[str, object] | None)
 
 
 @blueprint.get("/backup")
-@requires(Role.OWNER)
 def index() -> str:
     """Offer to make a backup, and to restore one."""
     return _page()
 
 
 @blueprint.post("/backup")
-@requires(Role.OWNER)
 def make() -> ResponseReturnValue:
     """Send a backup."""
     form = BackupForm()
@@ -57,7 +55,6 @@ def make() -> ResponseReturnValue:
 
 
 @blueprint.post("/backup/restore")
-@requires(Role.OWNER)
 def take() -> ResponseReturnValue:
     """Take a backup in, and go to the page that shows what is in it."""
     form = RestoreForm()
@@ -73,7 +70,6 @@ def take() -> ResponseReturnValue:
 
 
 @blueprint.get("/backup/restore/<int:restore_id>")
-@requires(Role.OWNER)
 def show(restore_id: int) -> ResponseReturnValue:
     """Show what is in a backup and what will be done; once it has begun, how far it is."""
     row = db.get_or_404(Restore, restore_id)
@@ -87,7 +83,6 @@ def show(restore_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/begin")
-@requires(Role.OWNER)
 def begin(restore_id: int) -> ResponseReturnValue:
     """Begin a restore, or try again what could not be done."""
     row = db.get_or_404(Restore, restore_id)
@@ -98,7 +93,6 @@ def begin(restore_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/forget")
-@requires(Role.OWNER)
 def forget(restore_id: int) -> ResponseReturnValue:
     """Forget a restore and the secrets in it; what was restored stays."""
     db.get_or_404(Restore, restore_id)
@@ -108,7 +102,6 @@ def forget(restore_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/rockons/<int:rockon_id>/export")
-@requires(Role.OWNER)
 def offer_export(rockon_id: int) -> ResponseReturnValue:
     """Show what an export has, and offer it."""
     rockon = db.get_or_404(RockOn, rockon_id)
@@ -118,14 +111,12 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
-@requires(Role.OWNER)
 def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
     rockon = db.get_or_404(RockOn, rockon_id)
     form = ExportForm()
     if form.secrets.data:
-        if not confirm.password_is_right(form.password.data or ""):
-            form.password.errors = [_("This is not your password.")]
+        if not confirmed(form.password):
             return _export_page(rockon, form), 422
         audit.record("secret.exported", rockon.name)
     packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, abort, flash, render_template, request
+from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,39 +18,13 @@ from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, State, db
 from rockonweb.web import trial
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.renewal import refresh_soon
 
-blueprint = Blueprint("definitions", __name__, url_prefix="/definitions")
-
-EXAMPLE = {
-    "My App": {
-        "description": "What it is for.",
-        "version": "1.0",
-        "website": "https://example.org",
-        "ui": {"slug": ""},
-        "containers": {
-            "my-app": {
-                "image": "example/my-app",
-                "launch_order": 1,
-                "ports": {
-                    "80": {
-                        "label": "Web port",
-                        "description": "The app's own page.",
-                        "host_default": 8080,
-                        "protocol": "tcp",
-                        "ui": True,
-                    }
-                },
-                "volumes": {"/data": {"label": "Data", "description": "Where the app keeps its data."}},
-            }
-        },
-    }
-}
+blueprint = Pages("definitions", __name__, Role.OWNER, url_prefix="/definitions")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the files of the local metastore, and offer what the catalogue has as a starting point."""
     settings = current_settings()
@@ -62,7 +36,6 @@ def index() -> str:
 
 
 @blueprint.get("/new")
-@requires(Role.OWNER)
 def new() -> str:
     """Show the editor, with an example or a copy of a rock-on of the catalogue."""
     form = DefinitionForm()
@@ -70,19 +43,20 @@ def new() -> str:
     rockon = db.session.get(RockOn, copied) if copied else None
     if copied and rockon is None:
         abort(404)
-    form.text.data = _pretty({rockon.name: json.loads(rockon.source)} if rockon else EXAMPLE)
+    if rockon:
+        form.text.data = json.dumps({rockon.name: json.loads(rockon.source)}, indent=2, ensure_ascii=False) + "\n"
+    else:
+        form.text.data = render_template("definitions/example.json") + "\n"
     return _editor(form, copied=rockon)
 
 
 @blueprint.post("/new")
-@requires(Role.OWNER)
 def create() -> ResponseReturnValue:
     """Check, try or save a new definition."""
     return _submitted("")
 
 
 @blueprint.get("/<file>/edit")
-@requires(Role.OWNER)
 def edit(file: str) -> str:
     """Show the editor with a file and everything that is wrong with it."""
     form = DefinitionForm()
@@ -93,7 +67,6 @@ def edit(file: str) -> str:
 
 
 @blueprint.post("/<file>/edit")
-@requires(Role.OWNER)
 def change(file: str) -> ResponseReturnValue:
     """Check, try or save a file."""
     _text_of(file)
@@ -101,7 +74,6 @@ def change(file: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<file>/remove")
-@requires(Role.OWNER)
 def confirm_remove(file: str) -> str:
     """Say what goes and what stays, and ask."""
     _text_of(file)
@@ -117,7 +89,6 @@ def confirm_remove(file: str) -> str:
 
 
 @blueprint.post("/<file>/remove")
-@requires(Role.OWNER)
 def remove(file: str) -> ResponseReturnValue:
     """Remove a file."""
     _text_of(file)
@@ -179,7 +150,3 @@ def _names(text: str) -> list[str]:
         return [one.definition.name for one in parse(text)]
     except DefinitionFaults:
         return []
-
-
-def _pretty(content: object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

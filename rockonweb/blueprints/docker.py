@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from rockonweb.core.errors import EngineError
 from rockonweb.host import host_of
 from rockonweb.models import Role
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 
-blueprint = Blueprint("docker", __name__)
+blueprint = Pages("docker", __name__, Role.OPERATOR)
 
 
 @blueprint.get("/docker")
-@requires(Role.OPERATOR)
 def index() -> ResponseReturnValue:
     """Ask Docker for its settings and show them."""
     try:
@@ -27,7 +26,6 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/docker/usage")
-@requires(Role.OPERATOR)
 def usage() -> ResponseReturnValue:
     """Ask Docker how much room things take; it may count for a while, so the page above does not wait for it."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from rockonweb import __version__
@@ -10,15 +10,14 @@ from rockonweb.config import current_settings
 from rockonweb.core import diagnosis
 from rockonweb.models import Role
 from rockonweb.web.answers import file
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import doctor
 
-blueprint = Blueprint("doctor", __name__)
+blueprint = Pages("doctor", __name__, Role.OWNER)
 KINDS = {"txt": "text/plain", "json": "application/json"}
 
 
 @blueprint.get("/doctor")
-@requires(Role.OWNER)
 def index() -> ResponseReturnValue:
     """Look at everything and show it, the worst first."""
     found = sorted(_look(), key=lambda one: ("fail", "warn", "ok").index(one.level))
@@ -26,7 +25,6 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/doctor/report.<any(txt, json):kind>")
-@requires(Role.OWNER)
 def report(kind: str) -> ResponseReturnValue:
     """Send it as a file."""
     said = diagnosis.report(_look(), as_json=kind == "json")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -28,12 +28,12 @@ from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
 from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, secret_answers
 from rockonweb.web.partials import partial_wanted, render
-from rockonweb.web.permission import requires
-from rockonweb.web.share_users import share_users
+from rockonweb.web.permission import Pages
+from rockonweb.web.share_users import other_users
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
-blueprint = Blueprint("install", __name__, url_prefix="/rockons/<int:rockon_id>/install")
+blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
 TITLES = {
     "shares": _l("Shares"),
@@ -70,7 +70,6 @@ class Here:
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
     here = _here(rockon_id)
@@ -78,7 +77,6 @@ def begin(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<page>")
-@requires(Role.OWNER)
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of questions."""
     here = _here(rockon_id, page)
@@ -86,7 +84,6 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<page>")
-@requires(Role.OWNER)
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Take the answers of a page; Back keeps them unchecked, the buttons beside secrets keep nothing."""
     here = _here(rockon_id, page)
@@ -111,7 +108,6 @@ def _another_look(here: Here, form: PageForm) -> str:
 
 
 @blueprint.get("/summary")
-@requires(Role.OWNER)
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show all answers and exactly what will be done."""
     here = _here(rockon_id, wizard.SUMMARY)
@@ -122,7 +118,6 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/summary")
-@requires(Role.OWNER)
 def install(rockon_id: int) -> ResponseReturnValue:
     """Begin the install that was reviewed."""
     here = _here(rockon_id, wizard.SUMMARY)
@@ -193,10 +188,7 @@ def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggesti
 
 def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
     ground = host_of().shares.ground()
-    users = {
-        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
-        for share, found in share_users().items()
-    }
+    users = other_users(here.rockon)
     room = shares_form.Room(host_of().shares.listing(), users, ground.refusal, ground.way_out, ground.words)
     suggested = wizard.suggested_shares(
         here.definition,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -19,30 +15,19 @@ from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
 from rockonweb.models import RefreshReport, Role, db
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.web.renewal import refresh_soon
 
-blueprint = Blueprint("metastores", __name__, url_prefix="/metastores")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A metastore as the list shows it, with its part of the last report that has one."""
-
-    source: Source
-    finished: datetime | None = None
-    part: dict[str, Any] | None = None
+blueprint = Pages("metastores", __name__, Role.OWNER, url_prefix="/metastores")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the metastores, with a form to add one."""
     return _page(MetastoreForm())
 
 
 @blueprint.post("")
-@requires(Role.OWNER)
 def add() -> ResponseReturnValue:
     """Add a metastore behind the others."""
     form = MetastoreForm()
@@ -58,7 +43,6 @@ def add() -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:metastore_id>/<what>")
-@requires(Role.OWNER)
 def change(metastore_id: int, what: str) -> ResponseReturnValue:
     """Move a metastore in the order, or let refreshes use it or leave it out."""
     source = _get(metastore_id)
@@ -77,7 +61,6 @@ def change(metastore_id: int, what: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:metastore_id>/remove")
-@requires(Role.OWNER)
 def confirm_remove(metastore_id: int) -> str:
     """Say which rock-ons leave and which stay, and ask."""
     source = _get(metastore_id)
@@ -86,7 +69,6 @@ def confirm_remove(metastore_id: int) -> str:
 
 
 @blueprint.post("/<int:metastore_id>/remove")
-@requires(Role.OWNER)
 def remove(metastore_id: int) -> ResponseReturnValue:
     """Remove a metastore."""
     source = _get(metastore_id)
@@ -102,11 +84,7 @@ def _get(metastore_id: int) -> Source:
 
 def _page(form: MetastoreForm) -> str:
     report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
-    parts = {part["origin"]: part for part in report.data.get("metastores", ())} if report else {}
-    lines = []
-    for source in sources.listed(current_settings()):
-        part = parts.get(source.origin)
-        # A metastore may have the number of one that was removed.
-        fits = part is not None and part["place"] == source.shown
-        lines.append(Line(source, report.finished if report and fits else None, part if fits else None))
-    return render_template("metastores/index.html", form=form, lines=lines)
+    # By number and place: a metastore may have the number of one that was removed.
+    parts = {(part["origin"], part["place"]): part for part in report.data.get("metastores", ())} if report else {}
+    found = sources.listed(current_settings())
+    return render_template("metastores/index.html", form=form, sources=found, report=report, parts=parts)

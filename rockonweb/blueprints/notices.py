@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,54 +17,31 @@ from rockonweb.forms.notices import EVENTS, FORMS, EventsForm
 from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, writing
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import notices
 
-blueprint = Blueprint("notices", __name__, url_prefix="/notices")
+blueprint = Pages("notices", __name__, Role.OWNER, url_prefix="/notices")
 MOST = 20  # targets
 WAYS = {Way.HOOK: _l("Web hook"), Way.MAIL: _l("E-mail"), Way.APPRISE: _l("Apprise")}
 
 
-@dataclass(frozen=True)
-class Line:
-    """A target as the page shows it."""
-
-    target: NoticeTarget
-    way: str
-    shown: str
-    events: list[str]
-    waiting: int
-
-
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the targets; while something is being sent the page looks again."""
     counted = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
     waiting = {target: number for target, number in db.session.execute(counted)}  # noqa: C416 - rows are no pairs
-    lines = [
-        Line(
-            one,
-            str(WAYS[Way(one.way)]),
-            core.shown(Way(one.way), one.parts),
-            one.events.split(),
-            waiting.get(one.id, 0),
-        )
-        for one in db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id))
-    ]
-    context = {"lines": lines, "ways": WAYS, "words": EVENTS, "full": len(lines) >= MOST}
+    targets = db.session.scalars(select(NoticeTarget).order_by(NoticeTarget.id)).all()
+    context = {"targets": targets, "waiting": waiting, "shown": _shown, "ways": WAYS, "words": EVENTS, "most": MOST}
     return render("notices/index.html", "notices/_list.html", **context)
 
 
 @blueprint.get("/new/<way>")
-@requires(Role.OWNER)
 def new(way: str) -> str:
     """Show the form of a new target."""
     return _form(_way(way), FORMS[_way(way)]())
 
 
 @blueprint.post("/new/<way>")
-@requires(Role.OWNER)
 def add(way: str) -> ResponseReturnValue:
     """Add a target."""
     kind = _way(way)
@@ -83,7 +59,6 @@ def add(way: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:target_id>")
-@requires(Role.OWNER)
 def edit(target_id: int) -> str:
     """Show what a target is told of."""
     target = db.get_or_404(NoticeTarget, target_id)
@@ -92,7 +67,6 @@ def edit(target_id: int) -> str:
 
 
 @blueprint.post("/<int:target_id>")
-@requires(Role.OWNER)
 def change(target_id: int) -> ResponseReturnValue:
     """Change what a target is told of."""
     target = db.get_or_404(NoticeTarget, target_id)
@@ -102,13 +76,12 @@ def change(target_id: int) -> ResponseReturnValue:
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
         found.events, found.language = " ".join(form.events), form.language.data
-        audit.record("notices.changed", core.shown(Way(found.way), found.parts))
+        audit.record("notices.changed", _shown(found))
     flash(_("It was changed."), "success")
     return lead_to("notices.index")
 
 
 @blueprint.post("/<int:target_id>/test")
-@requires(Role.OWNER)
 def test(target_id: int) -> ResponseReturnValue:
     """Send a message to try a target; the page tells how it fared."""
     db.get_or_404(NoticeTarget, target_id)
@@ -117,13 +90,12 @@ def test(target_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:target_id>/remove")
-@requires(Role.OWNER)
 def remove(target_id: int) -> ResponseReturnValue:
     """Remove a target, and what waits to be sent to it."""
     db.get_or_404(NoticeTarget, target_id)
     with writing() as session:
         found = session.get_one(NoticeTarget, target_id)
-        audit.record("notices.removed", core.shown(Way(found.way), found.parts))
+        audit.record("notices.removed", _shown(found))
         session.delete(found)
     flash(_("It was removed."), "success")
     return lead_to("notices.index")
@@ -138,5 +110,9 @@ def _form(way: Way, form: EventsForm) -> str:
 
 
 def _edit(target: NoticeTarget, form: EventsForm) -> str:
-    shown = core.shown(Way(target.way), target.parts)
-    return render_template("notices/edit.html", form=form, target=target, shown=shown, name=WAYS[Way(target.way)])
+    name = WAYS[Way(target.way)]
+    return render_template("notices/edit.html", form=form, target=target, shown=_shown(target), name=name)
+
+
+def _shown(target: NoticeTarget) -> str:
+    return core.shown(Way(target.way), target.parts)

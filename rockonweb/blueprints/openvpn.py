@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -25,28 +25,25 @@ from rockonweb.languages import say
 from rockonweb.models import RockOn, Role, db
 from rockonweb.web.answers import file, lead_to
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import operations, tasks
 
-blueprint = Blueprint("openvpn", __name__, url_prefix="/rockons/<int:rockon_id>/openvpn")
+blueprint = Pages("openvpn", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/openvpn")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def panel(rockon_id: int) -> ResponseReturnValue:
     """Show the authority and the clients, as a page or as the part of the rock-on's page."""
     return _page(_get(rockon_id), ClientForm(formdata=None))
 
 
 @blueprint.post("/authority")
-@requires(Role.OWNER)
 def make_authority(rockon_id: int) -> ResponseReturnValue:
     """Make the certificate authority, once."""
     return _begin(_get(rockon_id), TaskRequest("authority"))
 
 
 @blueprint.post("/clients")
-@requires(Role.OWNER)
 def make_client(rockon_id: int) -> ResponseReturnValue:
     """Make a client's profile."""
     rockon, form = _get(rockon_id), ClientForm()
@@ -58,7 +55,6 @@ def make_client(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/profile")
-@requires(Role.OWNER)
 def download(rockon_id: int) -> ResponseReturnValue:
     """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
     rockon, client = _get(rockon_id), request.form.get("client", "")
@@ -80,7 +76,6 @@ def download(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/revoke")
-@requires(Role.OWNER)
 def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
     """Say what revoking means, and ask."""
     rockon, client = _get(rockon_id), request.args.get("client", "").strip()
@@ -90,7 +85,6 @@ def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/revoke")
-@requires(Role.OWNER)
 def revoke(rockon_id: int) -> ResponseReturnValue:
     """Revoke a client's profile."""
     return _begin(_get(rockon_id), TaskRequest("revoke", request.form.get("client", "")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -13,20 +13,18 @@ from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
 from rockonweb.languages import say
 from rockonweb.models import Role, User, db
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 
-blueprint = Blueprint("people", __name__, url_prefix="/people")
+blueprint = Pages("people", __name__, Role.OWNER, url_prefix="/people")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index() -> str:
     """List the accounts."""
     return _list(PersonForm(role=str(Role.VIEWER)))
 
 
 @blueprint.post("")
-@requires(Role.OWNER)
 def add() -> ResponseReturnValue:
     """Make an account."""
     form = PersonForm()
@@ -42,14 +40,12 @@ def add() -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:user_id>")
-@requires(Role.OWNER)
 def show(user_id: int) -> str:
     """Show an account."""
     return _one(db.get_or_404(User, user_id))
 
 
 @blueprint.post("/<int:user_id>/role")
-@requires(Role.OWNER)
 def change_role(user_id: int) -> ResponseReturnValue:
     """Change what a person may do; it counts at once."""
     person, form = db.get_or_404(User, user_id), RoleForm()
@@ -67,7 +63,6 @@ def change_role(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:user_id>/password")
-@requires(Role.OWNER)
 def reset(user_id: int) -> ResponseReturnValue:
     """Set somebody's password; their sessions end."""
     person, form = db.get_or_404(User, user_id), ResetForm()
@@ -83,7 +78,6 @@ def reset(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:user_id>/second-step/off")
-@requires(Role.OWNER)
 def turn_second_step_off(user_id: int) -> ResponseReturnValue:
     """Let somebody in who lost their device and their recovery codes."""
     person = db.get_or_404(User, user_id)
@@ -95,14 +89,12 @@ def turn_second_step_off(user_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:user_id>/remove")
-@requires(Role.OWNER)
 def confirm_remove(user_id: int) -> str:
     """Ask before an account is removed."""
     return render_template("people/remove.html", person=db.get_or_404(User, user_id))
 
 
 @blueprint.post("/<int:user_id>/remove")
-@requires(Role.OWNER)
 def remove(user_id: int) -> ResponseReturnValue:
     """Remove an account."""
     person = db.get_or_404(User, user_id)

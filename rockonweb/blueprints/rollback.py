@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from rockonweb.core import settings as core_settings
@@ -15,16 +15,15 @@ from rockonweb.host import host_of
 from rockonweb.models import RockOn, Role, RollbackPoint, db
 from rockonweb.rows import answers_of
 from rockonweb.web import before, go_back
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import operations, rollback
 from rockonweb.work.review import Review, review_request
 
-blueprint = Blueprint("rollback", __name__, url_prefix="/rockons/<int:rockon_id>/back")
+blueprint = Pages("rollback", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/back")
 blueprint.add_app_template_global(go_back.rows, "rollback_points")
 
 
 @blueprint.get("/<int:point_id>")
-@requires(Role.OWNER)
 def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Show what going back to a point will do, with the data or without."""
     point = _point(rockon_id, point_id)
@@ -33,7 +32,6 @@ def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/<int:point_id>")
-@requires(Role.OWNER)
 def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Go back."""
     point = _point(rockon_id, point_id)

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, render_template, request
+from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb import audit
 from rockonweb.forms.auth import AgainForm
 from rockonweb.models import RockOn, Role, db
-from rockonweb.web import confirm, secret_answers
+from rockonweb.web import secret_answers
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.confirm import confirmed
+from rockonweb.web.permission import Pages
 from rockonweb.web.secret_answers import SecretAnswer
 
-blueprint = Blueprint("secrets", __name__, url_prefix="/rockons/<int:rockon_id>/secrets")
+blueprint = Pages("secrets", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/secrets")
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def index(rockon_id: int) -> ResponseReturnValue:
     """List the answers: which are secrets, and which are not."""
     return _page(_get(rockon_id), AgainForm(formdata=None))
 
 
 @blueprint.post("/show")
-@requires(Role.OWNER)
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show a secret once, or say that it is none, against the password."""
     rockon, form = _get(rockon_id), AgainForm()
     unhide = "unhide" in request.form
     chosen = _chosen(rockon, request.form.get("unhide" if unhide else "show", ""))
-    if not form.validate():
-        return _page(rockon, form), 422
-    if not confirm.password_is_right(form.password.data):
-        form.password.errors = [_("This is not your password.")]
+    if not form.validate() or not confirmed(form.password):
         return _page(rockon, form), 422
     if unhide:
         secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=False)
@@ -44,7 +40,6 @@ def show(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/hide")
-@requires(Role.OWNER)
 def hide(rockon_id: int) -> ResponseReturnValue:
     """Mark an answer as a secret."""
     rockon = _get(rockon_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -41,13 +41,13 @@ from rockonweb.rows import suggested_port
 from rockonweb.web import before, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
-from rockonweb.web.permission import requires
-from rockonweb.web.share_users import share_users
+from rockonweb.web.permission import Pages
+from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
-blueprint = Blueprint("settings", __name__, url_prefix="/rockons/<int:rockon_id>/settings")
+blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
 TITLES = {
     "shares": _l("Shares"),
@@ -121,7 +121,6 @@ class PageForms:
 
 
 @blueprint.get("")
-@requires(Role.OWNER)
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
     here = _here(rockon_id)
@@ -129,7 +128,6 @@ def begin(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/<page>")
-@requires(Role.OWNER)
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of settings."""
     here = _here(rockon_id, page)
@@ -137,7 +135,6 @@ def show(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<page>")
-@requires(Role.OWNER)
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Keep what is wanted; the buttons that add or remove a row, and those beside secrets, keep nothing."""
     here = _here(rockon_id, page)
@@ -156,7 +153,6 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/review")
-@requires(Role.OWNER)
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show what would change, and exactly what will be done."""
     here = _here(rockon_id, settings.REVIEW)
@@ -165,7 +161,6 @@ def review(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/review")
-@requires(Role.OWNER)
 def apply(rockon_id: int) -> ResponseReturnValue:
     """Begin the change that was reviewed."""
     here = _here(rockon_id, settings.REVIEW)
@@ -182,7 +177,6 @@ def apply(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/discard")
-@requires(Role.OWNER)
 def discard(rockon_id: int) -> ResponseReturnValue:
     """Forget the changes that are not applied."""
     here = _here(rockon_id)
@@ -299,10 +293,7 @@ def _labels(here: Here) -> labels.Labels:
 
 def _room(here: Here) -> shares_form.Room:
     ground = host_of().shares.ground()
-    users = {
-        share: [name for rockon_id, name in found if rockon_id != here.rockon.id]
-        for share, found in share_users().items()
-    }
+    users = other_users(here.rockon)
     known = host_of().shares.listing()
     return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(APPLY))
 

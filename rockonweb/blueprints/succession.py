@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, render_template, request
+from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -21,30 +21,27 @@ from rockonweb.models import RockOn, Role, db, writing
 from rockonweb.web import before, json_beside, new_definition
 from rockonweb.web.answers import lead_to
 from rockonweb.web.new_definition import Asked, Offer
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages
 from rockonweb.work import operations
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import Review, renamed, review_request
 
-blueprint = Blueprint("succession", __name__, url_prefix="/rockons/<int:rockon_id>")
+blueprint = Pages("succession", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>")
 
 
 @blueprint.get("/definition")
-@requires(Role.OWNER)
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show the newer definition beside the installed one, and what taking it would do."""
     return _look(_newer(rockon_id))
 
 
 @blueprint.post("/definition")
-@requires(Role.OWNER)
 def decide(rockon_id: int) -> ResponseReturnValue:
     """Take the newer definition, or leave it aside."""
     return _decided(_newer(rockon_id))
 
 
 @blueprint.get("/successor")
-@requires(Role.OWNER)
 def show_successor(rockon_id: int) -> ResponseReturnValue:
     """Show what the rock-on is called now, and what taking the new name would do; a choice where several fit."""
     rockon = _installed(rockon_id)
@@ -55,7 +52,6 @@ def show_successor(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/successor")
-@requires(Role.OWNER)
 def decide_successor(rockon_id: int) -> ResponseReturnValue:
     """Take the new name and its definition, or leave them aside."""
     return _decided(_succeeding(_installed(rockon_id)))

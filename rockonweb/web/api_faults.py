@@ -36,12 +36,7 @@ def answer(
     return response
 
 
-def of_input(error: BadInput) -> Response:
-    """Return the answer to a request with something wrong in it."""
-    faults = [say(fault) for fault in error.faults if fault != str(error)]
-    return answer(400, say(error.sentence), say(error.hint), faults)
-
-
 def of_error(status: int, error: RockonwebError) -> Response:
-    """Return the answer to a request that can't be met."""
-    return answer(status, say(error.sentence), say(error.hint))
+    """Return the answer to a request that can't be met, with what is wrong in it."""
+    faults = [say(fault) for fault in error.faults if fault != str(error)] if isinstance(error, BadInput) else []
+    return answer(status, say(error.sentence), say(error.hint), faults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from rockonweb.core import settings
-from rockonweb.core.answers import split_share
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
 from rockonweb.core.owners import Mismatch
 from rockonweb.core.preflight import Finding
@@ -21,7 +20,7 @@ from rockonweb.models import RockOn, Status
 from rockonweb.web import faults
 from rockonweb.web.answers import lead_to
 from rockonweb.web.difference import side_by_side
-from rockonweb.web.share_users import share_users
+from rockonweb.web.share_users import other_users
 from rockonweb.work.review import Review, submit_review
 
 LEVELS = ("block", "warn")
@@ -29,25 +28,18 @@ MANY = 3  # notes that stand open
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A share or folder that can be given to another user and group; `users` are the other rock-ons that have it."""
-
-    place: str
-    uid: int
-    gid: int
-    empty: bool
-    users: tuple[str, ...]
-    ticked: bool
-
-
-@dataclass(frozen=True)
 class Before:
-    """What stands on the page. `serious` findings forbid or warn, the worst first; many `notes` are folded."""
+    """What stands on the page. `serious` findings forbid or warn, the worst first; many `notes` are folded.
+
+    `offers` are shares and folders that can be given to another user and group, `users` the other rock-ons that have
+    data in each share.
+    """
 
     serious: list[Finding]
     notes: list[Finding]
     powers: Sequence[Power]
-    offers: list[Offer]
+    offers: Sequence[Mismatch]
+    users: Mapping[str, Sequence[str]]
     sent: bool  # whether the page answers to the button that begins
 
     @property
@@ -60,6 +52,10 @@ class Before:
         """Whether somebody wanted to begin and had seen other powers."""
         return self.sent and not summary.SummaryForm().confirmed(self.powers)
 
+    def ticked(self, offer: Mismatch) -> bool:
+        """Whether somebody wanted to give a place away."""
+        return offer.place in request.form.getlist(summary.GIVE)
+
     @property
     def folded(self) -> bool:
         """Whether the notes are too many to stand open."""
@@ -69,23 +65,19 @@ class Before:
 def before(
     findings: Iterable[Finding],
     powers: Sequence[Power],
-    offers: Iterable[Mismatch],
+    offers: Sequence[Mismatch],
     rockon: RockOn,
     *,
     sent: str = "",
 ) -> Before:
     """Return what a page shows of a plan for a rock-on; `sent` is the button that begins, where there are others."""
     told = [finding for finding in findings if not finding.confirm]
-    others = {share: tuple(name for id_, name in users if id_ != rockon.id) for share, users in share_users().items()}
-    ticked = request.form.getlist(summary.GIVE)
     return Before(
         sorted((one for one in told if one.level in LEVELS), key=lambda one: LEVELS.index(one.level)),
         [one for one in told if one.level == "note"],
         powers,
-        [
-            Offer(one.place, *one.owner, one.now.empty, others.get(split_share(one.place)[0], ()), one.place in ticked)
-            for one in offers
-        ],
+        offers,
+        other_users(rockon) if offers else {},
         request.method == "POST" and (not sent or sent in request.form),
     )
 

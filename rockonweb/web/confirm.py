@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb import accounts
 from rockonweb.web import attempts
 
 
-def password_is_right(password: str) -> bool:
-    """Whether it is the password of the person who is logged in; wrong ones are counted and written down.
+def confirmed(field: Any) -> bool:
+    """Whether a field holds the password of the person who is logged in; otherwise it says so.
 
-    Raises TooManyRequests.
+    Wrong ones are counted and written down. Raises TooManyRequests.
     """
     name = current_user.name
     attempts.check(name)
-    if accounts.password_is_right(current_user, password):
+    if accounts.password_is_right(current_user, field.data or ""):
         return True
     attempts.failed(name, "password.wrong")
+    field.errors = [_("This is not your password.")]
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -39,7 +40,7 @@ def definition_of(rockon: RockOn) -> Definition:
 
 def load(rockon: RockOn, definition: Definition, user_id: int) -> Kept:
     """Return a person's draft, an empty one where there is none. Only reads."""
-    return _kept(_find(db.session(), rockon, user_id), rockon, definition)
+    return _kept(find(db.session(), rockon, user_id), rockon, definition)
 
 
 def save(
@@ -58,21 +59,17 @@ def save(
     on it was changed. `new_shares` come with the accepted shares page.
     """
     with writing() as session:
-        row = _find(session, rockon, user_id)
-        kept = _kept(row, rockon, definition)
+        kept = _kept(find(session, rockon, user_id), rockon, definition)
         changed = any(kept.values.get(name) != value for name, value in typed.items())
         done = set(kept.done) | ({page} if accepted else set())
         if accepted is False or (accepted is None and changed):
             done.discard(page)
-        if row is None:
-            row = Draft(user_id=user_id, rockon_id=rockon.id)
-            session.add(row)
-        row.definition_hash = digest(rockon.source)
-        row.data = {
+        data = {
             "values": {**kept.values, **typed},
             "done": sorted(done),
             "new_shares": sorted(kept.new_shares if new_shares is None else new_shares),
         }
+        keep(session, rockon, user_id, data)
 
 
 def prefill(rockon: RockOn, definition: Definition, kept: Kept) -> dict[str, str]:
@@ -85,8 +82,18 @@ def draft_answers(definition: Definition, kept: Kept) -> Answers:
     return wizard.answers(definition, kept.values)
 
 
-def _find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
+def find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
+    """Return a person's row for a rock-on."""
     return session.scalar(select(Draft).where(Draft.rockon_id == rockon.id, Draft.user_id == user_id))
+
+
+def keep(session: Session, rockon: RockOn, user_id: int, data: dict[str, Any]) -> None:
+    """Write a person's row for a rock-on."""
+    row = find(session, rockon, user_id)
+    if row is None:
+        row = Draft(user_id=user_id, rockon_id=rockon.id)
+        session.add(row)
+    row.definition_hash, row.data = digest(rockon.source), data
 
 
 def _kept(row: Draft | None, rockon: RockOn, definition: Definition) -> Kept:

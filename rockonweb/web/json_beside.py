@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import starmap, zip_longest
 
 AROUND = 3  # lines that are shown of what is the same, before and after what differs
 
@@ -40,11 +41,7 @@ def _rows(old: list[str], new: list[str]) -> Iterator[Row]:
         if kind == "equal":
             yield from _shortened(old[a:b], first=a == 0, last=b == len(old))
             continue
-        for place in range(max(b - a, d - c)):
-            yield Row(
-                old[a + place] if a + place < b else None,
-                new[c + place] if c + place < d else None,
-            )
+        yield from starmap(Row, zip_longest(old[a:b], new[c:d]))
 
 
 def _shortened(lines: list[str], *, first: bool, last: bool) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import RockOn
-from rockonweb.web.share_users import share_users
+from rockonweb.web.share_users import other_users
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,7 @@ def ask(offer: Offer, facts: HostFacts) -> Asked:
 def room(rockon: RockOn) -> shares_form.Room:
     """Return what the questions about shares need to know of the host."""
     ground = host_of().shares.ground()
-    users = {
-        share: [name for rockon_id, name in found if rockon_id != rockon.id] for share, found in share_users().items()
-    }
+    users = other_users(rockon)
     known = host_of().shares.listing()
     return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, t("Accept"))
 

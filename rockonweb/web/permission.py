@@ -1,4 +1,4 @@
-"""Who may see and do what: every view says it, with one of two decorators."""
+"""Who may see and do what: every view says it with one of two decorators, or its file for all of its views."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, g, redirect, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import select
 
-from rockonweb.models import Role, User, db
+from rockonweb import accounts
+from rockonweb.models import Role, User
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
@@ -43,6 +43,20 @@ def requires(role: Role) -> Callable[[View], View]:
     return decorate
 
 
+class Pages(Blueprint):
+    """Pages that are all for those whose role includes one and the same."""
+
+    def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix)
+        self._role = role
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        """Add a page, which those alone get."""
+        super().add_url_rule(rule, endpoint, requires(self._role)(view_func), *args, **kw)
+
+
 def may(role: str) -> bool:
     """Whether the person who is logged in has this role; for templates."""
     return bool(current_user.is_authenticated) and allowed(current_user, Role(role))
@@ -53,14 +67,9 @@ def allowed(user: User, role: Role) -> bool:
     return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
 
 
-def account_exists() -> bool:
-    """Whether anybody has an account; before, all pages lead to `/setup`."""
-    return db.session.scalar(select(User.id).limit(1)) is not None
-
-
 def to_login() -> ResponseReturnValue:
     """Send an anonymous person to log in, or to make the first account."""
-    target = url_for("auth.login", next=_wanted()) if account_exists() else url_for("auth.setup")
+    target = url_for("auth.login", next=_wanted()) if accounts.exist() else url_for("auth.setup")
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": target})
     return redirect(target, code=303)

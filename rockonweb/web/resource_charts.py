@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask_babel import format_decimal, format_time, gettext
@@ -67,44 +67,29 @@ def of(name: str, samples: Sequence[Sample], now: float) -> ContainerCharts:
         return ContainerCharts(name)
     limit = samples[-1].limit
     memory_words = gettext("Memory") if not limit else gettext("Memory, of %(limit)s", limit=memory(limit))
-    charts = [
-        _chart("cpu", gettext("CPU, of one core"), percent, [("", "cpu")], samples, now, LEAST_CPU),
-        _chart("memory", memory_words, memory, [("", "memory")], samples, now, LEAST_MEMORY),
-        _chart(
-            "network",
-            gettext("Network"),
-            rate,
-            [(gettext("received"), "received"), (gettext("sent"), "sent")],
-            samples,
-            now,
-            LEAST_RATE,
-        ),
-        _chart(
-            "disk",
-            gettext("Disk"),
-            rate,
-            [(gettext("read"), "read"), (gettext("written"), "written")],
-            samples,
-            now,
-            LEAST_RATE,
-        ),
-    ]
+    kinds = (
+        ("cpu", gettext("CPU, of one core"), percent, LEAST_CPU, {"cpu": ""}),
+        ("memory", memory_words, memory, LEAST_MEMORY, {"memory": ""}),
+        ("network", gettext("Network"), rate, LEAST_RATE, {"received": gettext("received"), "sent": gettext("sent")}),
+        ("disk", gettext("Disk"), rate, LEAST_RATE, {"read": gettext("read"), "written": gettext("written")}),
+    )
+    charts = [_chart(samples, now, *kind) for kind in kinds]
     return ContainerCharts(
         name, [one for one in charts if one], [_row(one) for one in resources.every(samples, TABLE_SECONDS)]
     )
 
 
 def _chart(
+    samples: Sequence[Sample],
+    now: float,
     key: str,
     title: str,
     words: Callable[[float], str],
-    kinds: list[tuple[str, str]],
-    samples: Sequence[Sample],
-    now: float,
     least: float,
+    kinds: Mapping[str, str],
 ) -> Chart | None:
-    """Return a chart of one or two lines; None where nothing of it is counted."""
-    found = [(name, resources.series(samples, kind)) for name, kind in kinds]
+    """Return a chart of one or two lines, of these kinds and under these names; None where nothing of it is counted."""
+    found = [(name, resources.series(samples, kind)) for kind, name in kinds.items()]
     found = [(name, points) for name, points in found if points]
     if not found:
         return None

@@ -62,11 +62,6 @@ _HOW_MANY_AND_THE_LAST = (
 )
 
 
-def running() -> int:
-    """Return how many operations run or wait."""
-    return db.session.scalar(select(func.count()).select_from(Operation).where(IS_ACTIVE)) or 0
-
-
 def top_bar(last: int | None = None, watch: Collection[int] = (), apart_from: int | None = None) -> TopBar:
     """Return what the top bar shows: by one statement while nothing runs.
 

@@ -22,3 +22,8 @@ def share_users() -> dict[str, list[tuple[int, str]]]:
         users = found.setdefault(split_share(place or "")[0], [])
         users += [(rockon_id, name)] if (rockon_id, name) not in users else []
     return found
+
+
+def other_users(rockon: RockOn) -> dict[str, list[str]]:
+    """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
+    return {share: [name for id_, name in users if id_ != rockon.id] for share, users in share_users().items()}

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_login import current_user
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers, from_json, rebased, same
-from rockonweb.core.definition import digest
 from rockonweb.models import Draft, RockOn, State, db, writing
+from rockonweb.web import drafts
 
 
 @dataclass(frozen=True)
@@ -34,23 +32,17 @@ class Wanted:
 
 def load(rockon: RockOn, user_id: int) -> Wanted:
     """Return what a person wants; what stands on the rows where they changed nothing. Only reads."""
-    return _wanted(_find(db.session(), rockon, user_id), rockon)
+    return _wanted(drafts.find(db.session(), rockon, user_id), rockon)
 
 
 def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()) -> None:
     """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
     with writing() as session:
-        row = _find(session, rockon, user_id)
         current = rows.answers_of(rockon)
         if same(answers, current):
-            if row is not None:
-                session.delete(row)
+            discard(rockon, user_id)
             return
-        if row is None:
-            row = Draft(user_id=user_id, rockon_id=rockon.id)
-            session.add(row)
-        row.definition_hash = digest(rockon.source)
-        row.data = {
+        data = {
             "values": {},  # these three are the wizard's, should it be installed again
             "done": [],
             "new_shares": [],
@@ -58,13 +50,13 @@ def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[s
             "base": current.to_json(),
             "wanted_shares": sorted(new_shares & set(answers.used_shares())),
         }
+        drafts.keep(session, rockon, user_id, data)
 
 
 def discard(rockon: RockOn, user_id: int) -> None:
     """Forget what a person wanted."""
     with writing() as session:
-        row = _find(session, rockon, user_id)
-        if row is not None:
+        if row := drafts.find(session, rockon, user_id):
             session.delete(row)
 
 
@@ -72,12 +64,8 @@ def unapplied(rockon: RockOn) -> bool:
     """Whether the person who is logged in has changes of this rock-on that are not applied yet; for templates."""
     if rockon.state is not State.INSTALLED or not current_user.is_authenticated:
         return False
-    row = _find(db.session(), rockon, current_user.id)
+    row = drafts.find(db.session(), rockon, current_user.id)
     return row is not None and _wanted(row, rockon).changed
-
-
-def _find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
-    return session.scalar(select(Draft).where(Draft.rockon_id == rockon.id, Draft.user_id == user_id))
 
 
 def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:

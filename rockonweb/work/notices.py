@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -180,15 +180,12 @@ def _link(path: str) -> str:
     return f"{settings.public_url}{path}" if settings.public_url else ""
 
 
-class _quietly:  # noqa: N801 - read as a word: with _quietly()
-    """Lets nothing out: what is told of goes on whatever happens to the notice."""
-
-    def __enter__(self) -> None:
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let nothing out: what is told of goes on whatever happens to the notice."""
+    db.session.rollback()
+    try:
+        yield
+    except (RockonwebError, SQLAlchemyError, RedisError, OSError) as error:
+        logger.warning("a notice has to be left out: %s", type(error).__name__)
         db.session.rollback()
-
-    def __exit__(self, _kind: object, error: object, _trace: object) -> bool:
-        if isinstance(error, (RockonwebError, SQLAlchemyError, RedisError, OSError)):
-            logger.warning("a notice has to be left out: %s", type(error).__name__)
-            db.session.rollback()
-            return True
-        return False

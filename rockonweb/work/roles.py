@@ -57,9 +57,7 @@ class _QueueWorker(Worker):
 
     def main_work_horse(self, job: Any, queue: Any) -> Any:
         die_with_parent()
-        with self.app.app_context():
-            db.engine.dispose(close=False)
-        self.app.extensions.pop("redis", None)
+        forget_connections(self.app)
         return super().main_work_horse(job, queue)
 
     def handle_exception(self, job: Any, *exc_info: Any) -> None:

@@ -91,7 +91,7 @@ def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow
     assert step.current == step.total
     assert step.total
     assert step.total > SIZE
-    assert running.running() == 0
+    assert running.top_bar().number == 0
 
 
 def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: str) -> None:

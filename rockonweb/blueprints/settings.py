@@ -36,9 +36,9 @@ from rockonweb.forms import (
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, db
+from rockonweb.models import Installation, Role
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, secret_answers, wanted
+from rockonweb.web import before, rockon_page, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
@@ -69,7 +69,7 @@ APPLY = _l("Apply")
 class Here:
     """Where a person is in the settings of a rock-on, and what they want."""
 
-    rockon: RockOn
+    rockon: Installation
     definition: Definition
     wanted: wanted.Wanted
     page: str
@@ -187,7 +187,7 @@ def discard(rockon_id: int) -> ResponseReturnValue:
 
 def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
     """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     definition = rockon.definition
     if page not in (*settings.pages(definition), settings.REVIEW):
         abort(404)

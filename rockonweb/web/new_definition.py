@@ -20,7 +20,7 @@ from rockonweb.core.text import t
 from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
-from rockonweb.models import RockOn
+from rockonweb.models import Installation, RockOn
 from rockonweb.web.share_users import other_users
 
 
@@ -31,7 +31,7 @@ class Offer:
     `successor` is the rock-on of the catalogue that has it, where that has another name.
     """
 
-    rockon: RockOn
+    rockon: Installation
     source: str
     old: Definition
     new: Definition
@@ -44,9 +44,9 @@ class Offer:
         return self.rockon.ignored == digest(self.source)
 
 
-def offer(rockon: RockOn, successor: RockOn | None = None) -> Offer:
+def offer(rockon: Installation, successor: RockOn | None = None) -> Offer:
     """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
-    where = successor or rockon
+    where = successor or rockon.entry
     new = rockon.read(where.source, where.name)
     return Offer(
         rockon, where.source, rockon.definition, new, carry(rockon.definition, rows.answers_of(rockon), new), successor
@@ -123,7 +123,7 @@ def ask(offer: Offer, facts: HostFacts) -> Asked:
     return Asked(offer, fresh, forms, suggested)
 
 
-def room(rockon: RockOn) -> shares_form.Room:
+def room(rockon: Installation) -> shares_form.Room:
     """Return what the questions about shares need to know of the host."""
     ground = host_of().shares.ground()
     users = other_users(rockon)
@@ -147,7 +147,7 @@ def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
         for _, _, host, protocol in wanted_ports(offer.new, offer.carried.answers)
     )
     facts = replace(facts, claimed=(*facts.claimed, *own))
-    suggest_port = rows.suggested_port(offer.successor or offer.rockon)
+    suggest_port = rows.suggested_port(rows.not_installed(offer.successor) if offer.successor else offer.rockon)
     wanted = {}
     for ask in wizard.asks(fresh, "ports"):
         spec = offer.new.containers[ask.container].port_specs[int(ask.key)]

@@ -24,6 +24,7 @@ from rockonweb.host import engine
 from rockonweb.models import (
     AuditLine,
     Environment,
+    Installation,
     Kind,
     Label,
     LoginSession,
@@ -34,7 +35,6 @@ from rockonweb.models import (
     Operation,
     OperationStep,
     Progress,
-    RockOn,
     Role,
     RollbackPoint,
     db,
@@ -83,7 +83,7 @@ class Place:
     def paths(self) -> list[str]:
         """Addresses with the ids and names of what is there."""
         first = {*filled.addresses(self.app)}
-        known = db.session.scalars(select(RockOn.id).where(RockOn.name == hostile.NAME)).one()
+        known = db.session.scalars(select(Installation.id).where(Installation.name == hostile.NAME)).one()
         own = {path.replace("/rockons/1", f"/rockons/{known}", 1) for path in first}
         found = {path.replace("/networks/family", "/networks/hostile-net") for path in first | own}
         found |= {f"/definitions/{file}/{what}" for file in hostile.FILES for what in ("edit", "remove")}
@@ -94,22 +94,22 @@ class Place:
 
 def taint(app: Flask, queue: Redis) -> None:
     """Install the hostile rock-on, and let everything around it that is not ours be hostile too."""
-    rockon = install(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one())
-    install(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one())
+    rockon = install(db.session.scalars(select(Installation).where(Installation.name == hostile.NAME)).one())
+    install(db.session.scalars(select(Installation).where(Installation.name == "Website")).one())
     add_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
     tokens.make(accounts.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
     with writing() as session:
-        newer = json.loads(rockon.source)
+        newer = json.loads(rockon.entry.source)
         newer["description"] = f"{hostile.HTML} newer"
         newer["containers"]["hostile-app"]["image"] = "box.example/hostile/newer"
         newer["custom_config"]["NEW_<b>"] = hostile.question()
-        rockon.source = json.dumps(newer)
+        rockon.entry.source = json.dumps(newer)
         rockon.status_error = rockon.error = f"{hostile.MARK} {TEXT}"
         for variable in session.scalars(select(Environment)):
             variable.value = TEXT
         session.add(Label(container_id=rockon.containers[0].id, value=hostile.WORD))
         for kind in (Kind.CHANGE, Kind.REFRESH, Kind.INSTALL):
-            session.add(operation := Operation(rockon_id=rockon.id, kind=kind, progress=Progress.FAILED))
+            session.add(operation := Operation(installation_id=rockon.id, kind=kind, progress=Progress.FAILED))
             operation.user, operation.error, operation.hint = hostile.NAME[:90], f"{hostile.MARK} {TEXT}", TEXT
             operation.reviewed = json.dumps([f"docker run {TEXT}"])
             operation.started = operation.finished = now()
@@ -124,7 +124,7 @@ def taint(app: Flask, queue: Redis) -> None:
         session.add(target := NoticeTarget(way="hook", address=address, events="failed", fine=False))
         target.said, target.said_at = f"{hostile.MARK} {TEXT}", now()
         target.messages.append(NoticeMessage(title=TEXT, body=TEXT))
-        point = RollbackPoint(rockon_id=rockon.id, definition=rockon.installed_source)
+        point = RollbackPoint(installation_id=rockon.id, definition=rockon.installed_source)
         point.answers = json.dumps(rows.answers_of(rockon).to_json())
         session.add(point)
         for one in session.scalars(select(LoginSession)):

@@ -15,7 +15,7 @@ from rockonweb import migrate
 from rockonweb.core.answers import Answers
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.steps import Step
-from rockonweb.models import Operation, OperationStep, Progress, RockOn, db, writing
+from rockonweb.models import Installation, Operation, OperationStep, Progress, db, writing
 from rockonweb.work import executor, operations, recovery, step_actions
 from rockonweb.work.executor import Executor
 from tests.support.apps import page
@@ -103,7 +103,7 @@ def make_older(instance: Instance, operation_id: int) -> None:
         file.commit()
 
 
-def add(instance: Instance, image: str) -> RockOn:
+def add(instance: Instance, image: str) -> Installation:
     """Two containers on a link network, with a share that the install makes."""
     bodies = {
         "middle-db": {"image": image, "tag": "", "volumes": VOLUME},
@@ -113,7 +113,7 @@ def add(instance: Instance, image: str) -> RockOn:
     return instance.add("Middle", bodies, container_links={"middle-app": [link]})
 
 
-def begin_change(instance: Instance, rockon: RockOn) -> int:
+def begin_change(instance: Instance, rockon: Installation) -> int:
     """Begin a change that makes both containers anew."""
     more = {"middle-db": {"/more": "middle-db-data/more"}}
     return instance.begin_change(rockon, variables={"middle-app": {"NEW": "1"}}, storage=more)
@@ -138,7 +138,7 @@ def test_what_was_left_in_the_middle_is_recovered(
     migrate.upgrade()
     assert recovery.recover() == [operation_id]
     operation = db.session.get_one(Operation, operation_id)
-    rockon = db.session.get_one(RockOn, rockon_id)
+    rockon = db.session.get_one(Installation, rockon_id)
     forward = moment.step >= DISCARD[moment.kind]
     assert operation.progress == ("done" if forward else "interrupted"), told(operation)
     names = {*engine.docker("ps", "-a", "--format", "{{.Names}}").split()}

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 from flask import Flask
@@ -24,7 +25,6 @@ from rockonweb.host import engine
 from rockonweb.models import (
     AuditLine,
     Environment,
-    Installation,
     Kind,
     Label,
     LoginSession,
@@ -35,6 +35,7 @@ from rockonweb.models import (
     Operation,
     OperationStep,
     Progress,
+    RockOn,
     Role,
     RollbackPoint,
     db,
@@ -43,7 +44,7 @@ from rockonweb.models import (
 )
 from rockonweb.work import restore
 from tests.support import filled, hostile
-from tests.support.app import PASSWORD, add_user, install, make_app
+from tests.support.app import PASSWORD, add_user, install, installation_of, make_app
 from tests.support.browser import complaints
 from tests.support.queue_server import QueueServer
 from tests.support.serving import served
@@ -62,7 +63,10 @@ class Docker:
     def logs(self, name: str, *_: object, **__: object) -> str:
         return f"{hostile.MARK} {TEXT}\n{hostile.HTML}\n"
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
     def __getattr__(self, name: str) -> object:
@@ -83,7 +87,7 @@ class Place:
     def paths(self) -> list[str]:
         """Addresses with the ids and names of what is there."""
         first = {*filled.addresses(self.app)}
-        known = db.session.scalars(select(Installation.id).where(Installation.name == hostile.NAME)).one()
+        known = db.session.scalars(select(RockOn.id).where(RockOn.name == hostile.NAME)).one()
         own = {path.replace("/rockons/1", f"/rockons/{known}", 1) for path in first}
         found = {path.replace("/networks/family", "/networks/hostile-net") for path in first | own}
         found |= {f"/definitions/{file}/{what}" for file in hostile.FILES for what in ("edit", "remove")}
@@ -94,8 +98,8 @@ class Place:
 
 def taint(app: Flask, queue: Redis) -> None:
     """Install the hostile rock-on, and let everything around it that is not ours be hostile too."""
-    rockon = install(db.session.scalars(select(Installation).where(Installation.name == hostile.NAME)).one())
-    install(db.session.scalars(select(Installation).where(Installation.name == "Website")).one())
+    rockon = install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one()))
+    install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one()))
     add_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
     tokens.make(accounts.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
     with writing() as session:

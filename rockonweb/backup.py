@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from rockonweb import rows
 from rockonweb.catalog import local
-from rockonweb.catalog.metastore import Unusable
 from rockonweb.config import Settings
 from rockonweb.core import backup as core
 from rockonweb.core.backup import Backup, Metastore, SavedRockOn, Sealed, Share, Volume
@@ -63,15 +62,8 @@ def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
 
 def definitions(settings: Settings) -> dict[str, str]:
     """Return the files of the local metastore; one that can't be read is left out."""
-    found = {}
-    for file in local.listing(settings):
-        try:
-            text = local.read(settings, file.name)
-        except Unusable:
-            continue
-        if text is not None:
-            found[file.name] = text
-    return found
+    files = local.listing(settings)
+    return {file.name: file.text for file in files if file.editable and file.text is not None}
 
 
 def _saved(rockon: Installation) -> SavedRockOn:

@@ -7,8 +7,8 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -134,18 +134,31 @@ def secret_key(settings: Settings) -> str:
     path = settings.instance / "secret.key"
     make_private(settings.instance)
     if not path.exists():
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        with suppress(FileExistsError):  # another process was faster
-            os.link(fresh, path)  # so it is never there without its content
-        fresh.unlink()
+        with fresh(path, secrets.token_urlsafe(32).encode()) as made, suppress(FileExistsError):
+            os.link(made, path)  # or another process was faster
     return path.read_text().strip()
 
 
 def make_private(folder: Path) -> None:
     """Make a folder that only its owner can enter."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def fresh(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Path]:
+    """A new file of this content beside a path, to take its name: so that nobody ever finds a part of the content.
+
+    It is gone in the end, unless it was renamed.
+    """
+    made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield made
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def _bind(value: str) -> tuple[str, int]:

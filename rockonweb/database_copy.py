@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from rockonweb.config import fresh
 from rockonweb.core.errors import DiskFull, RockonwebError
 
 KEPT = 3
@@ -131,16 +132,11 @@ def _dump(url: URL, copy: Path) -> bool:
 @contextmanager
 def _written_privately(copy: Path) -> Iterator[Path]:
     """A file of its owner's alone that takes its name when it is complete, and is gone when it does not become so."""
-    part = copy.with_name(f"{copy.name}.part")
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
+    with fresh(copy, b"") as part:
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(copy)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _no_room(folder: Path, needed: int, free: int) -> DiskFull:

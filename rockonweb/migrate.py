@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_migrate import Migrate
-from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb import database_copy, rows
@@ -53,9 +53,7 @@ def _bring_up_to_date(instance: Path) -> None:
 def revision() -> str | None:
     """Return the version of the schema that the database has; None for an empty one."""
     with db.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def revisions() -> list[str]:

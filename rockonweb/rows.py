@@ -29,10 +29,13 @@ from rockonweb.models import (
     Volume,
     db,
 )
+from rockonweb.models.container import Question
 from rockonweb.models.installation import THIS_HOST
-from rockonweb.models.rockon import SuggestedPort
+from rockonweb.models.rockon import SuggestedPort, protocols_of
 
-Row = TypeVar("Row", Port, Volume, Environment, Device, CustomConfig, Container)
+Row = TypeVar("Row", bound=Question | Container)
+Added = TypeVar("Added", Volume, Environment)
+Answered = TypeVar("Answered")
 LARGEST_PORT = 65535
 
 
@@ -53,9 +56,9 @@ class Suggestions:
         found = cls()
         for ports in session.scalars(select(RockOn.ports)):
             for port in ports:
-                found.hold(port.suggested, _protocols(port.protocol))
+                found.hold(port.suggested, port.protocols)
         for host, protocol in session.execute(select(Port.host, Port.protocol).where(Port.host.is_not(None))):
-            found.hold(host or 0, _protocols(protocol))
+            found.hold(host or 0, protocols_of(protocol))
         return found
 
     def take(self, default: int, protocols: Iterable[str]) -> int:
@@ -154,20 +157,16 @@ def _suggested_ports(
             if had and had.default == default:
                 suggested = had.suggested
                 if had.protocol != asked.protocol:
-                    suggestions.release(suggested, _protocols(had.protocol))
+                    suggestions.release(suggested, had.protocols)
                     suggestions.hold(suggested, protocols)
             else:
                 if had:
-                    suggestions.release(had.suggested, _protocols(had.protocol))
+                    suggestions.release(had.suggested, had.protocols)
                 suggested = suggestions.take(default, protocols)
             found.append(SuggestedPort(name, number, asked.protocol, default, suggested))
     for gone in before.values():
-        suggestions.release(gone.suggested, _protocols(gone.protocol))
+        suggestions.release(gone.suggested, gone.protocols)
     return tuple(found)
-
-
-def _protocols(protocol: str | None) -> tuple[str, ...]:
-    return (protocol,) if protocol else ("tcp", "udp")
 
 
 # -- apps -------------------------------------------------------------------------------------------------------------
@@ -262,16 +261,9 @@ def sync_children(installation: Installation, definition: Definition) -> None:
         row.launch_order, row.image = spec.launch_order, spec.reference
         _sync_questions(row, spec, suggested)
 
-    installation.containers = _matched(
-        installation.containers, lambda row: row.name, containers, lambda key: Container(name=key), update_container
-    )
-    installation.custom_config = _matched(
-        installation.custom_config,
-        lambda row: row.key,
-        _questions(definition.custom_config),
-        lambda key: CustomConfig(key=key),
-        _ask,
-    )
+    installation.containers = _matched(installation.containers, Container, "name", containers, update_container)
+    asked = _questions(definition.custom_config)
+    installation.custom_config = _matched(installation.custom_config, CustomConfig, "key", asked, _ask)
 
 
 def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tuple[str, int], SuggestedPort]) -> None:
@@ -287,54 +279,41 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tupl
         _ask(volume, item)
         volume.min_size = item[1].min_size
 
-    numbered = {int(port): item for port, item in _questions(spec.ports).items()}
-    row.ports = _matched(row.ports, lambda r: r.number, numbered, lambda key: Port(number=key), update_port)
-    added = [volume for volume in row.volumes if volume.added]
-    asked = [volume for volume in row.volumes if not volume.added]
-    row.volumes = [
-        *_matched(
-            asked,
-            lambda r: r.destination,
-            {path: (place, volume) for place, (path, volume) in enumerate(spec.volumes.items())},
-            lambda key: Volume(destination=key),
-            update_volume,
-        ),
-        *added,
-    ]
+    ports = {int(port): item for port, item in _questions(spec.ports).items()}
+    row.ports = _matched(row.ports, Port, "number", ports, update_port)
+    asked, added = _apart(row.volumes)
+    volumes = {path: (place, volume) for place, (path, volume) in enumerate(spec.volumes.items())}
+    row.volumes = [*_matched(asked, Volume, "destination", volumes, update_volume), *added]
+    named, others = _apart(row.environment)
     row.environment = [
-        *_matched(
-            [variable for variable in row.environment if not variable.added],
-            lambda r: r.key,
-            _questions(spec.environment),
-            lambda key: Environment(key=key),
-            _ask,
-        ),
-        *(variable for variable in row.environment if variable.added and variable.key not in spec.environment),
+        *_matched(named, Environment, "key", _questions(spec.environment), _ask),
+        *(variable for variable in others if variable.key not in spec.environment),
     ]
-    row.devices = _matched(row.devices, lambda r: r.name, _questions(spec.devices), lambda key: Device(name=key), _ask)
+    row.devices = _matched(row.devices, Device, "name", _questions(spec.devices), _ask)
+
+
+def _apart(rows: list[Added]) -> tuple[list[Added], list[Added]]:
+    """Return the rows that the definition asks for, and those that were added after an install."""
+    return [row for row in rows if not row.added], [row for row in rows if row.added]
 
 
 def _questions(questions: Mapping[str, Any]) -> dict[str, tuple[int, Any]]:
     return {key: (place, asked) for place, (key, asked) in enumerate(in_question_order(questions))}
 
 
-def _ask(row: Port | Volume | Environment | Device | CustomConfig, item: tuple[int, Any]) -> None:
+def _ask(row: Question, item: tuple[int, Any]) -> None:
     row.position, question = item
     row.label, row.description = question.label, question.description
 
 
 def _matched(
-    rows: list[Row],
-    key_of: Callable[[Row], Any],
-    wanted: Mapping[Any, Any],
-    make: Callable[[Any], Row],
-    update: Callable[[Row, Any], None],
+    rows: Iterable[Row], kind: type[Row], key: str, wanted: Mapping[Any, Any], update: Callable[[Row, Any], None]
 ) -> list[Row]:
     """Return one row for each wanted key, the known one where there is one."""
-    known = {key_of(row): row for row in rows}
+    known = {getattr(row, key): row for row in rows}
     found = []
-    for key, item in wanted.items():
-        row = known[key] if key in known else make(key)
+    for name, item in wanted.items():
+        row = known[name] if name in known else kind(**{key: name})
         update(row, item)
         found.append(row)
     return found
@@ -342,32 +321,25 @@ def _matched(
 
 def answers_of(installation: Installation) -> Answers:
     """Return the answers that stand on a rock-on's rows; what was never answered is left out."""
+    containers = installation.containers
+
+    def each(answers: Callable[[Container], Answered]) -> dict[str, Answered]:
+        return {one.name: found for one in containers if (found := answers(one))}
+
     return Answers(
-        shares={
-            c.name: {v.destination: v.share for v in c.volumes if v.share and not v.added}
-            for c in installation.containers
-            if any(v.share and not v.added for v in c.volumes)
-        },
-        ports={c.name: {p.number: p.host for p in c.ports} for c in installation.containers if c.ports},
-        devices={c.name: {d.name: d.value or "" for d in c.devices} for c in installation.containers if c.devices},
+        shares=each(lambda c: {v.destination: v.share for v in c.volumes if v.share and not v.added}),
+        ports=each(lambda c: {p.number: p.host for p in c.ports}),
+        devices=each(lambda c: {d.name: d.value or "" for d in c.devices}),
         environment={
             c.name: {e.key: e.value for e in c.environment if e.value is not None and not e.added}
-            for c in installation.containers
+            for c in containers
             if any(not e.added for e in c.environment)
         },
         custom_config={c.key: c.value for c in installation.custom_config if c.value is not None},
-        storage={
-            c.name: {v.destination: v.share for v in c.volumes if v.share and v.added}
-            for c in installation.containers
-            if any(v.added for v in c.volumes)
-        },
-        variables={
-            c.name: {e.key: e.value or "" for e in c.environment if e.added}
-            for c in installation.containers
-            if any(e.added for e in c.environment)
-        },
-        labels={c.name: [label.value for label in c.labels] for c in installation.containers if c.labels},
-        networks={c.name: [member.network for member in c.networks] for c in installation.containers if c.networks},
+        storage=each(lambda c: {v.destination: v.share for v in c.volumes if v.share and v.added}),
+        variables=each(lambda c: {e.key: e.value or "" for e in c.environment if e.added}),
+        labels=each(lambda c: [label.value for label in c.labels]),
+        networks=each(lambda c: [member.network for member in c.networks]),
     )
 
 
@@ -379,7 +351,7 @@ def store(installation: Installation, answers: Answers) -> None:
             port.host, port.reserved = answers.ports.get(name, {}).get(port.number), None
         for device in container.devices:
             device.value = answers.devices.get(name, {}).get(device.name)
-        named = [variable for variable in container.environment if not variable.added]
+        named, _ = _apart(container.environment)
         for variable in named:
             variable.value = answers.environment.get(name, {}).get(variable.key)
         container.environment = [
@@ -389,7 +361,7 @@ def store(installation: Installation, answers: Answers) -> None:
                 for place, (key, value) in enumerate(answers.variables.get(name, {}).items())
             ),
         ]
-        asked = [volume for volume in container.volumes if not volume.added]
+        asked, _ = _apart(container.volumes)
         for volume in asked:
             volume.share = answers.shares.get(name, {}).get(volume.destination)
         container.volumes = [
@@ -439,8 +411,8 @@ def succeed(session: Session, installation: Installation, successor: RockOn) -> 
 def forget_added(installation: Installation) -> None:
     """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
     for container in installation.containers:
-        container.volumes = [volume for volume in container.volumes if not volume.added]
-        container.environment = [variable for variable in container.environment if not variable.added]
+        container.volumes, _ = _apart(container.volumes)
+        container.environment, _ = _apart(container.environment)
         container.labels = []
         container.networks = []
 

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from sqlalchemy import select
 from rockonweb.catalog import sources
 from rockonweb.catalog.metastore import Unusable
 from rockonweb.catalog.pictures import Picture, fetch, kind_of
-from rockonweb.config import Settings, current_settings, make_private
+from rockonweb.config import Settings, current_settings, fresh, make_private
 from rockonweb.models import Installation, RockOn, db
 from rockonweb.strangers import side_by_side
 
@@ -130,9 +129,8 @@ def _fetch(here: Path, homes: list[str], url: str) -> bool:
             failed.write_text(f"{url}\n{error}\n")
         return False
     try:
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        fresh.write_bytes(picture.body)
-        fresh.replace(path)  # so that nobody reads half a picture
+        with fresh(path, picture.body) as made:
+            made.replace(path)
         failed.unlink(missing_ok=True)
     except OSError:
         return False

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rockonweb.catalog.metastore import MAX_NAME, ROOT, Unusable, clean, decoded, local_files, name_fault, read_file
-from rockonweb.config import Settings, make_private
+from rockonweb.config import Settings, fresh, make_private
 from rockonweb.core.definition import DefinitionFaults, Fault, parse
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
@@ -17,9 +16,10 @@ from rockonweb.core.text import t
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of the folder: the names of its rock-ons, or what is wrong with it."""
+    """A file of the folder: its text, where it can be read, the names of its rock-ons, or what is wrong with it."""
 
     name: str
+    text: str | None = None
     rockons: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -45,9 +45,9 @@ def _judged(name: str, text: str | None, fault: str) -> LocalFile:
     if text is None:
         return LocalFile(name, faults=[Fault("", fault)])
     try:
-        return LocalFile(name, [one.definition.name for one in parse(text)])
+        return LocalFile(name, text, [one.definition.name for one in parse(text)])
     except DefinitionFaults as error:
-        return LocalFile(name, faults=error.faults)
+        return LocalFile(name, text, faults=error.faults)
 
 
 def read(settings: Settings, name: str) -> str | None:
@@ -80,18 +80,11 @@ def save(settings: Settings, text: str, name: str = "") -> str:
     target = _path(settings, name) if name else None
     try:
         make_private(folder)
-        fresh = folder / f".{secrets.token_hex(8)}.new"
-        try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+        with fresh(folder / ".new", text.encode(), 0o644) as made:
             if target:
-                fresh.replace(target)
+                made.replace(target)
                 return name
-            return _linked(fresh, stem)
-        finally:
-            fresh.unlink(missing_ok=True)
+            return _linked(made, stem)
     except OSError as error:
         raise RockonwebError(
             t("The definition could not be saved: %(why)s.", why=error.strerror or str(error)),
@@ -109,15 +102,11 @@ def put_back(settings: Settings, text: str, name: str) -> bool:
     folder = settings.local_metastore
     try:
         make_private(folder)
-        fresh = folder / f".{secrets.token_hex(8)}.new"
-        try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
-                file.write(text)
-            os.link(fresh, folder / name)
-        except FileExistsError:
-            return False
-        finally:
-            fresh.unlink(missing_ok=True)
+        with fresh(folder / ".new", text.encode(), 0o644) as made:
+            try:
+                os.link(made, folder / name)
+            except FileExistsError:
+                return False
     except OSError as error:
         raise RockonwebError(
             t("The file %(file)s was not put back: %(why)s.", file=clean(name), why=error.strerror or str(error)),
@@ -150,12 +139,12 @@ def _stem(rockon: str) -> str:
     return stem if stem and f"{stem}.json" != ROOT else "rock-on"
 
 
-def _linked(fresh: Path, stem: str) -> str:
+def _linked(made: Path, stem: str) -> str:
     """Give a new file the first name that nobody has."""
     for number in range(1, 1000):
         name = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
         try:
-            os.link(fresh, fresh.with_name(name))
+            os.link(made, made.with_name(name))
         except FileExistsError:
             continue
         return name

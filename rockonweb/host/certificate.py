@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from rockonweb.config import Settings, make_private
+from rockonweb.config import Settings, fresh, make_private
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import CertificateFacts
 from rockonweb.core.text import t
@@ -41,8 +39,9 @@ def ensure(settings: Settings) -> bool:
     key, certificate = self_signed(socket.gethostname())
     try:
         make_private(key_path.parent)
-        _write(key_path, key)
-        _write(certificate_path, certificate)
+        for path, content in ((key_path, key), (certificate_path, certificate)):
+            with fresh(path, content) as made:
+                made.replace(path)
     except OSError as error:
         raise RockonwebError(
             t("The certificate %(path)s can't be made: %(why)s.", path=str(certificate_path), why=error.strerror or ""),
@@ -85,14 +84,3 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
 def _own(settings: Settings) -> tuple[Path, Path]:
     folder = settings.instance / "tls"
     return folder / "host.key", folder / "host.crt"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, and that is never there without its content."""
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.models.base import Numbered, Secret
+from rockonweb.models.rockon import protocols_of
 
 if TYPE_CHECKING:
     from rockonweb.models.installation import Installation
@@ -87,7 +88,7 @@ class Port(Question, OfContainer):
     @property
     def protocols(self) -> tuple[str, ...]:
         """What is published."""
-        return (self.protocol,) if self.protocol else ("tcp", "udp")
+        return protocols_of(self.protocol)
 
 
 class Volume(Question, OfContainer):

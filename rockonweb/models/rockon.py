@@ -31,6 +31,11 @@ def has_word(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> Column
     return (literal(" ") + type_coerce(words, Text) + " ").contains(f" {word} ", autoescape=True)
 
 
+def protocols_of(protocol: str | None) -> tuple[str, ...]:
+    """Return what is published for a port of this protocol; without one it is both."""
+    return (protocol,) if protocol else ("tcp", "udp")
+
+
 class SuggestedPort(NamedTuple):
     """The host port that an install offers for a port of a container; no protocol is tcp and udp."""
 
@@ -39,6 +44,11 @@ class SuggestedPort(NamedTuple):
     protocol: str | None
     default: int  # the definition's
     suggested: int
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is published."""
+        return protocols_of(self.protocol)
 
 
 class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -159,19 +159,30 @@ class Secret(TypeDecorator[str]):
             ) from None
 
 
-class Sentence(TypeDecorator[str]):
-    """A sentence for people; one of ours keeps its template and values, to be shown in each reader's language."""
+class Packed(TypeDecorator[Any]):
+    """A value that is kept as text: as the one function writes it and the other reads it. Nothing stays nothing.
+
+    It is given another value, and not changed itself, or the row does not notice.
+    """
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Keep the template and the values."""
-        return None if value is None else to_stored(value)
+    def __init__(self, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.write, self.read = write, read
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Give back the sentence."""
-        return None if value is None else from_stored(value)
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write it."""
+        return None if value is None else self.write(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read it."""
+        return None if value is None else self.read(value)
+
+
+# A sentence for people; one of ours keeps its template and values, to be shown in each reader's language.
+Sentence = Packed(to_stored, from_stored)
 
 
 class Moment(TypeDecorator[datetime]):

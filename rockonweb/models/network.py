@@ -9,7 +9,11 @@ from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.core.networks import NetworkSpec
-from rockonweb.models.base import Numbered
+from rockonweb.models.base import Numbered, Packed
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, address) for name, address in json.loads(text))
 
 
 class Network(Numbered):
@@ -20,7 +24,7 @@ class Network(Numbered):
     subnet: Mapped[str] = mapped_column(Text, default="")  # blank: Docker chooses
     gateway: Mapped[str] = mapped_column(Text, default="")
     ip_range: Mapped[str] = mapped_column(Text, default="")
-    aux_addresses: Mapped[str] = mapped_column(Text, default="[]")  # JSON: pairs of a name and an address
+    aux_addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(Packed(json.dumps, _pairs), default=())
     host_binding: Mapped[str] = mapped_column(Text, default="")
     mtu: Mapped[int | None]
     internal: Mapped[bool] = mapped_column(default=False)
@@ -30,12 +34,10 @@ class Network(Numbered):
     @property
     def spec(self) -> NetworkSpec:
         """What was asked for."""
-        asked = {field.name: getattr(self, field.name) for field in fields(NetworkSpec)}
-        pairs = tuple((name, address) for name, address in json.loads(self.aux_addresses))
-        return NetworkSpec(**{**asked, "aux_addresses": pairs})
+        return NetworkSpec(**{field.name: getattr(self, field.name) for field in fields(NetworkSpec)})
 
     @spec.setter
     def spec(self, spec: NetworkSpec) -> None:
         """Write down what was asked for."""
         for key, value in vars(spec).items():
-            setattr(self, key, json.dumps(value) if key == "aux_addresses" else value)
+            setattr(self, key, value)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rockonweb.core.lifecycle import Kind, Progress
 from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
 from rockonweb.core.text import from_stored
-from rockonweb.models.base import Moment, Numbered, Secret, Sentence, now
+from rockonweb.models.base import Moment, Numbered, Packed, Secret, Sentence, now
 from rockonweb.models.installation import Installation
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
@@ -42,7 +42,7 @@ class Operation(Numbered):
     finished: Mapped[datetime | None] = mapped_column(Moment)
     reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
     parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
-    noted: Mapped[str] = mapped_column(Text, default="{}")
+    notes: Mapped[Notes] = mapped_column("noted", Packed(Notes.to_json, notes_from_json), default=Notes)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(Sentence, default="")
@@ -70,15 +70,6 @@ class Operation(Numbered):
     def request(self) -> Request:
         """What was asked for."""
         return request_from_json(self.kind, self.parameters)
-
-    @property
-    def notes(self) -> Notes:
-        """What it noted of how things were."""
-        return notes_from_json(self.noted)
-
-    @notes.setter
-    def notes(self, notes: Notes) -> None:
-        self.noted = notes.to_json()
 
     @property
     def goes_back(self) -> bool:

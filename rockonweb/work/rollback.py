@@ -14,7 +14,7 @@ from rockonweb.core.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import Finding
-from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
+from rockonweb.core.rollback import Back, Cover, Kept, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
@@ -163,7 +163,7 @@ def remember(operation_id: int, docker: Engine) -> None:
             operation_id=operation_id,
             definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(rows.answers_of(rockon).to_json()),
-            containers=kept_to_json(kept),
+            kept=kept,
         )
         session.add(point)
         session.flush()
@@ -217,7 +217,7 @@ def take(operation_id: int, step: Snapshot) -> None:
     """Take a snapshot of a share for the point of an operation."""
     with writing():
         point = _must(operation_id)
-        point.snapshots = json.dumps({**point.shares, step.share: list(step.containers)})
+        point.shares = {**point.shares, step.share: list(step.containers)}
         point_id = point.id
     host_of().snapshots.take(point_id, step.share)
 
@@ -268,7 +268,7 @@ def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
         return False, told
     lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
-        point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
+        point.shares = {name: by for name, by in point.shares.items() if name != share}
     return True, _lies(lies)
 
 

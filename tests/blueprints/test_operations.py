@@ -240,7 +240,7 @@ def test_what_warned_when_it_began_is_told_on_its_page_and_in_its_log(owner_clie
     sentence = t("The disk of %(share)s is nearly full.", share="<films>")
     notes = Notes(warnings=((to_stored(sentence), "Make room."),))
     rockon = install(shelve("Notes"))
-    warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, noted=notes.to_json())
+    warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, notes=notes)
     page = owner_client.get(f"/operations/{warned}").text
     assert "The disk of &lt;films&gt; is nearly full." in page
     assert "Make room." in page

@@ -9,6 +9,8 @@ from sqlalchemy import Boolean, Column, DateTime, Enum, Integer, MetaData, Table
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb import migrate
+from rockonweb.core.request import Notes
+from rockonweb.core.rollback import Kept
 from rockonweb.models import Base, db, writing
 from rockonweb.models.rockon import Words
 
@@ -92,7 +94,13 @@ def _value(column: Column[Any], number: int) -> Any:
     if isinstance(plain, Integer):
         return number if column.primary_key or column.foreign_keys else 1000 + number
     word = f"{number}{column.name}"[: getattr(plain, "length", None)]
-    return (word,) if isinstance(kind, Words) else word
+    packed = {
+        ("network", "aux_addresses"): ((word, word),),
+        ("operation", "noted"): Notes(running=(word,)),
+        ("rollback_point", "containers"): {word: Kept(word)},
+        ("rollback_point", "snapshots"): {word: [word]},
+    }
+    return (word,) if kind is Words else packed.get((column.table.name, column.name), word)
 
 
 def revision() -> str | None:

@@ -24,7 +24,7 @@ from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.resources import Sample
-from rockonweb.core.rollback import Kept, kept_to_json
+from rockonweb.core.rollback import Kept
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome
 from rockonweb.host import Host
@@ -304,7 +304,7 @@ def _point(rockon: Installation) -> None:
                 operation_id=2,
                 definition=rockon.entry.source,
                 answers=json.dumps(wanted.load(rockon, 1).current.to_json()),
-                containers=kept_to_json(kept),
+                kept=kept,
             )
         )
 

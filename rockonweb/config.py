@@ -74,7 +74,7 @@ class Settings:
         if len(os.fsencode(usual)) <= SOCKET_PATH_LIMIT:
             return usual
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
-        return runtime / f"rockonweb-{os.getuid()}-{abs(hash_path(self.instance)):x}" / "redis.sock"
+        return runtime / f"rockonweb-{os.getuid()}-{zlib.crc32(os.fsencode(self.instance)):x}" / "redis.sock"
 
     @property
     def queue_url(self) -> str:
@@ -85,11 +85,6 @@ class Settings:
     def locks(self) -> Path:
         """The folder of the operations' file locks."""
         return self.instance / "locks"
-
-
-def hash_path(path: Path) -> int:
-    """Return a number that is the same for the same path in every process."""
-    return zlib.crc32(os.fsencode(path))
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from rockonweb.core.text import each_string, t, to_stored
@@ -34,13 +34,8 @@ class Changes:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        return {
-            "added": self.added,
-            "changed": self.changed,
-            "removed": self.removed,
-            "unchanged": self.unchanged,
-            "faulty": [{"file": file, "reasons": reasons} for file, reasons in self.faulty],
-        }
+        found = {one.name: getattr(self, one.name) for one in fields(Changes)}
+        return {**found, "faulty": [one._asdict() for one in self.faulty]}
 
 
 @dataclass

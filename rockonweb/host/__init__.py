@@ -15,7 +15,7 @@ from typing import TypeVar
 import psutil
 
 from rockonweb.config import Settings, current_settings, instance_id
-from rockonweb.core.answers import Answers, share_fault
+from rockonweb.core.answers import Answers, share_fault, split_share
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener
 from rockonweb.core.suggest import Surroundings
@@ -85,13 +85,14 @@ class Host:
         """
         containers = docker.containers() if docker else None
         places = [place for place in answers.places() if not share_fault(place)]
+        folders = [place for place in places if split_share(place)[1]]
         return HostFacts(
             shares_root=str(self.shares.root),
             shares=self.shares.listing(),
             listening=self.listening(claims, containers, docker.published() if docker else (), named),
             groups=_groups(),
             missing_devices=frozenset(path for path in answers.device_paths() if not os.path.exists(path)),
-            missing_folders=frozenset(self.shares.missing_folders(places)),
+            missing_folders=frozenset(one for one in folders if not (self.shares.root / one).is_dir()),
             places={place: self.shares.look(place) for place in places},
             containers=containers,
             networks=docker.networks(containers) if docker else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockonweb.config import ORIGINAL_SHARES_ROOT
-from rockonweb.core.answers import share_fault, split_share
+from rockonweb.core.answers import share_fault
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts, ShareFacts
 from rockonweb.core.text import Text, size, t
@@ -159,13 +159,6 @@ class Shares:
         except OSError:
             return PlaceFacts(free=disks.room(self.root / place))
         return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
-
-    def missing_folders(self, places: Iterable[str]) -> Iterator[str]:
-        """Yield those of these places that are a folder of a share which is not there."""
-        for place in places:
-            share, folder = split_share(place)
-            if folder and not (self.root / share / folder).is_dir():
-                yield place
 
     def folders(self) -> Iterator[str]:
         """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,6 +12,10 @@ from rockonweb.models.rockon import protocols_of
 
 if TYPE_CHECKING:
     from rockonweb.models.installation import Installation
+
+
+# What belongs to a container is loaded with it and goes with it.
+WITH_IT: dict[str, Any] = {"cascade": "all, delete-orphan", "lazy": "selectin"}
 
 
 class Container(Numbered):
@@ -33,22 +37,12 @@ class Container(Numbered):
     docker_error: Mapped[str] = mapped_column(Text, default="")
 
     installation: Mapped[Installation] = relationship(back_populates="containers")
-    ports: Mapped[list[Port]] = relationship(
-        back_populates="container", cascade="all, delete-orphan", order_by="Port.position", lazy="selectin"
-    )
-    volumes: Mapped[list[Volume]] = relationship(
-        cascade="all, delete-orphan", order_by="Volume.position", lazy="selectin"
-    )
-    environment: Mapped[list[Environment]] = relationship(
-        cascade="all, delete-orphan", order_by="Environment.position", lazy="selectin"
-    )
-    devices: Mapped[list[Device]] = relationship(
-        cascade="all, delete-orphan", order_by="Device.position", lazy="selectin"
-    )
-    labels: Mapped[list[Label]] = relationship(cascade="all, delete-orphan", order_by="Label.id", lazy="selectin")
-    networks: Mapped[list[NetworkMember]] = relationship(
-        cascade="all, delete-orphan", order_by="NetworkMember.id", lazy="selectin"
-    )
+    ports: Mapped[list[Port]] = relationship(order_by="Port.position", back_populates="container", **WITH_IT)
+    volumes: Mapped[list[Volume]] = relationship(order_by="Volume.position", **WITH_IT)
+    environment: Mapped[list[Environment]] = relationship(order_by="Environment.position", **WITH_IT)
+    devices: Mapped[list[Device]] = relationship(order_by="Device.position", **WITH_IT)
+    labels: Mapped[list[Label]] = relationship(order_by="Label.id", **WITH_IT)
+    networks: Mapped[list[NetworkMember]] = relationship(order_by="NetworkMember.id", **WITH_IT)
 
 
 class Question(Numbered):

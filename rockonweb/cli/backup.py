@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import click
 
 from rockonweb import __version__, audit, backup
 from rockonweb.cli import instance
+from rockonweb.config import fresh
 from rockonweb.core import backup as core
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.models import Restore, db
@@ -142,15 +142,8 @@ def _new_passphrase() -> str:
 
 def _write(path: Path, text: str, mode: int) -> None:
     """Write a file, whole or not at all. Raises RockonwebError."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        with fresh(path.with_name(f".{path.name}"), text.encode(), mode) as made:
+            made.replace(path)
     except OSError as error:
         raise RockonwebError(f"The file {path} could not be written: {error.strerror or error}.") from None

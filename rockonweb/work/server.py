@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
+from werkzeug.wsgi import get_content_length
 
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
@@ -97,7 +98,7 @@ class WholeBodies:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request. One with more than most pages take is left to ours, to read or to refuse."""
         deadlines.again(BODY_SECONDS)
-        if large := self._told(environ) > self._most:
+        if (get_content_length(environ) or 0) > self._most:
             deadlines.again(LARGE_SECONDS)
         else:
             body = environ["wsgi.input"].read(self._most + 1)
@@ -105,17 +106,11 @@ class WholeBodies:
             if "HTTP_TRANSFER_ENCODING" in environ:  # of unknown length until now
                 del environ["HTTP_TRANSFER_ENCODING"]
                 environ["CONTENT_LENGTH"] = str(len(body))
-        if not large:
             deadlines.again(None)
         try:
             return self._app(environ, start_response)
         finally:
             deadlines.again(SEND_SECONDS)
-
-    @staticmethod
-    def _told(environ: WSGIEnvironment) -> int:
-        length = environ.get("CONTENT_LENGTH") or "0"
-        return int(length) if length.isdecimal() else 0
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -212,7 +212,7 @@ def _note_images(row: ContainerImage, found: Here) -> None:
     got = named if named and running and named.image.id != running.image.id else None
     row.got, row.got_digest = (got.image.id, got.digest) if got else ("", "")
     row.got_created, row.got_size = (got.created, got.image.size) if got else (None, None)
-    row.differences = image_difference.pack(image_difference.compare(running.body, got.body)) if running and got else ""
+    row.found = image_difference.compare(running.body, got.body) if running and got else []
 
 
 def _sum_up(session: Session, rockon: Installation) -> None:

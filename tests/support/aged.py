@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Column, DateTime, Enum, Integer, MetaData, Table
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb import migrate
+from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import Notes
 from rockonweb.core.rollback import Kept
 from rockonweb.models import Base, db, writing
@@ -94,7 +95,8 @@ def _value(column: Column[Any], number: int) -> Any:
     if isinstance(plain, Integer):
         return number if column.primary_key or column.foreign_keys else 1000 + number
     word = f"{number}{column.name}"[: getattr(plain, "length", None)]
-    packed = {
+    packed: dict[tuple[str, str], Any] = {
+        ("container_image", "differences"): [Difference("changed", word)],
         ("network", "aux_addresses"): ((word, word),),
         ("operation", "noted"): Notes(running=(word,)),
         ("rollback_point", "containers"): {word: Kept(word)},

@@ -19,7 +19,7 @@ from werkzeug.routing import Rule
 
 from rockonweb import accounts, audit, tokens
 from rockonweb.catalog.report import Part, Report
-from rockonweb.core import answers, image_difference, wizard
+from rockonweb.core import answers, wizard
 from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.image_difference import Difference
@@ -281,7 +281,7 @@ def _images(rockon: Installation, word: Words) -> None:
                 got=f"sha256:{'c' * 64}",
                 got_digest=f"sha256:{'b' * 64}",
                 got_size=60_000_000,
-                differences=image_difference.pack(found),
+                found=found,
                 **old,
             )
         )

@@ -353,7 +353,7 @@ class _Visit:
         """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
         if self._docker is None:
             try:
-                self._docker = self.opened.enter_context(closing(self.host.connect()))
+                self._docker = self.opened.enter_context(self.host.connect())
             except RockonwebError as error:
                 self._docker = error
         if isinstance(self._docker, RockonwebError):

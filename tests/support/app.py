@@ -23,7 +23,8 @@ from rockonweb import accounts, backup, build_app, config, configure, rows, sess
 from rockonweb.core.definition import Parsed
 from rockonweb.models import RockOn, Role, State, Status, User, db, writing
 from rockonweb.web import kept_html
-from rockonweb.web.extensions import KEY, limiter
+from rockonweb.web.attempts import limiter
+from rockonweb.web.extensions import KEY
 from tests.support.database import engine_of
 
 from . import database, samples

@@ -87,10 +87,13 @@ def fill(count: int, installed: int) -> None:
             suggestions = rows.Suggestions.load(session)
             for number in range(start, min(count, start + AT_ONCE)):
                 (found,) = parse(json.dumps(definition(number)))
-                rockon, _ = rows.put(
+                entry, _ = rows.put(
                     session, None, found.definition, found.source, suggestions, origin="remote", position=number
                 )
                 if number < installed:
-                    rockon.state, rockon.status = State.INSTALLED, Status.STARTED
-                    rockon.installed_source = found.source
+                    session.flush()
+                    app = rows.stored(session, rows.not_installed(entry))
+                    app.state, app.status = State.INSTALLED, Status.STARTED
+                    app.installed_source = found.source
+                    rows.sync_children(app, found.definition)
         db.session.remove()

@@ -17,10 +17,11 @@ from rockonweb.config import Settings
 from rockonweb.core import backup as core
 from rockonweb.core.backup import Backup, Metastore, SavedRockOn, Sealed, Share, Volume
 from rockonweb.core.errors import BadInput, EngineError
+from rockonweb.core.secret import without_password
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
+from rockonweb.models import Installation, Network, State, Status, db, now
 from rockonweb.models import Metastore as MetastoreRow
-from rockonweb.models import Network, RockOn, State, Status, db, now
 
 SHORTEST_PASSPHRASE = 10
 COST = (2**16, 8, 1)  # of scrypt: 64 MiB, some tenths of a second
@@ -43,7 +44,9 @@ def make(settings: Settings, program: str, passphrase: str | None) -> tuple[str,
 
 def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
     """Return everything that a backup holds, with its secrets."""
-    installed = db.session.scalars(select(RockOn).where(RockOn.state.in_(KEPT_STATES)).order_by(RockOn.id))
+    installed = db.session.scalars(
+        select(Installation).where(Installation.state.in_(KEPT_STATES)).order_by(Installation.id)
+    )
     stores = db.session.scalars(select(MetastoreRow).order_by(MetastoreRow.position))
     found = Backup(
         program=program,
@@ -52,7 +55,7 @@ def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
         networks=tuple(row.spec for row in db.session.scalars(select(Network).order_by(Network.name))),
         shares=tuple(Share(name, facts.uid, facts.gid) for name, facts in host_of().shares.listing().items()),
         definitions=definitions(settings),
-        metastores=tuple(Metastore(core.bare(row.place), row.enabled, row.place) for row in stores),
+        metastores=tuple(Metastore(without_password(row.place), row.enabled, row.place) for row in stores),
     )
     db.session.rollback()
     return replace(found, rockons=tuple(_with_volumes(rockon, docker) for rockon in found.rockons)) if docker else found
@@ -71,12 +74,12 @@ def definitions(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _saved(rockon: RockOn) -> SavedRockOn:
+def _saved(rockon: Installation) -> SavedRockOn:
     return SavedRockOn(
         rockon.name,
         rockon.status not in DOWN,
-        rockon.installed_source or rockon.source,
-        rockon.source,
+        rockon.installed_source or rockon.entry.source,
+        rockon.entry.source,
         rows.answers_of(rockon).to_json(),
         tuple(Volume(kept.container, kept.volume, kept.destination) for kept in rockon.kept_volumes),
         rockon.secret_choices or {},

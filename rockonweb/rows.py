@@ -7,23 +7,30 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import ContainerSpec, Definition, DefinitionFaults, from_source, in_question_order
+from rockonweb.core.lifecycle import THERE
 from rockonweb.models import (
     Container,
     CustomConfig,
     Device,
     Environment,
+    Installation,
+    KeptVolume,
     Label,
     NetworkMember,
     Port,
     RockOn,
     State,
+    Status,
     Volume,
+    db,
 )
+from rockonweb.models.installation import THIS_HOST
+from rockonweb.models.rockon import SuggestedPort
 
 Row = TypeVar("Row", Port, Volume, Environment, Device, CustomConfig, Container)
 LARGEST_PORT = 65535
@@ -42,11 +49,13 @@ class Suggestions:
 
     @classmethod
     def load(cls, session: Session) -> Suggestions:
-        """Return what the rows of all rock-ons hold."""
+        """Return what the catalogue's rock-ons are to have, and what apps have."""
         found = cls()
-        for suggested, host, protocol in session.execute(select(Port.suggested, Port.host, Port.protocol)):
-            for port in {port for port in (suggested, host) if port is not None}:
-                found.hold(port, (protocol,) if protocol else ("tcp", "udp"))
+        for ports in session.scalars(select(RockOn.ports)):
+            for port in ports:
+                found.hold(port.suggested, _protocols(port.protocol))
+        for host, protocol in session.execute(select(Port.host, Port.protocol).where(Port.host.is_not(None))):
+            found.hold(host or 0, _protocols(protocol))
         return found
 
     def take(self, default: int, protocols: Iterable[str]) -> int:
@@ -90,12 +99,11 @@ def put(
     origin: str,
     position: int,
 ) -> tuple[RockOn, str]:
-    """Bring the rows of a rock-on in line with its newest definition.
+    """Bring an entry of the catalogue in line with its newest definition.
 
-    Returns the rock-on and "added", "changed" or "unchanged". What an installed rock-on runs on is not touched: only
-    its newest definition is remembered.
+    Returns the entry and "added", "changed" or "unchanged".
     """
-    rockon = known or RockOn(name=definition.name, state=State.AVAILABLE)
+    rockon = known or RockOn(name=definition.name, ports=())
     outcome = "added" if known is None or not known.in_catalogue else "unchanged"
     if outcome == "unchanged" and rockon.source != source:
         outcome = "changed"
@@ -105,12 +113,11 @@ def put(
     for field, value in (("in_catalogue", True), ("origin", origin), ("position", position)):
         if getattr(rockon, field) != value:
             setattr(rockon, field, value)
-    changed = rockon.source != source
-    rockon.source = source
+    if rockon.source != source:
+        rockon.source = source
+        rockon.ports = _suggested_ports(rockon.ports, definition, suggestions)
     if stale:
         describe(rockon, definition)
-    if changed and not rockon.installed and rockon.state is not State.PENDING_INSTALL:
-        sync_children(rockon, definition, suggestions)
     return rockon, outcome
 
 
@@ -134,20 +141,132 @@ def describe_again(session: Session) -> None:
             rockon.sort_name = rockon.search = rockon.name.casefold()
 
 
-def sync_children(rockon: RockOn, definition: Definition, suggestions: Suggestions) -> None:
+def _suggested_ports(
+    known: Iterable[SuggestedPort], definition: Definition, suggestions: Suggestions
+) -> tuple[SuggestedPort, ...]:
+    """Return the host ports that an install offers: those that were offered before where the default is the same."""
+    before = {(port.container, port.number): port for port in known}
+    found = []
+    for name, spec in definition.launch_order:
+        for key, asked in in_question_order(spec.ports):
+            number, protocols = int(key), asked.protocols
+            default, had = asked.host_default or number, before.pop((name, number), None)
+            if had and had.default == default:
+                suggested = had.suggested
+                if had.protocol != asked.protocol:
+                    suggestions.release(suggested, _protocols(had.protocol))
+                    suggestions.hold(suggested, protocols)
+            else:
+                if had:
+                    suggestions.release(had.suggested, _protocols(had.protocol))
+                suggested = suggestions.take(default, protocols)
+            found.append(SuggestedPort(name, number, asked.protocol, default, suggested))
+    for gone in before.values():
+        suggestions.release(gone.suggested, _protocols(gone.protocol))
+    return tuple(found)
+
+
+def _protocols(protocol: str | None) -> tuple[str, ...]:
+    return (protocol,) if protocol else ("tcp", "udp")
+
+
+# -- apps -------------------------------------------------------------------------------------------------------------
+
+
+def find_installation(installation_id: int) -> Installation | None:
+    """Return an app by its id: as it is installed, else as an install of the catalogue's entry would find it.
+
+    The latter is an object that no session knows. None where there is neither.
+    """
+    session = db.session()
+    stored = session.get(Installation, installation_id, options=[joinedload(Installation.entry)])
+    if stored is not None and stored.state in THERE:
+        return stored
+    entry = stored.entry if stored else session.get(RockOn, installation_id)
+    return offered(entry, stored) if entry else None
+
+
+def find_by_name(name: str) -> Installation | None:
+    """Return an app by its name; one that is not installed by that of its entry. None where there is neither."""
+    key = db.session.scalar(select(Installation.id).where(Installation.name == name))
+    key = key or db.session.scalar(select(RockOn.id).where(RockOn.name == name))
+    return find_installation(key) if key else None
+
+
+def not_installed(entry: RockOn) -> Installation:
+    """Return an app that was never installed, without its questions; no session knows it."""
+    return Installation(
+        id=entry.id,
+        entry_id=entry.id,
+        entry=entry,
+        host=THIS_HOST,
+        name=entry.name,
+        ignored="",
+        state=State.AVAILABLE,
+        status=Status.STOPPED,
+        status_error="",
+        newer_images=False,
+        auto_update=False,
+    )
+
+
+def offered(entry: RockOn, former: Installation | None = None) -> Installation:
+    """Return an app that is not installed, with the questions of the newest definition and the answers of last time.
+
+    It is for reading: no session knows it, and the ids of what hangs on it are their places.
+    """
+    found = not_installed(entry)
+    for field in ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices") if former else ():
+        setattr(found, field, getattr(former, field))
+    try:
+        sync_children(found, found.definition)
+    except DefinitionFaults:  # an older version took it: its page tells what is wrong
+        return found
+    if former:
+        store(found, answers_of(former))
+        found.kept_volumes = [
+            KeptVolume(container=one.container, volume=one.volume, destination=one.destination)
+            for one in former.kept_volumes
+        ]
+    rows: list[Container] = found.containers
+    for kind in (rows, *(_all(rows, part) for part in ("ports", "volumes", "environment", "devices"))):
+        for number, row in enumerate(kind, 1):
+            row.id = number
+    for number, setting in enumerate(found.custom_config, 1):
+        setting.id = number
+    return found
+
+
+def stored(session: Session, installation: Installation) -> Installation:
+    """Return the row of an app inside a unit of work; one that was never installed gets its row."""
+    known = session.get(Installation, installation.id)
+    if known is None:
+        entry = session.get_one(RockOn, installation.entry_id)
+        known = Installation(id=installation.id, entry=entry, name=entry.name, state=State.AVAILABLE)
+        session.add(known)
+        session.flush()
+    return known
+
+
+def _all(containers: Iterable[Container], part: str) -> list[Any]:
+    return [row for container in containers for row in getattr(container, part)]
+
+
+def sync_children(installation: Installation, definition: Definition) -> None:
     """Match containers and their questions by key: keep what is answered, drop what is gone."""
+    suggested = {(port.container, port.number): port for port in installation.entry.ports}
     containers = {name: (place, definition.containers[name]) for place, (name, _) in enumerate(definition.launch_order)}
 
     def update_container(row: Container, item: tuple[int, ContainerSpec]) -> None:
         row.position, spec = item
         row.launch_order, row.image = spec.launch_order, spec.reference
-        _sync_questions(row, spec, suggestions)
+        _sync_questions(row, spec, suggested)
 
-    rockon.containers = _matched(
-        rockon.containers, lambda row: row.name, containers, lambda key: Container(name=key), update_container
+    installation.containers = _matched(
+        installation.containers, lambda row: row.name, containers, lambda key: Container(name=key), update_container
     )
-    rockon.custom_config = _matched(
-        rockon.custom_config,
+    installation.custom_config = _matched(
+        installation.custom_config,
         lambda row: row.key,
         _questions(definition.custom_config),
         lambda key: CustomConfig(key=key),
@@ -155,17 +274,13 @@ def sync_children(rockon: RockOn, definition: Definition, suggestions: Suggestio
     )
 
 
-def _sync_questions(row: Container, spec: ContainerSpec, suggestions: Suggestions) -> None:
+def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tuple[str, int], SuggestedPort]) -> None:
     def update_port(port: Port, item: tuple[int, Any]) -> None:
         _ask(port, item)
         asked = item[1]
         default = asked.host_default or port.number
-        if port.default != default:
-            if port.suggested is not None:
-                suggestions.release(port.suggested, port.protocols)
-            port.suggested = suggestions.take(default, asked.protocols)
-        elif port.protocol != asked.protocol:
-            suggestions.hold(port.suggested, asked.protocols)
+        offer = suggested.get((row.name, port.number))
+        port.suggested = offer.suggested if offer and offer.default == default else default
         port.default, port.protocol, port.ui = default, asked.protocol, asked.ui
 
     def update_volume(volume: Volume, item: tuple[int, Any]) -> None:
@@ -225,40 +340,40 @@ def _matched(
     return found
 
 
-def answers_of(rockon: RockOn) -> Answers:
+def answers_of(installation: Installation) -> Answers:
     """Return the answers that stand on a rock-on's rows; what was never answered is left out."""
     return Answers(
         shares={
             c.name: {v.destination: v.share for v in c.volumes if v.share and not v.added}
-            for c in rockon.containers
+            for c in installation.containers
             if any(v.share and not v.added for v in c.volumes)
         },
-        ports={c.name: {p.number: p.host for p in c.ports} for c in rockon.containers if c.ports},
-        devices={c.name: {d.name: d.value or "" for d in c.devices} for c in rockon.containers if c.devices},
+        ports={c.name: {p.number: p.host for p in c.ports} for c in installation.containers if c.ports},
+        devices={c.name: {d.name: d.value or "" for d in c.devices} for c in installation.containers if c.devices},
         environment={
             c.name: {e.key: e.value for e in c.environment if e.value is not None and not e.added}
-            for c in rockon.containers
+            for c in installation.containers
             if any(not e.added for e in c.environment)
         },
-        custom_config={c.key: c.value for c in rockon.custom_config if c.value is not None},
+        custom_config={c.key: c.value for c in installation.custom_config if c.value is not None},
         storage={
             c.name: {v.destination: v.share for v in c.volumes if v.share and v.added}
-            for c in rockon.containers
+            for c in installation.containers
             if any(v.added for v in c.volumes)
         },
         variables={
             c.name: {e.key: e.value or "" for e in c.environment if e.added}
-            for c in rockon.containers
+            for c in installation.containers
             if any(e.added for e in c.environment)
         },
-        labels={c.name: [label.value for label in c.labels] for c in rockon.containers if c.labels},
-        networks={c.name: [member.network for member in c.networks] for c in rockon.containers if c.networks},
+        labels={c.name: [label.value for label in c.labels] for c in installation.containers if c.labels},
+        networks={c.name: [member.network for member in c.networks] for c in installation.containers if c.networks},
     )
 
 
-def store(rockon: RockOn, answers: Answers) -> None:
+def store(installation: Installation, answers: Answers) -> None:
     """Put answers on a rock-on's rows; what was added after an install is replaced by what they say."""
-    for container in rockon.containers:
+    for container in installation.containers:
         name = container.name
         for port in container.ports:
             port.host, port.reserved = answers.ports.get(name, {}).get(port.number), None
@@ -286,46 +401,52 @@ def store(rockon: RockOn, answers: Answers) -> None:
         ]
         container.labels = [Label(value=value) for value in answers.labels.get(name, ())]
         container.networks = [NetworkMember(network=network) for network in answers.networks.get(name, ())]
-    for setting in rockon.custom_config:
+    for setting in installation.custom_config:
         setting.value = answers.custom_config.get(setting.key)
 
 
-def reserve(rockon: RockOn, answers: Answers) -> None:
+def reserve(installation: Installation, answers: Answers) -> None:
     """Note the host ports that a change under way will publish, so that nobody else gets them meanwhile."""
-    for container in rockon.containers:
+    for container in installation.containers:
         for port in container.ports:
             wanted = answers.ports.get(container.name, {}).get(port.number)
             port.reserved = wanted if wanted != port.host else None
 
 
-def release_reserved(rockon: RockOn) -> None:
+def release_reserved(installation: Installation) -> None:
     """Forget the ports that a change had reserved."""
-    for container in rockon.containers:
+    for container in installation.containers:
         for port in container.ports:
             port.reserved = None
 
 
-def succeed(session: Session, rockon: RockOn, successor: RockOn) -> None:
-    """Give a rock-on the name and the place in the catalogue of its successor, whose row goes."""
-    fields = ("name", "source", "origin", "position", "in_catalogue")
+def succeed(session: Session, installation: Installation, successor: RockOn) -> None:
+    """Give an app the name of a successor, whose place in the catalogue its own entry takes."""
+    entry = installation.entry
+    fields = ("name", "source", "origin", "position", "in_catalogue", "ports")
     taken = {field: getattr(successor, field) for field in fields}
+    for former in session.scalars(select(Installation).where(Installation.entry_id == successor.id)):
+        session.delete(former)
+    session.flush()
     session.delete(successor)
     session.flush()
     for field, value in taken.items():
-        setattr(rockon, field, value)
-    describe(rockon, from_source(rockon.name, rockon.source))
+        setattr(entry, field, value)
+    installation.name = entry.name
+    describe(entry, from_source(entry.name, entry.source))
 
 
-def forget_added(rockon: RockOn) -> None:
+def forget_added(installation: Installation) -> None:
     """Forget what was added after an install; the answers to the definition's questions stay for the next one."""
-    for container in rockon.containers:
+    for container in installation.containers:
         container.volumes = [volume for volume in container.volumes if not volume.added]
         container.environment = [variable for variable in container.environment if not variable.added]
         container.labels = []
         container.networks = []
 
 
-def suggested_port(rockon: RockOn) -> Callable[[str, int], int]:
+def suggested_port(installation: Installation) -> Callable[[str, int], int]:
     """Return a function that gives the suggestion for a container's port."""
-    found = {(c.name, p.number): p.suggested for c in rockon.containers for p in c.ports}
+    found = {(port.container, port.number): port.suggested for port in installation.entry.ports}
+    found |= {(c.name, p.number): p.suggested for c in installation.containers for p in c.ports}
     return lambda container, port: found.get((container, port), port)

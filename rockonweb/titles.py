@@ -37,7 +37,7 @@ OTHERWISE = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interr
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what: `Install: Immich`."""
     words = BACK if operation.goes_back else KINDS[operation.kind]
-    return joined(": ", (words, operation.rockon.name)) if operation.rockon else words
+    return joined(": ", (words, operation.installation.name)) if operation.installation else words
 
 
 def ended_title(operation: Operation) -> str:
@@ -48,4 +48,4 @@ def ended_title(operation: Operation) -> str:
     if operation.kind is Kind.INSTALL and operation.notes.stays:
         failed = INSTALLED_UNHEALTHY
     words = done if operation.progress is Progress.DONE else failed
-    return filled(words, name=operation.rockon.name) if operation.rockon else words
+    return filled(words, name=operation.installation.name) if operation.installation else words

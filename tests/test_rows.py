@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed
-from rockonweb.models import Container, Environment, Port, RockOn, State, Volume, db, writing
+from rockonweb.models import Container, Environment, Installation, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
+from tests.support.app import installation_of
 from tests.support.samples import NAMES, answer, definition, parsed, parsed_file
 
 
@@ -45,9 +46,14 @@ def refresh(*found: Parsed) -> dict[str, str]:
     return outcomes
 
 
-def rockon(name: str = "Sample") -> RockOn:
-    """Return a rock-on's row."""
+def entry(name: str = "Sample") -> RockOn:
+    """Return a rock-on's entry in the catalogue."""
     return db.session.execute(select(RockOn).where(RockOn.name == name)).scalar_one()
+
+
+def rockon(name: str = "Sample") -> Installation:
+    """Return the app of a rock-on, with its row."""
+    return installation_of(entry(name))
 
 
 def suggestions(name: str = "Sample") -> dict[str, int]:
@@ -68,7 +74,12 @@ def count(model: type[Any]) -> int:
 def test_a_definition_becomes_rows_in_the_order_of_its_questions():
     refresh(parsed_file("everything")[0])
     box = rockon("Everything Box")
-    assert (box.state, box.in_catalogue, box.origin, box.has_ui) == (State.AVAILABLE, True, "remote", True)
+    assert (box.state, box.entry.in_catalogue, box.entry.origin, box.entry.has_ui) == (
+        State.AVAILABLE,
+        True,
+        "remote",
+        True,
+    )
     assert box.definition == definition("everything")
     store_row, app_row = box.containers
     assert [c.name for c in box.containers] == ["box-store", "box"]
@@ -99,11 +110,11 @@ def test_a_refresh_says_what_it_did():
     assert refresh(first) == {"Sample": "added"}
     assert refresh(first) == {"Sample": "unchanged"}
     assert refresh(other) == {"Sample": "changed"}
-    assert rockon().version == "2"
+    assert entry().version == "2"
     with writing():
-        rockon().in_catalogue = False
+        entry().in_catalogue = False
     assert refresh(other) == {"Sample": "added"}
-    assert rockon().in_catalogue
+    assert entry().in_catalogue
 
 
 @pytest.mark.usefixtures("app")
@@ -196,7 +207,7 @@ def test_what_runs_is_untouched_by_a_new_definition(state: State):
     assert refresh(new) == {"Sample": "changed"}
     assert (answers_of(rockon()), suggestions(), [c.image for c in rockon().containers]) == before
     assert rockon().definition == old.definition
-    assert rockon().source == new.source
+    assert entry().source == new.source
 
 
 @pytest.mark.usefixtures("app")

@@ -12,7 +12,7 @@ from rockonweb.config import Settings
 from rockonweb.core import plan
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.secret import MASK
-from rockonweb.models import Operation, RockOn, db, writing
+from rockonweb.models import Installation, Operation, db, writing
 from rockonweb.rows import answers_of
 from rockonweb.work import operations
 from rockonweb.work.facts import gather_facts
@@ -30,7 +30,7 @@ def owner(redis: Redis, owner_client: Visitor) -> Visitor:
 
 
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
+def notes(app: Flask) -> Installation:
     """An installed app with a secret by its name and one by choice."""
     rockon = install(shelve("Notes", {"notes": ASKED}))
     with writing():
@@ -46,7 +46,7 @@ def clean(text: str) -> bool:
 
 
 @pytest.fixture
-def begun(app: Flask, notes: RockOn) -> Operation:
+def begun(app: Flask, notes: Installation) -> Operation:
     """A change of the app that waits in the queue, with the secrets among its answers."""
     return db.session.get_one(Operation, operations.begin(notes, ChangeRequest(answers_of(notes)), "ada"))
 
@@ -59,13 +59,13 @@ def begun(app: Flask, notes: RockOn) -> Operation:
         *("/api/rockons/1", "/api/rockons/environment/1"),
     ],
 )
-def test_on_pages_and_in_the_api(owner: Visitor, notes: RockOn, path: str) -> None:
+def test_on_pages_and_in_the_api(owner: Visitor, notes: Installation, path: str) -> None:
     answer = owner.get(path)
     assert answer.status_code in (200, 503)
     assert clean(answer.text)
 
 
-def test_in_plans(notes: RockOn) -> None:
+def test_in_plans(notes: Installation) -> None:
     given = answers_of(notes)
     found = plan.install(notes.definition, given, gather_facts(notes, given, None))
     text = "\n".join([*found.lines, *map(str, found.steps), repr(found), str(found.to_json(list))])
@@ -105,7 +105,7 @@ def test_at_rest(app: Flask, begun: Operation) -> None:
             assert not any(secret.encode() in content for secret in SECRETS), path
 
 
-def test_in_logs(owner: Visitor, notes: RockOn, caplog: pytest.LogCaptureFixture) -> None:
+def test_in_logs(owner: Visitor, notes: Installation, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         page = "/rockons/1/settings/environment"
         data = {"environment-notes-APP_PASSWORD": SECRETS[0], "environment-notes-PIN": SECRETS[1]}

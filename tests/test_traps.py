@@ -50,16 +50,16 @@ from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.secret import MASK, reveal
 from rockonweb.core.status import Observed, Status, observe
 from rockonweb.core.steps import Pull
-from rockonweb.models import Container, RockOn, State, db, writing
-from tests.support.app import put
+from rockonweb.models import Container, Installation, RockOn, State, db, writing
+from tests.support.app import installation_of, put
 from tests.support.samples import answer, definition, host, parsed, port, rockon
 
 ROOT = Path(__file__).parent.parent
 WEB = {"ports": {"80": port(8080)}}
 
 
-def row(name: str) -> RockOn:
-    return db.session.execute(select(RockOn).where(RockOn.name == name)).scalar_one()
+def row(name: str) -> Installation:
+    return installation_of(db.session.execute(select(RockOn).where(RockOn.name == name)).scalar_one())
 
 
 def test_the_table_above_names_a_test_for_each_of_the_twelve() -> None:
@@ -126,7 +126,7 @@ def test_3_a_changed_image_never_touches_another_rockons_rows(state: State) -> N
     put(first, second)
     with writing():
         other = row("Second")
-        other.state, other.installed_source = state, other.source
+        other.state, other.installed_source = state, other.entry.source
         rows.store(other, answer(second.definition))
     before = snapshot("Second")
     put(parsed({"one": {**shared, "image": "example/another"}}, "First"), second)
@@ -134,6 +134,7 @@ def test_3_a_changed_image_never_touches_another_rockons_rows(state: State) -> N
     assert [one.image for one in row("First").containers] == ["example/another:latest"]
     put(parsed({"one-renamed": {**shared, "tag": "2"}}, "First"), second)
     assert snapshot("Second") == before
+    row("First")
     assert sorted(one.name for one in db.session.scalars(select(Container))) == ["one-renamed", "two"]
 
 
@@ -145,7 +146,7 @@ def snapshot(name: str) -> tuple[Any, ...]:
         (one.id, one.name, one.image, [port.id for port in one.ports], [volume.id for volume in one.volumes])
         for one in found.containers
     ]
-    return found.id, found.state, found.source, containers, rows.answers_of(found)
+    return found.id, found.state, found.entry.source, containers, rows.answers_of(found)
 
 
 def test_4_a_container_may_be_the_source_of_several_links() -> None:
@@ -165,7 +166,7 @@ def test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answer
     with writing():
         found = row("App")
         rows.store(found, answer(first.definition))
-        found.state, found.installed_source = State.INSTALLED, found.source
+        found.state, found.installed_source = State.INSTALLED, found.entry.source
     put(newer)
     kept = rows.answers_of(row("App"))
     old, new = Made(first.definition, kept), Made(newer.definition, kept)

@@ -10,9 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from rockonweb import rows
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
 from rockonweb.core.request import UninstallRequest, plain_request
-from rockonweb.models import Kind, Operation, Progress, RefreshReport, RockOn, Role, User, db
+from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, Role, User, db
 from rockonweb.web import api_envelope, api_faults, api_fields, api_login, api_settings, faults
 from rockonweb.web.extensions import csrf
 from rockonweb.web.permission import requires
@@ -120,8 +121,8 @@ def refuse(error: RockonwebError) -> Response:
     return api_faults.of_error(status, error)
 
 
-def _get(rockon_id: int) -> RockOn:
-    return db.session.get(RockOn, rockon_id) or _unknown(rockon_id)
+def _get(rockon_id: int) -> Installation:
+    return rows.find_installation(rockon_id) or _unknown(rockon_id)
 
 
 def _told(rockon_id: int) -> ResponseReturnValue:

@@ -18,7 +18,8 @@ from rockonweb.core.backup import MAX_BYTES, Hidden
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.languages import say
-from rockonweb.models import Restore, RockOn, Role, db
+from rockonweb.models import Installation, Restore, Role, db
+from rockonweb.web import rockon_page
 from rockonweb.web.answers import file, lead_to, stem
 from rockonweb.web.confirm import confirmed
 from rockonweb.web.partials import render
@@ -104,7 +105,7 @@ def forget(restore_id: int) -> ResponseReturnValue:
 @blueprint.get("/rockons/<int:rockon_id>/export")
 def offer_export(rockon_id: int) -> ResponseReturnValue:
     """Show what an export has, and offer it."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     if not rockon.installed:
         return lead_to("rockons.show", rockon_id=rockon.id)
     return _export_page(rockon, ExportForm(formdata=None))
@@ -113,7 +114,7 @@ def offer_export(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/rockons/<int:rockon_id>/export")
 def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     form = ExportForm()
     if form.secrets.data:
         if not confirmed(form.password):
@@ -123,7 +124,7 @@ def send_export(rockon_id: int) -> ResponseReturnValue:
     return file(packed, "application/zip", f'attachment; filename="{stem(rockon.name)}-compose.zip"')
 
 
-def _export_page(rockon: RockOn, form: ExportForm) -> str:
+def _export_page(rockon: Installation, form: ExportForm) -> str:
     return render_template("backup/export.html", rockon=rockon, form=form, found=export.export(rockon))
 
 

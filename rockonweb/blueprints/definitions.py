@@ -15,7 +15,7 @@ from rockonweb.config import current_settings
 from rockonweb.core.definition import DefinitionFaults, Fault, parse
 from rockonweb.forms.definition import DefinitionForm
 from rockonweb.languages import say
-from rockonweb.models import RockOn, Role, State, db
+from rockonweb.models import Installation, RockOn, Role, State, db
 from rockonweb.web import trial
 from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import Pages
@@ -80,11 +80,12 @@ def confirm_remove(file: str) -> str:
     found = next((one for one in local.listing(current_settings()) if one.name == file), None) or abort(404)
     query = select(RockOn).where(RockOn.name.in_(found.rockons), RockOn.origin == "local").order_by(RockOn.name)
     rockons = list(db.session.scalars(query))
+    used = set(db.session.scalars(select(Installation.entry_id).where(Installation.state != State.AVAILABLE)))
     return render_template(
         "definitions/remove.html",
         file=found,
-        leaving=[rockon for rockon in rockons if rockon.state is State.AVAILABLE],
-        staying=[rockon for rockon in rockons if rockon.state is not State.AVAILABLE],
+        leaving=[rockon for rockon in rockons if rockon.id not in used],
+        staying=[rockon for rockon in rockons if rockon.id in used],
     )
 
 

@@ -21,9 +21,9 @@ from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
-from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
+from rockonweb.models import ACTIVE, Operation, Role, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, drafts, questions, secret_answers
+from rockonweb.web import before, drafts, questions, rockon_page, secret_answers
 from rockonweb.web.partials import partial_wanted
 from rockonweb.web.permission import Pages
 from rockonweb.work.facts import gather_facts
@@ -102,9 +102,9 @@ def install(rockon_id: int) -> ResponseReturnValue:
 
 def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
     """Return where the person is; an installed or busy rock-on leads elsewhere, an unknown page is 404."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     running = db.session.scalar(
-        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
     )
     if running is not None:
         _leave(url_for("operations.show", operation_id=running))

@@ -22,7 +22,8 @@ from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
 from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
-from rockonweb.models import RockOn, Role, db
+from rockonweb.models import Installation, Role
+from rockonweb.web import rockon_page
 from rockonweb.web.answers import file, lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import Pages
@@ -90,14 +91,14 @@ def revoke(rockon_id: int) -> ResponseReturnValue:
     return _begin(_get(rockon_id), TaskRequest("revoke", request.form.get("client", "")))
 
 
-def _get(rockon_id: int) -> RockOn:
-    rockon = db.get_or_404(RockOn, rockon_id)
+def _get(rockon_id: int) -> Installation:
+    rockon = rockon_page.get(rockon_id)
     if tasks.of(rockon) is not openvpn.tasks:
         abort(404)
     return rockon
 
 
-def _authority(rockon: RockOn, answers: Answers, docker: Engine) -> openvpn.Authority:
+def _authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.Authority:
     return openvpn.authority(tasks.files(rockon, openvpn.tasks, docker), answers)
 
 
@@ -106,7 +107,7 @@ def _marks() -> HostFacts:
     return HostFacts(instance=host_of().instance)
 
 
-def _begin(rockon: RockOn, order: TaskRequest) -> ResponseReturnValue:
+def _begin(rockon: Installation, order: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
     with host_of(rockon).connect() as docker:
         tasks.planned(rockon, order, docker)
@@ -114,7 +115,7 @@ def _begin(rockon: RockOn, order: TaskRequest) -> ResponseReturnValue:
     return lead_to("operations.show", operation_id=operation)
 
 
-def _page(rockon: RockOn, form: ClientForm) -> str:
+def _page(rockon: Installation, form: ClientForm) -> str:
     answers = rows.answers_of(rockon)
     context: dict[str, Any] = {"rockon": rockon, "form": form, "address": openvpn.address(rockon.definition, answers)}
     try:

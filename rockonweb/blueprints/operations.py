@@ -11,7 +11,8 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload
 
-from rockonweb.models import ACTIVE, Kind, Operation, Progress, RockOn, Role, db
+from rockonweb import rows
+from rockonweb.models import ACTIVE, Installation, Kind, Operation, Progress, Role, db
 from rockonweb.web import operation_log, ui_link
 from rockonweb.web import running as running_now
 from rockonweb.web.answers import file, lead_to
@@ -37,11 +38,11 @@ OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE)
 def index() -> ResponseReturnValue:
     """List what runs and waits, and what ran, newest first; some of them where the address says so."""
     asked = request.args.get("rockon", 0, type=int)
-    rockon = db.session.get(RockOn, asked) if 0 < asked < 2**31 else None
+    rockon = rows.find_installation(asked) if 0 < asked < 2**31 else None
     outcome, kind = request.args.get("outcome", ""), request.args.get("kind", "")
     kind = kind if kind in [*Kind] else ""
     outcome = outcome if outcome in OUTCOMES else ""
-    chosen = [Operation.rockon_id == rockon.id] if rockon else []
+    chosen = [Operation.installation_id == rockon.id] if rockon else []
     chosen += [Operation.progress.in_(OUTCOMES[outcome])] if outcome else []
     chosen += [Operation.kind == Kind(kind)] if kind else []
     pages = max(1, -(-(db.session.scalar(select(func.count(Operation.id)).where(*chosen)) or 0) // PAGE))
@@ -50,7 +51,9 @@ def index() -> ResponseReturnValue:
     query = select(Operation).where(*chosen).order_by(Operation.progress.in_(ACTIVE).desc(), Operation.id.desc())
     brief = defer(Operation.reviewed)
     found = db.session.scalars(
-        query.options(brief, joinedload(Operation.rockon).load_only(RockOn.name)).offset((page - 1) * PAGE).limit(PAGE)
+        query.options(brief, joinedload(Operation.installation).load_only(Installation.name))
+        .offset((page - 1) * PAGE)
+        .limit(PAGE)
     ).all()
     here = {"rockon": rockon.id if rockon else None, "outcome": outcome or None, "kind": kind or None}
     context = {"operations": found, "page": page, "pages": pages, "rockon": rockon, "here": here}
@@ -67,7 +70,7 @@ def show(operation_id: int) -> ResponseReturnValue:
     `shown` is the percentage that the page shows, `told` what it has told people who don't see the bar.
     """
     operation = db.get_or_404(Operation, operation_id)
-    rockons = [operation.rockon] if operation.rockon else []
+    rockons = [operation.installation] if operation.installation else []
     link = next(iter(ui_link.links(rockons, hostname()).values()), None)
     found = running_now.estimate_of(operation, least=_shown())
     context = {"operation": operation, "link": link, "allowed": _allowed(operation), "line": found}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
 from rockonweb.core.visible import seen
-from rockonweb.models import ACTIVE, Operation, RockOn, Role, db
+from rockonweb.models import ACTIVE, Installation, Operation, Role, db
 from rockonweb.web import container_logs, resource_charts, rockon_page
 from rockonweb.web.answers import file, stem
 from rockonweb.web.partials import not_modified, partial_wanted
@@ -27,7 +27,7 @@ PAGE = 25  # operations on a page of the history
 @requires(Role.VIEWER)
 def head(rockon_id: int) -> ResponseReturnValue:
     """Show the head of a rock-on's pages, for a page to keep it true; one that has seen it gets no content."""
-    found = rockon_page.head(db.get_or_404(RockOn, rockon_id))
+    found = rockon_page.head(rockon_page.get(rockon_id))
     return ("", 204) if not_modified(found["head_mark"]) else render_template("rockons/_head.html", **found)
 
 
@@ -76,10 +76,10 @@ def resources(rockon_id: int) -> ResponseReturnValue:
 def history(rockon_id: int) -> ResponseReturnValue:
     """Show every operation of it, newest first."""
     rockon = rockon_page.get(rockon_id)
-    number = db.session.scalar(select(func.count(Operation.id)).where(Operation.rockon_id == rockon.id)) or 0
+    number = db.session.scalar(select(func.count(Operation.id)).where(Operation.installation_id == rockon.id)) or 0
     pages = max(1, -(-number // PAGE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
-    query = select(Operation).where(Operation.rockon_id == rockon.id)
+    query = select(Operation).where(Operation.installation_id == rockon.id)
     query = query.options(defer(Operation.reviewed)).order_by(
         Operation.progress.in_(ACTIVE).desc(), Operation.id.desc()
     )
@@ -103,10 +103,10 @@ def definition_file(rockon_id: int) -> ResponseReturnValue:
     return file(_source(rockon), "application/json", f"attachment; filename={stem(rockon.name)}.json")
 
 
-def _wish(rockon: RockOn) -> container_logs.Wish:
+def _wish(rockon: Installation) -> container_logs.Wish:
     return container_logs.Wish.read(request.args, [container.name for container in rockon.containers])
 
 
-def _source(rockon: RockOn) -> str:
-    body = json.loads(rockon.installed_source or rockon.source)
+def _source(rockon: Installation) -> str:
+    body = json.loads(rockon.installed_source or rockon.entry.source)
     return json.dumps({rockon.name: body}, indent=4, ensure_ascii=False) + "\n"

@@ -12,7 +12,7 @@ from rockonweb.config import current_settings
 from rockonweb.core import plan
 from rockonweb.core.request import ChangeRequest, InstallRequest, UninstallRequest, UpdateRequest, plain_request
 from rockonweb.core.text import t
-from rockonweb.models import Kind, Operation, RefreshReport, RockOn, Role, State, db
+from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import leftovers, mapping, rockon_page, shelf
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import not_modified, partial_wanted
@@ -133,6 +133,6 @@ def _last_report() -> RefreshReport | None:
     return db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
 
 
-def _history(rockon: RockOn) -> list[Operation]:
-    query = select(Operation).where(Operation.rockon_id == rockon.id).order_by(Operation.id.desc())
+def _history(rockon: Installation) -> list[Operation]:
+    query = select(Operation).where(Operation.installation_id == rockon.id).order_by(Operation.id.desc())
     return list(db.session.scalars(query.limit(HISTORY)))

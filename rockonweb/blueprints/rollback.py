@@ -12,9 +12,9 @@ from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, RollbackPoint, db
+from rockonweb.models import Role, RollbackPoint
 from rockonweb.rows import answers_of
-from rockonweb.web import before, go_back
+from rockonweb.web import before, go_back, rockon_page
 from rockonweb.web.permission import Pages
 from rockonweb.work import operations, rollback
 from rockonweb.work.review import Review, review_request
@@ -47,7 +47,7 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
 
 def _point(rockon_id: int, point_id: int) -> RollbackPoint:
     """Return a point that one can go back to now. Raises Conflict where the rock-on is busy or not installed."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     operations.refuse_unchangeable(rockon, t("There is nothing to go back from. Install it."))
     return rollback.point_of(rockon, point_id)
 
@@ -56,13 +56,13 @@ def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozens
     """Return what going back would do today."""
     _, answers = rollback.made_from(point)
     request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=asked)
-    return review_request(point.rockon, request)
+    return review_request(point.installation, request)
 
 
 def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
     wanted = found.request
     assert isinstance(wanted, ChangeRequest)  # noqa: S101 - it was made of one
-    rockon = point.rockon
+    rockon = point.installation
     definition, answers = rollback.made_from(point)
     seen = found if not wanted.asked else _review(point, data=wanted.data)
     return render_template(

@@ -8,8 +8,8 @@ from flask_babel import gettext as _
 
 from rockonweb import audit
 from rockonweb.forms.auth import AgainForm
-from rockonweb.models import RockOn, Role, db
-from rockonweb.web import secret_answers
+from rockonweb.models import Installation, Role
+from rockonweb.web import rockon_page, secret_answers
 from rockonweb.web.answers import lead_to
 from rockonweb.web.confirm import confirmed
 from rockonweb.web.permission import Pages
@@ -49,18 +49,18 @@ def hide(rockon_id: int) -> ResponseReturnValue:
     return lead_to("secrets.index", rockon_id=rockon.id)
 
 
-def _get(rockon_id: int) -> RockOn:
-    rockon = db.get_or_404(RockOn, rockon_id)
+def _get(rockon_id: int) -> Installation:
+    rockon = rockon_page.get(rockon_id)
     if not rockon.installed:
         abort(404)
     return rockon
 
 
-def _chosen(rockon: RockOn, name: str) -> SecretAnswer:
+def _chosen(rockon: Installation, name: str) -> SecretAnswer:
     return next((one for one in secret_answers.of(rockon) if one.name == name), None) or abort(404)
 
 
-def _page(rockon: RockOn, form: AgainForm, shown: SecretAnswer | None = None) -> str:
+def _page(rockon: Installation, form: AgainForm, shown: SecretAnswer | None = None) -> str:
     return render_template(
         "rockons/secrets.html", rockon=rockon, form=form, answers=secret_answers.of(rockon), shown=shown
     )

@@ -35,9 +35,9 @@ from rockonweb.forms import (
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, db
+from rockonweb.models import Role
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, questions, secret_answers, wanted
+from rockonweb.web import before, questions, rockon_page, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import Pages
 from rockonweb.work import operations, rocknets
@@ -161,7 +161,7 @@ def discard(rockon_id: int) -> ResponseReturnValue:
 
 def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
     """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     definition = rockon.definition
     if page not in (*settings.pages(definition), settings.REVIEW):
         abort(404)

@@ -16,8 +16,8 @@ from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.forms import summary
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, Role, db, writing
-from rockonweb.web import before, json_beside, new_definition, questions
+from rockonweb.models import Installation, RockOn, Role, db, writing
+from rockonweb.web import before, json_beside, new_definition, questions, rockon_page
 from rockonweb.web.answers import lead_to
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import Pages
@@ -56,16 +56,16 @@ def decide_successor(rockon_id: int) -> ResponseReturnValue:
     return _decided(_succeeding(_installed(rockon_id)))
 
 
-def _installed(rockon_id: int) -> RockOn:
+def _installed(rockon_id: int) -> Installation:
     """Return a rock-on that can be changed now. Raises Conflict where it is busy or not installed."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     operations.refuse_unchangeable(rockon, t("An install takes the newest definition by itself."))
     return rockon
 
 
 def _newer(rockon_id: int) -> Offer:
     rockon = _installed(rockon_id)
-    if rockon.source == rockon.installed_source or not rockon.in_catalogue:
+    if rockon.entry.source == rockon.installed_source or not rockon.entry.in_catalogue:
         raise Conflict(
             t("There is no newer definition of %(name)s.", name=rockon.name),
             t("Refresh the catalogue to look for one."),
@@ -73,7 +73,7 @@ def _newer(rockon_id: int) -> Offer:
     return new_definition.offer(rockon)
 
 
-def _succeeding(rockon: RockOn) -> Offer:
+def _succeeding(rockon: Installation) -> Offer:
     found = successors.of(rockon).chosen(_chosen())
     successor = db.session.get(RockOn, found.id) if found else None
     if successor is None:
@@ -162,7 +162,7 @@ def _page(
             change.plan.findings, powers.added(offer.old, offer.new), change.plan.offers, rockon, sent="Accept"
         ),
         differences=compare(offer.old, offer.new),
-        lines=json_beside.beside(rockon.installed_source or rockon.source, offer.source),
+        lines=json_beside.beside(rockon.installed_source or rockon.entry.source, offer.source),
         **before.change_of(found, rockon),
         **questions.lists(asked.forms),
     )

@@ -14,8 +14,8 @@ from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import clock
 from rockonweb.forms.updates import AutomaticForm
-from rockonweb.models import RockOn, Role, State, db, writing
-from rockonweb.web import before, shelf
+from rockonweb.models import Installation, Role, State, writing
+from rockonweb.web import before, rockon_page, shelf
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
 from rockonweb.web.permission import requires
@@ -34,8 +34,8 @@ def index() -> str:
         "updates/index.html",
         "updates/_list.html",
         found=found,
-        looking=updates.looking() or any(updates.looking(one.rockon.id) for one in found),
-        active=shelf.active_operations([one.rockon.id for one in found]),
+        looking=updates.looking() or any(updates.looking(one.installation.id) for one in found),
+        active=shelf.active_operations([one.installation.id for one in found]),
         hours=current_settings().update_hours,
     )
 
@@ -109,14 +109,14 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _page(rockon, form), 422
     with writing() as session:
-        row = session.get_one(RockOn, rockon_id)
+        row = session.get_one(Installation, rockon_id)
         row.auto_update = form.enabled.data
         row.auto_from, row.auto_until = form.window
     flash(_("Saved."), "success")
     return lead_to("updates.show", rockon_id=rockon_id)
 
 
-def _page(rockon: RockOn, form: AutomaticForm) -> str:
+def _page(rockon: Installation, form: AutomaticForm) -> str:
     return render(
         "updates/show.html",
         "updates/_images.html",
@@ -131,14 +131,14 @@ def _page(rockon: RockOn, form: AutomaticForm) -> str:
     )
 
 
-def _get(rockon_id: int) -> RockOn:
-    rockon = db.get_or_404(RockOn, rockon_id)
+def _get(rockon_id: int) -> Installation:
+    rockon = rockon_page.get(rockon_id)
     return rockon if rockon.installed else abort(404)
 
 
-def _installed(rockon_id: int) -> RockOn:
+def _installed(rockon_id: int) -> Installation:
     """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
-    rockon = db.get_or_404(RockOn, rockon_id)
+    rockon = rockon_page.get(rockon_id)
     if rockon.state not in (State.INSTALLED, State.PENDING_UPDATE):
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest images."))
     return rockon

@@ -17,7 +17,7 @@ from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, lo
 from rockonweb.catalog.report import Part, Report
 from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
 from rockonweb.config import current_settings
-from rockonweb.models import Draft, KeptVolume, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
+from rockonweb.models import Draft, Installation, MetastoreFile, Operation, RefreshReport, RockOn, db, writing
 from rockonweb.models.operation import IS_ACTIVE
 
 REPORTS = 20  # kept
@@ -128,10 +128,9 @@ def _leave(session: Session, report: Report, offered: set[str], metastores: Sequ
         if row.name not in offered:
             (staying if not report.loaded or row.origin in incomplete else leaving).append(row)
     if leaving:
-        tables = (Operation, Draft, KeptVolume)
-        touched = {rockon_id for table in tables for rockon_id in session.scalars(select(table.rockon_id))}
+        touched = {*session.scalars(select(Installation.entry_id)), *session.scalars(select(Draft.rockon_id))}
         touched |= {one.successor for one in session.scalars(select(Operation).where(IS_ACTIVE))}
-        unused = {row.id for row in leaving if row.state is State.AVAILABLE and row.id not in touched}
+        unused = {row.id for row in leaving if row.id not in touched}
         for row in leaving:
             if row.in_catalogue and (row.origin != "starter" or row.id not in unused):
                 for sheet in report.sheets(row.origin):

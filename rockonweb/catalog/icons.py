@@ -24,7 +24,7 @@ from rockonweb.catalog import sources
 from rockonweb.catalog.metastore import Unusable
 from rockonweb.catalog.pictures import Picture, fetch, kind_of
 from rockonweb.config import Settings, current_settings, make_private
-from rockonweb.models import RockOn, db
+from rockonweb.models import Installation, RockOn, db
 
 DAY = 24 * 3600
 KEPT = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails
@@ -61,9 +61,9 @@ def version(folder: Path, url: str) -> str:
         return ""
 
 
-def version_of(rockon: RockOn) -> str:
-    """Return the same for the picture of a rock-on. Needs an application context."""
-    return version(folder(current_settings()), rockon.icon)
+def version_of(app: Installation) -> str:
+    """Return the same for the picture of an app. Needs an application context."""
+    return version(folder(current_settings()), app.entry.icon)
 
 
 def load(folder: Path, url: str) -> Picture | None:

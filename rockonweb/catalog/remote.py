@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 
 from rockonweb.catalog.metastore import MAX_NAME, MAX_ROOT_BYTES, ROOT, Content, Fetched, Unusable, clean, decoded
 from rockonweb.core.definition import MAX_BYTES
+from rockonweb.core.secret import without_password
 from rockonweb.core.text import size, t
 
 THREADS = 16
@@ -53,8 +54,7 @@ class Remote:
 
     def key(self, file: str) -> str:
         """The address of a file, without a password that the configured one may bear."""
-        parts = urlsplit(self.base)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) + "/" + quote(file)
+        return f"{without_password(self.base)}/{quote(file)}"
 
     def root(self) -> Fetched:
         """Fetch root.json."""

@@ -13,8 +13,9 @@ from sqlalchemy import delete, select, update
 
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
+from rockonweb.core.secret import without_password
 from rockonweb.core.text import t
-from rockonweb.models import Metastore, MetastoreFile, RockOn, State, db, writing
+from rockonweb.models import Installation, Metastore, MetastoreFile, RockOn, State, db, writing
 
 REMOTE_ORIGIN, LOCAL_ORIGIN = "remote", "local"
 LOCAL = "local:"  # begins the keys of files of this machine, instead of an address
@@ -58,15 +59,6 @@ class Source:
 def home(key: str) -> str:
     """Return which metastore's the key of a file is: its `home`."""
     return key[: key.rfind("/") + 1] or LOCAL
-
-
-def without_password(address: str) -> str:
-    """Return an address without the name and password in it."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return address.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def listed(settings: Settings) -> list[Source]:
@@ -139,10 +131,10 @@ def remove(metastore_id: int) -> None:
 
 def rockons_of(origin: str) -> tuple[list[str], list[str]]:
     """Return the names of a metastore's rock-ons: those that would leave with it, and those that are in use."""
-    query = select(RockOn.name, RockOn.state).where(RockOn.origin == origin, RockOn.in_catalogue).order_by(RockOn.name)
+    query = select(RockOn.id, RockOn.name).where(RockOn.origin == origin, RockOn.in_catalogue).order_by(RockOn.name)
+    used = set(db.session.scalars(select(Installation.entry_id).where(Installation.state != State.AVAILABLE)))
     found = list(db.session.execute(query))
-    leaving = [name for name, state in found if state is State.AVAILABLE]
-    return leaving, [name for name, state in found if state is not State.AVAILABLE]
+    return [name for key, name in found if key not in used], [name for key, name in found if key in used]
 
 
 def source_of(row: Metastore) -> Source:

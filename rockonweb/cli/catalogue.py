@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import select
@@ -14,8 +15,14 @@ from rockonweb import audit, catalog, registry
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
 from rockonweb.core.definition import MAX_BYTES
-from rockonweb.models import RockOn, db
+from rockonweb.models import Installation, RockOn
+from rockonweb.web.shelf import load_apps
 from rockonweb.work import icons
+
+_LISTED = (
+    RockOn.name, RockOn.version, RockOn.website, RockOn.origin, RockOn.in_catalogue, RockOn.has_ui, Installation.name,
+    Installation.state, Installation.status, Installation.exit_code, Installation.status_error, Installation.error,
+)  # fmt: skip
 
 
 @click.group("catalog")
@@ -40,18 +47,21 @@ def refresh(as_json: bool) -> None:
 @instance.prepared
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
-    found = sorted(db.session.scalars(select(RockOn)), key=lambda rockon: rockon.name.lower())
-    shown = [rockon for rockon in found if rockon.in_catalogue or rockon.installed]
+    found = sorted((app for app, _ in load_apps(select(RockOn), _LISTED)), key=lambda rockon: rockon.name.lower())
+    shown = [rockon for rockon in found if rockon.entry.in_catalogue or rockon.installed]
     if as_json:
-        keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
-        click.echo(
-            json.dumps([{**{k: getattr(r, k) for k in keys}, "status": r.status_text, "error": r.error} for r in shown])
-        )
+        click.echo(json.dumps([_fields(rockon) for rockon in shown]))
         return
     for rockon in shown:
         status = rockon.status_text if rockon.installed else ""
-        status += "" if rockon.in_catalogue else "  (left the catalogue)"
+        status += "" if rockon.entry.in_catalogue else "  (left the catalogue)"
         click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
+
+
+def _fields(rockon: Installation) -> dict[str, Any]:
+    keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
+    told = {key: getattr(rockon if key in ("id", "name", "state") else rockon.entry, key) for key in keys}
+    return {**told, "status": rockon.status_text, "error": rockon.error}
 
 
 @catalogue.command()

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect
 
-from rockonweb import catalog, migrate, private
+from rockonweb import catalog, migrate, private, rows
 from rockonweb.config import Settings, current_settings
 from rockonweb.core.errors import BadInput
-from rockonweb.models import RockOn, db
+from rockonweb.models import Installation, db
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -46,9 +46,9 @@ def prepared(command: Command) -> Command:
     return with_appcontext(run)  # type: ignore[return-value]
 
 
-def find_rockon(name: str) -> RockOn:
+def find_rockon(name: str) -> Installation:
     """Return a rock-on by its exact name. Raises BadInput."""
-    rockon = db.session.scalar(select(RockOn).where(RockOn.name == name))
+    rockon = rows.find_by_name(name)
     if rockon is None:
         raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")
     return rockon

@@ -17,7 +17,7 @@ from rockonweb.core.errors import BadInput, EngineError
 from rockonweb.core.request import InstallRequest, plain_request
 from rockonweb.core.secret import reveal
 from rockonweb.host import host_of
-from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.models import Installation, Kind, Operation, Progress, db
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, review_request, submit_review
 
@@ -100,7 +100,7 @@ def answers(name: str) -> None:
 # -- below -------------------------------------------------------------------------------------------------------------
 
 
-def _answers(rockon: RockOn, file: Path | None) -> Answers:
+def _answers(rockon: Installation, file: Path | None) -> Answers:
     if file is None:
         if not rockon.installed_source:
             raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")

@@ -6,27 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
 from rockonweb.core.browser_ports import REFUSED
-from rockonweb.core.definition import (
-    ContainerSpec,
-    Definition,
-    Fault,
-    LinkSpec,
-    PortSpec,
-    Question,
-    Ui,
-    VolumeSpec,
-)
+from rockonweb.core.definition import Definition, Fault
 from rockonweb.core.text import t
 
-QUESTIONS: dict[str, type[BaseModel]] = {
-    "ports": PortSpec,
-    "volumes": VolumeSpec,
-    "environment": Question,
-    "devices": Question,
-}
+QUESTIONS = ("ports", "volumes", "environment", "devices")
 
 
 def advice(definition: Definition, body: Mapping[str, Any]) -> list[Fault]:
@@ -42,29 +28,12 @@ def advice(definition: Definition, body: Mapping[str, Any]) -> list[Fault]:
 
 def _unread(body: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield the keys that nothing reads: misspelt ones, most likely."""
-    yield from _unknown("", body, Definition)
-    yield from _unknown("ui", body.get("ui"), Ui)
-    for key, question in _items(body.get("custom_config")):
-        yield from _unknown(f"custom_config.{key}", question, Question)
-    for name, container in _items(body.get("containers")):
-        here = f"containers.{name}"
-        yield from _unknown(here, container, ContainerSpec)
-        for part, kind in QUESTIONS.items():
-            for key, question in _items(container.get(part)):
-                yield from _unknown(f"{here}.{part}.{key}", question, kind)
-    for target, links in _items(body.get("container_links")):
-        for place, link in enumerate(links if isinstance(links, list) else ()):
-            yield from _unknown(f"container_links.{target}.{place}", link, LinkSpec)
-
-
-def _unknown(path: str, value: object, kind: type[BaseModel]) -> Iterator[Fault]:
-    for key, _ in _items(value):
-        if key not in kind.model_fields:
-            yield Fault(f"{path}.{key}" if path else key, t("is a key that nothing reads"))
-
-
-def _items(value: object) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else []
+    try:
+        Definition.model_validate({"name": "", **body}, extra="forbid")
+    except ValidationError as error:
+        for one in error.errors():
+            if one["type"] == "extra_forbidden":
+                yield Fault(".".join(map(str, one["loc"])), t("is a key that nothing reads"))
 
 
 def _links(definition: Definition, body: Mapping[str, Any]) -> Iterator[Fault]:

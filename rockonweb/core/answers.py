@@ -223,50 +223,30 @@ def missing_shares(answers: Answers, known: Collection[str] | None) -> Iterator[
 
 def check(definition: Definition, answers: Answers) -> Iterator[str]:
     """Yield a sentence for each answer that is out of range, whoever gave it."""
-    yield from _check_places(definition, answers)
-    for path, port in _each("ports", answers.ports):
-        if port is not None and (fault := port_fault(port)):
-            yield f"{path}: {fault}"
-    for path, value in _all_texts(answers):
-        if re.search("[\0\ud800-\udfff]", value):
-            yield f"{path}: a value can't contain a NUL character or half a character."
-    for path, value in _each("devices", answers.devices):
-        if value and not (re.fullmatch(r"/\S+", value) and value.isprintable() and ".." not in value.split("/")):
-            yield f"{path}: a device is an absolute path, such as /dev/dri, or blank."
-    yield from _check_names(definition, answers)
-
-
-def _check_places(definition: Definition, answers: Answers) -> Iterator[str]:
-    for path, place in (*_each("shares", answers.shares), *_each("storage", answers.storage)):
-        if fault := share_fault(place):
-            yield f"{path}: {fault}"
-    for container, places in answers.storage.items():
+    for (part, container, key), value in leaves(answers).items():
+        path = ".".join(filter(None, (part, container, "" if part in LISTS else key)))
         spec = definition.containers.get(container)
-        for destination in places:
-            if not is_mount_point(destination):
-                yield f"storage.{container}.{destination}: a path in a container is absolute and has no colon."
-            elif spec and destination in spec.volumes:
-                yield f"storage.{container}.{destination}: the definition mounts a share there itself."
+        yield from (f"{path}: {fault}" for fault_of in _CHECKS[part] if (fault := fault_of(key, value, spec)))
 
 
-def _check_names(definition: Definition, answers: Answers) -> Iterator[str]:
-    """Check the names of what was added: variables, labels, networks."""
-    for container, variables in answers.variables.items():
-        for key in variables:
-            if fault := variable_fault(key, definition.containers.get(container)):
-                yield f"variables.{container}.{key}: {fault}"
-    for container, labels in answers.labels.items():
-        yield from (f"labels.{container}: {fault}" for label in labels if (fault := label_fault(label)))
-    for container, networks in answers.networks.items():
-        for network in networks:
-            if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
-                yield f'networks.{container}: "{network}" is not a network that a container can join.'
+def _mount_fault(path: str, _place: str, spec: ContainerSpec | None) -> str:
+    if not is_mount_point(path):
+        return "a path in a container is absolute and has no colon."
+    return "the definition mounts a share there itself." if spec and path in spec.volumes else ""
 
 
-def _each(part: str, values: Mapping[str, Mapping[Any, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the value of each answer of a part."""
-    for container, by_key in values.items():
-        yield from ((f"{part}.{container}.{key}", value) for key, value in by_key.items())
+def _device_fault(device: str) -> str:
+    good = not device or (re.fullmatch(r"/\S+", device) and device.isprintable() and ".." not in device.split("/"))
+    return "" if good else "a device is an absolute path, such as /dev/dri, or blank."
+
+
+def _text_fault(text: str) -> str:
+    return "a value can't contain a NUL character or half a character." if re.search("[\0\ud800-\udfff]", text) else ""
+
+
+def _network_fault(network: str) -> str:
+    good = NETWORK_NAME.fullmatch(network) and network not in NOT_TO_BE_JOINED
+    return "" if good else f'"{network}" is not a network that a container can join.'
 
 
 def variable_fault(key: str, spec: ContainerSpec | None) -> str:
@@ -290,12 +270,18 @@ def label_fault(label: str) -> str:
     return ""
 
 
-def _all_texts(answers: Answers) -> Iterator[tuple[str, str]]:
-    yield from _each("environment", answers.environment)
-    yield from _each("variables", answers.variables)
-    yield from ((f"custom_config.{key}", value) for key, value in answers.custom_config.items())
-    for container, labels in answers.labels.items():
-        yield from ((f"labels.{container}", label) for label in labels)
+# What is wrong with an answer of each part: functions of its key, its value, and the container.
+_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], ...]] = {
+    "shares": (lambda _, place, __: share_fault(place),),
+    "ports": (lambda _, port, __: "" if port is None else port_fault(port),),
+    "devices": (lambda _, device, __: _device_fault(device),),
+    "environment": (lambda _, value, __: _text_fault(value),),
+    "custom_config": (lambda _, value, __: _text_fault(value),),
+    "storage": (lambda _, place, __: share_fault(place), _mount_fault),
+    "variables": (lambda _, value, __: _text_fault(value), lambda key, _, spec: variable_fault(key, spec)),
+    "labels": (lambda label, *_: _text_fault(label), lambda label, *_: label_fault(label)),
+    "networks": (lambda network, *_: _network_fault(network),),
+}
 
 
 def as_text(value: object) -> str | None:

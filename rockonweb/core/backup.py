@@ -33,7 +33,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -61,6 +60,7 @@ from rockonweb.core.definition import (
 )
 from rockonweb.core.errors import BadInput
 from rockonweb.core.networks import NetworkSpec, name_fault
+from rockonweb.core.secret import without_password
 from rockonweb.core.text import joined, reworded, t
 from rockonweb.core.visible import one_line
 
@@ -255,15 +255,6 @@ class Backup:
         return [place for rockon in self.rockons for place in rockon.hidden] + stores
 
 
-def bare(address: str) -> str:
-    """Return an address without a name and password in it."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return address.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else address
-
-
 # -- secrets ------------------------------------------------------------------------------------------------------
 
 
@@ -290,7 +281,7 @@ def fill(backup: Backup, secrets: Mapping[Hidden, str]) -> Backup:
     """Return a backup with these secrets in the places of those that are withheld."""
     stores = [
         replace(store, address=secrets[store.hidden])
-        if store.address is None and bare(secrets.get(store.hidden, "")) == store.place
+        if store.address is None and without_password(secrets.get(store.hidden, "")) == store.place
         else store
         for store in backup.metastores
     ]
@@ -465,7 +456,7 @@ class _Metastore(BaseModel):
     withheld: StrictBool = False
 
     def saved(self) -> Metastore:
-        return Metastore(bare(self.place), self.enabled, None if self.withheld else self.place)
+        return Metastore(without_password(self.place), self.enabled, None if self.withheld else self.place)
 
 
 class _File(BaseModel):
@@ -475,7 +466,7 @@ class _File(BaseModel):
     networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
     shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
     definitions: Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)] = ()
-    metastores: Annotated[tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: bare(one.place))] = ()
+    metastores: Annotated[tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: one.saved().place)] = ()
     secrets: Annotated[Sealed, _refuse(_cost_fault)] | None = None
 
     def backup(self) -> Backup:

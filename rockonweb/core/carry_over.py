@@ -98,7 +98,7 @@ def only_new(definition: Definition, carried: Carried) -> Definition:
 
 def _asked_ui(old: Definition, ask: Ask) -> bool:
     """Whether the old definition had the app's own page on this port too: then it may be unpublished on purpose."""
-    return any(one.ui and (one.container, one.key) == (ask.container, ask.key) for one in asks(old, "ports"))
+    return any(one.ui and one.leaf == ask.leaf for one in asks(old, "ports"))
 
 
 def _dropped(old: Definition, had: Mapping[Leaf, Any], new: Definition, used: Collection[Leaf]) -> Iterator[Dropped]:

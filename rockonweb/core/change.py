@@ -21,7 +21,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.plan import Plan, gate, link_networks, missing_option_networks, network_members, places_first
 from rockonweb.core.rollback import AS_IT_IS, Back, Cover, covers, resumed
-from rockonweb.core.secret import reveal
+from rockonweb.core.secret import render, reveal
 from rockonweb.core.steps import (
     AwaitAnswer,
     AwaitEnd,
@@ -104,10 +104,9 @@ class Change:
         """
         told = (Create, RunOnce, SetAside, Join, Leave, PutBack)
         return [
-            line
+            render(step.argv) if isinstance(step, Create | RunOnce) else str(step)
             for step in self.plan.steps
             if isinstance(step, told)
-            for line in (self.plan.line_of(step) if isinstance(step, Create | RunOnce) else str(step),)
         ]
 
 
@@ -129,7 +128,7 @@ def change(
     again; with `start`, all of it runs then. Of the shares that others use too, a snapshot is taken of those that are
     `asked` for. `back` is for going back to a rollback point.
     """
-    facts = replace(facts, new_owners=owners.of_new_shares(new.definition, new.answers, new_shares))
+    facts = replace(facts, new_owners=owners.of_new(new.definition, new.answers, new_shares))
     pinned = {**facts.pinned, **back.images}
     before, after = _recipes(old, facts), _recipes(new, replace(facts, pinned=pinned))
     present = set(before)

@@ -162,9 +162,8 @@ def _networks(old: Definition, new: Definition) -> Iterator[Difference]:
 
 def _texts(old: Definition, new: Definition) -> Iterator[Difference]:
     """Yield what concerns no container: some with their values, some too long for that."""
-    if old.name != new.name:
-        yield Difference("changed", "", t("the name"), old.name, new.name)
     for words, before, after in (
+        (t("the name"), old.name, new.name),
         (t("the version"), old.version, new.version),
         (t("the website"), old.website, new.website),
         (t("the address of the app's own page"), _page(old), _page(new)),

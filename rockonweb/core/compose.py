@@ -75,7 +75,7 @@ def export(plan: Plan, links: Iterable[str], how_to_make: Mapping[str, str] | No
     one.
     """
     made = _Document(plan, frozenset(links), how_to_make or {})
-    return Export(made.text(), made.variables.values)
+    return Export(made.text(), made.variables)
 
 
 def quoted(value: str) -> str:
@@ -100,24 +100,7 @@ def network_command(spec: NetworkSpec) -> str:
     return shlex.join(["docker", "network", "create", *words, spec.name])
 
 
-class _Variables:
-    """The names in the .env: the key of a secret alone where that is enough, else with its container before it."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def name(self, container: str, key: str, value: str) -> str:
-        plain = _variable(key)
-        candidates = [plain, _variable(f"{container}_{key}")]
-        if plain.startswith(("COMPOSE_", "DOCKER_")):  # Compose itself reads these
-            del candidates[0]
-        candidates += [f"{candidates[-1]}_{number}" for number in range(2, 1000)]
-        name = next(one for one in candidates if self.values.get(one, value) == value)
-        self.values[name] = value
-        return name
-
-
-def _variable(key: str) -> str:
+def _name(key: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_]", "_", key)
     return f"_{name}" if name[:1].isdigit() else name
 
@@ -145,7 +128,7 @@ class _Document:
         self.plan = plan
         self.links = links
         self.how_to_make = how_to_make
-        self.variables = _Variables()
+        self.variables: dict[str, str] = {}  # of the .env
         self.services: dict[str, _Service] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
@@ -228,10 +211,21 @@ class _Document:
         variables = service.body.setdefault("environment", {})
         if isinstance(value, SecretWord):
             key, _, secret = value.revealed.partition("=")
-            variables[key] = _Raw(f"${{{self.variables.name(service.name, key, secret)}}}")
+            variables[key] = _Raw(f"${{{self._variable(service.name, key, secret)}}}")
         else:
             key, given, text = value.partition("=")
             variables[key] = text if given else None
+
+    def _variable(self, container: str, key: str, secret: str) -> str:
+        """Return a name in the .env: the key alone where that is enough, else with its container before it."""
+        plain = _name(key)
+        candidates = [plain, _name(f"{container}_{key}")]
+        if plain.startswith(("COMPOSE_", "DOCKER_")):  # Compose itself reads these
+            del candidates[0]
+        candidates += [f"{candidates[-1]}_{number}" for number in range(2, 1000)]
+        name = next(one for one in candidates if self.variables.get(one, secret) == secret)
+        self.variables[name] = secret
+        return name
 
     def _label(self, service: _Service, value: str) -> None:
         key, _, text = value.partition("=")

@@ -40,19 +40,12 @@ SENTENCES = {  # for pydantic's kinds of faults; it fills their places
     "missing": t("is required"),
     "string_type": t("must be text"),
     "string_pattern_mismatch": t('"%(given)s" is not allowed here'),
-    "int_type": t("must be a whole number"),
-    "int_parsing": t("must be a whole number"),
-    "int_from_float": t("must be a whole number"),
-    "int_parsing_size": t("must be a whole number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), t("must be a whole number")),
     "greater_than_equal": t("must be %(ge)s or more"),
     "less_than_equal": t("must be %(le)s or less"),
     "literal_error": t("must be %(expected)s"),
-    "bool_type": t("must be true or false"),
-    "bool_parsing": t("must be true or false"),
-    "dict_type": t("must be an object"),
-    "model_type": t("must be an object"),
-    "dataclass_type": t("must be an object"),
-    "model_attributes_type": t("must be an object"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), t("must be true or false")),
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "model_attributes_type"), t("must be an object")),
     "tuple_type": t("must be a list"),
     "too_short": t("has %(actual_length)s entries, and needs %(min_length)s"),
     "too_long": t("has more than %(max_length)s entries"),
@@ -120,11 +113,8 @@ def _size(value: object) -> object:
 
 
 def _flag(value: object) -> object:
-    if isinstance(value, str) and value.strip().lower() in ("true", "false", "yes", "no", ""):
-        return value.strip().lower() in ("true", "yes")
-    if value is None:
-        return False
-    return bool(value) if isinstance(value, int) and value in (0, 1) else value
+    value = _stripped(value)
+    return False if value in (None, "") else value
 
 
 def _link(value: object) -> object:

@@ -153,78 +153,60 @@ def schema(found: DatabaseFacts) -> Finding:
     )
 
 
-@dataclass(frozen=True)
-class QueueFacts:
-    """The queue's server, which answered."""
-
-    place: str
-    version: str
-    persistent: bool
-    writes: bool  # whether its last write to the disk succeeded
-    waiting: int = 0
-
-
-def queue(found: QueueFacts) -> Finding:
-    """Judge the queue's server."""
-    facts = {"place": found.place, "version": found.version, "persistent": found.persistent, "waiting": found.waiting}
+def queue(place: str, version: str, *, persistent: bool, writes: bool, waiting: int = 0) -> Finding:
+    """Judge the queue's server, which answered; `writes` is whether its last write to the disk succeeded."""
+    facts = {"place": place, "version": version, "persistent": persistent, "waiting": waiting}
     say = partial(Finding, "queue", facts=facts)
-    if not found.writes:
+    if not writes:
         return say(
             "fail",
             t("The queue's server could not write to its disk."),
             t("Make room where it keeps its data; its log says more."),
         )
-    if not found.persistent:
+    if not persistent:
         return say(
             "warn",
             t("The queue's server keeps nothing on a disk: when it restarts, waiting jobs are queued again later."),
             t("Set `appendonly yes` in its configuration."),
         )
-    said = t("Version %(version)s at %(place)s answers and keeps its data.", version=found.version, place=found.place)
-    return say("ok", said)
+    return say("ok", t("Version %(version)s at %(place)s answers and keeps its data.", version=version, place=place))
 
 
-@dataclass(frozen=True)
-class RoleFacts:
-    """What runs. `web` is what answered at our address: ours, another program, or nothing; None: can't be known."""
+def roles(
+    url: str, web: Literal["ours", "another", "nothing"], workers: int | None, wanted: int, watcher: bool | None
+) -> list[Finding]:
+    """Judge the processes of `rockonweb up`.
 
-    url: str
-    web: Literal["ours", "another", "nothing"]
-    workers: int | None
-    wanted: int
-    watcher: bool | None
-
-
-def roles(found: RoleFacts) -> list[Finding]:
-    """Judge the processes of `rockonweb up`."""
+    `web` is what answered at our address: ours, another program, or nothing; None: can't be known.
+    """
     start = t("Start it: `rockonweb up`. If it runs, its output says why this part does not.")
     unknown = t("It can't be known while the queue's server does not answer.")
-    web = {
-        "ours": Finding("web", "ok", t("%(url)s answers.", url=found.url)),
+    page = {
+        "ours": Finding("web", "ok", t("%(url)s answers.", url=url)),
         "another": Finding(
             "web",
             "fail",
-            t("At %(url)s another program answers.", url=found.url),
+            t("At %(url)s another program answers.", url=url),
             t("End it, or choose another address by ROCKONWEB_BIND."),
         ),
-        "nothing": Finding("web", "fail", t("Nothing answers at %(url)s.", url=found.url), start),
-    }[found.web]
-    if found.workers is None:
-        workers = Finding("workers", "warn", unknown)
-    elif not found.workers:
-        workers = Finding("workers", "fail", t("None is listening: nothing is installed, started or stopped."), start)
-    elif found.workers < found.wanted:
-        said = t("%(count)s of %(wanted)s are listening.", count=found.workers, wanted=found.wanted)
-        workers = Finding("workers", "warn", said, start)
+        "nothing": Finding("web", "fail", t("Nothing answers at %(url)s.", url=url), start),
+    }[web]
+    if workers is None:
+        crew = Finding("workers", "warn", unknown)
+    elif not workers:
+        crew = Finding("workers", "fail", t("None is listening: nothing is installed, started or stopped."), start)
+    elif workers < wanted:
+        said = t("%(count)s of %(wanted)s are listening.", count=workers, wanted=wanted)
+        crew = Finding("workers", "warn", said, start)
     else:
-        workers = Finding("workers", "ok", t("%(count)s are listening.", count=found.workers))
-    if found.watcher is None:
-        watcher = Finding("watcher", "warn", unknown)
-    elif found.watcher:
-        watcher = Finding("watcher", "ok", t("It told how Docker is within the last half minute."))
+        crew = Finding("workers", "ok", t("%(count)s are listening.", count=workers))
+    if watcher is None:
+        watch = Finding("watcher", "warn", unknown)
+    elif watcher:
+        watch = Finding("watcher", "ok", t("It told how Docker is within the last half minute."))
     else:
-        watcher = Finding("watcher", "fail", t("It is silent: the status of apps is out of date."), start)
-    return [web, workers, watcher]
+        watch = Finding("watcher", "fail", t("It is silent: the status of apps is out of date."), start)
+    return [page, crew, watch]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ _WORDS: dict[str, tuple[Text, Text, Text]] = {
     "folder": (t("a folder that it works in"), t("its working folder is gone"), t("the folder that it works in")),
     "health": (t("a check of its own health"), t("the check of its health is gone"), t("the check of its health")),
 }
+_PARTS = list(_WORDS)
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,11 @@ class Difference:
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Return what differs between two images, each as Docker's `inspect` tells it. No secret is in the answer."""
-    before, after = old.get("Config") or {}, new.get("Config") or {}
-    return [
-        *_single("version", _version(before), _version(after)),
-        *_single("created", str(old.get("Created") or "")[:10], str(new.get("Created") or "")[:10]),
-        *_several("port", before.get("ExposedPorts") or (), after.get("ExposedPorts") or ()),
-        *_several("volume", before.get("Volumes") or (), after.get("Volumes") or ()),
-        *_variables(_environment(before), _environment(after)),
-        *_single("user", str(before.get("User") or ""), str(after.get("User") or "")),
-        *_single("entrypoint", _line(before.get("Entrypoint")), _line(after.get("Entrypoint"))),
-        *_single("command", _line(before.get("Cmd")), _line(after.get("Cmd"))),
-        *_single("folder", str(before.get("WorkingDir") or ""), str(after.get("WorkingDir") or "")),
-        *_single("health", _check(before), _check(after)),
-    ]
+    before, after = _values(old), _values(new)
+    differing = [place for place in sorted({*before, *after}) if before.get(place) != after.get(place)]
+    found = [_difference(*place, before.get(place), after.get(place)) for place in differing]
+    # What is gone comes last of its part; but variables stay in their order, which people look them up by.
+    return sorted(found, key=lambda one: (_PARTS.index(one.part), one.kind == "removed" and one.part != "variable"))
 
 
 def pack(differences: Iterable[Difference]) -> str:
@@ -71,42 +64,36 @@ def unpack(text: str) -> list[Difference]:
     return [Difference(*one) for one in json.loads(text or "[]")]
 
 
-def _single(part: str, before: str, after: str) -> Iterator[Difference]:
-    if before != after:
-        kind: Kind = "changed" if before and after else "added" if after else "removed"
-        yield Difference(kind, part, _short(before), _short(after))
+def _values(image: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return what counts of an image, by part and key; the key is blank for a part that there is but one of."""
+    config = image.get("Config") or {}
+    single = {
+        "version": str((config.get("Labels") or {}).get(VERSION_LABEL) or ""),
+        "created": str(image.get("Created") or "")[:10],
+        "user": str(config.get("User") or ""),
+        "entrypoint": _line(config.get("Entrypoint")),
+        "command": _line(config.get("Cmd")),
+        "folder": str(config.get("WorkingDir") or ""),
+        "health": _line((config.get("Healthcheck") or {}).get("Test")),
+    }
+    variables = (str(line).partition("=") for line in config.get("Env") or ())
+    return {
+        **{(part, ""): value for part, value in single.items() if value},
+        **{("port", port): port for port in config.get("ExposedPorts") or ()},
+        **{("volume", path): path for path in config.get("Volumes") or ()},
+        **{("variable", key): value for key, _, value in variables},
+    }
 
 
-def _several(part: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:
-    had, has = set(before), set(after)
-    yield from (Difference("added", part, after=_short(one)) for one in sorted(has - had))
-    yield from (Difference("removed", part, before=_short(one)) for one in sorted(had - has))
+def _difference(part: str, key: str, before: str | None, after: str | None) -> Difference:
+    kind: Kind = "added" if before is None else "removed" if after is None else "changed"
+    return Difference(kind, part, _shown(part, key, before), _shown(part, key, after))
 
 
-def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
-    for key in sorted({*before, *after}):
-        if before.get(key) != after.get(key):
-            kind: Kind = "added" if key not in before else "removed" if key not in after else "changed"
-            yield Difference(kind, "variable", _variable(key, before.get(key)), _variable(key, after.get(key)))
-
-
-def _variable(key: str, value: str | None) -> str:
-    if value is None:
-        return ""
+def _shown(part: str, key: str, value: str | None) -> str:
+    if value is None or part != "variable":
+        return _short(value or "")
     return f"{key}={MASK if value and is_secret(key) else _short(value)}"
-
-
-def _environment(config: Mapping[str, Any]) -> dict[str, str]:
-    pairs = (str(line).partition("=") for line in config.get("Env") or ())
-    return {key: value for key, _, value in pairs}
-
-
-def _version(config: Mapping[str, Any]) -> str:
-    return str((config.get("Labels") or {}).get(VERSION_LABEL) or "")
-
-
-def _check(config: Mapping[str, Any]) -> str:
-    return _line((config.get("Healthcheck") or {}).get("Test"))
 
 
 def _line(words: Sequence[str] | str | None) -> str:

@@ -21,6 +21,9 @@ class State(enum.StrEnum):
     PENDING_UNINSTALL = "pending_uninstall"
 
 
+THERE = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)  # or soon
+
+
 class Kind(enum.StrEnum):
     """What an operation does."""
 

@@ -85,16 +85,10 @@ def workers(definition: Definition, answers: Answers) -> dict[str, Worker]:
     return found
 
 
-def of_new_shares(definition: Definition, answers: Answers, new_shares: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return user and group of the shares that are made: whoever works there; root's where nobody is known to."""
+def of_new(definition: Definition, answers: Answers, new: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Return user and group of shares and folders that are made: whoever works there; root's where nobody is known."""
     known = workers(definition, answers)
-    return {share: (known[share].uid, known[share].gid or 0) for share in new_shares if share in known}
-
-
-def of_new_folders(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, tuple[int, int]]:
-    """Return user and group of the folders that are made, where they are not root's."""
-    known = workers(definition, answers)
-    return {place: (known[place].uid, known[place].gid or 0) for place in known if place in facts.missing_folders}
+    return {place: (one.uid, one.gid or 0) for place, one in known.items() if place in new}
 
 
 def places(definition: Definition, answers: Answers) -> set[str]:

@@ -53,12 +53,7 @@ class Plan:
     @property
     def lines(self) -> list[str]:
         """The `docker run` lines as they are reviewed, one-shot runs included, secrets masked."""
-        return [self.line_of(step) for step in self.steps if isinstance(step, Create | RunOnce)]
-
-    @staticmethod
-    def line_of(step: Create | RunOnce) -> str:
-        """The `docker run` line of a step, secrets masked."""
-        return render(step.argv)
+        return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
 
     @property
     def revealed_lines(self) -> list[str]:
@@ -96,7 +91,7 @@ def install(
     `new_shares` are the shares that the person asked to be made; any other that is missing is a finding. `give` are
     shares and folders that get another user and group.
     """
-    facts = replace(facts, new_owners=owners.of_new_shares(definition, answers, new_shares))
+    facts = replace(facts, new_owners=owners.of_new(definition, answers, new_shares))
     networks = network_members(definition, answers)
     launch = handlers.find(definition).launch(definition, answers, facts)
     return Plan(
@@ -125,23 +120,18 @@ def gate(definition: Definition, answers: Answers, steps: Iterable[Step], *, sta
     ending = {step.container for step in steps if isinstance(step, AwaitEnd)}
     started = [step.container for step in steps if isinstance(step, Start) and step.container not in ending]
     if started:
-        pages = tuple(
-            (name, _page(definition, answers) if name == _page_owner(definition) else None) for name in started
-        )
+        page = _page(definition, answers)
+        pages = tuple((name, page.get(name)) for name in started)
         yield AwaitHealth(pages=pages, stays=stays, why=t("it must hold before this is done"))
 
 
-def _page_owner(definition: Definition) -> str:
-    return definition.ui_port[0] if definition.ui_port else ""
-
-
-def _page(definition: Definition, answers: Answers) -> Page | None:
-    """Return the app's own page as this host reaches it; None where it is not published."""
+def _page(definition: Definition, answers: Answers) -> dict[str, Page]:
+    """Return the app's own page as this host reaches it, by its container; nothing where it is not published."""
     if definition.ui_port is None:
-        return None
+        return {}
     container, port = definition.ui_port
     host = host_port(container, definition.containers[container], port, answers)
-    return None if host is None else Page(host, definition.ui.https)
+    return {} if host is None else {container: Page(host, definition.ui.https)}
 
 
 def unstarted(found: Plan) -> Plan:
@@ -176,7 +166,7 @@ def places_first(
                 why = t("a new share for the app's data, given to user %(uid)s and group %(gid)s",
                         uid=owner[0], gid=owner[1])  # fmt: skip
             yield MakeShare(share=share, owner=owner, why=why)
-    for place, (uid, gid) in owners.of_new_folders(definition, answers, facts).items():
+    for place, (uid, gid) in owners.of_new(definition, answers, facts.missing_folders).items():
         if place not in before:
             yield SetOwner(share=place, uid=uid, gid=gid, why=t("a new folder for the app's data"))
     for place, (uid, gid) in (give or {}).items():

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
+from pydantic import TypeAdapter
 
-from rockonweb.core.answers import Answers, from_json
+from rockonweb.core.answers import Answers
 from rockonweb.core.lifecycle import Kind, State
 from rockonweb.core.status import Status
 
@@ -19,26 +19,26 @@ Owner = tuple[int, int]  # a user's and a group's id
 Kept = TypeVar("Kept")
 
 
-def _read_answers(value: Any) -> Any:
-    return from_json(value) if isinstance(value, dict) else value
+_KINDS: dict[Kind, type[Request]] = {}
 
 
-StoredAnswers = Annotated[Answers, BeforeValidator(_read_answers), PlainSerializer(Answers.to_json)]
-
-
+@dataclass_transform(frozen_default=True)
 @dataclass(frozen=True)
 class Request:
-    """Base of all requests."""
+    """Base of all requests, which are dataclasses as it is."""
 
     kind: ClassVar[Kind]
+
+    def __init_subclass__(cls, kind: Kind) -> None:
+        cls.kind = kind
+        _KINDS[kind] = dataclass(frozen=True)(cls)
 
     def to_json(self) -> str:
         """Return it as it is kept; `request_from_json` reads it."""
         return _adapter(type(self)).dump_json(self, exclude_defaults=True).decode()
 
 
-@dataclass(frozen=True)
-class InstallRequest(Request):
+class InstallRequest(Request, kind=Kind.INSTALL):
     """Install with these answers (None: those that stand on the rock-on).
 
     `new_shares` are those that are to be made, `give` the shares and folders that get another user and group. `source`
@@ -46,16 +46,14 @@ class InstallRequest(Request):
     started.
     """
 
-    kind = Kind.INSTALL
-    answers: StoredAnswers | None = None
+    answers: Answers | None = None
     new_shares: frozenset[str] = frozenset()
     give: Mapping[str, Owner] = field(default_factory=dict)
     source: str | None = None
     stopped: bool = False
 
 
-@dataclass(frozen=True)
-class ChangeRequest(Request):
+class ChangeRequest(Request, kind=Kind.CHANGE):
     """Bring an installed rock-on to these answers (None: its present ones).
 
     `source` is the text of a newer definition, `successor` the id of the rock-on whose name it takes; `rebuild` makes
@@ -64,8 +62,7 @@ class ChangeRequest(Request):
     with its `data` if that is wanted.
     """
 
-    kind = Kind.CHANGE
-    answers: StoredAnswers | None = None
+    answers: Answers | None = None
     source: str | None = None
     successor: int | None = None
     new_shares: frozenset[str] = frozenset()
@@ -76,64 +73,43 @@ class ChangeRequest(Request):
     data: bool = False
 
 
-@dataclass(frozen=True)
-class UpdateRequest(Request):
+class UpdateRequest(Request, kind=Kind.UPDATE):
     """Get the newest images and rebuild what runs on older ones; with `only_pull` nothing that runs is touched.
 
     `asked` are those of a change.
     """
 
-    kind = Kind.UPDATE
     only_pull: bool = False
     asked: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class UninstallRequest(Request):
+class UninstallRequest(Request, kind=Kind.UNINSTALL):
     """Remove the containers, and these images where nothing else uses them."""
 
-    kind = Kind.UNINSTALL
     images: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class TaskRequest(Request):
+class TaskRequest(Request, kind=Kind.ACTION):
     """Do a task that the rock-on's handler offers, for a client where it is for one."""
 
-    kind = Kind.ACTION
     task: str = ""
     client: str = ""
 
 
-@dataclass(frozen=True)
-class StartRequest(Request):
+class StartRequest(Request, kind=Kind.START):
     """Start all containers."""
 
-    kind = Kind.START
 
-
-@dataclass(frozen=True)
-class StopRequest(Request):
+class StopRequest(Request, kind=Kind.STOP):
     """Stop all containers."""
 
-    kind = Kind.STOP
 
-
-@dataclass(frozen=True)
-class RestartRequest(Request):
+class RestartRequest(Request, kind=Kind.RESTART):
     """Stop all containers and start them again."""
 
-    kind = Kind.RESTART
 
-
-@dataclass(frozen=True)
-class RefreshRequest(Request):
+class RefreshRequest(Request, kind=Kind.REFRESH):
     """Fetch the catalogue."""
-
-    kind = Kind.REFRESH
-
-
-_KINDS: dict[Kind, type[Request]] = {one.kind: one for one in Request.__subclasses__()}
 
 
 def request_from_json(kind: Kind, text: str) -> Request:

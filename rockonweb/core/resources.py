@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 HOUR = 3600.0
+RATES = ("received", "sent", "read", "written")
 GAP = 120.0  # seconds without a sample after which a line is broken: nobody looked, or nothing ran
 LINE_WIDTH, LINE_HEIGHT = 600, 120  # of the drawing's own coordinates
 STEPS = (1, 2, 2.5, 5)  # what the top of a scale may begin with
@@ -89,10 +90,7 @@ def sample(before: Counters, after: Counters) -> Sample | None:
         cpu=round((after.cpu - before.cpu) / 1e7 / seconds, 2),
         memory=after.memory,
         limit=after.limit,
-        received=rate(before.received, after.received),
-        sent=rate(before.sent, after.sent),
-        read=rate(before.read, after.read),
-        written=rate(before.written, after.written),
+        **{what: rate(getattr(before, what), getattr(after, what)) for what in RATES},
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 MASK = "********"
 _KEY_WORDS = {
@@ -72,3 +72,12 @@ def redact(text: str, words: Iterable[str]) -> str:
         if len(value) > 3:
             text = text.replace(value, MASK)
     return text
+
+
+def without_password(address: str) -> str:
+    """Return an address without a name and password in it."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else address

@@ -11,6 +11,7 @@ from rockonweb.core.answers import (
     NETWORK_NAME,
     NOT_TO_BE_JOINED,
     Answers,
+    Leaf,
     label_fault,
     leaves,
     split_share,
@@ -289,12 +290,11 @@ def _shown(part: str, value: Any, *, secret: bool) -> str:
 
 def warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     """Yield what a person should know before settings are changed in this way."""
-    yield from _moved(definition, old, new)
-    yield from _removed_storage(old, new)
+    before, after = leaves(old), leaves(new)
+    yield from _moved(definition, before, after)
     yield from _own_page(definition, old, new)
     yield from _secrets(definition, old, new)
-    added = leaves(Answers(storage=new.storage)).keys() - leaves(Answers(storage=old.storage)).keys()
-    if added and not definition.volume_add_support:
+    if any(part == "storage" for part, _, _ in after.keys() - before.keys()) and not definition.volume_add_support:
         yield Finding("note", *no_support(definition))
 
 
@@ -316,33 +316,27 @@ def stays_behind(place: str, other: str) -> Text:
     )
 
 
-def _moved(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+def _moved(definition: Definition, before: Mapping[Leaf, Any], after: Mapping[Leaf, Any]) -> Iterator[Finding]:
     for ask in asks(definition, "shares"):
-        before = old.shares.get(ask.container, {}).get(ask.key)
-        after = new.shares.get(ask.container, {}).get(ask.key)
-        if before and after and before != after:
+        place, other = before.get(ask.leaf), after.get(ask.leaf)
+        if place and other and place != other:
             yield Finding(
                 "warn",
-                t('"%(label)s" moves from %(place)s to %(other)s.', label=ask.label, place=before, other=after),
-                stays_behind(before, after),
+                t('"%(label)s" moves from %(place)s to %(other)s.', label=ask.label, place=place, other=other),
+                stays_behind(place, other),
             )
-    for container, places in old.storage.items():
-        for path, before in places.items():
-            after = new.storage.get(container, {}).get(path)
-            if after and after != before:
-                sentence = t("%(path)s in %(container)s will show %(other)s in place of %(place)s.",
-                             path=path, container=container, other=after, place=before)  # fmt: skip
-                yield Finding("warn", sentence, stays_behind(before, after))
-
-
-def _removed_storage(old: Answers, new: Answers) -> Iterator[Finding]:
-    for container, places in old.storage.items():
-        for path, place in places.items():
-            if path not in new.storage.get(container, {}):
-                sentence = t("%(container)s will no longer see %(place)s at %(path)s.",
-                             container=container, place=place, path=path)  # fmt: skip
-                hint = t("The files in the share %(share)s stay where they are.", share=split_share(place)[0])
-                yield Finding("note", sentence, hint)
+    storage = [(leaf, place, after.get(leaf)) for leaf, place in before.items() if leaf[0] == "storage"]
+    for (_, container, path), place, other in storage:
+        if other and other != place:
+            sentence = t("%(path)s in %(container)s will show %(other)s in place of %(place)s.",
+                         path=path, container=container, other=other, place=place)  # fmt: skip
+            yield Finding("warn", sentence, stays_behind(place, other))
+    for (_, container, path), place, other in storage:
+        if other is None:
+            sentence = t("%(container)s will no longer see %(place)s at %(path)s.",
+                         container=container, place=place, path=path)  # fmt: skip
+            hint = t("The files in the share %(share)s stay where they are.", share=split_share(place)[0])
+            yield Finding("note", sentence, hint)
 
 
 def _own_page(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from rockonweb.core.badges import Badge, badges
 from rockonweb.core.categories import Category, categories
 from rockonweb.core.definition import Definition
 
-EDITION = 2  # raise it when `show` gives something else for the same definition: rows are then described again
+EDITION = 3  # raise it when `show` gives something else for the same definition: rows are then described again
 SUMMARY = 240  # characters; a card has room for three lines
 
 
@@ -23,6 +23,7 @@ class Shown:
     summary: str
     badges: tuple[Badge, ...]
     categories: tuple[Category, ...]
+    containers: tuple[str, ...]
     icon: str
 
 
@@ -36,6 +37,7 @@ def show(definition: Definition, *, local: bool = False) -> Shown:
         summary=shortened(text),
         badges=badges(definition, local=local),
         categories=categories(definition.name, text, images),
+        containers=tuple(definition.containers),
         icon=definition.icon,
     )
 

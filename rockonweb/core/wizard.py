@@ -11,7 +11,8 @@ from rockonweb.core.answers import Answers, Leaf, leaves, share_fault, together
 from rockonweb.core.definition import Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.field_names import field_name, glued
-from rockonweb.core.preflight import Finding, browser_refusal, free_port, in_use, port_conflict
+from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.ports import browser_refusal, free_port, in_use, port_conflict
 from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 
@@ -168,12 +169,10 @@ def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: Ho
     return found
 
 
-def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> tuple[Listener, str] | None:
-    """Return who else holds a host port, and for which protocol."""
-    for protocol in protocols:
-        if listener := port_conflict(rockon, port, protocol, facts):
-            return listener, protocol
-    return None
+def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> Listener | None:
+    """Return who else holds a host port."""
+    holders = (port_conflict(rockon, port, protocol, facts) for protocol in protocols)
+    return next(filter(None, holders), None)
 
 
 def port_fault(
@@ -188,8 +187,7 @@ def port_fault(
     if twice:
         sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=twice.label)
     elif held:
-        listener, protocol = held
-        sentence = in_use(port, protocol, listener)
+        sentence = in_use(held)
     elif ask.ui and not ask.fixed and (refusal := browser_refusal(port)):
         sentence = refusal
     else:
@@ -205,7 +203,7 @@ def _why_not(rockon: str, usual: int, port: int, ask: Ask, facts: HostFacts) -> 
     if port == usual:
         return ""
     if held := holder_of(rockon, usual, ask.protocols, facts):
-        who = held[0].holder or t("another program")
+        who = held.holder or t("another program")
         return t("Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=who, port=port)
     if ask.ui and browser_refusal(usual):
         return t("Browsers refuse port %(usual)s, so %(port)s is suggested.", usual=usual, port=port)

@@ -29,7 +29,7 @@ from rockonweb.host.engine import Engine
 from rockonweb.host.images import Inspected
 from rockonweb.host.shares import Ground, Shares
 from rockonweb.host.snapshots import Snapshots
-from rockonweb.models import RockOn
+from rockonweb.models import Installation
 
 __all__ = ["Device", "Engine", "Ground", "Host", "Inspected", "host_of"]
 
@@ -172,6 +172,6 @@ class Host:
         return certificate.ensure(self._settings)
 
 
-def host_of(rockon: RockOn | None = None) -> Host:
+def host_of(rockon: Installation | None = None) -> Host:
     """Return the machine that an app runs on, to act on its containers; without an app, to look only."""
     return Host(current_settings(), *([rockon.name] if rockon else []))

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from rockonweb.core.facts import Listener
-from rockonweb.core.preflight import EVERY_ADDRESS
+from rockonweb.core.preflight.ports import EVERY_ADDRESS
 from rockonweb.core.text import t
 
 TABLES = Path("/proc/net")

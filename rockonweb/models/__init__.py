@@ -10,6 +10,7 @@ from rockonweb.models.device import Device
 from rockonweb.models.draft import Draft
 from rockonweb.models.environment import Environment
 from rockonweb.models.image import ContainerImage, PulledImage
+from rockonweb.models.installation import Installation
 from rockonweb.models.kept_volume import KeptVolume
 from rockonweb.models.label import Label
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
@@ -36,6 +37,7 @@ __all__ = [
     "Device",
     "Draft",
     "Environment",
+    "Installation",
     "KeptVolume",
     "Kind",
     "Label",

@@ -16,7 +16,7 @@ from rockonweb.models.port import Port
 from rockonweb.models.volume import Volume
 
 if TYPE_CHECKING:
-    from rockonweb.models.rockon import RockOn
+    from rockonweb.models.installation import Installation
 
 
 class Container(Base):
@@ -26,10 +26,10 @@ class Container(Base):
     """
 
     __tablename__ = "container"
-    __table_args__ = (UniqueConstraint("rockon_id", "name"),)
+    __table_args__ = (UniqueConstraint("installation_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
     launch_order: Mapped[int] = mapped_column(default=1)
@@ -39,7 +39,7 @@ class Container(Base):
     exit_code: Mapped[int | None]
     docker_error: Mapped[str] = mapped_column(Text, default="")
 
-    rockon: Mapped[RockOn] = relationship(back_populates="containers")
+    installation: Mapped[Installation] = relationship(back_populates="containers")
     ports: Mapped[list[Port]] = relationship(
         back_populates="container", cascade="all, delete-orphan", order_by="Port.position", lazy="selectin"
     )

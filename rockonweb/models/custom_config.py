@@ -14,7 +14,7 @@ class CustomConfig(Base):
     __tablename__ = "custom_config"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     key: Mapped[str] = mapped_column(Text)
     value: Mapped[str | None] = mapped_column(Secret)
     position: Mapped[int] = mapped_column(default=0)

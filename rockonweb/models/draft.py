@@ -6,24 +6,37 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.models.base import Base, Moment, Secret, now
 
+IS_INSTALL = text("installation_id IS NULL")
+
 
 class Draft(Base):
-    """What a person typed so far for a rock-on; made by the first POST, gone with the submit.
+    """What a person typed so far: for an install of a rock-on, or as settings of an app that is installed.
 
-    `definition_hash` tells whether the definition changed meanwhile.
+    Made by the first POST, gone with the submit. `definition_hash` tells whether the definition changed meanwhile.
     """
 
     __tablename__ = "draft"
-    __table_args__ = (UniqueConstraint("user_id", "rockon_id"),)
+    __table_args__ = (
+        Index(
+            "uq_draft_install",
+            "user_id",
+            "rockon_id",
+            unique=True,
+            sqlite_where=IS_INSTALL,
+            postgresql_where=IS_INSTALL,
+        ),
+        Index("uq_draft_change", "user_id", "installation_id", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"))
+    installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"))
     definition_hash: Mapped[str] = mapped_column(String(32))
     content: Mapped[str] = mapped_column(Secret, default="{}")
     changed: Mapped[datetime] = mapped_column(Moment, default=now, onupdate=now)

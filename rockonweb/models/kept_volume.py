@@ -14,7 +14,7 @@ class KeptVolume(Base):
     __tablename__ = "kept_volume"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     container: Mapped[str] = mapped_column(Text)
     volume: Mapped[str] = mapped_column(Text)
     destination: Mapped[str] = mapped_column(Text)

@@ -13,7 +13,7 @@ from rockonweb.core.lifecycle import Kind, Progress
 from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
 from rockonweb.core.text import from_stored
 from rockonweb.models.base import Base, Moment, Secret, Sentence, now
-from rockonweb.models.rockon import RockOn
+from rockonweb.models.installation import Installation
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
 IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
@@ -28,12 +28,14 @@ class Operation(Base):
 
     __tablename__ = "operation"
     __table_args__ = (
-        Index("uq_operation_running", "rockon_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
-        Index("ix_operation_active", "rockon_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
+        Index(
+            "uq_operation_running", "installation_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING
+        ),
+        Index("ix_operation_active", "installation_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rockon_id: Mapped[int | None] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
     user: Mapped[str] = mapped_column(String(100), default="")
@@ -47,7 +49,7 @@ class Operation(Base):
     error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(Sentence, default="")
 
-    rockon: Mapped[RockOn | None] = relationship()
+    installation: Mapped[Installation | None] = relationship()
     steps: Mapped[list[OperationStep]] = relationship(cascade="all, delete-orphan", order_by="OperationStep.position")
 
     def end(self, progress: Progress, error: str = "", hint: str = "") -> None:

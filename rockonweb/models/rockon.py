@@ -1,25 +1,14 @@
-"""A rock-on of the catalogue, installed or not."""
+"""An entry of the catalogue: a rock-on as its metastore offers it."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
-from sqlalchemy import JSON, Dialect, Enum, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, ColumnElement, Dialect, Index, String, Text, literal, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.core.definition import Definition, digest, from_source
-from rockonweb.core.lifecycle import State
-from rockonweb.core.secret import SecretWord, is_secret
-from rockonweb.core.status import Status
-from rockonweb.models.base import Base, Moment, Sentence
-
-if TYPE_CHECKING:
-    from rockonweb.models.container import Container
-    from rockonweb.models.custom_config import CustomConfig
-    from rockonweb.models.environment import Environment
-    from rockonweb.models.kept_volume import KeptVolume
+from rockonweb.models.base import Base
 
 
 class Words(TypeDecorator[tuple[str, ...]]):
@@ -37,21 +26,49 @@ class Words(TypeDecorator[tuple[str, ...]]):
         return tuple((value or "").split())
 
 
-def is_newer(source: str, installed: str | None, ignored: str) -> bool:
-    """Whether a definition differs from the installed one and is not the one that was left aside."""
-    return installed is not None and source != installed and digest(source) != ignored
+def has_word(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
+    """Return the condition that a word is among those of a column."""
+    return (literal(" ") + type_coerce(words, Text) + " ").contains(f" {word} ", autoescape=True)
+
+
+class SuggestedPort(NamedTuple):
+    """The host port that an install offers for a port of a container; no protocol is tcp and udp."""
+
+    container: str
+    number: int
+    protocol: str | None
+    default: int  # the definition's
+    suggested: int
+
+
+class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
+    """The ports of a rock-on, as JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[SuggestedPort, ...] | None, dialect: Dialect) -> list[list[object]]:
+        """Write them."""
+        return [list(port) for port in value or ()]
+
+    def process_result_value(self, value: list[list[object]] | None, dialect: Dialect) -> tuple[SuggestedPort, ...]:
+        """Read them."""
+        return tuple(SuggestedPort(*port) for port in value or ())  # type: ignore[arg-type]
 
 
 class RockOn(Base):
-    """A rock-on: its newest definition, the one it was installed from, and how it is."""
+    """A rock-on of the catalogue: its newest definition, and what lists show of it.
+
+    A refresh of the catalogue writes these rows and no others. One that has left the catalogue is kept for as long as
+    an app is, or was, installed from it.
+    """
 
     __tablename__ = "rockon"
     __table_args__ = (
         # All that lists sort, filter and search by: SQLite then reads past the definitions, which are long.
-        Index(
-            "ix_rockon_lists",
-            *("sort_name", "name", "in_catalogue", "state", "status", "categories", "badges", "newer_images", "search"),
-        ).ddl_if(dialect="sqlite"),
+        Index("ix_rockon_lists", *("sort_name", "name", "in_catalogue", "categories", "badges", "search")).ddl_if(
+            dialect="sqlite"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -60,10 +77,7 @@ class RockOn(Base):
     origin: Mapped[str] = mapped_column(String(20), default="")  # starter, remote, local
     in_catalogue: Mapped[bool] = mapped_column(default=True)
     source: Mapped[str] = mapped_column(Text)  # the newest definition, canonical JSON
-    installed_source: Mapped[str | None] = mapped_column(Text)  # the one that the containers were made from
-    # What people chose to be a secret, or not to be one, by container (blank: the whole rock-on) and variable.
-    secret_choices: Mapped[dict[str, dict[str, bool]] | None] = mapped_column(JSON)
-    ignored: Mapped[str] = mapped_column(String(32), default="")  # fingerprint of a newer one that an owner left aside
+    ports: Mapped[tuple[SuggestedPort, ...]] = mapped_column(SuggestedPorts, default=(), deferred=True)
 
     description: Mapped[str] = mapped_column(Text, default="")  # sanitised HTML
     version: Mapped[str] = mapped_column(Text, default="")
@@ -77,87 +91,5 @@ class RockOn(Base):
     summary: Mapped[str] = mapped_column(Text, default="")  # the description's first words, without markup
     badges: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
     categories: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
+    containers: Mapped[tuple[str, ...]] = mapped_column(Words, default=(), deferred=True)  # their names
     icon: Mapped[str] = mapped_column(Text, default="")  # the address that the definition names
-
-    state: Mapped[State] = mapped_column(Enum(State, native_enum=False, length=40), default=State.AVAILABLE, index=True)
-    status: Mapped[Status] = mapped_column(Enum(Status, native_enum=False, length=40), default=Status.STOPPED)
-    exit_code: Mapped[int | None]
-    status_error: Mapped[str] = mapped_column(Text, default="")
-    error: Mapped[str | None] = mapped_column(Sentence)  # the sentence of its last failed operation
-
-    # Newer images under the same names; see models/image.py and work/updates.py.
-    newer_images: Mapped[bool] = mapped_column(default=False)
-    images_looked: Mapped[datetime | None] = mapped_column(Moment)  # when the registries were asked last
-    auto_update: Mapped[bool] = mapped_column(default=False)
-    auto_from: Mapped[int] = mapped_column(default=3 * 60)  # minute of the day, this machine's time
-    auto_until: Mapped[int] = mapped_column(default=5 * 60)
-    auto_tried: Mapped[str] = mapped_column(Text, default="")  # the images that were tried last without being asked
-
-    containers: Mapped[list[Container]] = relationship(
-        back_populates="rockon", cascade="all, delete-orphan", order_by="Container.position"
-    )
-    custom_config: Mapped[list[CustomConfig]] = relationship(
-        cascade="all, delete-orphan", order_by="CustomConfig.position"
-    )
-    kept_volumes: Mapped[list[KeptVolume]] = relationship(cascade="all, delete-orphan")
-
-    @property
-    def installed(self) -> bool:
-        """Whether it has, or should have, containers."""
-        return self.state in (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
-
-    @property
-    def update_known(self) -> bool:
-        """Whether a newer image was seen for one of its containers."""
-        return self.installed and self.newer_images
-
-    @property
-    def newer_definition(self) -> bool:
-        """Whether the catalogue has another definition than the installed one, which no owner left aside."""
-        return self.installed and self.in_catalogue and is_newer(self.source, self.installed_source, self.ignored)
-
-    @property
-    def pending(self) -> bool:
-        """Whether an operation is under way or waits."""
-        return self.state.startswith("pending") or self.status.startswith("pending")
-
-    @property
-    def definition(self) -> Definition:
-        """The definition that counts now: the installed one, else the catalogue's newest."""
-        return self.read(self.installed_source or self.source)
-
-    def read(self, source: str, name: str = "") -> Definition:
-        """Return a definition of it, or of its successor `name`, with what people chose to be a secret."""
-        return from_source(name or self.name, source).with_secrets(self.secret_choices or {})
-
-    @property
-    def secrets(self) -> list[SecretWord]:
-        """The secret values of its answers, for masking what others print."""
-        rows: list[tuple[str, Any]] = [("", setting) for setting in self.custom_config]
-        rows += [(container.name, variable) for container in self.containers for variable in container.environment]
-        return [SecretWord("", row.value) for container, row in rows if row.value and self.hides(row, container)]
-
-    def hides(self, row: Environment | CustomConfig, container: str = "") -> bool:
-        """Whether an answer is a secret."""
-        chosen = (self.secret_choices or {}).get(container, {})
-        return chosen.get(row.key, is_secret(row.key, row.label))
-
-    def choose_secret(self, container: str, key: str, label: str, *, secret: bool) -> None:
-        """Note that an answer is a secret, or is none; what its name says anyway need not be noted."""
-        choices = {name: dict(chosen) for name, chosen in (self.secret_choices or {}).items()}
-        choices.setdefault(container, {}).pop(key, None)
-        if secret != is_secret(key, label):
-            choices[container][key] = secret
-        self.secret_choices = {name: chosen for name, chosen in choices.items() if chosen}
-
-    @property
-    def definition_hash(self) -> str:
-        """A fingerprint of `definition`."""
-        return digest(self.installed_source or self.source)
-
-    @property
-    def status_text(self) -> str:
-        """The status in the original's words, `exitcode: N error: …` for an app that ended."""
-        if self.status is Status.EXITED:
-            return f"exitcode: {self.exit_code} error: {self.status_error}"
-        return self.status.value

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.rollback import Kept, kept_from_json
 from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.installation import Installation
 from rockonweb.models.operation import Operation
-from rockonweb.models.rockon import RockOn
 
 
 class RollbackPoint(Base):
@@ -20,7 +20,7 @@ class RollbackPoint(Base):
     __tablename__ = "rollback_point"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"), index=True)
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     operation_id: Mapped[int | None] = mapped_column(ForeignKey("operation.id", ondelete="SET NULL"), index=True)
     created: Mapped[datetime] = mapped_column(Moment, default=now)
     definition: Mapped[str] = mapped_column(Text)  # the canonical text
@@ -29,7 +29,7 @@ class RollbackPoint(Base):
     snapshots: Mapped[str] = mapped_column(Text, default="{}")  # JSON: shares, and the containers that use them
     ran: Mapped[bool] = mapped_column(default=False)  # what the operation made has run, or it replaced data
 
-    rockon: Mapped[RockOn] = relationship()
+    installation: Mapped[Installation] = relationship()
     operation: Mapped[Operation | None] = relationship()
 
     @property

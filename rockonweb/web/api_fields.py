@@ -9,26 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import load_only, raiseload
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import raiseload
 
 from rockonweb.core.definition import Definition, DefinitionFaults
-from rockonweb.models import Container, CustomConfig, Environment, Port, RockOn, State, db
+from rockonweb.models import Container, CustomConfig, Environment, Installation, Port, RockOn, State, db
+from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import shelf, ui_link
 from rockonweb.web.api_envelope import Slice
 from rockonweb.web.wording import answer
 
 Fields = dict[str, Any]
-OFFERED = or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE)
+OFFERED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)
 COLUMNS = (
-    RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source,
-    RockOn.installed_source, RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error,
+    RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source, RockOn.ports,
+    Installation.name, Installation.installed_source, Installation.state, Installation.status, Installation.exit_code,
+    Installation.status_error, Installation.error,
 )  # fmt: skip
+OwnPort = Port | SuggestedPort
 
 
 def count() -> int:
     """Return how many rock-ons there are."""
-    return db.session.scalar(select(func.count()).select_from(RockOn).where(OFFERED)) or 0
+    query = select(func.count()).select_from(RockOn).outerjoin(Installation, Installation.entry_id == RockOn.id)
+    return db.session.scalar(query.where(OFFERED)) or 0
 
 
 def rockons(wanted: Slice) -> list[Fields]:
@@ -42,47 +46,47 @@ def rockon(rockon_id: int) -> Fields | None:
     return next(iter(_all(select(RockOn).where(RockOn.id == rockon_id))), None)
 
 
-def _all(query: Any) -> list[Fields]:
-    found = list(db.session.scalars(query.options(load_only(*COLUMNS), raiseload("*"))))
+def _all(query: Select[RockOn]) -> list[Fields]:
+    found = [app for app, _ in shelf.load_apps(query, COLUMNS)]
     ids = [one.id for one in found]
     operations, ports = shelf.active_operations(ids), _own_ports(ids)
     return [_of_rockon(one, _definition(one), operations.get(one.id), ports) for one in found]
 
 
 def _own_ports(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
-    """Return the ports of apps' own pages by rock-on, container and number."""
-    query = select(Container.rockon_id, Container.name, Port).join(Port.container).where(Port.ui)
-    found = db.session.execute(query.where(Container.rockon_id.in_(ids)).options(raiseload("*")))
+    """Return the ports of apps' own pages by app, container and number."""
+    query = select(Container.installation_id, Container.name, Port).join(Port.container).where(Port.ui)
+    found = db.session.execute(query.where(Container.installation_id.in_(ids)).options(raiseload("*")))
     return {(rockon_id, name, port.number): port for rockon_id, name, port in found}
 
 
-def _definition(rockon: RockOn) -> Definition | None:
+def _definition(rockon: Installation) -> Definition | None:
     """Return the definition that counts now; None for one that an older version of this program took."""
     try:
-        return ui_link.parsed(rockon.name, rockon.installed_source or rockon.source)
+        return ui_link.parsed(rockon.name, rockon.installed_source or rockon.entry.source)
     except DefinitionFaults:
         return None
 
 
 def _of_rockon(
-    rockon: RockOn, definition: Definition | None, task: int | None, ports: Mapping[tuple[int, str, int], Port]
+    rockon: Installation, definition: Definition | None, task: int | None, ports: Mapping[tuple[int, str, int], Port]
 ) -> Fields:
     place = definition.ui_port if definition else None
-    own = ports.get((rockon.id, *place)) if place else None
+    own = (ports.get((rockon.id, *place)) or _offered_port(rockon, place)) if place else None
     specs = definition.containers if definition else {}
     fixed = place is not None and specs[place[0]].on_host_network
     return {
         "id": rockon.id,
         "name": rockon.name,
-        "description": rockon.description,
-        "version": rockon.version,
+        "description": rockon.entry.description,
+        "version": rockon.entry.version,
         "state": str(rockon.state),
         "status": rockon.status_text,
         "taskid": None if task is None else str(task),
         "link": definition.ui.slug or None if definition else None,
-        "website": rockon.website,
+        "website": rockon.entry.website,
         "https": bool(definition and definition.ui.https),
-        "icon": rockon.icon or None,
+        "icon": rockon.entry.icon or None,
         "ui": place is not None,
         "volume_add_support": bool(definition and definition.volume_add_support),
         "more_info": definition.more_info or None if definition else None,
@@ -93,19 +97,24 @@ def _of_rockon(
     }
 
 
-def _host(port: Port, *, fixed: bool) -> int:
+def _offered_port(rockon: Installation, place: tuple[str, int]) -> SuggestedPort | None:
+    return next((port for port in rockon.entry.ports if (port.container, port.number) == place), None)
+
+
+def _host(port: OwnPort, *, fixed: bool) -> int:
     """Return the host port, or the one that is suggested; a container on the host's network can have no other."""
-    return port.number if fixed else port.suggested if port.host is None else port.host
+    chosen = port.host if isinstance(port, Port) else None
+    return port.number if fixed else port.suggested if chosen is None else chosen
 
 
-def _is_published(port: Port, rockon: RockOn) -> bool:
-    return port.host is not None or not rockon.installed
+def _is_published(port: OwnPort, rockon: Installation) -> bool:
+    return not rockon.installed or (isinstance(port, Port) and port.host is not None)
 
 
 # -- the settings of one rock-on --------------------------------------------------------------------------------------
 
 
-def containers(rockon: RockOn) -> list[Fields]:
+def containers(rockon: Installation) -> list[Fields]:
     """Return its containers, in launch order."""
     specs = rockon.definition.containers
     return [
@@ -121,7 +130,7 @@ def containers(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def volumes(rockon: RockOn) -> list[Fields]:
+def volumes(rockon: Installation) -> list[Fields]:
     """Return the paths that shares are mounted on; `uservol` marks those that were added after the install."""
     return [
         {
@@ -139,7 +148,7 @@ def volumes(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def ports(rockon: RockOn) -> list[Fields]:
+def ports(rockon: Installation) -> list[Fields]:
     """Return its ports, published or not."""
     specs = rockon.definition.containers
     return [
@@ -160,7 +169,7 @@ def ports(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def devices(rockon: RockOn) -> list[Fields]:
+def devices(rockon: Installation) -> list[Fields]:
     """Return its devices."""
     return [
         {"id": device.id, "container": one.id, "dev": device.name, "val": device.value, **_words(device)}
@@ -169,7 +178,7 @@ def devices(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def environment(rockon: RockOn) -> list[Fields]:
+def environment(rockon: Installation) -> list[Fields]:
     """Return its variables, secrets masked."""
     return [
         {
@@ -184,7 +193,7 @@ def environment(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def custom_config(rockon: RockOn) -> list[Fields]:
+def custom_config(rockon: Installation) -> list[Fields]:
     """Return its settings as a whole, secrets masked."""
     return [
         {"id": setting.id, "rockon": rockon.id, "key": setting.key, "val": _value(setting, rockon), **_words(setting)}
@@ -192,7 +201,7 @@ def custom_config(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def labels(rockon: RockOn) -> list[Fields]:
+def labels(rockon: Installation) -> list[Fields]:
     """Return the labels that were added: as in the original, `key` is the container and `val` the label."""
     return [
         {"id": label.id, "container": one.id, "key": one.name, "val": label.value}
@@ -201,7 +210,7 @@ def labels(rockon: RockOn) -> list[Fields]:
     ]
 
 
-def networks(rockon: RockOn) -> list[Fields]:
+def networks(rockon: Installation) -> list[Fields]:
     """Return the networks that its containers were put on after the install."""
     return [
         {
@@ -216,7 +225,7 @@ def networks(rockon: RockOn) -> list[Fields]:
     ]
 
 
-PARTS: dict[str, Callable[[RockOn], list[Fields]]] = {
+PARTS: dict[str, Callable[[Installation], list[Fields]]] = {
     "volumes": volumes,
     "ports": ports,
     "devices": devices,
@@ -231,5 +240,5 @@ def _words(row: Any) -> Fields:
     return {"description": row.description, "label": row.label}
 
 
-def _value(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str | None:
+def _value(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str | None:
     return None if row.value is None else answer(row, rockon, container)

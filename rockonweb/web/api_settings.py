@@ -14,25 +14,25 @@ from rockonweb.core.original import Numbers
 from rockonweb.core.request import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, State
+from rockonweb.models import Installation, State
 from rockonweb.work.review import review_or_refuse, submit_review
 
 
-def install(rockon: RockOn, body: bytes, user: str) -> int:
+def install(rockon: Installation, body: bytes, user: str) -> int:
     """Begin the install that a body asks for; return the operation's id.
 
     Raises BadInput, Conflict where something on the host speaks against it, EngineError or QueueUnreachable.
     """
     given = original.read_body(body)
     _refuse_state(Kind.INSTALL, rockon)
-    definition = rockon.read(rockon.source)
+    definition = rockon.read(rockon.entry.source)
     answers = original.install(
         definition, _numbers(rockon), given, _stored(rockon), rows.suggested_port(rockon), _shares()
     )
     return submit_review(review_or_refuse(rockon, InstallRequest(answers)), user)
 
 
-def update(rockon: RockOn, body: bytes, user: str) -> int:
+def update(rockon: Installation, body: bytes, user: str) -> int:
     """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as `install`."""
     given = original.read_body(body)
     _refuse_state(Kind.CHANGE, rockon)
@@ -47,14 +47,14 @@ def _shares() -> Collection[str]:
     return host_of().shares.listing()
 
 
-def _numbers(rockon: RockOn) -> Numbers:
+def _numbers(rockon: Installation) -> Numbers:
     return Numbers(
         {one.id: one.name for one in rockon.containers},
         {port.id: (one.name, port.number) for one in rockon.containers for port in one.ports},
     )
 
 
-def _stored(rockon: RockOn) -> Answers:
+def _stored(rockon: Installation) -> Answers:
     """Return the answers of an earlier install. After an uninstall all ports are to be published again."""
     found = rows.answers_of(rockon)
     if rockon.state is State.INSTALL_FAILED:
@@ -65,7 +65,7 @@ def _stored(rockon: RockOn) -> Answers:
     return replace(found, ports=ports)
 
 
-def _refuse_state(kind: Kind, rockon: RockOn) -> None:
+def _refuse_state(kind: Kind, rockon: Installation) -> None:
     if rockon.state not in TRANSITIONS[kind].allowed:
         state = str(rockon.state).replace("_", " ")
         raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))

@@ -16,7 +16,7 @@ from rockonweb.core.owners import Mismatch
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.powers import Power
 from rockonweb.forms import summary
-from rockonweb.models import RockOn, Status
+from rockonweb.models import Installation, Status
 from rockonweb.web import faults
 from rockonweb.web.answers import lead_to
 from rockonweb.web.difference import side_by_side
@@ -66,7 +66,7 @@ def before(
     findings: Iterable[Finding],
     powers: Sequence[Power],
     offers: Sequence[Mismatch],
-    rockon: RockOn,
+    rockon: Installation,
     *,
     sent: str = "",
 ) -> Before:
@@ -82,7 +82,7 @@ def before(
     )
 
 
-def change_of(found: Review, rockon: RockOn) -> dict[str, Any]:
+def change_of(found: Review, rockon: Installation) -> dict[str, Any]:
     """Return what a page shows of a change that was reviewed: both command lines of each container, and what stops."""
     change = found.changes
     running = rockon.status is not Status.STOPPED

@@ -12,7 +12,7 @@ from rockonweb.core.secret import SecretWord, redact
 from rockonweb.core.visible import UNSEEN
 from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
-from rockonweb.models import RockOn
+from rockonweb.models import Installation
 from rockonweb.web.partials import mark_of
 
 NUMBERS = (100, 200, 1000, 5000)  # of lines that a person may choose
@@ -76,7 +76,7 @@ class ContainerLog:
     looked_through: int = 0  # lines
 
 
-def of_containers(rockon: RockOn, wish: Wish | None = None) -> list[ContainerLog]:
+def of_containers(rockon: Installation, wish: Wish | None = None) -> list[ContainerLog]:
     """Ask Docker for the logs of a rock-on's containers. Secrets that were given as answers are masked."""
     wish = wish or Wish()
     names = [one.name for one in rockon.containers if wish.container in ("", one.name)]
@@ -87,7 +87,7 @@ def of_containers(rockon: RockOn, wish: Wish | None = None) -> list[ContainerLog
         return [ContainerLog(name, error=say(error.sentence)) for name in names]
 
 
-def as_file(rockon: RockOn, container: str, *, timestamps: bool) -> str:
+def as_file(rockon: Installation, container: str, *, timestamps: bool) -> str:
     """Return the log of a container as a text, masked like on the page. Raises EngineError."""
     with host_of(rockon).connect() as docker:
         raw = docker.logs(container, IN_FILE, timestamps=timestamps, most=MOST_IN_FILE)

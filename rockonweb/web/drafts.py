@@ -14,7 +14,8 @@ from rockonweb.core import wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, digest
 from rockonweb.core.field_names import glued
-from rockonweb.models import Draft, RockOn, db, writing
+from rockonweb.core.lifecycle import THERE
+from rockonweb.models import Draft, Installation, db, writing
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,18 @@ class Kept:
     dropped: tuple[str, ...] = ()
 
 
-def definition_of(rockon: RockOn) -> Definition:
+def definition_of(rockon: Installation) -> Definition:
     """Return the definition that an install takes: the catalogue's newest."""
-    return rockon.read(rockon.source)
+    return rockon.read(rockon.entry.source)
 
 
-def load(rockon: RockOn, definition: Definition, user_id: int) -> Kept:
+def load(rockon: Installation, definition: Definition, user_id: int) -> Kept:
     """Return a person's draft, an empty one where there is none. Only reads."""
     return _kept(find(db.session(), rockon, user_id), rockon, definition)
 
 
 def save(
-    rockon: RockOn,
+    rockon: Installation,
     definition: Definition,
     user_id: int,
     page: str,
@@ -72,7 +73,7 @@ def save(
         keep(session, rockon, user_id, data)
 
 
-def prefill(rockon: RockOn, definition: Definition, kept: Kept) -> dict[str, str]:
+def prefill(rockon: Installation, definition: Definition, kept: Kept) -> dict[str, str]:
     """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
     return {**wizard.values_of(definition, rows.answers_of(rockon)), **kept.values}
 
@@ -82,28 +83,33 @@ def draft_answers(definition: Definition, kept: Kept) -> Answers:
     return wizard.answers(definition, kept.values)
 
 
-def find(session: Session, rockon: RockOn, user_id: int) -> Draft | None:
-    """Return a person's row for a rock-on."""
-    return session.scalar(select(Draft).where(Draft.rockon_id == rockon.id, Draft.user_id == user_id))
+def find(session: Session, rockon: Installation, user_id: int) -> Draft | None:
+    """Return a person's row: that of the settings of an app that is there, else that of an install."""
+    query = select(Draft).where(Draft.rockon_id == rockon.entry_id, Draft.user_id == user_id)
+    return session.scalar(query.where(Draft.installation_id == _home(rockon)))
 
 
-def keep(session: Session, rockon: RockOn, user_id: int, data: dict[str, Any]) -> None:
-    """Write a person's row for a rock-on."""
-    row = find(session, rockon, user_id)
+def keep(session: Session, rockon: Installation, user_id: int, data: dict[str, Any]) -> None:
+    """Write a person's row."""
+    row, digested = find(session, rockon, user_id), digest(rockon.entry.source)
     if row is None:
-        row = Draft(user_id=user_id, rockon_id=rockon.id)
+        row = Draft(user_id=user_id, rockon_id=rockon.entry_id, installation_id=_home(rockon))
         session.add(row)
-    row.definition_hash, row.data = digest(rockon.source), data
+    row.definition_hash, row.data = digested, data
 
 
-def _kept(row: Draft | None, rockon: RockOn, definition: Definition) -> Kept:
+def _home(rockon: Installation) -> int | None:
+    return rockon.id if rockon.state in THERE else None
+
+
+def _kept(row: Draft | None, rockon: Installation, definition: Definition) -> Kept:
     if row is None:
         return Kept()
     data, asks = row.data, wizard.all_asks(definition)
     # Older versions had one answer for two questions whose glued names are the same: it is neither's.
     shared = {glued(ask.page, ask.container, ask.key) for ask in asks if ask.name not in data["values"]}
     values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in shared}
-    if row.definition_hash == digest(rockon.source):
+    if row.definition_hash == digest(rockon.entry.source):
         unknown = {ask.page for ask in asks if ask.name not in values}
         return Kept(values, tuple(page for page in data["done"] if page not in unknown), frozenset(data["new_shares"]))
     asked = {ask.name for ask in asks}

@@ -8,7 +8,7 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.rollback import Cover, Kept
 from rockonweb.core.text import t
 from rockonweb.host import host_of
-from rockonweb.models import RockOn, RollbackPoint
+from rockonweb.models import Installation, RollbackPoint
 from rockonweb.work import rollback
 
 
@@ -23,7 +23,7 @@ class Row:
     shares: tuple[str, ...]
 
 
-def rows(rockon: RockOn) -> list[Row]:
+def rows(rockon: Installation) -> list[Row]:
     """Return the rollback points of an installed rock-on, the newest first."""
     return [row(point) for point in rollback.points(rockon)] if rockon.installed else []
 
@@ -37,13 +37,13 @@ def row(point: RollbackPoint) -> Row:
 
 def shares(point: RollbackPoint) -> list[Cover]:
     """Return the shares that the rock-on had then, and whether the data of each can be put back."""
-    host = host_of(point.rockon)
+    host = host_of(point.installation)
     known = {
         name: replace(facts, nested=host.snapshots.nested(name)) if facts.snapshots else facts
         for name, facts in host.shares.listing().items()
         if name in point.shares
     }
-    facts = HostFacts(shares=known, share_users=rollback.other_users(point.rockon))
+    facts = HostFacts(shares=known, share_users=rollback.other_users(point.installation))
     _, answers = rollback.made_from(point)
     return [
         *rollback.brought_back(point, facts),

@@ -16,7 +16,7 @@ from rockonweb.config import current_settings
 from rockonweb.core.attention import App, Facts, Failure, Item, Room, attention
 from rockonweb.core.text import joined
 from rockonweb.host import host_of
-from rockonweb.models import Kind, Operation, Progress, RockOn, Status, db, now
+from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, now
 from rockonweb.web import shelf
 from rockonweb.web.partials import mark_of
 from rockonweb.web.wording import ended_title, pill_of
@@ -25,7 +25,7 @@ from rockonweb.work.heartbeat import EngineStatus
 
 RECENT = 6  # operations
 REMEMBERED = timedelta(days=7)  # for how long a failure is told that nobody made up for
-_NAMED = joinedload(Operation.rockon).load_only(RockOn.name, RockOn.status)
+_NAMED = joinedload(Operation.installation).load_only(Installation.name, Installation.status)
 _BRIEF = (defer(Operation.reviewed), _NAMED)
 # What a failed operation wanted came about all the same, by Docker's own restart or by hand.
 _CAME_ABOUT = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
@@ -88,7 +88,7 @@ def _app(card: shelf.Card) -> App:
 
 def _failures() -> list[Failure]:
     """Return what failed lately, where it is the last that was done to its rock-on."""
-    last = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.rockon_id)
+    last = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.installation_id)
     query = select(Operation).where(
         Operation.id.in_(last),
         Operation.progress.in_((Progress.FAILED, Progress.INTERRUPTED)),
@@ -96,9 +96,9 @@ def _failures() -> list[Failure]:
     )
     found = db.session.scalars(query.options(*_BRIEF).order_by(Operation.id.desc()))
     return [
-        Failure(one.id, ended_title(one), one.error, one.hint, one.rockon_id)
+        Failure(one.id, ended_title(one), one.error, one.hint, one.installation_id)
         for one in found
-        if not (one.rockon and (one.kind, one.rockon.status) in _CAME_ABOUT)
+        if not (one.installation and (one.kind, one.installation.status) in _CAME_ABOUT)
     ]
 
 

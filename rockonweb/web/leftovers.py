@@ -10,7 +10,7 @@ from rockonweb import rows
 from rockonweb.core import plan
 from rockonweb.core.facts import Mount
 from rockonweb.host import host_of
-from rockonweb.models import Container, RockOn, State, db
+from rockonweb.models import Container, Installation, State, db
 from rockonweb.work.facts import volumes
 
 
@@ -24,7 +24,7 @@ class Leftovers:
     shared_images: list[str]
 
 
-def look(rockon: RockOn) -> Leftovers:
+def look(rockon: Installation) -> Leftovers:
     """Return what an uninstall leaves, with what Docker knows where it answers."""
     known = images(rockon)
     found, _ = host_of(rockon).ask(lambda docker: volumes(rockon, docker, docker.containers() if docker else None))
@@ -36,12 +36,12 @@ def look(rockon: RockOn) -> Leftovers:
     )
 
 
-def images(rockon: RockOn) -> dict[str, bool]:
+def images(rockon: Installation) -> dict[str, bool]:
     """Return the rock-on's images, and of each whether no other rock-on is installed with it.
 
     Docker itself keeps one that any other container uses.
     """
-    query = select(Container.image).join(Container.rockon)
-    others = query.where(RockOn.id != rockon.id, RockOn.state != State.AVAILABLE).distinct()
+    query = select(Container.image).join(Container.installation)
+    others = query.where(Installation.id != rockon.id, Installation.state != State.AVAILABLE).distinct()
     used = set(db.session.scalars(others))
     return {image: image not in used for image in plan.images(rockon.definition)}

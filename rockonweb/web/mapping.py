@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rockonweb.core.definition import Definition
-from rockonweb.models import Container, RockOn
+from rockonweb.models import Container, Installation
 from rockonweb.web import ui_link
 
 
@@ -32,9 +32,9 @@ class ContainerMap:
     host_network: bool = False
 
 
-def of(rockon: RockOn) -> list[ContainerMap]:
+def of(rockon: Installation) -> list[ContainerMap]:
     """Return the connections of a rock-on's containers: ports first, then storage, devices and networks."""
-    definition = ui_link.parsed(rockon.name, rockon.installed_source or rockon.source)
+    definition = ui_link.parsed(rockon.name, rockon.installed_source or rockon.entry.source)
     return [_container(one, definition) for one in rockon.containers]
 
 

@@ -12,12 +12,12 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import Carried, carry, only_new, with_new
 from rockonweb.core.definition import Definition, digest
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.preflight import wanted_ports
+from rockonweb.core.preflight.ports import wanted_ports
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
-from rockonweb.models import RockOn
+from rockonweb.models import Installation, RockOn
 from rockonweb.web import questions
 
 
@@ -28,7 +28,7 @@ class Offer:
     `successor` is the rock-on of the catalogue that has it, where that has another name.
     """
 
-    rockon: RockOn
+    rockon: Installation
     source: str
     old: Definition
     new: Definition
@@ -41,9 +41,9 @@ class Offer:
         return self.rockon.ignored == digest(self.source)
 
 
-def offer(rockon: RockOn, successor: RockOn | None = None) -> Offer:
+def offer(rockon: Installation, successor: RockOn | None = None) -> Offer:
     """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
-    where = successor or rockon
+    where = successor or rockon.entry
     new = rockon.read(where.source, where.name)
     return Offer(
         rockon, where.source, rockon.definition, new, carry(rockon.definition, rows.answers_of(rockon), new), successor
@@ -132,7 +132,7 @@ def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
         for _, _, host, protocol in wanted_ports(offer.new, offer.carried.answers)
     )
     facts = replace(facts, claimed=(*facts.claimed, *own))
-    suggest_port = rows.suggested_port(offer.successor or offer.rockon)
+    suggest_port = rows.suggested_port(rows.not_installed(offer.successor) if offer.successor else offer.rockon)
     wanted = {}
     for ask in wizard.asks(fresh, "ports"):
         spec = offer.new.containers[ask.container].port_specs[int(ask.key)]

@@ -16,7 +16,7 @@ from rockonweb.core.definition import Definition
 from rockonweb.core.suggest import Suggestion, texts
 from rockonweb.forms import PageForm, devices, environment, shares
 from rockonweb.host import host_of
-from rockonweb.models import RockOn
+from rockonweb.models import Installation
 from rockonweb.web import partials
 from rockonweb.web.share_users import other_users
 
@@ -40,7 +40,7 @@ STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 class Place:
     """Where a person is among the pages about a rock-on; their blueprint has the name of their templates' folder."""
 
-    rockon: RockOn
+    rockon: Installation
     definition: Definition
     page: str
 
@@ -65,7 +65,7 @@ class Place:
         )
 
 
-def room(rockon: RockOn, button: str) -> shares.Room:
+def room(rockon: Installation, button: str) -> shares.Room:
     """Return what questions about shares need to know of the host; `button` is what makes new ones."""
     ground, known = host_of().shares.ground(), host_of().shares.listing()
     return shares.Room(known, other_users(rockon), ground.refusal, ground.way_out, ground.words, button)

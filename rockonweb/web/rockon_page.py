@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from flask import abort, render_template, request
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from rockonweb import rows
 from rockonweb.catalog import icons, successors
 from rockonweb.core import carry_over
-from rockonweb.models import Container, Kind, Operation, Progress, RockOn, Role, State, Status, db
+from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db
+from rockonweb.rows import find_installation
 from rockonweb.web import shelf, ui_link
 from rockonweb.web.partials import mark_of, partial_wanted
 from rockonweb.web.permission import may
@@ -26,14 +26,9 @@ CAUSES = {
 }
 
 
-def get(rockon_id: int) -> RockOn:
+def get(rockon_id: int) -> Installation:
     """Return a rock-on with what its pages show; one that does not exist is not found."""
-    query = select(RockOn).where(RockOn.id == rockon_id)
-    containers = selectinload(RockOn.containers)
-    rockon = db.session.scalar(
-        query.options(containers.selectinload(Container.ports), selectinload(RockOn.custom_config))
-    )
-    return rockon or abort(404)
+    return find_installation(rockon_id) or abort(404)
 
 
 def hostname() -> str:
@@ -41,7 +36,7 @@ def hostname() -> str:
     return urlsplit(f"//{request.host}").hostname or "localhost"
 
 
-def head(rockon: RockOn) -> dict[str, Any]:
+def head(rockon: Installation) -> dict[str, Any]:
     """Return what the head of a rock-on's pages shows."""
     last = _last(rockon)
     shown = {
@@ -62,7 +57,8 @@ def _mark(shown: dict[str, Any]) -> str:
     """Return a fingerprint of what can change in a head."""
     rockon, failed = shown["rockon"], shown["failed"]
     own = (
-        rockon.name, rockon.summary, rockon.version, rockon.website, rockon.in_catalogue, rockon.newer_definition,
+        rockon.name, rockon.entry.summary, rockon.entry.version, rockon.entry.website, rockon.entry.in_catalogue,
+        rockon.newer_definition,
         rockon.state, rockon.status, rockon.exit_code, rockon.status_error, rockon.error, rockon.update_known,
     )  # fmt: skip
     candidates = [one.name for one in shown["succession"].candidates]
@@ -71,7 +67,7 @@ def _mark(shown: dict[str, Any]) -> str:
     return mark_of(own, candidates, others, plain, failed and failed.id)
 
 
-def tabs(rockon: RockOn) -> list[str]:
+def tabs(rockon: Installation) -> list[str]:
     """Return the tabs that a rock-on has for the person who looks."""
     found = [OVERVIEW]
     if rockon.installed:
@@ -80,7 +76,7 @@ def tabs(rockon: RockOn) -> list[str]:
     return [*found, HISTORY, DEFINITION]
 
 
-def render(rockon: RockOn, tab: str, **context: Any) -> str:
+def render(rockon: Installation, tab: str, **context: Any) -> str:
     """Render a tab of a rock-on with the page around it, or the tab alone where htmx swaps it."""
     here = {"tab": tab, "tabs": tabs(rockon), **context}
     if partial_wanted():
@@ -88,23 +84,23 @@ def render(rockon: RockOn, tab: str, **context: Any) -> str:
     return render_template("rockons/show.html", **head(rockon), **here)
 
 
-def answered_before(rockon: RockOn) -> bool:
+def answered_before(rockon: Installation) -> bool:
     """Whether it was installed once, and nothing is asked that was not answered then."""
     installs = select(Operation.id).where(
-        Operation.rockon_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
+        Operation.installation_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
     )
     if db.session.scalar(installs.limit(1)) is None:
         return False
     return not carry_over.carry(rockon.definition, rows.answers_of(rockon), rockon.definition).asks
 
 
-def _last(rockon: RockOn) -> Operation | None:
+def _last(rockon: Installation) -> Operation | None:
     """Return the operation that ended last."""
-    query = select(Operation).where(Operation.rockon_id == rockon.id, Operation.finished.is_not(None))
+    query = select(Operation).where(Operation.installation_id == rockon.id, Operation.finished.is_not(None))
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
-def _since(rockon: RockOn, last: Operation | None) -> datetime | None:
+def _since(rockon: Installation, last: Operation | None) -> datetime | None:
     """Return since when a rock-on is as it is, where the operation that ended last has brought it there."""
     if last is None or rockon.state is not State.INSTALLED or last.progress is not Progress.DONE:
         return None

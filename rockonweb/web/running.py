@@ -12,7 +12,7 @@ from sqlalchemy.orm import defer, joinedload, selectinload
 
 from rockonweb.core import layers
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
-from rockonweb.models import ACTIVE, Operation, OperationStep, Progress, RockOn, db
+from rockonweb.models import ACTIVE, Installation, Operation, OperationStep, Progress, db
 from rockonweb.models.operation import IS_ACTIVE
 from rockonweb.web.wording import ended_title, left_words, size, title_of
 from rockonweb.work import sequence
@@ -88,14 +88,14 @@ def _ended(last: int, watch: Collection[int], apart_from: int | None) -> list[Op
     return [*db.session.scalars(query)][::-1]
 
 
-_BRIEF = (defer(Operation.reviewed), joinedload(Operation.rockon).load_only(RockOn.name))
+_BRIEF = (defer(Operation.reviewed), joinedload(Operation.installation).load_only(Installation.name))
 
 
 def _active() -> list[Operation]:
     """Return what runs and waits, with its steps; loaded once for a page."""
     if "active_operations" not in g:
         query = select(Operation).where(IS_ACTIVE).order_by(Operation.id)
-        named = joinedload(Operation.rockon).load_only(RockOn.name)
+        named = joinedload(Operation.installation).load_only(Installation.name)
         found = db.session.scalars(query.options(selectinload(Operation.steps), named))
         g.active_operations = [*found]
     return list(g.active_operations)
@@ -103,10 +103,10 @@ def _active() -> list[Operation]:
 
 def histories(operations: Iterable[Operation]) -> Mapping[int | None, History]:
     """Return how long steps took before, by rock-on, by one statement."""
-    rockons = sorted({one.rockon_id for one in operations if one.rockon_id is not None})
-    latest = select(Operation.id).where(Operation.rockon_id.in_(rockons)).order_by(Operation.id.desc())
+    rockons = sorted({one.installation_id for one in operations if one.installation_id is not None})
+    latest = select(Operation.id).where(Operation.installation_id.in_(rockons)).order_by(Operation.id.desc())
     own = (
-        select(Operation.rockon_id.label("rockon"), literal(1).label("own"), *_TIMES)
+        select(Operation.installation_id.label("rockon"), literal(1).label("own"), *_TIMES)
         .join(Operation, Operation.id == OperationStep.operation_id)
         .where(OperationStep.progress == Progress.DONE)
         .where(OperationStep.operation_id.in_(latest.limit(REMEMBERED * max(1, len(rockons)))))
@@ -151,7 +151,7 @@ def estimate_of(
         for step in operation.steps
     ]
     known = known if known is not None else histories([operation]) if steps else {}
-    return estimate(steps, known.get(operation.rockon_id, History()), least=least or 0)
+    return estimate(steps, known.get(operation.installation_id, History()), least=least or 0)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import request
 
-from rockonweb import audit
+from rockonweb import audit, rows
 from rockonweb.core.text import t
 from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, RockOn, writing
+from rockonweb.models import CustomConfig, Environment, Installation, writing
 
 HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
 
@@ -30,21 +30,21 @@ class SecretAnswer:
         return f"{self.container}/{self.row.key}"
 
 
-def of(rockon: RockOn) -> list[SecretAnswer]:
+def of(rockon: Installation) -> list[SecretAnswer]:
     """Return the variables and settings that have an answer."""
     found: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
     found += [(container.name, variable) for container in rockon.containers for variable in container.environment]
     return [SecretAnswer(container, row, rockon.hides(row, container)) for container, row in found if row.value]
 
 
-def choose(rockon: RockOn, container: str, key: str, label: str, *, secret: bool) -> None:
+def choose(rockon: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
     """Keep what a person says of an answer, which counts at once."""
     with writing() as session:
-        session.get_one(RockOn, rockon.id).choose_secret(container, key, label, secret=secret)
+        rows.stored(session, rockon).choose_secret(container, key, label, secret=secret)
         audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
 
 
-def take(rockon: RockOn, fields: Iterable[Any]) -> bool:
+def take(rockon: Installation, fields: Iterable[Any]) -> bool:
     """Keep the boxes that were ticked on a page of questions.
 
     A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would

@@ -4,29 +4,54 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, case, func, literal, or_, select, true, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute, load_only, raiseload
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    outerjoin,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Load, load_only
+from sqlalchemy.orm.attributes import set_committed_value
 
 from rockonweb.catalog import icons
 from rockonweb.config import current_settings
 from rockonweb.core import search
 from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
-from rockonweb.models import ACTIVE, Operation, RockOn, State, Status, db
-from rockonweb.models.rockon import is_newer
+from rockonweb.core.lifecycle import THERE
+from rockonweb.models import ACTIVE, Installation, Operation, RockOn, State, Status, db
+from rockonweb.models.installation import is_newer
+from rockonweb.models.rockon import has_word
+from rockonweb.rows import not_installed
 from rockonweb.web import ui_link
 from rockonweb.web.partials import mark_of
 
 PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
 MAX_SEARCH = 200  # characters
-_THERE = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
-_LISTED = or_(RockOn.in_catalogue, RockOn.state != State.AVAILABLE)  # what a list may show
+_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
+_FROM = outerjoin(RockOn, Installation, Installation.entry_id == RockOn.id)
+
+_SHOWN = (
+    RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
+    RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state, Installation.status,
+    Installation.exit_code, Installation.status_error, Installation.error, Installation.installed_source,
+    Installation.ignored, Installation.newer_images,
+)  # fmt: skip
 
 
 class Condition(enum.StrEnum):
@@ -120,7 +145,7 @@ class Card:
     `newer` whether a newer definition waits.
     """
 
-    rockon: RockOn
+    rockon: Installation
     link: str | None
     operation: int | None
     icon: str
@@ -129,10 +154,10 @@ class Card:
     @property
     def lasting(self) -> tuple[object, ...] | None:
         """All that the card shows of a rock-on that is only in the catalogue; None for one that has more to tell."""
-        one = self.rockon
+        one, entry = self.rockon, self.rockon.entry
         if one.state is not State.AVAILABLE or self.operation or one.error:
             return None
-        return (one.id, one.name, one.version, one.website, one.summary, one.badges, self.icon)
+        return (one.id, one.name, entry.version, entry.website, entry.summary, entry.badges, self.icon)
 
 
 @dataclass(frozen=True)
@@ -159,8 +184,9 @@ class Shelf:
         """A fingerprint of what can change, so that a page that polls is sent only news."""
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
-             card.rockon.error, card.rockon.version, card.rockon.summary, card.rockon.badges, card.icon, card.link,
-             card.operation, card.newer, card.rockon.in_catalogue, card.rockon.update_known)
+             card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
+             card.icon, card.link, card.operation, card.newer, card.rockon.entry.in_catalogue,
+             card.rockon.update_known)
             for card in self.cards
         ]  # fmt: skip
         counts = (self.found, self.installed, self.everything, self.updates)
@@ -202,14 +228,15 @@ def look(wish: Wish, hostname: str) -> Shelf:
 
 def installed(hostname: str) -> list[Card]:
     """Return all that is installed or failed to be, in the order of names, by four statements."""
-    there = select(RockOn.id).where(RockOn.state != State.AVAILABLE).order_by(RockOn.sort_name, RockOn.name)
+    there = select(RockOn.id).select_from(_FROM).where(Installation.state != State.AVAILABLE)
+    there = there.order_by(RockOn.sort_name, RockOn.name)
     return _cards([*db.session.scalars(there)], hostname)
 
 
 def active_operations(ids: list[int]) -> dict[int, int]:
     """Return the operation that runs, else the one that waits longest, by rock-on."""
-    query = select(Operation.rockon_id, Operation.id)
-    waits = query.where(Operation.rockon_id.in_(ids), Operation.progress.in_(ACTIVE))
+    query = select(Operation.installation_id, Operation.id)
+    waits = query.where(Operation.installation_id.in_(ids), Operation.progress.in_(ACTIVE))
     rows = db.session.execute(waits.order_by(Operation.id.desc()))
     return {rockon: operation for rockon, operation in rows if rockon is not None}
 
@@ -252,14 +279,14 @@ class _Group(NamedTuple):
 
 
 @lru_cache(maxsize=10_000)
-def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> _Sort:
-    """Return the sort of a rock-on from what its columns hold."""
-    known = State[state]
-    installed = known in _THERE
+def _sort(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _Sort:
+    """Return the sort of a rock-on from what its columns hold; some are empty where it was never installed."""
+    known = State[state] if state else State.AVAILABLE
+    installed = known in THERE
     return _Sort(
         installed=installed,
         newer=installed and bool(newer),
-        condition=condition_of(known, Status[status]),
+        condition=condition_of(known, Status[status] if status else Status.STOPPED),
         categories=tuple(categories.split()),
         badges=tuple(badges.split()),
     )
@@ -267,16 +294,17 @@ def _sort(state: str, status: str, categories: str, badges: str, newer: int) -> 
 
 def _groups(words: Sequence[str]) -> list[_Group]:
     """Return how many rock-ons a list may show, by what filters look at. The database counts: they may be thousands."""
-    columns = [type_coerce(column, Text) for column in (RockOn.state, RockOn.status, RockOn.categories, RockOn.badges)]
-    sort: list[ColumnElement[Any]] = [*columns, type_coerce(RockOn.newer_images, Integer)]  # as they are stored
+    columns = (Installation.state, Installation.status, RockOn.categories, RockOn.badges)
+    sort: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # as they are stored
+    sort.append(type_coerce(Installation.newer_images, Integer))
     matches = _matches(words).label("matches")
-    query = select(matches, func.count(), *sort).where(_LISTED).group_by("matches", *sort)
+    query = select(matches, func.count(), *sort).select_from(_FROM).where(_LISTED).group_by("matches", *sort)
     return [_Group(bool(one), number, _sort(*stored)) for one, number, *stored in db.session.execute(query)]
 
 
 def _chosen(wish: Wish, words: Sequence[str]) -> list[int]:
     """Return the rock-ons of a page, in their order."""
-    query = select(RockOn.id).where(_LISTED, _matches(words), *_filters(wish))
+    query = select(RockOn.id).select_from(_FROM).where(_LISTED, _matches(words), *_filters(wish))
     if wish.order is Order.STATE:
         query = query.order_by(case(*((_is(condition), place) for place, condition in enumerate(URGENCY))))
     elif wish.order is Order.NEWEST:
@@ -294,28 +322,25 @@ def _matches(words: Sequence[str]) -> ColumnElement[bool]:
 def _filters(wish: Wish) -> Iterator[ColumnElement[bool]]:
     """Return what `_Sort.fits` says, as conditions on rows, and the tab."""
     if wish.tab != ALL:
-        yield RockOn.state.in_(_THERE)
+        yield Installation.state.in_(THERE)
     if wish.category:
-        yield _has(RockOn.categories, wish.category)
-    yield from (_has(RockOn.badges, badge) for badge in wish.badges)
+        yield has_word(RockOn.categories, wish.category)
+    yield from (has_word(RockOn.badges, badge) for badge in wish.badges)
     if wish.condition:
         yield _is(wish.condition)
     if wish.update:
-        yield and_(RockOn.newer_images, RockOn.state.in_(_THERE))
-
-
-def _has(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
-    return (literal(" ") + type_coerce(words, Text) + " ").contains(f" {word} ", autoescape=True)
+        yield and_(Installation.newer_images, Installation.state.in_(THERE))
 
 
 def _is(condition: Condition) -> ColumnElement[bool]:
     """Return what `condition_of` says, as a condition on rows."""
     return or_(
+        Installation.id.is_(None) if condition is Condition.AVAILABLE else false(),
         *(
-            and_(RockOn.state == state, RockOn.status.in_(statuses))
+            and_(Installation.state == state, Installation.status.in_(statuses))
             for state in State
             if (statuses := [status for status in Status if condition_of(state, status) is condition])
-        )
+        ),
     )
 
 
@@ -335,7 +360,9 @@ def _texts() -> list[str]:
 
     The database joins them: ten thousand rows would take longer than the search.
     """
-    listed = select(RockOn.sort_name, RockOn.search).where(_LISTED).order_by(RockOn.sort_name).subquery()
+    listed = (
+        select(RockOn.sort_name, RockOn.search).select_from(_FROM).where(_LISTED).order_by(RockOn.sort_name).subquery()
+    )
     joined = (func.aggregate_strings(column, "\n") for column in (listed.c.sort_name, listed.c.search))
     return [text or "" for text in db.session.execute(select(*joined)).one()]
 
@@ -365,27 +392,39 @@ def _offered(
     return [Choice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
 
 
+def load_apps(
+    entries: Select[RockOn], columns: Iterable[InstrumentedAttribute[Any]], *more: ColumnElement[Any]
+) -> Iterator[tuple[Installation, tuple[Any, ...]]]:
+    """Yield the apps of chosen entries with these columns alone, as they are installed, else as they are not; with
+    each the values of `more` expressions. One statement.
+    """
+    columns = [*columns]
+    query = entries.outerjoin(Installation, Installation.entry_id == RockOn.id).add_columns(Installation, *more)
+    query = query.options(
+        load_only(*(column for column in columns if column.class_ is RockOn), raiseload=True),
+        Load(Installation).load_only(*(column for column in columns if column.class_ is Installation)),
+        Load(Installation).raiseload("*"),
+    )
+    for entry, known, *values in db.session.execute(query):
+        app = known or not_installed(entry)
+        set_committed_value(app, "entry", entry)
+        yield app, tuple(values)
+
+
 def _cards(ids: list[int], hostname: str) -> list[Card]:
-    columns = (
-        RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
-        RockOn.state, RockOn.status, RockOn.exit_code, RockOn.status_error, RockOn.error, RockOn.installed_source,
-        RockOn.in_catalogue, RockOn.ignored, RockOn.newer_images,
-    )  # fmt: skip
     # The newest definition of those alone that are installed with another one: few, and all are long.
-    differs = and_(RockOn.in_catalogue, RockOn.source != RockOn.installed_source)
-    query = select(RockOn, case((differs, RockOn.source)))
-    query = query.where(RockOn.id.in_(ids)).options(load_only(*columns), raiseload("*"))
-    rockons, newer = {}, {}
-    for rockon, source in db.session.execute(query):
-        rockons[rockon.id] = rockon
-        newer[rockon.id] = (
-            rockon.installed and source is not None and is_newer(source, rockon.installed_source, rockon.ignored)
+    differs = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
+    rockons: dict[int, Installation] = {}
+    newer = {}
+    for app, (source,) in load_apps(select(RockOn).where(RockOn.id.in_(ids)), _SHOWN, differs):
+        rockons[app.entry.id] = app
+        newer[app.entry.id] = (
+            app.installed and source is not None and is_newer(source, app.installed_source, app.ignored)
         )
     links = ui_link.links(rockons.values(), hostname)
-    operations = active_operations(ids)
+    operations = active_operations([app.id for app in rockons.values()])
     folder = icons.folder(current_settings())
     return [
-        Card(rockons[one], links.get(one), operations.get(one), icons.version(folder, rockons[one].icon), newer[one])
-        for one in ids
-        if one in rockons
+        Card(app, links.get(app.id), operations.get(app.id), icons.version(folder, app.entry.icon), newer[app.entry.id])
+        for app in (rockons[one] for one in ids if one in rockons)
     ]

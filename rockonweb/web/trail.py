@@ -12,8 +12,8 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb import audit
-from rockonweb.models import Operation, RockOn, db
+from rockonweb import audit, rows
+from rockonweb.models import Operation, db
 
 READING = ("GET", "HEAD", "OPTIONS")
 # Pages of a form that is not sent yet (sending it begins an operation, which writes a line), and what concerns one
@@ -116,10 +116,12 @@ def _about() -> str:
     given = dict(request.view_args or {})
     names = []
     if rockon_id := given.pop("rockon_id", None):
-        rockon = db.session.get(RockOn, rockon_id)
+        rockon = rows.find_installation(rockon_id)
         names.append(rockon.name if rockon else f"#{rockon_id}")
     if operation_id := given.pop("operation_id", None):
         operation = db.session.get(Operation, operation_id)
-        names.append(f"{operation.rockon.name if operation and operation.rockon else ''} #{operation_id}".strip())
+        names.append(
+            f"{operation.installation.name if operation and operation.installation else ''} #{operation_id}".strip()
+        )
     names += [f"#{value}" if isinstance(value, int) else str(value) for value in given.values()]
     return ", ".join(names or [request.form.get("name", "")])

@@ -8,6 +8,7 @@ from rockonweb.core import plan, suggest, wizard
 from rockonweb.core.definition import Definition
 from rockonweb.host import host_of
 from rockonweb.models import RockOn
+from rockonweb.rows import not_installed
 from rockonweb.work.facts import gather_facts
 
 OPEN = "…"  # stands for an answer that only the person knows
@@ -28,7 +29,7 @@ def run(definition: Definition) -> Trial:
     known = host.shares.listing()
     values = wizard.suggested_shares(definition)
     new = frozenset(share for share in values.values() if share not in known)
-    stranger = RockOn(name=definition.name, source="")  # in no session
+    stranger = not_installed(RockOn(name=definition.name, source="", ports=()))  # in no session
     facts = gather_facts(stranger, wizard.answers(definition, values), None)
     wanted = {
         ask.name: definition.containers[ask.container].port_specs[int(ask.key)].host_default or int(ask.key)

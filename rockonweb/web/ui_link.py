@@ -9,7 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import select
 
 from rockonweb.core.definition import Definition, from_source
-from rockonweb.models import Container, Port, RockOn, db
+from rockonweb.models import Container, Installation, Port, db
 
 # By rock-on, container and container port: the host port, None for one that is not published.
 HostPorts = Mapping[tuple[int, str, int], int | None]
@@ -32,21 +32,21 @@ def link(definition: Definition, host_port: int | None, hostname: str) -> str | 
     return f"{scheme}://{name}:{port}/{quote(definition.ui.slug, safe='/#?=&;%!~*+,:@.-_')}"
 
 
-def links(rockons: Iterable[RockOn], hostname: str) -> dict[int, str | None]:
+def links(rockons: Iterable[Installation], hostname: str) -> dict[int, str | None]:
     """Return the addresses for installed rock-ons by id, with one statement for all."""
-    installed = [rockon for rockon in rockons if rockon.has_ui and rockon.installed]
+    installed = [rockon for rockon in rockons if rockon.entry.has_ui and rockon.installed]
     ports = _host_ports([rockon.id for rockon in installed])
     found: dict[int, str | None] = {}
     for rockon in installed:
-        definition = parsed(rockon.name, rockon.installed_source or rockon.source)
+        definition = parsed(rockon.name, rockon.installed_source or rockon.entry.source)
         place = definition.ui_port
         found[rockon.id] = link(definition, ports.get((rockon.id, *place)) if place else None, hostname)
     return found
 
 
 def _host_ports(ids: list[int]) -> HostPorts:
-    query = select(Container.rockon_id, Container.name, Port.number, Port.host).join(Port.container)
-    rows = db.session.execute(query.where(Container.rockon_id.in_(ids), Port.ui))
+    query = select(Container.installation_id, Container.name, Port.number, Port.host).join(Port.container)
+    rows = db.session.execute(query.where(Container.installation_id.in_(ids), Port.ui))
     return {(rockon, container, number): host for rockon, container, number, host in rows}
 
 

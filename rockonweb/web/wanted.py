@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers, from_json, rebased, same
-from rockonweb.models import Draft, RockOn, State, db, writing
+from rockonweb.models import Draft, Installation, State, db, writing
 from rockonweb.web import drafts
 
 
@@ -30,12 +30,12 @@ class Wanted:
         return not same(self.answers, self.current)
 
 
-def load(rockon: RockOn, user_id: int) -> Wanted:
+def load(rockon: Installation, user_id: int) -> Wanted:
     """Return what a person wants; what stands on the rows where they changed nothing. Only reads."""
     return _wanted(drafts.find(db.session(), rockon, user_id), rockon)
 
 
-def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()) -> None:
+def save(rockon: Installation, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()) -> None:
     """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
     with writing() as session:
         current = rows.answers_of(rockon)
@@ -43,9 +43,6 @@ def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[s
             discard(rockon, user_id)
             return
         data = {
-            "values": {},  # these three are the wizard's, should it be installed again
-            "done": [],
-            "new_shares": [],
             "wanted": answers.to_json(),
             "base": current.to_json(),
             "wanted_shares": sorted(new_shares & set(answers.used_shares())),
@@ -53,14 +50,14 @@ def save(rockon: RockOn, user_id: int, answers: Answers, new_shares: frozenset[s
         drafts.keep(session, rockon, user_id, data)
 
 
-def discard(rockon: RockOn, user_id: int) -> None:
+def discard(rockon: Installation, user_id: int) -> None:
     """Forget what a person wanted."""
     with writing() as session:
         if row := drafts.find(session, rockon, user_id):
             session.delete(row)
 
 
-def unapplied(rockon: RockOn) -> bool:
+def unapplied(rockon: Installation) -> bool:
     """Whether the person who is logged in has changes of this rock-on that are not applied yet; for templates."""
     if rockon.state is not State.INSTALLED or not current_user.is_authenticated:
         return False
@@ -68,7 +65,7 @@ def unapplied(rockon: RockOn) -> bool:
     return row is not None and _wanted(row, rockon).changed
 
 
-def _wanted(row: Draft | None, rockon: RockOn) -> Wanted:
+def _wanted(row: Draft | None, rockon: Installation) -> Wanted:
     current = rows.answers_of(rockon)
     data: dict[str, Any] = row.data if row else {}
     if "wanted" not in data:

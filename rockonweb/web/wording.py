@@ -25,7 +25,7 @@ from rockonweb.core.badges import CAUTION, Badge
 from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, Operation, Progress, RockOn, State, Status, now
+from rockonweb.models import CustomConfig, Environment, Installation, Operation, Progress, State, Status, now
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ PROGRESS = {
 }
 
 
-def pill_of(rockon: RockOn) -> Pill:
+def pill_of(rockon: Installation) -> Pill:
     """Return how a rock-on is: its state, and where it is installed its status."""
     if rockon.state is not State.INSTALLED:
         return STATES[rockon.state]
@@ -196,7 +196,7 @@ def left_words(seconds: float | None) -> str:
     return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
 
 
-def answer(row: Environment | CustomConfig, rockon: RockOn, container: str = "") -> str:
+def answer(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str:
     """Return what was answered, masked where it is a secret."""
     if not row.value:
         return ""

@@ -33,7 +33,7 @@ from rockonweb.core.diagnosis import Finding
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.models import Base, Container, Operation, Progress, RefreshReport, RockOn, Secret, State
+from rockonweb.models import Base, Container, Installation, Operation, Progress, RefreshReport, Secret, State
 from rockonweb.models.address import checked, masked, open_to_read
 from rockonweb.models.base import cipher, database_trouble
 from rockonweb.work import heartbeat, queue
@@ -215,7 +215,7 @@ class _Visit:
         version = server.get("valkey_version") or server.get("redis_version", "")
         waiting = len(Queue(queue.NAME, connection=redis).job_ids)
         place = _without_password(self.settings.queue_url)
-        return diagnosis.queue(diagnosis.QueueFacts(place, version, persistent, writes, waiting))
+        return diagnosis.queue(place, version, persistent=persistent, writes=writes, waiting=waiting)
 
     def roles(self) -> list[Finding]:
         """The processes."""
@@ -224,8 +224,7 @@ class _Visit:
         with suppress(RedisError):
             workers = len(heartbeat.listening(self._queue))
             watcher = bool(self._queue.exists(heartbeat.KEY))
-        found = diagnosis.RoleFacts(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
-        return diagnosis.roles(found)
+        return diagnosis.roles(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
 
     def docker(self) -> Finding:
         """The engine."""
@@ -272,9 +271,13 @@ class _Visit:
         """Rows beside Docker."""
         ours = {name: one.rockon for name, one in self._connected().containers().items() if one.rockon}
         with Session(self._database) as session:
-            pending = set(session.scalars(select(RockOn.name).where(RockOn.state.in_(PENDING))))
+            pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING))))
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
-            query = select(RockOn.name, Container.name).join(Container.rockon).where(RockOn.state.in_(states))
+            query = (
+                select(Installation.name, Container.name)
+                .join(Container.installation)
+                .where(Installation.state.in_(states))
+            )
             expected = {(container, rockon) for rockon, container in session.execute(query)}
         kept = {rockon for _, rockon in expected} | pending
         strays = [name for name, rockon in ours.items() if rockon not in kept]
@@ -286,12 +289,12 @@ class _Visit:
     def operations(self) -> Finding:
         """Operations that nobody works on, and those that failed."""
         moment = datetime.now(UTC)
-        columns = (Operation.id, Operation.kind, RockOn.name)
-        query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.rockon)
+        columns = (Operation.id, Operation.kind, Installation.name)
+        query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
         with Session(self._database) as session:
             active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
             busy = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
-            last = select(func.max(Operation.id)).group_by(Operation.rockon_id)
+            last = select(func.max(Operation.id)).group_by(Operation.installation_id)
             ended = (Progress.FAILED, Progress.INTERRUPTED)
             failures = session.execute(
                 query.where(Operation.id.in_(last), Operation.progress.in_(ended), Operation.created > moment - RECENT)

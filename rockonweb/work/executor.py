@@ -20,11 +20,11 @@ from rockonweb.core.text import joined, reworded, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import (
     Container,
+    Installation,
     KeptVolume,
     Operation,
     OperationStep,
     Progress,
-    RockOn,
     State,
     Volume,
     db,
@@ -199,7 +199,7 @@ class Executor:
             return
         container, mounts = name.removesuffix(ASIDE), self.engine.anonymous_volumes(name)
         with writing() as session:
-            rockon = session.get_one(Operation, self.operation_id).rockon
+            rockon = session.get_one(Operation, self.operation_id).installation
             if rockon is not None and mounts:
                 rockon.kept_volumes = [volume for volume in rockon.kept_volumes if volume.container != container] + [
                     KeptVolume(container=container, volume=mount.volume, destination=mount.destination)
@@ -218,10 +218,10 @@ class Executor:
 
     def is_used_by_others(self, share: str) -> bool:
         """Whether another rock-on uses a share."""
-        own = db.session.get_one(Operation, self.operation_id).rockon_id
-        query = select(Volume.share).join(Container, Volume.container_id == Container.id).join(Container.rockon)
+        own = db.session.get_one(Operation, self.operation_id).installation_id
+        query = select(Volume.share).join(Container, Volume.container_id == Container.id).join(Container.installation)
         others = db.session.scalars(
-            query.where(Volume.share.is_not(None), RockOn.id != own, RockOn.state != State.AVAILABLE)
+            query.where(Volume.share.is_not(None), Installation.id != own, Installation.state != State.AVAILABLE)
         )
         used = {split_share(place)[0] for place in others if place}
         db.session.rollback()
@@ -232,7 +232,7 @@ class Executor:
     @cached_property
     def secrets(self) -> list[SecretWord]:
         """The secret answers of the rock-on."""
-        rockon = db.session.get_one(Operation, self.operation_id).rockon
+        rockon = db.session.get_one(Operation, self.operation_id).installation
         return rockon.secrets if rockon else []
 
     def _masked(self, output: str) -> str:

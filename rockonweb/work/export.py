@@ -11,14 +11,14 @@ from rockonweb.core import compose, plan
 from rockonweb.core.errors import Conflict
 from rockonweb.core.text import t
 from rockonweb.host import host_of
-from rockonweb.models import Network, RockOn, db
+from rockonweb.models import Installation, Network, db
 from rockonweb.rows import answers_of
 from rockonweb.work.facts import gather_facts
 
 COMPOSE, ENVIRONMENT = "compose.yaml", ".env"
 
 
-def export(rockon: RockOn) -> compose.Export:
+def export(rockon: Installation) -> compose.Export:
     """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed.
 
     Without Docker, the volumes that it made are not known.

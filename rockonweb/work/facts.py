@@ -12,12 +12,12 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Container, Port, RockOn, State, db
+from rockonweb.models import Container, Installation, Port, State, db
 from rockonweb.rows import answers_of
 
 
 def gather_facts(
-    rockon: RockOn, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
+    rockon: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
 ) -> HostFacts:
     """Return the facts for planning `rockon`, by default with the answers that it has; see `Host.look`."""
     claims = claimed_ports(db.session())
@@ -30,7 +30,7 @@ def gather_facts(
 
 
 def volumes(
-    rockon: RockOn, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
+    rockon: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
 ) -> dict[str, tuple[Mount, ...]]:
     """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
     found: dict[str, dict[str, Mount]] = {}
@@ -48,10 +48,10 @@ def claimed_ports(session: Session) -> list[Listener]:
     """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
     holding = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
     rows = session.execute(
-        select(Port, RockOn.name)
+        select(Port, Installation.name)
         .join(Port.container)
-        .join(Container.rockon)
-        .where(RockOn.state.in_(holding), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
+        .join(Container.installation)
+        .where(Installation.state.in_(holding), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     return [
         Listener(host, protocol, "", t("the rock-on %(name)s", name=name), name)

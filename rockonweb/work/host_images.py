@@ -10,7 +10,7 @@ from sqlalchemy import select
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.images import Kept, familiar, judge
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Container, PulledImage, RockOn, RollbackPoint, State, db, writing
+from rockonweb.models import Container, Installation, PulledImage, RollbackPoint, State, db, writing
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,11 @@ def _remove(docker: Engine, one: Kept) -> bool:
 
 def _judged(docker: Engine) -> list[Kept]:
     found, containers = docker.images(), docker.containers()
-    query = select(Container.image, RockOn.name).join(Container.rockon).where(RockOn.state != State.AVAILABLE)
+    query = (
+        select(Container.image, Installation.name)
+        .join(Container.installation)
+        .where(Installation.state != State.AVAILABLE)
+    )
     wanted: dict[str, set[str]] = {}
     for reference, rockon in db.session.execute(query):
         wanted.setdefault(familiar(reference), set()).add(rockon)

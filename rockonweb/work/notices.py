@@ -26,7 +26,7 @@ from rockonweb.core.errors import QueueUnreachable, RockonwebError
 from rockonweb.core.notices import Event, Message, Trouble, Way, Words
 from rockonweb.core.text import t
 from rockonweb.languages import say, speaking
-from rockonweb.models import ACTIVE, NoticeMessage, NoticeTarget, Operation, Progress, RockOn, db, now, writing
+from rockonweb.models import ACTIVE, Installation, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
 from rockonweb.work import heartbeat, notifier, queue
 
 JOB = "rockonweb.jobs.send_notice"
@@ -68,7 +68,7 @@ def operation_ended(operation_id: int) -> None:
 
 def with_newer() -> set[int]:
     """Return the rock-ons of which newer images are known."""
-    found = set(db.session.scalars(select(RockOn.id).where(RockOn.newer_images)))
+    found = set(db.session.scalars(select(Installation.id).where(Installation.newer_images)))
     db.session.rollback()
     return found
 
@@ -76,7 +76,11 @@ def with_newer() -> set[int]:
 def images_found(rockon_ids: Collection[int]) -> None:
     """Tell of newer images."""
     with _quietly():
-        names = list(db.session.scalars(select(RockOn.name).where(RockOn.id.in_(rockon_ids)))) if rockon_ids else []
+        names = (
+            list(db.session.scalars(select(Installation.name).where(Installation.id.in_(rockon_ids))))
+            if rockon_ids
+            else []
+        )
         if names:
             tell(Event.IMAGES, notices.of_images(names, _link("/updates")))
 

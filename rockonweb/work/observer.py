@@ -11,7 +11,7 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.status import observe
 from rockonweb.host import Engine, host_of
-from rockonweb.models import ACTIVE, Container, Operation, RockOn, State, Status, db, writing
+from rockonweb.models import ACTIVE, Container, Installation, Operation, State, Status, db, writing
 
 Facts = dict[str, ContainerFacts | None]
 
@@ -29,7 +29,7 @@ def look(rockon_id: int, docker: Engine | None = None) -> bool:
     if facts is None:
         return True
     with writing() as session:
-        rockon = session.get(RockOn, rockon_id)
+        rockon = session.get(Installation, rockon_id)
         if rockon is not None and _busy(rockon_id):
             return False
         if rockon is not None:
@@ -42,7 +42,7 @@ def containers(rockon_id: int, docker: Engine | None = None) -> Facts | None:
 
     Returns None when no engine answers.
     """
-    query = select(Container.name, RockOn.name).join(Container.rockon).where(RockOn.id == rockon_id)
+    query = select(Container.name, Installation.name).join(Container.installation).where(Installation.id == rockon_id)
     owners = dict(db.session.execute(query).all())
     db.session.rollback()
     try:
@@ -53,12 +53,12 @@ def containers(rockon_id: int, docker: Engine | None = None) -> Facts | None:
     return {name: facts if facts and facts.rockon == owners[name] else None for name, facts in found.items()}
 
 
-def write(rockon: RockOn, facts: Facts, *, keep_failure: bool = False) -> None:
+def write(rockon: Installation, facts: Facts, *, keep_failure: bool = False) -> None:
     """Put what was seen on the rows, inside a unit of work.
 
     With `keep_failure`, a start or stop that failed stays shown as failed.
     """
-    query = select(Container).where(Container.rockon_id == rockon.id).options(lazyload("*"))
+    query = select(Container).where(Container.installation_id == rockon.id).options(lazyload("*"))
     for container in db.session.scalars(query):
         known = facts.get(container.name)
         container.docker_state = known.state if known else ""
@@ -73,6 +73,6 @@ def write(rockon: RockOn, facts: Facts, *, keep_failure: bool = False) -> None:
 def _busy(rockon_id: int) -> bool:
     return bool(
         db.session.scalar(
-            select(Operation.id).where(Operation.rockon_id == rockon_id, Operation.progress.in_(ACTIVE)).limit(1)
+            select(Operation.id).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE)).limit(1)
         )
     )

@@ -7,29 +7,29 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rockonweb import audit, rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
-from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, TRANSITIONS, Kind, Progress, State, Turn, turn
-from rockonweb.core.preflight import port_conflict, wanted_ports
+from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.status import Status
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Draft, Operation, RockOn, db, writing
+from rockonweb.models import ACTIVE, Draft, Installation, Operation, db, writing
 from rockonweb.work import observer, queue
 from rockonweb.work.facts import claimed_ports
 
 JOB = "rockonweb.jobs.run"
 
 
-def begin(rockon: RockOn, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
+def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
     """Queue an operation on a rock-on and return its id; one that is the same as the last that waits is joined.
 
     `reviewed` is what the person saw and agreed to; without it, what is assembled when it runs counts. An install
@@ -38,6 +38,7 @@ def begin(rockon: RockOn, request: Request, user: str, reviewed: Sequence[str] |
     """
     queue.ping()
     with writing() as session:
+        rockon = rows.stored(session, rockon)
         operation = _insert(session, rockon, request, user)
         operation.reviewed = None if reviewed is None else json.dumps([*reviewed])
         if isinstance(request, InstallRequest):
@@ -50,23 +51,24 @@ def begin(rockon: RockOn, request: Request, user: str, reviewed: Sequence[str] |
     return enqueue_first(operation.id)
 
 
-def _prepare_install(session: Session, rockon: RockOn, request: InstallRequest) -> None:
+def _prepare_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
     """Put what an install is made from on the rows; drafts have served their purpose."""
-    rockon.installed_source = request.source or rockon.source
-    if rockon.installed_source != rockon.source:
-        rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
+    rockon.installed_source = request.source or rockon.entry.source
+    rows.sync_children(rockon, rockon.definition)
     answers = fixed_ports(rockon.definition, request.answers or rows.answers_of(rockon))
     _refuse_claimed_ports(session, rockon, rockon.definition, answers)
     rows.store(rockon, answers)
-    for draft in session.scalars(select(Draft).where(Draft.rockon_id == rockon.id)):
+    drafts = select(Draft).where(Draft.rockon_id == rockon.entry_id)
+    drafts = drafts.where(or_(Draft.installation_id.is_(None), Draft.installation_id == rockon.id))
+    for draft in session.scalars(drafts):
         session.delete(draft)
 
 
-def refuse_unchangeable(rockon: RockOn, hint: str) -> None:
+def refuse_unchangeable(rockon: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
     then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
     """
-    query = select(Operation.kind).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    query = select(Operation.kind).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
     active = [*db.session.scalars(query.order_by(Operation.id))]
     if turn(Kind.CHANGE, active) is Turn.REFUSE:
         raise Conflict(
@@ -106,10 +108,10 @@ def cancel(operation_id: int) -> None:
         waited = operation.progress is Progress.QUEUED
         if waited:
             _withdraw(session, operation)
-        rockon_id = operation.rockon_id
+        rockon_id = operation.installation_id
     if waited and rockon_id is not None:
         following = select(func.min(Operation.id)).where(
-            Operation.rockon_id == rockon_id, Operation.progress == Progress.QUEUED
+            Operation.installation_id == rockon_id, Operation.progress == Progress.QUEUED
         )
         if (found := db.session.scalar(following)) is not None:
             enqueue_first(found)
@@ -119,13 +121,13 @@ def cancel(operation_id: int) -> None:
 def _withdraw(session: Session, operation: Operation) -> None:
     """End an operation that waits; its rock-on gets back the state that it had, unless another operation runs."""
     operation.end(Progress.CANCELLED, t("Cancelled."))
-    rockon = operation.rockon
+    rockon = operation.installation
     if rockon is None:
         return
     if operation.kind is Kind.CHANGE:
         rows.release_reserved(rockon)
     if session.scalar(
-        select(Operation.id).where(Operation.rockon_id == rockon.id, Operation.progress == Progress.RUNNING)
+        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress == Progress.RUNNING)
     ):
         return
     transition, before = TRANSITIONS[operation.kind], operation.notes
@@ -144,16 +146,18 @@ def retry(operation_id: int, user: str) -> int:
         raise Conflict(t("There is nothing to repeat."))
     if operation.kind is Kind.REFRESH:
         return begin_refresh(user)
-    if operation.rockon is None:
+    if operation.installation is None:
         raise Conflict(t("There is nothing to repeat."))
-    if operation.kind is Kind.INSTALL and operation.rockon.state is State.INSTALLED:
-        return begin(operation.rockon, RestartRequest(), user)  # complete, but not healthy
-    return begin(operation.rockon, operation.request, user, None if operation.reviewed is None else operation.lines)
+    if operation.kind is Kind.INSTALL and operation.installation.state is State.INSTALLED:
+        return begin(operation.installation, RestartRequest(), user)  # complete, but not healthy
+    return begin(
+        operation.installation, operation.request, user, None if operation.reviewed is None else operation.lines
+    )
 
 
 def is_taken(error: IntegrityError) -> bool:
     """Whether a row was refused because another operation of its rock-on runs."""
-    return "uq_operation_running" in str(error) or "operation.rockon_id" in str(error)
+    return "uq_operation_running" in str(error) or "operation.installation_id" in str(error)
 
 
 def alone(session: Session) -> None:
@@ -162,7 +166,7 @@ def alone(session: Session) -> None:
         session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def mark(operation: Operation, rockon: RockOn) -> None:
+def mark(operation: Operation, rockon: Installation) -> None:
     """Show on a rock-on what is done to it, and note how it was before."""
     transition = TRANSITIONS[operation.kind]
     if rockon.state in transition.allowed:
@@ -172,14 +176,14 @@ def mark(operation: Operation, rockon: RockOn) -> None:
     rockon.error = None
 
 
-def _insert(session: Session, rockon: RockOn, request: Request, user: str) -> Operation:
+def _insert(session: Session, rockon: Installation, request: Request, user: str) -> Operation:
     """Add an operation, which waits where others of its rock-on do; the last of these where it is the same.
 
     Raises Conflict where it makes no sense after them, or in the state of the rock-on.
     """
     alone(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
-    query = select(Operation).where(Operation.rockon_id == rockon.id, Operation.progress.in_(ACTIVE))
+    query = select(Operation).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
     before: list[Operation] = [*session.scalars(query.order_by(Operation.id))]
     match turn(kind, [operation.kind for operation in before]):
         case Turn.JOIN if before[-1].request == request and not before[-1].cancel_requested:
@@ -198,7 +202,7 @@ def _insert(session: Session, rockon: RockOn, request: Request, user: str) -> Op
             t("It can't be asked to %(kind)s now.", kind=KIND_WORDS[kind]),
         )
     operation = Operation(
-        kind=kind, rockon_id=rockon.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
+        kind=kind, installation_id=rockon.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
     )
     operation.notes = Notes(status=rockon.status)
     session.add(operation)
@@ -209,7 +213,7 @@ def _insert(session: Session, rockon: RockOn, request: Request, user: str) -> Op
     return operation
 
 
-def _refuse_claimed_ports(session: Session, rockon: RockOn, definition: Definition, answers: Answers) -> None:
+def _refuse_claimed_ports(session: Session, rockon: Installation, definition: Definition, answers: Answers) -> None:
     """The last word on ports between rock-ons: two people may have reviewed the same one."""
     claims = HostFacts(claimed=tuple(claimed_ports(session)))
     for _, _, port, protocol in wanted_ports(definition, answers):
@@ -232,8 +236,8 @@ def enqueue_first(operation_id: int) -> int:
     """Put the job of an operation on the queue unless others of its rock-on come first: who ends those does it then."""
     operation = db.session.get_one(Operation, operation_id)
     first = None
-    if operation.rockon_id is not None:
-        active = (Operation.rockon_id == operation.rockon_id, Operation.progress.in_(ACTIVE))
+    if operation.installation_id is not None:
+        active = (Operation.installation_id == operation.installation_id, Operation.progress.in_(ACTIVE))
         first = db.session.scalar(select(func.min(Operation.id)).where(*active))
     runs = operation.progress is not Progress.QUEUED
     db.session.rollback()
@@ -248,11 +252,10 @@ def enqueue_again(operation_ids: Iterable[int]) -> list[int]:
     return []
 
 
-def release(rockon: RockOn) -> None:
-    """Bring a rock-on without containers back to the catalogue's newest definition."""
+def release(rockon: Installation) -> None:
+    """Let a rock-on without containers be one of the catalogue again."""
     rockon.installed_source = None
     rockon.status = Status.STOPPED
-    rows.sync_children(rockon, from_source(rockon.name, rockon.source), rows.Suggestions.load(db.session()))
 
 
 def job_id(operation_id: int) -> str:

@@ -28,18 +28,18 @@ from rockonweb.core.request import (
 )
 from rockonweb.core.text import t
 from rockonweb.host import Engine
-from rockonweb.models import Operation, RockOn
+from rockonweb.models import Installation, Operation
 from rockonweb.work import tasks
 from rockonweb.work.review import prepare_review
 
-Planner = Callable[[Operation, Any, RockOn, Engine], Plan]  # with the request of its kind
+Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
 
 
 class Refused(RockonwebError):
     """The job itself decided not to act; `output` shows why."""
 
 
-def _install(operation: Operation, request: InstallRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _install(operation: Operation, request: InstallRequest, rockon: Installation, docker: Engine) -> Plan:
     """Assemble the install anew; what the person reviewed must still be what would run."""
     found = prepare_review(rockon, request, docker)
     _refuse_blocked(found.plan)
@@ -47,7 +47,7 @@ def _install(operation: Operation, request: InstallRequest, rockon: RockOn, dock
     return plan.unstarted(found.plan) if request.stopped else found.plan
 
 
-def _change(operation: Operation, request: ChangeRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _change(operation: Operation, request: ChangeRequest, rockon: Installation, docker: Engine) -> Plan:
     """Assemble the change anew; where a person reviewed it, it must still be the same."""
     found = prepare_review(rockon, request, docker)
     _refuse_blocked(found.plan)
@@ -56,7 +56,7 @@ def _change(operation: Operation, request: ChangeRequest, rockon: RockOn, docker
     return found.plan
 
 
-def _pull(operation: Operation, request: UpdateRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _pull(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to get the newest images, which touches nothing that runs.
 
     Of one that was got already and does not run yet that may fail: then the update is to that one.
@@ -70,7 +70,7 @@ def _pull(operation: Operation, request: UpdateRequest, rockon: RockOn, docker: 
     return plan.pull(rockon.definition, () if request.only_pull else got)
 
 
-def _update(operation: Operation, request: UpdateRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _update(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
     if request.only_pull:
         return Plan(rockon.name, ())
@@ -79,7 +79,7 @@ def _update(operation: Operation, request: UpdateRequest, rockon: RockOn, docker
     return found.plan
 
 
-def _start(operation: Operation, request: Request, rockon: RockOn, docker: Engine) -> Plan:
+def _start(operation: Operation, request: Request, rockon: Installation, docker: Engine) -> Plan:
     """Plan a start, or a restart; a container that was removed by hand is made anew."""
     stops = plan.stop(rockon.definition).steps if isinstance(request, RestartRequest) else ()
     known = docker.containers()
@@ -90,17 +90,17 @@ def _start(operation: Operation, request: Request, rockon: RockOn, docker: Engin
     return replace(found, steps=(*stops, *found.steps))
 
 
-def _stop(operation: Operation, request: StopRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _stop(operation: Operation, request: StopRequest, rockon: Installation, docker: Engine) -> Plan:
     return plan.stop(rockon.definition)
 
 
-def _uninstall(operation: Operation, request: UninstallRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _uninstall(operation: Operation, request: UninstallRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to remove what is there and ours; a stranger's container of the same name is not."""
     ours = {name for name, facts in docker.containers().items() if facts.rockon == rockon.name}
     return plan.uninstall(rockon.definition, ours, request.images)
 
 
-def _do_task(operation: Operation, request: TaskRequest, rockon: RockOn, docker: Engine) -> Plan:
+def _do_task(operation: Operation, request: TaskRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by what its files say now."""
     return tasks.planned(rockon, request, docker)
 

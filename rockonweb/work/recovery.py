@@ -16,7 +16,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.lifecycle import UNDOING
 from rockonweb.core.steps import ASIDE
 from rockonweb.host import host_of
-from rockonweb.models import ACTIVE, Operation, Progress, RockOn, db, now
+from rockonweb.models import ACTIVE, Installation, Operation, Progress, db, now
 from rockonweb.work import heartbeat, operations, queue, runner, sequence
 
 STILL_AT_WORK = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
@@ -62,19 +62,21 @@ def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
     """Return the rock-ons without an operation of which something may be left; `known` are all containers."""
     aside = {facts.rockon for name, facts in known.items() if facts.rockon and name.endswith(ASIDE)}
     there = {facts.rockon for facts in known.values() if facts.rockon}
-    busy = select(Operation.rockon_id).where(Operation.progress.in_(ACTIVE), Operation.rockon_id.is_not(None))
-    query = select(RockOn.id).where(RockOn.name.in_(aside), RockOn.id.not_in(busy))
+    busy = select(Operation.installation_id).where(
+        Operation.progress.in_(ACTIVE), Operation.installation_id.is_not(None)
+    )
+    query = select(Installation.id).where(Installation.name.in_(aside), Installation.id.not_in(busy))
     found = dict.fromkeys(db.session.scalars(query))
-    last = select(func.max(Operation.id)).where(Operation.kind.in_(UNDOING)).group_by(Operation.rockon_id)
-    undone = select(Operation.rockon_id).where(
-        Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.rockon_id.not_in(busy)
+    last = select(func.max(Operation.id)).where(Operation.kind.in_(UNDOING)).group_by(Operation.installation_id)
+    undone = select(Operation.installation_id).where(
+        Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.installation_id.not_in(busy)
     )
     for rockon_id in [one for one in db.session.scalars(undone) if one is not None]:
         operation = runner.last_that_acted(rockon_id)
-        if operation is None or operation.rockon is None or operation.progress is Progress.DONE:
+        if operation is None or operation.installation is None or operation.progress is Progress.DONE:
             continue
         if operation.notes.owes or (
-            operation.rockon.name in there and now() - (operation.finished or now()) < STILL_AT_WORK
+            operation.installation.name in there and now() - (operation.finished or now()) < STILL_AT_WORK
         ):
             found[rockon_id] = None
     return list(found)

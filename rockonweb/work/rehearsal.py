@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, configure_mappers
 
 from rockonweb import rows
 from rockonweb.core.definition import canonical, from_body
-from rockonweb.models import ContainerImage, Kind, Operation, OperationStep, Progress, RockOn, State, Status, now
+from rockonweb.models import ContainerImage, Installation, Kind, Operation, OperationStep, Progress, State, Status, now
 from rockonweb.models.base import db, writing
 from rockonweb.work import observer, sequence, updates
 from rockonweb.work.facts import gather_facts
@@ -43,10 +43,13 @@ def _act(session: Session) -> None:
     name = f"rehearsal {secrets.token_hex(8)}"
     body = {"description": "", "website": "", "version": "1", "containers": _CONTAINERS}
     definition, source = from_body(name, body), canonical(body)
-    rockon, _ = rows.put(session, None, definition, source, rows.Suggestions(), origin="", position=0)
+    entry, _ = rows.put(session, None, definition, source, rows.Suggestions(), origin="", position=0)
+    session.flush()
+    rockon = rows.stored(session, rows.not_installed(entry))
+    rows.sync_children(rockon, definition)
     session.flush()
     home = rockon.id
-    operation = Operation(kind=Kind.INSTALL, rockon_id=home, reviewed="[]")
+    operation = Operation(kind=Kind.INSTALL, installation_id=home, reviewed="[]")
     session.add(operation)
     session.flush()
     key = operation.id
@@ -57,7 +60,7 @@ def _act(session: Session) -> None:
     operation.progress, operation.started = Progress.RUNNING, now()
     _again(session)
 
-    rockon = session.get_one(RockOn, home)
+    rockon = session.get_one(Installation, home)
     gather_facts(rockon, None, None)
     session.add_all(OperationStep(operation_id=key, position=n, title="", why="") for n in range(4))
     session.flush()
@@ -76,7 +79,7 @@ def _act(session: Session) -> None:
 
     operation = session.get_one(Operation, key)
     operation.end(Progress.DONE)
-    rockon = session.get_one(RockOn, home)
+    rockon = session.get_one(Installation, home)
     rockon.state = State.INSTALLED
     session.flush()
     rockon.status = Status.STARTED

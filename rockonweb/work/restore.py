@@ -26,7 +26,7 @@ from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.text import Text, joined, t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
+from rockonweb.models import Installation, KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
 from rockonweb.work import operations, queue, rocknets
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
@@ -152,7 +152,9 @@ def look(found: Backup) -> Outlook:
     """Return what a restore would do here. Changes nothing. Raises EngineError."""
     settings = current_settings()
     with host_of().connect() as docker:
-        facts = gather_facts(RockOn(name="", source="{}"), _everything_asked(found), docker)
+        facts = gather_facts(
+            rows.not_installed(RockOn(name="", source="{}", ports=())), _everything_asked(found), docker
+        )
         volumes = docker.volumes()
     parts = tuple(_parts(settings, found, facts))
     left = _all_left_alone(found, facts)
@@ -216,7 +218,7 @@ def _is_here(state: State | None) -> bool:
 
 def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
     """Return for each rock-on why it is left alone, blank where it is not."""
-    states = {row.name: row.state for row in db.session.execute(select(RockOn.name, RockOn.state))}
+    states = {row.name: row.state for row in db.session.execute(select(Installation.name, Installation.state))}
     return {saved.name: _left_alone(saved, states.get(saved.name), facts) for saved in found.rockons}
 
 
@@ -370,7 +372,7 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
 
 def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> dict[str, Any]:
     """Begin the install of a rock-on; return its outcome so far."""
-    rockon = db.session.scalar(select(RockOn).where(RockOn.name == saved.name))
+    rockon = db.session.scalar(select(Installation).where(Installation.name == saved.name))
     state = rockon.state if rockon else None
     if left := _left_alone(saved, state, HostFacts(containers=docker.containers())):
         return {"left": left} if _is_here(state) else {"told": [left]}  # a container may go away
@@ -392,17 +394,19 @@ def _told(error: RockonwebError) -> list[str]:
     return error.faults if isinstance(error, BadInput) else [error.words]
 
 
-def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> RockOn:
+def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> Installation:
     """Return the rock-on's row, made from the backup's own definition where the catalogue does not know it, with the
     volumes that wait for its containers.
     """
     with writing() as session:
-        rockon = session.scalar(select(RockOn).where(RockOn.name == saved.name))
-        if rockon is None:
+        entry = session.scalar(select(RockOn).where(RockOn.name == saved.name))
+        if entry is None:
             definition = from_source(saved.name, saved.newest)
             suggestions = rows.Suggestions.load(session)
-            rockon, _ = rows.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
-            rockon.in_catalogue = False
+            entry, _ = rows.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
+            entry.in_catalogue = False
+            session.flush()
+        rockon = rows.stored(session, rows.not_installed(entry))
         rockon.secret_choices = {name: dict(chosen) for name, chosen in saved.secrets.items()}
         fresh = {(one.container, one.destination): one.volume for one in volumes}
         others = [kept for kept in rockon.kept_volumes if (kept.container, kept.destination) not in fresh]

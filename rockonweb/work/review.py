@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import select
+
 from rockonweb import rows
 from rockonweb.config import current_settings
 from rockonweb.core import plan
@@ -23,12 +25,13 @@ from rockonweb.core.docker_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts, Mount
 from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import Finding, host_ports
+from rockonweb.core.preflight import Finding
+from rockonweb.core.preflight.ports import host_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import joined, t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import RockOn, State, db
+from rockonweb.models import Installation, RockOn, State, db
 from rockonweb.work import image_facts, operations, rollback, updates
 from rockonweb.work.facts import gather_facts, volumes
 
@@ -44,7 +47,7 @@ class Review:
     Docker could not be asked: then what only it knows is left out.
     """
 
-    rockon: RockOn
+    rockon: Installation
     request: Reviewed
     plan: Plan
     change: Change | None = None
@@ -89,14 +92,14 @@ def fingerprint(lines: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
-def review_request(rockon: RockOn, request: Reviewed) -> Review:
+def review_request(rockon: Installation, request: Reviewed) -> Review:
     """Prepare for a person to look: with what registries say of images; without Docker's part where it is away."""
     seconds = current_settings().registry_seconds
     found, trouble = host_of(rockon).ask(lambda docker: prepare_review(rockon, request, docker, seconds, foresees=True))
     return replace(found, trouble=trouble)
 
 
-def review_or_refuse(rockon: RockOn, request: Reviewed, hint: str = "") -> Review:
+def review_or_refuse(rockon: Installation, request: Reviewed, hint: str = "") -> Review:
     """Prepare for a submit without a look. Raises EngineError where Docker can't be asked, and Conflict, with a `hint`
     on what to do, where something forbids it.
     """
@@ -113,7 +116,12 @@ def submit_review(found: Review, user: str) -> int:
 
 
 def prepare_review(
-    rockon: RockOn, request: Reviewed, docker: Engine | None, registry_seconds: float = 0, *, foresees: bool = False
+    rockon: Installation,
+    request: Reviewed,
+    docker: Engine | None,
+    registry_seconds: float = 0,
+    *,
+    foresees: bool = False,
 ) -> Review:
     """Return what a request would do now. `registry_seconds` is how long registries may take to tell of images.
 
@@ -129,9 +137,9 @@ def prepare_review(
 
 
 def _prepare_install(
-    rockon: RockOn, request: InstallRequest, docker: Engine | None, seconds: float, *, foresees: bool
+    rockon: Installation, request: InstallRequest, docker: Engine | None, seconds: float, *, foresees: bool
 ) -> Review:
-    definition = rockon.read(request.source or rockon.source)
+    definition = rockon.read(request.source or rockon.entry.source)
     answers = request.answers or rows.answers_of(rockon)
     facts = gather_facts(rockon, answers, docker, host_ports(definition, fixed_ports(definition, answers)))
     if foresees:  # a look says what the answers come to, whichever containers there are by now
@@ -152,7 +160,7 @@ def assemble_install(definition: Definition, request: InstallRequest, facts: Hos
 
 
 def _prepare_change(
-    rockon: RockOn,
+    rockon: Installation,
     request: ChangeRequest | UpdateRequest | StartRequest,
     docker: Engine | None,
     seconds: float,
@@ -208,12 +216,12 @@ def _missing(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
     return tuple(share for share in answers.used_shares() if share not in known)
 
 
-def _foreseen(rockon: RockOn) -> list[str]:
+def _foreseen(rockon: Installation) -> list[str]:
     """Return the containers for which a newer image is known of."""
     return [image.container.name for image in updates.images_of(rockon.id) if image.newer]
 
 
-def _with_other_images(rockon: RockOn, docker: Engine | None) -> list[str]:
+def _with_other_images(rockon: Installation, docker: Engine | None) -> list[str]:
     """Return the containers that run on another image than the one that its name means on this host."""
     known = docker.containers() if docker else {}
     return [
@@ -264,7 +272,8 @@ def _of_newest(
 def _name_of(successor: int) -> str:
     """Return the name that is taken over. Raises Conflict where it can't be had any more."""
     found = db.session.get(RockOn, successor)
-    if found is None or found.state is not State.AVAILABLE:
+    used = select(Installation.id).where(Installation.entry_id == successor, Installation.state != State.AVAILABLE)
+    if found is None or db.session.scalar(used) is not None:
         raise Conflict(
             t("The name that was to be taken over is gone from the catalogue, or installed by itself."),
             t("What is installed stays. Look at the rock-on's page again."),
@@ -272,7 +281,7 @@ def _name_of(successor: int) -> str:
     return found.name
 
 
-def _facts(rockon: RockOn, old: Made, new: Made, docker: Engine | None) -> HostFacts:
+def _facts(rockon: Installation, old: Made, new: Made, docker: Engine | None) -> HostFacts:
     ports = host_ports(new.definition, new.answers)
     facts = gather_facts(rockon, new.answers, docker, ports)
     host = host_of(rockon)

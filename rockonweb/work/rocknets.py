@@ -14,7 +14,7 @@ from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import ACTIVE, Container, Network, NetworkMember, Operation, RockOn, State, db, writing
+from rockonweb.models import ACTIVE, Container, Installation, Network, NetworkMember, Operation, State, db, writing
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def remembered(name: str) -> NetworkSpec | None:
 
 def _everything(facts: Mapping[str, NetworkFacts], containers: Mapping[str, ContainerFacts]) -> Iterator[Rocknet]:
     specs = {row.name: row.spec for row in db.session.scalars(select(Network))}
-    ids: dict[str, int] = {name: rockon_id for rockon_id, name in db.session.execute(select(RockOn.id, RockOn.name))}
+    ids: dict[str, int] = {
+        name: rockon_id for rockon_id, name in db.session.execute(select(Installation.id, Installation.name))
+    }
     joined = _joined()
     links, needed = _named_by_definitions()
     names = {*facts, *specs, *joined, *links}
@@ -154,10 +156,10 @@ def _sorted(found: Iterable[Rocknet], trouble: EngineError | None = None) -> Lis
 def _joined() -> dict[str, list[tuple[str, str]]]:
     """Return who was joined to which network: container and rock-on."""
     rows = db.session.execute(
-        select(NetworkMember.network, Container.name, RockOn.name)
+        select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
-        .join(RockOn, Container.rockon_id == RockOn.id)
-        .where(RockOn.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
+        .join(Installation, Container.installation_id == Installation.id)
+        .where(Installation.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
         .order_by(Container.name)
     )
     found: dict[str, list[tuple[str, str]]] = {}
@@ -170,7 +172,9 @@ def _named_by_definitions() -> tuple[dict[str, list[str]], dict[str, list[str]]]
     """Return the networks that definitions of installed rock-ons name for links, and those that options name."""
     links: dict[str, list[str]] = {}
     options: dict[str, list[str]] = {}
-    for rockon in db.session.scalars(select(RockOn).where(RockOn.state != State.AVAILABLE).order_by(RockOn.name)):
+    for rockon in db.session.scalars(
+        select(Installation).where(Installation.state != State.AVAILABLE).order_by(Installation.name)
+    ):
         definition = rockon.definition
         for name in {link.network for link in definition.links}:
             links.setdefault(name, []).append(rockon.name)
@@ -297,10 +301,10 @@ def _refuse_busy(net: Rocknet) -> None:
 
 def _busy(net: Rocknet) -> Conflict | None:
     names = db.session.scalars(
-        select(RockOn.name)
-        .join(Operation, Operation.rockon_id == RockOn.id)
-        .where(RockOn.name.in_(net.rockons), Operation.progress.in_(ACTIVE))
-        .order_by(RockOn.name)
+        select(Installation.name)
+        .join(Operation, Operation.installation_id == Installation.id)
+        .where(Installation.name.in_(net.rockons), Operation.progress.in_(ACTIVE))
+        .order_by(Installation.name)
     ).all()
     db.session.rollback()
     if not names:

@@ -18,7 +18,18 @@ from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Container, Operation, Progress, RockOn, RollbackPoint, State, Status, Volume, db, writing
+from rockonweb.models import (
+    Container,
+    Installation,
+    Operation,
+    Progress,
+    RollbackPoint,
+    State,
+    Status,
+    Volume,
+    db,
+    writing,
+)
 
 UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
 
@@ -26,13 +37,13 @@ UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-def points(rockon: RockOn) -> list[RollbackPoint]:
+def points(rockon: Installation) -> list[RollbackPoint]:
     """Return the rollback points of a rock-on, the newest first, without that of a change which is under way."""
-    query = select(RollbackPoint).where(RollbackPoint.rockon_id == rockon.id).order_by(RollbackPoint.id.desc())
+    query = select(RollbackPoint).where(RollbackPoint.installation_id == rockon.id).order_by(RollbackPoint.id.desc())
     return [point for point in db.session.scalars(query) if point.operation is None or not point.operation.active]
 
 
-def point_of(rockon: RockOn, point_id: int) -> RollbackPoint:
+def point_of(rockon: Installation, point_id: int) -> RollbackPoint:
     """Return a rollback point of a rock-on. Raises Conflict where there is none any more."""
     found = next((point for point in points(rockon) if point.id == point_id), None)
     if found is None:
@@ -45,16 +56,16 @@ def point_of(rockon: RockOn, point_id: int) -> RollbackPoint:
 
 def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     """Return the definition and the answers that a point remembers."""
-    return point.rockon.read(point.definition), from_json(json.loads(point.answers))
+    return point.installation.read(point.definition), from_json(json.loads(point.answers))
 
 
-def other_users(rockon: RockOn) -> dict[str, tuple[str, ...]]:
+def other_users(rockon: Installation) -> dict[str, tuple[str, ...]]:
     """Return the other rock-ons that use each share."""
-    query = select(Volume.share, RockOn.name).join(Container, Volume.container_id == Container.id)
+    query = select(Volume.share, Installation.name).join(Container, Volume.container_id == Container.id)
     found = db.session.execute(
-        query.join(RockOn, Container.rockon_id == RockOn.id)
-        .where(Volume.share.is_not(None), RockOn.id != rockon.id, RockOn.state.not_in(UNINSTALLED))
-        .order_by(RockOn.name)
+        query.join(Installation, Container.installation_id == Installation.id)
+        .where(Volume.share.is_not(None), Installation.id != rockon.id, Installation.state.not_in(UNINSTALLED))
+        .order_by(Installation.name)
     )
     users: dict[str, dict[str, None]] = {}
     for place, name in found:
@@ -81,7 +92,7 @@ def way_back(
     What was stopped on purpose stays so; otherwise what ran then, runs again.
     """
     covers = brought_back(point, facts, asked) if data else []
-    stopped = point.rockon.status is Status.STOPPED
+    stopped = point.installation.status is Status.STOPPED
     return Back(
         point.id,
         dict(_images(point, old, facts, docker)),
@@ -96,7 +107,7 @@ def _images(
     """Yield the image of each container that is to have another one than now: by its id, or by its digest where Docker
     has it no more.
     """
-    new = from_source(point.rockon.name, point.definition)
+    new = from_source(point.installation.name, point.definition)
     for name, kept in point.kept.items():
         if name not in new.containers or not kept.image_id:
             continue
@@ -136,7 +147,7 @@ def needed(steps: Iterable[Step]) -> bool:
 def remember(operation_id: int, docker: Engine) -> None:
     """Write what an operation's rock-on is like before it, unless that is done, and hold its images."""
     operation = db.session.get_one(Operation, operation_id)
-    rockon = operation.rockon
+    rockon = operation.installation
     if rockon is None or _of(operation_id) is not None:
         return
     known = {name: facts for name, facts in docker.containers().items() if docker.acts_on(facts)}
@@ -148,9 +159,9 @@ def remember(operation_id: int, docker: Engine) -> None:
         kept[name] = Kept(spec.reference, image_id, digest, created, name in running)
     with writing() as session:
         point = RollbackPoint(
-            rockon_id=rockon.id,
+            installation_id=rockon.id,
             operation_id=operation_id,
-            definition=rockon.installed_source or rockon.source,
+            definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(rows.answers_of(rockon).to_json()),
             containers=kept_to_json(kept),
         )
@@ -169,7 +180,9 @@ def tidy(rockon_id: int, docker: Engine) -> None:
     snapshots, most = host_of().snapshots, current_settings().rollback_points
     tags, kept = docker.held_images(_repository(docker)), snapshots.kept_for()
     with writing() as session:
-        query = select(RollbackPoint).where(RollbackPoint.rockon_id == rockon_id).order_by(RollbackPoint.id.desc())
+        query = (
+            select(RollbackPoint).where(RollbackPoint.installation_id == rockon_id).order_by(RollbackPoint.id.desc())
+        )
         found = list(session.scalars(query))
         wanted = [point for point in found if _is_wanted(point)]
         under_way = [point for point in wanted if point.operation and point.operation.active]
@@ -194,7 +207,7 @@ def _is_wanted(point: RollbackPoint) -> bool:
     undone = operation and not operation.active and operation.progress is not Progress.DONE
     if undone and not (point.ran and point.shares):
         return False
-    return point.rockon.state not in UNINSTALLED
+    return point.installation.state not in UNINSTALLED
 
 
 # -- data -------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from rockonweb.core.plan import Plan
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t, to_stored
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Draft, Operation, OperationStep, RockOn, User, db, now, writing
+from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
 from rockonweb.work import executor, observer, operations, rollback, sequence
 from rockonweb.work.planners import PLANNERS
@@ -170,7 +170,7 @@ def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | No
     """Return the last install or change of a rock-on (before an operation) that came to touch anything: one that was
     refused at its beginning knows nothing of how things were.
     """
-    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.kind.in_(UNDOING))
+    query = select(Operation).where(Operation.installation_id == rockon_id, Operation.kind.in_(UNDOING))
     if before is not None:
         query = query.where(Operation.id < before)
     found = db.session.scalars(query.order_by(Operation.id.desc()))
@@ -180,7 +180,7 @@ def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | No
 def _busy(rockon_id: int) -> bool:
     """Whether an operation works on a rock-on by now."""
     db.session.rollback()
-    query = select(Operation.id).where(Operation.rockon_id == rockon_id, Operation.progress == Progress.RUNNING)
+    query = select(Operation.id).where(Operation.installation_id == rockon_id, Operation.progress == Progress.RUNNING)
     return db.session.scalar(query) is not None
 
 
@@ -188,7 +188,7 @@ def _left_over(operation: Operation, docker: Engine) -> bool:
     """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
     process that ended.
     """
-    rockon = operation.rockon
+    rockon = operation.installation
     if operation.progress is Progress.DONE or rockon is None:
         return False
     stays = operation.kind is Kind.INSTALL and rockon.state not in (State.AVAILABLE, State.INSTALL_FAILED)
@@ -236,12 +236,12 @@ def _perform(operation_id: int) -> None:
     if operation.kind is Kind.REFRESH:
         _refresh(operation_id)
         return
-    assert operation.rockon is not None  # noqa: S101 - only a refresh has none
-    tidy(operation.rockon.id, before=operation_id)
+    assert operation.installation is not None  # noqa: S101 - only a refresh has none
+    tidy(operation.installation.id, before=operation_id)
     with _at_work(operation) as work:
         _remember_running(operation_id, work.engine)
         for planner in PLANNERS[operation.kind]:
-            plan = planner(operation, operation.request, operation.rockon, work.engine)
+            plan = planner(operation, operation.request, operation.installation, work.engine)
             work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
             _remember_warnings(operation_id, plan)
@@ -253,7 +253,7 @@ def _perform(operation_id: int) -> None:
 @contextmanager
 def _at_work(operation: Operation) -> Iterator[executor.Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
-    host = host_of(operation.rockon)
+    host = host_of(operation.installation)
     successor = db.session.get(RockOn, operation.successor) if operation.successor else None
     with host.connect(*([successor.name] if successor else [])) as docker:
         work = executor.Executor(host, docker, operation)
@@ -319,17 +319,17 @@ def _settle(
     `output` belongs to a failure; it is kept here when there was no step yet that could tell it. An install that is
     complete but `unhealthy` stays, so that its log can be read and its settings changed.
     """
-    rockon_id = db.session.get_one(Operation, operation_id).rockon_id
+    rockon_id = db.session.get_one(Operation, operation_id).installation_id
     facts = observer.containers(rockon_id) if rockon_id else None
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.end(progress, error, hint)
         _end_steps(operation, progress, output)
-        if operation.rockon is not None:
+        if operation.installation is not None:
             stays = unhealthy and operation.kind is Kind.INSTALL
-            _settle_rockon(session, operation, operation.rockon, stays=stays)
+            _settle_rockon(session, operation, operation.installation, stays=stays)
             if facts is not None:
-                observer.write(operation.rockon, facts, keep_failure=progress in WENT_WRONG)
+                observer.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
         kind = operation.kind
     if rockon_id and kind is Kind.CHANGE and progress is Progress.DONE:
         observer.look(rockon_id)  # it may have other containers now, or another name
@@ -347,7 +347,7 @@ def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
             step.progress = Progress.SKIPPED
 
 
-def _settle_rockon(session: Session, operation: Operation, rockon: RockOn, *, stays: bool) -> None:
+def _settle_rockon(session: Session, operation: Operation, rockon: Installation, *, stays: bool) -> None:
     """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
     kind, progress, request = operation.kind, operation.progress, operation.request
     transition, done = TRANSITIONS[kind], progress is Progress.DONE
@@ -377,7 +377,7 @@ def _tidy_points(rockon_id: int) -> None:
         logger.info("rollback points have to wait: %s", error)
 
 
-def _take_over(session: Session, rockon: RockOn, operation: Operation, request: ChangeRequest) -> None:
+def _take_over(session: Session, rockon: Installation, operation: Operation, request: ChangeRequest) -> None:
     """Write what a change brought: the definition, the answers, and the name where it took a successor's.
 
     What other people want and have not applied yet stays theirs.
@@ -387,11 +387,11 @@ def _take_over(session: Session, rockon: RockOn, operation: Operation, request: 
         rows.succeed(session, rockon, successor)
     if request.source:
         rockon.installed_source = request.source
-        rows.sync_children(rockon, rockon.definition, rows.Suggestions.load(session))
-    if request.point and rockon.source != rockon.installed_source:
-        rockon.ignored = digest(rockon.source)  # it was just left behind
+        rows.sync_children(rockon, rockon.definition)
+    if request.point and rockon.entry.source != rockon.installed_source:
+        rockon.ignored = digest(rockon.entry.source)  # it was just left behind
     rows.store(rockon, fixed_ports(rockon.definition, wanted))
-    theirs = select(Draft).join(User).where(Draft.rockon_id == rockon.id, User.name == operation.user)
+    theirs = select(Draft).join(User).where(Draft.installation_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):
         session.delete(draft)
 

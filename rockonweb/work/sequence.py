@@ -11,7 +11,7 @@ from rockonweb.core.definition import from_source
 from rockonweb.core.lifecycle import STATE_WORDS, TRANSITIONS, Kind, Progress
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Container, NetworkMember, Operation, RockOn, db, now, writing
+from rockonweb.models import ACTIVE, Container, Installation, NetworkMember, Operation, db, now, writing
 from rockonweb.work import operations
 
 
@@ -21,17 +21,19 @@ def before(operation: Operation) -> list[Operation]:
     These are the operations of its rock-on that run or waited earlier, and those that run on a rock-on which shares
     a network or a container with it.
     """
-    if operation.rockon_id is None or operation.progress is not Progress.QUEUED:
+    if operation.installation_id is None or operation.progress is not Progress.QUEUED:
         return []
     query = select(Operation).where(Operation.id != operation.id, Operation.progress.in_(ACTIVE))
     own = (
-        query.where(Operation.rockon_id == operation.rockon_id)
+        query.where(Operation.installation_id == operation.installation_id)
         .where((Operation.progress == Progress.RUNNING) | (Operation.id < operation.id))
         .order_by((Operation.progress == Progress.RUNNING).desc(), Operation.id)
     )
     if found := [*db.session.scalars(own)]:
         return found
-    elsewhere = query.where(Operation.rockon_id.is_not(None), Operation.rockon_id != operation.rockon_id)
+    elsewhere = query.where(
+        Operation.installation_id.is_not(None), Operation.installation_id != operation.installation_id
+    )
     running = [*db.session.scalars(elsewhere.where(Operation.progress == Progress.RUNNING).order_by(Operation.id))]
     mine = _touched(operation) if running else frozenset()
     return [other for other in running if mine & _touched(other)]
@@ -49,7 +51,7 @@ def claim(operation_id: int) -> bool:
             operation = session.get(Operation, operation_id)
             if operation is None or operation.progress is not Progress.QUEUED or before(operation):
                 return False
-            if operation.rockon and not _fits(operation, operation.rockon):
+            if operation.installation and not _fits(operation, operation.installation):
                 return False
             operation.progress, operation.started = Progress.RUNNING, now()
     except IntegrityError as error:
@@ -69,7 +71,7 @@ def go_on() -> list[int]:
     return operations.enqueue_again(free) if free else []
 
 
-def _fits(operation: Operation, rockon: RockOn) -> bool:
+def _fits(operation: Operation, rockon: Installation) -> bool:
     """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
     transition = TRANSITIONS[operation.kind]
     if rockon.state not in transition.allowed and rockon.state != transition.state:
@@ -86,11 +88,11 @@ def _fits(operation: Operation, rockon: RockOn) -> bool:
 
 
 def _touched(operation: Operation) -> frozenset[str]:
-    rockon = operation.rockon
+    rockon = operation.installation
     if rockon is None:
         return frozenset()
     definition, request = rockon.definition, operation.request
-    joined = select(NetworkMember.network).join(Container).where(Container.rockon_id == rockon.id)
+    joined = select(NetworkMember.network).join(Container).where(Container.installation_id == rockon.id)
     found = interplay.touched(definition, db.session.scalars(joined))
     if isinstance(request, ChangeRequest):
         newer = from_source(rockon.name, request.source) if request.source else definition

@@ -11,21 +11,21 @@ from rockonweb.core.plan import Plan
 from rockonweb.core.request import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.host import Engine
-from rockonweb.models import RockOn, State
+from rockonweb.models import Installation, State
 
 
-def of(rockon: RockOn) -> Tasks | None:
+def of(rockon: Installation) -> Tasks | None:
     """Return the tasks of an installed rock-on; None where there are none."""
     return handlers.find(rockon.definition).tasks if rockon.state is State.INSTALLED else None
 
 
-def files(rockon: RockOn, tasks: Tasks, docker: Engine) -> Files:
+def files(rockon: Installation, tasks: Tasks, docker: Engine) -> Files:
     """Return the text of the files that the tasks depend on. Changes nothing. Raises EngineError."""
     wanted = tasks.files(rockon.definition)
     return {key: docker.read_file(container, path) for key, (container, path) in wanted.items()}
 
 
-def planned(rockon: RockOn, order: TaskRequest, docker: Engine) -> Plan:
+def planned(rockon: Installation, order: TaskRequest, docker: Engine) -> Plan:
     """Return the steps of a task. Raises BadInput or Conflict for one that can't be done, EngineError."""
     tasks = of(rockon)
     if tasks is None:

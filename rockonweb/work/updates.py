@@ -26,7 +26,18 @@ from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome, compare, due, in_window
 from rockonweb.host import Inspected, host_of
-from rockonweb.models import Container, ContainerImage, Operation, Progress, RockOn, State, db, now, writing
+from rockonweb.models import (
+    Container,
+    ContainerImage,
+    Installation,
+    Operation,
+    Progress,
+    RockOn,
+    State,
+    db,
+    now,
+    writing,
+)
 from rockonweb.work import operations, queue
 
 JOB = "rockonweb.jobs.look_for_updates"
@@ -88,9 +99,9 @@ def look(rockon_id: int = ALL) -> None:
 def follow(operation_id: int) -> None:
     """Look at this host's images again after an operation; the registries are not asked."""
     operation = db.session.get(Operation, operation_id)
-    if operation is None or operation.rockon is None or operation.active:
+    if operation is None or operation.installation is None or operation.active:
         return
-    rockon_id, state = operation.rockon.id, operation.rockon.state
+    rockon_id, state = operation.installation.id, operation.installation.state
     went_back = operation.progress is Progress.DONE and operation.goes_back
     if state in (State.AVAILABLE, State.INSTALL_FAILED):
         _forget(rockon_id)
@@ -106,10 +117,10 @@ Found = dict[tuple[int, str, str], Here]  # by a container's id, its name, and i
 
 
 def _installed(rockon_id: int) -> Places:
-    query = select(Container.id, RockOn.name, Container.name, Container.image).join(Container.rockon)
-    query = query.where(RockOn.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
+    query = select(Container.id, Installation.name, Container.name, Container.image).join(Container.installation)
+    query = query.where(Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
     if rockon_id != ALL:
-        query = query.where(RockOn.id == rockon_id)
+        query = query.where(Installation.id == rockon_id)
     found = [(one, rockon, name, image) for one, rockon, name, image in db.session.execute(query)]
     db.session.rollback()
     return found
@@ -135,7 +146,11 @@ def _write(here: Found, told: Mapping[str, Told]) -> None:
     with writing() as session:
         query = select(ContainerImage).where(ContainerImage.container_id.in_([one for one, _, _ in here]))
         rows = {row.container_id: row for row in session.scalars(query)}
-        homes = select(Container.id, RockOn).join(Container.rockon).where(Container.id.in_([one for one, _, _ in here]))
+        homes = (
+            select(Container.id, Installation)
+            .join(Container.installation)
+            .where(Container.id.in_([one for one, _, _ in here]))
+        )
         rockons = dict(session.execute(homes).all())
         for (container_id, _, reference), found in here.items():
             if container_id not in rockons:
@@ -200,7 +215,7 @@ def _note_images(row: ContainerImage, found: Here) -> None:
     row.differences = image_difference.pack(image_difference.compare(running.body, got.body)) if running and got else ""
 
 
-def _sum_up(session: Session, rockon: RockOn) -> None:
+def _sum_up(session: Session, rockon: Installation) -> None:
     rockon.newer_images = any(row.newer for row in session.scalars(_of(rockon.id)))
 
 
@@ -209,7 +224,7 @@ def _forget(rockon_id: int) -> None:
     with writing() as session:
         for row in session.scalars(_of(rockon_id)):
             session.delete(row)
-        rockon = session.get(RockOn, rockon_id)
+        rockon = session.get(Installation, rockon_id)
         if rockon is not None:
             rockon.newer_images, rockon.images_looked, rockon.auto_tried = False, None, ""
 
@@ -218,7 +233,7 @@ def _of(rockon_id: int) -> Select[ContainerImage]:
     return (
         select(ContainerImage)
         .join(ContainerImage.container)
-        .where(Container.rockon_id == rockon_id)
+        .where(Container.installation_id == rockon_id)
         .order_by(Container.position)
     )
 
@@ -245,8 +260,8 @@ def keep_up() -> None:
 def due_looks() -> list[int]:
     """Return the rock-ons whose images are to be looked up now; few at once, those that wait longest first."""
     hours = current_settings().update_hours
-    query = select(RockOn.id, RockOn.images_looked).where(RockOn.state == State.INSTALLED)
-    order = query.order_by(RockOn.images_looked.is_not(None), RockOn.images_looked)
+    query = select(Installation.id, Installation.images_looked).where(Installation.state == State.INSTALLED)
+    order = query.order_by(Installation.images_looked.is_not(None), Installation.images_looked)
     at = now()
     found = [
         one
@@ -259,7 +274,9 @@ def due_looks() -> list[int]:
 def due_updates(at: datetime) -> list[int]:
     """Return the rock-ons that are to be updated by themselves at this moment, in this machine's own time."""
     minute = at.hour * 60 + at.minute
-    query = select(RockOn).where(RockOn.auto_update, RockOn.newer_images, RockOn.state == State.INSTALLED)
+    query = select(Installation).where(
+        Installation.auto_update, Installation.newer_images, Installation.state == State.INSTALLED
+    )
     return [
         rockon.id
         for rockon in db.session.scalars(query)
@@ -267,7 +284,7 @@ def due_updates(at: datetime) -> list[int]:
     ]
 
 
-def was_tried(rockon: RockOn) -> bool:
+def was_tried(rockon: Installation) -> bool:
     """Whether the images that are newer were taken by themselves before, or an owner went back from them: then they
     are not tried again.
     """
@@ -282,7 +299,7 @@ def _mark(images: Iterable[ContainerImage]) -> str:
 
 
 def _begin_automatic(rockon_id: int) -> None:
-    rockon = db.session.get_one(RockOn, rockon_id)
+    rockon = db.session.get_one(Installation, rockon_id)
     with suppress(Conflict):  # it is busy; the next time then
         operations.begin(rockon, UpdateRequest(), AUTOMATIC)
         _leave_aside(rockon_id)
@@ -291,12 +308,12 @@ def _begin_automatic(rockon_id: int) -> None:
 def _leave_aside(rockon_id: int) -> None:
     """Remember the images that are newer now, so that they are not taken by themselves any more."""
     with writing() as session:
-        session.get_one(RockOn, rockon_id).auto_tried = _mark(images_of(rockon_id))
+        session.get_one(Installation, rockon_id).auto_tried = _mark(images_of(rockon_id))
 
 
 def last_automatic(rockon_id: int) -> Operation | None:
     """Return the update that was begun last without being asked."""
-    query = select(Operation).where(Operation.rockon_id == rockon_id, Operation.user == AUTOMATIC)
+    query = select(Operation).where(Operation.installation_id == rockon_id, Operation.user == AUTOMATIC)
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
@@ -307,13 +324,13 @@ def last_automatic(rockon_id: int) -> Operation | None:
 class Overview:
     """What is known of the images of a rock-on that is installed."""
 
-    rockon: RockOn
+    installation: Installation
     images: list[ContainerImage]
 
     @property
     def outcome(self) -> Outcome:
         """What counts of all its containers: what is newer first, then what is not known."""
-        if self.rockon.update_known:
+        if self.installation.update_known:
             return Outcome.NEWER
         found = {image.outcome for image in self.images} or {Outcome.UNKNOWN}
         return next(one for one in (Outcome.GONE, Outcome.UNKNOWN, Outcome.NEWER, Outcome.CURRENT) if one in found)
@@ -326,9 +343,15 @@ class Overview:
 
 def overview() -> list[Overview]:
     """Return what is known of all that is installed, in name order, by two statements."""
-    installed = RockOn.state.in_((State.INSTALLED, State.PENDING_UPDATE))
-    rockons = list(db.session.scalars(select(RockOn).where(installed).order_by(RockOn.sort_name, RockOn.name)))
-    query = select(Container.rockon_id, ContainerImage).join(ContainerImage.container).order_by(Container.position)
+    installed = Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE))
+    rockons = list(
+        db.session.scalars(
+            select(Installation).join(Installation.entry).where(installed).order_by(RockOn.sort_name, RockOn.name)
+        )
+    )
+    query = (
+        select(Container.installation_id, ContainerImage).join(ContainerImage.container).order_by(Container.position)
+    )
     images: dict[int, list[ContainerImage]] = {}
     for rockon_id, image in db.session.execute(query):
         images.setdefault(rockon_id, []).append(image)
@@ -340,7 +363,8 @@ def begin_all(user: str) -> tuple[list[int], list[str]]:
     busy. Raises QueueUnreachable.
     """
     begun, busy = [], []
-    query = select(RockOn).where(RockOn.newer_images, RockOn.state == State.INSTALLED).order_by(RockOn.sort_name)
+    query = select(Installation).join(Installation.entry).order_by(RockOn.sort_name)
+    query = query.where(Installation.newer_images, Installation.state == State.INSTALLED)
     for rockon in list(db.session.scalars(query)):
         name = rockon.name
         try:

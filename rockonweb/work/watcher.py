@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rockonweb.config import current_settings
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, host_of
-from rockonweb.models import RockOn, State, db
+from rockonweb.models import Installation, State, db
 from rockonweb.work import heartbeat, notices, observer, queue, recovery, samples, updates
 
 HEARTBEAT_SECONDS = 5
@@ -117,9 +117,9 @@ def _drain(names: inbox.Queue[str], seconds: float) -> set[str]:
 
 def _look_at(docker: Engine, names: set[str] | None) -> set[str]:
     """Look at these rock-ons, at all without names; returns those that an operation works on, to look at later."""
-    query = select(RockOn.id, RockOn.name).where(RockOn.state != State.AVAILABLE)
+    query = select(Installation.id, Installation.name).where(Installation.state != State.AVAILABLE)
     if names is not None:
-        query = query.where(RockOn.name.in_(names))
+        query = query.where(Installation.name.in_(names))
     busy = set()
     try:
         for rockon_id, name in db.session.execute(query).all():

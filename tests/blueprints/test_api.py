@@ -21,11 +21,11 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.models import (
+    Installation,
     Kind,
     Operation,
     Progress,
     RefreshReport,
-    RockOn,
     Role,
     State,
     Status,
@@ -71,7 +71,7 @@ def nobody_passed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
+def notes(app: Flask) -> Installation:
     """A rock-on that can be installed, and the share for it."""
     make_shares(app, ["files", "more"])
     return shelve(
@@ -81,7 +81,7 @@ def notes(app: Flask) -> RockOn:
 
 
 @pytest.fixture
-def installed(notes: RockOn, docker: Docker) -> RockOn:
+def installed(notes: Installation, docker: Docker) -> Installation:
     """The same, installed with everything answered, and running."""
     install(notes)
     docker.run("Notes", "notes", "notes-db")
@@ -132,7 +132,7 @@ def last() -> Operation:
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-def test_a_rockon_has_the_original_s_fields(call: Call, installed: RockOn) -> None:
+def test_a_rockon_has_the_original_s_fields(call: Call, installed: Installation) -> None:
     assert call("GET", f"/rockons/{installed.id}").json == {
         "id": installed.id,
         "name": "Notes",
@@ -155,7 +155,7 @@ def test_a_rockon_has_the_original_s_fields(call: Call, installed: RockOn) -> No
     }
 
 
-def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: RockOn) -> None:
+def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: Installation) -> None:
     with writing():
         installed.status, installed.exit_code, installed.status_error = Status.EXITED, 3, "no luck"
         installed.error = "It failed."
@@ -166,7 +166,7 @@ def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: RockOn
     assert (found["status"], found["taskid"]) == ("pending_stop", str(operation))
 
 
-def test_a_rockon_that_is_not_installed_names_the_suggested_port(call: Call, notes: RockOn) -> None:
+def test_a_rockon_that_is_not_installed_names_the_suggested_port(call: Call, notes: Installation) -> None:
     found = call("GET", f"/rockons/{notes.id}").json or {}
     assert (found["state"], found["status"], found["ui_port"], found["ui_publish"]) == (
         *("available", "stopped", 8080, True),
@@ -181,12 +181,12 @@ def test_on_the_host_s_network_the_port_is_the_container_s_own(call: Call) -> No
     assert (call("GET", f"/rockons/ports/{hostly.id}").json or {})["results"][0]["hostp"] == 80
 
 
-def part(call: Call, rockon: RockOn, name: str) -> list[dict[str, Any]]:
+def part(call: Call, rockon: Installation, name: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (call("GET", f"/rockons/{name}/{rockon.id}").json or {})["results"]
     return found
 
 
-def test_settings_have_the_original_s_fields(call: Call, installed: RockOn) -> None:
+def test_settings_have_the_original_s_fields(call: Call, installed: Installation) -> None:
     first, second = (one.id for one in installed.containers)
     ids = {name: [one.pop("id") for one in rows] for name in READS if (rows := part(call, installed, name))}
     assert all(len(set(found)) == len(found) for found in ids.values())
@@ -234,14 +234,14 @@ def test_settings_have_the_original_s_fields(call: Call, installed: RockOn) -> N
     ]
 
 
-def test_what_was_never_answered_is_null(call: Call, notes: RockOn) -> None:
+def test_what_was_never_answered_is_null(call: Call, notes: Installation) -> None:
     assert [one["val"] for one in part(call, notes, "environment")] == [None, None]
     assert [one["share_name"] for one in part(call, notes, "volumes")] == [None]
     assert [one["publish"] for one in part(call, notes, "ports")] == [True, True]
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_no_role_sees_a_secret(call: Call, installed: RockOn, role: Role) -> None:
+def test_no_role_sees_a_secret(call: Call, installed: Installation, role: Role) -> None:
     add_user("bob", role)
     for path in (f"/rockons/{installed.id}", "/rockons", *(f"/rockons/{name}/{installed.id}" for name in READS)):
         answer = call("GET", path, headers=basic("bob"))
@@ -279,25 +279,25 @@ def test_a_list_that_is_not_there(call: Call) -> None:
 def test_what_left_the_catalogue_is_listed_while_it_is_installed(call: Call) -> None:
     gone, kept = shelve("Gone"), install(shelve("Kept"))
     with writing():
-        gone.in_catalogue = kept.in_catalogue = False
+        gone.entry.in_catalogue = kept.entry.in_catalogue = False
     assert [one["name"] for one in (call("GET", "/rockons").json or {})["results"]] == ["Kept"]
 
 
 def test_a_definition_of_another_age_spoils_no_list(call: Call) -> None:
     old = shelve("Old")
     with writing():
-        old.source = '{"containers": 7}'
+        old.entry.source = '{"containers": 7}'
     found = (call("GET", "/rockons").json or {})["results"]
     assert [(one["name"], one["ui"], one["ui_port"]) for one in found] == [("Old", False, None)]
 
 
 @pytest.mark.parametrize("path", ["/rockons/", "/rockons/{id}/", *(f"/rockons/{name}/{{id}}/" for name in READS)])
-def test_a_slash_at_the_end_changes_nothing(call: Call, installed: RockOn, path: str) -> None:
+def test_a_slash_at_the_end_changes_nothing(call: Call, installed: Installation, path: str) -> None:
     path = path.format(id=installed.id)
     assert call("GET", path).json == call("GET", path.rstrip("/")).json
 
 
-def test_reading_writes_nothing_and_is_kept_by_no_cache(app: Flask, call: Call, installed: RockOn) -> None:
+def test_reading_writes_nothing_and_is_kept_by_no_cache(app: Flask, call: Call, installed: Installation) -> None:
     def content() -> list[str]:
         with sqlite3.connect(app.config["SETTINGS"].instance / "rockonweb.db") as file:
             return list(file.iterdump())
@@ -322,7 +322,7 @@ def test_reading_writes_nothing_and_is_kept_by_no_cache(app: Flask, call: Call, 
 )
 @pytest.mark.parametrize("body", [{}, {"json": {}}, {"data": "anything"}])
 def test_operations_begin(
-    call: Call, installed: RockOn, kind: Kind, state: str, status: str, body: dict[str, Any]
+    call: Call, installed: Installation, kind: Kind, state: str, status: str, body: dict[str, Any]
 ) -> None:
     answer = call("POST", f"/rockons/{installed.id}/{kind}/", **body)
     assert answer.status_code == 200
@@ -332,7 +332,7 @@ def test_operations_begin(
     assert (operation.kind, operation.user, found["taskid"]) == (kind, "ada", str(operation.id))
 
 
-def test_an_install_begins_with_what_was_sent(call: Call, notes: RockOn) -> None:
+def test_an_install_begins_with_what_was_sent(call: Call, notes: Installation) -> None:
     answer = call("POST", f"/rockons/{notes.id}/install", data=json.dumps(BODY))  # as scripts without a content type do
     assert answer.status_code == 200, answer.text
     assert (answer.json or {})["state"] == "pending_install"
@@ -345,7 +345,7 @@ def test_an_install_begins_with_what_was_sent(call: Call, notes: RockOn) -> None
 
 
 def test_a_port_that_was_not_published_is_published_by_the_next_install(
-    call: Call, installed: RockOn, docker: Docker
+    call: Call, installed: Installation, docker: Docker
 ) -> None:
     docker.found.clear()
     with writing():
@@ -354,7 +354,7 @@ def test_a_port_that_was_not_published_is_published_by_the_next_install(
     assert rows.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: 8081}}
 
 
-def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed: RockOn, docker: Docker) -> None:
+def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed: Installation, docker: Docker) -> None:
     docker.found.clear()
     with writing():
         installed.state = State.INSTALL_FAILED
@@ -362,7 +362,7 @@ def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed
     assert rows.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: None}}
 
 
-def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: RockOn) -> None:
+def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: Installation) -> None:
     before = rows.answers_of(installed)
     body = {"labels": {"colour=red": "notes-db"}, "cnets": {"notes": ["orchard"]}, "update_mode": "normal"}
     answer = call("POST", f"/rockons/{installed.id}/update", json=body)
@@ -414,7 +414,7 @@ def test_a_refresh_that_does_not_end_is_not_waited_for_forever(call: Call, monke
 # -- what can't be ------------------------------------------------------------------------------------------------
 
 
-def unchanged(rockon: RockOn, state: State = State.AVAILABLE) -> bool:
+def unchanged(rockon: Installation, state: State = State.AVAILABLE) -> bool:
     """Whether nothing was begun and nothing stored."""
     db.session.rollback()
     return db.session.query(Operation).count() == 0 and rockon.state is state
@@ -434,14 +434,16 @@ def unchanged(rockon: RockOn, state: State = State.AVAILABLE) -> bool:
         ({"data": b'{"x": "' + b"x" * 3_000_000 + b'"}'}, 413, "The body is too large."),
     ],
 )
-def test_an_install_that_can_t_be(call: Call, notes: RockOn, options: dict[str, Any], status: int, words: str) -> None:
+def test_an_install_that_can_t_be(
+    call: Call, notes: Installation, options: dict[str, Any], status: int, words: str
+) -> None:
     answer = call("POST", f"/rockons/{notes.id}/install", **options)
     assert words in refused(answer, status)
     assert unchanged(notes)
     assert rows.answers_of(notes).environment == {"notes": {}}
 
 
-def test_every_fault_stands_alone_too(call: Call, notes: RockOn) -> None:
+def test_every_fault_stands_alone_too(call: Call, notes: Installation) -> None:
     answer = call("POST", f"/rockons/{notes.id}/install", json={"x": 1, "y": 2})
     found = (answer.json or {})["faults"]
     assert found[:2] == [
@@ -462,12 +464,12 @@ def test_every_fault_stands_alone_too(call: Call, notes: RockOn) -> None:
         ({"update_mode": "live", "labels": {"x": "notes"}}, 400, '"live" changes networks alone'),
     ],
 )
-def test_an_update_that_can_t_be(call: Call, installed: RockOn, body: object, status: int, words: str) -> None:
+def test_an_update_that_can_t_be(call: Call, installed: Installation, body: object, status: int, words: str) -> None:
     assert words in refused(call("POST", f"/rockons/{installed.id}/update", json=body), status)
     assert unchanged(installed, State.INSTALLED)
 
 
-def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: RockOn) -> None:
+def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Installation) -> None:
     other = install(shelve("Other", {"web": {"ports": {"80": port(7000)}}}))
     foreign = other.containers[0].ports[0].id
     body = {"edit_ports": {str(foreign): "unchecked"}}
@@ -478,7 +480,7 @@ def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Roc
 
 
 def test_what_the_host_speaks_against_is_a_conflict(
-    call: Call, notes: RockOn, docker: Docker, monkeypatch: pytest.MonkeyPatch
+    call: Call, notes: Installation, docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker.found = {"notes": ContainerFacts("notes", id="x", state="running")}
     docker.ports = [Listener(9002, "tcp", "", "the container of somebody")]
@@ -488,7 +490,9 @@ def test_what_the_host_speaks_against_is_a_conflict(
     assert unchanged(notes)
 
 
-def test_an_update_that_the_host_speaks_against_is_a_conflict(call: Call, installed: RockOn, docker: Docker) -> None:
+def test_an_update_that_the_host_speaks_against_is_a_conflict(
+    call: Call, installed: Installation, docker: Docker
+) -> None:
     docker.ports = [Listener(9500, "tcp", "", "the container of somebody")]
     body = {"ports": {str(installed.containers[0].id): {"80": 9500}}}
     found = refused(call("POST", f"/rockons/{installed.id}/update", json=body), 409)
@@ -497,18 +501,18 @@ def test_an_update_that_the_host_speaks_against_is_a_conflict(call: Call, instal
 
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
-def test_what_is_not_installed_can_only_be_installed(call: Call, notes: RockOn, command: str) -> None:
+def test_what_is_not_installed_can_only_be_installed(call: Call, notes: Installation, command: str) -> None:
     assert refused(call("POST", f"/rockons/{notes.id}/{command}", json={}), 409).startswith("Notes is available")
     assert unchanged(notes)
 
 
-def test_what_is_installed_is_not_installed_again(call: Call, installed: RockOn) -> None:
+def test_what_is_installed_is_not_installed_again(call: Call, installed: Installation) -> None:
     assert "Notes is installed" in refused(call("POST", f"/rockons/{installed.id}/install", json=BODY), 409)
     assert unchanged(installed, State.INSTALLED)
 
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
-def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: RockOn, command: str) -> None:
+def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: Installation, command: str) -> None:
     operations.begin(installed, plain_request(Kind.STOP), "ada")
     answer = call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}})
     assert answer.status_code == 200, answer.text
@@ -518,13 +522,13 @@ def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: RockOn
 
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart"])
-def test_nothing_waits_behind_an_uninstall(call: Call, installed: RockOn, command: str) -> None:
+def test_nothing_waits_behind_an_uninstall(call: Call, installed: Installation, command: str) -> None:
     operations.begin(installed, UninstallRequest(), "ada")
     assert refused(call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}}), 409)
     assert db.session.query(Operation).count() == 1
 
 
-def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: RockOn, docker: Docker) -> None:
+def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: Installation, docker: Docker) -> None:
     docker.down = True
     assert "Docker does not answer." in refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 503)
     assert unchanged(notes)
@@ -533,7 +537,7 @@ def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: RockO
     assert unchanged(notes, State.INSTALLED)
 
 
-def test_without_a_queue_nothing_begins(app: Flask, call: Call, installed: RockOn) -> None:
+def test_without_a_queue_nothing_begins(app: Flask, call: Call, installed: Installation) -> None:
     del app.extensions["redis"]
     for path in (f"/rockons/{installed.id}/stop", f"/rockons/{installed.id}/update", "/rockons/update"):
         assert "The job queue does not answer." in refused(call("POST", path, json={}), 503)
@@ -588,7 +592,7 @@ def test_a_mistake_of_ours_shows_no_traceback(call: Call, monkeypatch: pytest.Mo
         (Role.OPERATOR, "POST", "/rockons/update", False),
     ],
 )
-def test_roles(call: Call, installed: RockOn, role: Role, method: str, path: str, allowed: bool) -> None:
+def test_roles(call: Call, installed: Installation, role: Role, method: str, path: str, allowed: bool) -> None:
     add_user("bob", role)
     answer = call(method, path.format(id=installed.id), headers=basic("bob"))
     if allowed:
@@ -614,7 +618,9 @@ def test_roles(call: Call, installed: RockOn, role: Role, method: str, path: str
         {"Authorization": "nonsense"},
     ],
 )
-def test_without_a_login_that_is_right_nothing_is_told(call: Call, installed: RockOn, headers: dict[str, str]) -> None:
+def test_without_a_login_that_is_right_nothing_is_told(
+    call: Call, installed: Installation, headers: dict[str, str]
+) -> None:
     for method, path in (("GET", "/rockons"), ("POST", f"/rockons/{installed.id}/stop")):
         answer = call(method, path, headers=headers)
         refused(answer, 401)
@@ -622,7 +628,7 @@ def test_without_a_login_that_is_right_nothing_is_told(call: Call, installed: Ro
     assert db.session.query(Operation).count() == 0
 
 
-def test_a_token_stands_for_its_account(call: Call, installed: RockOn) -> None:
+def test_a_token_stands_for_its_account(call: Call, installed: Installation) -> None:
     add_user("viv", Role.VIEWER)
     for name, status in (("ada", 200), ("viv", 403)):
         token = {"Authorization": f"Bearer {tokens.make(accounts.get(name))}"}
@@ -631,7 +637,7 @@ def test_a_token_stands_for_its_account(call: Call, installed: RockOn) -> None:
 
 
 def test_a_browser_s_session_reads_but_changes_nothing_without_its_token(
-    owner_client: Visitor, installed: RockOn
+    owner_client: Visitor, installed: Installation
 ) -> None:
     stop = f"/api/rockons/{installed.id}/stop"
     assert owner_client.get("/api/rockons").status_code == 200
@@ -642,7 +648,7 @@ def test_a_browser_s_session_reads_but_changes_nothing_without_its_token(
     assert owner_client.post(stop, headers={"X-CSRFToken": token}).status_code == 200
 
 
-def test_a_wrong_login_is_not_made_good_by_a_session(owner_client: Visitor, installed: RockOn) -> None:
+def test_a_wrong_login_is_not_made_good_by_a_session(owner_client: Visitor, installed: Installation) -> None:
     headers = {**basic("ada", "wrong"), "X-CSRFToken": owner_client.token("/rockons")}
     refused(owner_client.get("/api/rockons", headers=headers), 401)
     refused(owner_client.post(f"/api/rockons/{installed.id}/stop", headers=headers), 401)
@@ -662,7 +668,7 @@ def test_a_wrong_login_is_not_made_good_by_a_session(owner_client: Visitor, inst
     ],
 )
 def test_a_page_of_another_site_can_t_use_a_login_that_the_browser_remembers(
-    call: Call, installed: RockOn, told: dict[str, str], status: int
+    call: Call, installed: Installation, told: dict[str, str], status: int
 ) -> None:
     assert call("POST", f"/rockons/{installed.id}/stop", headers={**basic(), **told}).status_code == status
     assert (db.session.query(Operation).count() == 0) is (status == 403)
@@ -798,7 +804,7 @@ LONG = examples(200, suppress_health_check=[HealthCheck.function_scoped_fixture,
 @LONG
 @given(action=st.sampled_from(["install", "update"]), body=BODIES.map(lambda body: json.dumps(body).encode()) | SPOILED)
 def test_whatever_is_sent_there_is_a_sentence(
-    call: Call, installed: RockOn, docker: Docker, action: str, body: bytes
+    call: Call, installed: Installation, docker: Docker, action: str, body: bytes
 ) -> None:
     """Never a failure of ours, never a traceback; what is accepted is one operation."""
     with writing() as session:

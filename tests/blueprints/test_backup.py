@@ -20,6 +20,7 @@ from rockonweb.core.facts import ContainerFacts
 from rockonweb.host import Host
 from rockonweb.models import (
     AuditLine,
+    Installation,
     Kind,
     Metastore,
     Network,
@@ -44,7 +45,7 @@ SECRET = "s3cret-value"
 pytestmark = pytest.mark.usefixtures("docker")
 
 
-def filled(name: str = "Notes", status: Status = Status.STARTED) -> RockOn:
+def filled(name: str = "Notes", status: Status = Status.STARTED) -> Installation:
     """An installed rock-on with a secret."""
     web = {
         "ports": {"80": samples.port(9080, ui=True)},
@@ -79,8 +80,11 @@ def upload(client: Visitor, content: bytes, **fields: str) -> TestResponse:
 def wipe() -> None:
     """Forget everything that is installed."""
     with writing() as session:
-        for rockon in session.scalars(select(RockOn)):
+        for rockon in session.scalars(select(Installation)):
             session.delete(rockon)
+        session.flush()
+        for entry in session.scalars(select(RockOn)):
+            session.delete(entry)
 
 
 def made(app: Flask, passphrase: str | None = None) -> bytes:
@@ -99,8 +103,8 @@ def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
     with writing() as session:
         for operation in session.scalars(select(Operation)):
             operation.end(progress, error)
-            if operation.rockon:
-                operation.rockon.state = State.INSTALLED if progress is Progress.DONE else State.INSTALL_FAILED
+            if operation.installation:
+                operation.installation.state = State.INSTALLED if progress is Progress.DONE else State.INSTALL_FAILED
 
 
 # -- making one ----------------------------------------------------------------------------------------------------
@@ -190,7 +194,7 @@ def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owne
     assert "is installed, and stays stopped" in text
     assert SECRET not in text
     assert 'name="secret-' not in text
-    assert db.session.query(RockOn).count() == 0
+    assert db.session.query(Installation).count() == 0
     assert db.session.query(Operation).count() == 0
     assert Host(app.config["SETTINGS"]).shares.listing() == {}
 
@@ -209,12 +213,12 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     assert "0 of 2 have ended" in text
     assert "<html" not in owner_client.get(here, headers=HX).text
     installs = db.session.scalars(select(Operation).where(Operation.kind == Kind.INSTALL)).all()
-    assert [(one.rockon and one.rockon.name, one.request.stopped) for one in installs] == [
+    assert [(one.installation and one.installation.name, one.request.stopped) for one in installs] == [
         ("Notes", False),
         ("Sleeper", True),
     ]
-    notes = db.session.scalars(select(RockOn).where(RockOn.name == "Notes")).one()
-    assert (notes.state, notes.source, notes.in_catalogue) == (State.PENDING_INSTALL, source, False)
+    notes = db.session.scalars(select(Installation).where(Installation.name == "Notes")).one()
+    assert (notes.state, notes.entry.source, notes.entry.in_catalogue) == (State.PENDING_INSTALL, source, False)
     assert rows.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
     assert rows.answers_of(notes).labels == {"notes": ["team=home"]}
     assert list(Host(app.config["SETTINGS"]).shares.listing()) == ["notes-data", "sleeper-data"]
@@ -252,7 +256,7 @@ def test_missing_secrets_are_asked_for(app: Flask, owner_client: Visitor) -> Non
     assert f'name="{field}"' in text
     assert db.session.query(Operation).count() == 0
     owner_client.send(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
-    rockon = db.session.scalars(select(RockOn)).one()
+    rockon = db.session.scalars(select(Installation)).one()
     assert rows.answers_of(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
     assert "typed again" not in owner_client.get(here).text
 

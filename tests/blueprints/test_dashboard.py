@@ -18,7 +18,7 @@ UI = {"web": {"ports": {"80": port(8080, ui=True)}}}
 
 def fail(rockon_id: int, error: str, kind: Kind = Kind.UPDATE) -> int:
     with writing() as session:
-        operation = Operation(rockon_id=rockon_id, kind=kind, progress=Progress.RUNNING)
+        operation = Operation(installation_id=rockon_id, kind=kind, progress=Progress.RUNNING)
         operation.end(Progress.FAILED, error)
         session.add(operation)
         session.flush()
@@ -51,7 +51,7 @@ def test_a_failure_is_told_until_something_made_up_for_it(app: Flask, owner_clie
     assert "There is no such image." in page
     assert f'id="attend-operation-{failed}" href="/operations/{failed}"' in page
     with writing() as session:
-        session.add(Operation(rockon_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=now()))
+        session.add(Operation(installation_id=notes.id, kind=Kind.UPDATE, progress=Progress.DONE, finished=now()))
     assert "could not be updated" not in owner_client.get("/").text
 
 

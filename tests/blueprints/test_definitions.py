@@ -205,7 +205,7 @@ def test_before_one_is_removed_the_page_says_what_happens(owner_client: Visitor,
     send(owner_client, text_of())
     rockon = install(shelve("My Notes"))
     with writing():
-        rockon.origin = "local"
+        rockon.entry.origin = "local"
     text = owner_client.get("/definitions/my-notes.json/remove").text
     assert "My Notes is installed: it stays as it is" in text
     answer = owner_client.send("/definitions/my-notes.json/remove", page="/definitions/my-notes.json/remove")

@@ -16,7 +16,7 @@ from rockonweb import catalog
 from rockonweb.core.visible import UNSEEN
 from rockonweb.models import RockOn, db
 from tests.support import hostile
-from tests.support.app import Visitor, install
+from tests.support.app import Visitor, app_numbered, install
 from tests.support.examples import examples
 
 WHOLE = examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -129,7 +129,7 @@ def test_whatever_is_typed_into_the_wizard_there_is_a_page(owner_client: Visitor
     page=st.sampled_from(["shares", "ports", "devices", "environment", "storage", "labels", "networks"]), values=VALUES
 )
 def test_nor_does_a_settings_page_fail(owner_client: Visitor, page: str, values: list[str]) -> None:
-    rockon = db.session.get_one(RockOn, _id("Website"))
+    rockon = app_numbered(_id("Website"))
     if not rockon.installed:
         install(rockon)
     assert send(owner_client, f"/rockons/{rockon.id}/settings/{page}", values) in (200, 302, 303, 404, 409, 422)

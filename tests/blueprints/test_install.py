@@ -18,8 +18,8 @@ from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
 from rockonweb.host import Ground, Host, devices
 from rockonweb.host.shares import Shares
-from rockonweb.models import Draft, Kind, Operation, RockOn, State, db, writing
-from tests.support.app import HX, Visitor, make_app, make_shares, new_visitor, put
+from rockonweb.models import Draft, Installation, Kind, Operation, State, db, writing
+from tests.support.app import HX, Visitor, app_numbered, make_app, make_shares, new_visitor, put
 from tests.support.docker_stand_in import Docker
 from tests.support.pages import field_errors, find, words
 from tests.support.samples import NAMES, parsed, parsed_file, port, questions
@@ -121,8 +121,8 @@ def test_an_unknown_rockon_is_404(owner_client: Visitor) -> None:
 
 def test_an_installed_rockon_leads_to_its_page(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with writing() as session:
-        session.get_one(RockOn, wizard.id).state = State.INSTALLED
+    with writing():
+        app_numbered(wizard.id).state = State.INSTALLED
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("ports"), wizard.get("summary")):
         assert (response.status_code, response.location) == (303, f"/rockons/{wizard.id}")
 
@@ -130,8 +130,8 @@ def test_an_installed_rockon_leads_to_its_page(start: Start) -> None:
 def test_a_busy_rockon_leads_to_its_operation(start: Start) -> None:
     wizard = start(fixture("vpn"))
     with writing() as session:
-        session.get_one(RockOn, wizard.id).state = State.PENDING_INSTALL
-        session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
+        app_numbered(wizard.id).state = State.PENDING_INSTALL
+        session.add(Operation(kind=Kind.INSTALL, installation_id=app_numbered(wizard.id).id))
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("summary", "Submit")):
         assert (response.status_code, response.location) == (303, "/operations/1")
 
@@ -231,8 +231,8 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Start) -> None:
     shares = {"box-store": {"/var/lib/store": "old-store"}, "box": {"/config": "old-config", "/data": "old-data"}}
     ports = {"box": {8443: 4443, 5353: None, 9000: 4900}}
     secret = {"box": {"API_KEY": "hush", "ZONE": "Europe/Lisbon"}}
-    with writing() as session:
-        rows.store(session.get_one(RockOn, wizard.id), Answers(shares, ports, {}, secret))
+    with writing():
+        rows.store(app_numbered(wizard.id), Answers(shares, ports, {}, secret))
     assert inputs(wizard.get("shares"))["shares-box-/data"] == "old-data"
     found = inputs(wizard.get("ports"))
     assert [found[f"ports-box-{port}"] for port in (8443, 5353, 9000)] == ["4443", "", "4900"]
@@ -329,8 +329,8 @@ def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, 
 
 def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
     other = start(fixture("same-inner-port"))
-    with writing() as session:
-        rockon = session.get_one(RockOn, other.id)
+    with writing():
+        rockon = app_numbered(other.id)
         rockon.state = State.INSTALLED
         rows.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
     wizard = start(fixture("star"))
@@ -445,7 +445,7 @@ def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Fla
     response = wizard.submit()
     assert (response.status_code, response.location) == (303, "/operations/1")
     operation = db.session.get_one(Operation, 1)
-    rockon = db.session.get_one(RockOn, wizard.id)
+    rockon = db.session.get_one(Installation, wizard.id)
     assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
     assert operation.request.new_shares == {"box-config", "box-data", "box-store"}
     assert [line.split()[1] for line in operation.lines] == ["run", "run"]
@@ -472,7 +472,7 @@ def test_containers_whose_names_and_keys_run_together_are_asked_and_answered_apa
     assert ["-e db-X=Of-web " in line and " --name web " in line for line in lines] == [True, False]
     assert ["-e X=Of-its-database " in line and " --name web-db " in line for line in lines] == [False, True]
     assert wizard.submit().location == "/operations/1"
-    stored = rows.answers_of(db.session.get_one(RockOn, wizard.id)).environment
+    stored = rows.answers_of(db.session.get_one(Installation, wizard.id)).environment
     assert stored == {"web": {"db-X": "Of-web"}, "web-db": {"X": "Of-its-database"}}
 
 
@@ -656,7 +656,7 @@ def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Star
 def test_htmx_is_told_to_leave_the_wizard_of_a_busy_rockon(start: Start) -> None:
     wizard = start(fixture("vpn"))
     with writing() as session:
-        session.add(Operation(kind=Kind.INSTALL, rockon_id=wizard.id))
+        session.add(Operation(kind=Kind.INSTALL, installation_id=app_numbered(wizard.id).id))
     response = wizard.client.send(f"{wizard.url}/ports", headers=HX)
     assert response.headers["HX-Redirect"] == "/operations/1"
 
@@ -825,8 +825,8 @@ def test_folders_of_shares_are_offered(start: Start, app: Flask) -> None:
 def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: Start, app: Flask) -> None:
     make_shares(app, ["sample-data"])
     other = start(small("Other", volumes={"/data": {}}))
-    with writing() as session:
-        rockon = session.get_one(RockOn, other.id)
+    with writing():
+        rockon = app_numbered(other.id)
         rows.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
         rockon.state = State.INSTALLED
     wizard = start(small("Sample", volumes={"/data": {}}))

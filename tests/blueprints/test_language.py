@@ -55,7 +55,7 @@ def test_scripts_read_english(owner_client: Visitor) -> None:
 def test_what_is_on_record_is_shown_in_the_reader_s_language(owner_client: Visitor) -> None:
     notes = install(shelve("Notes"))
     with writing() as session:
-        operation = Operation(kind=Kind.STOP, rockon_id=notes.id, user="ada")
+        operation = Operation(kind=Kind.STOP, installation_id=notes.id, user="ada")
         operation.steps = [
             OperationStep(position=0, title=t("stop %(container)s", container="notes"), why=t("the last one first"))
         ]

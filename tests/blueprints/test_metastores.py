@@ -94,7 +94,7 @@ def test_before_one_is_removed_the_page_says_what_leaves_and_what_stays(owner_cl
     add(owner_client, "https://me:hush@example.org/a")
     notes, wiki = shelve("Notes"), install(shelve("Wiki"))
     with writing():
-        notes.origin = wiki.origin = "metastore-1"
+        notes.entry.origin = wiki.entry.origin = "metastore-1"
     text = owner_client.get("/metastores/1/remove").text
     assert "<li>Notes</li>" in text
     assert "Wiki, which is installed" in text

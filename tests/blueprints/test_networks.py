@@ -5,7 +5,7 @@ import pytest
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import addresses
-from rockonweb.models import Kind, Network, NetworkMember, Operation, Progress, RockOn, db, writing
+from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, writing
 from rockonweb.work import rocknets
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, install, shelve
@@ -50,13 +50,13 @@ def keep(name: str, **parts: object) -> None:
         session.add(Network(spec=NetworkSpec(name, **parts)))  # type: ignore[arg-type]
 
 
-def join(rockon: RockOn, network: str) -> None:
+def join(rockon: Installation, network: str) -> None:
     """Let the database say that the first container of a rock-on is on a network."""
     with writing():
         rockon.containers[0].networks.append(NetworkMember(network=network))
 
 
-def media(docker: Docker) -> RockOn:
+def media(docker: Docker) -> Installation:
     """A network with the container of a rock-on on it."""
     rockon = install(shelve("Films", {"films": {}}))
     keep("media", subnet="10.5.0.0/24", comment="for films")
@@ -245,7 +245,7 @@ def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: Visitor) -> 
 def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: Visitor) -> None:
     rockon = media(docker)
     with writing() as session:
-        session.add(Operation(kind=Kind.RESTART, rockon_id=rockon.id, progress=Progress.RUNNING))
+        session.add(Operation(kind=Kind.RESTART, installation_id=rockon.id, progress=Progress.RUNNING))
     for path in ("edit", "remove"):
         answer = owner_client.send(f"/networks/media/{path}", {**PLAIN}, page="/networks/new")
         assert answer.status_code == 409

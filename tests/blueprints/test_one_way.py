@@ -22,7 +22,7 @@ from rockonweb.core.backup import Backup, SavedRockOn, to_json
 from rockonweb.core.definition import Parsed, parse
 from rockonweb.core.lifecycle import Kind, Progress, State
 from rockonweb.host import Host
-from rockonweb.models import Operation, RockOn, db
+from rockonweb.models import Installation, Operation, db
 from rockonweb.work import operations, restore
 from rockonweb.work.review import prepare_review
 from tests.support import samples
@@ -81,9 +81,11 @@ class Asker:
             Host(self.settings).shares.make(share)
 
     @property
-    def rockon(self) -> RockOn:
+    def rockon(self) -> Installation:
         db.session.rollback()
-        return db.session.get_one(RockOn, self.id)
+        found = rows.find_installation(self.id)
+        assert found
+        return found
 
     def by_wizard(self) -> None:
         definition, here = self.rockon.read(self.found.source), f"/rockons/{self.id}/install"
@@ -131,7 +133,7 @@ class Asker:
             "restore": self.by_restore,
         }[face]()
         db.session.rollback()
-        query = db.session.query(Operation).filter_by(rockon_id=self.id, kind=Kind.INSTALL)
+        query = db.session.query(Operation).filter_by(installation_id=self.id, kind=Kind.INSTALL)
         operation = query.order_by(Operation.id.desc()).first()
         assert operation is not None, face
         job = prepare_review(self.rockon, operation.request, None)

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.request import TaskRequest
-from rockonweb.models import Operation, RockOn, State, db, writing
+from rockonweb.models import Installation, Operation, State, db, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.samples import port
@@ -41,7 +41,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
 
 
 @pytest.fixture
-def vpn(app: Flask, docker: Docker) -> RockOn:
+def vpn(app: Flask, docker: Docker) -> Installation:
     """An installed OpenVPN, which runs."""
     rockon = shelve("OpenVPN", {"vpn-data": DATA, "vpn": SERVER}, custom_config={"servername": {}})
     install(rockon)
@@ -51,7 +51,7 @@ def vpn(app: Flask, docker: Docker) -> RockOn:
 
 
 @pytest.fixture
-def here(vpn: RockOn) -> str:
+def here(vpn: Installation) -> str:
     """Where its pages are."""
     return f"/rockons/{vpn.id}/openvpn"
 
@@ -61,7 +61,7 @@ def operations() -> list[Operation]:
     return list(db.session.scalars(db.select(Operation)))
 
 
-def test_the_rockon_s_page_leads_to_what_comes_next(owner_client: Visitor, vpn: RockOn) -> None:
+def test_the_rockon_s_page_leads_to_what_comes_next(owner_client: Visitor, vpn: Installation) -> None:
     page = owner_client.get(f"/rockons/{vpn.id}").text
     assert f'hx-get="/rockons/{vpn.id}/openvpn"' in page
     assert "What comes next" in page
@@ -81,7 +81,7 @@ def test_before_it_is_installed_there_is_nothing_to_do(owner_client: Visitor) ->
 
 
 def test_the_clients_are_listed_with_what_can_be_done(
-    owner_client: Visitor, vpn: RockOn, here: str, docker: Docker
+    owner_client: Visitor, vpn: Installation, here: str, docker: Docker
 ) -> None:
     page = owner_client.get(here).text
     assert "home.example:1195" in page
@@ -96,7 +96,7 @@ def test_the_clients_are_listed_with_what_can_be_done(
 
 
 def test_without_an_authority_the_one_button_makes_it(
-    owner_client: Visitor, vpn: RockOn, here: str, docker: Docker
+    owner_client: Visitor, vpn: Installation, here: str, docker: Docker
 ) -> None:
     docker.files.clear()
     page = owner_client.get(here).text
@@ -175,7 +175,7 @@ def test_without_an_engine_the_page_says_so(owner_client: Visitor, here: str, do
     assert "Docker does not answer." in answer.text
 
 
-def test_only_owners_get_there(no_owner: Visitor, vpn: RockOn, here: str, docker: Docker) -> None:
+def test_only_owners_get_there(no_owner: Visitor, vpn: Installation, here: str, docker: Docker) -> None:
     assert "What comes next" not in no_owner.get(f"/rockons/{vpn.id}").text
     assert no_owner.get(here).status_code == 403
     for action in ("authority", "clients", "profile", "revoke"):

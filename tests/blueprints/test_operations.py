@@ -10,7 +10,7 @@ from flask import Flask
 
 from rockonweb.core.request import Notes, plain_request
 from rockonweb.core.text import t, to_stored
-from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, Status, db, now, writing
+from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, Status, db, now, writing
 from rockonweb.web.wording import left_words
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
@@ -19,12 +19,12 @@ from tests.support.samples import port
 
 
 def make(
-    rockon: RockOn | None, progress: Progress, *steps: OperationStep, kind: Kind = Kind.STOP, **columns: object
+    rockon: Installation | None, progress: Progress, *steps: OperationStep, kind: Kind = Kind.STOP, **columns: object
 ) -> int:
     """Put an operation on record and return its id."""
     with writing() as session:
         operation = Operation(
-            kind=kind, rockon_id=rockon.id if rockon else None, progress=progress, user="ada", **columns
+            kind=kind, installation_id=rockon.id if rockon else None, progress=progress, user="ada", **columns
         )
         operation.steps = list(steps)
         for place, step in enumerate(steps):

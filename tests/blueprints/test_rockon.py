@@ -13,7 +13,7 @@ from flask import Flask
 from redis import Redis
 
 from rockonweb.core.resources import Sample
-from rockonweb.models import Kind, NetworkMember, Operation, Progress, RockOn, State, Status, db, writing
+from rockonweb.models import Installation, Kind, NetworkMember, Operation, Progress, State, Status, db, writing
 from rockonweb.models.base import now
 from rockonweb.web import mapping
 from rockonweb.web.mapping import ContainerMap, Wire
@@ -38,7 +38,13 @@ def ended(rockon_id: int, kind: Kind, progress: Progress = Progress.DONE, **colu
     with writing() as session:
         start = now() - timedelta(seconds=3)
         one = Operation(
-            rockon_id=rockon_id, kind=kind, progress=progress, user="ada", started=start, finished=now(), **columns
+            installation_id=rockon_id,
+            kind=kind,
+            progress=progress,
+            user="ada",
+            started=start,
+            finished=now(),
+            **columns,
         )
         session.add(one)
         session.flush()
@@ -141,7 +147,8 @@ def test_a_head_that_was_seen_is_not_sent_again(owner_client: Visitor, news: dic
     assert owner_client.get(address).status_code == 200
     with writing() as session:
         for column, value in news.items():
-            setattr(session.get_one(RockOn, 1), column, value)
+            app = session.get_one(Installation, 1)
+            setattr(app if hasattr(app, column) else app.entry, column, value)
     assert owner_client.get(address, headers=HX).status_code == 200
 
 

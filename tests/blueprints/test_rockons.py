@@ -11,11 +11,11 @@ from flask import Flask
 from rockonweb.core.request import plain_request
 from rockonweb.core.secret import MASK
 from rockonweb.models import (
+    Installation,
     Kind,
     Operation,
     Progress,
     RefreshReport,
-    RockOn,
     State,
     Status,
     db,
@@ -35,7 +35,7 @@ def names(html: str) -> list[str]:
     return re.findall(r'<h2 class="app-name"><a [^>]*>([^<]*)</a>', html)
 
 
-def card(html: str, rockon: RockOn) -> str:
+def card(html: str, rockon: Installation) -> str:
     """A rock-on's part of a list."""
     return find(rf'<article class="app" id="rockon-{rockon.id}".*?</article>', html)
 
@@ -91,7 +91,7 @@ def test_a_search_that_finds_nothing_says_so_and_offers_all(owner_client: Visito
 def test_a_rockon_that_left_the_catalogue_is_shown_only_while_installed(owner_client: Visitor) -> None:
     gone, kept = shelve("Gone"), install(shelve("Kept"))
     with writing():
-        gone.in_catalogue = kept.in_catalogue = False
+        gone.entry.in_catalogue = kept.entry.in_catalogue = False
     assert names(owner_client.get("/rockons?tab=all").text) == ["Kept"]
 
 
@@ -288,7 +288,7 @@ def test_a_page_shows_the_history_and_the_last_error(owner_client: Visitor) -> N
     notes = install(shelve("Notes"), Status.START_FAILED, error="The port 8080 is taken.")
     with writing() as session:
         session.add(
-            Operation(kind=Kind.START, rockon_id=notes.id, user="ada", progress=Progress.FAILED, error="Taken.")
+            Operation(kind=Kind.START, installation_id=notes.id, user="ada", progress=Progress.FAILED, error="Taken.")
         )
     text = owner_client.get(f"/rockons/{notes.id}").text
     assert "The port 8080 is taken." in text
@@ -308,7 +308,7 @@ def test_a_button_begins_an_operation(owner_client: Visitor, kind: Kind) -> None
     answer = owner_client.send(f"/rockons/{notes.id}/{kind}", page="/rockons")
     assert (answer.status_code, answer.location) == (303, "/operations/1")
     operation = db.session.get_one(Operation, 1)
-    assert (operation.kind, operation.user, operation.rockon_id) == (kind, "ada", notes.id)
+    assert (operation.kind, operation.user, operation.installation_id) == (kind, "ada", notes.id)
 
 
 def test_a_second_operation_waits_in_line_and_its_page_says_so(owner_client: Visitor) -> None:

@@ -12,7 +12,7 @@ from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.rollback import Kept, kept_to_json
 from rockonweb.host.shares import Shares
-from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db, writing
+from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.samples import questions
@@ -50,7 +50,7 @@ def answers(title: str) -> Answers:
 
 
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
+def notes(app: Flask) -> Installation:
     """An installed rock-on whose title was changed."""
     rockon = install(shelve("Notes", {"notes": NOTES}))
     make_shares(app, ["notes"])
@@ -59,16 +59,16 @@ def notes(app: Flask) -> RockOn:
     return rockon
 
 
-def remember(rockon: RockOn, snapshots: dict[str, list[str]] | None = None) -> RollbackPoint:
+def remember(rockon: Installation, snapshots: dict[str, list[str]] | None = None) -> RollbackPoint:
     """A point from before the change of the title."""
     with writing() as session:
-        operation = Operation(kind=Kind.CHANGE, rockon_id=rockon.id, progress=Progress.DONE)
+        operation = Operation(kind=Kind.CHANGE, installation_id=rockon.id, progress=Progress.DONE)
         session.add(operation)
         session.flush()
         point = RollbackPoint(
-            rockon_id=rockon.id,
+            installation_id=rockon.id,
             operation_id=operation.id,
-            definition=rockon.installed_source or rockon.source,
+            definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(answers("Earlier").to_json()),
             containers=kept_to_json({"notes": Kept("example/notes", OLD, "", "2025-03-04T05:06:07Z", ran=True)}),
             snapshots=json.dumps(snapshots or {}),
@@ -93,10 +93,10 @@ def text(answer: Any) -> str:
 
 
 def address(point: RollbackPoint) -> str:
-    return f"/rockons/{point.rockon_id}/back/{point.id}"
+    return f"/rockons/{point.installation_id}/back/{point.id}"
 
 
-def test_the_page_of_a_rockon_lists_its_points(owner_client: Visitor, notes: RockOn) -> None:
+def test_the_page_of_a_rockon_lists_its_points(owner_client: Visitor, notes: Installation) -> None:
     assert "go-back" not in owner_client.get(f"/rockons/{notes.id}").text
     point = remember(notes, {"notes": ["notes"]})
     found = text(owner_client.get(f"/rockons/{notes.id}"))
@@ -107,7 +107,7 @@ def test_the_page_of_a_rockon_lists_its_points(owner_client: Visitor, notes: Roc
     assert "Then its settings or its definition were changed." in found
 
 
-def test_only_an_owner_goes_back(operator: Visitor, notes: RockOn) -> None:
+def test_only_an_owner_goes_back(operator: Visitor, notes: Installation) -> None:
     point = remember(notes)
     assert "go-back" not in operator.get(f"/rockons/{notes.id}").text
     assert operator.get(address(point)).status_code == 403
@@ -115,7 +115,7 @@ def test_only_an_owner_goes_back(operator: Visitor, notes: RockOn) -> None:
     assert db.session.query(Operation).count() == 1
 
 
-def test_the_page_says_exactly_what_comes_back(owner_client: Visitor, notes: RockOn) -> None:
+def test_the_page_says_exactly_what_comes_back(owner_client: Visitor, notes: Installation) -> None:
     found = text(owner_client.get(address(remember(notes))))
     assert "now</span> Later" in found
     assert "then</span> Earlier" in found
@@ -125,7 +125,7 @@ def test_the_page_says_exactly_what_comes_back(owner_client: Visitor, notes: Roc
     assert "All shares stay as they are" in found
 
 
-def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: Visitor, notes: RockOn) -> None:
+def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: Visitor, notes: Installation) -> None:
     point = remember(notes)
     page = owner_client.get(address(point))
     reviewed = page.text.partition('name="reviewed" value="')[2].partition('"')[0]
@@ -140,7 +140,7 @@ def test_going_back_is_an_operation_with_what_the_point_remembers(owner_client: 
     assert owner_client.get(address(point)).status_code == 409  # busy
 
 
-def test_what_changed_since_one_looked_is_shown_first(owner_client: Visitor, notes: RockOn) -> None:
+def test_what_changed_since_one_looked_is_shown_first(owner_client: Visitor, notes: Installation) -> None:
     point = remember(notes)
     answer = owner_client.send(address(point), {"reviewed": "another"}, page="/shares")
     assert answer.status_code == 409
@@ -150,7 +150,7 @@ def test_what_changed_since_one_looked_is_shown_first(owner_client: Visitor, not
 
 @pytest.mark.usefixtures("subvolumes")
 def test_with_data_it_is_said_what_disappears_and_where_it_is_kept(
-    owner_client: Visitor, notes: RockOn, docker: Docker
+    owner_client: Visitor, notes: Installation, docker: Docker
 ) -> None:
     point = remember(notes, {"notes": ["notes"]})
     found = text(owner_client.get(f"{address(point)}?data=1"))
@@ -166,7 +166,9 @@ def test_with_data_it_is_said_what_disappears_and_where_it_is_kept(
 
 
 @pytest.mark.usefixtures("subvolumes")
-def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(
+    owner_client: Visitor, notes: Installation
+) -> None:
     other = install(shelve("Films", {"films": {"volumes": questions({"/films": "Films"})}}))
     with writing():
         rows.store(other, Answers(shares={"films": {"/films": "notes"}}))
@@ -182,7 +184,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(owner_clie
     assert "put back the data of share notes" in operation.lines
 
 
-def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(owner_client: Visitor, notes: Installation) -> None:
     other = install(shelve("Films", {"films": {}}))
     point = remember(other)
     for number in (point.id, 999):
@@ -192,7 +194,7 @@ def test_a_point_that_is_gone_and_one_of_another_rockon_are_refused(owner_client
 
 
 def test_without_docker_the_page_says_so_and_begins_nothing(
-    owner_client: Visitor, notes: RockOn, docker: Docker
+    owner_client: Visitor, notes: Installation, docker: Docker
 ) -> None:
     docker.down = True
     point = remember(notes)

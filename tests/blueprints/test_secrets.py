@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from rockonweb.core.secret import MASK
-from rockonweb.models import AuditLine, Environment, RockOn, db, writing
+from rockonweb.models import AuditLine, Environment, Installation, db, writing
 from rockonweb.web.attempts import limiter
 from tests.support.app import HX, PASSWORD, Visitor, install, shelve
 from tests.support.samples import questions
@@ -18,7 +18,7 @@ VALUES = {"APP_PASSWORD": "word-of-secret <b>", "PIN": "4711-pin"}
 
 
 @pytest.fixture
-def notes(app: Flask) -> RockOn:
+def notes(app: Flask) -> Installation:
     """An installed app with a secret and a variable that is none by its name."""
     rockon = install(shelve("Notes", {"notes": ASKED}))
     with writing():
@@ -27,7 +27,7 @@ def notes(app: Flask) -> RockOn:
     return rockon
 
 
-def show(client: Visitor, rockon: RockOn, password: str = PASSWORD, **data: str) -> Any:
+def show(client: Visitor, rockon: Installation, password: str = PASSWORD, **data: str) -> Any:
     """Press a button of the page."""
     page = f"/rockons/{rockon.id}/secrets"
     return client.send(f"{page}/show", {"password": password, **data}, page)
@@ -39,7 +39,7 @@ def lines() -> list[tuple[str, str, str]]:
     return [(line.who, line.action, line.about) for line in found if line.action.startswith(("secret.", "password."))]
 
 
-def test_a_secret_is_shown_against_the_password_and_written_down(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_secret_is_shown_against_the_password_and_written_down(owner_client: Visitor, notes: Installation) -> None:
     page = owner_client.get(f"/rockons/{notes.id}/secrets").text
     assert "word-of-secret" not in page
     assert MASK in page
@@ -53,7 +53,7 @@ def test_a_secret_is_shown_against_the_password_and_written_down(owner_client: V
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " "])
 @pytest.mark.parametrize("button", ["show", "unhide"])
-def test_not_with_another_password(owner_client: Visitor, notes: RockOn, password: str, button: str) -> None:
+def test_not_with_another_password(owner_client: Visitor, notes: Installation, password: str, button: str) -> None:
     answer = show(owner_client, notes, password, **{button: "notes/APP_PASSWORD"})
     assert answer.status_code == 422
     assert "word-of-secret" not in answer.text
@@ -61,21 +61,21 @@ def test_not_with_another_password(owner_client: Visitor, notes: RockOn, passwor
     assert "word-of-secret" not in owner_client.get(f"/rockons/{notes.id}/secrets").text
 
 
-def test_guessing_is_limited(owner_client: Visitor, notes: RockOn) -> None:
+def test_guessing_is_limited(owner_client: Visitor, notes: Installation) -> None:
     found = [show(owner_client, notes, "wrong", show="notes/APP_PASSWORD").status_code for _ in range(7)]
     assert 429 in found
     assert show(owner_client, notes, show="notes/APP_PASSWORD").status_code == 429
     limiter.reset()
 
 
-def test_not_without_the_forms_token_nor_by_a_get(owner_client: Visitor, notes: RockOn) -> None:
+def test_not_without_the_forms_token_nor_by_a_get(owner_client: Visitor, notes: Installation) -> None:
     address = f"/rockons/{notes.id}/secrets/show"
     data = {"password": PASSWORD, "show": "notes/APP_PASSWORD"}
     assert owner_client.post(address, data=data).status_code == 400
     assert owner_client.get(address, query_string=data).status_code == 405
 
 
-def test_only_by_an_owner(no_owner: Visitor, notes: RockOn) -> None:
+def test_only_by_an_owner(no_owner: Visitor, notes: Installation) -> None:
     assert no_owner.get(f"/rockons/{notes.id}/secrets").status_code == 403
     data = {"password": PASSWORD, "show": "notes/APP_PASSWORD"}
     answer = no_owner.send(f"/rockons/{notes.id}/secrets/show", data, page=f"/rockons/{notes.id}")
@@ -83,11 +83,11 @@ def test_only_by_an_owner(no_owner: Visitor, notes: RockOn) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes/OTHER", "other/APP_PASSWORD", "APP_PASSWORD", ""])
-def test_what_is_not_there_is_not_found(owner_client: Visitor, notes: RockOn, name: str) -> None:
+def test_what_is_not_there_is_not_found(owner_client: Visitor, notes: Installation, name: str) -> None:
     assert show(owner_client, notes, show=name).status_code == 404
 
 
-def test_hidden_by_choice_it_is_on_no_page(owner_client: Visitor, notes: RockOn) -> None:
+def test_hidden_by_choice_it_is_on_no_page(owner_client: Visitor, notes: Installation) -> None:
     pages = [f"/rockons/{notes.id}", f"/rockons/{notes.id}/settings/environment", f"/rockons/{notes.id}/secrets"]
     pages += [f"/rockons/{notes.id}/export", f"/api/rockons/environment/{notes.id}"]
     assert "4711-pin" in owner_client.get(pages[0]).text
@@ -101,7 +101,7 @@ def test_hidden_by_choice_it_is_on_no_page(owner_client: Visitor, notes: RockOn)
     assert lines() == [("ada", "secret.hidden", "Notes PIN")]
 
 
-def test_shown_by_choice_it_is_no_secret_any_more(owner_client: Visitor, notes: RockOn) -> None:
+def test_shown_by_choice_it_is_no_secret_any_more(owner_client: Visitor, notes: Installation) -> None:
     assert show(owner_client, notes, unhide="notes/APP_PASSWORD").status_code == 303
     assert "word-of-secret" in owner_client.get(f"/rockons/{notes.id}").text
     assert ("ada", "secret.unhidden", "Notes APP_PASSWORD") in lines()
@@ -110,7 +110,7 @@ def test_shown_by_choice_it_is_no_secret_any_more(owner_client: Visitor, notes: 
 # -- the boxes of settings and of the wizard ----------------------------------------------------------------------
 
 
-def post(client: Visitor, rockon: RockOn, kind: str, **data: Any) -> Any:
+def post(client: Visitor, rockon: Installation, kind: str, **data: Any) -> Any:
     """Send the environment page."""
     page = f"/rockons/{rockon.id}/{kind}/environment"
     token = client.token(page)
@@ -121,26 +121,26 @@ SENT = {"environment-notes-APP_PASSWORD": "", "environment-notes-PIN": "4711-pin
 BOTH = ["environment-notes-APP_PASSWORD", "environment-notes-PIN"]
 
 
-def test_a_script_that_knows_no_boxes_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_script_that_knows_no_boxes_changes_nothing(owner_client: Visitor, notes: Installation) -> None:
     assert post(owner_client, notes, "settings", **SENT).status_code == 303
-    assert not db.session.get_one(RockOn, notes.id).secret_choices
+    assert not db.session.get_one(Installation, notes.id).secret_choices
 
 
-def test_a_box_marks_a_secret(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_box_marks_a_secret(owner_client: Visitor, notes: Installation) -> None:
     assert post(owner_client, notes, "settings", **SENT, secret=BOTH).status_code == 303
-    assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"PIN": True}}
+    assert db.session.get_one(Installation, notes.id).secret_choices == {"notes": {"PIN": True}}
     assert "4711-pin" not in owner_client.get(f"/rockons/{notes.id}/settings/environment").text
 
 
-def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_value_that_is_kept_is_not_shown_by_a_box(owner_client: Visitor, notes: Installation) -> None:
     answer = post(owner_client, notes, "settings", **SENT, **{"no-secret": BOTH})
     assert answer.status_code == 422
     assert "Type the value again" in answer.text
     assert "word-of-secret" not in answer.text
-    assert not db.session.get_one(RockOn, notes.id).secret_choices
+    assert not db.session.get_one(Installation, notes.id).secret_choices
     typed = {**SENT, "environment-notes-APP_PASSWORD": VALUES["APP_PASSWORD"]}  # whoever knows it may show it
     assert post(owner_client, notes, "settings", **typed, **{"no-secret": BOTH}).status_code == 303
-    assert db.session.get_one(RockOn, notes.id).secret_choices == {"notes": {"APP_PASSWORD": False}}
+    assert db.session.get_one(Installation, notes.id).secret_choices == {"notes": {"APP_PASSWORD": False}}
 
 
 def test_the_wizard_has_the_boxes_too(owner_client: Visitor) -> None:
@@ -155,7 +155,7 @@ def test_the_wizard_has_the_boxes_too(owner_client: Visitor) -> None:
     assert "4711-pin" not in owner_client.get(f"/rockons/{fresh.id}/install/summary").text
 
 
-def test_what_was_chosen_is_encrypted_like_every_answer(app: Flask, notes: RockOn) -> None:
+def test_what_was_chosen_is_encrypted_like_every_answer(app: Flask, notes: Installation) -> None:
     stored = db.session.connection().exec_driver_sql("SELECT value FROM environment").scalars().all()
     assert len(stored) == 2
     assert not [value for value in stored if "4711" in value or "word" in value]

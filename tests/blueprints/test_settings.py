@@ -18,7 +18,7 @@ from rockonweb.core.facts import Listener, NetworkFacts
 from rockonweb.core.request import ChangeRequest, plain_request
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
-from rockonweb.models import Draft, Kind, Network, Operation, Progress, RockOn, State, Status, db, writing
+from rockonweb.models import Draft, Installation, Kind, Network, Operation, Progress, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
 from tests.support.docker_stand_in import Docker
@@ -39,7 +39,7 @@ CONTAINERS: Mapping[str, Mapping[str, Any]] = {
 
 
 @pytest.fixture
-def notes(app: Flask, docker: Docker) -> RockOn:
+def notes(app: Flask, docker: Docker) -> Installation:
     """An installed rock-on with everything answered, and running."""
     docker.run("Notes", "notes", "notes-vpn")
     docker.nets = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
@@ -62,7 +62,7 @@ def notes(app: Flask, docker: Docker) -> RockOn:
 class Settings:
     """The settings of a rock-on, used by somebody."""
 
-    def __init__(self, client: Visitor, rockon: RockOn) -> None:
+    def __init__(self, client: Visitor, rockon: Installation) -> None:
         self.client = client
         self.url = f"/rockons/{rockon.id}/settings"
 
@@ -90,7 +90,7 @@ class Settings:
 
 
 @pytest.fixture
-def here(owner_client: Visitor, notes: RockOn) -> Settings:
+def here(owner_client: Visitor, notes: Installation) -> Settings:
     return Settings(owner_client, notes)
 
 
@@ -124,20 +124,20 @@ def test_unknown_pages_and_rockons_are_not_found(owner_client: Visitor, here: Se
     assert owner_client.get("/rockons/999/settings/labels").status_code == 404
 
 
-def test_only_owners_change_settings(operator: Visitor, notes: RockOn) -> None:
+def test_only_owners_change_settings(operator: Visitor, notes: Installation) -> None:
     for page in (*ALL_PAGES, "review"):
         assert operator.get(f"/rockons/{notes.id}/settings/{page}").status_code == 403
     assert "settings/" not in operator.get(f"/rockons/{notes.id}").text
 
 
-def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Settings, notes: RockOn) -> None:
+def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Settings, notes: Installation) -> None:
     other = shelve("Other")
     answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
     assert answer.status_code == 409
     assert "Other is not installed. Install it first; its questions are asked then." in words(answer.text)
 
 
-def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: RockOn) -> None:
+def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: Installation) -> None:
     fields = here.fields("labels")
     operations.begin(notes, ChangeRequest(rows.answers_of(notes)), "ada")
     answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
@@ -147,7 +147,7 @@ def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, 
     assert here.get("review").status_code == 409
 
 
-def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, notes: RockOn) -> None:
+def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, notes: Installation) -> None:
     stopping = operations.begin(notes, plain_request(Kind.STOP), "ada")
     here.send("labels", here.fields("labels"), {"new-1-key": "a=b", "new-1-container": "notes"})
     answer = here.send("review", here.fields("review"))
@@ -201,7 +201,7 @@ def test_with_htmx_the_page_alone_is_sent(owner_client: Visitor, here: Settings)
 # -- changing ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, notes: RockOn) -> None:
+def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, notes: Installation) -> None:
     before = rows.answers_of(notes)
     here.accept("shares", {"shares-notes-/data": "other"})
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films/", "new-1-value": "films/old"})
@@ -220,7 +220,7 @@ def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, 
         "labels": {"notes": ["proxy.enable=true"], "notes-vpn": ["proxy.enable=true"]},
         "networks": {"notes": ["family", "lan"]},
     }
-    assert rows.answers_of(db.session.get_one(RockOn, notes.id)) == before
+    assert rows.answers_of(db.session.get_one(Installation, notes.id)) == before
     with closing(sqlite3.connect(app.config["SETTINGS"].instance / "rockonweb.db")) as file:
         assert "red horses" not in str(file.execute("SELECT * FROM draft").fetchall())
 
@@ -271,7 +271,7 @@ def test_another_row_keeps_what_was_typed(here: Settings) -> None:
     assert wanted()["storage"] == {"notes": {"/x": "other"}, "notes-vpn": {"/films": "films"}}
 
 
-def test_networks_are_left_and_those_that_an_owner_made_are_offered(here: Settings, notes: RockOn) -> None:
+def test_networks_are_left_and_those_that_an_owner_made_are_offered(here: Settings, notes: Installation) -> None:
     with writing() as session:
         session.add(Network(name="attic"))
         rows.store(notes, Answers(**{**vars(rows.answers_of(notes)), "networks": {"notes": ["old"]}}))
@@ -370,7 +370,7 @@ def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
 
 
 def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
-    owner_client: Visitor, here: Settings, notes: RockOn
+    owner_client: Visitor, here: Settings, notes: Installation
 ) -> None:
     line, page = "Changes that are not applied yet", f"/rockons/{notes.id}"
     assert line not in owner_client.get(page).text
@@ -385,14 +385,14 @@ def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
     assert line not in owner_client.get(page).text
 
 
-def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: RockOn) -> None:
+def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
     add_user("otto")
     other = new_visitor(app).log_in("otto")
     assert "Changes that are not applied yet" not in other.get(f"/rockons/{notes.id}").text
 
 
-def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: RockOn) -> None:
+def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     with writing():
         old = rows.answers_of(notes)
@@ -486,18 +486,18 @@ def test_networks_alone_rebuild_nothing(here: Settings) -> None:
     assert "docker run" not in told
 
 
-def test_apply_begins_what_was_reviewed(here: Settings, notes: RockOn) -> None:
+def test_apply_begins_what_was_reviewed(here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     answer = here.save("review", "Apply", "Apply")
     operation = db.session.scalars(db.select(Operation)).one()
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
     assert (operation.kind, operation.user) == (Kind.CHANGE, "ada")
-    rockon = db.session.get_one(RockOn, notes.id)
+    rockon = db.session.get_one(Installation, notes.id)
     assert rockon.state is State.PENDING_UPDATE
     assert rows.answers_of(rockon).labels == {}  # until it has succeeded
 
 
-def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings, notes: RockOn) -> None:
+def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     here.save("review", "Apply", "Apply")
     page = here.url.removesuffix("/settings")
@@ -582,7 +582,7 @@ def test_a_new_share_is_made_but_never_one_that_vanished(app: Flask, here: Setti
     assert "make share" not in told
 
 
-def test_a_stopped_app_stays_stopped(here: Settings, notes: RockOn) -> None:
+def test_a_stopped_app_stays_stopped(here: Settings, notes: Installation) -> None:
     with writing():
         notes.status = Status.STOPPED
     here.accept("labels", {"new-1-key": "a=b"})

@@ -13,7 +13,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import digest
 from rockonweb.core.facts import Listener
 from rockonweb.core.secret import MASK
-from rockonweb.models import Kind, Operation, RockOn, State, Status, db, writing
+from rockonweb.models import Installation, Kind, Operation, State, Status, db, writing
 from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.docker_stand_in import Docker
 from tests.support.pages import find, words
@@ -29,7 +29,7 @@ NOTES: dict[str, Any] = {
 
 
 @pytest.fixture
-def notes(app: Flask, docker: Docker) -> RockOn:
+def notes(app: Flask, docker: Docker) -> Installation:
     """An installed rock-on with everything answered and something added, and running."""
     docker.run("Notes", "notes")
     rockon = install(shelve("Notes", {"notes": NOTES}))
@@ -52,9 +52,9 @@ def newer(**changes: Any) -> None:
     shelve("Notes", {"notes": {**NOTES, **changes}})
 
 
-def leave(rockon: RockOn) -> None:
+def leave(rockon: Installation) -> None:
     with writing():
-        rockon.in_catalogue = False
+        rockon.entry.in_catalogue = False
 
 
 def press(visitor: Visitor, address: str, button: str, seen: bool = True, **values: str) -> Any:
@@ -65,14 +65,16 @@ def press(visitor: Visitor, address: str, button: str, seen: bool = True, **valu
     return visitor.send(address, data, page=address)
 
 
-def begun(rockon: RockOn) -> Operation:
-    return db.session.query(Operation).filter_by(rockon_id=rockon.id).one()
+def begun(rockon: Installation) -> Operation:
+    return db.session.query(Operation).filter_by(installation_id=rockon.id).one()
 
 
 # -- what waits is told -------------------------------------------------------------------------------------------
 
 
-def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(
+    owner_client: Visitor, notes: Installation
+) -> None:
     kept = rows.answers_of(notes)
     here = f"/rockons/{notes.id}"
     for address in (here, "/rockons"):
@@ -85,12 +87,14 @@ def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(owner_c
     assert "Newer definition" in owner_client.get("/rockons").text
 
 
-def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(owner_client: Visitor, notes: RockOn) -> None:
+def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(
+    owner_client: Visitor, notes: Installation
+) -> None:
     here = f"/rockons/{notes.id}"
     newer(tag="2")
     answer = press(owner_client, f"{here}/definition", "Ignore")
     assert (answer.status_code, answer.location) == (303, here)
-    assert notes.ignored == digest(notes.source)
+    assert notes.ignored == digest(notes.entry.source)
     assert (notes.state, db.session.query(Operation).count()) == (State.INSTALLED, 0)
     for address in (here, "/rockons"):
         assert "ewer definition" not in owner_client.get(address).text.replace("a yet newer definition", "")
@@ -100,7 +104,7 @@ def test_one_that_was_left_aside_is_not_told_again_but_a_yet_newer_one_is(owner_
         assert "ewer definition" in owner_client.get(address).text
 
 
-def test_one_that_left_the_catalogue_stays_and_is_marked(owner_client: Visitor, notes: RockOn) -> None:
+def test_one_that_left_the_catalogue_stays_and_is_marked(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     assert "Left the catalogue" in owner_client.get("/rockons").text
     assert "It is no longer in the catalogue." in owner_client.get(f"/rockons/{notes.id}").text
@@ -128,7 +132,7 @@ def test_the_list_tells_of_newer_definitions_without_a_statement_for_each(
 # -- the page -----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor, notes: RockOn) -> None:
+def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor, notes: Installation) -> None:
     newer(tag="2", environment=questions(TITLE="Title"), opts=[["--memory", "1g"]])
     answer = owner_client.get(f"/rockons/{notes.id}/definition")
     text = words(answer.text)
@@ -143,7 +147,7 @@ def test_the_page_says_what_differs_and_what_would_happen(owner_client: Visitor,
     assert "What is asked now" not in text
 
 
-def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client: Visitor, notes: RockOn) -> None:
+def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client: Visitor, notes: Installation) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(opts=[["--cap-add", "NET_ADMIN"]])
     page = owner_client.get(here).text
@@ -157,25 +161,27 @@ def test_what_it_may_do_to_the_host_beside_what_it_did_is_confirmed(owner_client
     assert press(owner_client, here, "Accept", confirm=box).status_code == 303
 
 
-def test_what_it_could_do_before_is_not_confirmed_again(owner_client: Visitor, notes: RockOn) -> None:
+def test_what_it_could_do_before_is_not_confirmed_again(owner_client: Visitor, notes: Installation) -> None:
     with writing():
-        notes.installed_source = notes.source.replace('"image"', '"opts":[["--cap-add","NET_ADMIN"]],"image"', 1)
+        notes.installed_source = notes.entry.source.replace('"image"', '"opts":[["--cap-add","NET_ADMIN"]],"image"', 1)
     newer(tag="2", opts=[["--cap-add", "NET_ADMIN"]])
     assert 'name="confirm"' not in owner_client.get(f"/rockons/{notes.id}/definition").text
 
 
-def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, notes: RockOn) -> None:
+def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, notes: Installation) -> None:
     newer(tag="2")
     answer = press(owner_client, f"/rockons/{notes.id}/definition", "Accept")
     operation = begun(notes)
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
-    assert (operation.kind, operation.request.source) == (Kind.CHANGE, notes.source)
+    assert (operation.kind, operation.request.source) == (Kind.CHANGE, notes.entry.source)
     assert operation.request.answers == rows.answers_of(notes)
     assert any("example/notes:2" in line for line in operation.lines)
     assert SECRET not in str(operation.lines)
 
 
-def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(owner_client: Visitor, notes: RockOn) -> None:
+def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(
+    owner_client: Visitor, notes: Installation
+) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}, "LANG": {"label": "Language"}})
     page = owner_client.get(here).text
@@ -197,21 +203,21 @@ def test_only_what_is_new_is_asked_and_never_has_a_value_that_nobody_gave(owner_
     assert not any("None" in line for line in begun(notes).lines)
 
 
-def test_looking_begins_nothing(owner_client: Visitor, notes: RockOn) -> None:
+def test_looking_begins_nothing(owner_client: Visitor, notes: Installation) -> None:
     newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
     answer = press(owner_client, f"/rockons/{notes.id}/definition", "Look", **{"environment-notes-REALM": "home"})
     assert (answer.status_code, "REALM=home" in answer.text) == (200, True)
     assert db.session.query(Operation).count() == 0
 
 
-def test_who_sends_what_was_not_shown_by_a_page_relies_on_today(owner_client: Visitor, notes: RockOn) -> None:
+def test_who_sends_what_was_not_shown_by_a_page_relies_on_today(owner_client: Visitor, notes: Installation) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
     answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
     assert answer.status_code == 303
 
 
-def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visitor, notes: RockOn) -> None:
+def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visitor, notes: Installation) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(
         volumes={**NOTES["volumes"], "/media": {"label": "Media [e.g. notes-media]"}},
@@ -248,7 +254,7 @@ def test_questions_of_every_page_are_the_wizards(app: Flask, owner_client: Visit
     assert asked.answers.shares == {"notes": {"/data": "notes", "/media": "media"}}
 
 
-def test_a_secret_is_generated_and_shown_without_javascript(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_secret_is_generated_and_shown_without_javascript(owner_client: Visitor, notes: Installation) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(environment={**NOTES["environment"], "DB_PASSWORD": {"label": "Choose a password"}})
     answer = owner_client.send(here, {"Generate": "environment-notes-DB_PASSWORD"}, page=here)
@@ -259,7 +265,7 @@ def test_a_secret_is_generated_and_shown_without_javascript(owner_client: Visito
     assert db.session.query(Operation).count() == 0
 
 
-def test_what_can_not_be_done_is_said_and_not_begun(owner_client: Visitor, notes: RockOn, docker: Docker) -> None:
+def test_what_can_not_be_done_is_said_and_not_begun(owner_client: Visitor, notes: Installation, docker: Docker) -> None:
     here = f"/rockons/{notes.id}/definition"
     newer(tag="2")
     docker.down = True
@@ -273,7 +279,7 @@ def test_what_can_not_be_done_is_said_and_not_begun(owner_client: Visitor, notes
 
 
 @pytest.mark.parametrize("page", ["definition", "successor"])
-def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: RockOn, page: str) -> None:
+def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: Installation, page: str) -> None:
     other = shelve("Other", {"other": {}})
     for rockon in (notes, other):
         for answer in (
@@ -284,11 +290,11 @@ def test_there_is_a_sentence_where_nothing_waits(owner_client: Visitor, notes: R
             assert rockon.name in answer.text
     assert owner_client.get(f"/rockons/999/{page}").status_code == 404
     with writing() as session:
-        session.add(Operation(kind=Kind.CHANGE, rockon_id=notes.id))
+        session.add(Operation(kind=Kind.CHANGE, installation_id=notes.id))
     assert "is being changed" in owner_client.get(f"/rockons/{notes.id}/{page}").text
 
 
-def test_only_an_owner_decides(operator: Visitor, notes: RockOn) -> None:
+def test_only_an_owner_decides(operator: Visitor, notes: Installation) -> None:
     newer(tag="2")
     assert operator.get(f"/rockons/{notes.id}/definition").status_code == 403
     page = operator.get(f"/rockons/{notes.id}").text
@@ -299,12 +305,14 @@ def test_only_an_owner_decides(operator: Visitor, notes: RockOn) -> None:
 # -- another name -------------------------------------------------------------------------------------------------
 
 
-def renamed(name: str = "Notebook", extra: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any) -> RockOn:
+def renamed(
+    name: str = "Notebook", extra: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any
+) -> Installation:
     """Let the catalogue have Notes under another name."""
     return shelve(name, {"notes": {**NOTES, **changes}, **(extra or {})})
 
 
-def test_a_new_name_is_offered_on_both_pages(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_new_name_is_offered_on_both_pages(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     successor = renamed()
     shelve("Unrelated", {"unrelated": {}})
@@ -316,14 +324,14 @@ def test_a_new_name_is_offered_on_both_pages(owner_client: Visitor, notes: RockO
     )
 
 
-def test_who_begins_to_install_the_new_name_is_told(owner_client: Visitor, notes: RockOn) -> None:
+def test_who_begins_to_install_the_new_name_is_told(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     successor = renamed()
     page = owner_client.get(f"/rockons/{successor.id}/install/shares").text
     assert "You have this app already, as Notes." in page
 
 
-def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes: RockOn) -> None:
+def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     successor = renamed(environment={**NOTES["environment"], "REALM": {"label": "Realm"}})
     here = f"/rockons/{notes.id}/successor"
@@ -333,13 +341,13 @@ def test_the_new_name_is_taken_with_its_definition(owner_client: Visitor, notes:
     answer = press(owner_client, here, "Accept", seen=False, **{"environment-notes-REALM": "home"})
     assert answer.status_code == 303
     asked = begun(notes).request
-    assert (asked.successor, asked.source) == (successor.id, successor.source)
+    assert (asked.successor, asked.source) == (successor.id, successor.entry.source)
     assert asked.answers.shares == {"notes": {"/data": "notes"}}
     assert asked.answers.ports == {"notes": {80: 8080}}
     assert asked.answers.environment["notes"] == {"TITLE": "Ours", "PASSWORD": SECRET, "REALM": "home"}
 
 
-def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, notes: RockOn) -> None:
+def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     renamed()
     here = f"/rockons/{notes.id}"
@@ -355,7 +363,7 @@ def test_a_new_name_that_is_left_aside_changes_nothing(owner_client: Visitor, no
     assert db.session.query(Operation).count() == 0
 
 
-def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: RockOn) -> None:
+def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     one, other = renamed("Jotter"), renamed("Notebook")
     here = f"/rockons/{notes.id}/successor"
@@ -367,7 +375,7 @@ def test_where_several_fit_a_person_chooses(owner_client: Visitor, notes: RockOn
     assert begun(notes).request.successor == other.id
 
 
-def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: RockOn) -> None:
+def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     renamed(extra={"notes-db": {"volumes": questions({"/db": "Database"})}})
     page = owner_client.get(f"/rockons/{notes.id}/successor").text
@@ -375,7 +383,7 @@ def test_one_with_more_containers_asks_for_theirs(owner_client: Visitor, notes: 
     assert "a new container" in page
 
 
-def test_what_is_installed_too_is_no_successor(owner_client: Visitor, notes: RockOn) -> None:
+def test_what_is_installed_too_is_no_successor(owner_client: Visitor, notes: Installation) -> None:
     leave(notes)
     install(renamed())
     assert owner_client.get(f"/rockons/{notes.id}/successor").status_code == 409

@@ -14,7 +14,7 @@ from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
 from rockonweb.host import engine
-from rockonweb.models import ContainerImage, Kind, Operation, Progress, RockOn, State, db, writing
+from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, writing
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, Visitor, install, shelve
 
@@ -33,7 +33,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "look", refuse)
 
 
-def know(rockon: RockOn, outcome: Outcome = Outcome.NEWER, **columns: Any) -> RockOn:
+def know(rockon: Installation, outcome: Outcome = Outcome.NEWER, **columns: Any) -> Installation:
     """Let the rows say what a look found of the first container of an installed rock-on."""
     with writing() as session:
         row = ContainerImage(
@@ -61,7 +61,9 @@ def begun() -> list[tuple[str, str, bool]]:
     db.session.rollback()
     operations = db.session.query(Operation).order_by(Operation.id)
     return [
-        (one.kind, one.rockon.name, one.request == UpdateRequest(only_pull=True)) for one in operations if one.rockon
+        (one.kind, one.installation.name, one.request == UpdateRequest(only_pull=True))
+        for one in operations
+        if one.installation
     ]
 
 
@@ -172,7 +174,7 @@ def test_all_are_updated_each_by_its_own_operation(owner_client: Visitor) -> Non
     _, _, busy, current = (know(install(shelve(name))) for name in ("One", "Other", "Busy", "Current"))
     with writing() as session:
         current.newer_images = False
-        session.add(Operation(kind=Kind.UNINSTALL, rockon_id=busy.id, progress=Progress.RUNNING, user="ada"))
+        session.add(Operation(kind=Kind.UNINSTALL, installation_id=busy.id, progress=Progress.RUNNING, user="ada"))
     answer = owner_client.send("/updates", page="/updates")
     assert (answer.status_code, answer.location) == (303, "/operations")
     assert begun()[1:] == [("update", "One", False), ("update", "Other", False)]
@@ -224,7 +226,9 @@ def test_what_somebody_went_back_from_is_not_taken_by_itself(
     monkeypatch.setattr(updates, "_look_here", lambda _: {})
     with writing() as session:
         rockon.auto_update = True
-        operation = Operation(kind=Kind.CHANGE, rockon_id=rockon.id, progress=Progress.DONE, parameters='{"point": 7}')
+        operation = Operation(
+            kind=Kind.CHANGE, installation_id=rockon.id, progress=Progress.DONE, parameters='{"point": 7}'
+        )
         session.add(operation)
     at = datetime(2026, 3, 1, 4)
     assert updates.due_updates(at) == [rockon.id]

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from rockonweb.models import Operation, Progress, RockOn, Status, User, db, writing
+from rockonweb.models import Installation, Operation, Progress, Status, User, db, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, install, shelve
 from tests.support.serving import Site
@@ -81,7 +81,7 @@ def test_the_focus_stays_where_it_is_when_a_page_looks_again(site: Site) -> None
         switch = page.get_by_role("button", name="Runs")
         switch.focus()
         with writing() as session:
-            session.get_one(RockOn, 1).status = Status.STOPPED
+            session.get_one(Installation, 1).status = Status.STOPPED
         expect(switch).to_have_attribute("aria-pressed", "false", timeout=15_000)
         expect(switch).to_be_focused()
 

@@ -22,7 +22,9 @@ def running() -> None:
             for container in rockon.containers:
                 container.ports[0].host = 8100 + n
             session.add(
-                Operation(rockon_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING if n == 2 else Progress.DONE)
+                Operation(
+                    installation_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING if n == 2 else Progress.DONE
+                )
             )
 
 

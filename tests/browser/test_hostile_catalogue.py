@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 from flask import Flask
@@ -43,7 +44,7 @@ from rockonweb.models import (
 )
 from rockonweb.work import restore
 from tests.support import filled, hostile
-from tests.support.app import PASSWORD, add_user, install, make_app
+from tests.support.app import PASSWORD, add_user, install, installation_of, make_app
 from tests.support.browser import complaints
 from tests.support.queue_server import QueueServer
 from tests.support.serving import served
@@ -62,7 +63,10 @@ class Docker:
     def logs(self, name: str, *_: object, **__: object) -> str:
         return f"{hostile.MARK} {TEXT}\n{hostile.HTML}\n"
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
     def __getattr__(self, name: str) -> object:
@@ -94,22 +98,22 @@ class Place:
 
 def taint(app: Flask, queue: Redis) -> None:
     """Install the hostile rock-on, and let everything around it that is not ours be hostile too."""
-    rockon = install(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one())
-    install(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one())
+    rockon = install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one()))
+    install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one()))
     add_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
     tokens.make(accounts.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
     with writing() as session:
-        newer = json.loads(rockon.source)
+        newer = json.loads(rockon.entry.source)
         newer["description"] = f"{hostile.HTML} newer"
         newer["containers"]["hostile-app"]["image"] = "box.example/hostile/newer"
         newer["custom_config"]["NEW_<b>"] = hostile.question()
-        rockon.source = json.dumps(newer)
+        rockon.entry.source = json.dumps(newer)
         rockon.status_error = rockon.error = f"{hostile.MARK} {TEXT}"
         for variable in session.scalars(select(Environment)):
             variable.value = TEXT
         session.add(Label(container_id=rockon.containers[0].id, value=hostile.WORD))
         for kind in (Kind.CHANGE, Kind.REFRESH, Kind.INSTALL):
-            session.add(operation := Operation(rockon_id=rockon.id, kind=kind, progress=Progress.FAILED))
+            session.add(operation := Operation(installation_id=rockon.id, kind=kind, progress=Progress.FAILED))
             operation.user, operation.error, operation.hint = hostile.NAME[:90], f"{hostile.MARK} {TEXT}", TEXT
             operation.reviewed = json.dumps([f"docker run {TEXT}"])
             operation.started = operation.finished = now()
@@ -124,7 +128,7 @@ def taint(app: Flask, queue: Redis) -> None:
         session.add(target := NoticeTarget(way="hook", address=address, events="failed", fine=False))
         target.said, target.said_at = f"{hostile.MARK} {TEXT}", now()
         target.messages.append(NoticeMessage(title=TEXT, body=TEXT))
-        point = RollbackPoint(rockon_id=rockon.id, definition=rockon.installed_source)
+        point = RollbackPoint(installation_id=rockon.id, definition=rockon.installed_source)
         point.answers = json.dumps(rows.answers_of(rockon).to_json())
         session.add(point)
         for one in session.scalars(select(LoginSession)):

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from rockonweb.models import Kind, Operation, OperationStep, Progress, RockOn, State, now, writing
+from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, now, writing
 from tests.browser.conftest import Product
 from tests.browser.notes import LONG
 from tests.docker.test_progress import slow_line
@@ -91,7 +91,9 @@ def updating(app: Flask) -> int:
     """An update under way, as the rows say: one step is done, one runs, one waits; returns its id."""
     rockon = install(shelve("Slowly"), state=State.PENDING_UPDATE)
     progress = (Progress.DONE, Progress.RUNNING, Progress.QUEUED)
-    operation = Operation(rockon_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada", started=now())
+    operation = Operation(
+        installation_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada", started=now()
+    )
     operation.steps = [
         OperationStep(position=place, title=f"step {place}", why="it has to be", progress=one)
         for place, one in enumerate(progress)
@@ -111,7 +113,7 @@ def go_on(operation_id: int) -> bool:
             waiting[0].progress = Progress.RUNNING
             return False
         operation.end(Progress.DONE)
-        session.get_one(RockOn, operation.rockon_id).state = State.INSTALLED
+        session.get_one(Installation, operation.installation_id).state = State.INSTALLED
         return True
 
 

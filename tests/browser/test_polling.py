@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from rockonweb.core.attention import Room
-from rockonweb.models import RockOn, Status, writing
+from rockonweb.models import Installation, Status, writing
 from rockonweb.web import home
 from tests.support import scenes
 from tests.support.serving import Site
@@ -54,7 +54,7 @@ def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(site: Si
         expect(page.locator(".htmx-request")).to_have_count(0)  # one that was under way
         heard.clear()
         with writing() as session:
-            session.get_one(RockOn, 1).status = Status.STOPPED
+            session.get_one(Installation, 1).status = Status.STOPPED
         for _ in range(3):
             page.clock.run_for(1000)
             page.evaluate("fetch('/healthz').then((answer) => answer.text())")  # what was asked before has been heard

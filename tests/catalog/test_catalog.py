@@ -13,11 +13,10 @@ from rockonweb.catalog import load_starter, offers, refresh
 from rockonweb.catalog.linter import lint
 from rockonweb.core.definition import MAX_BYTES, parse
 from rockonweb.models import (
-    Container,
+    Installation,
     Kind,
     MetastoreFile,
     Operation,
-    Port,
     RefreshReport,
     RockOn,
     State,
@@ -25,6 +24,7 @@ from rockonweb.models import (
     writing,
 )
 from tests.support import samples
+from tests.support.app import installation_of
 from tests.support.claims import free_port
 from tests.support.metastore import Metastore
 from tests.support.samples import body
@@ -65,17 +65,23 @@ def rockon(name: str) -> RockOn | None:
     return db.session.scalar(select(RockOn).where(RockOn.name == name))
 
 
+def app_named(name: str) -> Installation:
+    """The app of a rock-on, with its row."""
+    found = rockon(name)
+    assert found
+    return installation_of(found)
+
+
 def suggestions() -> dict[str, int]:
     db.session.rollback()
-    query = select(RockOn.name, Port.suggested).join(Container, Container.rockon_id == RockOn.id).join(Port)
-    return {name: port for name, port in db.session.execute(query)}  # noqa: C416
+    return {row.name: port.suggested for row in db.session.scalars(select(RockOn)) for port in row.ports}
 
 
-def change(name: str, **fields: Any) -> None:
-    with writing() as session:
-        row = session.scalars(select(RockOn).where(RockOn.name == name)).one()
-        for field, value in fields.items():
-            setattr(row, field, value)
+def install(name: str, state: State = State.INSTALLED) -> None:
+    """Let the rows say that a rock-on is installed, or on its way."""
+    with writing():
+        app = app_named(name)
+        app.state, app.installed_source = state, app.entry.source
 
 
 def changes(report: catalog.Report) -> dict[str, Any]:
@@ -96,9 +102,9 @@ def test_a_refresh_adds_what_the_remote_metastore_offers_in_its_order(app, store
     report = refresh()
     assert report.loaded
     assert changes(report) == {"added": ["Zoo", "Ant"], "changed": [], "removed": [], "unchanged": 0, "faulty": []}
-    assert [(row.name, row.origin, row.state) for row in rockons().values()] == [
-        ("Zoo", "remote", "available"),
-        ("Ant", "remote", "available"),
+    assert [(row.name, row.origin) for row in rockons().values()] == [
+        ("Zoo", "remote"),
+        ("Ant", "remote"),
     ]
     assert rockons()["Ant"].description == "<p>small</p>"
     assert suggestions() == {"Zoo": 8080, "Ant": 8081}
@@ -397,7 +403,7 @@ def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
     assert report.removed == ["A"]
     assert rockon("A") is None
     assert set(suggestions()) == {"B"}
-    assert set(db.session.scalars(select(Container.name))) == {"the-b"}
+    assert db.session.query(Installation).count() == 0
     assert {url.rsplit("/", 1)[1] for url in db.session.scalars(select(MetastoreFile.url))} == {"root.json", "b.json"}
     assert refresh().removed == []
 
@@ -409,16 +415,16 @@ def test_a_rock_on_that_was_never_installed_leaves_without_a_trace(app, store):
 def test_an_installed_rock_on_stays_when_it_leaves_the_catalogue(app, store, state):
     store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
-    change("A", state=state, installed_source=rockon("A").source)
+    install("A", state)
     store.publish(b=app_of("B"))
     assert refresh().removed == ["A"]
     assert list(rockons()) == ["B"]
-    gone = rockon("A")
-    assert (gone.state, gone.in_catalogue, len(gone.containers)) == (state, False, 1)
+    gone = db.session.query(Installation).one()
+    assert (gone.state, gone.entry.in_catalogue, len(gone.containers)) == (state, False, 1)
     assert changes(refresh()) == {"added": [], "changed": [], "removed": [], "unchanged": 1, "faulty": []}
     store.publish(a=app_of("A"), b=app_of("B"))
     assert refresh().added == ["A"]
-    assert rockon("A").id == gone.id
+    assert rockon("A").id == gone.entry_id
 
 
 @pytest.mark.both_databases
@@ -426,14 +432,10 @@ def test_a_rock_on_with_a_history_is_only_marked(app, store):
     store.publish(a=app_of("A"), b=app_of("B"))
     refresh()
     with writing() as session:
-        session.add(Operation(rockon_id=rockon_id(session, "A"), kind=Kind.INSTALL, progress="DONE"))
+        session.add(Operation(installation_id=app_named("A").id, kind=Kind.INSTALL, progress="DONE"))
     store.publish(b=app_of("B"))
     assert refresh().removed == ["A"]
     assert rockon("A").in_catalogue is False
-
-
-def rockon_id(session: Any, name: str) -> int:
-    return int(session.scalars(select(RockOn.id).where(RockOn.name == name)).one())
 
 
 @pytest.mark.both_databases
@@ -452,15 +454,15 @@ def test_a_renamed_rock_on_with_the_same_containers_breaks_nothing(app, store, i
     store.publish(a=app_of("Old name", container="app"), b=app_of("B"))
     refresh()
     if installed:
-        change("Old name", state=State.INSTALLED, installed_source=rockon("Old name").source)
+        install("Old name")
     store.publish(a=app_of("New name", container="app"), b=app_of("B"))
     report = refresh()
     assert (report.added, report.removed, report.faulty) == (["New name"], ["Old name"], [])
     assert list(rockons()) == ["New name", "B"]
     assert (rockon("Old name") is not None) is installed
-    assert [c.name for c in rockon("New name").containers] == ["app"]
+    assert rockon("New name").containers == ("app",)
     if installed:
-        assert [c.name for c in rockon("Old name").containers] == ["app"]
+        assert [c.name for c in app_named("Old name").containers] == ["app"]
 
 
 @pytest.mark.both_databases
@@ -468,14 +470,14 @@ def test_a_refresh_does_not_touch_what_an_installed_rock_on_runs_on(app, store):
     store.publish(a=app_of("A", port=8080))
     refresh()
     before = rockon("A").source
-    change("A", state=State.INSTALLED, installed_source=before)
+    install("A")
     store.publish(a=app_of("A", port=9090, container="another"))
     assert refresh().changed == ["A"]
-    row = rockon("A")
-    assert row.installed_source == before
-    assert row.source != before
-    assert [c.name for c in row.containers] == ["the-a"]
-    assert suggestions() == {"A": 8080}
+    app = app_named("A")
+    assert app.installed_source == before
+    assert app.entry.source != before
+    assert [(c.name, c.ports[0].suggested) for c in app.containers] == [("the-a", 8080)]
+    assert suggestions() == {"A": 9090}
 
 
 # -- large catalogues and reports --------------------------------------------------------------------------------------
@@ -585,7 +587,7 @@ def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
     assert (report.added, report.changed, report.removed, report.unchanged) == ([], [], [], 0)
     assert sorted(rockons()) == STARTER
     row = rockon("Syncthing").id
-    change("Jellyfin", state=State.INSTALLED, installed_source=rockon("Jellyfin").source)
+    install("Jellyfin")
     store.publish(a=app_of("A"), own=app_of("Syncthing", version="remote"))
     report = refresh()
     assert changes(report) == {
@@ -599,7 +601,7 @@ def test_the_starter_catalogue_serves_until_a_remote_one_was_loaded(app, store):
     assert refresh().unchanged == 2
     assert list(rockons()) == ["A", "Syncthing"]
     assert rockon("Gitea") is None
-    assert rockon("Jellyfin").installed
+    assert app_named("Jellyfin").installed
     load_starter()
     assert list(rockons()) == ["A", "Syncthing"]
     store.answers["root.json"] = 500

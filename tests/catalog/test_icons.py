@@ -65,9 +65,9 @@ def test_a_picture_is_told_by_its_first_bytes(body: bytes, kind: str) -> None:
 
 def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore, owner_client: Visitor) -> None:
     rockon = shelve("Notes", icon=f"{store.url}/a.png")
-    assert icons.version(folder(app), rockon.icon) == ""
+    assert icons.version(folder(app), rockon.entry.icon) == ""
     assert icons.refresh() == icons.Outcome(fetched=1)
-    version = icons.version(folder(app), rockon.icon)
+    version = icons.version(folder(app), rockon.entry.icon)
     assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get("/rockons").text
     assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get(f"/rockons/{rockon.id}").text
     answer = owner_client.get(f"/rockons/{rockon.id}/icon")
@@ -116,7 +116,7 @@ def test_what_is_no_picture_is_left_alone_for_a_week(app: Flask, store: Metastor
     assert icons.refresh() == icons.Outcome(failed=1)
     store.files["other.png"] = PNG
     with writing():
-        rockon.icon = f"{store.url}/other.png"
+        rockon.entry.icon = f"{store.url}/other.png"
     assert icons.refresh() == icons.Outcome(fetched=1, removed=1)
 
 
@@ -128,7 +128,7 @@ def test_an_old_picture_is_fetched_anew_and_stays_when_that_fails(app: Flask, st
     os.utime(kept, (old, old))
     store.answers["a.png"] = 500
     assert icons.refresh() == icons.Outcome(failed=1)
-    assert icons.load(folder(app), rockon.icon) == pictures.Picture("image/png", PNG)
+    assert icons.load(folder(app), rockon.entry.icon) == pictures.Picture("image/png", PNG)
     assert icons.refresh() == icons.Outcome()
 
 
@@ -137,6 +137,8 @@ def test_a_picture_that_no_rockon_has_is_removed(app: Flask, store: Metastore) -
     icons.refresh()
     (folder(app) / "0123.half").write_bytes(b"")
     with writing() as session:
+        session.delete(rockon)
+        session.flush()
         session.delete(db.session.get_one(RockOn, rockon.id))
     assert icons.refresh() == icons.Outcome(removed=2)
     assert [path.name for path in folder(app).iterdir()] == [icons.LOCK]

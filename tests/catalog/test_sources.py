@@ -16,6 +16,7 @@ from rockonweb.core.errors import BadInput
 from rockonweb.models import Metastore as Row
 from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, writing
 from tests.catalog.test_catalog import app_of, changes, rockons
+from tests.support.app import installation_of
 from tests.support.metastore import Metastore
 
 
@@ -146,20 +147,20 @@ def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installe
     sources.add(other.url)
     refresh()
     with writing() as session:
-        row = session.scalars(select(RockOn).where(RockOn.name == "C")).one()
-        row.state, row.installed_source = State.INSTALLED, row.source
+        app = installation_of(session.scalars(select(RockOn).where(RockOn.name == "C")).one())
+        app.state, app.installed_source = State.INSTALLED, app.entry.source
     (one,) = ids()
     assert sources.rockons_of(f"metastore-{one}") == (["B"], ["C"])
     sources.enable(one, False)
     assert set(refresh().removed) == {"B", "C"}
     assert set(rockons()) == {"A"}
-    assert rockon("C").installed
+    assert rockon("C").in_catalogue is False
     sources.enable(one, True)
     assert set(refresh().added) == {"B", "C"}
     sources.remove(one)
     assert all(home(key) == f"{store.url}/" for key in db.session.scalars(select(MetastoreFile.url)))
     assert set(refresh().removed) == {"B", "C"}
-    assert rockon("C").installed
+    assert rockon("C").in_catalogue is False
     sources.remove(one)
     sources.enable(one, True)
 

@@ -11,8 +11,22 @@ from rockonweb.catalog import refresh, successors
 from rockonweb.core.answers import Answers
 from rockonweb.core.errors import Conflict
 from rockonweb.core.request import ChangeRequest
-from rockonweb.models import Base, Container, Kind, Operation, Progress, RockOn, State, Status, db, writing
+from rockonweb.models import (
+    Base,
+    Container,
+    Installation,
+    Kind,
+    Operation,
+    Progress,
+    RockOn,
+    State,
+    Status,
+    db,
+    writing,
+)
+from rockonweb.web import shelf
 from rockonweb.work.review import prepare_review
+from tests.support.app import installation_of
 from tests.support.metastore import Metastore
 from tests.support.samples import body, port, questions
 
@@ -38,11 +52,19 @@ def named(name: str) -> RockOn:
     return db.session.scalars(select(RockOn).where(RockOn.name == name)).one()
 
 
+def app_named(name: str) -> Installation:
+    """The app of a rock-on, as pages have it."""
+    db.session.rollback()
+    found = rows.find_by_name(name)
+    assert found
+    return found
+
+
 def install(name: str) -> int:
     """Let the rows say that a rock-on is installed with `OURS`; returns its id."""
     with writing():
-        rockon = named(name)
-        rockon.state, rockon.status, rockon.installed_source = State.INSTALLED, Status.STARTED, rockon.source
+        rockon = installation_of(named(name))
+        rockon.state, rockon.status, rockon.installed_source = State.INSTALLED, Status.STARTED, rockon.entry.source
         rows.store(rockon, OURS)
         return rockon.id
 
@@ -50,9 +72,7 @@ def install(name: str) -> int:
 def dump(*but: str) -> list[tuple[Any, ...]]:
     """Every row of rock-ons and of what belongs to them, without the rock-ons `but`."""
     db.session.rollback()
-    containers = {
-        one.id: (one.rockon.name in but) for one in db.session.scalars(select(Container)) if one.rockon is not None
-    }
+    containers = {one.id: (one.installation.name in but) for one in db.session.scalars(select(Container))}
     found = []
     for mapper in Base.registry.mappers:
         table = mapper.local_table
@@ -106,13 +126,13 @@ def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore
     for _ in range(2):
         report = refresh()
         assert (report.loaded, report.faulty) == (True, [])
-    old, new = named("Old Name"), named("New Name")
-    assert (old.id, old.state, old.status, old.in_catalogue) == (rockon_id, "installed", "started", False)
+    old, new = app_named("Old Name"), app_named("New Name")
+    assert (old.id, old.state, old.status, old.entry.in_catalogue) == (rockon_id, "installed", "started", False)
     assert rows.answers_of(old) == OURS
-    assert (new.state, new.in_catalogue) == ("available", True)
+    assert (new.state, new.entry.in_catalogue) == ("available", True)
     assert [one.name for one in successors.of(old).candidates] == ["New Name"]
     assert successors.succeeded_by(new) == [old]
-    assert successors.succeeded_by(named("Other")) == []
+    assert successors.succeeded_by(app_named("Other")) == []
 
 
 def test_a_renamed_file_without_a_new_name_is_no_rename(store: Metastore) -> None:
@@ -131,12 +151,13 @@ def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metast
     store.publish(new=app_of("New Name", "app"))
     refresh()
     with writing() as session:
-        rows.succeed(session, named("Old Name"), named("New Name"))
+        rows.succeed(session, app_named("Old Name"), named("New Name"))
     report = refresh()
     assert (report.unchanged, report.added, report.removed, report.faulty) == (1, [], [], [])
     [one] = db.session.scalars(select(RockOn).where(RockOn.in_catalogue))
-    assert (one.id, one.name, one.state) == (rockon_id, "New Name", "installed")
-    assert rows.answers_of(one) == OURS
+    app = app_named("New Name")
+    assert (app.id, app.entry, app.state) == (rockon_id, one, "installed")
+    assert rows.answers_of(app) == OURS
 
 
 def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metastore) -> None:
@@ -147,7 +168,9 @@ def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metasto
     refresh()
     successor = named("New Name").id
     with writing() as session:
-        running = Operation(kind=Kind.CHANGE, rockon_id=rockon_id, parameters=json.dumps({"successor": successor}))
+        running = Operation(
+            kind=Kind.CHANGE, installation_id=rockon_id, parameters=json.dumps({"successor": successor})
+        )
         session.add(running)
     store.publish(other=app_of("Other", "other"))
     refresh()
@@ -157,7 +180,7 @@ def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metasto
     refresh()
     assert sorted(db.session.scalars(select(RockOn.name))) == ["Old Name", "Other"]
     with pytest.raises(Conflict, match="gone from the catalogue"):
-        prepare_review(named("Old Name"), ChangeRequest(source=named("Old Name").source, successor=successor), None)
+        prepare_review(app_named("Old Name"), ChangeRequest(source=named("Old Name").source, successor=successor), None)
 
 
 def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstalled_then_is_not_listed(
@@ -170,9 +193,10 @@ def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstall
     assert sorted(refresh().removed) == ["Gone", "Kept"]
     assert sorted(db.session.scalars(select(RockOn.name))) == ["Here", "Kept"]
     with writing():
-        named("Kept").state = State.AVAILABLE
+        app_named("Kept").state = State.AVAILABLE
     refresh()
-    assert sorted(db.session.scalars(select(RockOn.name))) == ["Here"]
+    assert sorted(db.session.scalars(select(RockOn.name).where(RockOn.in_catalogue))) == ["Here"]
+    assert [card.rockon.name for card in shelf.look(shelf.Wish(tab=shelf.ALL), "box").cards] == ["Here"]
 
 
 # 3. A changed image in one rock-on deletes containers of other rock-ons that share the image record.
@@ -187,11 +211,11 @@ def test_a_changed_image_touches_no_other_rock_on(store: Metastore) -> None:
         store.publish(a=changed, b=app_of("Second", "app"), c=app_of("Third", "third"))
         assert refresh().changed == ["First"]
         assert dump("First") == before
-        assert named("First").containers[0].image == next(iter(changed["First"]["containers"].values()))["image"]
+        assert app_named("First").containers[0].image == next(iter(changed["First"]["containers"].values()))["image"]
     store.publish(b=app_of("Second", "app"), c=app_of("Third", "third"))
     assert refresh().removed == ["First"]
     assert {row[0] for row in dump()} >= {"container", "port", "volume"}
-    assert rows.answers_of(named("Second")) == OURS
+    assert rows.answers_of(app_named("Second")) == OURS
 
 
 # 5. A variable that is new in an installed rock-on's definition becomes `-e KEY=None` at its next update.
@@ -204,7 +228,7 @@ def test_a_new_variable_of_an_installed_rock_on_is_not_on_its_rows(store: Metast
     before = dump()
     store.publish(a=app_of("App", "app", environment=questions(TITLE="Title", REALM="Realm")))
     assert refresh().changed == ["App"]
-    rockon = named("App")
+    rockon = app_named("App")
     assert rows.answers_of(rockon) == OURS
     assert [one.key for one in rockon.containers[0].environment] == ["TITLE"]
     assert rockon.newer_definition

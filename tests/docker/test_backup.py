@@ -16,7 +16,7 @@ from rockonweb.core import plan
 from rockonweb.core.backup import Hidden
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import engine as host_engine
-from rockonweb.models import Kind, Network, Restore, RockOn, db
+from rockonweb.models import Installation, Kind, Network, Restore, db
 from rockonweb.rows import answers_of
 from rockonweb.work import restore, rocknets
 from rockonweb.work.facts import gather_facts
@@ -48,7 +48,7 @@ def lines(instance: Instance) -> dict[str, list[str]]:
     """The revealed `docker run` lines of everything that is installed, without the mark of the instance."""
     docker = host_engine.connect(config.instance_id(instance.settings))
     found = {}
-    for rockon in db.session.query(RockOn).filter(RockOn.installed_source.is_not(None)):
+    for rockon in db.session.query(Installation).filter(Installation.installed_source.is_not(None)):
         answers = answers_of(rockon)
         planned = plan.install(rockon.definition, answers, gather_facts(rockon, answers, docker))
         found[rockon.name] = [re.sub(r"rockonweb\.instance=\w+", "", line) for line in planned.revealed_lines]
@@ -189,7 +189,7 @@ def test_the_same_containers_run_with_the_same_lines(
         after = containers(engine)
         assert after == seen
         assert not after["/sleeper"]["runs"]
-        assert fresh.do(Kind.START, db.session.query(RockOn).filter_by(name="Sleeper").one())
+        assert fresh.do(Kind.START, db.session.query(Installation).filter_by(name="Sleeper").one())
         page(port)
         assert engine.docker("exec", "keeper", "ls", "/inside") == "mine"
         assert (fresh.settings.shares_root / "box-store-data").stat().st_uid == 1234
@@ -287,12 +287,12 @@ def test_a_newer_definition_in_the_catalogue_does_not_change_what_is_restored(
     fresh = wiped(instance, engine, tmp_path)
     with fresh.app.app_context():
         rockon = fresh.add("Plain", {"plain": {**old["plain"], "opts": [["--init", ""]]}})
-        newest = rockon.source
+        newest = rockon.entry.source
         restore_id = restore.take(content, PASSPHRASE, "tester")
         restore.begin(restore_id, {}, "tester")
         assert run_all(fresh, restore_id).complete
         db.session.refresh(rockon)
-        assert rockon.source == newest
+        assert rockon.entry.source == newest
         assert rockon.installed_source != newest
         assert lines(fresh) == before
 
@@ -325,7 +325,7 @@ def test_the_command_line_restores_on_an_empty_machine(
     for name, more in (("Shown", {"ports": WEB}), ("Still", {})):
         spec = {"image": app_image, "environment": {"ADMIN_PASSWORD": {"label": "", "description": ""}}, **more}
         rockon = instance.add(name, {name.lower(): spec})
-        local.put_back(instance.settings, json.dumps({name: json.loads(rockon.source)}), f"{name}.json")
+        local.put_back(instance.settings, json.dumps({name: json.loads(rockon.entry.source)}), f"{name}.json")
         instance.install(rockon, environment={name.lower(): {"ADMIN_PASSWORD": "s3cret"}})
     instance.do(Kind.STOP, rockon)
     seen = containers(engine)

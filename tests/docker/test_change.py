@@ -9,7 +9,7 @@ from rockonweb import rows
 from rockonweb.core.request import ChangeRequest, UninstallRequest
 from rockonweb.core.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Kind, Operation, Port, RockOn, db
+from rockonweb.models import Installation, Kind, Operation, Port, db
 from rockonweb.work import operations, recovery, runner
 from tests.support.apps import page, silent
 from tests.support.claims import free_port
@@ -35,7 +35,7 @@ def inspect(engine: Engine, name: str, what: str) -> str:
     return engine.docker("inspect", "--type", "container", "-f", what, name)
 
 
-def trio(instance: Instance, image: str, *, first: dict[str, Any] | None = None, **keys: Any) -> RockOn:
+def trio(instance: Instance, image: str, *, first: dict[str, Any] | None = None, **keys: Any) -> Installation:
     """A database with a volume that Docker makes, an app beside it, and one that stands alone."""
     return instance.add(
         "Trio",
@@ -49,7 +49,7 @@ def trio(instance: Instance, image: str, *, first: dict[str, Any] | None = None,
     )
 
 
-def change(instance: Instance, rockon: RockOn, **parts: Any) -> Operation:
+def change(instance: Instance, rockon: Installation, **parts: Any) -> Operation:
     return instance.succeed(instance.begin_change(rockon, **parts))
 
 
@@ -187,7 +187,7 @@ def test_a_replacement_that_fails_leaves_the_old_one_running(
         wanted = instance.wanted(
             rockon, environment={"tri-app": {"COLOUR": "red"}}, ports={"tri-app": {8080: free_port()}}
         )
-        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
+        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
         assert found.progress == "failed", (fault, told(found))
         assert ids(engine) == before, fault
         assert engine.docker("exec", "tri-db", "cat", "/keep/file") == "precious"
@@ -376,11 +376,11 @@ def test_a_newer_definition_brings_and_takes_containers(engine: Engine, instance
     )
     assert ids(engine) == before  # a refresh touches nothing
     wanted = instance.wanted(rockon, environment={"tri-new": {"FRESH": "yes"}})
-    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
     after = ids(engine)
     assert set(after) == {"tri-db", "tri-app", "tri-new"}
     assert after["tri-db"] == before["tri-db"]
-    assert rockon.installed_source == rockon.source
+    assert rockon.installed_source == rockon.entry.source
     assert [container.name for container in rockon.containers] == ["tri-db", "tri-app", "tri-new"]
     assert engine.docker("network", "ls", "-q", "--filter", "name=TrioLink") == ""
     assert rockon.status == "started"
@@ -399,8 +399,10 @@ def test_a_rockon_takes_the_name_of_its_successor(engine: Engine, instance: Inst
     )
     number = rockon.id
     wanted = rows.answers_of(rockon)
-    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=newer.source, successor=newer.id), "tester"))
-    assert [(one.id, one.name, one.state, one.status) for one in db.session.query(RockOn)] == [
+    instance.succeed(
+        operations.begin(rockon, ChangeRequest(wanted, source=newer.entry.source, successor=newer.id), "tester")
+    )
+    assert [(one.id, one.name, one.state, one.status) for one in db.session.query(Installation)] == [
         (number, "Trio Reborn", "installed", "started")
     ]
     page(port)

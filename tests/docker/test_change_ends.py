@@ -9,13 +9,13 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Operation, RockOn, writing
+from rockonweb.models import Installation, Operation, writing
 from rockonweb.work import operations, recovery
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
 
 
-def linked(instance: Instance, image: str) -> RockOn:
+def linked(instance: Instance, image: str) -> Installation:
     """Two containers on a link network, installed; the catalogue has them without it."""
     containers = {name: {"image": image, "tag": ""} for name in ("ends-db", "ends-app")}
     link = {"name": "EndsLink", "source_container": "ends-db"}
@@ -24,10 +24,10 @@ def linked(instance: Instance, image: str) -> RockOn:
     return instance.add("Ends", containers)
 
 
-def begin(instance: Instance, rockon: RockOn) -> int:
+def begin(instance: Instance, rockon: Installation) -> int:
     """Begin a change that rebuilds the app and takes the network away."""
     wanted = instance.wanted(rockon, variables={"ends-app": {"NEW": "1"}})
-    return operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester")
+    return operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester")
 
 
 def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
@@ -40,18 +40,18 @@ def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
     broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--runtime", "none-of-this-name"]]  # type: ignore[assignment]
     instance.add("Half", broken)
     wanted = rows.answers_of(rockon)
-    failed = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
+    failed = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
     assert failed.progress == "failed", told(failed)
     running = "{{.State.Running}}"
     assert engine.docker("inspect", "-f", running, "half-up", "half-down").split() == ["true", "false"]
 
 
-def check_done(engine: Engine, rockon: RockOn, operation: Operation) -> None:
+def check_done(engine: Engine, rockon: Installation, operation: Operation) -> None:
     """The change is done: in Docker and on the rows."""
     assert operation.progress == "done", told(operation)
     assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
     assert rows.answers_of(rockon).variables == {"ends-app": {"NEW": "1"}}
-    assert rockon.installed_source == rockon.source
+    assert rockon.installed_source == rockon.entry.source
     assert "NEW=1" in engine.docker("inspect", "-f", "{{.Config.Env}}", "ends-app")
 
 

@@ -15,7 +15,7 @@ from rockonweb.core.request import UninstallRequest, plain_request
 from rockonweb.core.secret import SecretWord
 from rockonweb.host import engine as docker
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.models import Installation, Kind, Operation, Progress, db
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -63,7 +63,7 @@ def networks(engine: Engine) -> list[str]:
     return engine.docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}").split()
 
 
-def simple(instance: Instance, image: str, **more: object) -> RockOn:
+def simple(instance: Instance, image: str, **more: object) -> Installation:
     """A rock-on of one container `simple` with a page and a share."""
     return instance.add("Simple", {"simple": {"image": image, "tag": "", "ports": WEB, "volumes": DATA, **more}})
 
@@ -199,7 +199,7 @@ def test_another_rock_on_that_reserved_the_port_first_is_named_at_submit(instanc
     with pytest.raises(Conflict, match=f"{port}.*First"):
         instance.submit(theirs)
     assert second.state == "available"
-    assert not db.session.query(Operation).filter_by(rockon_id=second.id).count()
+    assert not db.session.query(Operation).filter_by(installation_id=second.id).count()
 
 
 def test_a_device_that_is_not_there_is_named_before_anything_is_touched(
@@ -267,7 +267,7 @@ def test_an_operation_that_does_not_fit_the_state_is_refused(instance: Instance,
         instance.submit(instance.review(rockon))
 
 
-def trio(instance: Instance, image: str, **last: object) -> RockOn:
+def trio(instance: Instance, image: str, **last: object) -> Installation:
     """Three containers on a link network, the last one with `last`."""
     return instance.add(
         "Trio",

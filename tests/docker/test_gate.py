@@ -10,7 +10,7 @@ from rockonweb.core.health import Limits, Verdict
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.secret import MASK
 from rockonweb.host import gate
-from rockonweb.models import Kind, Operation, Progress, RockOn, db
+from rockonweb.models import Installation, Kind, Operation, Progress, db
 from rockonweb.web.wording import ended_title
 from rockonweb.work import operations
 from tests.support.apps import page
@@ -33,7 +33,7 @@ def limit(instance: Instance, limits: Limits) -> None:
     instance.app.config["SETTINGS"] = replace(instance.settings, health=limits)
 
 
-def install(instance: Instance, rockon: RockOn) -> Operation:
+def install(instance: Instance, rockon: Installation) -> Operation:
     return instance.run(instance.submit(instance.review(rockon)))
 
 
@@ -121,7 +121,7 @@ def test_a_replacement_that_does_not_hold_brings_the_old_one_back(
     keys, sentence = UNWELL[how]
     instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB, **keys}})
     wanted = instance.wanted(rockon, ports={"app": {8080: free_port()}})
-    operation = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
+    operation = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
     assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
     assert engine.docker("inspect", "-f", "{{.Id}}", "app") == before
     assert (rockon.state, rockon.status) == ("installed", "started")

@@ -9,7 +9,7 @@ import pytest
 from rockonweb.core.errors import Conflict
 from rockonweb.core.handlers import owncloud
 from rockonweb.core.request import TaskRequest
-from rockonweb.models import RockOn
+from rockonweb.models import Installation
 from rockonweb.work import operations, tasks
 from tests.support.app import Visitor, add_user, new_visitor
 from tests.support.engine import Engine
@@ -19,7 +19,7 @@ ACCOUNT = {"db_user": {"label": "Account"}, "db_pw": {"label": "Password"}}
 ANSWERS = {"db_user": "cloud", "db_pw": "a secret of the cloud"}
 
 
-def cloud(instance: Instance, database: str, app: str) -> RockOn:
+def cloud(instance: Instance, database: str, app: str) -> Installation:
     """An ownCloud in the catalogue."""
     return instance.add(
         "ownCloud",
@@ -100,14 +100,14 @@ def test_a_database_that_never_answers_ends_the_install_and_leaves_nothing(
 # -- OpenVPN ------------------------------------------------------------------------------------------------------
 
 
-MakeVpn = Callable[[list[list[str]], list[list[str]]], RockOn]
+MakeVpn = Callable[[list[list[str]], list[list[str]]], Installation]
 
 
 @pytest.fixture
 def make_vpn(instance: Instance, standin: Callable[..., str], ending_image: str) -> MakeVpn:
     """What installs an OpenVPN, without an authority, with more options of its data container and of its server."""
 
-    def make(data: list[list[str]], server: list[list[str]]) -> RockOn:
+    def make(data: list[list[str]], server: list[list[str]]) -> Installation:
         rockon = instance.add(
             "OpenVPN",
             {
@@ -127,7 +127,7 @@ def make_vpn(instance: Instance, standin: Callable[..., str], ending_image: str)
 
 
 @pytest.fixture
-def vpn(make_vpn: MakeVpn) -> RockOn:
+def vpn(make_vpn: MakeVpn) -> Installation:
     """An installed OpenVPN without an authority."""
     return make_vpn([], [])
 
@@ -141,12 +141,14 @@ def owner(instance: Instance) -> Visitor:
     return new_visitor(instance.app).log_in("ada")
 
 
-def act(instance: Instance, rockon: RockOn, task: str, client: str = "") -> str:
+def act(instance: Instance, rockon: Installation, task: str, client: str = "") -> str:
     """Do a task, which must work; returns what its page tells."""
     return told(instance.succeed(operations.begin(rockon, TaskRequest(task, client), "tester")))
 
 
-def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor) -> None:
+def test_a_client_s_whole_life_by_buttons(
+    instance: Instance, engine: Engine, vpn: Installation, owner: Visitor
+) -> None:
     page = f"/rockons/{vpn.id}/openvpn"
     assert "Make the certificate authority" in owner.get(page).text
     before = started(engine, "openvpn")
@@ -179,7 +181,7 @@ def test_a_client_s_whole_life_by_buttons(instance: Instance, engine: Engine, vp
 
 
 def test_looking_at_the_clients_makes_and_starts_nothing(
-    instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor
+    instance: Instance, engine: Engine, vpn: Installation, owner: Visitor
 ) -> None:
     act(instance, vpn, "authority")
     rows = instance.rows_of()
@@ -192,7 +194,7 @@ def test_looking_at_the_clients_makes_and_starts_nothing(
 
 
 def test_an_authority_is_not_overwritten_by_page_nor_by_operation(
-    instance: Instance, engine: Engine, vpn: RockOn, owner: Visitor
+    instance: Instance, engine: Engine, vpn: Installation, owner: Visitor
 ) -> None:
     act(instance, vpn, "authority")
     act(instance, vpn, "profile", "laptop")
@@ -208,7 +210,9 @@ def test_an_authority_is_not_overwritten_by_page_nor_by_operation(
     assert instance.run(again).request == TaskRequest("authority")
 
 
-def test_the_keys_can_be_read_while_everything_is_stopped(instance: Instance, engine: Engine, vpn: RockOn) -> None:
+def test_the_keys_can_be_read_while_everything_is_stopped(
+    instance: Instance, engine: Engine, vpn: Installation
+) -> None:
     act(instance, vpn, "authority")
     engine.docker("stop", "openvpn")
     act(instance, vpn, "profile", "laptop")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb.host import Host
-from rockonweb.models import Kind, Operation, RockOn, db
+from rockonweb.models import Installation, Kind, Operation, db
 from tests.support.apps import eventually, page, silent
 from tests.support.claims import free_port
 from tests.support.engine import Engine
@@ -24,9 +24,9 @@ def state(engine: Engine, container: str) -> str:
     return engine.docker("ps", "-a", "--filter", f"name=^/{container}$", "--format", "{{.State}}")
 
 
-def last_operation(rockon: RockOn) -> Operation:
+def last_operation(rockon: Installation) -> Operation:
     """The newest operation of a rock-on."""
-    found = db.session.query(Operation).filter_by(rockon_id=rockon.id).order_by(Operation.id.desc()).first()
+    found = db.session.query(Operation).filter_by(installation_id=rockon.id).order_by(Operation.id.desc()).first()
     assert found is not None
     return found
 
@@ -181,7 +181,7 @@ def test_uid_and_gid_minus_one_run_as_the_owner_of_the_first_share(
     assert (instance.settings.shares_root / "ours" / "written").stat().st_uid == 1234
 
 
-def vpn(instance: Instance, data_image: str, server_image: str) -> RockOn:
+def vpn(instance: Instance, data_image: str, server_image: str) -> Installation:
     """An OpenVPN of our own."""
     return instance.add(
         "OpenVPN",

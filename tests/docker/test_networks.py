@@ -12,7 +12,7 @@ from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.request import plain_request
 from rockonweb.host import engine as docker
-from rockonweb.models import Kind, Network, NetworkMember, RockOn, db, writing
+from rockonweb.models import Installation, Kind, Network, NetworkMember, db, writing
 from rockonweb.work import operations, rocknets
 from rockonweb.work.rocknets import Rocknet, Unfit
 from tests.support.app import QueueStandIn, Visitor, add_user
@@ -71,7 +71,7 @@ def net(name: str) -> Rocknet:
     return found
 
 
-def pair(instance: Instance, image: str, *networks: str) -> RockOn:
+def pair(instance: Instance, image: str, *networks: str) -> Installation:
     """An installed rock-on of two containers on networks."""
     rockon = instance.add("Pair", {name: {"image": image, "tag": ""} for name in ("pair-db", "pair-app")})
     instance.install(rockon, networks={"pair-db": list(networks), "pair-app": list(networks)})

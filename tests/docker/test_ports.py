@@ -7,9 +7,9 @@ import pytest
 from rockonweb import config
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import port_conflict
+from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import engine as docker
-from rockonweb.models import Kind, RockOn
+from rockonweb.models import Installation, Kind
 from rockonweb.work.facts import gather_facts
 from tests.support.apps import page
 from tests.support.claims import free_port
@@ -19,18 +19,20 @@ from tests.support.instance import Instance, chosen_port
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 
 
-def facts(instance: Instance, rockon: RockOn) -> HostFacts:
+def facts(instance: Instance, rockon: Installation) -> HostFacts:
     """The host as a plan for a rock-on sees it."""
     return gather_facts(rockon, Answers(), docker.connect(config.instance_id(instance.settings)))
 
 
 @pytest.fixture
-def other(instance: Instance) -> RockOn:
+def other(instance: Instance) -> Installation:
     """A rock-on that is not installed."""
     return instance.add("Other", {"other": {"image": "example/other"}})
 
 
-def test_a_published_port_is_its_rock_ons_running_or_stopped(instance: Instance, other: RockOn, app_image: str) -> None:
+def test_a_published_port_is_its_rock_ons_running_or_stopped(
+    instance: Instance, other: Installation, app_image: str
+) -> None:
     mine = instance.add("Mine", {"mine": {"image": app_image, "tag": "", "ports": WEB}})
     port = chosen_port(instance.install(mine), "mine")
     held = port_conflict("Other", port, "tcp", facts(instance, other))
@@ -47,7 +49,7 @@ def test_a_published_port_is_its_rock_ons_running_or_stopped(instance: Instance,
 
 
 def test_an_app_on_the_hosts_network_is_told_by_its_rock_on(
-    instance: Instance, other: RockOn, standin: Callable[..., str]
+    instance: Instance, other: Installation, standin: Callable[..., str]
 ) -> None:
     port = free_port()
     asked = {str(port): {"label": "", "description": "", "host_default": port, "protocol": "tcp"}}
@@ -61,7 +63,9 @@ def test_an_app_on_the_hosts_network_is_told_by_its_rock_on(
     assert not port_conflict("Mine", port, "tcp", facts(instance, mine))
 
 
-def test_a_strangers_container_is_named(engine: Engine, instance: Instance, other: RockOn, app_image: str) -> None:
+def test_a_strangers_container_is_named(
+    engine: Engine, instance: Instance, other: Installation, app_image: str
+) -> None:
     port = free_port()
     engine.docker("run", "-d", "--name", "strange", "-p", f"{port}:8080", app_image)
     engine.docker("run", "-d", "--name", "linked", "--link", "strange:alias", app_image)

@@ -7,7 +7,7 @@ import pytest
 
 from rockonweb.config import instance_id
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Operation, RockOn, db
+from rockonweb.models import Installation, Operation, db
 from rockonweb.work import operations, recovery, runner
 from tests.support.apps import eventually
 from tests.support.engine import Engine
@@ -21,7 +21,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def pair(instance: Instance, app_image: str) -> RockOn:
+def pair(instance: Instance, app_image: str) -> Installation:
     """Two containers, not installed."""
     return instance.add(
         "Pair",
@@ -62,7 +62,7 @@ def test_a_stop_that_docker_is_still_at_is_waited_for_before_the_app_is_started(
 
 
 def test_a_container_that_comes_late_is_removed(
-    engine: Engine, instance: Instance, pair: RockOn, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, instance: Instance, pair: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance.install(pair)
     before = set(engine.docker("ps", "-aq").split())
@@ -89,7 +89,7 @@ def test_a_container_that_comes_late_is_removed(
 
 
 def test_what_an_install_could_not_take_back_goes_once_docker_answers(
-    engine: Engine, instance: Instance, pair: RockOn, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, instance: Instance, pair: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation_id = instance.submit(instance.review(pair))
     start = OurEngine.start
@@ -112,7 +112,7 @@ def test_what_an_install_could_not_take_back_goes_once_docker_answers(
 
 
 def test_what_a_change_had_stopped_is_started_once_docker_answers(
-    engine: Engine, instance: Instance, pair: RockOn, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, instance: Instance, pair: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance.install(pair)
     operation_id = instance.begin_change(pair, environment={"pair-a": {"COLOUR": "red"}})

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rockonweb.core.request import plain_request
-from rockonweb.models import Kind, Operation, RockOn
+from rockonweb.models import Installation, Kind, Operation
 from rockonweb.work import operations
 from tests.support.apps import eventually, page
 from tests.support.engine import Engine
@@ -24,7 +24,7 @@ def steps(operation: Operation) -> list[tuple[str, str]]:
     return [(step.title, step.why) for step in operation.steps]
 
 
-def trio(instance: Instance, image: str) -> RockOn:
+def trio(instance: Instance, image: str) -> Installation:
     """Two that share a network, and one that stands alone."""
     return instance.add(
         "Anew",

@@ -13,7 +13,7 @@ from rockonweb.core.answers import from_json
 from rockonweb.core.request import ChangeRequest, UpdateRequest
 from rockonweb.host import Host, snapshots
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Kind, Operation, Progress, RockOn, RollbackPoint, db
+from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db
 from rockonweb.work import operations, recovery, rollback, runner
 from tests.support.apps import eventually, page
 from tests.support.engine import Engine
@@ -43,18 +43,18 @@ def image(standin: Callable[..., str]) -> Callable[[str], str]:
     return lambda revision: standin("rollback/app:1", revision=revision)
 
 
-def points(rockon: RockOn) -> list[RollbackPoint]:
+def points(rockon: Installation) -> list[RollbackPoint]:
     db.session.rollback()
     return rollback.points(rockon)
 
 
 def go_back(
-    instance: Instance, rockon: RockOn, point: RollbackPoint, *, data: bool = False, asked: tuple[str, ...] = ()
+    instance: Instance, rockon: Installation, point: RollbackPoint, *, data: bool = False, asked: tuple[str, ...] = ()
 ) -> Operation:
     return instance.succeed(begin_back(rockon, point, data=data, asked=asked))
 
 
-def begin_back(rockon: RockOn, point: RollbackPoint, *, data: bool = False, asked: tuple[str, ...] = ()) -> int:
+def begin_back(rockon: Installation, point: RollbackPoint, *, data: bool = False, asked: tuple[str, ...] = ()) -> int:
     _, answers = rollback.made_from(point)
     return operations.begin(
         rockon,
@@ -69,7 +69,7 @@ def ids(engine: Engine) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-def pair(instance: Instance, image: str, app_image: str, **first: Any) -> RockOn:
+def pair(instance: Instance, image: str, app_image: str, **first: Any) -> Installation:
     """An app with data, and a helper that uses the same share."""
     return instance.add(
         "Pair",
@@ -82,7 +82,7 @@ def pair(instance: Instance, image: str, app_image: str, **first: Any) -> RockOn
     )  # fmt: skip
 
 
-def installed(instance: Instance, rockon: RockOn) -> int:
+def installed(instance: Instance, rockon: Installation) -> int:
     """Install with one share for both; returns the page's port."""
     places = {"pair-app": {"/data": "pair"}, "pair-helper": {"/data": "pair/helper"}}
     return chosen_port(instance.install(rockon, shares=places), "pair-app")
@@ -129,7 +129,7 @@ def test_answers_and_a_definition_come_back_and_the_newer_one_is_not_offered_aga
     pair(instance, image(1), app_image, opts=[["--label", "newer=yes"]])
     assert rockon.newer_definition
     wanted = instance.wanted(rockon, environment={"pair-app": {"COLOUR": "red"}})
-    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source), "tester"))
+    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
     assert "COLOUR=red" in page(port)
     go_back(instance, rockon, points(rockon)[0])
     assert "COLOUR=COLOUR-value" in page(port)
@@ -289,7 +289,7 @@ def test_a_change_that_fails_after_it_ran_puts_the_data_back(
     write(instance, "pair", "precious", "mine")
     before = ids(engine)
     pair(instance, image(1), app_image, **SPOILS)
-    number = operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.source), "tester")
+    number = operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.entry.source), "tester")
     if how == "it fails":
         assert instance.run(number).progress == "failed"
     else:
@@ -339,7 +339,7 @@ def test_data_is_left_alone_where_nothing_new_has_run(
     number = (btrfs / "pair").stat().st_dev
     pair(instance, image(1), app_image, opts=[["--entrypoint", "/no/such/program"]])
     operation = instance.run(
-        operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.source), "tester")
+        operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.entry.source), "tester")
     )
     assert operation.progress == "failed"
     assert (btrfs / "pair").stat().st_dev == number

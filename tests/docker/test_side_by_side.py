@@ -65,7 +65,7 @@ class Street:
             timeout=60,
         )
         assert answer.status_code == 200, answer.text
-        return int(self.ask("SELECT max(id) FROM operation WHERE rockon_id = ?", self.ids[name]))
+        return int(self.ask("SELECT max(id) FROM operation WHERE installation_id = ?", self.ids[name]))
 
     def person(self) -> Person:
         """Somebody at the pages."""
@@ -147,7 +147,7 @@ def test_many_presses_in_a_row_end_as_the_last_one_says(here: Street) -> None:
         pressed = [here.post("Pressed", command) for command in commands]
         assert {here.outcome(operation) for operation in pressed} == {"DONE"}
         assert here.engine.docker("inspect", "--format", "{{.State.Status}}", "pressed") == state
-        assert here.ask("SELECT status FROM rockon WHERE id = ?", here.ids["Pressed"]) == status
+        assert here.ask("SELECT status FROM installation WHERE id = ?", here.ids["Pressed"]) == status
 
 
 def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(here: Street) -> None:
@@ -161,7 +161,7 @@ def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(here: Street) -
     assert somebody.press(f"/operations/{one}", f"/operations/{one}/cancel").ok
     assert here.outcome(one) == "CANCELLED"
     assert not {"taken", "waits"} & {*here.engine.docker("ps", "-a", "--format", "{{.Names}}").split()}
-    states = {here.ask("SELECT state FROM rockon WHERE id = ?", here.ids[name]) for name in ("Taken", "Waits")}
+    states = {here.ask("SELECT state FROM installation WHERE id = ?", here.ids[name]) for name in ("Taken", "Waits")}
     assert states == {"AVAILABLE"}
 
 

@@ -141,7 +141,7 @@ def ids_of(home: Stack) -> dict[str, int]:
 def await_end(home: Stack, rockon: int) -> None:
     """Wait for the end of the newest operation of a rock-on, which must be a good one."""
     deadline = time.monotonic() + 240
-    query = "SELECT id, progress, error FROM operation WHERE rockon_id = ? ORDER BY id DESC LIMIT 1"
+    query = "SELECT id, progress, error FROM operation WHERE installation_id = ? ORDER BY id DESC LIMIT 1"
     while (found := ask(home, query, rockon)[0])[1] in ("QUEUED", "RUNNING"):
         assert time.monotonic() < deadline, "it does not end"
         time.sleep(0.1)
@@ -263,7 +263,7 @@ class Changer(Operator):
         self.tally.wrote("operation.change")
         found = ask(
             self.home,
-            "SELECT value FROM label JOIN container ON container.id = label.container_id WHERE rockon_id = ?",
+            "SELECT value FROM label JOIN container ON container.id = label.container_id WHERE installation_id = ?",
             self.rockon,
         )
         assert (f"soak.turn-{number}=yes",) in found, f"the label {number} was lost: {found}"

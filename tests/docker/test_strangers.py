@@ -14,7 +14,7 @@ from rockonweb.core.request import plain_request
 from rockonweb.host import engine
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.host.engine import connect
-from rockonweb.models import Kind, Operation, RockOn, State, db, writing
+from rockonweb.models import Installation, Kind, Operation, State, db, writing
 from rockonweb.work import operations, recovery
 from tests.support.app import Visitor, add_user
 from tests.support.engine import Engine
@@ -118,7 +118,7 @@ def test_another_rock_on_s_container_of_the_same_name_is_left_alone(
     second = instance.add("Second", {"same": {"image": app_image, "tag": ""}})
     instance.install(second)
     with writing():
-        first.state, first.installed_source = State.INSTALLED, first.source
+        first.state, first.installed_source = State.INSTALLED, first.entry.source
     before = engine.docker("inspect", "-f", "{{.Id}}{{.State.StartedAt}}", "same")
     for kind in (Kind.STOP, Kind.START, Kind.RESTART):
         operation = instance.run(operations.begin(first, plain_request(kind), "tester"))
@@ -151,7 +151,7 @@ def visitor(instance: Instance) -> Visitor:
 
 
 @pytest.fixture
-def pair(instance: Instance, app_image: str) -> RockOn:
+def pair(instance: Instance, app_image: str) -> Installation:
     """A rock-on of two containers, which is installed."""
     rockon = instance.add("Pair", {name: {"image": app_image, "tag": ""} for name in ("pair-db", "pair-app")})
     instance.install(rockon)
@@ -193,7 +193,7 @@ def stranger_after(
 
 @pytest.mark.parametrize("dies", [False, True], ids=["it goes on", "its process dies"])
 def test_a_stranger_that_takes_a_name_during_a_change_keeps_it_and_the_app_comes_back_later(
-    engine: Engine, instance: Instance, visitor: Visitor, pair: RockOn, app_image: str,
+    engine: Engine, instance: Instance, visitor: Visitor, pair: Installation, app_image: str,
     monkeypatch: pytest.MonkeyPatch, *, dies: bool,
 ) -> None:  # fmt: skip
     before = ids(engine)
@@ -243,7 +243,7 @@ def test_a_stranger_that_takes_a_name_while_an_install_dies_survives_recovery_re
 
 
 def test_what_a_stranger_holds_up_holds_up_nobody_else(
-    engine: Engine, instance: Instance, pair: RockOn, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, instance: Instance, pair: Installation, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = instance.add("Zone", {"zone": {"image": app_image, "tag": ""}})
     instance.install(other)

@@ -8,7 +8,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.carry_over import carry, with_new
 from rockonweb.core.definition import from_source
 from rockonweb.core.request import ChangeRequest
-from rockonweb.models import Operation, RockOn, db, writing
+from rockonweb.models import Installation, Operation, db, writing
 from rockonweb.work.review import prepare_review
 from tests.support.apps import page
 from tests.support.engine import Engine
@@ -29,13 +29,13 @@ def pair(image: str, **app: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def accept(instance: Instance, rockon: RockOn, source: RockOn, **environment: str) -> Operation:
+def accept(instance: Instance, rockon: Installation, source: Installation, **environment: str) -> Operation:
     """Take over a definition of the catalogue, with answers to what heir-app asks anew."""
-    new = from_source(source.name, source.source)
+    new = from_source(source.name, source.entry.source)
     carried = carry(rockon.definition, rows.answers_of(rockon), new)
     wanted = with_new(carried, Answers(environment={"heir-app": environment} if environment else {}))
     successor = source.id if source is not rockon else None
-    found = instance.look_at(rockon, ChangeRequest(wanted, source=source.source, successor=successor))
+    found = instance.look_at(rockon, ChangeRequest(wanted, source=source.entry.source, successor=successor))
     assert not found.blocked, found.blocked
     return instance.succeed(instance.submit(found))
 
@@ -77,13 +77,13 @@ def test_a_new_name_is_taken_with_all_that_belongs_to_it(
     port = chosen_port(instance.install(rockon), "heir-app")
     engine.docker("exec", "heir-db", "sh", "-c", "echo precious >/keep/file")
     with writing():
-        rockon.in_catalogue = False
+        rockon.entry.in_catalogue = False
     successor = instance.add("New Name", pair(app_image))
     operation = accept(instance, rockon, successor)
     db.session.expire_all()
-    [only] = db.session.query(RockOn).all()
+    [only] = db.session.query(Installation).all()
     assert (only.id, only.name, only.state, only.status) == (rockon_id, "New Name", "installed", "started")
-    assert operation.rockon is only
+    assert operation.installation is only
     for name in ("heir-db", "heir-app"):
         label = '{{index .Config.Labels "rockonweb.rockon"}}'
         assert engine.docker("inspect", "--type", "container", "-f", label, name) == "New Name"

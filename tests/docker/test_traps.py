@@ -31,7 +31,9 @@ def test_5_a_variable_that_nobody_answered_is_not_in_the_container(
     port = chosen_port(instance.install(rockon, environment={"newer": {"COLOUR": "mauve"}}), "newer")
     instance.add("Newer", {"newer": {**app, "environment": {**asked, "SIZE": {"label": "Size", "description": ""}}}})
     wanted = rows.answers_of(rockon)
-    instance.succeed(operations.begin(rockon, ChangeRequest(wanted, source=rockon.source, rebuild=True), "tester"))
+    instance.succeed(
+        operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source, rebuild=True), "tester")
+    )
     environment = engine.docker("inspect", "-f", "{{.Config.Env}}", "newer")
     assert "COLOUR=mauve" in environment
     assert "SIZE" not in environment
@@ -52,7 +54,7 @@ def test_6_an_update_without_a_registry_leaves_the_app_running(
         instance.run(operations.begin(rockon, plain_request(Kind.UPDATE), "tester"))
         assert identity(engine, "update") == before
         wanted = rows.answers_of(rockon)
-        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=newer.source), "tester"))
+        found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=newer.entry.source), "tester"))
     finally:
         registry.start()
     assert found.progress == "failed", told(found)

@@ -19,7 +19,7 @@ from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.updates import Outcome
 from rockonweb.host import disks
-from rockonweb.models import ContainerImage, Operation, PulledImage, RockOn, db, writing
+from rockonweb.models import ContainerImage, Installation, Operation, PulledImage, db, writing
 from rockonweb.registry import MACHINES
 from rockonweb.work import operations, updates
 from rockonweb.work.image_facts import DESK
@@ -46,12 +46,12 @@ def containers(engine: Engine) -> str:
     return engine.docker("inspect", "--type", "container", "-f", form, *names)
 
 
-def add(instance: Instance, name: str, image: str, **keys: Any) -> RockOn:
+def add(instance: Instance, name: str, image: str, **keys: Any) -> Installation:
     container = name.lower()
     return instance.add(name, {container: {"image": image, "tag": "", "ports": WEB, "volumes": DATA, **keys}})
 
 
-def seen(rockon: RockOn) -> ContainerImage:
+def seen(rockon: Installation) -> ContainerImage:
     """What is known of the image of a rock-on with one container."""
     db.session.rollback()
     (found,) = updates.images_of(rockon.id)
@@ -166,7 +166,7 @@ def refusing(registry: Registry) -> Iterator[type[Refusing]]:
 
 
 @pytest.fixture
-def installed(instance: Instance, standin: Make) -> RockOn:
+def installed(instance: Instance, standin: Make) -> Installation:
     """A rock-on that is installed, of which nothing was asked yet."""
     rockon = add(instance, "Refused", standin("updates/refused:1", revision="1"))
     instance.install(rockon)
@@ -174,7 +174,7 @@ def installed(instance: Instance, standin: Make) -> RockOn:
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
-def test_a_registry_that_refuses_gives_unknown(installed: RockOn, refusing: type[Refusing], status: int) -> None:
+def test_a_registry_that_refuses_gives_unknown(installed: Installation, refusing: type[Refusing], status: int) -> None:
     refusing.status = status
     updates.look()
     found = seen(installed)
@@ -183,7 +183,7 @@ def test_a_registry_that_refuses_gives_unknown(installed: RockOn, refusing: type
 
 
 def test_one_that_is_away_gives_unknown_and_takes_nothing_back(
-    installed: RockOn, standin: Make, registry: Registry
+    installed: Installation, standin: Make, registry: Registry
 ) -> None:
     updates.look()
     assert seen(installed).outcome is Outcome.CURRENT
@@ -206,7 +206,7 @@ def test_one_that_is_away_gives_unknown_and_takes_nothing_back(
     assert "can't be reached" in seen(installed).said
 
 
-def test_who_has_no_container_is_not_compared(engine: Engine, installed: RockOn) -> None:
+def test_who_has_no_container_is_not_compared(engine: Engine, installed: Installation) -> None:
     engine.docker("rm", "-f", "refused")
     updates.look()
     found = seen(installed)
@@ -298,7 +298,7 @@ def test_an_update_that_can_not_work_leaves_the_old_app_with_its_data(
         assert str(escape(found.error)) in visitor.get(path).text
 
 
-def review(visitor: Visitor, rockon: RockOn) -> str:
+def review(visitor: Visitor, rockon: Installation) -> str:
     """What the page before an update says, asking the registry anew."""
     DESK.forget()
     return unescape(visitor.get(f"/rockons/{rockon.id}/updates/review").text)

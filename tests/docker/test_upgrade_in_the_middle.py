@@ -15,9 +15,10 @@ from rockonweb import migrate
 from rockonweb.core.answers import Answers
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.steps import Step
-from rockonweb.models import Operation, OperationStep, Progress, RockOn, db, writing
+from rockonweb.models import Installation, Operation, OperationStep, Progress, db, writing
 from rockonweb.work import executor, operations, recovery, step_actions
 from rockonweb.work.executor import Executor
+from tests.support import aged
 from tests.support.apps import page
 from tests.support.engine import Engine
 from tests.support.instance import Instance, chosen_port, told
@@ -96,14 +97,39 @@ def make_older(instance: Instance, operation_id: int) -> None:
         session.get_one(Operation, operation_id).parameters = json.dumps(options)
     db.session.remove()
     db.engine.dispose()
-    with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
-        for table, column in (("operation", "noted"), *(("operation_step", one) for one in ("kind", "data", "memory"))):
-            file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        file.execute("UPDATE alembic_version SET version_num = '0018'")
+    path = instance.settings.instance / "rockonweb.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    newer = path.rename(path.with_name("newer.db"))
+    aged.upgrade_to("0018")
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("ATTACH ? AS newer", (str(newer),))
+        for (table,) in file.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+            if table != "alembic_version":
+                copy_back(file, table)
         file.commit()
 
 
-def add(instance: Instance, image: str) -> RockOn:
+def copy_back(file: sqlite3.Connection, table: str) -> None:
+    """Fill a table of the older schema, where the catalogue's entry and the app were one, from the newer database."""
+    wanted, theirs = columns_of(file, "main", table), columns_of(file, "newer", table)
+    source, given = f"newer.{table}", {name: f'{table}."{name}"' for name in theirs}
+    if table == "rockon":
+        source += " JOIN newer.installation ON installation.entry_id = rockon.id"
+        given = {name: f"installation.{name}" for name in columns_of(file, "newer", "installation")} | given
+    elif "installation_id" in theirs and table != "draft":
+        given["rockon_id"] = f"{table}.installation_id"
+    names = ", ".join(f'"{name}"' for name in wanted)
+    values = ", ".join(given[name] for name in wanted)
+    file.execute(f"INSERT INTO main.{table} ({names}) SELECT {values} FROM {source}")
+
+
+def columns_of(file: sqlite3.Connection, schema: str, table: str) -> list[str]:
+    """The columns of a table."""
+    return [row[1] for row in file.execute(f"PRAGMA {schema}.table_info({table})")]
+
+
+def add(instance: Instance, image: str) -> Installation:
     """Two containers on a link network, with a share that the install makes."""
     bodies = {
         "middle-db": {"image": image, "tag": "", "volumes": VOLUME},
@@ -113,7 +139,7 @@ def add(instance: Instance, image: str) -> RockOn:
     return instance.add("Middle", bodies, container_links={"middle-app": [link]})
 
 
-def begin_change(instance: Instance, rockon: RockOn) -> int:
+def begin_change(instance: Instance, rockon: Installation) -> int:
     """Begin a change that makes both containers anew."""
     more = {"middle-db": {"/more": "middle-db-data/more"}}
     return instance.begin_change(rockon, variables={"middle-app": {"NEW": "1"}}, storage=more)
@@ -138,7 +164,7 @@ def test_what_was_left_in_the_middle_is_recovered(
     migrate.upgrade()
     assert recovery.recover() == [operation_id]
     operation = db.session.get_one(Operation, operation_id)
-    rockon = db.session.get_one(RockOn, rockon_id)
+    rockon = db.session.get_one(Installation, rockon_id)
     forward = moment.step >= DISCARD[moment.kind]
     assert operation.progress == ("done" if forward else "interrupted"), told(operation)
     names = {*engine.docker("ps", "-a", "--format", "{{.Names}}").split()}

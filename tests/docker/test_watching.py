@@ -12,7 +12,7 @@ import pytest
 from rockonweb import config
 from rockonweb.core.request import plain_request
 from rockonweb.host.engine import connect
-from rockonweb.models import Container, Kind, RockOn, db
+from rockonweb.models import Container, Installation, Kind, db
 from rockonweb.work import heartbeat, observer, operations
 from rockonweb.work import watcher as watcher_module
 from tests.support.apps import eventually
@@ -21,13 +21,13 @@ from tests.support.instance import Instance
 from tests.support.process import stop
 
 
-def seen(rockon: RockOn) -> str:
+def seen(rockon: Installation) -> str:
     """The status after a look at Docker."""
     observer.look(rockon.id)
     return fresh(rockon)
 
 
-def fresh(rockon: RockOn) -> str:
+def fresh(rockon: Installation) -> str:
     """The status on the rows, read anew."""
     db.session.rollback()
     return rockon.status_text

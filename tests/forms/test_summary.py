@@ -4,14 +4,14 @@ from rockonweb.core.plan import Plan
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.steps import Create
 from rockonweb.forms import summary
-from rockonweb.models import RockOn
+from rockonweb.models import Installation
 from rockonweb.work.review import Review
 from tests.forms.conftest import Posted
 
 
 def review(*images: str) -> Review:
     steps = tuple(Create(container="web", argv=("docker", "run", "-d", image), why="") for image in images)
-    return Review(RockOn(name="Web"), InstallRequest(), Plan("Web", steps))
+    return Review(Installation(name="Web"), InstallRequest(), Plan("Web", steps))
 
 
 def test_the_same_lines_were_seen(posted: Posted) -> None:

@@ -19,6 +19,7 @@ from rockonweb.models import (
     CustomConfig,
     Draft,
     Environment,
+    Installation,
     Kind,
     Operation,
     Progress,
@@ -35,10 +36,10 @@ from tests.support.app import make_app
 def add(name: str = "Sample") -> int:
     """Add a rock-on's row and return its id."""
     with writing() as session:
-        rockon = RockOn(name=name, source="{}")
-        session.add(rockon)
+        app = Installation(name=name, entry=RockOn(name=name, source="{}"))
+        session.add(app)
         session.flush()
-        return rockon.id
+        return app.id
 
 
 def names() -> list[str]:
@@ -175,7 +176,7 @@ def test_the_database_is_in_write_ahead_mode_and_minds_its_references(app: Flask
     assert db.session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
     assert db.session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
     with pytest.raises(IntegrityError), writing() as session:
-        session.add(Container(rockon_id=99, name="orphan", image="x"))
+        session.add(Container(installation_id=99, name="orphan", image="x"))
     assert file(app).exists()
 
 
@@ -207,13 +208,13 @@ SECRET = "correct-horse-battery"
 def add_secrets(rockon_id: int) -> None:
     """Write a secret into every column that is meant to hide one."""
     with writing() as session:
-        container = Container(rockon_id=rockon_id, name="app", image="x")
+        container = Container(installation_id=rockon_id, name="app", image="x")
         container.environment = [Environment(key="PASSWORD", value=SECRET), Environment(key="NEW")]
         user = User(name="anna", password_hash="", role=Role.OWNER)
-        session.add_all([container, user, CustomConfig(rockon_id=rockon_id, key="db_pw", value=SECRET)])
+        session.add_all([container, user, CustomConfig(installation_id=rockon_id, key="db_pw", value=SECRET)])
         session.flush()
         session.add(Draft(user_id=user.id, rockon_id=rockon_id, definition_hash="", content=f'{{"pw": "{SECRET}"}}'))
-        session.add(Operation(rockon_id=rockon_id, kind=Kind.INSTALL, parameters=f'{{"pw": "{SECRET}"}}'))
+        session.add(Operation(installation_id=rockon_id, kind=Kind.INSTALL, parameters=f'{{"pw": "{SECRET}"}}'))
 
 
 def test_secrets_are_ciphertext_in_the_file_and_text_for_us(app: Flask):
@@ -263,22 +264,25 @@ def test_of_a_rockon_one_operation_runs_at_most_and_others_wait():
     first, second = add("First"), add("Second")
     running = Progress.RUNNING
     with writing() as session:
-        session.add_all([Operation(rockon_id=one, kind=Kind.START, progress=running) for one in (first, second)])
-        session.add_all([Operation(rockon_id=first, kind=Kind.STOP), Operation(rockon_id=first, kind=Kind.START)])
+        session.add_all([Operation(installation_id=one, kind=Kind.START, progress=running) for one in (first, second)])
+        session.add_all(
+            [Operation(installation_id=first, kind=Kind.STOP), Operation(installation_id=first, kind=Kind.START)]
+        )
     with pytest.raises(IntegrityError), writing() as session:
-        session.add(Operation(rockon_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
+        session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
     with writing() as session:
         for operation in session.scalars(select(Operation)):
             operation.progress = Progress.DONE
     with writing() as session:
-        session.add(Operation(rockon_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
-        session.add(Operation(rockon_id=first, kind=Kind.STOP, progress=Progress.FAILED))
+        session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
+        session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.FAILED))
 
 
 @pytest.mark.usefixtures("app")
 def test_a_deleted_rockon_takes_all_its_rows_along():
     add_secrets(add())
     with writing() as session:
+        session.execute(text("DELETE FROM installation"))
         session.execute(text("DELETE FROM rockon"))
     for table in ("container", "environment", "custom_config", "draft", "operation"):
         assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0

@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from rockonweb import config, create_app, rows
 from rockonweb.core.errors import BadInput
-from rockonweb.models import Kind, Operation, OperationStep, Progress, RefreshReport, RockOn, db, writing
+from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, RefreshReport, db, writing
 from rockonweb.models.address import POSTGRESQL, checked, masked
 from rockonweb.models.base import database_trouble
 from rockonweb.web import shelf
 from tests.support import database
-from tests.support.app import install, shelve
+from tests.support.app import install, installation_of, shelve
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.samples import parsed
 
@@ -59,8 +59,9 @@ def test_the_longest_names_of_a_definition_fit(app: Flask) -> None:
     found = parsed({container: {"image": "a/b"}}, name)
     with writing() as session:
         suggestions = rows.Suggestions.load(session)
-        rows.put(session, None, found.definition, found.source, suggestions, origin="remote", position=0)
-    assert db.session.query(RockOn).one().containers[0].name == container
+        entry, _ = rows.put(session, None, found.definition, found.source, suggestions, origin="remote", position=0)
+    assert entry.containers == (container,)
+    assert installation_of(entry).containers[0].name == container
 
 
 def test_writers_take_turns_and_no_update_is_lost(app: Flask) -> None:
@@ -103,14 +104,14 @@ def test_who_reads_sees_one_moment_and_can_not_write(app: Flask) -> None:
 
 
 def test_a_connection_that_the_server_closed_is_made_anew(app: Flask, postgres: Postgres) -> None:
-    assert db.session.query(RockOn).count() == 0
+    assert db.session.query(Installation).count() == 0
     db.session.remove()
     with postgres.connect(str(db.engine.url.render_as_string(hide_password=False))) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid != pg_backend_pid()"
         )
-    assert db.session.query(RockOn).count() == 0
+    assert db.session.query(Installation).count() == 0
 
 
 def test_troubles_are_sentences(postgres: Postgres, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from werkzeug.test import TestResponse
 
 from rockonweb import accounts, backup, build_app, config, configure, rows, sessions
 from rockonweb.core.definition import Parsed
-from rockonweb.models import RockOn, Role, State, Status, User, db, writing
+from rockonweb.core.lifecycle import THERE
+from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, writing
 from rockonweb.web import kept_html
 from rockonweb.web.attempts import limiter
 from rockonweb.web.extensions import KEY
@@ -192,16 +193,37 @@ def put(*found: Parsed) -> list[int]:
         return [rockon.id for rockon in made]
 
 
-def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> RockOn:
+def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> Installation:
     """Put a rock-on into the catalogue and return it."""
     parsed = samples.parsed(containers or {"web": {}}, name, **{"description": "", **body})
-    return db.session.get_one(RockOn, put(parsed)[0])
+    return shelve_parsed(parsed)
 
 
-def install(rockon: RockOn, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any) -> RockOn:
+def shelve_parsed(parsed: Parsed) -> Installation:
+    """Put a definition into the catalogue and return its app."""
+    return installation_of(db.session.get_one(RockOn, put(parsed)[0]))
+
+
+def app_numbered(number: int) -> Installation:
+    """Return the app of an entry by its number, with its row."""
+    return installation_of(db.session.get_one(RockOn, number))
+
+
+def installation_of(entry: RockOn) -> Installation:
+    """Return the app of an entry of the catalogue, which has a row whether it is installed or not."""
+    with writing() as session:
+        found = rows.stored(session, rows.not_installed(entry))
+        if found.state not in THERE:
+            rows.sync_children(found, found.definition)
+    return found
+
+
+def install(
+    rockon: Installation, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any
+) -> Installation:
     """Let the rows say that it is installed; every port is published where it is suggested."""
     with writing():
-        rockon.state, rockon.status, rockon.installed_source = state, status, rockon.source
+        rockon.state, rockon.status, rockon.installed_source = state, status, rockon.entry.source
         for key, value in columns.items():
             setattr(rockon, key, value)
         for container in rockon.containers:

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from rockonweb import accounts, tokens
 from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.request import plain_request
-from rockonweb.models import Kind, Metastore, RockOn, Role, RollbackPoint, writing
+from rockonweb.models import Installation, Kind, Metastore, Role, RollbackPoint, writing
 from rockonweb.web import drafts, wanted
 from rockonweb.work import operations, restore
 from tests.support.database import engine_of
@@ -64,7 +64,7 @@ def fill(app: Flask) -> None:
             for volume in container.volumes:
                 volume.share = "notes"
         session.add(Metastore(place="http://box.example/rock-ons", position=1))
-        session.add(RollbackPoint(rockon_id=installed.id, definition=installed.source, answers="{}"))
+        session.add(RollbackPoint(installation_id=installed.id, definition=installed.entry.source, answers="{}"))
     restore.take(to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
     draw(fresh, {"ports-web-80": "8081"})
     wanted.save(installed, 1, wanted.load(installed, 1).answers, frozenset())
@@ -72,7 +72,7 @@ def fill(app: Flask) -> None:
     app.config["SETTINGS"].local_metastore.mkdir(parents=True, exist_ok=True)
 
 
-def draw(rockon: RockOn, given: dict[str, str]) -> None:
+def draw(rockon: Installation, given: dict[str, str]) -> None:
     """Begin an install of a rock-on, as the account with the id 1, with some answers."""
     drafts.save(rockon, drafts.definition_of(rockon), 1, "ports", given, accepted=True)
 

@@ -18,9 +18,10 @@ from rockonweb.core.definition import parse
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.request import ChangeRequest, InstallRequest, plain_request
 from rockonweb.host import Host, engine
-from rockonweb.models import Kind, Operation, RockOn, db, writing
+from rockonweb.models import Installation, Kind, Operation, RockOn, db, writing
 from rockonweb.work import operations, runner
 from rockonweb.work.review import Review, Reviewed, prepare_review, submit_review
+from tests.support.app import installation_of
 
 from . import database
 from .claims import free_port
@@ -55,7 +56,7 @@ class Instance:
 
     # -- the catalogue ------------------------------------------------------------------------------------------
 
-    def add(self, name: str, containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> RockOn:
+    def add(self, name: str, containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> Installation:
         """Put a rock-on into the catalogue, or its newer definition; the launch order is that of `containers`."""
         filled = {container: {"launch_order": n, **body} for n, (container, body) in enumerate(containers.items(), 1)}
         body = {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
@@ -63,13 +64,14 @@ class Instance:
         with writing() as session:
             known = session.query(RockOn).filter_by(name=name).one_or_none()
             suggestions = rows.Suggestions.load(session)
-            return rows.put(session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0)[
-                0
-            ]
+            entry, _ = rows.put(
+                session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0
+            )
+        return installation_of(entry)
 
     # -- as the pages do ----------------------------------------------------------------------------------------
 
-    def review(self, rockon: RockOn, *, new_shares: Iterable[str] = (), **parts: Any) -> Review:
+    def review(self, rockon: Installation, *, new_shares: Iterable[str] = (), **parts: Any) -> Review:
         """Answer everything that `parts` leaves open: a share per volume (it is made), a free port, `KEY-value`."""
         definition = rockon.definition
         given: dict[str, Any] = {
@@ -95,13 +97,13 @@ class Instance:
         """Begin what was reviewed; returns the id of the operation, which waits."""
         return submit_review(found, "tester")
 
-    def begin_change(self, rockon: RockOn, **parts: Any) -> int:
+    def begin_change(self, rockon: Installation, **parts: Any) -> int:
         """Begin a change of some parts of the answers (`ports={"app": {80: 8080}}`), as reviewed now."""
         found = self.look_at(rockon, ChangeRequest(self.wanted(rockon, **parts)))
         assert not found.blocked, found.blocked
         return self.submit(found)
 
-    def wanted(self, rockon: RockOn, **parts: Any) -> Answers:
+    def wanted(self, rockon: Installation, **parts: Any) -> Answers:
         """The present answers of a rock-on with some changed; lists and values of a container are replaced."""
         present = rows.answers_of(rockon)
         merged = {}
@@ -113,7 +115,7 @@ class Instance:
             }
         return replace(present, **merged)
 
-    def look_at(self, rockon: RockOn, request: Reviewed) -> Review:
+    def look_at(self, rockon: Installation, request: Reviewed) -> Review:
         """What the review page shows of a request."""
         docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
         try:
@@ -134,14 +136,14 @@ class Instance:
         db.session.rollback()
         return db.session.get_one(Operation, operation_id)
 
-    def install(self, rockon: RockOn, **answers: Any) -> Review:
+    def install(self, rockon: Installation, **answers: Any) -> Review:
         """Install a rock-on, which must work."""
         reviewed = self.review(rockon, **answers)
         assert not reviewed.blocked, reviewed.blocked
         self.succeed(self.submit(reviewed))
         return reviewed
 
-    def do(self, kind: Kind, rockon: RockOn) -> Operation:
+    def do(self, kind: Kind, rockon: Installation) -> Operation:
         """Do one more operation, which must work."""
         return self.succeed(operations.begin(rockon, plain_request(kind), "tester"))
 

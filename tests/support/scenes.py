@@ -30,6 +30,7 @@ from rockonweb.core.updates import Outcome
 from rockonweb.host import Host
 from rockonweb.models import (
     ContainerImage,
+    Installation,
     Kind,
     Label,
     Metastore,
@@ -41,7 +42,6 @@ from rockonweb.models import (
     Progress,
     RefreshReport,
     Restore,
-    RockOn,
     Role,
     RollbackPoint,
     State,
@@ -170,15 +170,15 @@ def many(app: Flask) -> None:
     ids = put(*found)
     with writing() as session:
         for number in range(0, MANY, 5):
-            rockon = session.get_one(RockOn, ids[number])
-            rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+            rockon = session.get_one(Installation, ids[number])
+            rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
             rockon.status = Status.STARTED if number % 10 else Status.STOPPED
             rockon.newer_images = number % 20 == 0
             rockon.containers[0].ports[0].host = 9000 + number
             session.add(_operation(rockon, Kind.INSTALL, Progress.DONE))
 
 
-def _answer(rockon: RockOn, word: Words) -> None:
+def _answer(rockon: Installation, word: Words) -> None:
     """Answer all that it asks."""
     with writing() as session:
         for container in rockon.containers:
@@ -197,11 +197,11 @@ def _answer(rockon: RockOn, word: Words) -> None:
 
 
 def _operation(
-    rockon: RockOn | None, kind: Kind, progress: Progress, *steps: OperationStep, error: str = "", hint: str = ""
+    rockon: Installation | None, kind: Kind, progress: Progress, *steps: OperationStep, error: str = "", hint: str = ""
 ) -> Operation:
     """An operation that began a minute ago."""
     begun = now() - timedelta(seconds=70)
-    operation = Operation(rockon_id=rockon.id if rockon else None, kind=kind, progress=progress, user="ada")
+    operation = Operation(installation_id=rockon.id if rockon else None, kind=kind, progress=progress, user="ada")
     operation.started = None if progress is Progress.QUEUED else begun
     operation.finished = None if operation.active else begun + timedelta(seconds=64)
     operation.error, operation.hint = error, hint
@@ -225,7 +225,7 @@ def _step(title: str, progress: Progress, **columns: Any) -> OperationStep:
     )
 
 
-def _operations(rockon: RockOn, word: Words) -> Iterator[Operation]:
+def _operations(rockon: Installation, word: Words) -> Iterator[Operation]:
     """Operations of every outcome: an install that failed, others that were done and not, an update under way."""
     image = f"box.example/{word('photos')}:2.1"
     refused = t('The registry refused the image "%(image)s".', image=image)
@@ -253,7 +253,7 @@ def _operations(rockon: RockOn, word: Words) -> Iterator[Operation]:
     yield _operation(None, Kind.REFRESH, Progress.DONE)
 
 
-def _update(rockon: RockOn, word: Words) -> Operation:
+def _update(rockon: Installation, word: Words) -> Operation:
     """An update under way: it pulls."""
     image = f"box.example/{word('photos')}:2.1"
     return _operation(
@@ -266,7 +266,7 @@ def _update(rockon: RockOn, word: Words) -> Operation:
     )
 
 
-def _images(rockon: RockOn, word: Words) -> None:
+def _images(rockon: Installation, word: Words) -> None:
     """A newer image of one container, got already; the other's registry is silent."""
     web, database = sorted(rockon.containers, key=lambda one: -one.launch_order)
     found = [Difference("added", "port", after="9090/tcp"), Difference("changed", "variable", "A=1", f"A={word('2')}")]
@@ -294,15 +294,15 @@ def _images(rockon: RockOn, word: Words) -> None:
         rockon.newer_images, rockon.images_looked = True, now()
 
 
-def _point(rockon: RockOn) -> None:
+def _point(rockon: Installation) -> None:
     """A point to which it can go back."""
     kept = {one.name: Kept(one.image, f"sha256:{'d' * 64}", ran=True) for one in rockon.containers}
     with writing() as session:
         session.add(
             RollbackPoint(
-                rockon_id=rockon.id,
+                installation_id=rockon.id,
                 operation_id=2,
-                definition=rockon.source,
+                definition=rockon.entry.source,
                 answers=json.dumps(wanted.load(rockon, 1).current.to_json()),
                 containers=kept_to_json(kept),
             )
@@ -338,7 +338,7 @@ def _others(word: Words) -> None:
         vpn.custom_config[0].value = word("home.example")
 
 
-def _draft(rockon: RockOn, word: Words) -> None:
+def _draft(rockon: Installation, word: Words) -> None:
     """All of the wizard's questions answered, up to its summary."""
     definition = drafts.definition_of(rockon)
     for page in wizard.pages(definition)[:-1]:
@@ -419,7 +419,7 @@ def pages_of(app: Flask) -> list[str]:
         answer = client.get(path)
         return answer.status_code == 200 and answer.mimetype == "text/html" and "<html" in answer.text
 
-    found = [f"/rockons/{one.id}" for one in db.session.query(RockOn.id)]
+    found = [f"/rockons/{one.id}" for one in db.session.query(Installation.id)]
     found += [f"/operations/{one.id}" for one in db.session.query(Operation.id)]
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and not rule.alias and not rule.endpoint.startswith(NOT_OURS):
@@ -433,5 +433,5 @@ def candidates(app: Flask, rule: Rule, page: str) -> list[str]:
     names = [*Host(app.config["SETTINGS"]).snapshots.set_aside(), *(one.name for one in db.session.query(Network))]
     if "<name>" in rule.rule:
         return [rule.rule.replace("<name>", name) for name in names]
-    numbers = range(1, db.session.query(RockOn).count() + 2) if "<int" in rule.rule else (1,)
+    numbers = range(1, db.session.query(Installation).count() + 2) if "<int" in rule.rule else (1,)
     return [address(rule, str(number), page) for number in numbers]

@@ -10,9 +10,9 @@ from flask import Flask
 from rockonweb import rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, Parsed
-from rockonweb.models import Draft, RockOn, db, writing
+from rockonweb.models import Draft, Installation, db, writing
 from rockonweb.web import drafts
-from tests.support.app import add_user, make_app, put
+from tests.support.app import add_user, make_app, put, shelve_parsed
 from tests.support.samples import parsed, port
 
 
@@ -27,23 +27,23 @@ def anna(app: Flask) -> int:
 
 
 @pytest.fixture
-def rockon(app: Flask) -> RockOn:
-    return db.session.get_one(RockOn, put(sample())[0])
+def rockon(app: Flask) -> Installation:
+    return shelve_parsed(sample())
 
 
 @pytest.fixture
-def definition(rockon: RockOn) -> Definition:
+def definition(rockon: Installation) -> Definition:
     return drafts.definition_of(rockon)
 
 
 def test_without_a_draft_nothing_is_kept_and_nothing_is_written(
-    rockon: RockOn, definition: Definition, anna: int
+    rockon: Installation, definition: Definition, anna: int
 ) -> None:
     assert drafts.load(rockon, definition, anna) == drafts.Kept()
     assert db.session.query(Draft).count() == 0
 
 
-def test_what_was_typed_comes_back(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_what_was_typed_comes_back(rockon: Installation, definition: Definition, anna: int) -> None:
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True,
                 new_shares=frozenset({"box"}))  # fmt: skip
     drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "nonsense"}, accepted=False)
@@ -53,14 +53,14 @@ def test_what_was_typed_comes_back(rockon: RockOn, definition: Definition, anna:
     assert kept.new_shares == {"box"}
 
 
-def test_a_draft_survives_a_restart(rockon: RockOn, definition: Definition, anna: int, tmp_path: Path) -> None:
+def test_a_draft_survives_a_restart(rockon: Installation, definition: Definition, anna: int, tmp_path: Path) -> None:
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
     with make_app(tmp_path).app_context():
-        again = db.session.get_one(RockOn, rockon.id)
+        again = db.session.get_one(Installation, rockon.id)
         assert drafts.load(again, definition, anna).values == {"shares-web-/data": "box"}
 
 
-def test_people_have_drafts_of_their_own(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_people_have_drafts_of_their_own(rockon: Installation, definition: Definition, anna: int) -> None:
     ben = add_user("ben").id
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "annas"}, accepted=True)
     drafts.save(rockon, definition, ben, "shares", {"shares-web-/data": "bens"}, accepted=True)
@@ -70,7 +70,7 @@ def test_people_have_drafts_of_their_own(rockon: RockOn, definition: Definition,
 
 
 def test_what_was_typed_is_encrypted_in_the_database(
-    rockon: RockOn, definition: Definition, anna: int, tmp_path: Path
+    rockon: Installation, definition: Definition, anna: int, tmp_path: Path
 ) -> None:
     drafts.save(rockon, definition, anna, "environment", {"environment-web-API_KEY": "hush-hush"}, accepted=True)
     for file in (tmp_path / "instance").glob("rockonweb.db*"):
@@ -80,7 +80,7 @@ def test_what_was_typed_is_encrypted_in_the_database(
 def test_an_answer_that_an_older_version_kept_for_two_questions_is_neithers(app: Flask, anna: int) -> None:
     found = parsed({"web": {"environment": {"db-X": {}, "ZONE": {}}}, "web-db": {"environment": {"X": {}},
                     "volumes": {"/data": {}}}}, "Pair")  # fmt: skip
-    pair = db.session.get_one(RockOn, put(found)[0])
+    pair = shelve_parsed(found)
     definition = drafts.definition_of(pair)
     older = {"shares-web-db-/data": "box", "environment-web-ZONE": "here", "environment-web-db-X": "whose?"}
     drafts.save(pair, definition, anna, "shares", older, accepted=True)
@@ -98,14 +98,16 @@ def test_an_answer_that_an_older_version_kept_for_two_questions_is_neithers(app:
     }
 
 
-def test_back_without_a_change_leaves_a_page_done(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_back_without_a_change_leaves_a_page_done(rockon: Installation, definition: Definition, anna: int) -> None:
     typed = {"shares-web-/data": "box"}
     drafts.save(rockon, definition, anna, "shares", typed, accepted=True)
     drafts.save(rockon, definition, anna, "shares", typed, accepted=None)
     assert drafts.load(rockon, definition, anna).done == ("shares",)
 
 
-def test_back_with_a_change_or_an_error_makes_a_page_undone(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_back_with_a_change_or_an_error_makes_a_page_undone(
+    rockon: Installation, definition: Definition, anna: int
+) -> None:
     for accepted in (None, False):
         drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
         drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "../x"}, accepted=accepted)
@@ -114,14 +116,14 @@ def test_back_with_a_change_or_an_error_makes_a_page_undone(rockon: RockOn, defi
         assert kept.values == {"shares-web-/data": "../x"}
 
 
-def change(rockon: RockOn, found: Parsed) -> Definition:
+def change(rockon: Installation, found: Parsed) -> Definition:
     put(found)
     db.session.expire_all()
     return drafts.definition_of(rockon)
 
 
 def test_after_a_change_of_the_definition_answers_are_kept_by_key_and_the_dropped_ones_named(
-    rockon: RockOn, definition: Definition, anna: int
+    rockon: Installation, definition: Definition, anna: int
 ) -> None:
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
     drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "8080"}, accepted=True)
@@ -133,7 +135,9 @@ def test_after_a_change_of_the_definition_answers_are_kept_by_key_and_the_droppe
     assert kept.done == ()
 
 
-def test_the_notice_of_a_change_ends_with_the_next_post(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_the_notice_of_a_change_ends_with_the_next_post(
+    rockon: Installation, definition: Definition, anna: int
+) -> None:
     drafts.save(rockon, definition, anna, "ports", {"ports-web-80": "8080"}, accepted=True)
     changed = change(rockon, sample(ports={}))
     drafts.save(rockon, changed, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
@@ -143,7 +147,7 @@ def test_the_notice_of_a_change_ends_with_the_next_post(rockon: RockOn, definiti
 
 
 def test_the_draft_wins_over_the_answers_of_an_earlier_install(
-    rockon: RockOn, definition: Definition, anna: int
+    rockon: Installation, definition: Definition, anna: int
 ) -> None:
     earlier = Answers({"web": {"/data": "old"}}, {"web": {80: 8181}}, {}, {"web": {"API_KEY": "abc"}})
     with writing():
@@ -157,7 +161,7 @@ def test_the_draft_wins_over_the_answers_of_an_earlier_install(
     }
 
 
-def test_a_complete_draft_amounts_to_answers(rockon: RockOn, definition: Definition, anna: int) -> None:
+def test_a_complete_draft_amounts_to_answers(rockon: Installation, definition: Definition, anna: int) -> None:
     typed = {"shares-web-/data": "box", "ports-web-80": "8080", "environment-web-API_KEY": "abc"}
     drafts.save(rockon, definition, anna, "environment", typed, accepted=True)
     answers = drafts.draft_answers(definition, drafts.load(rockon, definition, anna))

@@ -8,14 +8,14 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.request import plain_request
-from rockonweb.models import Kind, RockOn, db
+from rockonweb.models import Installation, Kind, db
 from rockonweb.web.faces import HEADERS, POLICY
 from rockonweb.work import operations
 from tests.support.app import Visitor, install, shelve
 
 
 @pytest.fixture(autouse=True)
-def notes(app: Flask) -> RockOn:
+def notes(app: Flask) -> Installation:
     """An app."""
     return install(shelve("Notes"))
 
@@ -35,7 +35,7 @@ def test_all_answers_have_a_strict_policy_and_the_other_headers(app: Flask, owne
 
 
 def test_what_one_sees_logged_in_is_kept_by_no_cache(app: Flask, owner_client: Visitor) -> None:
-    operations.begin(db.session.get_one(RockOn, 1), plain_request(Kind.STOP), "ada")
+    operations.begin(db.session.get_one(Installation, 1), plain_request(Kind.STOP), "ada")
     open_to_all = {"/healthz", "/style.css", "/rockons/1/icon"}  # or no secret of a house: a picture
     answers = {path: owner_client.get(path) for path in {*got(app)} - open_to_all}
     seen = {path: answer for path, answer in answers.items() if answer.status_code == 200}

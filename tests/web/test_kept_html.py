@@ -26,7 +26,7 @@ def test_what_a_card_shows_is_never_old(owner_client: Visitor) -> None:
     rockon = shelve("Notes", description="Keeps what you write.")
     assert "Keeps what you write." in owner_client.get("/rockons").text
     with writing():
-        rockon.summary = "Keeps all."
+        rockon.entry.summary = "Keeps all."
     assert "Keeps all." in owner_client.get("/rockons").text
     with writing():
         rockon.error = "It failed."

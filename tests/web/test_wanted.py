@@ -5,7 +5,7 @@ from flask import Flask
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.models import Draft, RockOn, State, db, writing
+from rockonweb.models import Draft, Installation, State, db, writing
 from rockonweb.web import drafts, wanted
 from tests.support.app import add_user, install, shelve
 from tests.support.samples import questions
@@ -21,24 +21,24 @@ def otto(app: Flask) -> None:
 
 
 @pytest.fixture
-def rockon(app: Flask) -> RockOn:
+def rockon(app: Flask) -> Installation:
     made = install(shelve("Notes", CONTAINERS))
     with writing():
         rows.store(made, Answers(shares={"web": {"/data": "data"}}, environment={"web": {"TITLE": "Ours"}}))
     return made
 
 
-def changed(rockon: RockOn, **parts: object) -> Answers:
+def changed(rockon: Installation, **parts: object) -> Answers:
     return Answers(**{**vars(rows.answers_of(rockon)), **parts})
 
 
-def test_without_a_draft_it_is_what_stands_on_the_rows(rockon: RockOn) -> None:
+def test_without_a_draft_it_is_what_stands_on_the_rows(rockon: Installation) -> None:
     found = wanted.load(rockon, 1)
     assert found.answers == found.current == rows.answers_of(rockon)
     assert not found.changed
 
 
-def test_it_is_kept_for_one_person(rockon: RockOn) -> None:
+def test_it_is_kept_for_one_person(rockon: Installation) -> None:
     wanted.save(rockon, 1, changed(rockon, **LABELLED))
     assert wanted.load(rockon, 1).answers.labels == {"web": ["a=b"]}
     assert wanted.load(rockon, 1).changed
@@ -46,13 +46,13 @@ def test_it_is_kept_for_one_person(rockon: RockOn) -> None:
     assert rows.answers_of(rockon).labels == {}
 
 
-def test_new_shares_are_remembered_while_they_are_used(rockon: RockOn) -> None:
+def test_new_shares_are_remembered_while_they_are_used(rockon: Installation) -> None:
     answers = changed(rockon, shares={"web": {"/data": "fresh"}})
     wanted.save(rockon, 1, answers, frozenset({"fresh", "unused"}))
     assert wanted.load(rockon, 1).new_shares == {"fresh"}
 
 
-def test_what_is_taken_back_leaves_no_draft(rockon: RockOn) -> None:
+def test_what_is_taken_back_leaves_no_draft(rockon: Installation) -> None:
     wanted.save(rockon, 1, changed(rockon, **LABELLED))
     wanted.save(rockon, 1, changed(rockon))
     assert db.session.scalar(db.select(Draft)) is None
@@ -62,7 +62,7 @@ def test_what_is_taken_back_leaves_no_draft(rockon: RockOn) -> None:
     assert db.session.scalar(db.select(Draft)) is None
 
 
-def test_it_is_done_when_the_rows_say_so(rockon: RockOn) -> None:
+def test_it_is_done_when_the_rows_say_so(rockon: Installation) -> None:
     answers = changed(rockon, **LABELLED)
     wanted.save(rockon, 1, answers)
     with writing():
@@ -70,7 +70,7 @@ def test_it_is_done_when_the_rows_say_so(rockon: RockOn) -> None:
     assert not wanted.load(rockon, 1).changed
 
 
-def test_what_others_apply_meanwhile_comes_with_it(rockon: RockOn) -> None:
+def test_what_others_apply_meanwhile_comes_with_it(rockon: Installation) -> None:
     wanted.save(rockon, 1, changed(rockon, **LABELLED))
     with writing():
         rows.store(rockon, changed(rockon, environment={"web": {"TITLE": "Theirs"}}))
@@ -79,7 +79,7 @@ def test_what_others_apply_meanwhile_comes_with_it(rockon: RockOn) -> None:
     assert found.labels == {"web": ["a=b"]}
 
 
-def test_the_wizard_takes_no_harm_after_an_uninstall(rockon: RockOn) -> None:
+def test_the_wizard_takes_no_harm_after_an_uninstall(rockon: Installation) -> None:
     wanted.save(rockon, 1, changed(rockon, **LABELLED))
     with writing():
         rockon.state, rockon.installed_source = State.AVAILABLE, None
@@ -87,6 +87,5 @@ def test_the_wizard_takes_no_harm_after_an_uninstall(rockon: RockOn) -> None:
     kept = drafts.load(rockon, definition, 1)
     assert (dict(kept.values), kept.done) == ({}, ())
     drafts.save(rockon, definition, 1, "shares", {"shares-web-/data": "x"}, accepted=True)
-    with writing():
-        rockon.state = State.INSTALLED
-    assert not wanted.load(rockon, 1).changed
+    kept = drafts.load(rockon, definition, 1)
+    assert (dict(kept.values), kept.done) == ({"shares-web-/data": "x"}, ("shares",))

@@ -145,7 +145,7 @@ def test_a_damaged_database_is_found(instance: Instance) -> None:
     path = instance.settings.instance / "rockonweb.db"
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA journal_mode=DELETE")
-        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_rockon_state'").fetchone()
+        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_installation_state'").fetchone()
         (size,) = file.execute("PRAGMA page_size").fetchone()
     with path.open("r+b") as raw:
         raw.seek((root - 1) * size)
@@ -167,7 +167,9 @@ def test_damage_that_reads_well_is_found_too(instance: Instance) -> None:
 
 def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
     with closing(sqlite3.connect(instance.settings.instance / "rockonweb.db")) as file:
-        file.execute("INSERT INTO kept_volume (rockon_id, container, volume, destination) VALUES (99, 'a', 'b', '/c')")
+        file.execute(
+            "INSERT INTO kept_volume (installation_id, container, volume, destination) VALUES (99, 'a', 'b', '/c')"
+        )
         file.commit()
     assert "1 rows refer to rows that are not there" in look(instance)["database"].sentence
 
@@ -200,13 +202,13 @@ def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instanc
     with writing() as session:
         made = {
             name: Operation(
-                kind=Kind.STOP, rockon=rockons[name], progress=progress, created=now() if name == "Waits" else old
+                kind=Kind.STOP, installation=rockons[name], progress=progress, created=now() if name == "Waits" else old
             )
             for name, progress in kinds.items()
         }
         session.add_all(made.values())
         session.flush()
-        session.add(Operation(kind=Kind.STOP, rockon=rockons["Mended"], progress=Progress.DONE))
+        session.add(Operation(kind=Kind.STOP, installation=rockons["Mended"], progress=Progress.DONE))
     instance.settings.locks.mkdir(exist_ok=True)
     with open(instance.settings.locks / f"operation-{made['Runs'].id}.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -3,17 +3,20 @@
 import pytest
 
 from rockonweb.core.answers import Answers
-from rockonweb.core.preflight import port_conflict
-from rockonweb.models import Container, Port, RockOn, State, db, writing
+from rockonweb.core.preflight.ports import port_conflict
+from rockonweb.models import Container, Installation, Port, RockOn, State, db, writing
 from rockonweb.work.facts import claimed_ports, gather_facts
 from tests.support.claims import free_port
 from tests.support.instance import Instance
 
 
-def rockon(name: str, state: State, *ports: tuple[int, str | None, int | None]) -> RockOn:
+def rockon(name: str, state: State, *ports: tuple[int, str | None, int | None]) -> Installation:
     """A rock-on with ports (number, protocol, chosen host port)."""
     rows = [Port(number=n, protocol=p, default=n, suggested=n, host=h) for n, p, h in ports]
-    return RockOn(name=name, source="{}", state=state, containers=[Container(name=name.lower(), image="i", ports=rows)])
+    entry = RockOn(name=name, source="{}", ports=())
+    return Installation(
+        name=name, entry=entry, state=state, containers=[Container(name=name.lower(), image="i", ports=rows)]
+    )
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -30,13 +33,13 @@ def test_a_rock_ons_own_claim_does_not_speak_against_it_but_others_do(instance: 
     instance.add("Mine", {"mine": {"image": "example/mine"}})
     with writing() as session:
         session.add(rockon("Other", State.INSTALLED, (80, "tcp", port)))
-    mine, other = (db.session.query(RockOn).filter_by(name=name).one() for name in ("Mine", "Other"))
+    mine, other = (db.session.query(Installation).filter_by(name=name).one() for name in ("Mine", "Other"))
     facts = gather_facts(mine, Answers(), None)
     conflict = port_conflict("Mine", port, "tcp", facts)
     assert conflict
     assert (conflict.rockon, conflict.holder) == ("Other", "the rock-on Other")
     with writing():
-        other.installed_source = other.source = mine.source
+        other.installed_source = other.entry.source = mine.entry.source
     assert not port_conflict("Other", port, "tcp", gather_facts(other, Answers(), None))
 
 

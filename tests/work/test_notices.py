@@ -57,7 +57,9 @@ def target(target_id: int) -> NoticeTarget:
 def ended(progress: Progress, **columns: object) -> int:
     with writing() as session:
         rockon = install(shelve("Notes"))
-        operation = Operation(kind=Kind.INSTALL, rockon_id=rockon.id, progress=progress, finished=now(), **columns)
+        operation = Operation(
+            kind=Kind.INSTALL, installation_id=rockon.id, progress=progress, finished=now(), **columns
+        )
         session.add(operation)
         session.flush()
         return operation.id

@@ -9,7 +9,7 @@ from rq.job import Job
 from rockonweb import rows
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.request import plain_request
-from rockonweb.models import Draft, Kind, Operation, Progress, RockOn, State, User, db, writing
+from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, writing
 from rockonweb.work import operations, queue
 from tests.support.claims import free_port
 from tests.support.instance import Instance
@@ -24,11 +24,11 @@ SPEC = {
 }
 
 
-def installed(instance: Instance, name: str = "App") -> RockOn:
+def installed(instance: Instance, name: str = "App") -> Installation:
     """A rock-on whose row says that it is installed."""
     rockon = instance.add(name, {name.lower(): SPEC})
     with writing():
-        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     return rockon
 
 
@@ -37,8 +37,8 @@ def ended(operation_id: int, progress: Progress) -> None:
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         operation.progress = progress
-        if operation.kind is Kind.INSTALL and operation.rockon:
-            operation.rockon.state = State.INSTALL_FAILED
+        if operation.kind is Kind.INSTALL and operation.installation:
+            operation.installation.state = State.INSTALL_FAILED
 
 
 def job(operation_id: int) -> Job:
@@ -59,7 +59,7 @@ def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instan
     assert operation.lines == reviewed.plan.lines
     assert operation.request == reviewed.request
     assert (rockon.state, rockon.status) == ("pending_install", "pending_start")
-    assert rockon.installed_source == rockon.source
+    assert rockon.installed_source == rockon.entry.source
     assert rows.answers_of(rockon) == reviewed.answers
     assert not db.session.query(Draft).count()
 
@@ -118,7 +118,7 @@ def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Inst
 
     def click(_: int) -> int:
         with instance.app.app_context():
-            rockon = db.session.get_one(RockOn, rockon_id)
+            rockon = db.session.get_one(Installation, rockon_id)
             together.wait()
             return operations.begin(rockon, plain_request(Kind.STOP), "me")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rockonweb import catalog
+from rockonweb import catalog, rows
 from rockonweb.catalog.report import Report
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
 from rockonweb.core.request import plain_request
@@ -32,7 +32,7 @@ def test_without_an_engine_an_install_fails_with_its_sentence_and_docker_s_words
 def test_a_failed_start_or_stop_is_shown_as_that(instance: Instance, kind: Kind, status: str) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
-        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     instance.run(operations.begin(rockon, plain_request(kind), "me"))
     assert (rockon.state, rockon.status, rockon.error) == ("installed", status, "Docker does not answer.")
 
@@ -40,9 +40,9 @@ def test_a_failed_start_or_stop_is_shown_as_that(instance: Instance, kind: Kind,
 def test_a_failed_uninstall_leaves_it_installed(instance: Instance) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
-        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
-    assert (rockon.state, rockon.installed_source) == ("installed", rockon.source)
+    assert (rockon.state, rockon.installed_source) == ("installed", rockon.entry.source)
 
 
 def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
@@ -64,7 +64,7 @@ def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
 def test_a_refresh_is_an_operation_with_its_report(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "refresh", lambda: Report(added=["App"], loaded=True))
     operation = instance.run(operations.begin_refresh("me"))
-    assert (operation.progress, operation.rockon) == ("done", None)
+    assert (operation.progress, operation.installation) == ("done", None)
     assert "1 added: App" in operation.steps[0].output
 
 
@@ -82,7 +82,9 @@ def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: In
     instance.add("App", {"app": {"image": "example/newer"}, "more": {"image": "example/more"}})
     assert [container.image for container in rockon.containers] == ["example/app:latest"]  # what waits stays as it was
     assert instance.run(operation_id).progress is Progress.FAILED
-    assert [container.image for container in rockon.containers] == ["example/newer:latest", "example/more:latest"]
+    found = rows.find_installation(rockon.id)
+    assert found
+    assert [container.image for container in found.containers] == ["example/newer:latest", "example/more:latest"]
 
 
 @pytest.mark.both_databases
@@ -98,7 +100,7 @@ def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytes
 def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, state: State) -> None:
     rockon = instance.add("App", {"app": {"image": "example/app"}})
     with writing():
-        rockon.state, rockon.installed_source = state, rockon.source
+        rockon.state, rockon.installed_source = state, rockon.entry.source
     failed = instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
     assert (failed.progress, rockon.state) == ("failed", state)
     instance.run(operations.retry(failed.id, "me"))

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rockonweb.core.request import UpdateRequest, plain_request
-from rockonweb.models import Kind, Operation, Progress, RockOn, State, db, writing
+from rockonweb.models import Installation, Kind, Operation, Progress, State, db, writing
 from rockonweb.work import operations, queue, sequence
 from tests.support.instance import Instance
 
 
-def installed(instance: Instance, name: str, *opts: list[str]) -> RockOn:
+def installed(instance: Instance, name: str, *opts: list[str]) -> Installation:
     rockon = instance.add(name, {name.lower(): {"image": "example/app", "opts": [*opts]}})
     with writing():
-        rockon.state, rockon.installed_source = State.INSTALLED, rockon.source
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     return rockon
 
 

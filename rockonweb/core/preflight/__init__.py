@@ -15,29 +15,9 @@ from rockonweb.core.preflight.containers import containers
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.images import images
 from rockonweb.core.preflight.places import places
-from rockonweb.core.preflight.ports import (
-    EVERY_ADDRESS,
-    browser_refusal,
-    free_port,
-    host_ports,
-    in_use,
-    open_ports,
-    port_conflict,
-    ports,
-    wanted_ports,
-)
+from rockonweb.core.preflight.ports import open_ports, ports
 
-__all__ = [
-    "EVERY_ADDRESS",
-    "Finding",
-    "browser_refusal",
-    "examine",
-    "free_port",
-    "host_ports",
-    "in_use",
-    "port_conflict",
-    "wanted_ports",
-]
+__all__ = ["Finding", "examine"]
 
 
 def examine(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rockonweb.core import owners
 from rockonweb.core.answers import Answers, split_share
+from rockonweb.core.argv import share_facts
 from rockonweb.core.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.finding import Finding
@@ -66,17 +67,9 @@ def _owners(definition: Definition, answers: Answers, facts: HostFacts) -> Itera
                 "Tick the box that gives it away, or do it yourself: chown %(uid)s:%(gid)s %(path)s",
                 uid=uid,
                 gid=gid,
-                path=path(one.place, facts),
+                path=share_facts(one.place, facts).path,
             ),
         )
-
-
-def path(place: str, facts: HostFacts) -> str:
-    """Return where SHARE or SHARE/FOLDER is on the host."""
-    share, folder = split_share(place)
-    known = facts.shares.get(share)
-    top = known.path if known else f"{facts.shares_root}/{share}"
-    return f"{top}/{folder}" if folder else top
 
 
 def _room(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:

@@ -65,18 +65,13 @@ def free_port(
     return None
 
 
-def in_use(port: int, protocol: str, holder: Listener) -> Text:
+def in_use(holder: Listener) -> Text:
     """Return who holds a port, as a sentence; with the address where it is not held on all of them."""
-    who = str(holder.holder or t("another program"))
+    held = {"port": holder.port, "protocol": holder.protocol, "who": str(holder.holder or t("another program"))}
     if holder.address in EVERY_ADDRESS:
-        return t("Port %(port)s (%(protocol)s) is in use by %(who)s.", port=port, protocol=protocol, who=who)
-    return t(
-        "Port %(port)s (%(protocol)s) is in use by %(who)s, at the address %(address)s.",
-        port=port,
-        protocol=protocol,
-        who=who,
-        address=holder.address,
-    )
+        return t("Port %(port)s (%(protocol)s) is in use by %(who)s.", **held)
+    address = holder.address
+    return t("Port %(port)s (%(protocol)s) is in use by %(who)s, at the address %(address)s.", **held, address=address)
 
 
 def browser_refusal(port: int) -> Text | None:
@@ -104,7 +99,7 @@ def ports(definition: Definition, answers: Answers, facts: HostFacts) -> Iterato
                 t("Give one of them another port."),
             )
         elif holder := port_conflict(definition.name, host, protocol, facts):
-            yield _port_finding(definition, answers, (container, port), in_use(host, protocol, holder), facts)
+            yield _port_finding(definition, answers, (container, port), in_use(holder), facts)
     yield from _pages(definition, answers, facts)
     yield from _privileged(definition, answers)
 

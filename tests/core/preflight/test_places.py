@@ -88,7 +88,7 @@ def test_each_place_is_offered_once_to_the_first_who_works_there():
     )
     facts = host(answers, places={"films": PlaceFacts(True, 0, 0)})
     assert {place: one.owner for place, one in owners.offers(sample, answers, facts).items()} == {"films": (7, 0)}
-    assert owners.of_new_shares(sample, answers, {"films", "other"}) == {"films": (7, 0)}
+    assert owners.of_new(sample, answers, {"films", "other"}) == {"films": (7, 0)}
 
 
 def test_a_folder_that_is_made_for_someone_is_noted_so():

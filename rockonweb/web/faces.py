@@ -14,6 +14,7 @@ from werkzeug.routing import IntegerConverter
 from rockonweb import blueprints, sessions
 from rockonweb.blueprints import jobs, language, theme
 from rockonweb.catalog import icons
+from rockonweb.core import layers
 from rockonweb.languages import LANGUAGES, printed
 from rockonweb.web import assets, attempts, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, login
@@ -71,7 +72,7 @@ def register(app: Flask) -> None:
         picture_of=icons.version_of,
         top_bar=running.top_bar,
         line_of=running.card_line,
-        layers_of=running.layers_of,
+        layers_of=layers.unpack,
         place_of=running.place_of,
         docker_notice=troubles.docker_notice,
         unapplied=wanted.unapplied,

@@ -65,10 +65,15 @@ class Answers:
         }
         return data
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The container and the place of each share or folder that is mounted."""
+        parts = (*self.shares.items(), *self.storage.items())
+        return [(container, place) for container, places in parts for place in places.values()]
+
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        places = [place for part in (self.shares, self.storage) for by in part.values() for place in by.values()]
-        return list(dict.fromkeys(split_share(place)[0] for place in places))
+        return list(dict.fromkeys(split_share(place)[0] for _, place in self.places))
 
 
 def from_json(data: Mapping[str, Any]) -> Answers:

@@ -161,8 +161,8 @@ def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: Ho
     taken: set[tuple[int, str]] = set()
     for ask in asks(definition, "ports"):
         usual = int(ask.key) if ask.fixed else wanted[ask.name]
-        port = usual if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
-        port = port or usual
+        free = None if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
+        port = free or usual
         taken |= {(port, protocol) for protocol in ask.protocols}
         found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask, facts))
     return found

@@ -49,7 +49,6 @@ class Settings:
     tls_certificate: Path | None = None
     hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
-
     public_url: str = ""  # by which people reach the pages, for links in notices; blank where nobody has said
 
     @property
@@ -74,7 +73,8 @@ class Settings:
         if len(os.fsencode(usual)) <= SOCKET_PATH_LIMIT:
             return usual
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
-        return runtime / f"rockonweb-{os.getuid()}-{abs(hash_path(self.instance)):x}" / "redis.sock"
+        number = zlib.crc32(os.fsencode(self.instance))  # the same in every process
+        return runtime / f"rockonweb-{os.getuid()}-{number:x}" / "redis.sock"
 
     @property
     def queue_url(self) -> str:
@@ -85,11 +85,6 @@ class Settings:
     def locks(self) -> Path:
         """The folder of the operations' file locks."""
         return self.instance / "locks"
-
-
-def hash_path(path: Path) -> int:
-    """Return a number that is the same for the same path in every process."""
-    return zlib.crc32(os.fsencode(path))
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:

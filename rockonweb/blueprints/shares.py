@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import pwd
-from dataclasses import dataclass
 
 from flask import Blueprint, abort, flash, render_template
 from flask.typing import ResponseReturnValue
@@ -22,16 +21,6 @@ from rockonweb.web.permission import may, requires
 from rockonweb.web.share_users import share_users
 
 blueprint = Blueprint("shares", __name__)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A share as the list shows it; `users` are the rock-ons that keep data in it, by id and name."""
-
-    name: str
-    path: str
-    owner: str
-    users: list[tuple[int, str]]
 
 
 @blueprint.get("/shares")
@@ -79,16 +68,13 @@ def remove_aside(name: str) -> ResponseReturnValue:
 
 
 def _page(form: ShareForm) -> str:
-    settings = current_settings()
-    users = share_users()
-    lines = [
-        Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in host_of().shares.listing().items()
-    ]
     return render_template(
         "shares/index.html",
         form=form if may(Role.OWNER) else None,
-        shares=lines,
-        root=settings.shares_root,
+        shares=host_of().shares.listing(),
+        owner=_owner,
+        users=share_users(),
+        root=current_settings().shares_root,
         ground=host_of().shares.ground(),
         aside=host_of().snapshots.set_aside() if may(Role.OWNER) else {},
     )

@@ -65,17 +65,15 @@ class Answers:
         }
         return data
 
-    def places(self) -> list[str]:
-        """Return the shares and folders of shares that are used, each once, in the order of use."""
-        return list(
-            dict.fromkeys(
-                place for part in (self.shares, self.storage) for by in part.values() for place in by.values()
-            )
-        )
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The container and the place of each share or folder that is mounted."""
+        parts = (*self.shares.items(), *self.storage.items())
+        return [(container, place) for container, places in parts for place in places.values()]
 
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        return list(dict.fromkeys(split_share(place)[0] for place in self.places()))
+        return list(dict.fromkeys(split_share(place)[0] for _, place in self.places))
 
     def device_paths(self) -> list[str]:
         """Return the host's paths of the devices that are handed on."""

@@ -6,7 +6,7 @@ say beats the defaults before them, and a person's answers beat the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core import docker_options
@@ -143,10 +143,7 @@ def ports(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str
 
 def options(spec: ContainerSpec) -> Iterator[str]:
     """The definition's options as they are, repeated ones too; a blank value means the flag alone."""
-    for flag, value in spec.opts:
-        yield flag
-        if value.strip():
-            yield value
+    return _words(spec.opts)
 
 
 def links(added: Additions) -> Iterator[str]:
@@ -193,7 +190,11 @@ def mounted_paths(argv: Sequence[str]) -> list[str]:
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:
     """What follows the image; a blank second word of a pair is left out."""
-    for first, second in spec.cmd_arguments:
+    return _words(spec.cmd_arguments)
+
+
+def _words(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for first, second in pairs:
         yield first
         if second.strip():
             yield second

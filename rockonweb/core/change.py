@@ -87,14 +87,10 @@ class Change:
         return [one.container for one in self.containers if one.rebuilt]
 
     @property
-    def staying(self) -> list[str]:
-        """The names of those that are not touched, or only join and leave networks."""
-        return [one.container for one in self.containers if not one.rebuilt]
-
-    @property
     def paused(self) -> list[str]:
         """The names of those that stay, but are stopped meanwhile and started again."""
-        return [step.container for step in self.plan.steps if isinstance(step, Stop) and step.container in self.staying]
+        stopped = [step.container for step in self.plan.steps if isinstance(step, Stop)]
+        return [name for name in stopped if name not in self.rebuilt]
 
     @property
     def reviewed(self) -> list[str]:

@@ -544,47 +544,36 @@ def _check_names(body: Mapping[str, Any]) -> list[Fault]:
     containers = body.get("containers")
     if not isinstance(containers, dict):
         return []
-    faults = []
-    if (count := _question_count(body, containers)) > MAX_QUESTIONS:
+    parts = ("ports", "volumes", "environment", "devices")
+    asked = [body.get("custom_config"), *(_object(one).get(part) for one in containers.values() for part in parts)]
+    if (count := sum(len(_object(questions)) for questions in asked)) > MAX_QUESTIONS:
         return [Fault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))]
+    faults = []
     for name, container in containers.items():
         here = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
             fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
             faults.append(Fault(here, fault))
-        if isinstance(container, dict):
-            faults += _check_keys(here, container)
-    links = body.get("container_links")
-    for target, entries in links.items() if isinstance(links, dict) else ():
+        faults += _check_keys(here, _object(container))
+    for target, entries in _object(body.get("container_links")).items():
         if target not in containers:
             faults.append(Fault(f"container_links.{target}", t("is not a container of this rock-on")))
         for place, entry in enumerate(entries if isinstance(entries, list) else ()):
-            source = entry.get("source_container") if isinstance(entry, dict) else None
+            source = _object(entry).get("source_container")
             if isinstance(source, str) and source not in containers:
-                faults.append(
-                    Fault(
-                        f"container_links.{target}.{place}.source_container",
-                        t('"%(name)s" is not a container of this rock-on', name=source),
-                    )
-                )
+                fault = t('"%(name)s" is not a container of this rock-on', name=source)
+                faults.append(Fault(f"container_links.{target}.{place}.source_container", fault))
     return faults
 
 
-def _question_count(body: Mapping[str, Any], containers: Mapping[str, Any]) -> int:
-    parts = [body.get("custom_config")]
-    for container in containers.values():
-        if isinstance(container, dict):
-            parts += [container.get(part) for part in ("ports", "volumes", "environment", "devices")]
-    return sum(len(part) for part in parts if isinstance(part, dict))
+def _object(value: Any) -> Mapping[str, Any]:
+    """Return an object of JSON; an empty one in place of anything else, which pydantic refuses."""
+    return value if isinstance(value, dict) else {}
 
 
 def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
-    def keys(part: str) -> list[str]:
-        value = container.get(part)
-        return list(value) if isinstance(value, dict) else []
-
     numbers: set[int] = set()
-    for port in keys("ports"):
+    for port in _object(container.get("ports")):
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             yield Fault(f"{here}.ports.{port}", t("a port is a number from 1 to 65535"))
         elif int(port) in numbers:
@@ -595,11 +584,11 @@ def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
     for place, pair in enumerate(opts if isinstance(opts, list) else ()):
         if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
             yield Fault(f"{here}.opts.{place}", t("the flag is blank"))
-    for path in keys("volumes"):
+    for path in _object(container.get("volumes")):
         if not is_mount_point(path):
             fault = t("a volume is an absolute path without a colon, and not / itself")
             yield Fault(f"{here}.volumes.{path}", fault)
     for part in ("environment", "devices"):
-        for key in keys(part):
+        for key in _object(container.get(part)):
             if not key.isprintable() or not key.strip() or "=" in key:
                 yield Fault(f"{here}.{part}.{key}", t("a name here is printable and has no equals sign"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,6 +123,7 @@ class _Body:
         self.numbers = numbers
         self.body = body
         self.wanted = wanted
+        self.named: set[tuple[str, str, object]] = set()  # part, container and key of what was given by container
         self.order = [name for name, _ in definition.launch_order]
         self.faults: list[str] = [
             t('"%(key)s" is not a key of this body; it has %(known)s.', key=key, known=", ".join(known))
@@ -150,6 +151,7 @@ class _Body:
         flat, by_container = self._split("shares")
         for container, given in by_container.items():
             for destination, shares in self._places(f"shares.{container}", given):
+                self.named.add(("shares", container, destination))
                 if destination not in asked(container):
                     self.fault('%(container)s has no volume "%(path)s".', container=container, path=destination)
                 elif len(shares) > 1:
@@ -161,7 +163,7 @@ class _Body:
                 else:
                     self.wanted["shares", container, destination] = shares[0]
         for destination, shares in self._places("shares", flat):
-            for container, share in self.deal("shares", destination, shares, asked, by_container, "{share: path}"):
+            for container, share in self.deal("shares", destination, shares, asked, "{share: path}"):
                 self.wanted["shares", container, destination] = share
 
     def answer(self) -> None:
@@ -190,6 +192,7 @@ class _Body:
         for container, given in by_container.items():
             for key, host in given.items():
                 number = _number(key)
+                self.named.add(("ports", container, number))
                 if number not in asked(container):
                     self.fault('%(container)s has no port "%(port)s".', container=container, port=key)
                 else:
@@ -203,7 +206,7 @@ class _Body:
                 wishes.setdefault(number, []).append(host)
         for number, hosts in wishes.items():
             form = "{container port: host port}"
-            for container, host in self.deal("ports", number, hosts, asked, by_container, form, shared=False):
+            for container, host in self.deal("ports", number, hosts, asked, form, shared=False):
                 self.wanted["ports", container, str(number)] = host
 
     def _environment(self) -> None:
@@ -224,6 +227,7 @@ class _Body:
         flat, by_container = self._split(part)
         for container, given in by_container.items():
             for key, value in given.items():
+                self.named.add((part, container, key))
                 if key not in asked(container):
                     self.fault(
                         '%(part)s.%(container)s: "%(key)s" is not asked.', part=part, container=container, key=key
@@ -231,7 +235,7 @@ class _Body:
                 else:
                     self._put(f"{part}.{container}.{key}", place(container, key), value, masked=masked)
         for key, value in flat.items():
-            for container, one in self.deal(part, key, [value], asked, by_container, "{key: value}"):
+            for container, one in self.deal(part, key, [value], asked, "{key: value}"):
                 self._put(f"{part}.{key}", place(container, key), one, masked=masked)
 
     def _custom_config(self) -> None:
@@ -258,15 +262,7 @@ class _Body:
                 self.wanted[leaf] = text
 
     def deal(
-        self,
-        part: str,
-        key: object,
-        values: list[Any],
-        asked: Asked,
-        by_container: Mapping[str, Mapping[str, Any]],
-        form: str,
-        *,
-        shared: bool = True,
+        self, part: str, key: object, values: list[Any], asked: Asked, form: str, *, shared: bool = True
     ) -> Iterator[tuple[str, Any]]:
         """Yield which container gets which of the values that were given for `key` without a container.
 
@@ -274,7 +270,7 @@ class _Body:
         values as containers go to them in launch order. Containers that were named have their answer already.
         """
         asking = [name for name in self.order if key in asked(name)]
-        holders = [name for name in asking if str(key) not in map(str, _keys(part, by_container.get(name, {})))]
+        holders = [name for name in asking if (part, name, key) not in self.named]
         if not asking:
             self.fault(
                 '%(part)s: no container of %(name)s asks for "%(key)s".',
@@ -409,13 +405,6 @@ class _Body:
                        part=part, name=self.definition.name, key=key)  # fmt: skip
             return None
         return found
-
-
-def _keys(part: str, given: Mapping[str, Any]) -> Iterable[object]:
-    """Return what a container's own answers are for: shares name their paths as values."""
-    if part != "shares":
-        return given
-    return [path for paths in given.values() for path in (paths if isinstance(paths, list) else [paths])]
 
 
 def _faults(definition: Definition, wanted: Answers) -> list[str]:

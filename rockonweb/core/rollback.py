@@ -63,12 +63,7 @@ def kept_from_json(text: str) -> dict[str, Kept]:
 
 def users(definition: Definition, answers: Answers, share: str) -> list[str]:
     """Return the containers that have a share, or a folder of it, themselves or from another one."""
-    found = {
-        name
-        for part in (answers.shares, answers.storage)
-        for name, places in part.items()
-        if any(split_share(place)[0] == share for place in places.values())
-    }
+    found = {name for name, place in answers.places if split_share(place)[0] == share}
     order = [name for name, _ in definition.launch_order]
     for _ in order:  # one may have it from another one that has it from a third
         found |= {

@@ -253,7 +253,7 @@ def _metastores(settings: Settings, found: Backup) -> Iterator[Part]:
     for store in found.metastores:
         if store.place in there:
             yield Part("metastore", store.place, t("It is in the list already."), new=False)
-        elif store.address is None:
+        elif store.withheld:
             yield Part("metastore", store.place, t("It is added without its password: enter it again."), well=False)
         else:
             yield Part("metastore", store.place, t("It is added."))
@@ -351,10 +351,10 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
         return replace(part, sentence=t("It was put back."))
     if part.kind == "metastore":
         store = next(store for store in found.metastores if store.place == part.name)
-        sources.add(sources.read_place(store.address or store.place, settings))
+        sources.add(sources.read_place(store.place if store.withheld else store.address, settings))
         if not store.enabled:
             sources.enable(sources.listed(settings)[-2].id or 0, enabled=False)
-        if store.address is None:
+        if store.withheld:
             return replace(part, sentence=t("It was added without its password: enter it again."), well=False)
         return replace(part, sentence=t("It was added."))
     if part.kind == "network":

@@ -15,6 +15,7 @@ from rockonweb import blueprints, sessions
 from rockonweb.blueprints import jobs, language, theme
 from rockonweb.catalog import icons
 from rockonweb.core import layers
+from rockonweb.core.badges import CAUTION
 from rockonweb.languages import LANGUAGES, printed
 from rockonweb.web import assets, attempts, faults, hosts, running, trail, troubles, wanted
 from rockonweb.web.extensions import babel, csrf, login
@@ -66,6 +67,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         get_locale=get_locale,
         languages=LANGUAGES,
+        caution=CAUTION,
         may=may,
         theme=theme.theme,
         troubles=troubles.troubles,

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from rockonweb import titles
 from rockonweb.core import text
-from rockonweb.core.badges import CAUTION, Badge
+from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import say
@@ -40,49 +40,38 @@ class Pill:
 
 @dataclass(frozen=True)
 class Tag:
-    """A badge as a page shows it: a short word, the sentence that explains it, an icon, and whether to be careful."""
+    """A badge as a page shows it: a short word, the sentence that explains it, and an icon."""
 
     words: LazyString
     why: LazyString
     icon: str
-    caution: bool = False
 
 
 BADGES = {
-    badge: Tag(words, why, icon, badge in CAUTION)
-    for badge, words, why, icon in (
-        (Badge.UI, _l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
-        (
-            Badge.CONTAINERS,
-            _l("Several containers"),
-            _l("It consists of several containers, which are installed, started and stopped together."),
-            "boxes",
-        ),
-        (
-            Badge.HOST_NETWORK,
-            _l("Host network"),
-            _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
-            "ethernet",
-        ),
-        (
-            Badge.PRIVILEGED,
-            _l("Privileged"),
-            _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
-            "shield-lock",
-        ),
-        (
-            Badge.DOCKER_SOCKET,
-            _l("Controls Docker"),
-            _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
-            "key",
-        ),
-        (
-            Badge.LOCAL,
-            _l("Local"),
-            _l("Its definition comes from this machine's own folder and not from a metastore."),
-            "house",
-        ),
-    )
+    Badge.UI: Tag(_l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
+    Badge.CONTAINERS: Tag(
+        _l("Several containers"),
+        _l("It consists of several containers, which are installed, started and stopped together."),
+        "boxes",
+    ),
+    Badge.HOST_NETWORK: Tag(
+        _l("Host network"),
+        _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
+        "ethernet",
+    ),
+    Badge.PRIVILEGED: Tag(
+        _l("Privileged"),
+        _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
+        "shield-lock",
+    ),
+    Badge.DOCKER_SOCKET: Tag(
+        _l("Controls Docker"),
+        _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
+        "key",
+    ),
+    Badge.LOCAL: Tag(
+        _l("Local"), _l("Its definition comes from this machine's own folder and not from a metastore."), "house"
+    ),
 }
 CATEGORIES = {
     Category.MEDIA: _l("Media"),

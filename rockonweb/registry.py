@@ -17,19 +17,17 @@ from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
-from rockonweb.catalog.remote import FAILURES, REDIRECTS, is_web_address, new_session, on_own_network
+from rockonweb import strangers
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import Text, t
 
 AT_ONCE = 8  # images
-CONNECT_SECONDS, READ_SECONDS = 5, 10  # of one request, and of silence in it
 IMAGE_SECONDS = 30
 MAX_ANSWER_BYTES = 8_000_000  # registries themselves take no larger manifest
-MAX_REDIRECTS = 3
 FIRST_YEAR = 2000  # images that are built to be the same every time claim to be from 1970
 
 # Where `docker pull` looks for a name without a registry's host, and how such a name is written out.
@@ -132,12 +130,12 @@ def look(image: str, known: Collection[str] = ()) -> Remote:
     Raises Missing or Unknown.
     """
     name = name_of(image)
-    with new_session() as session:
+    with strangers.new_session() as session:
         visit = _Visit(session, name)
         try:
             digest = visit.digest() if known else ""
             return Remote(digest) if digest in known else visit.look()
-        except FAILURES as error:
+        except strangers.FAILURES as error:
             raise Unknown(_sentence(error, name.host)) from None
 
 
@@ -175,12 +173,8 @@ class _Visit:
         """Return what the name stands for, by a question that registries do not count as a pull; blank where the
         registry does not tell that way.
         """
-        accepted = {"Accept": ", ".join([*INDEXES, *MANIFESTS])}
-        status, _, answered = self._ask(self._manifest, accepted, "HEAD")
-        if status == HTTPStatus.UNAUTHORIZED and not self._token:
-            self._token = self._new_token(answered.get("WWW-Authenticate", ""))
-            status, _, answered = self._ask(self._manifest, accepted, "HEAD")
-        return answered.get("Docker-Content-Digest", "") if status == HTTPStatus.OK else ""
+        answer, _ = self._ask(self._manifest, (*INDEXES, *MANIFESTS), "HEAD")
+        return answer.headers.get("Docker-Content-Digest", "") if answer.status_code == HTTPStatus.OK else ""
 
     def look(self) -> Remote:
         """Return what the registry says."""
@@ -216,12 +210,8 @@ class _Visit:
 
     def _get(self, url: str, accepted: Iterable[str]) -> tuple[dict[str, Any], str]:
         """Return an object of the registry's and its digest. Raises Missing, Unknown, or FAILURES."""
-        headers = {"Accept": ", ".join([*accepted, "application/json;q=0.5"])}
-        status, body, answered = self._ask(url, headers)
-        if status == HTTPStatus.UNAUTHORIZED and not self._token:
-            self._token = self._new_token(answered.get("WWW-Authenticate", ""))
-            status, body, answered = self._ask(url, headers)
-        host = self._name.host
+        answer, body = self._ask(url, (*accepted, "application/json;q=0.5"))
+        status, host = answer.status_code, self._name.host
         if status == HTTPStatus.NOT_FOUND:
             raise Missing(t("%(host)s has no such image", host=host))
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
@@ -230,47 +220,29 @@ class _Visit:
             raise Unknown(t("%(host)s was asked too often and answers later", host=host))
         if status != HTTPStatus.OK:
             raise Unknown(t("%(host)s answers with status %(status)s", host=host, status=status))
-        return self._object(body), answered.get("Docker-Content-Digest") or f"sha256:{sha256(body).hexdigest()}"
+        return self._object(body), answer.headers.get("Docker-Content-Digest") or f"sha256:{sha256(body).hexdigest()}"
 
-    def _ask(self, url: str, headers: Mapping[str, str], method: str = "GET") -> tuple[int, bytes, Mapping[str, str]]:
-        """Return status, body and headers of an answer; redirects are followed, the token stays with its host."""
-        first = urlsplit(url).netloc
-        for _ in range(MAX_REDIRECTS + 1):
-            own = urlsplit(url).netloc == first
-            token = {"Authorization": f"Bearer {self._token}"} if self._token and own else {}
-            response = self._session.request(
-                method,
-                url,
-                headers={**headers, **token},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                if response.status_code not in REDIRECTS or "Location" not in response.headers:
-                    return response.status_code, self._read(response), response.headers
-                url = self._allowed(urljoin(url, response.headers["Location"]))
-        raise Unknown(t("%(host)s redirects too often", host=self._name.host))
+    def _ask(self, url: str, accepted: Iterable[str], method: str = "GET") -> tuple[requests.Response, bytes]:
+        """Return an answer, with a token where the registry wants one. Raises Unknown, or FAILURES."""
+        headers = {"Accept": ", ".join(accepted)}
+        answer, body = self._plain(url, headers, method)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and not self._token:
+            self._token = self._new_token(answer.headers.get("WWW-Authenticate", ""))
+            answer, body = self._plain(url, headers, method)
+        return answer, body
 
-    def _read(self, response: requests.Response) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while part := response.raw.read1(65_536, decode_content=False):
-            size += len(part)
-            if size > MAX_ANSWER_BYTES:
-                raise Unknown(t("%(host)s sends too much", host=self._name.host))
-            if time.monotonic() > self._until:
-                raise Unknown(t("%(host)s is too slow", host=self._name.host))
-            parts.append(part)
-        return b"".join(parts)
+    def _plain(self, url: str, headers: Mapping[str, str], method: str = "GET") -> tuple[requests.Response, bytes]:
+        own = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        limits = (self._allow, MAX_ANSWER_BYTES, self._until)
+        return strangers.ask(self._session, url, *limits, headers, secret=own, method=method)
 
-    def _allowed(self, url: str) -> str:
-        """Return an address that the registry sends us to. Raises Unknown for one that it has no business with."""
+    def _allow(self, url: str) -> None:
+        """Raise Unknown for an address that the registry sends us to and has no business with."""
         host = urlsplit(url).hostname or ""
-        here = is_loopback(self._name.host) or on_own_network(self._name.host.partition(":")[0])
-        if not is_web_address(url) or (on_own_network(host) and not here):
-            raise Unknown(t("%(host)s sends us to an address that is not of the internet", host=self._name.host))
-        return url
+        name = self._name.host
+        here = is_loopback(name) or strangers.inner_addresses(name.partition(":")[0])
+        if not strangers.is_web_address(url) or (strangers.inner_addresses(host) and not here):
+            raise Unknown(t("%(host)s sends us to an address that is not of the internet", host=name))
 
     def _new_token(self, challenge: str) -> str:
         """Return a token for reading, as the answer 401 says where to get one. Raises Unknown without one."""
@@ -278,14 +250,15 @@ class _Visit:
         asked = dict(_CHALLENGE.findall(words))
         if kind.lower() != "bearer" or "realm" not in asked:
             raise Unknown(t("%(host)s wants a login", host=self._name.host))
-        realm = self._allowed(asked["realm"])
+        realm = asked["realm"]
+        self._allow(realm)
         wanted = {"scope": asked.get("scope") or f"repository:{self._name.path}:pull"}
         if service := asked.get("service"):
             wanted["service"] = service
-        status, body, _ = self._ask(f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}", {})
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
+        answer, body = self._plain(f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}", {})
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise Unknown(t("%(host)s was asked too often and answers later", host=self._name.host))
-        if status != HTTPStatus.OK:
+        if answer.status_code != HTTPStatus.OK:
             raise Unknown(t("%(host)s refuses to tell: it is private there, or there is none", host=self._name.host))
         given = self._object(body)
         token = given.get("token") or given.get("access_token")
@@ -338,6 +311,10 @@ def moment_of(value: object) -> datetime | None:
 
 def _sentence(error: Exception, host: str) -> Text:
     """Say what went wrong with a connection."""
+    if isinstance(error, requests.TooManyRedirects):
+        return t("%(host)s redirects too often", host=host)
+    if isinstance(error, strangers.TooLarge):
+        return t("%(host)s sends too much", host=host)
     if isinstance(error, requests.exceptions.SSLError):
         return t("the certificate of %(host)s can't be trusted", host=host)
     if isinstance(error, requests.Timeout | TimeoutError):

@@ -27,7 +27,7 @@ FLOORS = {
             "private",
             "registry",
         ),
-        *("migrations", "models", "rows", "second_step", "sessions", "titles", "tokens"),
+        *("migrations", "models", "rows", "second_step", "sessions", "strangers", "titles", "tokens"),
     },
     "work": {"jobs", "work"},
     "faces": {"__init__", "blueprints", "cli", "forms", "web"},

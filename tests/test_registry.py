@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from rockonweb import registry as registries
+from rockonweb import strangers
 from rockonweb.registry import INDEXES, MANIFESTS, Missing, Name, Remote, Unknown, look, look_all, name_of
 from tests.support.claims import free_port
 from tests.support.pushing import MADE, put_image, put_manifest
@@ -290,7 +291,7 @@ def test_a_registry_of_the_internet_does_not_lead_into_this_network(
     moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registries, "is_loopback", lambda host: False)
-    monkeypatch.setattr(registries, "on_own_network", lambda host: host == "inner.example")
+    monkeypatch.setattr(strangers, "inner_addresses", lambda host: {"10.0.0.7"} if host == "inner.example" else set())
     monkeypatch.setattr(Name, "base", f"http://{moody.address}/v2/app")
     moody.answers["/v2/app/manifests/latest"] = (302, b"", {"Location": "http://inner.example/secret"})
     with pytest.raises(Unknown, match="not of the internet"):
@@ -302,7 +303,7 @@ def test_a_registry_of_the_internet_does_not_lead_into_this_network(
 
 
 def test_a_registry_that_is_silent_is_given_up(moody: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registries, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(strangers, "READ_SECONDS", 0.2)
     moody.delay = 2
     with pytest.raises(Unknown, match="too slow"):
         look(f"{moody.address}/app")

@@ -10,13 +10,12 @@ import hashlib
 import os
 import re
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from sqlalchemy import select
 
@@ -25,6 +24,7 @@ from rockonweb.catalog.metastore import Unusable
 from rockonweb.catalog.pictures import Picture, fetch, kind_of
 from rockonweb.config import Settings, current_settings, make_private
 from rockonweb.models import Installation, RockOn, db
+from rockonweb.strangers import side_by_side
 
 DAY = 24 * 3600
 KEPT = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails
@@ -93,7 +93,8 @@ def refresh() -> Outcome:
             return Outcome()
         removed = _remove_unwanted(here, {_name(url) for url in wanted})
         due = sorted(url for url in wanted if _due(here / _name(url)))
-        outcomes = list(_fetch_all(here, due, homes))
+        until = time.monotonic() + REFRESH_SECONDS
+        outcomes = list(side_by_side(partial(_fetch, here, homes), due, THREADS, until))
     return Outcome(sum(outcomes), len(outcomes) - sum(outcomes), removed)
 
 
@@ -118,31 +119,8 @@ def _age(path: Path) -> float:
         return float("inf")
 
 
-def _fetch_all(here: Path, urls: list[str], homes: list[str]) -> Iterator[bool]:
-    """Fetch pictures side by side and yield for each whether it was had, as long as the time is enough."""
-    until = time.monotonic() + REFRESH_SECONDS
-    waiting: SimpleQueue[str] = SimpleQueue()
-    done: SimpleQueue[bool] = SimpleQueue()
-    for url in urls:
-        waiting.put(url)
-
-    def work() -> None:
-        while time.monotonic() < until:
-            try:
-                url = waiting.get_nowait()
-            except Empty:
-                return
-            done.put(_fetch_one(here, url, homes))
-
-    # Threads of our own: one that a server holds on to must not keep the program from ending.
-    for _ in range(min(THREADS, len(urls))):
-        threading.Thread(target=work, name="icons", daemon=True).start()
-    with suppress(Empty):
-        for _ in urls:
-            yield done.get(timeout=max(0, until - time.monotonic()))
-
-
-def _fetch_one(here: Path, url: str, homes: list[str]) -> bool:
+def _fetch(here: Path, homes: list[str], url: str) -> bool:
+    """Fetch a picture and return whether it was had."""
     path = here / _name(url)
     failed = path.with_suffix(FAILED_SUFFIX)
     try:

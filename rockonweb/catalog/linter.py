@@ -51,11 +51,6 @@ class Checked:
         return found
 
 
-def lint(path: Path, body: bytes | None = None) -> list[dict[str, str]]:
-    """Return the faults of a definition file as `catalog lint --json` prints them; none: it can be used."""
-    return [fault.to_json() for fault in check(path, body).faults]
-
-
 def check(path: Path, body: bytes | None = None, *, asked: bool = True) -> Checked:
     """Look at a definition file. A `body` is looked at instead of what stands in the file."""
     found = Checked(str(path), asked=asked)

@@ -5,31 +5,22 @@ A definition is a stranger's: what it names may be anything, anywhere.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
+from rockonweb import strangers
 from rockonweb.catalog.metastore import Unusable, clean
-from rockonweb.catalog.remote import (
-    CONNECT_SECONDS,
-    FAILURES,
-    FILE_SECONDS,
-    MAX_REDIRECTS,
-    READ_SECONDS,
-    REDIRECTS,
-    is_web_address,
-    new_session,
-)
 from rockonweb.core import text
 from rockonweb.core.text import t
 
+FILE_SECONDS = 30
 MAX_BYTES = 500_000
 MAX_URL = 2_000
 SVG = "image/svg+xml"
@@ -71,59 +62,32 @@ def fetch(url: str, homes: Iterable[str]) -> Picture:
 
     `homes` are the addresses of the metastores: only their hosts may be on this machine or its network.
     """
-    until = time.monotonic() + FILE_SECONDS
+    allow = partial(_allow, [urlsplit(home).hostname or "" for home in homes])
+    allow(url)
     try:
-        with new_session() as session:
-            body = _get(session, url, [urlsplit(home).hostname or "" for home in homes], until)
-    except FAILURES as error:
+        with strangers.new_session() as session:
+            answer, body = strangers.ask(session, url, allow, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
+    except strangers.TooLarge:
+        raise Unusable(t("is larger than %(limit)s", limit=text.size(MAX_BYTES))) from None
+    except requests.TooManyRedirects:
+        raise Unusable(t("is redirected more than %(count)d times", count=strangers.MAX_REDIRECTS)) from None
+    except requests.Timeout:
+        raise Unusable(t("was not there in time")) from None
+    except strangers.FAILURES as error:
         raise Unusable(t("can't be had: %(error)s", error=type(error).__name__)) from None
+    if answer.status_code != HTTPStatus.OK:
+        raise Unusable(t("can't be had: the answer is %(status)s", status=answer.status_code))
     kind = kind_of(body)
     if not kind:
         raise Unusable(t("is no PNG, JPEG, GIF, WebP or SVG"))
     return Picture(kind, body)
 
 
-def _get(session: requests.Session, url: str, home_hosts: list[str], until: float) -> bytes:
-    for _ in range(MAX_REDIRECTS + 1):
-        if not is_web_address(url) or len(url) > MAX_URL:
-            raise Unusable(t("is no web address"))
-        host = urlsplit(url).hostname or ""
-        if _is_private(host, home_hosts):
-            raise Unusable(t("is on %(host)s, which is this machine or its network", host=clean(host)))
-        answer = session.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True)
-        with answer:
-            if answer.status_code not in REDIRECTS or "Location" not in answer.headers:
-                if answer.status_code != HTTPStatus.OK:
-                    raise Unusable(t("can't be had: the answer is %(status)s", status=answer.status_code))
-                return _read(answer, until)
-            url = urljoin(url, answer.headers["Location"])
-    raise Unusable(t("is redirected more than %(count)d times", count=MAX_REDIRECTS))
-
-
-def _read(answer: requests.Response, until: float) -> bytes:
-    """Read an answer, but no more and no longer than a picture may take."""
-    parts: list[bytes] = []
-    size = 0
-    while part := answer.raw.read1(65_536, decode_content=False):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BYTES:
-            raise Unusable(t("is larger than %(limit)s", limit=text.size(MAX_BYTES)))
-        if time.monotonic() > until:
-            raise Unusable(t("was not there in time"))
-    return b"".join(parts)
-
-
-def _is_private(host: str, home_hosts: list[str]) -> bool:
-    """Whether a host has an address that is not of the public internet, and is no metastore's."""
-    private = {address for address in _addresses(host) if not ipaddress.ip_address(address).is_global}
-    return bool(private) and not any(private <= _addresses(home) for home in home_hosts)
-
-
-def _addresses(host: str) -> set[str]:
-    """Return a host's addresses; none where it can't be resolved here: a proxy may, or the request fails by itself."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):
-        return set()
-    return {str(address[0]).partition("%")[0] for *_, address in found}
+def _allow(home_hosts: list[str], url: str) -> None:
+    """Raise Unusable for what is no address of the public internet, nor on the host of a metastore."""
+    if not strangers.is_web_address(url) or len(url) > MAX_URL:
+        raise Unusable(t("is no web address"))
+    host = urlsplit(url).hostname or ""
+    inner = strangers.inner_addresses(host)
+    if inner and not any(inner <= strangers.inner_addresses(home) for home in home_hosts):
+        raise Unusable(t("is on %(host)s, which is this machine or its network", host=clean(host)))

@@ -1,45 +1,31 @@
 """A remote metastore: fetching its files, many at once, over connections that are kept.
 
-A file is asked for conditionally where an earlier refresh kept it. Time, size and redirects have limits.
+A file is asked for conditionally where an earlier refresh kept it. All files together have limits too.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
-import queue
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from rockonweb import strangers
 from rockonweb.catalog.metastore import MAX_NAME, MAX_ROOT_BYTES, ROOT, Content, Fetched, Unusable, clean, decoded
 from rockonweb.core.definition import MAX_BYTES
 from rockonweb.core.secret import without_password
 from rockonweb.core.text import size, t
 
 THREADS = 16
-CONNECT_SECONDS, READ_SECONDS = 5, 10  # of one attempt, and of silence in it
 FILE_SECONDS = 30
 REFRESH_SECONDS = 120
 MAX_TOTAL_BYTES = 200_000_000  # all files of a refresh together
 MAX_URL = 500  # as long as its column
-MAX_REDIRECTS = 3
-REDIRECTS = (301, 302, 303, 307, 308)
-# Everything that an odd address, server or answer makes these libraries raise.
-FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,
-)
 
 
 class Remote:
@@ -58,9 +44,9 @@ class Remote:
 
     def root(self) -> Fetched:
         """Fetch root.json."""
-        if not is_web_address(self.base):
+        if not strangers.is_web_address(self.base):
             return Fetched(ROOT, None, t("the metastore's address must begin with http:// or https://"))
-        with new_session() as session:
+        with strangers.new_session() as session:
             return self._fetch(session, ROOT, MAX_ROOT_BYTES)
 
     def files(self, names: Sequence[str]) -> Iterator[Fetched]:
@@ -68,37 +54,18 @@ class Remote:
 
         Every name is yielded once; those that can't be had in time with a fault.
         """
-        waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-        done: queue.SimpleQueue[Fetched] = queue.SimpleQueue()
         # New ones first: where the time is not enough for all, the next refresh gets further.
-        for name in sorted(names, key=lambda name: self.key(name) in self._known):
-            waiting.put(name)
-
-        def work() -> None:
-            with new_session() as session:
-                while time.monotonic() < self._until:
-                    try:
-                        name = waiting.get_nowait()
-                    except queue.Empty:
-                        return
-                    done.put(self._fetch(session, name, MAX_BYTES))
-
-        # Threads of our own and not an executor's: one that a server holds on to must not keep the program from ending.
-        for _ in range(min(THREADS, len(names))):
-            threading.Thread(target=work, name="metastore", daemon=True).start()
+        ordered = sorted(names, key=lambda name: self.key(name) in self._known)
         missing = dict.fromkeys(names)
-        try:
-            while missing:
-                # When nothing at all came for longer than a file may take, nothing will.
-                patience = min(self._until - time.monotonic() + 1, FILE_SECONDS + READ_SECONDS)
-                found = done.get(timeout=max(patience, 0))
+        # When nothing at all came for longer than a file may take, nothing will.
+        patience = FILE_SECONDS + strangers.READ_SECONDS
+        with strangers.new_session(THREADS) as session:
+            fetch = partial(self._fetch, session, limit=MAX_BYTES)
+            for found in strangers.side_by_side(fetch, ordered, THREADS, self._until, patience):
                 del missing[found.file]
                 yield found
-        except queue.Empty:
-            for name in missing:
-                yield Fetched(name, None, t("was not there in time: the metastore is too slow"))
-        finally:
-            self._until = 0  # whoever still works stops after its file
+        for name in missing:
+            yield Fetched(name, None, t("was not there in time: the metastore is too slow"))
 
     def _fetch(self, session: requests.Session, file: str, limit: int) -> Fetched:
         until = min(self._until, time.monotonic() + FILE_SECONDS)
@@ -112,95 +79,49 @@ class Remote:
                         raise
         except Unusable as error:
             return Fetched(file, None, error.args[0])
-        except FAILURES as error:
+        except strangers.TooLarge:
+            return Fetched(file, None, t("is larger than %(limit)s", limit=size(limit)))
+        except strangers.FAILURES as error:
             return Fetched(file, None, _sentence(error))
         raise AssertionError("unreachable")
 
     def _get(self, session: requests.Session, file: str, limit: int, until: float) -> Content:
-        """Return a file's content, the kept one where it has not changed. Raises Unusable, or what requests raises."""
+        """Return a file's content, the kept one where it has not changed. Raises Unusable or FAILURES."""
         if len(self.key(file)) > MAX_URL:
             raise Unusable(t("its address is longer than %(limit)d characters", limit=MAX_URL))
         known = self._known.get(self.key(file))
-        headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
-        url = f"{self.base}/{quote(file)}"
-        for _ in range(MAX_REDIRECTS + 1):
-            response = session.get(
-                url,
-                headers={key: value for key, value in headers.items() if value},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                status = response.status_code
-                body = self._read(response, limit, until)
-                if status not in REDIRECTS or "Location" not in response.headers:
-                    break
-                url = self._redirected(url, response.headers["Location"])
-        else:
-            raise Unusable(t("is redirected more than %(count)d times", count=MAX_REDIRECTS))
+        asked = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
+        headers = {key: value for key, value in asked.items() if value}
+        answer, body = strangers.ask(session, f"{self.base}/{quote(file)}", self._allow, limit, until, headers)
+        status = answer.status_code
+        self._left -= len(body)
+        if self._left < 0:
+            raise Unusable(t("was left out: the metastore's files are too large together"))
         if status == HTTPStatus.NOT_MODIFIED and known:
             return known
         if status == HTTPStatus.NOT_FOUND:
             raise Unusable(t("is missing: the metastore answers 404 Not Found"))
         if status != HTTPStatus.OK:
             raise Unusable(t("can't be had: the metastore answers %(status)s", status=_status(status)))
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise Unusable(t("came compressed, which was not asked for"))
-        validators = {key: _header(response, name) for key, name in _VALIDATORS.items()}
-        return Content(decoded(body), **validators)
+        return Content(decoded(body), _header(answer, "ETag"), _header(answer, "Last-Modified"))
 
-    def _read(self, response: requests.Response, limit: int, until: float) -> bytes:
-        """Read an answer to its end, so that the connection can be kept, but never more than `limit` bytes."""
-        too_large = Unusable(t("is larger than %(limit)s", limit=size(limit)))
-        length = response.headers.get("Content-Length", "")
-        if length.isascii() and length.isdecimal() and int(length[:20]) > limit:
-            raise too_large
-        parts: list[bytes] = []
-        had = 0
-        while part := response.raw.read1(65_536, decode_content=False):
-            parts.append(part)
-            had += len(part)
-            if had > limit:
-                raise too_large
-            if time.monotonic() > until:
-                raise Unusable(t("was not there in time: the metastore is too slow"))
-        self._left -= had
-        if self._left < 0:
-            raise Unusable(t("was left out: the metastore's files are too large together"))
-        return b"".join(parts)
-
-    def _redirected(self, url: str, location: str) -> str:
-        """Return where to go. Raises Unusable for an address that a public metastore has no business with."""
-        target = urljoin(url, location)
-        if not is_web_address(target):
+    def _allow(self, target: str) -> None:
+        """Raise Unusable for an address that a public metastore has no business with."""
+        if not strangers.is_web_address(target):
             raise Unusable(t("is redirected to something other than a web address"))
         if self._home is None:
-            self._home = on_own_network(urlsplit(self.base).hostname or "")
+            self._home = bool(strangers.inner_addresses(urlsplit(self.base).hostname or ""))
         host = urlsplit(target).hostname or ""
-        if not self._home and on_own_network(host):
+        if not self._home and strangers.inner_addresses(host):
             raise Unusable(t("is redirected to %(host)s, which is on this machine or its network", host=clean(host)))
-        return target
 
 
-_VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
-
-
-def _header(response: requests.Response, name: str) -> str:
+def _header(answer: requests.Response, name: str) -> str:
     """Return a header that can be sent back as it is, else blank."""
-    value = response.headers.get(name, "")
+    value = answer.headers.get(name, "")
     return value if len(value) <= MAX_NAME and value.isascii() and value.isprintable() else ""
-
-
-def new_session() -> requests.Session:
-    """Return a session that asks for nothing compressed."""
-    session = requests.Session()
-    # Asked not to compress: a few bytes could then unpack to gigabytes.
-    session.headers["Accept-Encoding"] = "identity"
-    session.headers["User-Agent"] = "Rockonweb"
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=1))
-    return session
 
 
 def _status(status: int) -> str:
@@ -212,6 +133,8 @@ def _status(status: int) -> str:
 
 def _sentence(error: Exception) -> str:
     """Say what went wrong with a connection, without the libraries' own long-winded words."""
+    if isinstance(error, requests.TooManyRedirects):
+        return t("is redirected more than %(count)d times", count=strangers.MAX_REDIRECTS)
     if isinstance(error, requests.exceptions.SSLError):
         return t("can't be had: the metastore's certificate can't be trusted")
     if isinstance(error, requests.exceptions.ProxyError):
@@ -230,21 +153,3 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.HTTPError | http.client.HTTPException):
         return t("can't be had: the connection to the metastore broke")
     return t("can't be had: %(error)s", error=clean(str(error)))
-
-
-def is_web_address(url: str) -> bool:
-    """Whether an address is one of http or https, with a host."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def on_own_network(host: str) -> bool:
-    """Whether a host is this machine, or has an address that is not of the public internet."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        return any(not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)
-    except (OSError, ValueError):
-        return False  # not to be resolved here: a request fails by itself, or a proxy makes it

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import grp
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from rockonweb.config import Settings, current_settings, instance_id
 from rockonweb.core.answers import Answers, share_fault
-from rockonweb.core.docker_settings import Disk
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener
-from rockonweb.core.health import Limits
-from rockonweb.core.steps import Page
 from rockonweb.core.suggest import Surroundings
-from rockonweb.host import addresses, certificate, clock, devices, disks, engine, gate, sockets, surroundings
-from rockonweb.host.devices import Device
+from rockonweb.host import certificate, engine, gate, sockets, surroundings
+from rockonweb.host.addresses import addresses as own_addresses
+from rockonweb.host.addresses import reached
+from rockonweb.host.clock import synchronised
+from rockonweb.host.devices import Device, offered
+from rockonweb.host.disks import disk_of, room
 from rockonweb.host.engine import Engine
 from rockonweb.host.images import Inspected
 from rockonweb.host.shares import Ground, Shares
 from rockonweb.host.snapshots import Snapshots
+from rockonweb.host.surroundings import time_zone
 from rockonweb.models import Installation
 
 __all__ = ["Device", "Engine", "Ground", "Host", "Inspected", "host_of"]
@@ -88,7 +89,7 @@ class Host:
             shares_root=str(self.shares.root),
             shares=self.shares.listing(),
             listening=self.listening(claims, containers, docker.published() if docker else (), named),
-            groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
+            groups=_groups(),
             missing_devices=frozenset(path for path in answers.device_paths() if not os.path.exists(path)),
             missing_folders=frozenset(self.shares.missing_folders(places)),
             places={place: self.shares.look(place) for place in places},
@@ -118,47 +119,30 @@ class Host:
         """Return what suggestions need. `places` are the shares and folders that were chosen; `visited` is the name or
         address by which the person reached these pages: where it is this server for others too, apps are reached by it.
         """
-        return surroundings.gather(self.shares, places, visited)
+        here = "" if surroundings.is_only_here(visited) else visited
+        name, address = surroundings.host_name(), surroundings.address()
+        return Surroundings(
+            time_zone=time_zone(),
+            host_name=name or address,
+            address=here or address or name,
+            groups=_groups(),
+            owners={one: surroundings.owner(self.shares, one) for one in places if one and not share_fault(one)},
+            usual=surroundings.usual_owner(self.shares),
+        )
 
-    def time_zone(self) -> str:
-        """Return the time zone, such as Europe/Lisbon."""
-        return surroundings.time_zone()
-
-    def clock_is_synchronised(self) -> bool | None:
-        """Whether the clock is kept right by the network; None where that is somebody else's to keep."""
-        return clock.synchronised()
-
-    def devices(self) -> list[Device]:
-        """Return the devices to choose from."""
-        return devices.offered()
-
-    def await_health(self, docker: Engine, pages: dict[str, Page | None], limits: Limits) -> Iterator[str]:
-        """Wait until all containers hold; `pages` has for each the page that must answer, if it has one.
-
-        Yields at each look a sentence on what is awaited. Raises Unhealthy, with the end of its log, for a container
-        that does not hold.
-        """
-        return gate.await_health(docker, pages, limits)
+    # What any process of this machine may ask it, in words of its own modules.
+    addresses = staticmethod(own_addresses)
+    await_health = staticmethod(gate.await_health)
+    clock_is_synchronised = staticmethod(synchronised)
+    devices = staticmethod(offered)
+    disk = staticmethod(disk_of)
+    free_bytes = staticmethod(room)
+    subnets = staticmethod(reached)
+    time_zone = staticmethod(time_zone)
 
     def has_device(self, path: str) -> bool:
         """Whether there is something at a path, such as /dev/dri."""
         return os.path.exists(path)
-
-    def addresses(self) -> frozenset[str]:
-        """Return the machine's own addresses."""
-        return addresses.addresses()
-
-    def subnets(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the subnets that each interface reaches."""
-        return addresses.reached()
-
-    def disk(self, folder: str) -> Disk | None:
-        """Return the disk that a folder is on; None where the folder can't be seen from here."""
-        return disks.disk_of(folder)
-
-    def free_bytes(self, folder: Path) -> int | None:
-        """Return how many bytes are free where a folder is or will be."""
-        return disks.room(folder)
 
     def memory(self) -> tuple[int, int]:
         """Return how many bytes of memory are free for use, and how many there are."""
@@ -175,3 +159,7 @@ class Host:
 def host_of(rockon: Installation | None = None) -> Host:
     """Return the machine that an app runs on, to act on its containers; without an app, to look only."""
     return Host(current_settings(), *([rockon.name] if rockon else []))
+
+
+def _groups() -> dict[str, int]:
+    return {group.gr_name: group.gr_gid for group in grp.getgrall()}

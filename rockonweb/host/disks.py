@@ -9,13 +9,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from rockonweb.core.docker_settings import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # of a subvolume's top folder, and of nothing else
-SECONDS = 60
+SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,11 @@ def can_make_subvolumes() -> bool:
     return shutil.which("btrfs") is not None
 
 
-def make_subvolume(path: Path) -> str:
-    """Make a subvolume; returns what went wrong, blank when nothing did."""
+def btrfs(*words: str) -> str:
+    """Run the tool and return what it printed. Raises OSError, with its words where it refused."""
     try:
-        done = subprocess.run(  # noqa: S603
-            ["btrfs", "subvolume", "create", "--", str(path)],  # noqa: S607
+        done = subprocess.run(  # noqa: S603 - an argv list, never a shell string
+            ["btrfs", *words],  # noqa: S607
             capture_output=True,
             text=True,
             errors="replace",
@@ -91,8 +89,10 @@ def make_subvolume(path: Path) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return "" if done.returncode == 0 else " ".join((done.stderr or done.stdout).split()) or str(done.returncode)
+        raise OSError(str(error)) from None
+    if done.returncode:
+        raise OSError(" ".join((done.stderr or done.stdout).split()) or str(done.returncode))
+    return done.stdout
 
 
 def disk_of(folder: str) -> Disk | None:
@@ -101,12 +101,8 @@ def disk_of(folder: str) -> Disk | None:
         return None
     try:
         path = os.path.realpath(folder, strict=True)
-        usage = psutil.disk_usage(path)
-        mounts = psutil.disk_partitions(all=True)
+        usage = shutil.disk_usage(path)
     except OSError:
         return None
-    above = [one for one in mounts if os.path.commonpath([path, one.mountpoint]) == one.mountpoint]
-    nearest = max(reversed(above), key=lambda one: len(one.mountpoint), default=None)
-    if nearest is None:
-        return Disk(usage.free, usage.total)
-    return Disk(usage.free, usage.total, nearest.fstype, nearest.mountpoint)
+    found = holding(Path(path), mounts())
+    return Disk(usage.free, usage.total, *((found.kind, str(found.path)) if found else ()))

@@ -150,12 +150,8 @@ class Engine(Networks, Images):
 
     def image_id(self, image: str) -> str | None:
         """Return the id of the image of this name, None where there is none on the host."""
-        with translated():
-            try:
-                found: str = self._api.inspect_image(image)["Id"]  # type: ignore[no-untyped-call]
-            except ImageNotFound:
-                return None
-        return found
+        found = self.inspect_image(image)
+        return found.image.id if found else None
 
     def has_image(self, image: str) -> bool:
         """Whether an image of this name is on the host."""
@@ -165,14 +161,12 @@ class Engine(Networks, Images):
         """Return the digest by which a registry knows an image of this name, with the name, and when it was made;
         blank where that is not known.
         """
-        with translated():
-            try:
-                found = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
-            except ImageNotFound:
-                return "", ""
+        found = self.inspect_image(image)
+        if found is None:
+            return "", ""
         named = f"{parse_repository_tag(name)[0]}@"
-        digests = [digest for digest in found.get("RepoDigests") or () if digest.startswith(named)]
-        return next(iter(digests), ""), str(found.get("Created") or "")
+        digest = next((digest for digest in found.image.digests if digest.startswith(named)), "")
+        return digest, str(found.body.get("Created") or "")
 
     def mounting(self, path: str) -> list[str]:
         """Return the names of the containers that are up and have a folder of the host, or one inside it."""

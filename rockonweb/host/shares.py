@@ -202,8 +202,7 @@ class Shares:
             if os.path.lexists(path):
                 raise _taken(name)
             if below.subvolumes:
-                if why := disks.make_subvolume(path):
-                    raise self._not_made(name, why)
+                disks.btrfs("subvolume", "create", "--", str(path))
             else:
                 path.mkdir()
             path.chmod(SHARED)  # apps run as other users, whatever our own files allow

@@ -8,16 +8,16 @@ when somebody asks for it.
 from __future__ import annotations
 
 import os
-import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
+from rockonweb.host.disks import btrfs
 from rockonweb.host.shares import Shares
 
 OWN = ".rockonweb"
-SECONDS = 300
 
 
 class Snapshots:
@@ -51,8 +51,8 @@ class Snapshots:
                 t("There is nothing aside of the name %(name)s.", name=name), t("It was removed before.")
             )
         try:
-            _must("subvolume", "delete", str(self.replaced(name)))
-        except _Refused as error:
+            btrfs("subvolume", "delete", str(self.replaced(name)))
+        except OSError as error:
             raise RockonwebError(
                 t("%(name)s could not be removed: %(why)s.", name=name, why=_words(error)),
                 t("Subvolumes inside it have to be removed by hand first: btrfs subvolume delete."),
@@ -69,9 +69,9 @@ class Snapshots:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self._root / OWN).chmod(0o700)
             if place.exists():
-                _must("subvolume", "delete", str(place))
-            _must("subvolume", "snapshot", "-r", str(self._root / share), str(place))
-        except (OSError, _Refused) as error:
+                btrfs("subvolume", "delete", str(place))
+            btrfs("subvolume", "snapshot", "-r", str(self._root / share), str(place))
+        except OSError as error:
             raise RockonwebError(
                 t('No snapshot of the share "%(share)s" could be taken: %(why)s.', share=share, why=_words(error)),
                 t("Nothing of it was changed. Make room on its disk, or look at the system's log."),
@@ -90,7 +90,7 @@ class Snapshots:
             (self._root / OWN).chmod(0o700)
             if not (kept.exists() and path.exists()):
                 if not fresh.exists():
-                    _must("subvolume", "snapshot", str(self.where(point, share)), str(fresh))
+                    btrfs("subvolume", "snapshot", str(self.where(point, share)), str(fresh))
                 if path.exists():
                     path.rename(kept)
                 fresh.rename(path)
@@ -102,7 +102,7 @@ class Snapshots:
                     stub.rmdir()
                 if stub.parent.is_dir() and not os.path.lexists(stub):
                     (kept / inner).rename(stub)
-        except (OSError, _Refused) as error:
+        except OSError as error:
             raise RockonwebError(
                 t('The data of the share "%(share)s" could not be put back: %(why)s.', share=share, why=_words(error)),
                 t(
@@ -129,46 +129,21 @@ class Snapshots:
         """Remove the snapshots of a point; one that can't be removed is left for the next time."""
         folder = self.where(point)
         for share in self.kept_for().get(point, ()):
-            _btrfs("subvolume", "delete", str(folder / share))
-        try:
+            with suppress(OSError):
+                btrfs("subvolume", "delete", str(folder / share))
+        with suppress(OSError):
             folder.rmdir()
-        except OSError:
-            return
 
 
 def _nested(path: str | Path) -> tuple[str, ...]:
-    shown, listed = _btrfs("subvolume", "show", str(path)), _btrfs("subvolume", "list", "-o", str(path))
-    if shown.returncode or listed.returncode:
+    try:
+        own = btrfs("subvolume", "show", str(path)).splitlines()[0].strip().strip("/")
+        listed = btrfs("subvolume", "list", "-o", str(path)).splitlines()
+    except OSError:
         return ()
-    own = shown.stdout.splitlines()[0].strip().strip("/")
-    paths = [line.partition(" path ")[2] for line in listed.stdout.splitlines()]
+    paths = [line.partition(" path ")[2] for line in listed]
     return tuple(sorted(one.removeprefix(f"{own}/") for one in paths if one.startswith(f"{own}/")))
 
 
-class _Refused(Exception):
-    """The tool said no, and why."""
-
-
-def _must(*words: str) -> None:
-    done = _btrfs(*words)
-    if done.returncode:
-        raise _Refused(" ".join((done.stderr or done.stdout).split()) or str(done.returncode))
-
-
-def _btrfs(*words: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(  # noqa: S603 - an argv list, never a shell string
-            ["btrfs", *words],  # noqa: S607
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(words, 1, "", str(error))
-
-
-def _words(error: Exception) -> str:
-    told = error.strerror if isinstance(error, OSError) else ""
-    return (told or str(error)).rstrip(".")
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).rstrip(".")

@@ -1,18 +1,16 @@
-"""Where this server is: its time zone, its name and address, its groups, and whose its folders are."""
+"""Where this server is: its time zone, its name and address, and whose its folders are."""
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import socket
 from collections import Counter
-from collections.abc import Collection
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rockonweb.core.answers import share_fault, split_share
-from rockonweb.core.suggest import Owner, Surroundings
+from rockonweb.core.answers import split_share
+from rockonweb.core.suggest import Owner
 from rockonweb.host.shares import Shares
 
 ELSEWHERE = "192.0.2.1"  # of the documentation's network: nothing is ever sent there
@@ -20,21 +18,9 @@ ORDINARY = range(1000, 60_000)  # users that are people
 NOT_A_NAME = ("", "localhost", "localhost.localdomain")
 
 
-def gather(shares: Shares, places: Collection[str], visited: str = "") -> Surroundings:
-    """Return what suggestions need of the host.
-
-    `places` are the shares and folders that were chosen; `visited` is the name or address by which the person
-    reached these pages: where it is this server for others too, apps are reached by it.
-    """
-    reached = "" if visited in NOT_A_NAME or visited.startswith("127.") or visited == "::1" else visited
-    return Surroundings(
-        time_zone=time_zone(),
-        host_name=host_name() or address(),
-        address=reached or address() or host_name(),
-        groups={group.gr_name: group.gr_gid for group in grp.getgrall()},
-        owners={place: owner(shares, place) for place in places if place and not share_fault(place)},
-        usual=usual_owner(shares),
-    )
+def is_only_here(visited: str) -> bool:
+    """Whether a name or address is one by which only this machine reaches itself."""
+    return visited in NOT_A_NAME or visited.startswith("127.") or visited == "::1"
 
 
 def time_zone(etc: Path = Path("/etc")) -> str:

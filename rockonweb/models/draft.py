@@ -9,18 +9,17 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Moment, Numbered, Secret, now
 
 IS_INSTALL = text("installation_id IS NULL")
 
 
-class Draft(Base):
+class Draft(Numbered):
     """What a person typed so far: for an install of a rock-on, or as settings of an app that is installed.
 
     Made by the first POST, gone with the submit. `definition_hash` tells whether the definition changed meanwhile.
     """
 
-    __tablename__ = "draft"
     __table_args__ = (
         Index(
             "uq_draft_install",
@@ -33,7 +32,6 @@ class Draft(Base):
         Index("uq_draft_change", "user_id", "installation_id", unique=True),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"))
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"))

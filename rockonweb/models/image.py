@@ -9,19 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.image_difference import Difference, unpack
 from rockonweb.core.updates import Outcome
-from rockonweb.models.base import Base, Moment, Sentence, now
+from rockonweb.models.base import Base, Moment, Numbered, Sentence, now
 from rockonweb.models.container import Container
 
 
-class ContainerImage(Base):
+class ContainerImage(Numbered):
     """The image of a container, beside the one that its name means in the registry, as they were last seen.
 
     `got` is the image that the name means on this host, where that is not the one that runs: it was pulled since.
     """
 
-    __tablename__ = "container_image"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), unique=True)
     reference: Mapped[str] = mapped_column(Text)
     outcome: Mapped[Outcome] = mapped_column(Enum(Outcome, native_enum=False, length=40), default=Outcome.UNKNOWN)
@@ -63,8 +60,6 @@ class ContainerImage(Base):
 
 class PulledImage(Base):
     """An image that an operation of ours brought to this host, by its id."""
-
-    __tablename__ = "pulled_image"
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     reference: Mapped[str] = mapped_column(Text)

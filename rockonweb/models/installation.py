@@ -1,9 +1,9 @@
-"""An app: a rock-on that is, or was, installed."""
+"""An app: a rock-on that is, or was, installed, with what is kept for it as a whole."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import JSON, Enum, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,14 +12,9 @@ from rockonweb.core.definition import Definition, digest, from_source
 from rockonweb.core.lifecycle import State
 from rockonweb.core.secret import SecretWord, is_secret
 from rockonweb.core.status import Status
-from rockonweb.models.base import Base, Moment, Sentence
+from rockonweb.models.base import Moment, Numbered, Secret, Sentence
+from rockonweb.models.container import Container, Environment, Question
 from rockonweb.models.rockon import RockOn
-
-if TYPE_CHECKING:
-    from rockonweb.models.container import Container
-    from rockonweb.models.custom_config import CustomConfig
-    from rockonweb.models.environment import Environment
-    from rockonweb.models.kept_volume import KeptVolume
 
 THIS_HOST = "local"  # the one host that there is
 
@@ -29,16 +24,14 @@ def is_newer(source: str, installed: str | None, ignored: str) -> bool:
     return installed is not None and source != installed and digest(source) != ignored
 
 
-class Installation(Base):
+class Installation(Numbered):
     """An app: where it runs, the definition and the answers that it was made from, and how it is.
 
     After an uninstall it stays, with its answers and its history, for the next install.
     """
 
-    __tablename__ = "installation"
     __table_args__ = (UniqueConstraint("host", "name"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     entry_id: Mapped[int] = mapped_column(ForeignKey("rockon.id"), index=True)
     host: Mapped[str] = mapped_column(String(100), default=THIS_HOST)
     name: Mapped[str] = mapped_column(String(100))
@@ -134,3 +127,20 @@ class Installation(Base):
         if self.status is Status.EXITED:
             return f"exitcode: {self.exit_code} error: {self.status_error}"
         return self.status.value
+
+
+class CustomConfig(Question):
+    """An answer for the whole rock-on, which a special install handler wants; its value is encrypted."""
+
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(Text)
+    value: Mapped[str | None] = mapped_column(Secret)
+
+
+class KeptVolume(Numbered):
+    """A volume that Docker made for a container since removed, attached again when the container is made anew."""
+
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
+    container: Mapped[str] = mapped_column(Text)
+    volume: Mapped[str] = mapped_column(Text)
+    destination: Mapped[str] = mapped_column(Text)

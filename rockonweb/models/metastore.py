@@ -10,15 +10,12 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.core.text import each_string, from_stored
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Base, Moment, Numbered, Secret, now
 
 
-class Metastore(Base):
+class Metastore(Numbered):
     """A metastore that an owner added to the configured ones."""
 
-    __tablename__ = "metastore"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     position: Mapped[int]
     place: Mapped[str] = mapped_column(Secret)  # an address, which may bear a password, or an absolute folder
     enabled: Mapped[bool] = mapped_column(default=True)
@@ -27,20 +24,15 @@ class Metastore(Base):
 class MetastoreFile(Base):
     """A fetched file with its validators, for asking conditionally the next time."""
 
-    __tablename__ = "metastore_file"
-
     url: Mapped[str] = mapped_column(Text, primary_key=True)
     etag: Mapped[str] = mapped_column(Text, default="")
     last_modified: Mapped[str] = mapped_column(Text, default="")
     body: Mapped[str] = mapped_column(Text)
 
 
-class RefreshReport(Base):
+class RefreshReport(Numbered):
     """The outcome of a refresh of the catalogue."""
 
-    __tablename__ = "refresh_report"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     finished: Mapped[datetime] = mapped_column(Moment, default=now)
     content: Mapped[str] = mapped_column(Text)  # JSON; see catalog/report.py
 

@@ -1,22 +1,20 @@
-"""The networks that an owner made, and the containers that were joined to one."""
+"""The networks that an owner made."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.core.networks import NetworkSpec
-from rockonweb.models.base import Base
+from rockonweb.models.base import Numbered
 
 
-class Network(Base):
+class Network(Numbered):
     """A network that an owner made. It is kept here too, so that one that Docker lost can be made again."""
 
-    __tablename__ = "network"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
     comment: Mapped[str] = mapped_column(Text, default="")
     subnet: Mapped[str] = mapped_column(Text, default="")  # blank: Docker chooses
@@ -32,32 +30,12 @@ class Network(Base):
     @property
     def spec(self) -> NetworkSpec:
         """What was asked for."""
-        return NetworkSpec(
-            name=self.name,
-            comment=self.comment,
-            subnet=self.subnet,
-            gateway=self.gateway,
-            ip_range=self.ip_range,
-            aux_addresses=tuple((name, address) for name, address in json.loads(self.aux_addresses)),
-            host_binding=self.host_binding,
-            mtu=self.mtu,
-            internal=self.internal,
-            icc=self.icc,
-            ip_masquerade=self.ip_masquerade,
-        )
+        asked = {field.name: getattr(self, field.name) for field in fields(NetworkSpec)}
+        pairs = tuple((name, address) for name, address in json.loads(self.aux_addresses))
+        return NetworkSpec(**{**asked, "aux_addresses": pairs})
 
     @spec.setter
     def spec(self, spec: NetworkSpec) -> None:
         """Write down what was asked for."""
         for key, value in vars(spec).items():
             setattr(self, key, json.dumps(value) if key == "aux_addresses" else value)
-
-
-class NetworkMember(Base):
-    """A container's place on a user's network."""
-
-    __tablename__ = "network_member"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), index=True)
-    network: Mapped[str] = mapped_column(Text)

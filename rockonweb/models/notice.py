@@ -9,15 +9,12 @@ from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.languages import ENGLISH
-from rockonweb.models.base import Base, Moment, Secret, Sentence, now
+from rockonweb.models.base import Moment, Numbered, Secret, Sentence, now
 
 
-class NoticeTarget(Base):
+class NoticeTarget(Numbered):
     """Somewhere that notices are sent to: a web hook, a mailbox, or whatever else Apprise knows."""
 
-    __tablename__ = "notice_target"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     way: Mapped[str] = mapped_column(String(20))
     address: Mapped[str] = mapped_column(Secret)  # JSON: the parts of the address, a password among them
     events: Mapped[str] = mapped_column(String(100), default="")  # with blanks between them
@@ -37,12 +34,9 @@ class NoticeTarget(Base):
         return parts
 
 
-class NoticeMessage(Base):
+class NoticeMessage(Numbered):
     """A message that waits to be sent."""
 
-    __tablename__ = "notice_message"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     target_id: Mapped[int] = mapped_column(ForeignKey("notice_target.id", ondelete="CASCADE"), index=True)
     title: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rockonweb.core.lifecycle import Kind, Progress
 from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
 from rockonweb.core.text import from_stored
-from rockonweb.models.base import Base, Moment, Secret, Sentence, now
+from rockonweb.models.base import Moment, Numbered, Secret, Sentence, now
 from rockonweb.models.installation import Installation
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
@@ -20,13 +20,12 @@ IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query 
 IS_RUNNING = text("progress = 'RUNNING'")
 
 
-class Operation(Base):
+class Operation(Numbered):
     """One operation on one rock-on (none for a refresh of the catalogue).
 
     At most one operation of a rock-on runs: a unique index says so. Others may wait; see work/sequence.py.
     """
 
-    __tablename__ = "operation"
     __table_args__ = (
         Index(
             "uq_operation_running", "installation_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING
@@ -34,7 +33,6 @@ class Operation(Base):
         Index("ix_operation_active", "installation_id", sqlite_where=IS_ACTIVE, postgresql_where=IS_ACTIVE),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
@@ -98,12 +96,9 @@ class Operation(Base):
         return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.notes.warnings]
 
 
-class OperationStep(Base):
+class OperationStep(Numbered):
     """A step of an operation: its title and reason for people; its kind and data, and what its undo has to know."""
 
-    __tablename__ = "operation_step"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(String(40), default="")  # that of a core.steps.Step, or one of the runner's own

@@ -11,15 +11,12 @@ from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.core.text import each_string, from_stored, to_stored
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Moment, Numbered, Secret, now
 
 
-class Restore(Base):
+class Restore(Numbered):
     """A backup that a person uploaded; `begun` is blank until the person agreed to what it will do."""
 
-    __tablename__ = "restore"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     created: Mapped[datetime] = mapped_column(Moment, default=now)
     begun: Mapped[datetime | None] = mapped_column(Moment)
     user: Mapped[str] = mapped_column(String(100), default="")

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ColumnElement, Dialect, Index, String, Text, litera
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.models.base import Base
+from rockonweb.models.base import Numbered
 
 
 class Words(TypeDecorator[tuple[str, ...]]):
@@ -56,7 +56,7 @@ class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
         return tuple(SuggestedPort(*port) for port in value or ())  # type: ignore[arg-type]
 
 
-class RockOn(Base):
+class RockOn(Numbered):
     """A rock-on of the catalogue: its newest definition, and what lists show of it.
 
     A refresh of the catalogue writes these rows and no others. One that has left the catalogue is kept for as long as
@@ -71,7 +71,6 @@ class RockOn(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     position: Mapped[int] = mapped_column(default=0)  # in its metastore; decides who gets a contested port
     origin: Mapped[str] = mapped_column(String(20), default="")  # starter, remote, local

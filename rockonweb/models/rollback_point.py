@@ -9,17 +9,14 @@ from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.rollback import Kept, kept_from_json
-from rockonweb.models.base import Base, Moment, Secret, now
+from rockonweb.models.base import Moment, Numbered, Secret, now
 from rockonweb.models.installation import Installation
 from rockonweb.models.operation import Operation
 
 
-class RollbackPoint(Base):
+class RollbackPoint(Numbered):
     """A rock-on before an operation: its definition, answers and images, and of which shares there are snapshots."""
 
-    __tablename__ = "rollback_point"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"), index=True)
     operation_id: Mapped[int | None] = mapped_column(ForeignKey("operation.id", ondelete="SET NULL"), index=True)
     created: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -7,18 +7,15 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Base, Moment, now
+from rockonweb.models.base import Moment, Numbered, now
 from rockonweb.models.user import User
 
 BROWSER = 300  # letters of a browser's own words that are kept
 
 
-class LoginSession(Base):
+class LoginSession(Numbered):
     """A browser in which a person is logged in. Its cookie has the key, the row only its hash."""
 
-    __tablename__ = "login_session"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     created: Mapped[datetime] = mapped_column(Moment, default=now)

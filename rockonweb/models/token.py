@@ -7,18 +7,15 @@ from datetime import datetime
 from sqlalchemy import Enum, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Base, Moment, now
+from rockonweb.models.base import Moment, Numbered, now
 from rockonweb.models.user import Role, User
 
 LABEL = 100  # letters
 
 
-class Token(Base):
+class Token(Numbered):
     """A token of a person's: shown once, kept as a hash. It may do what both its role and the person's allow."""
 
-    __tablename__ = "token"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     label: Mapped[str] = mapped_column(String(LABEL), default="")

@@ -1,4 +1,4 @@
-"""The people who may use this."""
+"""The people who may use this, and how they prove to be themselves."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import enum
 from datetime import datetime
 
 from flask_login import UserMixin
-from sqlalchemy import Enum, String
+from sqlalchemy import Enum, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import Base, Moment, Secret
+from rockonweb.models.base import Moment, Numbered, Secret
 
 
 class Role(enum.StrEnum):
@@ -25,12 +25,9 @@ class Role(enum.StrEnum):
         return order.index(self) >= order.index(other)
 
 
-class User(Base, UserMixin):  # type: ignore[misc]
+class User(Numbered, UserMixin):  # type: ignore[misc]
     """A person with an account."""
 
-    __tablename__ = "user"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
@@ -40,3 +37,10 @@ class User(Base, UserMixin):  # type: ignore[misc]
     totp_counter: Mapped[int] = mapped_column(default=0)  # of the last code that was used: none counts twice
     totp_secret: Mapped[str | None] = mapped_column(Secret, deferred=True)
     totp_pending: Mapped[str | None] = mapped_column(Secret, deferred=True)  # until the first code shows that it works
+
+
+class RecoveryCode(Numbered):
+    """A code for who lost the device of the second step: shown once, kept as a hash, removed when it is used."""
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)

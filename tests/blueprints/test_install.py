@@ -16,7 +16,7 @@ from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
-from rockonweb.host import Ground, Host, devices
+from rockonweb.host import Device, Ground, Host
 from rockonweb.host.shares import Shares
 from rockonweb.models import Draft, Installation, Kind, Operation, State, db, writing
 from tests.support.app import HX, Visitor, app_numbered, make_app, make_shares, new_visitor, put
@@ -807,7 +807,7 @@ def test_enter_presses_next_also_where_a_secret_has_buttons(secretive: Wizard) -
 
 
 def test_devices_of_the_host_are_offered(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "offered", lambda: [devices.Device("/dev/ttyUSB7", t("serial port"))])
+    monkeypatch.setattr(Host, "devices", lambda _: [Device("/dev/ttyUSB7", t("serial port"))])
     wizard = start(small(devices=questions(stick="Stick")))
     page = wizard.get("devices")
     assert '<option value="/dev/ttyUSB7">serial port</option>' in page.text

@@ -4,7 +4,7 @@ import pytest
 
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.core.networks import NetworkSpec
-from rockonweb.host import addresses
+from rockonweb.host import Host
 from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, writing
 from rockonweb.work import rocknets
 from tests.support import docker_stand_in as stand_in
@@ -39,8 +39,8 @@ class Docker(stand_in.Docker):
 @pytest.fixture(autouse=True)
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     """Docker, and a machine that reaches one subnet."""
-    monkeypatch.setattr(addresses, "reached", lambda: {"eth0": ("192.168.1.0/24",)})
-    monkeypatch.setattr(addresses, "addresses", lambda: frozenset({"192.168.1.5"}))
+    monkeypatch.setattr(Host, "subnets", lambda _: {"eth0": ("192.168.1.0/24",)})
+    monkeypatch.setattr(Host, "addresses", lambda _: frozenset({"192.168.1.5"}))
     return Docker().take_place(monkeypatch)
 
 
@@ -195,7 +195,7 @@ def test_its_own_subnet_is_in_nobodys_way(
     docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media(docker)
-    monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
+    monkeypatch.setattr(Host, "subnets", lambda _: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/25"}
     assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
     assert docker.told == ["remake media"]
@@ -205,7 +205,7 @@ def test_a_comment_alone_makes_nothing_anew(
     docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media(docker)
-    monkeypatch.setattr(addresses, "reached", lambda: {"br-1": ("10.5.0.0/24",)})
+    monkeypatch.setattr(Host, "subnets", lambda _: {"br-1": ("10.5.0.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "films and music"}
     assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
     assert docker.told == []

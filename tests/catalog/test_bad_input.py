@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rockonweb import catalog
+from rockonweb import catalog, strangers
 from rockonweb.catalog import remote
 from rockonweb.models import RockOn, db
 from tests.support import samples
@@ -69,7 +69,7 @@ def refresh(folder: Path, url: str) -> dict[str, Any]:
 
 def refresh_here(folder: Path, url: str) -> dict[str, Any]:
     """Refresh with shorter patience than the program's; tell what it used."""
-    remote.FILE_SECONDS, remote.READ_SECONDS, remote.REFRESH_SECONDS = 1, 0.5, 3
+    remote.FILE_SECONDS, strangers.READ_SECONDS, remote.REFRESH_SECONDS = 1, 0.5, 3
     app = make_app(folder, ROCKONWEB_REMOTE_METASTORE=url)
     with app.app_context():
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew

@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 
 from rockonweb import catalog
 from rockonweb.catalog import load_starter, offers, refresh
-from rockonweb.catalog.linter import lint
+from rockonweb.catalog.linter import check
 from rockonweb.core.definition import MAX_BYTES, parse
 from rockonweb.models import (
     Installation,
@@ -557,7 +557,7 @@ def test_the_starter_catalogue_has_what_a_home_server_wants():
     assert 8 <= len(STARTER) == len(set(STARTER))
     for path in offers.STARTER.glob("*.json"):
         [one] = parse(path.read_bytes())
-        assert lint(path) == []
+        assert check(path).faults == []
         assert one.definition.ui_port
         assert one.definition.website.startswith("https://")
         assert all(spec.volumes for spec in one.definition.containers.values())
@@ -638,7 +638,7 @@ def test_a_local_rock_on_replaces_one_of_the_starter_catalogue(app, store, local
 
 def test_lint_finds_nothing_in_a_good_file(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(app_of("A")))
-    assert lint(tmp_path / "a.json") == []
+    assert check(tmp_path / "a.json").faults == []
 
 
 def test_lint_names_each_fault_with_its_path(tmp_path):
@@ -647,9 +647,9 @@ def test_lint_names_each_fault_with_its_path(tmp_path):
     del bad["Web app"]["website"]
     path = tmp_path / "bad.json"
     path.write_text(json.dumps(bad))
-    found = {fault["path"]: fault for fault in lint(path)}
+    found = {fault.path: fault for fault in check(path).faults}
     assert set(found) == {"containers.web.ports.80.label", "website"}
-    assert all(fault["file"] == str(path) and fault["message"] for fault in found.values())
+    assert all(fault.file == str(path) and fault.message for fault in found.values())
 
 
 @pytest.mark.parametrize(
@@ -660,9 +660,9 @@ def test_lint_names_what_is_wrong_with_the_whole_file(tmp_path, content, words):
     path = tmp_path / "a.json"
     if content is not None:
         path.write_bytes(content)
-    [fault] = lint(path)
-    assert (fault["file"], fault["path"]) == (str(path), "")
-    assert words in fault["message"]
+    [fault] = check(path).faults
+    assert (fault.file, fault.path) == (str(path), "")
+    assert words in fault.message
 
 
 @pytest.mark.registry

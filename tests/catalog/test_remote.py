@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from rockonweb import strangers
 from rockonweb.catalog import remote
 from rockonweb.catalog.metastore import Content, Fetched
 from rockonweb.catalog.remote import Remote
@@ -164,7 +165,7 @@ def test_all_files_together_have_a_limit(monkeypatch):
 
 
 def test_a_slow_file_is_a_fault_and_the_others_come(monkeypatch):
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(strangers, "READ_SECONDS", 0.3)
     slow = threading.Event()
     with odd_server({"/slow.json": lambda handler: slow.wait(5) and None, "/a.json": say(b"x")}) as url:
         found = fetch(url, "slow.json", "a.json")
@@ -191,7 +192,7 @@ def test_a_file_that_comes_drop_by_drop_is_given_up(monkeypatch):
 
 def test_headers_that_never_end_hold_nobody_for_ever(monkeypatch):
     monkeypatch.setattr(remote, "FILE_SECONDS", 0.3)
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.7)
+    monkeypatch.setattr(strangers, "READ_SECONDS", 0.7)
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
@@ -317,13 +318,13 @@ def test_a_public_metastore_can_not_redirect_into_the_own_network(target, monkey
 
     public = ["127.0.0.1"]  # for the connection
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    judge = remote.on_own_network
+    judge = strangers.inner_addresses
 
-    def judged(host: str) -> bool:
+    def judged(host: str) -> set[str]:
         public[0] = "93.184.215.14"
         return judge(host)
 
-    monkeypatch.setattr(remote, "on_own_network", judged)
+    monkeypatch.setattr(strangers, "inner_addresses", judged)
     with odd_server({"/a.json": send_to(f"http://{target}:9/x")}) as url:
         found = fetch(url.replace("127.0.0.1", "public.example"), "a.json")
     assert "which is on this machine or its network" in found["a.json"].fault

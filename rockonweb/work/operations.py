@@ -124,19 +124,18 @@ def _withdraw(session: Session, operation: Operation) -> None:
     rockon = operation.installation
     if rockon is None:
         return
-    if operation.kind is Kind.CHANGE:
+    if operation.transition.reserves:
         rows.release_reserved(rockon)
     if session.scalar(
         select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress == Progress.RUNNING)
     ):
         return
-    transition, before = TRANSITIONS[operation.kind], operation.notes
+    transition, before = operation.transition, operation.notes
     if rockon.state == transition.state:
         rockon.state = transition.state_after(Progress.CANCELLED, before.state or State.INSTALLED)
     if rockon.status == transition.status:
         rockon.status = before.status or rockon.status
-    if operation.kind is Kind.INSTALL:
-        release(rockon)
+    release(rockon)
 
 
 def retry(operation_id: int, user: str) -> int:
@@ -144,15 +143,12 @@ def retry(operation_id: int, user: str) -> int:
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
-    if operation.kind is Kind.REFRESH:
+    rockon = operation.installation
+    if rockon is None:
         return begin_refresh(user)
-    if operation.installation is None:
-        raise Conflict(t("There is nothing to repeat."))
-    if operation.kind is Kind.INSTALL and operation.installation.state is State.INSTALLED:
-        return begin(operation.installation, RestartRequest(), user)  # complete, but not healthy
-    return begin(
-        operation.installation, operation.request, user, None if operation.reviewed is None else operation.lines
-    )
+    if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed:
+        return begin(rockon, RestartRequest(), user)  # its install is complete, but not healthy
+    return begin(rockon, operation.request, user, None if operation.reviewed is None else operation.lines)
 
 
 def is_taken(error: IntegrityError) -> bool:
@@ -168,7 +164,7 @@ def alone(session: Session) -> None:
 
 def mark(operation: Operation, rockon: Installation) -> None:
     """Show on a rock-on what is done to it, and note how it was before."""
-    transition = TRANSITIONS[operation.kind]
+    transition = operation.transition
     if rockon.state in transition.allowed:
         operation.notes = replace(operation.notes, state=rockon.state)
     rockon.state = transition.state or rockon.state
@@ -185,14 +181,11 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
     kind, transition = request.kind, TRANSITIONS[request.kind]
     query = select(Operation).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
     before: list[Operation] = [*session.scalars(query.order_by(Operation.id))]
-    match turn(kind, [operation.kind for operation in before]):
-        case Turn.JOIN if before[-1].request == request and not before[-1].cancel_requested:
+    same = bool(before) and before[-1].request == request and not before[-1].cancel_requested
+    match turn(kind, [operation.kind for operation in before], same=same):
+        case Turn.JOIN:
             return before[-1]
-        case Turn.JOIN if kind is not Kind.UNINSTALL:
-            pass  # it asks for something else, or the last one is being cancelled
-        case Turn.QUEUE:
-            pass
-        case _:
+        case Turn.REFUSE:
             raise Conflict(
                 t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
             )
@@ -253,9 +246,10 @@ def enqueue_again(operation_ids: Iterable[int]) -> list[int]:
 
 
 def release(rockon: Installation) -> None:
-    """Let a rock-on without containers be one of the catalogue again."""
-    rockon.installed_source = None
-    rockon.status = Status.STOPPED
+    """Let a rock-on that is not installed be one of the catalogue again."""
+    if rockon.state in (State.AVAILABLE, State.INSTALL_FAILED):
+        rockon.installed_source = None
+        rockon.status = Status.STOPPED
 
 
 def job_id(operation_id: int) -> str:

@@ -11,7 +11,7 @@ from rockonweb import rows
 from rockonweb.config import current_settings
 from rockonweb.core.answers import Answers, from_json, split_share
 from rockonweb.core.definition import Definition, from_source
-from rockonweb.core.errors import Conflict, RockonwebError
+from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import Finding
 from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
@@ -59,12 +59,12 @@ def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     return point.installation.read(point.definition), from_json(json.loads(point.answers))
 
 
-def other_users(rockon: Installation) -> dict[str, tuple[str, ...]]:
-    """Return the other rock-ons that use each share."""
+def other_users(rockon: Installation, free: Collection[State] = UNINSTALLED) -> dict[str, tuple[str, ...]]:
+    """Return the other rock-ons that use each share; those in a state of `free` do not."""
     query = select(Volume.share, Installation.name).join(Container, Volume.container_id == Container.id)
     found = db.session.execute(
         query.join(Installation, Container.installation_id == Installation.id)
-        .where(Volume.share.is_not(None), Installation.id != rockon.id, Installation.state.not_in(UNINSTALLED))
+        .where(Volume.share.is_not(None), Installation.id != rockon.id, Installation.state.not_in(free))
         .order_by(Installation.name)
     )
     users: dict[str, dict[str, None]] = {}
@@ -248,34 +248,29 @@ def put_back(operation_id: int, step: PutBack, docker: Engine) -> str:
     return _lies(lies)
 
 
-def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
+def undo(operation_id: int, share: str, docker: Engine) -> str:
     """Put a share's data from before an operation in its place, where something of the operation has run.
 
-    Returns whether all is well, and a sentence on where the newer data lies, or why it was left alone.
+    Returns a sentence on where the newer data lies. Raises LeftAlone.
     """
     point = _of(operation_id)
     if point is None or not point.ran or share not in point.shares:
-        return True, ""
+        return ""
     for name in point.shares[share]:
         docker.stop(name)
     for finding in in_the_way([share], (), docker):
-        told = t(
-            "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
-            share=share,
-            why=finding.sentence,
-            path=str(host_of().snapshots.where(point.id, share)),
+        raise LeftAlone(
+            t(
+                "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
+                share=share,
+                why=finding.sentence,
+                path=str(host_of().snapshots.where(point.id, share)),
+            )
         )
-        return False, told
     lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
         point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
-    return True, _lies(lies)
-
-
-def to_undo(operation_id: int) -> list[str]:
-    """Return the shares of which an operation took snapshots, and that were not put back since."""
-    point = _of(operation_id)
-    return list(point.shares) if point else []
+    return _lies(lies)
 
 
 def _aside(operation_id: int, share: str) -> str:

@@ -21,15 +21,17 @@ from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP
-from rockonweb.core.lifecycle import REPLACING, TRANSITIONS, UNDOING, Kind, Progress, State
+from rockonweb.core.lifecycle import TRANSITIONS, UNDOING, Progress, State
 from rockonweb.core.plan import Plan
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t, to_stored
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
-from rockonweb.work import executor, observer, operations, rollback, sequence
+from rockonweb.work import observer, operations, rollback, sequence
+from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
+from rockonweb.work.step_actions import Cancelled
 
 WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def _run(operation_id: int) -> None:
             return
         try:
             _perform(operation_id)
-        except executor.Cancelled:
+        except Cancelled:
             _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
         except RockonwebError as error:
             stays = isinstance(error, Unhealthy)
@@ -103,12 +105,8 @@ def interrupt(operation_id: int) -> bool:
 def _only_the_end_is_missing(operation: Operation) -> bool:
     """Whether each step of an operation is done. One with several planners may have more of them to come."""
     steps = operation.steps
-    return (
-        operation.kind is not Kind.REFRESH
-        and len(PLANNERS[operation.kind]) == 1
-        and bool(steps)
-        and all(step.progress is Progress.DONE for step in steps)
-    )
+    planners = PLANNERS.get(operation.kind, ())
+    return len(planners) == 1 and bool(steps) and all(step.progress is Progress.DONE for step in steps)
 
 
 def _take_back(operation_id: int) -> tuple[bool, str]:
@@ -118,7 +116,7 @@ def _take_back(operation_id: int) -> tuple[bool, str]:
     could be taken back, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
-    if operation.kind not in UNDOING:
+    if operation.installation is None or not operation.transition.undoes:
         return False, ""
     try:
         with _at_work(operation) as work:
@@ -188,11 +186,9 @@ def _left_over(operation: Operation, docker: Engine) -> bool:
     """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
     process that ended.
     """
-    rockon = operation.installation
-    if operation.progress is Progress.DONE or rockon is None:
+    if operation.progress is Progress.DONE:
         return False
-    stays = operation.kind is Kind.INSTALL and rockon.state not in (State.AVAILABLE, State.INSTALL_FAILED)
-    return not stays and bool(docker.made_by(operation.id))
+    return not operation.notes.stays and bool(docker.made_by(operation.id))
 
 
 @contextmanager
@@ -232,11 +228,10 @@ def _try_lock(file: IO[str], how: int) -> bool:
 def _perform(operation_id: int) -> None:
     operation = db.session.get_one(Operation, operation_id)
     if operation.cancel_requested:
-        raise executor.Cancelled
-    if operation.kind is Kind.REFRESH:
+        raise Cancelled
+    if operation.installation is None:
         _refresh(operation_id)
         return
-    assert operation.installation is not None  # noqa: S101 - only a refresh has none
     tidy(operation.installation.id, before=operation_id)
     with _at_work(operation) as work:
         _remember_running(operation_id, work.engine)
@@ -245,18 +240,18 @@ def _perform(operation_id: int) -> None:
             work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
             _remember_warnings(operation_id, plan)
-            if operation.kind in REPLACING and rollback.needed(plan.steps):
+            if operation.transition.replaces and rollback.needed(plan.steps):
                 rollback.remember(operation_id, work.engine)
             work.perform(plan.steps)
 
 
 @contextmanager
-def _at_work(operation: Operation) -> Iterator[executor.Executor]:
+def _at_work(operation: Operation) -> Iterator[Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
     host = host_of(operation.installation)
     successor = db.session.get(RockOn, operation.successor) if operation.successor else None
     with host.connect(*([successor.name] if successor else [])) as docker:
-        work = executor.Executor(host, docker, operation)
+        work = Executor(host, docker, operation)
         try:
             yield work
         finally:
@@ -268,10 +263,10 @@ def _remember_running(operation_id: int, docker: Engine) -> None:
     """Write which containers run before a change, so that whoever has to bring them back knows. An install has none,
     and writes that: it begins to act now.
     """
-    kind = db.session.get_one(Operation, operation_id).kind
-    if kind not in UNDOING:
+    transition = db.session.get_one(Operation, operation_id).transition
+    if not transition.undoes:
         return
-    known = docker.containers() if kind in REPLACING else {}
+    known = docker.containers() if transition.replaces else {}
     running = tuple(name for name, facts in known.items() if docker.acts_on(facts) and facts.state in UP)
     _note(operation_id, running=running)
 
@@ -326,14 +321,17 @@ def _settle(
         operation.end(progress, error, hint)
         _end_steps(operation, progress, output)
         if operation.installation is not None:
-            stays = unhealthy and operation.kind is Kind.INSTALL
+            stays = unhealthy and operation.transition.stays
             _settle_rockon(session, operation, operation.installation, stays=stays)
             if facts is not None:
                 observer.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
         kind = operation.kind
-    if rockon_id and kind is Kind.CHANGE and progress is Progress.DONE:
+    if rockon_id is None:
+        return
+    transition = TRANSITIONS[kind]
+    if transition.reserves and progress is Progress.DONE:
         observer.look(rockon_id)  # it may have other containers now, or another name
-    if rockon_id and kind in (*REPLACING, Kind.UNINSTALL):
+    if transition.replaces or transition.done is State.AVAILABLE:
         _tidy_points(rockon_id)
 
 
@@ -349,8 +347,8 @@ def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
 
 def _settle_rockon(session: Session, operation: Operation, rockon: Installation, *, stays: bool) -> None:
     """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
-    kind, progress, request = operation.kind, operation.progress, operation.request
-    transition, done = TRANSITIONS[kind], progress is Progress.DONE
+    transition, progress, request = operation.transition, operation.progress, operation.request
+    done = progress is Progress.DONE
     rockon.error = operation.error if progress in WENT_WRONG else None
     rockon.state = transition.state_after(progress, operation.notes.state or State.INSTALLED, stays=stays)
     if not done:
@@ -359,12 +357,10 @@ def _settle_rockon(session: Session, operation: Operation, rockon: Installation,
         operation.notes = replace(operation.notes, stays=True)
     if isinstance(request, ChangeRequest) and done:
         _take_over(session, rockon, operation, request)
-    elif kind in REPLACING:
+    elif transition.reserves:
         rows.release_reserved(rockon)
-    if kind is Kind.INSTALL and rockon.state is not State.INSTALLED:
-        operations.release(rockon)
-    elif kind is Kind.UNINSTALL and done:
-        operations.release(rockon)
+    operations.release(rockon)
+    if done and rockon.state is State.AVAILABLE:
         rows.forget_added(rockon)
 
 

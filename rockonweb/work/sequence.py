@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from rockonweb import rows
 from rockonweb.core import interplay
 from rockonweb.core.definition import from_source
-from rockonweb.core.lifecycle import STATE_WORDS, TRANSITIONS, Kind, Progress
+from rockonweb.core.lifecycle import STATE_WORDS, Progress
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE, Container, Installation, NetworkMember, Operation, db, now, writing
@@ -73,14 +73,14 @@ def go_on() -> list[int]:
 
 def _fits(operation: Operation, rockon: Installation) -> bool:
     """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
-    transition = TRANSITIONS[operation.kind]
+    transition = operation.transition
     if rockon.state not in transition.allowed and rockon.state != transition.state:
         operation.end(
             Progress.FAILED,
             t("%(name)s is %(state)s.", name=rockon.name, state=STATE_WORDS[rockon.state]),
             t("What ran before it has ended otherwise than expected, so nothing was done."),
         )
-        if operation.kind is Kind.CHANGE:
+        if transition.reserves:
             rows.release_reserved(rockon)
         return False
     operations.mark(operation, rockon)

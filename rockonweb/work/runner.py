@@ -148,7 +148,8 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
     if operation is None or operation.active:
         return None
     with _locked(operation.id, wait=True), _at_work(operation) as work:
-        if before is None and _busy(rockon_id):
+        db.session.rollback()
+        if before is None and sequence.runs(rockon_id):
             return None
         done, owes = operation.progress is Progress.DONE, operation.notes.owes
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
@@ -173,13 +174,6 @@ def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | No
         query = query.where(Operation.id < before)
     found = db.session.scalars(query.order_by(Operation.id.desc()))
     return next((one for one in found if one.active or one.notes.running is not None), None)
-
-
-def _busy(rockon_id: int) -> bool:
-    """Whether an operation works on a rock-on by now."""
-    db.session.rollback()
-    query = select(Operation.id).where(Operation.installation_id == rockon_id, Operation.progress == Progress.RUNNING)
-    return db.session.scalar(query) is not None
 
 
 def _left_over(operation: Operation, docker: Engine) -> bool:

@@ -29,8 +29,7 @@ from rockonweb.rows import suggested_port
 from rockonweb.web import before, drafts, rockon_page, secret_answers
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
-from rockonweb.web.share_users import other_users
-from rockonweb.work.facts import gather_facts
+from rockonweb.work.facts import gather_facts, other_users
 from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")

@@ -42,9 +42,8 @@ from rockonweb.web import before, rockon_page, secret_answers, wanted
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
-from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
-from rockonweb.work.facts import gather_facts
+from rockonweb.work.facts import gather_facts, other_users
 from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")

@@ -21,7 +21,7 @@ from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import Installation, RockOn
-from rockonweb.web.share_users import other_users
+from rockonweb.work.facts import other_users
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, TRANSITIONS, Kind, Progress, State, Turn, turn
+from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, THERE, TRANSITIONS, Kind, Progress, State, Turn, turn
 from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.status import Status
@@ -186,6 +186,6 @@ def _refuse_claimed_ports(session: Session, rockon: Installation, definition: De
 
 def release(rockon: Installation) -> None:
     """Let a rock-on that is not installed be one of the catalogue again."""
-    if rockon.state in (State.AVAILABLE, State.INSTALL_FAILED):
+    if rockon.state not in THERE:
         rockon.installed_source = None
         rockon.status = Status.STOPPED

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
@@ -159,7 +160,7 @@ def _joined() -> dict[str, list[tuple[str, str]]]:
         select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
         .join(Installation, Container.installation_id == Installation.id)
-        .where(Installation.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
+        .where(Installation.state.in_(THERE))
         .order_by(Container.name)
     )
     found: dict[str, list[tuple[str, str]]] = {}

@@ -9,30 +9,25 @@ from sqlalchemy import select
 
 from rockonweb import rows
 from rockonweb.config import current_settings
-from rockonweb.core.answers import Answers, from_json, split_share
+from rockonweb.core.answers import Answers, from_json
 from rockonweb.core.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.preflight import Finding
 from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import (
-    Container,
     Installation,
     Operation,
     Progress,
     RollbackPoint,
-    State,
     Status,
-    Volume,
     db,
     writing,
 )
-
-UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
-
 
 # -- looking ----------------------------------------------------------------------------------------------------------
 
@@ -57,20 +52,6 @@ def point_of(rockon: Installation, point_id: int) -> RollbackPoint:
 def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     """Return the definition and the answers that a point remembers."""
     return point.installation.read(point.definition), from_json(json.loads(point.answers))
-
-
-def other_users(rockon: Installation, free: Collection[State] = UNINSTALLED) -> dict[str, tuple[str, ...]]:
-    """Return the other rock-ons that use each share; those in a state of `free` do not."""
-    query = select(Volume.share, Installation.name).join(Container, Volume.container_id == Container.id)
-    found = db.session.execute(
-        query.join(Installation, Container.installation_id == Installation.id)
-        .where(Volume.share.is_not(None), Installation.id != rockon.id, Installation.state.not_in(free))
-        .order_by(Installation.name)
-    )
-    users: dict[str, dict[str, None]] = {}
-    for place, name in found:
-        users.setdefault(split_share(place or "")[0], {})[name] = None
-    return {share: tuple(names) for share, names in users.items()}
 
 
 def brought_back(point: RollbackPoint, facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
@@ -207,7 +188,7 @@ def _is_wanted(point: RollbackPoint) -> bool:
     undone = operation and not operation.active and operation.progress is not Progress.DONE
     if undone and not (point.ran and point.shares):
         return False
-    return point.installation.state not in UNINSTALLED
+    return point.installation.state in THERE
 
 
 # -- data -------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from rockonweb.config import current_settings
 from rockonweb.core import layers
 from rockonweb.core.errors import EngineError, LeftAlone, RockonwebError
 from rockonweb.core.layers import Layer, PullProgress
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.steps import (
     ASIDE,
     AwaitAnswer,
@@ -49,6 +50,7 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine, Host
 from rockonweb.models import KeptVolume, Operation, OperationStep, State, db, writing
 from rockonweb.work import pulled, rocknets, rollback
+from rockonweb.work.facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 
@@ -111,7 +113,7 @@ class Work:
     def is_used_by_others(self, share: str) -> bool:
         """Whether another rock-on uses a share."""
         rockon = db.session.get_one(Operation, self.operation_id).installation
-        used = rockon is not None and share in rollback.other_users(rockon, free=(State.AVAILABLE,))
+        used = rockon is not None and bool(other_users(rockon, (*THERE, State.INSTALL_FAILED)).get(share))
         db.session.rollback()
         return used
 

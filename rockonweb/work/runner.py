@@ -56,29 +56,29 @@ def _run(operation_id: int) -> None:
         try:
             _perform(operation_id)
         except Cancelled:
-            _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
+            _settle(operation_id, Progress.CANCELLED, RockonwebError(t("Cancelled.")))
         except RockonwebError as error:
-            stays = isinstance(error, Unhealthy)
-            _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output, unhealthy=stays)
+            _settle(operation_id, Progress.FAILED, error)
             raise
         except Exception as error:
             db.session.rollback()
             if _take_back(operation_id)[0]:
-                _settle(operation_id, Progress.DONE, "", "")
-                raise
-            if isinstance(error, DBAPIError):
-                trouble = database_trouble(error)
-                _settle(operation_id, Progress.FAILED, trouble.sentence, trouble.hint)
-                raise
-            _settle(
-                operation_id,
-                Progress.FAILED,
-                t("Rockonweb itself failed: %(error)s.", error=type(error).__name__),
-                t("This is a mistake of ours; the log of the worker has the details. Please report it."),
-            )
+                _settle(operation_id, Progress.DONE)
+            else:
+                _settle(operation_id, Progress.FAILED, _sentence(error))
             raise
         else:
-            _settle(operation_id, Progress.DONE, "", "")
+            _settle(operation_id, Progress.DONE)
+
+
+def _sentence(error: Exception) -> RockonwebError:
+    """Return what to tell of an error that nobody foresaw."""
+    if isinstance(error, DBAPIError):
+        return database_trouble(error)
+    return RockonwebError(
+        t("Rockonweb itself failed: %(error)s.", error=type(error).__name__),
+        t("This is a mistake of ours; the log of the worker has the details. Please report it."),
+    )
 
 
 def interrupt(operation_id: int) -> bool:
@@ -89,16 +89,13 @@ def interrupt(operation_id: int) -> bool:
             return False
         done, left = (True, "") if _only_the_end_is_missing(operation) else _take_back(operation_id)
         if done:
-            _settle(operation_id, Progress.DONE, "", "")
+            _settle(operation_id, Progress.DONE)
             return True
-        _settle(
-            operation_id,
-            Progress.INTERRUPTED,
-            t("It was interrupted: the process that did it has ended."),
-            t("Not all of it could be taken back yet. %(why)s", why=left)
-            if left
-            else t("Try again: what is done already is not done twice."),
-        )
+        hint = t("Try again: what is done already is not done twice.")
+        if left:
+            hint = t("Not all of it could be taken back yet. %(why)s", why=left)
+        told = RockonwebError(t("It was interrupted: the process that did it has ended."), hint)
+        _settle(operation_id, Progress.INTERRUPTED, told)
         return True
 
 
@@ -155,7 +152,7 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
             return None
         if work.recover(done=done) and not done:
-            _settle(operation.id, Progress.DONE, "", "")
+            _settle(operation.id, Progress.DONE)
         for refusal in work.refusals:
             raise refusal
         if owes and not work.owes:
@@ -274,48 +271,38 @@ def _remember_warnings(operation_id: int, plan: Plan) -> None:
 
 def _refresh(operation_id: int) -> None:
     with writing() as session:
-        step = OperationStep(
-            operation_id=operation_id,
-            position=0,
-            kind="fetch_catalogue",
-            title=t("fetch the catalogue"),
-            why=t("new and changed rock-ons"),
-            progress=Progress.RUNNING,
-            started=now(),
-        )
-        session.add(step)
+        step = _own_step("fetch_catalogue", t("fetch the catalogue"), t("new and changed rock-ons"))
+        session.get_one(Operation, operation_id).steps.append(step)
     step_id = step.id
-    report = None
-    try:
-        report = catalog.refresh()
-    finally:
-        with writing() as session:
-            row = session.get_one(OperationStep, step_id)
-            row.finished = now()
-            row.progress = Progress.DONE if report and report.loaded else Progress.FAILED
-            row.output = str(report or "")
+    report = catalog.refresh()
+    with writing() as session:
+        session.get_one(OperationStep, step_id).output = str(report)
     if not report.loaded:
         raise RockonwebError(
             t("No catalogue could be loaded."), t("What was loaded before stays. Check that this machine is online.")
         )
 
 
-def _settle(
-    operation_id: int, progress: Progress, error: str, hint: str, output: str = "", *, unhealthy: bool = False
-) -> None:
+def _own_step(kind: str, title: str, why: str) -> OperationStep:
+    """Return a step of the runner's own, which has begun; it ends as its operation does."""
+    return OperationStep(position=0, kind=kind, title=title, why=why, progress=Progress.RUNNING, started=now())
+
+
+def _settle(operation_id: int, progress: Progress, error: RockonwebError | None = None) -> None:
     """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it.
 
-    `output` belongs to a failure; it is kept here when there was no step yet that could tell it. An install that is
-    complete but `unhealthy` stays, so that its log can be read and its settings changed.
+    What a failure has to read is kept here when there was no step yet that could tell it. An install that is complete
+    but `Unhealthy` stays, so that its log can be read and its settings changed.
     """
     rockon_id = db.session.get_one(Operation, operation_id).installation_id
     facts = observer.containers(rockon_id) if rockon_id else None
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
-        operation.end(progress, error, hint)
-        _end_steps(operation, progress, output)
+        told = error or RockonwebError("")
+        operation.end(progress, told.sentence, told.hint)
+        _end_steps(operation, progress, told.output)
         if operation.installation is not None:
-            stays = unhealthy and operation.transition.stays
+            stays = isinstance(error, Unhealthy) and operation.transition.stays
             _settle_rockon(session, operation, operation.installation, stays=stays)
             if facts is not None:
                 observer.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
@@ -331,7 +318,9 @@ def _settle(
 
 def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
     if output and not operation.steps:
-        operation.steps.append(_check(output))
+        step = _own_step("look_again", t("look at the host again"), t("before anything is touched"))
+        step.output = output
+        operation.steps.append(step)
     for step in operation.steps:
         if step.progress is Progress.RUNNING:
             step.progress, step.finished = progress, now()
@@ -384,17 +373,3 @@ def _take_over(session: Session, rockon: Installation, operation: Operation, req
     theirs = select(Draft).join(User).where(Draft.installation_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):
         session.delete(draft)
-
-
-def _check(output: str) -> OperationStep:
-    """Return the step of an operation that stopped before its first one."""
-    return OperationStep(
-        position=0,
-        kind="look_again",
-        title=t("look at the host again"),
-        why=t("before anything is touched"),
-        progress=Progress.FAILED,
-        started=now(),
-        finished=now(),
-        output=output,
-    )

@@ -18,7 +18,7 @@ from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import may, requires
-from rockonweb.web.share_users import share_users
+from rockonweb.work.facts import share_users
 
 blueprint = Blueprint("shares", __name__)
 

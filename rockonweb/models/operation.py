@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.lifecycle import Kind, Progress
+from rockonweb.core.lifecycle import TRANSITIONS, Kind, Progress, Transition
 from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
 from rockonweb.core.text import from_stored
 from rockonweb.models.base import Moment, Numbered, Secret, Sentence, now
@@ -81,14 +81,19 @@ class Operation(Numbered):
         self.noted = notes.to_json()
 
     @property
+    def transition(self) -> Transition:
+        """What its kind makes of a rock-on; a refresh has none."""
+        return TRANSITIONS[self.kind]
+
+    @property
     def goes_back(self) -> bool:
         """Whether it is a way back to a rollback point."""
-        return self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) and self.request.point is not None
+        return isinstance(request := self.request, ChangeRequest) and request.point is not None
 
     @property
     def successor(self) -> int | None:
         """The id of the rock-on whose name a change takes."""
-        return self.request.successor if self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) else None
+        return request.successor if isinstance(request := self.request, ChangeRequest) else None
 
     @property
     def warnings(self) -> list[tuple[str, str]]:

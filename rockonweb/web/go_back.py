@@ -10,6 +10,7 @@ from rockonweb.core.text import t
 from rockonweb.host import host_of
 from rockonweb.models import Installation, RollbackPoint
 from rockonweb.work import rollback
+from rockonweb.work.facts import other_users
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def shares(point: RollbackPoint) -> list[Cover]:
         for name, facts in host.shares.listing().items()
         if name in point.shares
     }
-    facts = HostFacts(shares=known, share_users=rollback.other_users(point.installation))
+    facts = HostFacts(shares=known, share_users=other_users(point.installation))
     _, answers = rollback.made_from(point)
     return [
         *rollback.brought_back(point, facts),

@@ -18,7 +18,7 @@ from rockonweb.forms import PageForm, devices, environment, shares
 from rockonweb.host import host_of
 from rockonweb.models import Installation
 from rockonweb.web import partials
-from rockonweb.web.share_users import other_users
+from rockonweb.work.facts import other_users
 
 TITLES = {
     "shares": _l("Shares"),

@@ -23,6 +23,7 @@ from rockonweb.core.backup import Backup, Hidden, SavedRockOn
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.request import InstallRequest
 from rockonweb.core.text import Text, joined, t
 from rockonweb.host import Engine, host_of
@@ -31,7 +32,6 @@ from rockonweb.work import operations, queue, rocknets
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
-FREE = (State.AVAILABLE, State.INSTALL_FAILED)
 KEPT = 5  # restores that are remembered
 
 
@@ -200,7 +200,7 @@ def _prospect(
 
 def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
     """Return why a rock-on is left alone, blank where it is not."""
-    if _is_here(state):
+    if state in THERE:
         return t("It is installed here already, and is left as it is.")
     for name in saved.definition.containers:
         known = (facts.containers or {}).get(name)
@@ -210,10 +210,6 @@ def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Te
                 name=name,
             )
     return ""
-
-
-def _is_here(state: State | None) -> bool:
-    return state is not None and state not in FREE
 
 
 def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
@@ -375,7 +371,7 @@ def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str)
     rockon = db.session.scalar(select(Installation).where(Installation.name == saved.name))
     state = rockon.state if rockon else None
     if left := _left_alone(saved, state, HostFacts(containers=docker.containers())):
-        return {"left": left} if _is_here(state) else {"told": [left]}  # a container may go away
+        return {"left": left} if state in THERE else {"told": [left]}  # a container may go away
     there = [volume for volume in saved.volumes if volume.volume in volumes]
     told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
     try:

@@ -53,6 +53,7 @@ from rockonweb.models import (
 from rockonweb.web import drafts, wanted
 from rockonweb.work import heartbeat, queue, restore, samples
 from rockonweb.work.heartbeat import EngineStatus
+from tests.support.app import app_numbered
 
 from .app import add_user, install, make_app, new_visitor, put, shelve
 from .filled import PAGES, address
@@ -170,7 +171,7 @@ def many(app: Flask) -> None:
     ids = put(*found)
     with writing() as session:
         for number in range(0, MANY, 5):
-            rockon = session.get_one(Installation, ids[number])
+            rockon = app_numbered(ids[number])
             rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
             rockon.status = Status.STARTED if number % 10 else Status.STOPPED
             rockon.newer_images = number % 20 == 0

@@ -54,7 +54,7 @@ def docker_run(
         *ports(container, spec, answers),
         *options(spec),
         *links(added),
-        *environment(container, spec, answers, added),
+        *environment(definition, container, answers, added),
         *labels(container, answers),
         *management_labels(definition, facts),
         facts.pinned.get(container, spec.reference),
@@ -152,16 +152,17 @@ def links(added: Additions) -> Iterator[str]:
         yield from ("--link", f"{container}:{alias}")
 
 
-def environment(container: str, spec: ContainerSpec, answers: Answers, added: Additions = NOTHING) -> Iterator[str]:
+def environment(definition: Definition, container: str, answers: Answers, added: Additions = NOTHING) -> Iterator[str]:
     """The handler's variables, answered ones in the order of the questions, then the user's own; secrets masked.
 
     One without an answer is left out.
     """
     answered = answers.environment.get(container, {})
-    labels = {key: question.label for key, question in in_question_order(spec.environment) if key in answered}
+    asked = in_question_order(definition.containers[container].environment)
+    labels = {key: question.label for key, question in asked if key in answered}
     own = answers.variables.get(container, {})
     for key, value in [*added.environment.items(), *((key, answered[key]) for key in labels), *own.items()]:
-        secret = spec.hides(key, labels.get(key, ""))
+        secret = definition.hides(container, key, labels.get(key, ""))
         yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
 
 

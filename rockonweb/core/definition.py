@@ -238,11 +238,6 @@ class ContainerSpec(_Part):
     devices: Entries[Question] = {}
     opts: Pairs = ()
     cmd_arguments: Pairs = ()
-    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)  # what people chose; not of the file
-
-    def hides(self, key: str, label: str = "") -> bool:
-        """Whether a variable is a secret: by choice, or else by its name and label."""
-        return self._secrets.get(key, is_secret(key, label))
 
     @model_validator(mode="after")
     def _one_tag(self) -> ContainerSpec:
@@ -324,25 +319,17 @@ class Definition(_Part):
     containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[Question] = {}
-    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)
+    _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # what people chose; not of the file
 
     def with_secrets(self, choices: SecretChoices) -> Definition:
         """Return the same definition with what people chose to be a secret, or not to be one."""
-        if not choices:
-            return self
-        containers = {}
-        for name, spec in self.containers.items():
-            containers[name] = spec.model_copy()
-            containers[name]._secrets = choices.get(name, {})
-        made = self.model_copy(update={"containers": containers})
-        made._secrets = choices.get("", {})
+        made = self.model_copy()
+        made._secrets = choices
         return made
 
     def hides(self, container: str, key: str, label: str = "") -> bool:
         """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
-        if container in self.containers:
-            return self.containers[container].hides(key, label)
-        return self._secrets.get(key, is_secret(key, label)) if not container else is_secret(key, label)
+        return self._secrets.get(container, {}).get(key, is_secret(key, label))
 
     @property
     def launch_order(self) -> list[tuple[str, ContainerSpec]]:

@@ -114,19 +114,20 @@ def first_share(container: str, spec: ContainerSpec, answers: Answers, facts: Ho
     return share_facts(place, facts) if place else None
 
 
-def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) -> int | None:
+def host_port(definition: Definition, container: str, port: int, answers: Answers) -> int | None:
     """Return the port of the host that really reaches `port`; None for one that is not published.
 
     On the host's network a container's own port is the host's.
     """
     published = answers.ports.get(container, {}).get(port)
-    return port if published is not None and spec.on_host_network else published
+    fixed = published is not None and definition.containers[container].on_host_network
+    return port if fixed else published
 
 
 def fixed_ports(definition: Definition, answers: Answers) -> Answers:
     """Return the answers with the ports of host-network containers as they really are."""
     ports = {
-        name: {port: host_port(name, definition.containers[name], port, answers) for port in by_port}
+        name: {port: host_port(definition, name, port, answers) for port in by_port}
         for name, by_port in answers.ports.items()
         if name in definition.containers
     }

@@ -290,7 +290,7 @@ class _Visit:
     def catalogue(self) -> Finding:
         """The last refresh."""
         with Session(self._database) as session:
-            report = session.scalars(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1)).first()
+            report = RefreshReport.newest(session)
             if report is None:
                 return diagnosis.catalogue("", 0, ())
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400

@@ -191,8 +191,8 @@ def test_on_the_hosts_network_the_answer_stands_in_the_line_and_the_containers_p
     sample = definition("host-network")
     spec, answers = sample.containers["hostly"], answer(sample)
     assert render(argv.ports("hostly", spec, answers)) == "-p 8080:80/tcp"
-    assert argv.host_port("hostly", spec, 80, answers) == 80
-    assert argv.host_port("hostly", spec, 80, Answers(ports={"hostly": {80: None}})) is None
+    assert argv.host_port(sample, "hostly", 80, answers) == 80
+    assert argv.host_port(sample, "hostly", 80, Answers(ports={"hostly": {80: None}})) is None
 
 
 # Options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import pwd
 
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -17,10 +17,11 @@ from rockonweb.host import host_of
 from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import may, requires
+from rockonweb.web.permission import Pages, may, requires
+from rockonweb.web.share_users import share_users
 from rockonweb.work.facts import share_users
 
-blueprint = Blueprint("shares", __name__)
+blueprint = Pages("shares", __name__, Role.OWNER)
 
 
 @blueprint.get("/shares")
@@ -31,7 +32,6 @@ def index() -> str:
 
 
 @blueprint.post("/shares")
-@requires(Role.OWNER)
 def make() -> ResponseReturnValue:
     """Make a share."""
     form = ShareForm()
@@ -47,7 +47,6 @@ def make() -> ResponseReturnValue:
 
 
 @blueprint.get("/shares/aside/<name>")
-@requires(Role.OWNER)
 def confirm_removal(name: str) -> str:
     """Say what goes for good when data that lies aside is removed, and ask."""
     since = host_of().snapshots.set_aside().get(name) or abort(404)
@@ -55,7 +54,6 @@ def confirm_removal(name: str) -> str:
 
 
 @blueprint.post("/shares/aside/<name>")
-@requires(Role.OWNER)
 def remove_aside(name: str) -> ResponseReturnValue:
     """Remove data that lies aside since somebody went back."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask_babel import (
@@ -192,26 +193,16 @@ def answer(row: Environment | CustomConfig, rockon: Installation, container: str
     return MASK if rockon.hides(row, container) else row.value
 
 
-def moment(value: datetime | None) -> Markup:
-    """Return a moment as a `<time>` element, in the server's own time."""
+def moment(value: datetime | None, *, near: bool = False) -> Markup:
+    """Return a moment as a `<time>` element, in the server's own time; `near` ones as people say it: today, 14:03."""
     if value is None:
         return Markup("")
     there = value.astimezone()
-    date, time = format_date(there, "medium", rebase=False), format_time(there, "short", rebase=False)
-    words = gettext("%(date)s, %(time)s", date=date, time=time)
-    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
-
-
-def day_moment(value: datetime | None) -> Markup:
-    """Return a moment as people say it, `today, 14:03`, in a `<time>` element; in the server's own time."""
-    if value is None:
-        return Markup("")
-    there, today = value.astimezone(), now().astimezone().date()
     time = format_time(there, "short", rebase=False)
-    days = (today - there.date()).days
-    if days == 0:
+    days = (now().astimezone().date() - there.date()).days
+    if near and days == 0:
         words = gettext("today, %(time)s", time=time)
-    elif days == 1:
+    elif near and days == 1:
         words = gettext("yesterday, %(time)s", time=time)
     else:
         words = gettext("%(date)s, %(time)s", date=format_date(there, "medium", rebase=False), time=time)
@@ -264,10 +255,11 @@ FILTERS: dict[str, Any] = {
     "kind_words": titles.KINDS.__getitem__,
     "category_words": lambda category: CATEGORIES.get(category, category),
     "diagnosed": lambda about: DIAGNOSED.get(about, about),
+    "day_moment": partial(moment, near=True),
     **{
         one.__name__: one
         for one in (
-            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, day_moment, duration, size,
+            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, duration, size,
             count_words, report_words, ago,
         )
     },

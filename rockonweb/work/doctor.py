@@ -155,7 +155,6 @@ class _Visit:
     def database(self) -> list[Finding]:
         """The database and its schema."""
         url = checked(self.settings.database_url)
-        known = migrate.revisions()
         with self._database.connect() as connection:
             if connection.dialect.name == "sqlite":
                 told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
@@ -169,19 +168,8 @@ class _Visit:
                 encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
             revision = migrate.revision(connection)
         place = str(url.database) if kind == "SQLite" else masked(self.settings.database_url)
-        return diagnosis.database(
-            diagnosis.DatabaseFacts(
-                kind,
-                place,
-                str(version),
-                str(encoding),
-                damage,
-                dangling,
-                revision,
-                known[0],
-                revision in known,
-            )
-        )
+        found = diagnosis.DatabaseFacts(kind, place, str(version), str(encoding), damage, dangling)
+        return [diagnosis.database(found), diagnosis.schema(revision, migrate.revisions())]
 
     def secrets(self) -> Finding:
         """Whether the instance's key opens what is stored."""
@@ -228,17 +216,7 @@ class _Visit:
 
     def docker(self) -> Finding:
         """The engine."""
-        found = self._connected().settings()
-        return diagnosis.engine(
-            diagnosis.EngineFacts(
-                found.version,
-                found.api_version,
-                found.storage_driver,
-                found.cgroup_version,
-                found.rootless,
-                found.folder,
-            )
-        )
+        return diagnosis.engine(self._connected().settings())
 
     def clock(self) -> Finding:
         """The time, beside Docker's."""
@@ -312,7 +290,7 @@ class _Visit:
     def catalogue(self) -> Finding:
         """The last refresh."""
         with Session(self._database) as session:
-            report = session.scalars(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1)).first()
+            report = RefreshReport.newest(session)
             if report is None:
                 return diagnosis.catalogue("", 0, ())
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400

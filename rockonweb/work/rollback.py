@@ -15,7 +15,7 @@ from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.lifecycle import THERE
 from rockonweb.core.preflight import Finding
-from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
+from rockonweb.core.rollback import Back, Cover, Kept, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
@@ -144,7 +144,7 @@ def remember(operation_id: int, docker: Engine) -> None:
             operation_id=operation_id,
             definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(rows.answers_of(rockon).to_json()),
-            containers=kept_to_json(kept),
+            kept=kept,
         )
         session.add(point)
         session.flush()
@@ -198,7 +198,7 @@ def take(operation_id: int, step: Snapshot) -> None:
     """Take a snapshot of a share for the point of an operation."""
     with writing():
         point = _must(operation_id)
-        point.snapshots = json.dumps({**point.shares, step.share: list(step.containers)})
+        point.shares = {**point.shares, step.share: list(step.containers)}
         point_id = point.id
     host_of().snapshots.take(point_id, step.share)
 
@@ -250,7 +250,7 @@ def undo(operation_id: int, share: str, docker: Engine) -> str:
         )
     lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
-        point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
+        point.shares = {name: by for name, by in point.shares.items() if name != share}
     return _lies(lies)
 
 

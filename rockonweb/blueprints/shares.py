@@ -18,7 +18,6 @@ from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
 from rockonweb.web.permission import Pages, may, requires
-from rockonweb.web.share_users import share_users
 from rockonweb.work.facts import share_users
 
 blueprint = Pages("shares", __name__, Role.OWNER)

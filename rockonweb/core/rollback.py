@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -49,16 +48,6 @@ class Cover:
     def covered(self) -> bool:
         """Whether a snapshot of it is taken, or brought back."""
         return not self.why_not and (self.asked or not self.others)
-
-
-def kept_to_json(kept: Mapping[str, Kept]) -> str:
-    """Return what is remembered of the containers as text."""
-    return json.dumps({name: vars(one) for name, one in kept.items()})
-
-
-def kept_from_json(text: str) -> dict[str, Kept]:
-    """Return what is remembered of the containers."""
-    return {name: Kept(**one) for name, one in json.loads(text).items()}
 
 
 def users(definition: Definition, answers: Answers, share: str) -> list[str]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapp
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, RockonwebError
+from rockonweb.core.packed import pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
 
 # Named constraints, so that a later migration can drop them on SQLite too.
@@ -172,6 +173,25 @@ class Sentence(TypeDecorator[str]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Give back the sentence."""
         return None if value is None else from_stored(value)
+
+
+class Packed(TypeDecorator[Any]):
+    """A value of a type, such as a dataclass of the core, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write it."""
+        return None if value is None else pack(self.kind, value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read it."""
+        return None if value is None else unpack(self.kind, value)
 
 
 class Moment(TypeDecorator[datetime]):

@@ -10,9 +10,8 @@ from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.lifecycle import TRANSITIONS, Kind, Progress, Transition
-from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
-from rockonweb.core.text import from_stored
-from rockonweb.models.base import Moment, Numbered, Secret, Sentence, now
+from rockonweb.core.request import ChangeRequest, Notes, Request, request_from_json
+from rockonweb.models.base import Moment, Numbered, Packed, Secret, Sentence, now
 from rockonweb.models.installation import Installation
 
 ACTIVE = (Progress.QUEUED, Progress.RUNNING)
@@ -42,7 +41,7 @@ class Operation(Numbered):
     finished: Mapped[datetime | None] = mapped_column(Moment)
     reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
     parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
-    noted: Mapped[str] = mapped_column(Text, default="{}")
+    notes: Mapped[Notes] = mapped_column("noted", Packed(Notes), default=Notes())  # of how things were
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(Sentence, default="")
@@ -72,15 +71,6 @@ class Operation(Numbered):
         return request_from_json(self.kind, self.parameters)
 
     @property
-    def notes(self) -> Notes:
-        """What it noted of how things were."""
-        return notes_from_json(self.noted)
-
-    @notes.setter
-    def notes(self, notes: Notes) -> None:
-        self.noted = notes.to_json()
-
-    @property
     def transition(self) -> Transition:
         """What its kind makes of a rock-on; a refresh has none."""
         return TRANSITIONS[self.kind]
@@ -94,11 +84,6 @@ class Operation(Numbered):
     def successor(self) -> int | None:
         """The id of the rock-on whose name a change takes."""
         return request.successor if isinstance(request := self.request, ChangeRequest) else None
-
-    @property
-    def warnings(self) -> list[tuple[str, str]]:
-        """What spoke against it when it began, without forbidding it: sentences with their hints."""
-        return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.notes.warnings]
 
 
 class OperationStep(Numbered):

@@ -15,7 +15,7 @@ from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.lifecycle import THERE
 from rockonweb.core.preflight import Finding
-from rockonweb.core.rollback import Back, Cover, Kept, kept_to_json, restorable
+from rockonweb.core.rollback import Back, Kept, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
@@ -54,11 +54,6 @@ def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     return point.installation.read(point.definition), from_json(json.loads(point.answers))
 
 
-def brought_back(point: RollbackPoint, facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
-    """Return the shares of which a point has data, and whether that can be put back."""
-    return restorable(point.shares, facts, asked)
-
-
 def way_back(
     point: RollbackPoint,
     old: Definition,
@@ -72,7 +67,7 @@ def way_back(
 
     What was stopped on purpose stays so; otherwise what ran then, runs again.
     """
-    covers = brought_back(point, facts, asked) if data else []
+    covers = restorable(point.shares, facts, asked) if data else []
     stopped = point.installation.status is Status.STOPPED
     return Back(
         point.id,
@@ -144,7 +139,7 @@ def remember(operation_id: int, docker: Engine) -> None:
             operation_id=operation_id,
             definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(rows.answers_of(rockon).to_json()),
-            containers=kept_to_json(kept),
+            kept=kept,
         )
         session.add(point)
         session.flush()
@@ -197,8 +192,9 @@ def _is_wanted(point: RollbackPoint) -> bool:
 def take(operation_id: int, step: Snapshot) -> None:
     """Take a snapshot of a share for the point of an operation."""
     with writing():
-        point = _must(operation_id)
-        point.snapshots = json.dumps({**point.shares, step.share: list(step.containers)})
+        if (point := _of(operation_id)) is None:
+            raise RuntimeError("there is no rollback point for this operation")
+        point.shares = {**point.shares, step.share: list(step.containers)}
         point_id = point.id
     host_of().snapshots.take(point_id, step.share)
 
@@ -250,7 +246,7 @@ def undo(operation_id: int, share: str, docker: Engine) -> str:
         )
     lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
-        point.snapshots = json.dumps({name: by for name, by in point.shares.items() if name != share})
+        point.shares = {name: by for name, by in point.shares.items() if name != share}
     return _lies(lies)
 
 
@@ -266,13 +262,6 @@ def _lies(path: object) -> str:
 
 def _of(operation_id: int) -> RollbackPoint | None:
     return db.session.scalar(select(RollbackPoint).where(RollbackPoint.operation_id == operation_id))
-
-
-def _must(operation_id: int) -> RollbackPoint:
-    point = _of(operation_id)
-    if point is None:
-        raise RuntimeError("there is no rollback point for this operation")
-    return point
 
 
 def _repository(docker: Engine) -> str:

@@ -24,7 +24,7 @@ from rockonweb.core.facts import UP
 from rockonweb.core.lifecycle import TRANSITIONS, UNDOING, Progress, State
 from rockonweb.core.plan import Plan
 from rockonweb.core.request import ChangeRequest
-from rockonweb.core.text import t, to_stored
+from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
@@ -264,7 +264,7 @@ def _remember_running(operation_id: int, docker: Engine) -> None:
 
 def _remember_warnings(operation_id: int, plan: Plan) -> None:
     """Write what speaks against a plan now, without forbidding it; the person may have seen another host."""
-    found = tuple((to_stored(one.sentence), to_stored(one.hint)) for one in plan.findings if one.level == "warn")
+    found = tuple((one.sentence, one.hint) for one in plan.findings if one.level == "warn")
     if found:
         _note(operation_id, warnings=found)
 

@@ -48,8 +48,8 @@ from rockonweb.core.steps import (
 )
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host
-from rockonweb.models import KeptVolume, Operation, OperationStep, State, db, writing
-from rockonweb.work import pulled, rocknets, rollback
+from rockonweb.models import KeptVolume, Operation, OperationStep, PulledImage, State, db, now, writing
+from rockonweb.work import rocknets, rollback
 from rockonweb.work.facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
@@ -247,12 +247,16 @@ class _PutsBack(Action[PutBack]):
 @_does(Pull)
 class _Pulls(Action[Pull]):
     def do(self, work: Work, step: Pull, row: int) -> str:
+        before = work.engine.image_ids()
         found, shown = PullProgress(), time.monotonic()
-        with pulled.remembered(work.engine, step.image):
-            for found in work.engine.pull(step.image, required=step.required):
-                if found.layers and (found.words or time.monotonic() - shown >= PROGRESS_SECONDS):
-                    work.show_progress(row, found.layers)
-                    shown = time.monotonic()
+        for found in work.engine.pull(step.image, required=step.required):
+            if found.layers and (found.words or time.monotonic() - shown >= PROGRESS_SECONDS):
+                work.show_progress(row, found.layers)
+                shown = time.monotonic()
+        image_id = work.engine.image_id(step.image)
+        if image_id is not None and image_id not in before:  # only what was brought here by us is offered for removal
+            with writing() as session:
+                session.merge(PulledImage(id=image_id, reference=step.image, pulled=now()))
         return found.words
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 
 from rockonweb import rows
 from rockonweb.core.answers import Answers
-from rockonweb.core.rollback import Kept, kept_to_json
+from rockonweb.core.rollback import Kept
 from rockonweb.host.shares import Shares
 from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db, writing
 from tests.support import docker_stand_in as stand_in
@@ -70,8 +70,8 @@ def remember(rockon: Installation, snapshots: dict[str, list[str]] | None = None
             operation_id=operation.id,
             definition=rockon.installed_source or rockon.entry.source,
             answers=json.dumps(answers("Earlier").to_json()),
-            containers=kept_to_json({"notes": Kept("example/notes", OLD, "", "2025-03-04T05:06:07Z", ran=True)}),
-            snapshots=json.dumps(snapshots or {}),
+            kept={"notes": Kept("example/notes", OLD, "", "2025-03-04T05:06:07Z", ran=True)},
+            shares=snapshots or {},
         )
         session.add(point)
     return point

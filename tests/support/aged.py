@@ -10,6 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from rockonweb import migrate
 from rockonweb.models import Base, db, writing
+from rockonweb.models.base import Packed
 from rockonweb.models.rockon import Words
 
 DEFINITION = (
@@ -67,12 +68,13 @@ def _schema() -> MetaData:
 
 
 def _typed(table: Table) -> Table:
-    """The table, with the models' types where they have the column: secrets are encrypted."""
+    """The table, with the models' types where they have the column: secrets are encrypted. What is packed is a word."""
     for column in table.columns:
         for name in (table.name, "installation" if table.name == "rockon" else ""):  # which were one until 0020
             model = Base.metadata.tables.get(name)
             if model is not None and column.name in model.columns and column.foreign_keys == set():
-                column.type = model.columns[column.name].type
+                kind = model.columns[column.name].type
+                column.type = column.type if isinstance(kind, Packed) else kind
                 break
     return table
 

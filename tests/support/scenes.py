@@ -19,12 +19,12 @@ from werkzeug.routing import Rule
 
 from rockonweb import accounts, audit, tokens
 from rockonweb.catalog.report import Part, Report
-from rockonweb.core import answers, image_difference, wizard
+from rockonweb.core import answers, image_difference, restored, wizard
 from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.resources import Sample
-from rockonweb.core.rollback import Kept, kept_to_json
+from rockonweb.core.rollback import Kept
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome
 from rockonweb.host import Host
@@ -305,7 +305,7 @@ def _point(rockon: Installation) -> None:
                 operation_id=2,
                 definition=rockon.entry.source,
                 answers=json.dumps(wanted.load(rockon, 1).current.to_json()),
-                containers=kept_to_json(kept),
+                kept=kept,
             )
         )
 
@@ -378,16 +378,18 @@ def _house(app: Flask, word: Words) -> None:
 
 def _restore(word: Words) -> Restore:
     """A restore that has put back what it could."""
-    parts = [
-        restore.Part("share", word("pictures"), t("It was made new and is EMPTY.")),
-        restore.Part("definition", word("notes.json"), t("There is another file of this name: that one is kept.")),
-    ]
+    parts = (
+        restored.Part("share", word("pictures"), t("It was made new and is EMPTY.")),
+        restored.Part("definition", word("notes.json"), t("There is another file of this name: that one is kept.")),
+    )
     rockons = {
-        word("Photos"): {"left": t("It is installed here already, and is left as it is.")},
-        word("Unstarted"): {"told": [t("There is nothing of this kind to do for %(name)s.", name=word("Unstarted"))]},
+        word("Photos"): restored.Entry(left=t("It is installed here already, and is left as it is.")),
+        word("Unstarted"): restored.Entry(
+            told=(t("There is nothing of this kind to do for %(name)s.", name=word("Unstarted")),)
+        ),
     }
     found = Restore(user="ada", content=to_json(Backup("1", "2026-01-01T00:00:00+00:00")), begun=now())
-    found.outcomes = {"parts": [vars(part) for part in parts], "rockons": rockons}
+    found.outcome = restored.Outcome(parts, rockons)
     return found
 
 

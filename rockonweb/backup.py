@@ -16,7 +16,6 @@ from rockonweb.config import Settings
 from rockonweb.core import backup as core
 from rockonweb.core.backup import Backup, Metastore, SavedRockOn, Sealed, Share, Volume
 from rockonweb.core.errors import BadInput, EngineError
-from rockonweb.core.secret import without_password
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Installation, Network, State, Status, db, now
@@ -54,7 +53,7 @@ def gather(settings: Settings, program: str, docker: Engine | None) -> Backup:
         networks=tuple(row.spec for row in db.session.scalars(select(Network).order_by(Network.name))),
         shares=tuple(Share(name, facts.uid, facts.gid) for name, facts in host_of().shares.listing().items()),
         definitions=definitions(settings),
-        metastores=tuple(Metastore(without_password(row.place), row.enabled, row.place) for row in stores),
+        metastores=tuple(Metastore(row.place, row.enabled) for row in stores),
     )
     db.session.rollback()
     return replace(found, rockons=tuple(_with_volumes(rockon, docker) for rockon in found.rockons)) if docker else found

@@ -74,7 +74,8 @@ class Settings:
         if len(os.fsencode(usual)) <= SOCKET_PATH_LIMIT:
             return usual
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
-        return runtime / f"rockonweb-{os.getuid()}-{zlib.crc32(os.fsencode(self.instance)):x}" / "redis.sock"
+        number = zlib.crc32(os.fsencode(self.instance))  # the same in every process
+        return runtime / f"rockonweb-{os.getuid()}-{number:x}" / "redis.sock"
 
     @property
     def queue_url(self) -> str:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
-from alembic.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_migrate import Migrate
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from rockonweb import database_copy, rows
@@ -43,17 +44,18 @@ def _bring_up_to_date(instance: Path) -> None:
     with _one_at_a_time(instance):
         if db.engine.dialect.name == "sqlite" and database:
             os.close(os.open(database, os.O_CREAT, 0o600))
-        present, newest = revision(), head()
+        with db.engine.connect() as connection:
+            present = revision(connection)
+        newest = head()
         if present != newest:
             _upgrade(instance, present, newest)
     with writing() as session:
         rows.describe_again(session)
 
 
-def revision() -> str | None:
-    """Return the version of the schema that the database has; None for an empty one."""
-    with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+def revision(connection: Connection) -> str | None:
+    """Return the version of the schema that a database has; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def revisions() -> list[str]:

@@ -283,10 +283,10 @@ def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tupl
     row.ports = _matched(row.ports, Port, "number", ports, update_port)
     asked, added = _apart(row.volumes)
     volumes = {path: (place, volume) for place, (path, volume) in enumerate(spec.volumes.items())}
-    row.volumes = [*_matched(asked, Volume, "destination", volumes, update_volume), *added]
+    row.volumes = [*_matched(asked, Volume, "destination", volumes, update_volume, added=False), *added]
     named, others = _apart(row.environment)
     row.environment = [
-        *_matched(named, Environment, "key", _questions(spec.environment), _ask),
+        *_matched(named, Environment, "key", _questions(spec.environment), _ask, added=False),
         *(variable for variable in others if variable.key not in spec.environment),
     ]
     row.devices = _matched(row.devices, Device, "name", _questions(spec.devices), _ask)
@@ -307,13 +307,18 @@ def _ask(row: Question, item: tuple[int, Any]) -> None:
 
 
 def _matched(
-    rows: Iterable[Row], kind: type[Row], key: str, wanted: Mapping[Any, Any], update: Callable[[Row, Any], None]
+    rows: Iterable[Row],
+    kind: type[Row],
+    key: str,
+    wanted: Mapping[Any, Any],
+    update: Callable[[Row, Any], None],
+    **fresh: object,
 ) -> list[Row]:
-    """Return one row for each wanted key, the known one where there is one."""
+    """Return one row for each wanted key, the known one where there is one; else a `fresh` one."""
     known = {getattr(row, key): row for row in rows}
     found = []
     for name, item in wanted.items():
-        row = known[name] if name in known else kind(**{key: name})
+        row = known[name] if name in known else kind(**{key: name}, **fresh)
         update(row, item)
         found.append(row)
     return found

@@ -12,7 +12,7 @@ from rockonweb.core.errors import BadInput
 
 PASSPHRASE = "a long enough passphrase"
 PLACE = Hidden("", "metastores", "", "https://example.org/a")
-WHOLE = Backup("1", "now", metastores=(Metastore(PLACE.key, True, "https://me:pw@example.org/a"),))
+WHOLE = Backup("1", "now", metastores=(Metastore("https://me:pw@example.org/a", True),))
 
 
 def sealed(passphrase: str = PASSPHRASE) -> Backup:

@@ -8,7 +8,6 @@ from typing import NoReturn
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from rockonweb import rows
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
@@ -50,7 +49,7 @@ def refresh(account: User) -> ResponseReturnValue:
         return api_faults.answer(503, words, _("It goes on: /operations/%(id)s tells how.", id=operation.id))
     if operation.progress is not Progress.DONE:
         return api_faults.answer(503, operation.error or _("The refresh was cancelled."), operation.hint)
-    report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
+    report = RefreshReport.newest(db.session())
     return jsonify(report.data if report else {})
 
 

@@ -18,7 +18,7 @@ from rockonweb.languages import say
 from rockonweb.models import User, db, writing
 from rockonweb.web import attempts
 from rockonweb.web.answers import lead_to
-from rockonweb.web.extensions import KEY, limiter
+from rockonweb.web.extensions import KEY
 from rockonweb.web.permission import public, safe_next
 
 blueprint = Blueprint("auth", __name__)
@@ -79,7 +79,7 @@ def logout() -> ResponseReturnValue:
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 @public
-@limiter.limit("10 per minute", methods=["POST"])
+@attempts.limiter.limit("10 per minute", methods=["POST"])
 def setup() -> ResponseReturnValue:
     """Make the first account for whoever can read the terminal."""
     settings = current_settings()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, render_template, request
+from flask import flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.core.errors import EngineError
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages, requires
 from rockonweb.web.wording import size
 from rockonweb.work import host_images
 
-blueprint = Blueprint("images", __name__, url_prefix="/images")
+blueprint = Pages("images", __name__, Role.OWNER, url_prefix="/images")
 
 
 @blueprint.get("")
@@ -28,7 +28,6 @@ def index() -> str:
 
 
 @blueprint.get("/remove")
-@requires(Role.OWNER)
 def confirm_remove() -> ResponseReturnValue:
     """Show which of the chosen images go and which stay, and ask."""
     wanted = set(request.args.getlist("image"))
@@ -44,7 +43,6 @@ def confirm_remove() -> ResponseReturnValue:
 
 
 @blueprint.post("/remove")
-@requires(Role.OWNER)
 def remove() -> ResponseReturnValue:
     """Remove the chosen images that nothing uses."""
     done = host_images.remove(set(request.form.getlist("image")))

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import successors
 from rockonweb.core import suggest, wizard
-from rockonweb.core.definition import Definition
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.plan import Plan
 from rockonweb.core.preflight import powers
@@ -24,45 +21,22 @@ from rockonweb.core.steps import MakeNetwork
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
-from rockonweb.models import ACTIVE, Installation, Operation, Role, db
+from rockonweb.models import ACTIVE, Operation, Role, db
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, drafts, rockon_page, secret_answers
-from rockonweb.web.partials import partial_wanted, render
+from rockonweb.web import before, drafts, questions, rockon_page, secret_answers
+from rockonweb.web.partials import partial_wanted
 from rockonweb.web.permission import Pages
-from rockonweb.web.share_users import other_users
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
-TITLES = {
-    "shares": _l("Shares"),
-    "ports": _l("Ports"),
-    "devices": _l("Devices"),
-    "environment": _l("Environment"),
-    "custom-config": _l("Custom config"),
-    "summary": _l("Summary"),
-}
-# A page with errors is the page one is on already: no new entry in the history, no scrolling away from the first fault.
-FAULTY = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
-
 
 @dataclass(frozen=True)
-class Here:
+class Here(questions.Place):
     """Where a person is in a rock-on's wizard."""
 
-    rockon: Installation
-    definition: Definition
     kept: drafts.Kept
-    page: str
-
-    def url(self, page: str) -> str:
-        """The address of a page of this wizard."""
-        return url_for("install.show", rockon_id=self.rockon.id, page=page)
-
-    def go(self, page: str) -> ResponseReturnValue:
-        """Send the browser to a page of this wizard."""
-        return redirect(self.url(page), code=303)
 
     def beside(self, step: int) -> ResponseReturnValue:
         """Send the browser to the next page (1) or the one before (-1)."""
@@ -92,19 +66,11 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
         _save(here, form.sent, accepted=None)
         return here.beside(-1)
     if {"Generate", "Reveal", "Hide"} & request.form.keys():
-        return _another_look(here, form), 200, FAULTY
+        questions.look_again(form, lambda: _suggested(here, drafts.prefill(here.rockon, here.definition, here.kept)))
+        return _questions(here, form), 200, questions.STAYING
     accepted = all([form.validate(), secret_answers.take(here.rockon, form.answers)])
     _save(here, form.typed if accepted else form.typed_so_far, accepted=accepted)
-    return here.beside(1) if accepted else (_questions(here, form), 422, FAULTY)
-
-
-def _another_look(here: Here, form: PageForm) -> str:
-    """Return the page as it was sent, with a new secret, or with one to be read."""
-    if name := request.form.get("Generate", ""):
-        environment.generate(form, name, _suggested(here, drafts.prefill(here.rockon, here.definition, here.kept)))
-    else:
-        environment.show(form, request.form.get("Reveal", ""))
-    return _questions(here, form)
+    return here.beside(1) if accepted else (_questions(here, form), 422, questions.STAYING)
 
 
 @blueprint.get("/summary")
@@ -147,7 +113,7 @@ def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
     definition = drafts.definition_of(rockon)
     if page not in wizard.pages(definition):
         abort(404)
-    return Here(rockon, definition, drafts.load(rockon, definition, current_user.id), page)
+    return Here(rockon, definition, page, drafts.load(rockon, definition, current_user.id))
 
 
 def _leave(address: str) -> NoReturn:
@@ -174,27 +140,12 @@ def _form(here: Here) -> PageForm:
 
 
 def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
-    """Return what can be said about the variables or settings of a page."""
-    chosen = {values.get(ask.name, "") for ask in wizard.asks(here.definition, "shares")}
-    visited = urlsplit(request.host_url).hostname or ""
-    return suggest.texts(
-        here.definition,
-        here.page,
-        values,
-        host_of().surroundings(chosen, visited),
-        environment.new_secret,
-    )
+    return questions.suggested_texts(here.definition, here.page, values)
 
 
 def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
-    ground = host_of().shares.ground()
-    users = other_users(here.rockon)
-    room = shares_form.Room(host_of().shares.listing(), users, ground.refusal, ground.way_out, ground.words)
-    suggested = wizard.suggested_shares(
-        here.definition,
-        inside=host_of().shares.roomiest() if ground.refusal else "",
-        taken=[share for share, others in users.items() if others],
-    )
+    room = questions.room(here.rockon, "Submit")
+    suggested = questions.suggested_shares(here.definition, room)
     return shares_form.form(here.definition, {**suggested, **values}, room, agreed="shares" in here.kept.done)
 
 
@@ -218,12 +169,7 @@ def _look(here: Here) -> Review:
 
 
 def _questions(here: Here, form: PageForm) -> str:
-    if here.page == "shares":
-        known = [*host_of().shares.listing(), *host_of().shares.folders()]
-        return _render(here, form=form, list_id=shares_form.LIST_ID, known_shares=known, same=shares_form.SAME)
-    if here.page == "devices":
-        return _render(here, form=form, list_id=devices.LIST_ID, known_devices=host_of().devices())
-    return _render(here, form=form)
+    return _render(here, form=form, **questions.lists([here.page]))
 
 
 def _summary(here: Here, found: Review, trouble: RockonwebError | None, *, changed: bool = False) -> str:
@@ -252,15 +198,9 @@ def _networks(planned: Plan) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _render(here: Here, **context: Any) -> str:
-    return render(
-        "install/page.html",
-        "install/_page.html",
-        here=here,
-        rockon=here.rockon,
+    return here.render(
         pages=wizard.pages(here.definition),
         predecessors=successors.succeeded_by(here.rockon),
-        titles=TITLES,
-        swapped=partial_wanted(),
-        title=_("%(page)s: install %(name)s", page=TITLES[here.page], name=here.rockon.name),
+        title=_("%(page)s: install %(name)s", page=questions.TITLES[here.page], name=here.rockon.name),
         **context,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from rockonweb.catalog import sources
 from rockonweb.catalog.sources import Source
@@ -83,7 +82,7 @@ def _get(metastore_id: int) -> Source:
 
 
 def _page(form: MetastoreForm) -> str:
-    report = db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
+    report = RefreshReport.newest(db.session())
     # By number and place: a metastore may have the number of one that was removed.
     parts = {(part["origin"], part["place"]): part for part in report.data.get("metastores", ())} if report else {}
     found = sources.listed(current_settings())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -11,11 +11,11 @@ from rockonweb.forms.network import NetworkForm, NewNetworkForm, values
 from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages, requires
 from rockonweb.work import rocknets
 from rockonweb.work.rocknets import Rocknet, Unfit
 
-blueprint = Blueprint("networks", __name__, url_prefix="/networks")
+blueprint = Pages("networks", __name__, Role.OWNER, url_prefix="/networks")
 
 
 @blueprint.get("")
@@ -26,14 +26,12 @@ def index() -> str:
 
 
 @blueprint.get("/new")
-@requires(Role.OWNER)
 def new() -> str:
     """Ask what a new network is to be like."""
     return _new_page(NewNetworkForm())
 
 
 @blueprint.post("/new")
-@requires(Role.OWNER)
 def make() -> ResponseReturnValue:
     """Make a network."""
     form = NewNetworkForm()
@@ -50,7 +48,6 @@ def make() -> ResponseReturnValue:
 
 
 @blueprint.get("/<name>/edit")
-@requires(Role.OWNER)
 def edit(name: str) -> str:
     """Show what a network is like, and say whose connection a change cuts for a moment."""
     net = _get(name)
@@ -60,7 +57,6 @@ def edit(name: str) -> str:
 
 
 @blueprint.post("/<name>/edit")
-@requires(Role.OWNER)
 def change(name: str) -> ResponseReturnValue:
     """Change a network."""
     net, form = _get(name), NetworkForm()
@@ -82,7 +78,6 @@ def change(name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<name>/restore")
-@requires(Role.OWNER)
 def restore(name: str) -> ResponseReturnValue:
     """Make a network again that Docker lost."""
     rocknets.restore(_get(name))
@@ -91,7 +86,6 @@ def restore(name: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<name>/remove")
-@requires(Role.OWNER)
 def confirm_remove(name: str) -> str:
     """Say whom it cuts off, and ask."""
     net = _get(name)
@@ -99,7 +93,6 @@ def confirm_remove(name: str) -> str:
 
 
 @blueprint.post("/<name>/remove")
-@requires(Role.OWNER)
 def remove(name: str) -> ResponseReturnValue:
     """Remove a network."""
     rocknets.remove(_get(name))

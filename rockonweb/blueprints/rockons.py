@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -16,11 +16,11 @@ from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockO
 from rockonweb.web import leftovers, mapping, rockon_page, shelf
 from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import not_modified, partial_wanted
-from rockonweb.web.permission import requires
+from rockonweb.web.permission import Pages, requires
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, submit_review
 
-blueprint = Blueprint("rockons", __name__)
+blueprint = Pages("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
 ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG is a document of a stranger's
 HISTORY = 5  # operations on a rock-on's page; all of them stand on a page of their own
@@ -32,14 +32,13 @@ def index() -> ResponseReturnValue:
     """Show the catalogue; a page that polls and has seen everything gets no content."""
     found = shelf.look(shelf.Wish.read(request.args), rockon_page.hostname())
     if not partial_wanted():
-        return render_template("rockons/index.html", shelf=found, report=_last_report())
+        return render_template("rockons/index.html", shelf=found, report=RefreshReport.newest(db.session()))
     if not_modified(found.mark):
         return "", 204
     return render_template("rockons/_list.html", shelf=found)
 
 
 @blueprint.post("/rockons/refresh")
-@requires(Role.OWNER)
 def refresh() -> ResponseReturnValue:
     """Refresh the catalogue, as a job."""
     return lead_to("operations.show", operation_id=operations.begin_refresh(current_user.name))
@@ -49,7 +48,7 @@ def refresh() -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def report() -> str:
     """Show what the last refresh brought."""
-    found = _last_report()
+    found = RefreshReport.newest(db.session())
     data = found.data if found else {}
     named = {*data.get("added", ()), *data.get("changed", ())}
     ids = {name: one for name, one in db.session.execute(select(RockOn.name, RockOn.id)) if name in named}
@@ -94,7 +93,6 @@ def act(rockon_id: int, kind: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
-@requires(Role.OWNER)
 def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     """Say what goes and what stays, and ask."""
     rockon = rockon_page.get(rockon_id)
@@ -105,7 +103,6 @@ def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall")
-@requires(Role.OWNER)
 def uninstall(rockon_id: int) -> ResponseReturnValue:
     """Uninstall, with those of its images that were ticked and that nothing else uses."""
     rockon = rockon_page.get(rockon_id)
@@ -116,7 +113,6 @@ def uninstall(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
-@requires(Role.OWNER)
 def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
     rockon = rockon_page.get(rockon_id)
@@ -127,10 +123,6 @@ def reinstall(rockon_id: int) -> ResponseReturnValue:
     else:
         return lead_to("install.begin", rockon_id=rockon.id)
     return lead_to("operations.show", operation_id=submit_review(found, current_user.name))
-
-
-def _last_report() -> RefreshReport | None:
-    return db.session.scalar(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1))
 
 
 def _history(rockon: Installation) -> list[Operation]:

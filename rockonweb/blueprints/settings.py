@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -36,51 +35,25 @@ from rockonweb.forms import (
 from rockonweb.forms import shares as shares_form
 from rockonweb.forms.added import ADD, REMOVE, RowsForm
 from rockonweb.host import host_of
-from rockonweb.models import Installation, Role
+from rockonweb.models import Role
 from rockonweb.rows import suggested_port
-from rockonweb.web import before, rockon_page, secret_answers, wanted
+from rockonweb.web import before, questions, rockon_page, secret_answers, wanted
 from rockonweb.web.answers import lead_to
-from rockonweb.web.partials import partial_wanted, render
 from rockonweb.web.permission import Pages
-from rockonweb.web.share_users import other_users
 from rockonweb.work import operations, rocknets
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
-TITLES = {
-    "shares": _l("Shares"),
-    "storage": _l("More storage"),
-    "ports": _l("Ports"),
-    "devices": _l("Devices"),
-    "environment": _l("Environment"),
-    "custom-config": _l("Custom config"),
-    "labels": _l("Labels"),
-    "networks": _l("Networks"),
-    "review": _l("Review"),
-}
-# A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
-STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 APPLY = _l("Apply")
 
 
 @dataclass(frozen=True)
-class Here:
+class Here(questions.Place):
     """Where a person is in the settings of a rock-on, and what they want."""
 
-    rockon: Installation
-    definition: Definition
     wanted: wanted.Wanted
-    page: str
-
-    def url(self, page: str) -> str:
-        """The address of a page of these settings."""
-        return url_for("settings.show", rockon_id=self.rockon.id, page=page)
-
-    def go(self, page: str) -> ResponseReturnValue:
-        """Send the browser to a page of these settings."""
-        return redirect(self.url(page), code=303)
 
     @property
     def changed_pages(self) -> set[str]:
@@ -140,13 +113,14 @@ def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     here = _here(rockon_id, page)
     asked = _asked(here)
     if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
-        return _another_look(here, asked), 200, STAYING
+        questions.look_again(asked.form, lambda: _suggested(here, _values(here)))
+        return _settings_page(here, asked), 200, questions.STAYING
     if {ADD, REMOVE} & request.form.keys():
-        return _settings_page(here, _unkept(asked)), 200, STAYING
+        return _settings_page(here, _unkept(asked)), 200, questions.STAYING
     answers = _taken(here, asked)
     boxed = asked.form.answers if here.page in ("environment", "custom-config") else ()
     if not secret_answers.take(here.rockon, boxed) or answers is None or asked.strays:
-        return _settings_page(here, _unkept(asked)), 422, STAYING
+        return _settings_page(here, _unkept(asked)), 422, questions.STAYING
     known = {*host_of().shares.listing(), *here.wanted.current.used_shares()}
     wanted.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)
     return here.go(settings.REVIEW)
@@ -192,7 +166,7 @@ def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
     if page not in (*settings.pages(definition), settings.REVIEW):
         abort(404)
     operations.refuse_unchangeable(rockon, t("Install it first; its questions are asked then."))
-    return Here(rockon, definition, wanted.load(rockon, current_user.id), page)
+    return Here(rockon, definition, page, wanted.load(rockon, current_user.id))
 
 
 # -- the pages of questions -------------------------------------------------------------------------------------------
@@ -207,7 +181,7 @@ def _asked(here: Here) -> PageForms:
     if here.page == "shares":
         form = _shares_form(here, values)
     elif here.page == "storage":
-        form = storage.form(definition, _kept(here, answers.storage), _room(here))
+        form = storage.form(definition, _kept(here, answers.storage), questions.room(here.rockon, str(APPLY)))
     elif here.page == "ports":
         form = _ports_form(here, values)
     elif here.page == "devices":
@@ -238,7 +212,7 @@ def _taken(here: Here, asked: PageForms) -> Answers | None:
     typed = getattr(wizard.answers(definition, form.typed), part)
     if part == "ports":
         typed = settings.with_fixed(definition, typed, answers.ports)
-    return Answers(**{**vars(answers), part: typed})
+    return replace(answers, **{part: typed})
 
 
 def _unkept(asked: PageForms) -> PageForms:
@@ -246,15 +220,6 @@ def _unkept(asked: PageForms) -> PageForms:
     if isinstance(asked.form, PageForm):
         environment.show(asked.form, "")
     return asked
-
-
-def _another_look(here: Here, asked: PageForms) -> str:
-    """Return the page as it was sent, with a new secret, or with one to be read."""
-    if name := request.form.get("Generate", ""):
-        environment.generate(asked.form, name, _suggested(here, _values(here)))
-    else:
-        environment.show(asked.form, request.form.get("Reveal", ""))
-    return _settings_page(here, asked)
 
 
 def _values(here: Here) -> dict[str, str]:
@@ -291,15 +256,8 @@ def _labels(here: Here) -> labels.Labels:
     ]
 
 
-def _room(here: Here) -> shares_form.Room:
-    ground = host_of().shares.ground()
-    users = other_users(here.rockon)
-    known = host_of().shares.listing()
-    return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, str(APPLY))
-
-
 def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
-    form = shares_form.form(here.definition, values, _room(here), agreed=True)
+    form = shares_form.form(here.definition, values, questions.room(here.rockon, str(APPLY)), agreed=True)
     for field in form.answers:
         before = here.wanted.current.shares.get(field.ask.container, {}).get(field.ask.key)
         if before and field.data and field.data != before:
@@ -321,11 +279,7 @@ def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
 
 
 def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
-    """Return what can be said about the variables or settings of a page."""
-    places = {values.get(ask.name, "") for ask in wizard.asks(here.definition, "shares")}
-    visited = urlsplit(request.host_url).hostname or ""
-    around = host_of().surroundings(places, visited)
-    return suggest.texts(_with_variables(here), here.page, values, around, environment.new_secret)
+    return questions.suggested_texts(_with_variables(here), here.page, values)
 
 
 def _known_networks(here: Here) -> set[str]:
@@ -335,13 +289,7 @@ def _known_networks(here: Here) -> set[str]:
 
 
 def _settings_page(here: Here, asked: PageForms) -> str:
-    context: dict[str, Any] = {}
-    if here.page in ("shares", "storage"):
-        context["known_shares"] = [*host_of().shares.listing(), *host_of().shares.folders()]
-        context["list_id"] = shares_form.LIST_ID
-        context["same"] = shares_form.SAME
-    elif here.page == "devices":
-        context |= {"known_devices": host_of().devices(), "list_id": devices.LIST_ID}
+    context = questions.lists([here.page])
     if here.page == "storage" and not here.definition.volume_add_support:
         context["no_support"] = settings.no_support(here.definition)
     return _render(here, asked=asked, form=asked.form, rows=asked.rows, **context)
@@ -371,14 +319,5 @@ def _review(here: Here, found: Review, trouble: RockonwebError | None, *, change
 
 
 def _render(here: Here, **context: Any) -> str:
-    return render(
-        "settings/page.html",
-        "settings/_page.html",
-        here=here,
-        rockon=here.rockon,
-        pages=settings.pages(here.definition),
-        titles=TITLES,
-        swapped=partial_wanted(),
-        title=_("%(page)s: settings of %(name)s", page=TITLES[here.page], name=here.rockon.name),
-        **context,
-    )
+    title = _("%(page)s: settings of %(name)s", page=questions.TITLES[here.page], name=here.rockon.name)
+    return here.render(pages=settings.pages(here.definition), title=title, **context)

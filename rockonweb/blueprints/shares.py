@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import grp
 import pwd
-from dataclasses import dataclass
 
-from flask import Blueprint, abort, flash, render_template
+from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -18,20 +17,10 @@ from rockonweb.host import host_of
 from rockonweb.languages import say
 from rockonweb.models import Role
 from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import may, requires
-from rockonweb.web.share_users import share_users
+from rockonweb.web.permission import Pages, may, requires
+from rockonweb.work.facts import share_users
 
-blueprint = Blueprint("shares", __name__)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A share as the list shows it; `users` are the rock-ons that keep data in it, by id and name."""
-
-    name: str
-    path: str
-    owner: str
-    users: list[tuple[int, str]]
+blueprint = Pages("shares", __name__, Role.OWNER)
 
 
 @blueprint.get("/shares")
@@ -42,7 +31,6 @@ def index() -> str:
 
 
 @blueprint.post("/shares")
-@requires(Role.OWNER)
 def make() -> ResponseReturnValue:
     """Make a share."""
     form = ShareForm()
@@ -58,7 +46,6 @@ def make() -> ResponseReturnValue:
 
 
 @blueprint.get("/shares/aside/<name>")
-@requires(Role.OWNER)
 def confirm_removal(name: str) -> str:
     """Say what goes for good when data that lies aside is removed, and ask."""
     since = host_of().snapshots.set_aside().get(name) or abort(404)
@@ -66,7 +53,6 @@ def confirm_removal(name: str) -> str:
 
 
 @blueprint.post("/shares/aside/<name>")
-@requires(Role.OWNER)
 def remove_aside(name: str) -> ResponseReturnValue:
     """Remove data that lies aside since somebody went back."""
     try:
@@ -79,16 +65,13 @@ def remove_aside(name: str) -> ResponseReturnValue:
 
 
 def _page(form: ShareForm) -> str:
-    settings = current_settings()
-    users = share_users()
-    lines = [
-        Line(name, facts.path, _owner(facts), users.get(name, [])) for name, facts in host_of().shares.listing().items()
-    ]
     return render_template(
         "shares/index.html",
         form=form if may(Role.OWNER) else None,
-        shares=lines,
-        root=settings.shares_root,
+        shares=host_of().shares.listing(),
+        owner=_owner,
+        users=share_users(),
+        root=current_settings().shares_root,
         ground=host_of().shares.ground(),
         aside=host_of().snapshots.set_aside() if may(Role.OWNER) else {},
     )

@@ -14,11 +14,10 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import powers
 from rockonweb.core.request import ChangeRequest
 from rockonweb.core.text import t
-from rockonweb.forms import devices, summary
-from rockonweb.forms import shares as shares_form
+from rockonweb.forms import summary
 from rockonweb.host import host_of
 from rockonweb.models import Installation, RockOn, Role, db, writing
-from rockonweb.web import before, json_beside, new_definition, rockon_page
+from rockonweb.web import before, json_beside, new_definition, questions, rockon_page
 from rockonweb.web.answers import lead_to
 from rockonweb.web.new_definition import Asked, Offer
 from rockonweb.web.permission import Pages
@@ -165,9 +164,5 @@ def _page(
         differences=compare(offer.old, offer.new),
         lines=json_beside.beside(rockon.installed_source or rockon.entry.source, offer.source),
         **before.change_of(found, rockon),
-        known_shares=[*host_of().shares.listing(), *host_of().shares.folders()],
-        known_devices=host_of().devices() if "devices" in asked.forms else (),
-        shares_list=shares_form.LIST_ID,
-        devices_list=devices.LIST_ID,
-        same=shares_form.SAME,
+        **questions.lists(asked.forms),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
@@ -11,22 +9,12 @@ from rockonweb.web.browser_choice import BrowserChoice
 from rockonweb.web.permission import public
 
 blueprint = Blueprint("theme", __name__)
+_choice = BrowserChoice("theme", ("system", "light", "dark"))
 
 
-class Theme(enum.StrEnum):
-    """How pages look."""
-
-    SYSTEM = "system"
-    LIGHT = "light"
-    DARK = "dark"
-
-
-_choice = BrowserChoice("theme", [*Theme])
-
-
-def theme() -> Theme:
+def theme() -> str:
     """Return what this browser has chosen."""
-    return Theme(_choice.chosen or Theme.SYSTEM)
+    return _choice.chosen or "system"
 
 
 @blueprint.post("/theme/<any(system, light, dark):chosen>")

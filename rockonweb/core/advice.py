@@ -45,21 +45,16 @@ def _links(definition: Definition, body: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _pages(definition: Definition) -> Iterator[Fault]:
     """Yield what is odd about the app's own page."""
-    pages = [
-        (name, port)
-        for name, spec in definition.launch_order
-        for port, port_spec in spec.port_specs.items()
-        if port_spec.ui
-    ]
+    pages = [(name, port, asked.host_default or port) for name, port, asked in definition.ports if asked.ui]
     if definition.ui.slug and not pages:
         yield Fault("ui", t("has no effect: no port says that it is the app's own page"))
-    for name, port in pages[1:]:
+    for name, port, _ in pages[1:]:
         yield Fault(
             f"containers.{name}.ports.{port}.ui",
             t("says that this is the app's own page, as another port before it does; that one is taken"),
         )
-    for name, port in pages:
-        if (host := definition.containers[name].port_specs[port].host_default or port) in REFUSED:
+    for name, port, host in pages:
+        if host in REFUSED:
             yield Fault(f"containers.{name}.ports.{port}", t("browsers refuse to open port %(port)s", port=host))
 
 
@@ -84,11 +79,9 @@ def _questions(definition: Definition) -> Iterator[Fault]:
 def _ports(definition: Definition) -> Iterator[Fault]:
     """Yield the ports whose suggestion can't be had."""
     taken: dict[tuple[int, str], str] = {}
-    for name, spec in definition.launch_order:
-        for port, port_spec in spec.port_specs.items():
-            here, host = f"containers.{name}.ports.{port}", port_spec.host_default or port
-            others = {taken.get((host, protocol), here) for protocol in port_spec.protocols} - {here}
-            if others and not spec.on_host_network:
-                words = t("suggests port %(host)s, as %(other)s does", host=host, other=min(others))
-                yield Fault(f"{here}.host_default", words)
-            taken.update(((host, protocol), here) for protocol in port_spec.protocols if (host, protocol) not in taken)
+    for name, port, asked in definition.ports:
+        here, host = f"containers.{name}.ports.{port}", asked.host_default or port
+        others = {taken.setdefault((host, protocol), here) for protocol in asked.protocols} - {here}
+        if others and not definition.containers[name].on_host_network:
+            words = t("suggests port %(host)s, as %(other)s does", host=host, other=min(others))
+            yield Fault(f"{here}.host_default", words)

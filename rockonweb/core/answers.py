@@ -65,17 +65,15 @@ class Answers:
         }
         return data
 
-    def places(self) -> list[str]:
-        """Return the shares and folders of shares that are used, each once, in the order of use."""
-        return list(
-            dict.fromkeys(
-                place for part in (self.shares, self.storage) for by in part.values() for place in by.values()
-            )
-        )
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The container and the place of each share or folder that is mounted."""
+        parts = (*self.shares.items(), *self.storage.items())
+        return [(container, place) for container, places in parts for place in places.values()]
 
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        return list(dict.fromkeys(split_share(place)[0] for place in self.places()))
+        return list(dict.fromkeys(split_share(place)[0] for _, place in self.places))
 
     def device_paths(self) -> list[str]:
         """Return the host's paths of the devices that are handed on."""
@@ -202,7 +200,7 @@ def read(
     reader.ports(suggest)
     reader.asked("devices", lambda spec: spec.devices, default="")
     reader.asked("environment", lambda spec: spec.environment)
-    reader.custom_config()
+    reader.answered("custom_config", "", given.get("custom_config") or {}, definition.custom_config)
     reader.added("storage")
     reader.added("variables")
     reader.lists("labels")
@@ -325,29 +323,23 @@ class _Reader:
         else:
             self.found[leaf] = text
 
-    def answered(self, leaf: Leaf, path: str, given: Mapping[str, Any], default: str | None = None) -> None:
-        """Take the answer to a question; without a default it must be there."""
-        value = given.get(leaf[2])
-        if value is None and default is not None:
-            self.found[leaf] = default
-        elif leaf[2] in given:
-            self.put(leaf, path, value)
-        else:
-            self.faults.append(f"{path}: an answer is missing.")
-
     def asked(self, name: str, questions: Callable[[ContainerSpec], Iterable[str]], default: str | None = None) -> None:
         part = self.containers(name)
         for container, spec in self.definition.containers.items():
-            asked = questions(spec)
-            given = self.values(f"{name}.{container}", part.get(container), asked)
-            for key in asked:
-                self.answered((name, container, key), f"{name}.{container}.{key}", given, default)
+            self.answered(name, container, part.get(container), questions(spec), default)
 
-    def custom_config(self) -> None:
-        asked = self.definition.custom_config
-        given = self.values("custom_config", self.given.get("custom_config") or {}, asked)
+    def answered(self, part: str, container: str, value: Any, asked: Iterable[str], default: str | None = None) -> None:
+        """Take the answers to questions; those without a default must be there."""
+        here = f"{part}.{container}" if container else part
+        given = self.values(here, value, asked)
         for key in asked:
-            self.answered(("custom_config", "", key), f"custom_config.{key}", given)
+            leaf, path = (part, container, key), f"{here}.{key}"
+            if given.get(key) is None and default is not None:
+                self.found[leaf] = default
+            elif key in given:
+                self.put(leaf, path, given[key])
+            else:
+                self.faults.append(f"{path}: an answer is missing.")
 
     def ports(self, suggest: Suggest) -> None:
         part = self.containers("ports")

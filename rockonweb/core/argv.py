@@ -6,7 +6,7 @@ say beats the defaults before them, and a person's answers beat the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core import docker_options
@@ -54,7 +54,7 @@ def docker_run(
         *ports(container, spec, answers),
         *options(spec),
         *links(added),
-        *environment(container, spec, answers, added),
+        *environment(definition, container, answers, added),
         *labels(container, answers),
         *management_labels(definition, facts),
         facts.pinned.get(container, spec.reference),
@@ -114,19 +114,20 @@ def first_share(container: str, spec: ContainerSpec, answers: Answers, facts: Ho
     return share_facts(place, facts) if place else None
 
 
-def host_port(container: str, spec: ContainerSpec, port: int, answers: Answers) -> int | None:
+def host_port(definition: Definition, container: str, port: int, answers: Answers) -> int | None:
     """Return the port of the host that really reaches `port`; None for one that is not published.
 
     On the host's network a container's own port is the host's.
     """
     published = answers.ports.get(container, {}).get(port)
-    return port if published is not None and spec.on_host_network else published
+    fixed = published is not None and definition.containers[container].on_host_network
+    return port if fixed else published
 
 
 def fixed_ports(definition: Definition, answers: Answers) -> Answers:
     """Return the answers with the ports of host-network containers as they really are."""
     ports = {
-        name: {port: host_port(name, definition.containers[name], port, answers) for port in by_port}
+        name: {port: host_port(definition, name, port, answers) for port in by_port}
         for name, by_port in answers.ports.items()
         if name in definition.containers
     }
@@ -143,10 +144,7 @@ def ports(container: str, spec: ContainerSpec, answers: Answers) -> Iterator[str
 
 def options(spec: ContainerSpec) -> Iterator[str]:
     """The definition's options as they are, repeated ones too; a blank value means the flag alone."""
-    for flag, value in spec.opts:
-        yield flag
-        if value.strip():
-            yield value
+    return _words(spec.opts)
 
 
 def links(added: Additions) -> Iterator[str]:
@@ -155,16 +153,17 @@ def links(added: Additions) -> Iterator[str]:
         yield from ("--link", f"{container}:{alias}")
 
 
-def environment(container: str, spec: ContainerSpec, answers: Answers, added: Additions = NOTHING) -> Iterator[str]:
+def environment(definition: Definition, container: str, answers: Answers, added: Additions = NOTHING) -> Iterator[str]:
     """The handler's variables, answered ones in the order of the questions, then the user's own; secrets masked.
 
     One without an answer is left out.
     """
     answered = answers.environment.get(container, {})
-    labels = {key: question.label for key, question in in_question_order(spec.environment) if key in answered}
+    asked = in_question_order(definition.containers[container].environment)
+    labels = {key: question.label for key, question in asked if key in answered}
     own = answers.variables.get(container, {})
     for key, value in [*added.environment.items(), *((key, answered[key]) for key in labels), *own.items()]:
-        secret = spec.hides(key, labels.get(key, ""))
+        secret = definition.hides(container, key, labels.get(key, ""))
         yield from ("-e", SecretWord(f"{key}=", value) if secret and value else f"{key}={value}")
 
 
@@ -193,7 +192,11 @@ def mounted_paths(argv: Sequence[str]) -> list[str]:
 
 def arguments(spec: ContainerSpec) -> Iterator[str]:
     """What follows the image; a blank second word of a pair is left out."""
-    for first, second in spec.cmd_arguments:
+    return _words(spec.cmd_arguments)
+
+
+def _words(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for first, second in pairs:
         yield first
         if second.strip():
             yield second

@@ -41,6 +41,7 @@ from pydantic import (
     PlainValidator,
     Strict,
     StrictBool,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
 )
@@ -121,6 +122,12 @@ def _source(body: Any, read: ValidationInfo) -> str:
         raise ValueError(*(fault.words for fault in error.faults)) from None
 
 
+def _newest(body: Any, read: ValidationInfo) -> str:
+    """Return the canonical text of what the catalogue had; where it is left out, that is what was installed."""
+    installed: str = read.data.get("source", "")
+    return installed if body == "" else _source(body, read)
+
+
 def _complete(given: Any, read: ValidationInfo) -> Mapping[str, Any]:
     """Return all answers to the definition, with null for a withheld secret."""
     if not {"name", "source"} <= read.data.keys():
@@ -178,7 +185,7 @@ class SavedRockOn:
     name: str
     running: StrictBool
     source: Annotated[str, Field(alias="definition"), PlainValidator(_source)]  # canonical text
-    newest: Annotated[str, Field(default=""), PlainValidator(_source)]
+    newest: Annotated[str, Field(default="", validate_default=True), PlainValidator(_newest)]
     given: Annotated[Mapping[str, Any], Field(alias="answers"), PlainValidator(_complete)]
     volumes: Annotated[tuple[Volume, ...], AfterValidator(_of_containers)] = ()
     # What people chose to be a secret, or not to be one.
@@ -210,11 +217,16 @@ class Share:
 
 @dataclass(frozen=True)
 class Metastore:
-    """A metastore that was added. `address` is None where a password is withheld, which `place` is without."""
+    """A metastore that was added. Where a password is `withheld`, its address is without that, as `place` always is."""
 
-    place: str
-    enabled: bool
-    address: str | None
+    address: Annotated[str, Field(alias="place", pattern=f"^[^{UNSHOWN}]*$", max_length=MAX_TEXT)]
+    enabled: StrictBool
+    withheld: StrictBool = False
+
+    @property
+    def place(self) -> str:
+        """Its address without a password."""
+        return without_password(self.address)
 
     @property
     def hidden(self) -> Hidden:
@@ -235,23 +247,37 @@ class Sealed:
     cipher: Literal["fernet"] = "fernet"
 
 
+class _DefinitionFile(BaseModel):
+    file: Annotated[str, Field(pattern=f"^[^./{UNSHOWN}][^/{UNSHOWN}]*$", max_length=200)]
+    text: Annotated[str, Field(max_length=MAX_DEFINITION)]
+
+
+_FILES: TypeAdapter[tuple[_DefinitionFile, ...]] = TypeAdapter(
+    Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)]
+)
+
+
+def _texts(files: Any) -> dict[str, str]:
+    return {one.file: one.text for one in _FILES.validate_python(files)}
+
+
 @dataclass(frozen=True)
 class Backup:
     """What is in a backup."""
 
-    program: str
-    made: str
-    rockons: tuple[SavedRockOn, ...] = ()
-    networks: tuple[NetworkSpec, ...] = ()
-    shares: tuple[Share, ...] = ()
-    definitions: Mapping[str, str] = field(default_factory=dict)
-    metastores: tuple[Metastore, ...] = ()
-    sealed: Sealed | None = None
+    program: Annotated[str, PlainValidator(_short)] = ""
+    made: Annotated[str, PlainValidator(_short)] = ""
+    rockons: Annotated[tuple[SavedRockOn, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
+    networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
+    shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
+    definitions: Annotated[Mapping[str, str], PlainValidator(_texts)] = field(default_factory=dict)
+    metastores: Annotated[tuple[Metastore, ...], Field(max_length=100), _once(lambda one: one.place)] = ()
+    sealed: Annotated[Annotated[Sealed, _refuse(_cost_fault)] | None, Field(alias="secrets")] = None
 
     @property
     def hidden(self) -> list[Hidden]:
         """The secrets that are withheld."""
-        stores = [store.hidden for store in self.metastores if store.address is None]
+        stores = [store.hidden for store in self.metastores if store.withheld]
         return [place for rockon in self.rockons for place in rockon.hidden] + stores
 
 
@@ -270,9 +296,9 @@ def withhold(backup: Backup) -> tuple[Backup, dict[Hidden, str]]:
         rockons.append(_replaced(rockon, dict.fromkeys(found)))
     stores = []
     for store in backup.metastores:
-        if store.address is not None and store.address != store.place:
+        if not store.withheld and store.address != store.place:
             taken[store.hidden] = store.address
-            store = replace(store, address=None)
+            store = replace(store, address=store.place, withheld=True)
         stores.append(store)
     return replace(backup, rockons=tuple(rockons), metastores=tuple(stores)), taken
 
@@ -280,8 +306,8 @@ def withhold(backup: Backup) -> tuple[Backup, dict[Hidden, str]]:
 def fill(backup: Backup, secrets: Mapping[Hidden, str]) -> Backup:
     """Return a backup with these secrets in the places of those that are withheld."""
     stores = [
-        replace(store, address=secrets[store.hidden])
-        if store.address is None and without_password(secrets.get(store.hidden, "")) == store.place
+        replace(store, address=secrets[store.hidden], withheld=False)
+        if store.withheld and without_password(secrets.get(store.hidden, "")) == store.place
         else store
         for store in backup.metastores
     ]
@@ -373,9 +399,7 @@ def to_json(backup: Backup) -> str:
         "shares": [vars(share) for share in backup.shares],
         "definitions": [{"file": file, "text": text} for file, text in backup.definitions.items()],
         "metastores": [
-            {"place": store.place, "enabled": store.enabled, "withheld": True}
-            if store.address is None
-            else {"place": store.address, "enabled": store.enabled}
+            {"place": store.address, "enabled": store.enabled, **({"withheld": True} if store.withheld else {})}
             for store in backup.metastores
         ],
         "secrets": vars(backup.sealed) if backup.sealed else None,
@@ -414,7 +438,7 @@ def read(content: bytes | str) -> Backup:
             t("Update this one first."),
         )
     try:
-        return _File.model_validate(data).backup()
+        return TypeAdapter(Backup).validate_python(data)
     except ValidationError as error:
         faults = list(_sentences(error, data))
     more = len(faults) - MAX_FAULTS
@@ -443,37 +467,6 @@ def _sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]
         ours = fault.get("ctx", {}).get("error")
         for said in ours.args if ours else [sentence(fault)]:
             yield joined(": ", (one_line(".".join(path)), reworded(said, one_line)))
-
-
-class _DefinitionFile(BaseModel):
-    file: Annotated[str, Field(pattern=f"^[^./{UNSHOWN}][^/{UNSHOWN}]*$", max_length=200)]
-    text: Annotated[str, Field(max_length=MAX_DEFINITION)]
-
-
-class _Metastore(BaseModel):
-    place: Annotated[str, Field(pattern=f"^[^{UNSHOWN}]*$", max_length=MAX_TEXT)]
-    enabled: StrictBool
-    withheld: StrictBool = False
-
-    def saved(self) -> Metastore:
-        return Metastore(without_password(self.place), self.enabled, None if self.withheld else self.place)
-
-
-class _File(BaseModel):
-    program: Annotated[str, PlainValidator(_short)] = ""
-    made: Annotated[str, PlainValidator(_short)] = ""
-    rockons: Annotated[tuple[SavedRockOn, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
-    networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
-    shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
-    definitions: Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)] = ()
-    metastores: Annotated[tuple[_Metastore, ...], Field(max_length=100), _once(lambda one: one.saved().place)] = ()
-    secrets: Annotated[Sealed, _refuse(_cost_fault)] | None = None
-
-    def backup(self) -> Backup:
-        rockons = tuple(replace(one, newest=one.newest or one.source) for one in self.rockons)
-        definitions = {one.file: one.text for one in self.definitions}
-        stores = tuple(one.saved() for one in self.metastores)
-        return Backup(self.program, self.made, rockons, self.networks, self.shares, definitions, stores, self.secrets)
 
 
 def names(places: Iterable[Hidden]) -> list[str]:

@@ -87,14 +87,10 @@ class Change:
         return [one.container for one in self.containers if one.rebuilt]
 
     @property
-    def staying(self) -> list[str]:
-        """The names of those that are not touched, or only join and leave networks."""
-        return [one.container for one in self.containers if not one.rebuilt]
-
-    @property
     def paused(self) -> list[str]:
         """The names of those that stay, but are stopped meanwhile and started again."""
-        return [step.container for step in self.plan.steps if isinstance(step, Stop) and step.container in self.staying]
+        stopped = [step.container for step in self.plan.steps if isinstance(step, Stop)]
+        return [name for name in stopped if name not in self.rebuilt]
 
     @property
     def reviewed(self) -> list[str]:
@@ -129,8 +125,8 @@ def change(
     `asked` for. `back` is for going back to a rollback point.
     """
     facts = replace(facts, new_owners=owners.of_new(new.definition, new.answers, new_shares))
-    pinned = {**facts.pinned, **back.images}
-    before, after = _recipes(old, facts), _recipes(new, replace(facts, pinned=pinned))
+    then = replace(facts, pinned={**facts.pinned, **back.images})
+    before, after = _recipes(old, facts), _recipes(new, then)
     present = set(before)
     if facts.containers is not None:
         present = {n for n in before if n in facts.containers and facts.containers[n].rockon == new.definition.name}
@@ -140,8 +136,7 @@ def change(
         name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
     ]
     live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
-    ends = {name: _ends(recipe) for name, recipe in after.items()}
-    starts = set(after) if start else _starts(after, why, present, ends, facts) if back.ran is None else {*back.ran}
+    starts = set(after) if start else _starts(after, why, present, facts) if back.ran is None else {*back.ran}
     touched = () if start else {*why, *gone}  # a start is no change that one could go back from
     found = covers((old.definition, old.answers), (new.definition, new.answers), touched, facts, asked, back.shares)
     paused = {name for one in found if one.covered for name in one.containers if name in present and _up(name, facts)}
@@ -159,7 +154,7 @@ def change(
         *places_first(
             new.definition, new.answers, facts, new_shares, give=give, before=owners.places(old.definition, old.answers)
         ),
-        *_pulls(old.definition, new.definition, why, replace(facts, pinned=pinned)),
+        *_pulls(old.definition, new.definition, why, then),
         *networks,
         *(
             Join(network=network, container=name, why=t("it joins while it runs"))
@@ -281,13 +276,7 @@ def _moves(before: Recipe, after: Recipe) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(one for one in has if one not in had), tuple(one for one in had if one not in has)
 
 
-def _starts(
-    after: Mapping[str, Recipe],
-    why: Mapping[str, str],
-    present: set[str],
-    ends: Mapping[str, bool],
-    facts: HostFacts,
-) -> set[str]:
+def _starts(after: Mapping[str, Recipe], why: Mapping[str, str], present: set[str], facts: HostFacts) -> set[str]:
     """Return which of the containers that are made are started too: those that run now.
 
     One that is new, or that does its work and ends, is started where the rock-on runs; one that others wait for is in
@@ -302,7 +291,7 @@ def _starts(
         for name in why
         if name in up
         or any(isinstance(step, AwaitEnd) for step in after[name])
-        or (up and (name not in present or ends[name]))
+        or (up and (name not in present or _ends(after[name])))
     }
 
 

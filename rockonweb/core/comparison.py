@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -141,15 +142,9 @@ def _pairs(
     container: str, what: Text, before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]
 ) -> Iterator[Difference]:
     had, has = [" ".join(filter(None, pair)) for pair in before], [" ".join(filter(None, pair)) for pair in after]
-    gone, new = list(had), []
-    for one in has:
-        if one in gone:
-            gone.remove(one)
-        else:
-            new.append(one)
-    yield from (Difference("added", container, what, after=one) for one in new)
-    yield from (Difference("removed", container, what, before=one) for one in gone)
-    if not gone and not new and had != has:
+    yield from (Difference("added", container, what, after=one) for one in (Counter(has) - Counter(had)).elements())
+    yield from (Difference("removed", container, what, before=one) for one in (Counter(had) - Counter(has)).elements())
+    if had != has and sorted(had) == sorted(has):
         yield Difference("changed", container, what, " ".join(had), " ".join(has))
 
 

@@ -169,7 +169,7 @@ class _Document:
                         service.body["depends_on"] = {previous: {"condition": condition}}
                     previous, condition = name, "service_started"
                 case Join(network=network, container=name) if name in self.services:
-                    self._join(self.services[name], network)
+                    self.services[name].joined.setdefault(self._network_key(network), {})
                 case AwaitEnd(container=name) if name == previous:
                     condition = "service_completed_successfully"
                 case AwaitAnswer(container=name, command=command) if name == previous:
@@ -286,9 +286,6 @@ class _Document:
         service.body.setdefault("deploy", {})["resources"] = devices
 
     # -- networks -----------------------------------------------------------------------------------------------
-
-    def _join(self, service: _Service, network: str) -> None:
-        service.joined.setdefault(self._network_key(network), {})
 
     def _network_key(self, network: str) -> str:
         if not KEY.fullmatch(network):
@@ -441,10 +438,6 @@ def _truth(value: str) -> bool:
     return value not in FALSE
 
 
-def _octal(value: str) -> int:
-    return int(value, 8)
-
-
 FLAGS: dict[str, Special] = {
     **dict.fromkeys(NEEDLESS, lambda *_: None),
     **{flag: _at(_truth, key) for flag, key in SWITCHES.items()},
@@ -489,7 +482,7 @@ MOUNTS: dict[str, tuple[Any, ...]] = {
     "volume-nocopy": ("volume", "nocopy", _truth),
     "volume-subpath": ("volume", "subpath", str),
     "tmpfs-size": ("tmpfs", "size", str),
-    "tmpfs-mode": ("tmpfs", "mode", _octal),
+    "tmpfs-mode": ("tmpfs", "mode", lambda value: int(value, 8)),
 }
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -86,15 +86,19 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
-def _words_of_people(value: object) -> object:
-    """Text that is only read: signs that steer a terminal or turn the writing around are left out."""
-    value = _text(value)
-    return UNSEEN.sub("", value) if isinstance(value, str) else value
+def _of_text(change: Callable[[str], object]) -> BeforeValidator:
+    """Change a text, or a number or truth in place of one; anything else is left for pydantic to refuse."""
+
+    def changed(value: object) -> object:
+        value = _text(value)
+        return change(value) if isinstance(value, str) else value
+
+    return BeforeValidator(changed)
 
 
-def _stripped(value: object) -> object:
-    value = _text(value)
-    return value.strip() if isinstance(value, str) else value
+def _visible(text: str) -> str:
+    """Leave out signs that steer a terminal or turn the writing around: text that is only read needs none."""
+    return UNSEEN.sub("", text)
 
 
 def _number(value: object) -> object:
@@ -112,15 +116,8 @@ def _size(value: object) -> object:
     return size if isinstance(size, int) and 0 <= size <= MAX_SIZE else None
 
 
-def _flag(value: object) -> object:
-    value = _stripped(value)
-    return False if value in (None, "") else value
-
-
 def _link(value: object) -> object:
     """A link that a browser may follow; anything else (`javascript:`, nonsense) becomes empty."""
-    if value is None:
-        return ""
     if not isinstance(value, str):
         return value
     try:
@@ -132,21 +129,14 @@ def _link(value: object) -> object:
     return value.strip() if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _html(value: object) -> object:
-    if value is None:
-        return ""
-    value = _text(value)
-    if isinstance(value, str) and len(value) > MAX_HTML:
+def _html(text: str) -> str:
+    if len(text) > MAX_HTML:
         raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
-    if not isinstance(value, str):
-        return value
-    return nh3.clean(UNSEEN.sub("", value), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
+    return nh3.clean(_visible(text), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
 
 
-def _protocol(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    lowered = value.strip().lower()
+def _protocol(text: str) -> str | None:
+    lowered = text.strip().lower()
     return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
 
 
@@ -170,20 +160,17 @@ def _pairs(value: object) -> object:
     return pairs
 
 
-def _slug(value: object) -> object:
-    value = "" if value is None else _words_of_people(_stripped(value))
-    return value.lstrip("/") if isinstance(value, str) else value
-
-
-PlainText = Annotated[str, BeforeValidator(_words_of_people)]
-Html = Annotated[str, BeforeValidator(_html)]
-Url = Annotated[str, BeforeValidator(_link)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+OR_BLANK = BeforeValidator(lambda value: "" if value is None else value)
+STRIPPED = _of_text(str.strip)
+PlainText = Annotated[str, _of_text(_visible)]
+Html = Annotated[str, _of_text(_html), OR_BLANK]
+Url = Annotated[str, BeforeValidator(_link), OR_BLANK]
+Flag = Annotated[bool, BeforeValidator(lambda value: False if value in (None, "") else value), STRIPPED]
 # What limits a value stands before what spells it: pydantic applies them from the inside outwards.
 PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_number)]
 Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
 Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
-Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, BeforeValidator(_stripped)]
+Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, STRIPPED]
 Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_pairs)]
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
@@ -209,7 +196,7 @@ class PortSpec(Question):
     """A port of a container. Without a protocol both tcp and udp are published."""
 
     host_default: PortNumber = None
-    protocol: Annotated[Protocol | None, BeforeValidator(_protocol)] = None
+    protocol: Annotated[Protocol | None, _of_text(_protocol)] = None
     ui: Flag = False
 
     @property
@@ -227,7 +214,7 @@ class VolumeSpec(Question):
 class ContainerSpec(_Part):
     """One container of a rock-on."""
 
-    image: Annotated[str, Field(pattern=IMAGE), BeforeValidator(_stripped)]
+    image: Annotated[str, Field(pattern=IMAGE), STRIPPED]
     tag: Tag = None
     launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_number)]
     uid: Uid = None
@@ -238,11 +225,6 @@ class ContainerSpec(_Part):
     devices: Entries[Question] = {}
     opts: Pairs = ()
     cmd_arguments: Pairs = ()
-    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)  # what people chose; not of the file
-
-    def hides(self, key: str, label: str = "") -> bool:
-        """Whether a variable is a secret: by choice, or else by its name and label."""
-        return self._secrets.get(key, is_secret(key, label))
 
     @model_validator(mode="after")
     def _one_tag(self) -> ContainerSpec:
@@ -306,7 +288,7 @@ class LinkSpec(_Part):
 class Ui(_Part):
     """How the link to the app's own page ends and begins."""
 
-    slug: Annotated[str, BeforeValidator(_slug)] = ""
+    slug: Annotated[str, _of_text(lambda text: _visible(text.strip()).lstrip("/")), OR_BLANK] = ""
     https: Flag = False
 
 
@@ -324,25 +306,17 @@ class Definition(_Part):
     containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
     custom_config: Entries[Question] = {}
-    _secrets: Mapping[str, bool] = PrivateAttr(default_factory=dict)
+    _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # what people chose; not of the file
 
     def with_secrets(self, choices: SecretChoices) -> Definition:
         """Return the same definition with what people chose to be a secret, or not to be one."""
-        if not choices:
-            return self
-        containers = {}
-        for name, spec in self.containers.items():
-            containers[name] = spec.model_copy()
-            containers[name]._secrets = choices.get(name, {})
-        made = self.model_copy(update={"containers": containers})
-        made._secrets = choices.get("", {})
+        made = self.model_copy()
+        made._secrets = choices
         return made
 
     def hides(self, container: str, key: str, label: str = "") -> bool:
         """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
-        if container in self.containers:
-            return self.containers[container].hides(key, label)
-        return self._secrets.get(key, is_secret(key, label)) if not container else is_secret(key, label)
+        return self._secrets.get(container, {}).get(key, is_secret(key, label))
 
     @property
     def launch_order(self) -> list[tuple[str, ContainerSpec]]:
@@ -361,11 +335,13 @@ class Definition(_Part):
     @property
     def ui_port(self) -> tuple[str, int] | None:
         """Container and container port of the app's own page; None for a rock-on without one."""
-        for name, container in self.launch_order:
-            for port, spec in container.port_specs.items():
-                if spec.ui:
-                    return name, port
-        return None
+        return next(((name, port) for name, port, asked in self.ports if asked.ui), None)
+
+    @property
+    def ports(self) -> Iterator[tuple[str, int, PortSpec]]:
+        """The ports of all containers: whose, which, and what is asked of it, in launch order."""
+        for name, spec in self.launch_order:
+            yield from ((name, port, asked) for port, asked in spec.port_specs.items())
 
 
 def is_mount_point(path: str) -> bool:
@@ -544,47 +520,36 @@ def _check_names(body: Mapping[str, Any]) -> list[Fault]:
     containers = body.get("containers")
     if not isinstance(containers, dict):
         return []
-    faults = []
-    if (count := _question_count(body, containers)) > MAX_QUESTIONS:
+    parts = ("ports", "volumes", "environment", "devices")
+    asked = [body.get("custom_config"), *(_object(one).get(part) for one in containers.values() for part in parts)]
+    if (count := sum(len(_object(questions)) for questions in asked)) > MAX_QUESTIONS:
         return [Fault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))]
+    faults = []
     for name, container in containers.items():
         here = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
             fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
             faults.append(Fault(here, fault))
-        if isinstance(container, dict):
-            faults += _check_keys(here, container)
-    links = body.get("container_links")
-    for target, entries in links.items() if isinstance(links, dict) else ():
+        faults += _check_keys(here, _object(container))
+    for target, entries in _object(body.get("container_links")).items():
         if target not in containers:
             faults.append(Fault(f"container_links.{target}", t("is not a container of this rock-on")))
         for place, entry in enumerate(entries if isinstance(entries, list) else ()):
-            source = entry.get("source_container") if isinstance(entry, dict) else None
+            source = _object(entry).get("source_container")
             if isinstance(source, str) and source not in containers:
-                faults.append(
-                    Fault(
-                        f"container_links.{target}.{place}.source_container",
-                        t('"%(name)s" is not a container of this rock-on', name=source),
-                    )
-                )
+                fault = t('"%(name)s" is not a container of this rock-on', name=source)
+                faults.append(Fault(f"container_links.{target}.{place}.source_container", fault))
     return faults
 
 
-def _question_count(body: Mapping[str, Any], containers: Mapping[str, Any]) -> int:
-    parts = [body.get("custom_config")]
-    for container in containers.values():
-        if isinstance(container, dict):
-            parts += [container.get(part) for part in ("ports", "volumes", "environment", "devices")]
-    return sum(len(part) for part in parts if isinstance(part, dict))
+def _object(value: Any) -> Mapping[str, Any]:
+    """Return an object of JSON; an empty one in place of anything else, which pydantic refuses."""
+    return value if isinstance(value, dict) else {}
 
 
 def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
-    def keys(part: str) -> list[str]:
-        value = container.get(part)
-        return list(value) if isinstance(value, dict) else []
-
     numbers: set[int] = set()
-    for port in keys("ports"):
+    for port in _object(container.get("ports")):
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             yield Fault(f"{here}.ports.{port}", t("a port is a number from 1 to 65535"))
         elif int(port) in numbers:
@@ -595,11 +560,11 @@ def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
     for place, pair in enumerate(opts if isinstance(opts, list) else ()):
         if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
             yield Fault(f"{here}.opts.{place}", t("the flag is blank"))
-    for path in keys("volumes"):
+    for path in _object(container.get("volumes")):
         if not is_mount_point(path):
             fault = t("a volume is an absolute path without a colon, and not / itself")
             yield Fault(f"{here}.volumes.{path}", fault)
     for part in ("environment", "devices"):
-        for key in keys(part):
+        for key in _object(container.get(part)):
             if not key.isprintable() or not key.strip() or "=" in key:
                 yield Fault(f"{here}.{part}.{key}", t("a name here is printable and has no equals sign"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from rockonweb.core.docker_settings import DockerSettings
 from rockonweb.core.text import joined, size, t
 
 Level = Literal["ok", "warn", "fail"]
@@ -92,7 +93,7 @@ def files(instance: str, found: Sequence[FileFacts] | None, *, writable: bool) -
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """The database: what and where it is, what it says of itself, and its schema beside the program's."""
+    """The database: what and where it is, and what it says of itself."""
 
     kind: str
     place: str
@@ -100,55 +101,51 @@ class DatabaseFacts:
     encoding: str = ""
     damage: tuple[str, ...] = ()
     dangling: int = 0  # rows that refer to rows that are not there
-    revision: str | None = None
-    head: str = ""
-    known: bool = True  # whether the program knows the revision
 
 
-def database(found: DatabaseFacts) -> list[Finding]:
+def database(found: DatabaseFacts) -> Finding:
     """Judge a database that answers."""
     facts = {"kind": found.kind, "place": found.place, "version": found.version, "encoding": found.encoding}
     say = partial(Finding, "database", facts=facts)
-    named = t("%(kind)s %(version)s, %(place)s", kind=found.kind, version=found.version, place=found.place)
     if found.damage:
-        first = say(
+        return say(
             "fail",
             t("%(place)s is damaged: %(what)s.", place=found.place, what=_some(found.damage)),
             t("Stop Rockonweb, keep a copy of the file, and put back the newest before-….db or a backup."),
         )
-    elif found.encoding.upper().replace("-", "") not in ("UTF8", "UTF16LE", "UTF16BE"):
-        first = say(
+    if found.encoding.upper().replace("-", "") not in ("UTF8", "UTF16LE", "UTF16BE"):
+        return say(
             "fail",
             t("The database has the encoding %(name)s, which can't hold all names.", name=found.encoding),
             t("Make one with the encoding UTF8: createdb --encoding=UTF8 --template=template0"),
         )
-    elif found.dangling:
-        first = say(
+    if found.dangling:
+        return say(
             "fail",
             t("%(count)s rows refer to rows that are not there.", count=found.dangling),
             t("Put back the newest before-….db or a backup; the file was changed from outside."),
         )
-    else:
-        first = say("ok", t("%(named)s; nothing in it is damaged.", named=named))
-    return [first, schema(found)]
+    named = t("%(kind)s %(version)s, %(place)s", kind=found.kind, version=found.version, place=found.place)
+    return say("ok", t("%(named)s; nothing in it is damaged.", named=named))
 
 
-def schema(found: DatabaseFacts) -> Finding:
-    """Judge whether the program and the database are of one version."""
-    say = partial(Finding, "schema", facts={"revision": found.revision, "head": found.head})
-    if found.revision == found.head:
-        return say("ok", t("It is the newest, %(head)s.", head=found.head))
-    if found.revision is None:
+def schema(revision: str | None, known: Sequence[str]) -> Finding:
+    """Judge the database's revision beside those that the program knows, the newest first."""
+    head = known[0]
+    say = partial(Finding, "schema", facts={"revision": revision, "head": head})
+    if revision == head:
+        return say("ok", t("It is the newest, %(head)s.", head=head))
+    if revision is None:
         return say("fail", t("The database is empty."), t("`rockonweb up` makes its tables."))
-    if not found.known:
+    if revision not in known:
         return say(
             "fail",
-            t("The database is of a newer Rockonweb: %(revision)s.", revision=found.revision),
+            t("The database is of a newer Rockonweb: %(revision)s.", revision=revision),
             t("Install that one again, or put back a copy from before, before-….db in the instance's folder."),
         )
     return say(
         "fail",
-        t("It is %(revision)s, and this program needs %(head)s.", revision=found.revision, head=found.head),
+        t("It is %(revision)s, and this program needs %(head)s.", revision=revision, head=head),
         t("Start `rockonweb up` again: it brings the database up to date, and keeps a copy from before."),
     )
 
@@ -209,27 +206,17 @@ def roles(
     return [page, crew, watch]
 
 
-@dataclass(frozen=True)
-class EngineFacts:
-    """Docker, which answered."""
-
-    version: str
-    api_version: str
-    storage_driver: str
-    cgroup: str
-    rootless: bool
-    folder: str
-
-
-def engine(found: EngineFacts) -> Finding:
-    """Judge how Docker is set up."""
-    say = partial(Finding, "Docker", facts=vars(found))
+def engine(found: DockerSettings) -> Finding:
+    """Judge how Docker, which answered, is set up."""
+    told = ("version", "api_version", "storage_driver", "rootless", "folder")
+    facts = {**{name: getattr(found, name) for name in told}, "cgroup": found.cgroup_version}
+    say = partial(Finding, "Docker", facts=facts)
     said = t(
         "Version %(version)s, API %(api)s, storage driver %(driver)s, control groups %(cgroup)s%(rootless)s.",
         version=found.version,
         api=found.api_version,
         driver=found.storage_driver,
-        cgroup=found.cgroup or "?",
+        cgroup=found.cgroup_version or "?",
         rootless=t(", rootless") if found.rootless else "",
     )
     if found.storage_driver == "vfs":

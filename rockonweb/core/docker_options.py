@@ -55,7 +55,6 @@ TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the client tak
 FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 OUR_LABEL = "rockonweb."
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
-NAMESPACES = ("pid", "ipc", "uts", "userns", "cgroupns")  # beside the network
 ENGINE_SOCKETS = (
     *("/run/docker.sock", "/run/podman/podman.sock"),
     *("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"),
@@ -198,11 +197,6 @@ class Options:
         engine's socket among them that answers also where they are only read.
         """
         return self.has("privileged") or any(mount.host_path == "/" for mount in self.mounts)
-
-    @property
-    def host_namespaces(self) -> list[str]:
-        """The flags by which it shares with the host what other containers have for themselves."""
-        return [name for name in NAMESPACES if self.last(name) == "host"]
 
     @property
     def capabilities(self) -> list[str]:

@@ -66,6 +66,10 @@ class Conflict(RockonwebError):
     """The rock-on or the thing is in a state that does not allow this now."""
 
 
+class LeftAlone(RockonwebError):
+    """An undo that leaves something as it is, for a reason that stays: there is nothing to try again."""
+
+
 class DatabaseUnusable(RockonwebError):
     """The database is busy, or can't be opened or written."""
 

@@ -82,18 +82,14 @@ def estimate(steps: Sequence[StepTime], history: History, *, done: bool = False,
     return Estimate(min(max(percent, least, 0), 99), left if known else None)
 
 
-def _expected(step: StepTime, history: History) -> tuple[float, bool]:
-    """Return how long a step takes, and whether that was seen before."""
-    found = history.steps.get((step.kind, step.title), history.kinds.get(step.kind))
-    return (_GUESSES.get(step.kind, _GUESS), False) if found is None else (found, True)
-
-
 def _left(step: StepTime, history: History) -> tuple[float, bool]:
-    expected, seen = _expected(step, history)
+    """Return how long a step still takes, and whether that is known."""
+    seen = history.steps.get((step.kind, step.title), history.kinds.get(step.kind))
+    expected = _GUESSES.get(step.kind, _GUESS) if seen is None else seen
     if not step.begun:
-        return expected, seen
+        return expected, seen is not None
     if step.total > 0 and step.current > 0 and step.seconds >= SURE:
         part = LOADING * min(step.current / step.total, 1.0)
         return step.seconds * (1 - part) / part, True
     left = max(expected - step.seconds, LEAST_LEFT * max(expected, step.seconds))
-    return left, seen and step.seconds <= OVERDUE * max(expected, 1.0)
+    return left, seen is not None and step.seconds <= OVERDUE * max(expected, 1.0)

@@ -100,20 +100,13 @@ def judge(
     by_image: dict[str, list[ContainerFacts]] = {}
     for container in containers:
         by_image.setdefault(container.image_id, []).append(container)
-    found = [_kept(image, by_image.get(image.id, ()), wanted, image.id in pulled, rollback) for image in images]
+    found = []
+    for image in images:
+        users = by_image.get(image.id, ())
+        needed = [rockon for tag in image.tags for rockon in wanted.get(tag, ())]
+        ours = sorted({*needed, *(one.rockon for one in users if one.rockon)})
+        kept_to_go_back = image.id in rollback or any(tag.startswith(ROLLBACK_TAG) for tag in image.tags)
+        hold = Hold.CONTAINER if users else Hold.ROCKON if needed else Hold.ROLLBACK if kept_to_go_back else None
+        others = tuple(sorted(one.name for one in users if not one.rockon))
+        found.append(Kept(image, image.id in pulled, tuple(ours), others, hold))
     return sorted(found, key=lambda one: (-one.image.size, one.image.name))
-
-
-def _kept(
-    image: Image,
-    users: Collection[ContainerFacts],
-    wanted: Mapping[str, Collection[str]],
-    pulled: bool,
-    rollback: Collection[str],
-) -> Kept:
-    needed = [rockon for tag in image.tags for rockon in wanted.get(tag, ())]
-    ours = sorted({*needed, *(one.rockon for one in users if one.rockon)})
-    kept_to_go_back = image.id in rollback or any(tag.startswith(ROLLBACK_TAG) for tag in image.tags)
-    hold = Hold.CONTAINER if users else Hold.ROCKON if needed else Hold.ROLLBACK if kept_to_go_back else None
-    others = tuple(sorted(one.name for one in users if not one.rockon))
-    return Kept(image, pulled, tuple(ours), others, hold)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rockonweb.core.status import Status
 from rockonweb.core.text import t
@@ -79,6 +79,10 @@ class Transition:
     `allowed` are the states in which it may begin; `state` and `status` are what shows while it waits and runs, `done`,
     `failed` and `cancelled` the state at its end. None: as it was before. `status_failed` is the status after anything
     but success, where Docker does not say better.
+
+    One that `undoes` takes back what it did when it fails; one that `replaces` sets containers aside while their
+    replacements begin, and has a rollback point. With `stays`, what is complete but not healthy stays. With `reserves`
+    its answers count once it is done, and it holds their ports until then. One that `joins` is, twice in a row, once.
     """
 
     allowed: tuple[State, ...]
@@ -88,6 +92,11 @@ class Transition:
     failed: State | None = None
     cancelled: State | None = None
     status_failed: Status | None = None
+    undoes: bool = False
+    replaces: bool = False
+    stays: bool = False
+    reserves: bool = False
+    joins: bool = False
 
     def state_after(self, progress: Progress, before: State, *, stays: bool = False) -> State:
         """Return the state at the end; with `stays`, what failed is left as if it had not."""
@@ -97,9 +106,17 @@ class Transition:
 
 
 _INSTALLED = (State.INSTALLED,)
-_REPLACES = Transition(
-    _INSTALLED, State.PENDING_UPDATE, done=State.INSTALLED, failed=State.INSTALLED, cancelled=State.INSTALLED
+_CHANGE = Transition(
+    _INSTALLED,
+    State.PENDING_UPDATE,
+    done=State.INSTALLED,
+    failed=State.INSTALLED,
+    cancelled=State.INSTALLED,
+    undoes=True,
+    replaces=True,
+    reserves=True,
 )
+_START = Transition(_INSTALLED, status=Status.PENDING_START, status_failed=Status.START_FAILED, joins=True)
 TRANSITIONS = {
     Kind.INSTALL: Transition(
         (State.AVAILABLE, State.INSTALL_FAILED),
@@ -108,18 +125,20 @@ TRANSITIONS = {
         done=State.INSTALLED,
         failed=State.INSTALL_FAILED,
         cancelled=State.AVAILABLE,
+        undoes=True,
+        stays=True,
     ),
-    Kind.START: Transition(_INSTALLED, status=Status.PENDING_START, status_failed=Status.START_FAILED),
-    Kind.STOP: Transition(_INSTALLED, status=Status.PENDING_STOP, status_failed=Status.STOP_FAILED),
-    Kind.RESTART: Transition(_INSTALLED, status=Status.PENDING_START, status_failed=Status.START_FAILED),
-    Kind.CHANGE: _REPLACES,
-    Kind.UPDATE: _REPLACES,
-    Kind.UNINSTALL: Transition((State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL, done=State.AVAILABLE),
+    Kind.START: _START,
+    Kind.STOP: Transition(_INSTALLED, status=Status.PENDING_STOP, status_failed=Status.STOP_FAILED, joins=True),
+    Kind.RESTART: _START,
+    Kind.CHANGE: _CHANGE,
+    Kind.UPDATE: replace(_CHANGE, reserves=False, joins=True),
+    Kind.UNINSTALL: Transition(
+        (State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL, done=State.AVAILABLE, joins=True
+    ),
     Kind.ACTION: Transition(_INSTALLED),
 }
-REPLACING = (Kind.CHANGE, Kind.UPDATE)  # sets containers aside while their replacements begin
-UNDOING = (Kind.INSTALL, *REPLACING)  # takes back what it did when it fails
-_REPEATABLE = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE, Kind.UNINSTALL)  # twice in a row is once
+UNDOING = tuple(kind for kind, transition in TRANSITIONS.items() if transition.undoes)
 
 
 class Turn(enum.Enum):
@@ -130,18 +149,18 @@ class Turn(enum.Enum):
     REFUSE = enum.auto()
 
 
-def turn(kind: Kind, before: Sequence[Kind]) -> Turn:
+def turn(kind: Kind, before: Sequence[Kind], *, same: bool = True) -> Turn:
     """Decide on an operation of `kind` after those that wait and run, the first one first.
 
-    What comes after an install or an uninstall depends on how that ends, and the review of a change is out of date
-    once another one has been made: those are refused.
+    It is joined only with one that asks for the `same`. What comes after an install or an uninstall depends on how that
+    ends, and the review of a change is out of date once another one has been made: those are refused.
     """
     if not before:
         return Turn.QUEUE
-    if kind == before[-1] and kind in _REPEATABLE:
+    if kind == before[-1] and TRANSITIONS[kind].joins and same:
         return Turn.JOIN
     if kind in (Kind.INSTALL, Kind.ACTION) or {Kind.INSTALL, Kind.UNINSTALL} & {*before}:
         return Turn.REFUSE
-    if kind is Kind.CHANGE and {*REPLACING} & {*before}:
+    if kind is Kind.CHANGE and any(TRANSITIONS[one].replaces for one in before):
         return Turn.REFUSE
     return Turn.QUEUE

@@ -111,14 +111,16 @@ def read_aux_addresses(text: str) -> tuple[tuple[str, str], ...]:
 
 def check(spec: NetworkSpec, ground: Ground) -> Iterator[Fault]:
     """Yield a fault for each part of a network that can't be had, in a sentence."""
-    yield from _name(spec.name, ground)
+    known = t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
+    if why := name_fault(spec.name) or (known if spec.name in ground.names else None):
+        yield Fault("name", why)
     if len(spec.comment) > LONGEST_COMMENT:
         yield Fault("comment", t("A comment has no more than %(most)s characters.", most=LONGEST_COMMENT))
     subnet, fault = _subnet("subnet", spec.subnet)
     if fault:
         yield fault
     elif subnet:
-        yield from (Fault("subnet", why) for why in _unusable(subnet, ground))
+        yield from (Fault("subnet", one) for one in _unusable(subnet, ground))
         yield from _inside(spec, subnet)
     else:
         for part in ("gateway", "ip_range", "aux_addresses"):
@@ -142,14 +144,6 @@ def name_fault(name: str) -> Text | None:
             name=name,
         )
     return None
-
-
-def _name(name: str, ground: Ground) -> Iterator[Fault]:
-    fault = name_fault(name)
-    if fault is None and name in ground.names:
-        fault = t('A network named "%(name)s" exists already: choose another name.', name=name)
-    if fault:
-        yield Fault("name", fault)
 
 
 def _subnet(part: str, text: str) -> tuple[Subnet | None, Fault | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +26,7 @@ MOST_FAULTS = 50  # that are told
 MOST_DIGITS = 100
 PASSED_OVER = ("rname", "new_rid", "containers")  # the original's own restore sends them along
 PUBLISHED = {"checked": True, "unchecked": False}
-
-Asked = Callable[[str], Collection[object]]  # what a container of this name asks
+FORMS = {"shares": "{share: path}", "ports": "{container port: host port}"}  # by container; of other parts {key: value}
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,7 @@ class _Body:
         self.numbers = numbers
         self.body = body
         self.wanted = wanted
+        self.named: set[tuple[str, str, object]] = set()  # part, container and key of what was given by container
         self.order = [name for name, _ in definition.launch_order]
         self.faults: list[str] = [
             t('"%(key)s" is not a key of this body; it has %(known)s.', key=key, known=", ".join(known))
@@ -143,14 +143,11 @@ class _Body:
 
     def give_shares(self) -> None:
         """Put the shares of the definition's volumes in their places."""
-
-        def asked(container: str) -> Collection[object]:
-            return self.specs[container].volumes
-
         flat, by_container = self._split("shares")
         for container, given in by_container.items():
             for destination, shares in self._places(f"shares.{container}", given):
-                if destination not in asked(container):
+                self.named.add(("shares", container, destination))
+                if not self.asks("shares", container, destination):
                     self.fault('%(container)s has no volume "%(path)s".', container=container, path=destination)
                 elif len(shares) > 1:
                     self.fault(
@@ -161,14 +158,14 @@ class _Body:
                 else:
                     self.wanted["shares", container, destination] = shares[0]
         for destination, shares in self._places("shares", flat):
-            for container, share in self.deal("shares", destination, shares, asked, by_container, "{share: path}"):
+            for container, share in self.deal("shares", destination, shares):
                 self.wanted["shares", container, destination] = share
 
     def answer(self) -> None:
         """Put the answers to all other questions in their places."""
         self._ports()
-        self._texts("devices", lambda name: self.specs[name].devices, lambda name, key: ("devices", name, key))
-        self._environment()
+        self._texts("devices")
+        self._texts("environment", masked=True)
         self._custom_config()
 
     def _places(self, path: str, given: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -183,14 +180,12 @@ class _Body:
         yield from found.items()
 
     def _ports(self) -> None:
-        def asked(container: str) -> Collection[object]:
-            return self.specs[container].port_specs
-
         flat, by_container = self._split("ports")
         for container, given in by_container.items():
             for key, host in given.items():
                 number = _number(key)
-                if number not in asked(container):
+                self.named.add(("ports", container, number))
+                if not self.asks("ports", container, number):
                     self.fault('%(container)s has no port "%(port)s".', container=container, port=key)
                 else:
                     self.wanted["ports", container, str(number)] = _number(host) or host
@@ -202,37 +197,23 @@ class _Body:
             else:
                 wishes.setdefault(number, []).append(host)
         for number, hosts in wishes.items():
-            form = "{container port: host port}"
-            for container, host in self.deal("ports", number, hosts, asked, by_container, form, shared=False):
+            for container, host in self.deal("ports", number, hosts):
                 self.wanted["ports", container, str(number)] = host
 
-    def _environment(self) -> None:
-        added: dict[str, list[str]] = {}
-        for part, container, key in self.wanted:
-            if part == "variables":
-                added.setdefault(container, []).append(key)
-
-        def place(container: str, key: str) -> Leaf:
-            named = key in self.specs[container].environment
-            return "environment" if named else "variables", container, key
-
-        self._texts(
-            "environment", lambda name: {*self.specs[name].environment, *added.get(name, ())}, place, masked=True
-        )
-
-    def _texts(self, part: str, asked: Asked, place: Callable[[str, str], Leaf], *, masked: bool = False) -> None:
+    def _texts(self, part: str, *, masked: bool = False) -> None:
         flat, by_container = self._split(part)
         for container, given in by_container.items():
             for key, value in given.items():
-                if key not in asked(container):
+                self.named.add((part, container, key))
+                if not self.asks(part, container, key):
                     self.fault(
                         '%(part)s.%(container)s: "%(key)s" is not asked.', part=part, container=container, key=key
                     )
                 else:
-                    self._put(f"{part}.{container}.{key}", place(container, key), value, masked=masked)
+                    self._put(f"{part}.{container}.{key}", self._leaf(part, container, key), value, masked=masked)
         for key, value in flat.items():
-            for container, one in self.deal(part, key, [value], asked, by_container, "{key: value}"):
-                self._put(f"{part}.{key}", place(container, key), one, masked=masked)
+            for container, one in self.deal(part, key, [value]):
+                self._put(f"{part}.{key}", self._leaf(part, container, key), one, masked=masked)
 
     def _custom_config(self) -> None:
         for key, value in self._part("cc").items():
@@ -257,24 +238,27 @@ class _Body:
             else:
                 self.wanted[leaf] = text
 
-    def deal(
-        self,
-        part: str,
-        key: object,
-        values: list[Any],
-        asked: Asked,
-        by_container: Mapping[str, Mapping[str, Any]],
-        form: str,
-        *,
-        shared: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
+    def asks(self, part: str, container: str, key: object) -> bool:
+        """Whether a container asks for something; a variable that was added is asked for too."""
+        spec = self.specs[container]
+        if part == "environment":
+            return key in spec.environment or ("variables", container, key) in self.wanted
+        if part == "ports":
+            return key in spec.port_specs
+        return key in (spec.volumes if part == "shares" else spec.devices)
+
+    def _leaf(self, part: str, container: str, key: str) -> Leaf:
+        added = part == "environment" and key not in self.specs[container].environment
+        return "variables" if added else part, container, key
+
+    def deal(self, part: str, key: object, values: list[Any]) -> Iterator[tuple[str, Any]]:
         """Yield which container gets which of the values that were given for `key` without a container.
 
         One value goes to every container that asks (a port only where one does: two can't have the same); as many
         values as containers go to them in launch order. Containers that were named have their answer already.
         """
-        asking = [name for name in self.order if key in asked(name)]
-        holders = [name for name in asking if str(key) not in map(str, _keys(part, by_container.get(name, {})))]
+        asking = [name for name in self.order if self.asks(part, name, key)]
+        holders = [name for name in asking if (part, name, key) not in self.named]
         if not asking:
             self.fault(
                 '%(part)s: no container of %(name)s asks for "%(key)s".',
@@ -282,7 +266,7 @@ class _Body:
                 name=self.definition.name,
                 key=key,
             )
-        elif holders and len(values) == 1 and (shared or len(holders) == 1):
+        elif holders and len(values) == 1 and (part != "ports" or len(holders) == 1):
             yield from ((name, values[0]) for name in holders)
         elif len(values) == len(holders):
             yield from zip(holders, values, strict=True)
@@ -300,7 +284,7 @@ class _Body:
                 part=part,
                 asking=", ".join(asking),
                 key=key,
-                form=form,
+                form=FORMS.get(part, "{key: value}"),
             )
 
     # -- what an update adds ------------------------------------------------------------------------------------------
@@ -409,13 +393,6 @@ class _Body:
                        part=part, name=self.definition.name, key=key)  # fmt: skip
             return None
         return found
-
-
-def _keys(part: str, given: Mapping[str, Any]) -> Iterable[object]:
-    """Return what a container's own answers are for: shares name their paths as values."""
-    if part != "shares":
-        return given
-    return [path for paths in given.values() for path in (paths if isinstance(paths, list) else [paths])]
 
 
 def _faults(definition: Definition, wanted: Answers) -> list[str]:

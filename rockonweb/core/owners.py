@@ -116,6 +116,4 @@ def offers(definition: Definition, answers: Answers, facts: HostFacts) -> dict[s
 
 def _places(definition: Definition, answers: Answers) -> Iterator[tuple[str, ContainerSpec, str]]:
     for name, spec in definition.launch_order:
-        for part in (answers.shares, answers.storage):
-            for place in part.get(name, {}).values():
-                yield name, spec, place
+        yield from ((name, spec, place) for container, place in answers.places if container == name)

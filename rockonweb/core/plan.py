@@ -130,7 +130,7 @@ def _page(definition: Definition, answers: Answers) -> dict[str, Page]:
     if definition.ui_port is None:
         return {}
     container, port = definition.ui_port
-    host = host_port(container, definition.containers[container], port, answers)
+    host = host_port(definition, container, port, answers)
     return {} if host is None else {container: Page(host, definition.ui.https)}
 
 

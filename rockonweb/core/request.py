@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar, dataclass_transform
-
-from pydantic import TypeAdapter
+from typing import ClassVar, dataclass_transform
 
 from rockonweb.core.answers import Answers
 from rockonweb.core.lifecycle import Kind, State
+from rockonweb.core.packed import Told, pack, unpack
 from rockonweb.core.status import Status
 
 Owner = tuple[int, int]  # a user's and a group's id
-Kept = TypeVar("Kept")
 
 
 _KINDS: dict[Kind, type[Request]] = {}
@@ -35,7 +33,7 @@ class Request:
 
     def to_json(self) -> str:
         """Return it as it is kept; `request_from_json` reads it."""
-        return _adapter(type(self)).dump_json(self, exclude_defaults=True).decode()
+        return pack(type(self), self)
 
 
 class InstallRequest(Request, kind=Kind.INSTALL):
@@ -114,7 +112,8 @@ class RefreshRequest(Request, kind=Kind.REFRESH):
 
 def request_from_json(kind: Kind, text: str) -> Request:
     """Return the request that `Request.to_json` gave. Raises ValueError for anything else."""
-    return _adapter(_KINDS[kind]).validate_json(text)
+    found: Request = unpack(_KINDS[kind], text)
+    return found
 
 
 def plain_request(kind: Kind) -> Request:
@@ -128,30 +127,13 @@ class Notes:
 
     `state` and `status` are those of the rock-on before it. `running` are the containers that ran before it acted, None
     until it did. It `owes` what could not be taken back because Docker was away. `warnings` are what spoke against it
-    when it began, sentences as they are kept, each with its hint. An install that is complete but not healthy `stays`.
+    when it began, without forbidding it: sentences with their hints. An install that is complete but not healthy
+    `stays`.
     """
 
     state: State | None = None
     status: Status | None = None
     running: tuple[str, ...] | None = None
     owes: bool = False
-    warnings: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[tuple[Told, Told], ...] = ()
     stays: bool = False
-
-    def to_json(self) -> str:
-        """Return it as it is kept; `notes_from_json` reads it."""
-        return _adapter(Notes).dump_json(self, exclude_defaults=True).decode()
-
-
-def notes_from_json(text: str) -> Notes:
-    """Return the notes that `Notes.to_json` gave. Raises ValueError for anything else."""
-    return _adapter(Notes).validate_json(text)
-
-
-_adapters: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(kept: type[Kept]) -> TypeAdapter[Kept]:
-    if kept not in _adapters:  # made when it is first needed: making all of them takes longer than a start may
-        _adapters[kept] = TypeAdapter(kept)
-    return _adapters[kept]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -51,24 +50,9 @@ class Cover:
         return not self.why_not and (self.asked or not self.others)
 
 
-def kept_to_json(kept: Mapping[str, Kept]) -> str:
-    """Return what is remembered of the containers as text."""
-    return json.dumps({name: vars(one) for name, one in kept.items()})
-
-
-def kept_from_json(text: str) -> dict[str, Kept]:
-    """Return what is remembered of the containers."""
-    return {name: Kept(**one) for name, one in json.loads(text).items()}
-
-
 def users(definition: Definition, answers: Answers, share: str) -> list[str]:
     """Return the containers that have a share, or a folder of it, themselves or from another one."""
-    found = {
-        name
-        for part in (answers.shares, answers.storage)
-        for name, places in part.items()
-        if any(split_share(place)[0] == share for place in places.values())
-    }
+    found = {name for name, place in answers.places if split_share(place)[0] == share}
     order = [name for name, _ in definition.launch_order]
     for _ in order:  # one may have it from another one that has it from a third
         found |= {

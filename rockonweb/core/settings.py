@@ -341,15 +341,14 @@ def _moved(definition: Definition, before: Mapping[Leaf, Any], after: Mapping[Le
 
 def _own_page(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     """The app's own page has another address, or none."""
-    for container, spec in definition.launch_order:
-        for port, port_spec in spec.port_specs.items():
-            before, after = (host_port(container, spec, port, answers) for answers in (old, new))
-            if not port_spec.ui or before == after:
-                continue
-            if after is None:
-                yield Finding("warn", *page_is_gone(definition.name))
-            elif before is not None:
-                yield Finding("warn", *page_has_moved(before, after))
+    for container, port, asked in definition.ports:
+        before, after = (host_port(definition, container, port, answers) for answers in (old, new))
+        if not asked.ui or before == after:
+            continue
+        if after is None:
+            yield Finding("warn", *page_is_gone(definition.name))
+        elif before is not None:
+            yield Finding("warn", *page_has_moved(before, after))
 
 
 def page_is_gone(name: str) -> tuple[Text, Text]:

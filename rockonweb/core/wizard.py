@@ -10,7 +10,7 @@ from rockonweb.core import owners
 from rockonweb.core.answers import Answers, Leaf, leaves, share_fault, together
 from rockonweb.core.definition import Definition, PortSpec, Question, in_question_order
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.field_names import field_name, glued
+from rockonweb.core.field_names import field_name
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.ports import browser_refusal, free_port, in_use, port_conflict
 from rockonweb.core.secret import MASK
@@ -19,6 +19,7 @@ from rockonweb.core.text import Text, t
 SUMMARY = "summary"
 # The pages with questions to a container, and where its definition has these.
 QUESTIONS = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
+TEXTS = ("environment", "custom-config")  # the pages whose answers may be secrets
 PAGES = (*QUESTIONS, "custom-config", SUMMARY)
 
 Values = Mapping[str, str]  # what was typed, by field name
@@ -77,13 +78,11 @@ class Ask:
 
 def asks(definition: Definition, page: str) -> list[Ask]:
     """Return the questions of a page, by container in launch order."""
+    asked: list[tuple[str, list[tuple[str, Question]]]] = []
     if page == "custom-config":
-        return [
-            Ask(glued(page, "", key), page, "", key, question, secret=definition.hides("", key, question.label))
-            for key, question in in_question_order(definition.custom_config)
-        ]
-    if page not in QUESTIONS:
-        return []
+        asked = [("", in_question_order(definition.custom_config))]
+    elif page in QUESTIONS:
+        asked = [(name, spec.questions(QUESTIONS[page])) for name, spec in definition.launch_order]
     return [
         Ask(
             field_name(page, container, key, definition.containers),
@@ -91,12 +90,12 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             container,
             key,
             question,
-            fixed=page == "ports" and spec.on_host_network,
+            fixed=page == "ports" and definition.containers[container].on_host_network,
             ui=isinstance(question, PortSpec) and question.ui,
-            secret=page == "environment" and spec.hides(key, question.label),
+            secret=page in TEXTS and definition.hides(container, key, question.label),
         )
-        for container, spec in definition.launch_order
-        for key, question in spec.questions(QUESTIONS[page])
+        for container, questions in asked
+        for key, question in questions
     ]
 
 
@@ -162,8 +161,8 @@ def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: Ho
     taken: set[tuple[int, str]] = set()
     for ask in asks(definition, "ports"):
         usual = int(ask.key) if ask.fixed else wanted[ask.name]
-        port = usual if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
-        port = port or usual
+        free = None if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
+        port = free or usual
         taken |= {(port, protocol) for protocol in ask.protocols}
         found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask, facts))
     return found

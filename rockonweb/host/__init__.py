@@ -84,7 +84,7 @@ class Host:
         one of these are found out, which is quicker. Raises EngineError when an engine was given and fails.
         """
         containers = docker.containers() if docker else None
-        places = [place for place in answers.places() if not share_fault(place)]
+        places = list(dict.fromkeys(place for _, place in answers.places if not share_fault(place)))
         folders = [place for place in places if split_share(place)[1]]
         return HostFacts(
             shares_root=str(self.shares.root),

@@ -35,7 +35,7 @@ def client(timeout: int) -> docker.DockerClient:
     if not is_here(host):
         raise EngineUnreachable(
             t("DOCKER_HOST names another machine: %(host)s.", host=host.rpartition("@")[2]),
-            t("Shares, ports and devices are those of this one, so use its own Docker: leave DOCKER_HOST unset."),
+            t("Shares, ports and devices are those of this machine, so use its own Docker: leave DOCKER_HOST unset."),
         )
     version, asked = _understood.get(host, ("auto", 0.0))
     if time.monotonic() - asked > VERSION_SECONDS:

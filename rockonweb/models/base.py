@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapp
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.core.errors import DatabaseOutdated, DatabaseUnusable, DiskFull, RockonwebError
+from rockonweb.core.packed import pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
 
 # Named constraints, so that a later migration can drop them on SQLite too.
@@ -159,30 +160,38 @@ class Secret(TypeDecorator[str]):
             ) from None
 
 
-class Packed(TypeDecorator[Any]):
-    """A value that is kept as text: as the one function writes it and the other reads it. Nothing stays nothing.
-
-    It is given another value, and not changed itself, or the row does not notice.
-    """
+class Sentence(TypeDecorator[str]):
+    """A sentence for people; one of ours keeps its template and values, to be shown in each reader's language."""
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Keep the template and the values."""
+        return None if value is None else to_stored(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Give back the sentence."""
+        return None if value is None else from_stored(value)
+
+
+class Packed(TypeDecorator[Any]):
+    """A value of a type, such as a dataclass of the core, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
         super().__init__()
-        self.write, self.read = write, read
+        self.kind = kind
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Write it."""
-        return None if value is None else self.write(value)
+        return None if value is None else pack(self.kind, value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read it."""
-        return None if value is None else self.read(value)
-
-
-# A sentence for people; one of ours keeps its template and values, to be shown in each reader's language.
-Sentence = Packed(to_stored, from_stored)
+        return None if value is None else unpack(self.kind, value)
 
 
 class Moment(TypeDecorator[datetime]):

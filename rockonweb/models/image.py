@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Enum, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.image_difference import Difference, pack, unpack
+from rockonweb.core.image_difference import Difference, unpack
 from rockonweb.core.updates import Outcome
-from rockonweb.models.base import Base, Moment, Numbered, Packed, Sentence, now
+from rockonweb.models.base import Base, Moment, Numbered, Sentence, now
 from rockonweb.models.container import Container
 
 
@@ -38,8 +38,7 @@ class ContainerImage(Numbered):
     got_digest: Mapped[str] = mapped_column(Text, default="")
     got_created: Mapped[datetime | None] = mapped_column(Moment)
     got_size: Mapped[int | None] = mapped_column(BigInteger)
-    # What differs between the image that runs and the one that was got.
-    found: Mapped[list[Difference]] = mapped_column("differences", Packed(pack, unpack), default=list)
+    differences: Mapped[str] = mapped_column(Text, default="")  # JSON: between what runs and what was got
 
     container: Mapped[Container] = relationship()
 
@@ -52,6 +51,11 @@ class ContainerImage(Numbered):
     def new_digest(self) -> str:
         """What an update would bring: what was pulled, else what the registry has."""
         return self.got_digest or self.got or (self.remote_digest if self.outcome is Outcome.NEWER else "")
+
+    @property
+    def found(self) -> list[Difference]:
+        """What differs between the image that runs and the one that was pulled."""
+        return unpack(self.differences)
 
 
 class PulledImage(Base):

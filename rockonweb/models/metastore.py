@@ -6,8 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from rockonweb.core.text import each_string, from_stored
 from rockonweb.models.base import Base, Moment, Numbered, Secret, now
@@ -41,3 +41,8 @@ class RefreshReport(Numbered):
         """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`, `metastores`."""
         data: dict[str, Any] = each_string(json.loads(self.content), from_stored)
         return data
+
+    @classmethod
+    def newest(cls, session: Session) -> RefreshReport | None:
+        """Return the report of the last refresh, None before the first one."""
+        return session.scalar(select(cls).order_by(cls.id.desc()).limit(1))

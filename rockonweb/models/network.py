@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 
 from sqlalchemy import String, Text
@@ -10,10 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rockonweb.core.networks import NetworkSpec
 from rockonweb.models.base import Numbered, Packed
-
-
-def _pairs(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, address) for name, address in json.loads(text))
 
 
 class Network(Numbered):
@@ -24,7 +19,7 @@ class Network(Numbered):
     subnet: Mapped[str] = mapped_column(Text, default="")  # blank: Docker chooses
     gateway: Mapped[str] = mapped_column(Text, default="")
     ip_range: Mapped[str] = mapped_column(Text, default="")
-    aux_addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(Packed(json.dumps, _pairs), default=())
+    aux_addresses: Mapped[tuple[tuple[str, str], ...]] = mapped_column(Packed(tuple[tuple[str, str], ...]), default=())
     host_binding: Mapped[str] = mapped_column(Text, default="")
     mtu: Mapped[int | None]
     internal: Mapped[bool] = mapped_column(default=False)

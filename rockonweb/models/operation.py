@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.lifecycle import Kind, Progress
-from rockonweb.core.request import ChangeRequest, Notes, Request, notes_from_json, request_from_json
-from rockonweb.core.text import from_stored
+from rockonweb.core.lifecycle import TRANSITIONS, Kind, Progress, Transition
+from rockonweb.core.request import ChangeRequest, Notes, Request, request_from_json
 from rockonweb.models.base import Moment, Numbered, Packed, Secret, Sentence, now
 from rockonweb.models.installation import Installation
 
@@ -42,7 +41,7 @@ class Operation(Numbered):
     finished: Mapped[datetime | None] = mapped_column(Moment)
     reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
     parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
-    notes: Mapped[Notes] = mapped_column("noted", Packed(Notes.to_json, notes_from_json), default=Notes)
+    notes: Mapped[Notes] = mapped_column("noted", Packed(Notes), default=Notes())  # of how things were
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
     hint: Mapped[str] = mapped_column(Sentence, default="")
@@ -72,19 +71,19 @@ class Operation(Numbered):
         return request_from_json(self.kind, self.parameters)
 
     @property
+    def transition(self) -> Transition:
+        """What its kind makes of a rock-on; a refresh has none."""
+        return TRANSITIONS[self.kind]
+
+    @property
     def goes_back(self) -> bool:
         """Whether it is a way back to a rollback point."""
-        return self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) and self.request.point is not None
+        return isinstance(request := self.request, ChangeRequest) and request.point is not None
 
     @property
     def successor(self) -> int | None:
         """The id of the rock-on whose name a change takes."""
-        return self.request.successor if self.kind is Kind.CHANGE and isinstance(self.request, ChangeRequest) else None
-
-    @property
-    def warnings(self) -> list[tuple[str, str]]:
-        """What spoke against it when it began, without forbidding it: sentences with their hints."""
-        return [(from_stored(sentence), from_stored(hint)) for sentence, hint in self.notes.warnings]
+        return request.successor if isinstance(request := self.request, ChangeRequest) else None
 
 
 class OperationStep(Numbered):

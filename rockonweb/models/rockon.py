@@ -8,10 +8,22 @@ from sqlalchemy import JSON, ColumnElement, Dialect, Index, String, Text, litera
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.models.base import Numbered, Packed
+from rockonweb.models.base import Numbered
 
-# Words without spaces, in their order.
-Words = Packed(" ".join, lambda text: tuple(text.split()))
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """Words without spaces, in their order."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
+        """Write them as one text."""
+        return " ".join(value or ())
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        """Read them."""
+        return tuple((value or "").split())
 
 
 def has_word(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.rollback import Kept, kept_from_json, kept_to_json
+from rockonweb.core.rollback import Kept
 from rockonweb.models.base import Moment, Numbered, Packed, Secret, now
 from rockonweb.models.installation import Installation
 from rockonweb.models.operation import Operation
@@ -22,11 +21,9 @@ class RollbackPoint(Numbered):
     created: Mapped[datetime] = mapped_column(Moment, default=now)
     definition: Mapped[str] = mapped_column(Text)  # the canonical text
     answers: Mapped[str] = mapped_column(Secret)  # JSON
-    kept: Mapped[dict[str, Kept]] = mapped_column(  # what each container was made from
-        "containers", Packed(kept_to_json, kept_from_json), default=dict
-    )
+    kept: Mapped[dict[str, Kept]] = mapped_column("containers", Packed(dict[str, Kept]), default=dict)
     # The shares of which a snapshot was taken, with the containers of the rock-on that use them.
-    shares: Mapped[dict[str, list[str]]] = mapped_column("snapshots", Packed(json.dumps, json.loads), default=dict)
+    shares: Mapped[dict[str, list[str]]] = mapped_column("snapshots", Packed(dict[str, list[str]]), default=dict)
     ran: Mapped[bool] = mapped_column(default=False)  # what the operation made has run, or it replaced data
 
     installation: Mapped[Installation] = relationship()

@@ -13,7 +13,20 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import raiseload
 
 from rockonweb.core.definition import Definition, DefinitionFaults
-from rockonweb.models import Container, CustomConfig, Environment, Installation, Port, RockOn, State, db
+from rockonweb.models import (
+    Container,
+    CustomConfig,
+    Device,
+    Environment,
+    Installation,
+    Label,
+    NetworkMember,
+    Port,
+    RockOn,
+    State,
+    Volume,
+    db,
+)
 from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import shelf, ui_link
 from rockonweb.web.api_envelope import Slice
@@ -130,22 +143,46 @@ def containers(rockon: Installation) -> list[Fields]:
     ]
 
 
-def volumes(rockon: Installation) -> list[Fields]:
-    """Return the paths that shares are mounted on; `uservol` marks those that were added after the install."""
-    return [
-        {
-            "id": volume.id,
-            "container": one.id,
-            "share": volume.share,
-            "share_name": volume.share,
-            "dest_dir": volume.destination,
-            "uservol": volume.added,
-            "min_size": volume.min_size,
-            **_words(volume),
-        }
+def _each(
+    part: str, fields: Callable[[Any, Container, Installation], Fields]
+) -> Callable[[Installation], list[Fields]]:
+    """Return what lists a part of all containers; `fields` has those of a row beside its id and its container's."""
+    return lambda rockon: [
+        {"id": row.id, "container": one.id, **fields(row, one, rockon)}
         for one in rockon.containers
-        for volume in one.volumes
+        for row in getattr(one, part)
     ]
+
+
+def _volume(volume: Volume, *_: object) -> Fields:
+    """The path that a share is mounted on; `uservol` marks one that was added after the install."""
+    return {
+        "share": volume.share,
+        "share_name": volume.share,
+        "dest_dir": volume.destination,
+        "uservol": volume.added,
+        "min_size": volume.min_size,
+        **_words(volume),
+    }
+
+
+def _device(device: Device, *_: object) -> Fields:
+    return {"dev": device.name, "val": device.value, **_words(device)}
+
+
+def _variable(variable: Environment, one: Container, rockon: Installation) -> Fields:
+    """A variable, masked where it is a secret."""
+    return {"key": variable.key, "val": _value(variable, rockon, one.name), **_words(variable)}
+
+
+def _label(label: Label, one: Container, _: object) -> Fields:
+    """A label that was added: as in the original, `key` is the container and `val` the label."""
+    return {"key": one.name, "val": label.value}
+
+
+def _member(member: NetworkMember, one: Container, _: object) -> Fields:
+    """A network that a container was put on after the install."""
+    return {"container_name": one.name, "connection": member.network, "docker_name": member.network}
 
 
 def ports(rockon: Installation) -> list[Fields]:
@@ -169,30 +206,6 @@ def ports(rockon: Installation) -> list[Fields]:
     ]
 
 
-def devices(rockon: Installation) -> list[Fields]:
-    """Return its devices."""
-    return [
-        {"id": device.id, "container": one.id, "dev": device.name, "val": device.value, **_words(device)}
-        for one in rockon.containers
-        for device in one.devices
-    ]
-
-
-def environment(rockon: Installation) -> list[Fields]:
-    """Return its variables, secrets masked."""
-    return [
-        {
-            "id": variable.id,
-            "container": one.id,
-            "key": variable.key,
-            "val": _value(variable, rockon, one.name),
-            **_words(variable),
-        }
-        for one in rockon.containers
-        for variable in one.environment
-    ]
-
-
 def custom_config(rockon: Installation) -> list[Fields]:
     """Return its settings as a whole, secrets masked."""
     return [
@@ -201,38 +214,14 @@ def custom_config(rockon: Installation) -> list[Fields]:
     ]
 
 
-def labels(rockon: Installation) -> list[Fields]:
-    """Return the labels that were added: as in the original, `key` is the container and `val` the label."""
-    return [
-        {"id": label.id, "container": one.id, "key": one.name, "val": label.value}
-        for one in rockon.containers
-        for label in one.labels
-    ]
-
-
-def networks(rockon: Installation) -> list[Fields]:
-    """Return the networks that its containers were put on after the install."""
-    return [
-        {
-            "id": member.id,
-            "container": one.id,
-            "container_name": one.name,
-            "connection": member.network,
-            "docker_name": member.network,
-        }
-        for one in rockon.containers
-        for member in one.networks
-    ]
-
-
-PARTS: dict[str, Callable[[Installation], list[Fields]]] = {
-    "volumes": volumes,
+PARTS = {
+    "volumes": _each("volumes", _volume),
     "ports": ports,
-    "devices": devices,
-    "environment": environment,
+    "devices": _each("devices", _device),
+    "environment": _each("environment", _variable),
     "customconfig": custom_config,
-    "labels": labels,
-    "networks": networks,
+    "labels": _each("labels", _label),
+    "networks": _each("networks", _member),
 }
 
 

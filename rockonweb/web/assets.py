@@ -36,8 +36,8 @@ PADDING = 100  # bytes at most
 @public
 def style() -> ResponseReturnValue:
     """Send all style sheets as one."""
-    answer = Response(_style(_folder()), mimetype="text/css")
-    answer.set_etag(_style_version(_folder()))
+    answer = Response(_read(_folder()), mimetype="text/css")
+    answer.set_etag(_version(_folder()))
     return answer.make_conditional(request)
 
 
@@ -67,46 +67,11 @@ def _folder() -> Path:
     return Path(current_app.static_folder or "")
 
 
-@cache
-def _style(folder: Path) -> bytes:
-    return b"\n".join((folder / name).read_bytes() for name in sheets(folder))
-
-
-@cache
-def _style_version(folder: Path) -> str:
-    return _fingerprint(_style(folder))
-
-
-@cache
-def _file_version(path: Path) -> str:
-    try:
-        return _fingerprint(path.read_bytes())
-    except OSError:
-        return ""
-
-
-@cache
-def _small(path: Path) -> bytes:
-    """Return a file of ours, compressed as well as can be; once per process."""
-    return gzip.compress(path.read_bytes(), 9, mtime=0)
-
-
-@cache
-def _small_style(folder: Path) -> bytes:
-    return gzip.compress(_style(folder), 9, mtime=0)
-
-
-def _fingerprint(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:12]
-
-
-def _version_of(endpoint: str | None, values: dict[str, Any]) -> str:
-    """Return the fingerprint of what an address names; blank where it names no file of ours."""
+def _named(endpoint: str | None, values: dict[str, Any]) -> Path | None:
+    """Return the file of ours that an address names, the folder for all style sheets as one; None for anything else."""
     if endpoint == "assets.style":
-        return _style_version(_folder())
-    if endpoint == "static" and (path := _static_file(_folder(), str(values.get("filename", "")))):
-        return _file_version(path)
-    return ""
+        return _folder()
+    return _static_file(_folder(), str(values.get("filename", ""))) if endpoint == "static" else None
 
 
 @lru_cache(maxsize=500)  # a page names the same files again and again; others may ask for any name
@@ -116,8 +81,29 @@ def _static_file(folder: Path, name: str) -> Path | None:
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
+@cache
+def _read(path: Path) -> bytes:
+    """Return a file of ours, or all style sheets as one; kept, since all of them together have half a megabyte."""
+    return b"\n".join((path / name).read_bytes() for name in sheets(path)) if path.is_dir() else path.read_bytes()
+
+
+@cache
+def _version(path: Path) -> str:
+    """Return a fingerprint of what is there; blank for what can't be read."""
+    try:
+        return hashlib.sha256(_read(path)).hexdigest()[:12]
+    except OSError:
+        return ""
+
+
+@cache
+def _small(path: Path) -> bytes:
+    """Return a file of ours, compressed as well as can be; once per process."""
+    return gzip.compress(_read(path), 9, mtime=0)
+
+
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
-    if endpoint in ("static", "assets.style") and (version := _version_of(endpoint, values)):
+    if (path := _named(endpoint, values)) and (version := _version(path)):
         values.setdefault("v", version)
 
 
@@ -125,7 +111,8 @@ def _keep(response: Response) -> Response:
     """Let browsers keep a file whose address has its fingerprint; others must ask whether it is still true."""
     if request.endpoint not in ("static", "assets.style") or response.status_code not in (200, 304):
         return response
-    if request.args.get("v") == _version_of(request.endpoint, request.view_args or {}):
+    path = _named(request.endpoint, request.view_args or {})
+    if path and request.args.get("v") == _version(path):
         response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
     else:
         response.headers["Cache-Control"] = "no-cache"
@@ -141,12 +128,11 @@ def _compress(response: Response) -> Response:
     response.vary.add("Accept-Encoding")
     if request.method == "HEAD" or not request.accept_encodings["gzip"]:
         return response
-    if request.endpoint in ("static", "assets.style") and response.status_code == 200:
-        path = _static_file(_folder(), str((request.view_args or {}).get("filename", "")))
-        body = _small_style(_folder()) if request.endpoint == "assets.style" else _small(path) if path else b""
+    path = _named(request.endpoint, request.view_args or {}) if response.status_code == 200 else None
+    if path:
         response.direct_passthrough = False
         response.close()  # the file that would have been sent
-        response.set_data(body)
+        response.set_data(_small(path))
     elif response.direct_passthrough or response.is_streamed:
         return response
     else:

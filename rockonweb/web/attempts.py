@@ -1,7 +1,8 @@
 """How often a login may fail: of an account at one address, of one address, and of an account from everywhere.
 
 The last limit is slow, and leaves alone the addresses at which the account's owner has logged in before: a stranger
-who guesses from a thousand addresses can't lock anybody out. The one web process keeps the counts in its memory.
+who guesses from a thousand addresses can't lock anybody out. One web process keeps the counts, so its own memory is the
+place for them.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
 from sqlalchemy import select
 from werkzeug.exceptions import TooManyRequests
 
 from rockonweb import accounts, audit
 from rockonweb.models import AuditLine, User, db
-from rockonweb.web.limiting import limiter
 
+limiter = Limiter(get_remote_address, storage_uri="memory://")
 OF_BOTH = parse("5 per minute")
 OF_ADDRESS = parse("30 per minute")
 OF_ACCOUNT = parse("60 per hour")

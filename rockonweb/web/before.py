@@ -20,7 +20,7 @@ from rockonweb.models import Installation, Status
 from rockonweb.web import faults
 from rockonweb.web.answers import lead_to
 from rockonweb.web.difference import side_by_side
-from rockonweb.web.share_users import other_users
+from rockonweb.work.facts import other_users
 from rockonweb.work.review import Review, submit_review
 
 LEVELS = ("block", "warn")

@@ -26,10 +26,9 @@ def side_by_side(before: Argv | None, after: Argv | None) -> tuple[list[Piece], 
     matcher = SequenceMatcher(
         a=[tuple(reveal(one)) for one in old], b=[tuple(reveal(one)) for one in new], autojunk=False
     )
-    same = {
-        (match.a + place, match.b + place) for match in matcher.get_matching_blocks() for place in range(match.size)
-    }
-    kept_old, kept_new = {one for one, _ in same}, {other for _, other in same}
+    blocks = matcher.get_matching_blocks()
+    kept_old = {match.a + place for match in blocks for place in range(match.size)}
+    kept_new = {match.b + place for match in blocks for place in range(match.size)}
     return (
         [Piece(render(one), place not in kept_old) for place, one in enumerate(old)],
         [Piece(render(one), place not in kept_new) for place, one in enumerate(new)],

@@ -10,9 +10,6 @@ from flask_wtf import CSRFProtect
 from rockonweb import sessions, tokens
 from rockonweb.models import Token, User
 from rockonweb.web import attempts, seen
-from rockonweb.web.limiting import limiter
-
-__all__ = ["KEY", "babel", "csrf", "limiter", "login", "user_of_token"]
 
 KEY = "key"  # of a session, in its cookie
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 
 from flask import Flask, Response, abort, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import get_locale
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
 from rockonweb import blueprints, sessions
 from rockonweb.blueprints import jobs, language, theme
 from rockonweb.catalog import icons
+from rockonweb.core import layers
+from rockonweb.core.badges import CAUTION
 from rockonweb.languages import LANGUAGES, printed
-from rockonweb.web import assets, faults, hosts, running, trail, troubles, wanted
-from rockonweb.web.extensions import babel, csrf, limiter, login
+from rockonweb.web import assets, attempts, faults, hosts, running, trail, troubles, wanted
+from rockonweb.web.extensions import babel, csrf, login
 from rockonweb.web.kept_html import kept_html
 from rockonweb.web.permission import may, public
 from rockonweb.web.wording import FILTERS
@@ -23,7 +26,7 @@ from rockonweb.work import tasks
 
 # The pages are found by themselves: each module of the folder has a `blueprint`, but for the one that mounts RQ's own.
 PAGES = [import_module(f"{blueprints.__name__}.{one.name}") for one in iter_modules(blueprints.__path__)]
-LARGEST_ID = 2**31 - 1
+LARGEST_ID = 2**31 - 1  # of a row in an address: a database knows none that is larger
 # No Strict-Transport-Security: it counts for all ports of a host, and would shut the apps' own pages, which are plain
 # http on other ports. Cookies say Secure, and a proxy may add it where the apps have other names.
 HEADERS = {
@@ -48,22 +51,15 @@ class Sessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-class RowId(IntegerConverter):
-    """The numbers of rows in addresses; a database knows none that is larger."""
-
-    def __init__(self, url_map: Map, fixed_digits: int = 0, min: int | None = None, max: int | None = None) -> None:  # noqa: A002
-        super().__init__(url_map, fixed_digits, min, LARGEST_ID if max is None else max)
-
-
 def register(app: Flask) -> None:
     """Add extensions, blueprints, error pages and headers to the application."""
     app.config.update(PERMANENT_SESSION_LIFETIME=sessions.IDLE, RATELIMIT_HEADERS_ENABLED=False)
-    app.url_map.converters["int"] = RowId
+    app.url_map.converters["int"] = partial(IntegerConverter, max=LARGEST_ID)  # type: ignore[assignment]
     app.session_interface = Sessions()
     app.before_request(hosts.check)
     csrf.init_app(app)
     login.init_app(app)
-    limiter.init_app(app)
+    attempts.limiter.init_app(app)
     babel.init_app(app, locale_selector=language.language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
@@ -71,13 +67,14 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         get_locale=get_locale,
         languages=LANGUAGES,
+        caution=CAUTION,
         may=may,
         theme=theme.theme,
         troubles=troubles.troubles,
         picture_of=icons.version_of,
         top_bar=running.top_bar,
         line_of=running.card_line,
-        layers_of=running.layers_of,
+        layers_of=layers.unpack,
         place_of=running.place_of,
         docker_notice=troubles.docker_notice,
         unapplied=wanted.unapplied,

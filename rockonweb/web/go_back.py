@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.rollback import Cover, Kept
+from rockonweb.core.rollback import Cover, Kept, restorable
 from rockonweb.core.text import t
 from rockonweb.host import host_of
 from rockonweb.models import Installation, RollbackPoint
 from rockonweb.work import rollback
+from rockonweb.work.facts import other_users
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def shares(point: RollbackPoint) -> list[Cover]:
         for name, facts in host.shares.listing().items()
         if name in point.shares
     }
-    facts = HostFacts(shares=known, share_users=rollback.other_users(point.installation))
+    facts = HostFacts(shares=known, share_users=other_users(point.installation))
     _, answers = rollback.made_from(point)
     return [
-        *rollback.brought_back(point, facts),
+        *restorable(point.shares, facts),
         *(
             Cover(share, why_not=t("There is no snapshot of it from then."))
             for share in answers.used_shares()

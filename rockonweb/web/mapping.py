@@ -59,12 +59,7 @@ def _container(container: Container, definition: Definition) -> ContainerMap:
 
 def _networks(container: Container, definition: Definition, on_host: bool) -> list[str]:
     """Return the networks of a container by name, without Docker's own and the machine's."""
-    names = [
-        link.name
-        for target, links in definition.container_links.items()
-        for link in links
-        if container.name in (target, link.source_container)
-    ]
+    names = [link.network for link in definition.links if container.name in (link.source, link.target)]
     spec = definition.containers.get(container.name)
     given = () if on_host or spec is None else spec.options.networks
     named = (name for name in given if name not in ("bridge", "none"))

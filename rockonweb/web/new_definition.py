@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
-
-from flask import request
 
 from rockonweb import rows
 from rockonweb.core import suggest, wizard
@@ -21,7 +18,7 @@ from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import Installation, RockOn
-from rockonweb.web.share_users import other_users
+from rockonweb.web import questions
 
 
 @dataclass(frozen=True)
@@ -117,27 +114,15 @@ def ask(offer: Offer, facts: HostFacts) -> Asked:
             forms[page] = devices.form(fresh, {})
         elif page in ("environment", "custom-config"):
             known = {**values, **{name: value for form in forms.values() for name, value in form.typed.items()}}
-            found = _texts(offer.new, page, known)
+            found = questions.suggested_texts(offer.new, page, known)
             suggested |= found
             forms[page] = environment.form(fresh, values, found, page)
     return Asked(offer, fresh, forms, suggested)
 
 
-def room(rockon: Installation) -> shares_form.Room:
-    """Return what the questions about shares need to know of the host."""
-    ground = host_of().shares.ground()
-    users = other_users(rockon)
-    known = host_of().shares.listing()
-    return shares_form.Room(known, users, ground.refusal, ground.way_out, ground.words, t("Accept"))
-
-
 def _shares(offer: Offer, fresh: Definition) -> PageForm:
-    here = room(offer.rockon)
-    suggested = wizard.suggested_shares(
-        fresh,
-        inside=host_of().shares.roomiest() if here.refusal else "",
-        taken=[*(share for share, others in here.users.items() if others), *offer.carried.answers.used_shares()],
-    )
+    here = questions.room(offer.rockon, t("Accept"))
+    suggested = questions.suggested_shares(fresh, here, offer.carried.answers.used_shares())
     return shares_form.form(fresh, suggested, here)
 
 
@@ -154,10 +139,3 @@ def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
         known = suggest_port(ask.container, int(ask.key)) if offer.successor else None
         wanted[ask.name] = known or spec.host_default or int(ask.key)
     return ports.form(fresh, {}, wizard.suggested_ports(fresh, wanted, facts), facts)
-
-
-def _texts(definition: Definition, page: str, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
-    places = {values.get(ask.name, "") for ask in wizard.asks(definition, "shares")}
-    visited = urlsplit(request.host_url).hostname or ""
-    around = host_of().surroundings(places, visited)
-    return suggest.texts(definition, page, values, around, environment.new_secret)

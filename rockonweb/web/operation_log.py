@@ -18,7 +18,7 @@ def _lines(operation: Operation) -> Iterator[str]:
     yield f"{title_of(operation)} (#{operation.id})"
     yield f"{_at(operation.created)}  {PROGRESS[operation.progress].words}  {operation.user}".rstrip()
     yield from filter(None, (operation.error, operation.hint))
-    for warning in operation.warnings:
+    for warning in operation.notes.warnings:
         yield ""
         yield from filter(None, warning)
     for step in operation.steps:

@@ -1,4 +1,4 @@
-"""Who may see and do what: every view says it with one of two decorators, or its file for all of its views."""
+"""Who may see and do what: every view says it with one of two decorators, or its file for those that don't."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def requires(role: Role) -> Callable[[View], View]:
 
 
 class Pages(Blueprint):
-    """Pages that are all for those whose role includes one and the same."""
+    """Pages for those whose role includes one and the same, but for the pages that say themselves whom they are for."""
 
     def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
         super().__init__(name, import_name, url_prefix=url_prefix)
@@ -54,7 +54,8 @@ class Pages(Blueprint):
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
     ) -> None:
         """Add a page, which those alone get."""
-        super().add_url_rule(rule, endpoint, requires(self._role)(view_func), *args, **kw)
+        guarded = view_func if hasattr(view_func, "permission") else requires(self._role)(view_func)
+        super().add_url_rule(rule, endpoint, guarded, *args, **kw)
 
 
 def may(role: str) -> bool:

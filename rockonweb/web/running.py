@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, func, literal, null, select, union_all
 from sqlalchemy.orm import defer, joinedload, selectinload
 
-from rockonweb.core import layers
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
 from rockonweb.models import ACTIVE, Installation, Operation, OperationStep, Progress, db
 from rockonweb.models.operation import IS_ACTIVE
@@ -224,8 +223,3 @@ def place_of(operation_id: int) -> str:
     if len(first) == 1:
         return str(_("Waiting: next, after %(what)s.", what=after))
     return str(_("Waiting: number %(n)s in line, after %(what)s.", n=len(first), what=after))
-
-
-def layers_of(text: str) -> list[layers.Layer]:
-    """Return the layers of an image, as a step keeps them."""
-    return layers.unpack(text)

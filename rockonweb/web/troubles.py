@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask_babel import gettext as _
 
 from rockonweb.core.docker_settings import TIGHT
 from rockonweb.web.wording import size
 from rockonweb.work import heartbeat
-
-
-@dataclass(frozen=True)
-class DockerNotice:
-    """What should be known of Docker's disk before the first install."""
-
-    sentence: str
-    hint: str
-    tight: bool
 
 
 def troubles() -> list[tuple[str, str]]:
@@ -32,19 +21,20 @@ def troubles() -> list[tuple[str, str]]:
     return []
 
 
-def docker_notice() -> DockerNotice | None:
-    """Return where images will live and how much room is left; None while that is not known. Never asks Docker."""
+def docker_notice() -> tuple[str, str, str] | None:
+    """Return where images will live and how much room is left, what should be known of that before the first install,
+    and the notice's tone; None while that is not known. Never asks Docker.
+    """
     engine = heartbeat.engine_status()
     if not engine.reachable or not engine.images_folder or engine.free is None:
         return None
-    tight = engine.free < TIGHT
     room = _(
         "Images will live in %(folder)s (%(kind)s), where %(free)s are left.",
         folder=engine.images_folder, kind=engine.file_system or "?", free=size(engine.free),
     )  # fmt: skip
-    if tight:
-        return DockerNotice(room, _("That is little: the images of one app often take 1 to 3 GB."), tight)
+    if engine.free < TIGHT:
+        return room, _("That is little: the images of one app often take 1 to 3 GB."), "warning"
     hint = _(
         "The images of one app often take 1 to 3 GB. A larger disk is easier to choose now than later: see Docker."
     )
-    return DockerNotice(room, hint, tight)
+    return room, hint, "info"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask_babel import (
@@ -21,7 +22,7 @@ from markupsafe import Markup
 
 from rockonweb import titles
 from rockonweb.core import text
-from rockonweb.core.badges import CAUTION, Badge
+from rockonweb.core.badges import Badge
 from rockonweb.core.categories import Category
 from rockonweb.core.secret import MASK
 from rockonweb.languages import say
@@ -40,49 +41,38 @@ class Pill:
 
 @dataclass(frozen=True)
 class Tag:
-    """A badge as a page shows it: a short word, the sentence that explains it, an icon, and whether to be careful."""
+    """A badge as a page shows it: a short word, the sentence that explains it, and an icon."""
 
     words: LazyString
     why: LazyString
     icon: str
-    caution: bool = False
 
 
 BADGES = {
-    badge: Tag(words, why, icon, badge in CAUTION)
-    for badge, words, why, icon in (
-        (Badge.UI, _l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
-        (
-            Badge.CONTAINERS,
-            _l("Several containers"),
-            _l("It consists of several containers, which are installed, started and stopped together."),
-            "boxes",
-        ),
-        (
-            Badge.HOST_NETWORK,
-            _l("Host network"),
-            _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
-            "ethernet",
-        ),
-        (
-            Badge.PRIVILEGED,
-            _l("Privileged"),
-            _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
-            "shield-lock",
-        ),
-        (
-            Badge.DOCKER_SOCKET,
-            _l("Controls Docker"),
-            _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
-            "key",
-        ),
-        (
-            Badge.LOCAL,
-            _l("Local"),
-            _l("Its definition comes from this machine's own folder and not from a metastore."),
-            "house",
-        ),
-    )
+    Badge.UI: Tag(_l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
+    Badge.CONTAINERS: Tag(
+        _l("Several containers"),
+        _l("It consists of several containers, which are installed, started and stopped together."),
+        "boxes",
+    ),
+    Badge.HOST_NETWORK: Tag(
+        _l("Host network"),
+        _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
+        "ethernet",
+    ),
+    Badge.PRIVILEGED: Tag(
+        _l("Privileged"),
+        _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
+        "shield-lock",
+    ),
+    Badge.DOCKER_SOCKET: Tag(
+        _l("Controls Docker"),
+        _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
+        "key",
+    ),
+    Badge.LOCAL: Tag(
+        _l("Local"), _l("Its definition comes from this machine's own folder and not from a metastore."), "house"
+    ),
 }
 CATEGORIES = {
     Category.MEDIA: _l("Media"),
@@ -203,26 +193,16 @@ def answer(row: Environment | CustomConfig, rockon: Installation, container: str
     return MASK if rockon.hides(row, container) else row.value
 
 
-def moment(value: datetime | None) -> Markup:
-    """Return a moment as a `<time>` element, in the server's own time."""
+def moment(value: datetime | None, *, near: bool = False) -> Markup:
+    """Return a moment as a `<time>` element, in the server's own time; `near` ones as people say it: today, 14:03."""
     if value is None:
         return Markup("")
     there = value.astimezone()
-    date, time = format_date(there, "medium", rebase=False), format_time(there, "short", rebase=False)
-    words = gettext("%(date)s, %(time)s", date=date, time=time)
-    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
-
-
-def day_moment(value: datetime | None) -> Markup:
-    """Return a moment as people say it, `today, 14:03`, in a `<time>` element; in the server's own time."""
-    if value is None:
-        return Markup("")
-    there, today = value.astimezone(), now().astimezone().date()
     time = format_time(there, "short", rebase=False)
-    days = (today - there.date()).days
-    if days == 0:
+    days = (now().astimezone().date() - there.date()).days
+    if near and days == 0:
         words = gettext("today, %(time)s", time=time)
-    elif days == 1:
+    elif near and days == 1:
         words = gettext("yesterday, %(time)s", time=time)
     else:
         words = gettext("%(date)s, %(time)s", date=format_date(there, "medium", rebase=False), time=time)
@@ -275,10 +255,11 @@ FILTERS: dict[str, Any] = {
     "kind_words": titles.KINDS.__getitem__,
     "category_words": lambda category: CATEGORIES.get(category, category),
     "diagnosed": lambda about: DIAGNOSED.get(about, about),
+    "day_moment": partial(moment, near=True),
     **{
         one.__name__: one
         for one in (
-            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, day_moment, duration, size,
+            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, duration, size,
             count_words, report_words, ago,
         )
     },

@@ -9,7 +9,9 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -65,11 +67,9 @@ def examine(settings: config.Settings, version: str) -> list[Finding]:
         ("containers", visit.rows),
         ("catalogue", visit.catalogue),
     )
-    try:
+    with visit.opened:
         found = [finding for about, look in parts for finding in _alone(about, look)]
         return found + [finding for about, look in upon for finding in _alone(about, look, upon=True)]
-    finally:
-        visit.close()
 
 
 def _alone(about: str, look: Callable[[], Findings], *, upon: bool = False) -> Iterator[Finding]:
@@ -101,21 +101,11 @@ class _Visit:
     def __init__(self, settings: config.Settings, version: str) -> None:
         self.settings = settings
         self.version = version
-        self._engine: Engine | None = None
+        self.opened = ExitStack()
         self.host = host.Host(settings)
         if not os.path.isfile(settings.instance / "secret.key"):  # there is no name to be known by yet
             self.host.instance = ""
         self._docker: host.Engine | RockonwebError | None = None
-        self._redis: Redis | None = None
-
-    def close(self) -> None:
-        """Close what was opened."""
-        if self._engine:
-            self._engine.dispose()
-        if isinstance(self._docker, host.Engine):
-            self._docker.close()
-        if self._redis:
-            self._redis.close()
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -165,8 +155,7 @@ class _Visit:
     def database(self) -> list[Finding]:
         """The database and its schema."""
         url = checked(self.settings.database_url)
-        known = migrate.revisions()
-        with self._database().connect() as connection:
+        with self._database.connect() as connection:
             if connection.dialect.name == "sqlite":
                 told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
                 damage = tuple(word for word in told if word != "ok")
@@ -177,30 +166,17 @@ class _Visit:
                 damage, dangling, kind = (), 0, "PostgreSQL"
                 version = connection.exec_driver_sql("SHOW server_version").scalar()
                 encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
-            revision = None
-            if inspect(connection).has_table("alembic_version"):
-                revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            revision = migrate.revision(connection)
         place = str(url.database) if kind == "SQLite" else masked(self.settings.database_url)
-        return diagnosis.database(
-            diagnosis.DatabaseFacts(
-                kind,
-                place,
-                str(version),
-                str(encoding),
-                damage,
-                dangling,
-                revision,
-                known[0],
-                revision in known,
-            )
-        )
+        found = diagnosis.DatabaseFacts(kind, place, str(version), str(encoding), damage, dangling)
+        return [diagnosis.database(found), diagnosis.schema(revision, migrate.revisions())]
 
     def secrets(self) -> Finding:
         """Whether the instance's key opens what is stored."""
         path = self.settings.instance / "secret.key"
         key = path.read_text().strip() if path.is_file() else ""
         total = unreadable = 0
-        with Session(self._database()) as session:
+        with Session(self._database) as session:
             present = set(inspect(session.connection()).get_table_names())
             for column in _secret_columns():
                 if column.table.name not in present:
@@ -215,7 +191,7 @@ class _Visit:
 
     def queue(self) -> Finding:
         """The queue's server."""
-        redis = self._queue()
+        redis = self._queue
         server: Any = redis.info("server")
         disk: Any = redis.info("persistence")
         if not self.settings.redis_url or disk.get("aof_enabled"):
@@ -233,44 +209,33 @@ class _Visit:
         """The processes."""
         workers: int | None = None
         watcher: bool | None = None
-        try:
-            workers = len(heartbeat.listening(self._queue()))
-            watcher = bool(self._queue().exists(heartbeat.KEY))
-        except RedisError:
-            pass
+        with suppress(RedisError):
+            workers = len(heartbeat.listening(self._queue))
+            watcher = bool(self._queue.exists(heartbeat.KEY))
         return diagnosis.roles(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
 
     def docker(self) -> Finding:
         """The engine."""
-        found = self._connected().settings()
-        return diagnosis.engine(
-            diagnosis.EngineFacts(
-                found.version,
-                found.api_version,
-                found.storage_driver,
-                found.cgroup_version,
-                found.rootless,
-                found.folder,
-            )
-        )
+        return diagnosis.engine(self._connected().settings())
 
     def clock(self) -> Finding:
         """The time, beside Docker's."""
-        offset: float | None
-        try:
+        offset: float | None = None
+        with suppress(RockonwebError):
             docker = self._connected()
             before = time.time()
             told = docker.clock()
             offset = told - (before + time.time()) / 2
-        except RockonwebError:
-            offset = None
         return diagnosis.clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
 
     def ports(self) -> Finding:
         """The ports that installed rock-ons are to have."""
-        with Session(self._database()) as session:
+        with Session(self._database) as session:
             claims = claimed_ports(session)
-        containers, published = self._containers(), self._published()
+        containers: dict[str, ContainerFacts] = {}
+        published: list[Listener] = []
+        with suppress(RockonwebError):
+            containers, published = self._connected().containers(), self._connected().published()
         held = self.host.listening(claims, containers, published)
         taken = [
             diagnosis.PortFacts(claim.port, claim.protocol, claim.rockon, holder.holder)
@@ -283,7 +248,7 @@ class _Visit:
     def rows(self) -> Finding:
         """Rows beside Docker."""
         ours = {name: one.rockon for name, one in self._connected().containers().items() if one.rockon}
-        with Session(self._database()) as session:
+        with Session(self._database) as session:
             pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING))))
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
             query = (
@@ -304,7 +269,7 @@ class _Visit:
         moment = datetime.now(UTC)
         columns = (Operation.id, Operation.kind, Installation.name)
         query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
-        with Session(self._database()) as session:
+        with Session(self._database) as session:
             active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
             busy = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
             last = select(func.max(Operation.id)).group_by(Operation.installation_id)
@@ -324,8 +289,8 @@ class _Visit:
 
     def catalogue(self) -> Finding:
         """The last refresh."""
-        with Session(self._database()) as session:
-            report = session.scalars(select(RefreshReport).order_by(RefreshReport.id.desc()).limit(1)).first()
+        with Session(self._database) as session:
+            report = RefreshReport.newest(session)
             if report is None:
                 return diagnosis.catalogue("", 0, ())
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400
@@ -353,40 +318,28 @@ class _Visit:
 
     # -- what they look at --------------------------------------------------------------------------------------
 
+    @cached_property
     def _database(self) -> Engine:
-        if self._engine is None:
-            self._engine = open_to_read(checked(self.settings.database_url))
-        return self._engine
+        found = open_to_read(checked(self.settings.database_url))
+        self.opened.callback(found.dispose)
+        return found
 
+    @cached_property
     def _queue(self) -> Redis:
-        if self._redis is None:
-            self._redis = Redis.from_url(
-                self.settings.queue_url, socket_connect_timeout=SECONDS, socket_timeout=SECONDS
-            )
-        return self._redis
+        url = self.settings.queue_url
+        found = Redis.from_url(url, socket_connect_timeout=SECONDS, socket_timeout=SECONDS)
+        return self.opened.enter_context(closing(found))
 
     def _connected(self) -> host.Engine:
         """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
         if self._docker is None:
             try:
-                self._docker = self.host.connect()
+                self._docker = self.opened.enter_context(self.host.connect())
             except RockonwebError as error:
                 self._docker = error
         if isinstance(self._docker, RockonwebError):
             raise self._docker
         return self._docker
-
-    def _containers(self) -> dict[str, ContainerFacts]:
-        try:
-            return self._connected().containers()
-        except RockonwebError:
-            return {}
-
-    def _published(self) -> list[Listener]:
-        try:
-            return self._connected().published()
-        except RockonwebError:
-            return []
 
     def _is_worked_on(self, number: int) -> bool:
         """Whether a process holds an operation's lock; asked for with a lock that others may have too."""

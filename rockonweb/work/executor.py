@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
-from rockonweb.core import layers
-from rockonweb.core.answers import split_share
-from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
-from rockonweb.core.layers import Layer
-from rockonweb.core.lifecycle import UNDOING
+from rockonweb.core.errors import EngineError, EngineUnreachable, LeftAlone, RockonwebError, Unhealthy
 from rockonweb.core.secret import SecretWord, redact
-from rockonweb.core.steps import ASIDE, AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
+from rockonweb.core.steps import AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
 from rockonweb.core.text import joined, reworded, t
 from rockonweb.host import Engine, Host
 from rockonweb.models import (
-    Container,
-    Installation,
-    KeptVolume,
     Operation,
     OperationStep,
     Progress,
-    State,
-    Volume,
     db,
     now,
     writing,
 )
 from rockonweb.work import rollback
-from rockonweb.work.step_actions import Memory, action_of
+from rockonweb.work.step_actions import Cancelled, Memory, Work, action_of
 
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
-
-
-class Cancelled(Exception):
-    """The person asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +37,12 @@ class _Begun:
     memory: Memory | None
 
 
-class Executor:
+class Executor(Work):
     """Performs the steps of one operation, or takes back those that it performed before its process ended."""
 
     def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
-        self.engine = engine
-        self.host = host
-        self.operation_id = operation.id
-        self.undoes = operation.kind in UNDOING
+        super().__init__(host, engine, operation.id)
+        self.undoes = operation.transition.undoes
         self.owes = False  # whether something could not be taken back because Docker was away
         self.refusals: list[RockonwebError] = []  # why something could not be taken back for another reason
         self.words: list[str] = []  # of the command lines that are run, secrets among them
@@ -73,7 +57,7 @@ class Executor:
             holds |= isinstance(step, Discard)
             try:
                 self._go_on(ended, row, self._look(step, ended), stops=not holds)
-                output = action_of(step).do(self, step, row)
+                output = action_of(step).do(self, step, row) or ""
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
                 if holds and isinstance(error, RockonwebError):
@@ -140,15 +124,16 @@ class Executor:
     def _take_one_back(self, one: _Begun, memory: Memory) -> None:
         try:
             ended = one.progress is Progress.DONE
-            taken = action_of(one.step).undo(self, one.step, memory, ended=ended)
+            told = action_of(one.step).undo(self, one.step, memory, ended=ended) or ""
         except RockonwebError as error:
             self._mark(one.row, Progress.FAILED, error.words)
             if isinstance(error, EngineUnreachable):
                 raise
-            self.refusals.append(error)
+            if not isinstance(error, LeftAlone):
+                self.refusals.append(error)
         else:
-            if one.progress is Progress.DONE or taken.words:
-                self._mark(one.row, Progress.UNDONE if taken.whole else Progress.FAILED, taken.words)
+            if one.progress is Progress.DONE or told:
+                self._mark(one.row, Progress.UNDONE, told)
 
     def _finish(self, begun: Iterable[_Begun]) -> None:
         """Remove what a change has replaced; what it set aside goes, whether its row says so or not."""
@@ -175,57 +160,6 @@ class Executor:
         for row, kind, data, progress, memory in sorted(found):
             if step := step_from_data(kind, data):
                 yield _Begun(row, step, progress, memory)
-
-    # -- what actions act by ------------------------------------------------------------------------------------
-
-    def tell(self, row: int, words: str) -> None:
-        """Write what a step waits for, and stop it when that was asked."""
-        self._stop_if_cancelled()
-        with writing() as session:
-            session.get_one(OperationStep, row).output = words
-
-    def show_progress(self, row: int, found: Sequence[Layer]) -> None:
-        """Write how far a pull is, and stop it when that was asked."""
-        self._stop_if_cancelled()
-        with writing() as session:
-            step = session.get_one(OperationStep, row)
-            step.current, step.total = layers.pulled(found)
-            step.layers = layers.pack(found)
-
-    def remove(self, name: str) -> None:
-        """Remove a container; the volumes that Docker made for it are remembered for its next life."""
-        known = self.engine.container(name)
-        if known is None or not self.engine.acts_on(known):
-            return
-        container, mounts = name.removesuffix(ASIDE), self.engine.anonymous_volumes(name)
-        with writing() as session:
-            rockon = session.get_one(Operation, self.operation_id).installation
-            if rockon is not None and mounts:
-                rockon.kept_volumes = [volume for volume in rockon.kept_volumes if volume.container != container] + [
-                    KeptVolume(container=container, volume=mount.volume, destination=mount.destination)
-                    for mount in mounts
-                ]
-        self.engine.remove(name)
-
-    def note_run(self, name: str) -> None:
-        """Note where a container that this operation made has run: it may have changed data."""
-        if not rollback.asks_whether_run(self.operation_id):
-            return
-        with suppress(EngineError):  # away: then it is found out when what was begun is taken back
-            known = self.engine.container(name)
-            if known and known.ever_ran and name in self.engine.made_by(self.operation_id):
-                rollback.has_run(self.operation_id)
-
-    def is_used_by_others(self, share: str) -> bool:
-        """Whether another rock-on uses a share."""
-        own = db.session.get_one(Operation, self.operation_id).installation_id
-        query = select(Volume.share).join(Container, Volume.container_id == Container.id).join(Container.installation)
-        others = db.session.scalars(
-            query.where(Volume.share.is_not(None), Installation.id != own, Installation.state != State.AVAILABLE)
-        )
-        used = {split_share(place)[0] for place in others if place}
-        db.session.rollback()
-        return share in used
 
     # -- the rows -----------------------------------------------------------------------------------------------
 
@@ -266,7 +200,7 @@ class Executor:
             if ended:
                 self._mark(ended[0], Progress.DONE, ended[1])
             if stops:
-                asked = bool(session.scalar(self._cancel_requested))
+                asked = self.cancel_requested
             if not asked:
                 session.get_one(OperationStep, row).memory = memory
                 self._mark(row, Progress.RUNNING)
@@ -284,13 +218,3 @@ class Executor:
             if output:
                 told = joined("\n", (step.output, self._masked(output)))
                 step.output = told if len(told) <= OUTPUT_LIMIT else told[-OUTPUT_LIMIT:]
-
-    @property
-    def _cancel_requested(self) -> Select[bool]:
-        return select(Operation.cancel_requested).where(Operation.id == self.operation_id)
-
-    def _stop_if_cancelled(self) -> None:
-        asked = db.session.scalar(self._cancel_requested)
-        db.session.rollback()
-        if asked:
-            raise Cancelled

@@ -8,11 +8,12 @@ from dataclasses import replace
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers import Answers, split_share
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Container, Installation, Port, State, db
+from rockonweb.models import Container, Installation, Port, State, Volume, db
 from rockonweb.rows import answers_of
 
 
@@ -46,12 +47,11 @@ def volumes(
 
 def claimed_ports(session: Session) -> list[Listener]:
     """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
-    holding = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
     rows = session.execute(
         select(Port, Installation.name)
         .join(Port.container)
         .join(Container.installation)
-        .where(Installation.state.in_(holding), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
+        .where(Installation.state.in_(THERE), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     return [
         Listener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
@@ -60,3 +60,28 @@ def claimed_ports(session: Session) -> list[Listener]:
         for protocol in port.protocols
         if host is not None
     ]
+
+
+def share_users(states: Collection[State] = THERE) -> dict[str, list[tuple[int, str]]]:
+    """Return who uses which share: the rock-ons in one of these states, by id and name."""
+    query = select(Volume.share, Installation.id, Installation.name).join(
+        Container, Volume.container_id == Container.id
+    )
+    rows = db.session.execute(
+        query.join(Installation, Container.installation_id == Installation.id)
+        .where(Volume.share.is_not(None), Installation.state.in_(states))
+        .distinct()
+        .order_by(Installation.name)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for place, rockon_id, name in rows:
+        users = found.setdefault(split_share(place or "")[0], [])
+        users += [(rockon_id, name)] if (rockon_id, name) not in users else []
+    return found
+
+
+def other_users(rockon: Installation, states: Collection[State] = THERE) -> dict[str, tuple[str, ...]]:
+    """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
+    return {
+        share: tuple(name for id_, name in users if id_ != rockon.id) for share, users in share_users(states).items()
+    }

@@ -11,7 +11,8 @@ from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.status import observe
 from rockonweb.host import Engine, host_of
-from rockonweb.models import ACTIVE, Container, Installation, Operation, State, Status, db, writing
+from rockonweb.models import Container, Installation, State, Status, db, writing
+from rockonweb.work import sequence
 
 Facts = dict[str, ContainerFacts | None]
 
@@ -22,7 +23,7 @@ def look(rockon_id: int, docker: Engine | None = None) -> bool:
 
     Returns False in that last case: what was seen may be newer than what the operation saw.
     """
-    if _busy(rockon_id):
+    if sequence.active(rockon_id):
         db.session.rollback()
         return False
     facts = containers(rockon_id, docker)
@@ -30,7 +31,7 @@ def look(rockon_id: int, docker: Engine | None = None) -> bool:
         return True
     with writing() as session:
         rockon = session.get(Installation, rockon_id)
-        if rockon is not None and _busy(rockon_id):
+        if rockon is not None and sequence.active(rockon_id):
             return False
         if rockon is not None:
             write(rockon, facts)
@@ -68,11 +69,3 @@ def write(rockon: Installation, facts: Facts, *, keep_failure: bool = False) -> 
     if rockon.state is State.INSTALLED and not (keep_failure and failed):
         seen = observe(facts)
         rockon.status, rockon.exit_code, rockon.status_error = seen.status, seen.exit_code, seen.error
-
-
-def _busy(rockon_id: int) -> bool:
-    return bool(
-        db.session.scalar(
-            select(Operation.id).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE)).limit(1)
-        )
-    )

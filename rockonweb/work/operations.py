@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from rockonweb import audit, rows
 from rockonweb.core.answers import Answers
 from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import Definition
-from rockonweb.core.errors import Conflict, QueueUnreachable
+from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, TRANSITIONS, Kind, Progress, State, Turn, turn
+from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, THERE, TRANSITIONS, Kind, Progress, State, Turn, turn
 from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.status import Status
 from rockonweb.core.text import t
 from rockonweb.models import ACTIVE, Draft, Installation, Operation, db, writing
-from rockonweb.work import observer, queue
+from rockonweb.work import observer, queue, sequence
 from rockonweb.work.facts import claimed_ports
-
-JOB = "rockonweb.jobs.run"
 
 
 def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
@@ -48,7 +43,7 @@ def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[
             wanted = fixed_ports(definition, request.answers or rows.answers_of(rockon))
             _refuse_claimed_ports(session, rockon, definition, wanted)
             rows.reserve(rockon, wanted)
-    return enqueue_first(operation.id)
+    return sequence.put(operation.id)
 
 
 def _prepare_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
@@ -68,8 +63,7 @@ def refuse_unchangeable(rockon: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
     then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
     """
-    query = select(Operation.kind).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
-    active = [*db.session.scalars(query.order_by(Operation.id))]
+    active = [operation.kind for operation in sequence.active(rockon.id)]
     if turn(Kind.CHANGE, active) is Turn.REFUSE:
         raise Conflict(
             t("%(name)s is being changed, so what you would review now is out of date soon.", name=rockon.name),
@@ -91,7 +85,7 @@ def begin_refresh(user: str) -> int:
         operation = Operation(kind=Kind.REFRESH, user=user)
         session.add(operation)
         audit.record("operation.refresh", user=user)
-    return enqueue_first(operation.id)
+    return sequence.put(operation.id)
 
 
 def cancel(operation_id: int) -> None:
@@ -100,7 +94,7 @@ def cancel(operation_id: int) -> None:
     Raises Conflict when it has ended.
     """
     with writing() as session:
-        alone(session)
+        sequence.alone(session)
         operation = session.get(Operation, operation_id)
         if operation is None or not operation.active:
             raise Conflict(t("This operation has ended already."))
@@ -110,11 +104,7 @@ def cancel(operation_id: int) -> None:
             _withdraw(session, operation)
         rockon_id = operation.installation_id
     if waited and rockon_id is not None:
-        following = select(func.min(Operation.id)).where(
-            Operation.installation_id == rockon_id, Operation.progress == Progress.QUEUED
-        )
-        if (found := db.session.scalar(following)) is not None:
-            enqueue_first(found)
+        sequence.go_on()
         observer.look(rockon_id)
 
 
@@ -124,19 +114,16 @@ def _withdraw(session: Session, operation: Operation) -> None:
     rockon = operation.installation
     if rockon is None:
         return
-    if operation.kind is Kind.CHANGE:
+    if operation.transition.reserves:
         rows.release_reserved(rockon)
-    if session.scalar(
-        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress == Progress.RUNNING)
-    ):
+    if sequence.runs(rockon.id):
         return
-    transition, before = TRANSITIONS[operation.kind], operation.notes
+    transition, before = operation.transition, operation.notes
     if rockon.state == transition.state:
         rockon.state = transition.state_after(Progress.CANCELLED, before.state or State.INSTALLED)
     if rockon.status == transition.status:
         rockon.status = before.status or rockon.status
-    if operation.kind is Kind.INSTALL:
-        release(rockon)
+    release(rockon)
 
 
 def retry(operation_id: int, user: str) -> int:
@@ -144,36 +131,12 @@ def retry(operation_id: int, user: str) -> int:
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
-    if operation.kind is Kind.REFRESH:
+    rockon = operation.installation
+    if rockon is None:
         return begin_refresh(user)
-    if operation.installation is None:
-        raise Conflict(t("There is nothing to repeat."))
-    if operation.kind is Kind.INSTALL and operation.installation.state is State.INSTALLED:
-        return begin(operation.installation, RestartRequest(), user)  # complete, but not healthy
-    return begin(
-        operation.installation, operation.request, user, None if operation.reviewed is None else operation.lines
-    )
-
-
-def is_taken(error: IntegrityError) -> bool:
-    """Whether a row was refused because another operation of its rock-on runs."""
-    return "uq_operation_running" in str(error) or "operation.installation_id" in str(error)
-
-
-def alone(session: Session) -> None:
-    """Keep others from beginning and claiming until the transaction ends. On SQLite nobody else writes anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
-
-
-def mark(operation: Operation, rockon: Installation) -> None:
-    """Show on a rock-on what is done to it, and note how it was before."""
-    transition = TRANSITIONS[operation.kind]
-    if rockon.state in transition.allowed:
-        operation.notes = replace(operation.notes, state=rockon.state)
-    rockon.state = transition.state or rockon.state
-    rockon.status = transition.status or rockon.status
-    rockon.error = None
+    if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed:
+        return begin(rockon, RestartRequest(), user)  # its install is complete, but not healthy
+    return begin(rockon, operation.request, user, None if operation.reviewed is None else operation.lines)
 
 
 def _insert(session: Session, rockon: Installation, request: Request, user: str) -> Operation:
@@ -181,18 +144,14 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
 
     Raises Conflict where it makes no sense after them, or in the state of the rock-on.
     """
-    alone(session)
+    sequence.alone(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
-    query = select(Operation).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
-    before: list[Operation] = [*session.scalars(query.order_by(Operation.id))]
-    match turn(kind, [operation.kind for operation in before]):
-        case Turn.JOIN if before[-1].request == request and not before[-1].cancel_requested:
+    before = sequence.active(rockon.id)
+    same = bool(before) and before[-1].request == request and not before[-1].cancel_requested
+    match turn(kind, [operation.kind for operation in before], same=same):
+        case Turn.JOIN:
             return before[-1]
-        case Turn.JOIN if kind is not Kind.UNINSTALL:
-            pass  # it asks for something else, or the last one is being cancelled
-        case Turn.QUEUE:
-            pass
-        case _:
+        case Turn.REFUSE:
             raise Conflict(
                 t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
             )
@@ -209,7 +168,7 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
     session.flush()
     audit.record(f"operation.{kind}", rockon.name, user=user)
     if not before:
-        mark(operation, rockon)
+        sequence.mark(operation, rockon)
     return operation
 
 
@@ -225,39 +184,8 @@ def _refuse_claimed_ports(session: Session, rockon: Installation, definition: De
             )  # fmt: skip
 
 
-def enqueue(operation_id: int) -> int:
-    """Put the job on the queue. Should the queue have gone since it was asked, the watcher does it later."""
-    with suppress(QueueUnreachable):
-        queue.enqueue(JOB, operation_id, job_id=job_id(operation_id))
-    return operation_id
-
-
-def enqueue_first(operation_id: int) -> int:
-    """Put the job of an operation on the queue unless others of its rock-on come first: who ends those does it then."""
-    operation = db.session.get_one(Operation, operation_id)
-    first = None
-    if operation.installation_id is not None:
-        active = (Operation.installation_id == operation.installation_id, Operation.progress.in_(ACTIVE))
-        first = db.session.scalar(select(func.min(Operation.id)).where(*active))
-    runs = operation.progress is not Progress.QUEUED
-    db.session.rollback()
-    return operation_id if runs or first not in (None, operation_id) else enqueue(operation_id)
-
-
-def enqueue_again(operation_ids: Iterable[int]) -> list[int]:
-    """Put the jobs on the queue that are not there; returns their operations."""
-    with suppress(QueueUnreachable):
-        there = queue.waiting()
-        return [enqueue(found) for found in operation_ids if job_id(found) not in there]
-    return []
-
-
 def release(rockon: Installation) -> None:
-    """Let a rock-on without containers be one of the catalogue again."""
-    rockon.installed_source = None
-    rockon.status = Status.STOPPED
-
-
-def job_id(operation_id: int) -> str:
-    """Return the id of the operation's job on the queue."""
-    return f"operation-{operation_id}"
+    """Let a rock-on that is not installed be one of the catalogue again."""
+    if rockon.state not in THERE:
+        rockon.installed_source = None
+        rockon.status = Status.STOPPED

@@ -30,7 +30,7 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine
 from rockonweb.models import Installation, Operation
 from rockonweb.work import tasks
-from rockonweb.work.review import prepare_review
+from rockonweb.work.review import Review, Reviewed, prepare_review
 
 Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
 
@@ -40,17 +40,15 @@ class Refused(RockonwebError):
 
 
 def _install(operation: Operation, request: InstallRequest, rockon: Installation, docker: Engine) -> Plan:
-    """Assemble the install anew; what the person reviewed must still be what would run."""
-    found = prepare_review(rockon, request, docker)
-    _refuse_blocked(found.plan)
-    _refuse_changed(found.lines, operation.lines)
-    return plan.unstarted(found.plan) if request.stopped else found.plan
+    found = _change(operation, request, rockon, docker)
+    return plan.unstarted(found) if request.stopped else found
 
 
-def _change(operation: Operation, request: ChangeRequest, rockon: Installation, docker: Engine) -> Plan:
-    """Assemble the change anew; where a person reviewed it, it must still be the same."""
-    found = prepare_review(rockon, request, docker)
-    _refuse_blocked(found.plan)
+def _change(
+    operation: Operation, request: InstallRequest | ChangeRequest, rockon: Installation, docker: Engine
+) -> Plan:
+    """Assemble an install or a change anew; where a person reviewed it, it must still be the same."""
+    found = _prepared(rockon, request, docker)
     if operation.reviewed is not None:
         _refuse_changed(found.lines, operation.lines)
     return found.plan
@@ -72,11 +70,7 @@ def _pull(operation: Operation, request: UpdateRequest, rockon: Installation, do
 
 def _update(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
-    if request.only_pull:
-        return Plan(rockon.name, ())
-    found = prepare_review(rockon, request, docker)
-    _refuse_blocked(found.plan)
-    return found.plan
+    return Plan(rockon.name, ()) if request.only_pull else _prepared(rockon, request, docker).plan
 
 
 def _start(operation: Operation, request: Request, rockon: Installation, docker: Engine) -> Plan:
@@ -85,8 +79,7 @@ def _start(operation: Operation, request: Request, rockon: Installation, docker:
     known = docker.containers()
     if all(name in known and known[name].rockon == rockon.name for name in rockon.definition.containers):
         return Plan(rockon.name, (*stops, *plan.start(rockon.definition).steps))
-    found = prepare_review(rockon, StartRequest(), docker).plan
-    _refuse_blocked(found)
+    found = _prepared(rockon, StartRequest(), docker).plan
     return replace(found, steps=(*stops, *found.steps))
 
 
@@ -117,10 +110,13 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
 }
 
 
-def _refuse_blocked(found: Plan) -> None:
+def _prepared(rockon: Installation, request: Reviewed, docker: Engine) -> Review:
+    """Prepare a request again. Raises RockonwebError where something forbids it by now."""
+    found = prepare_review(rockon, request, docker)
     if found.blocked:
         first = found.blocked[0]
         raise RockonwebError(first.sentence, first.hint)
+    return found
 
 
 def _refuse_changed(now: list[str], reviewed: list[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
@@ -17,7 +17,7 @@ from rockonweb.core.lifecycle import UNDOING
 from rockonweb.core.steps import ASIDE
 from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Installation, Operation, Progress, db, now
-from rockonweb.work import heartbeat, operations, queue, runner, sequence
+from rockonweb.work import heartbeat, queue, runner, sequence
 
 STILL_AT_WORK = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def recover() -> list[int]:
     mended = []
     for operation in list(db.session.scalars(select(Operation).where(Operation.progress.in_(ACTIVE)))):
         if operation.progress is Progress.QUEUED and not sequence.before(operation) and not _has_job(operation.id):
-            operations.enqueue(operation.id)
+            sequence.enqueue(operation.id)
             mended.append(operation.id)
         elif operation.progress is Progress.RUNNING and runner.interrupt(operation.id):
             mended.append(operation.id)
@@ -65,28 +65,30 @@ def _with_remains(known: Mapping[str, ContainerFacts]) -> list[int]:
     busy = select(Operation.installation_id).where(
         Operation.progress.in_(ACTIVE), Operation.installation_id.is_not(None)
     )
-    query = select(Installation.id).where(Installation.name.in_(aside), Installation.id.not_in(busy))
-    found = dict.fromkeys(db.session.scalars(query))
     last = select(func.max(Operation.id)).where(Operation.kind.in_(UNDOING)).group_by(Operation.installation_id)
-    undone = select(Operation.installation_id).where(
-        Operation.id.in_(last), Operation.progress != Progress.DONE, Operation.installation_id.not_in(busy)
+    undone = select(Operation.installation_id).where(Operation.id.in_(last), Operation.progress != Progress.DONE)
+    query = select(Installation.id, Installation.name).where(
+        Installation.id.not_in(busy), or_(Installation.name.in_(aside), Installation.id.in_(undone))
     )
-    for rockon_id in [one for one in db.session.scalars(undone) if one is not None]:
-        operation = runner.last_that_acted(rockon_id)
-        if operation is None or operation.installation is None or operation.progress is Progress.DONE:
-            continue
-        if operation.notes.owes or (
-            operation.installation.name in there and now() - (operation.finished or now()) < STILL_AT_WORK
-        ):
-            found[rockon_id] = None
-    return list(found)
+    found = db.session.execute(query).all()
+    return [rockon_id for rockon_id, name in found if name in aside or _may_have_left(rockon_id, there=name in there)]
+
+
+def _may_have_left(rockon_id: int, *, there: bool) -> bool:
+    """Whether the last operation that was undone may have left something, or Docker be at it; `there` are containers
+    of the rock-on.
+    """
+    operation = runner.last_that_acted(rockon_id)
+    if operation is None or operation.progress is Progress.DONE:
+        return False
+    return operation.notes.owes or (there and now() - (operation.finished or now()) < STILL_AT_WORK)
 
 
 def _has_job(operation_id: int) -> bool:
     """Whether a worker is going to do an operation. One that was killed may have taken the job with it."""
     connection = queue.connection()
     try:
-        job = Job.fetch(operations.job_id(operation_id), connection=connection)
+        job = Job.fetch(sequence.job_id(operation_id), connection=connection)
     except NoSuchJobError:
         return False
     status = job.get_status()

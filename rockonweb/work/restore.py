@@ -1,16 +1,13 @@
 """Restores: what a backup would bring back here, and bringing it back.
 
 A restore is remembered as a row, so that its page survives a reload and a crash, and what could not be done can be
-tried again: whatever is there already is left alone. Its outcome is JSON: `parts`, a list of definitions, metastores,
-networks and shares with a sentence each; and `rockons`, by name, each with the `operation` that installs it, or why
-there is none (`left`: it is left alone; `told`: it could not be begun; `hidden`: these secrets must be typed first).
+tried again: whatever is there already is left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -23,7 +20,9 @@ from rockonweb.core.backup import Backup, Hidden, SavedRockOn
 from rockonweb.core.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.request import InstallRequest
+from rockonweb.core.restored import Entry, Part
 from rockonweb.core.text import Text, joined, t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Installation, KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
@@ -31,19 +30,7 @@ from rockonweb.work import operations, queue, rocknets
 from rockonweb.work.facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
-FREE = (State.AVAILABLE, State.INSTALL_FAILED)
 KEPT = 5  # restores that are remembered
-
-
-@dataclass(frozen=True)
-class Part:
-    """Something other than a rock-on: what is or was done about it, in a sentence. `well`: that is as it should be."""
-
-    kind: str  # definition, metastore, network, share
-    name: str
-    sentence: str
-    well: bool = True
-    new: bool = True  # it is not there yet
 
 
 @dataclass(frozen=True)
@@ -200,7 +187,7 @@ def _prospect(
 
 def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
     """Return why a rock-on is left alone, blank where it is not."""
-    if _is_here(state):
+    if state in THERE:
         return t("It is installed here already, and is left as it is.")
     for name in saved.definition.containers:
         known = (facts.containers or {}).get(name)
@@ -210,10 +197,6 @@ def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Te
                 name=name,
             )
     return ""
-
-
-def _is_here(state: State | None) -> bool:
-    return state is not None and state not in FREE
 
 
 def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
@@ -253,7 +236,7 @@ def _metastores(settings: Settings, found: Backup) -> Iterator[Part]:
     for store in found.metastores:
         if store.place in there:
             yield Part("metastore", store.place, t("It is in the list already."), new=False)
-        elif store.address is None:
+        elif store.withheld:
             yield Part("metastore", store.place, t("It is added without its password: enter it again."), well=False)
         else:
             yield Part("metastore", store.place, t("It is added."))
@@ -299,35 +282,30 @@ def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
             row = session.get_one(Restore, restore_id)
             found = core.fill(content_of(row), {place: value for place, value in typed.items() if value})
             row.content, row.begun = core.to_json(found), row.begun or now()
-            outcome = {"rockons": {}, **row.outcomes}
-            for saved in found.rockons:
-                outcome["rockons"].setdefault(saved.name, {})["hidden"] = saved.hidden
-            row.outcomes = outcome
-        if "parts" not in outcome:
-            parts = [vars(part) for part in _put_back(settings, found, docker)]
+            known = row.outcome.rockons
+            entries = {
+                saved.name: replace(known.get(saved.name, Entry()), hidden=tuple(saved.hidden))
+                for saved in found.rockons
+            }
+            row.outcome = outcome = replace(row.outcome, rockons={**known, **entries})
+        if outcome.parts is None:
+            parts = tuple(_put_back(settings, found, docker))
             with writing() as session:
                 row = session.get_one(Restore, restore_id)
-                row.outcomes = {"parts": parts, **row.outcomes}
-            if any(part["new"] and part["kind"] in ("definition", "metastore") for part in parts):
+                row.outcome = replace(row.outcome, parts=parts)
+            if any(part.new and part.kind in ("definition", "metastore") for part in parts):
                 operations.begin_refresh(user)
         for saved in found.rockons:
-            if not saved.hidden and _is_open(outcome["rockons"][saved.name]):
+            if not saved.hidden and _line(saved.name, entries[saved.name]).open:
                 _note(restore_id, saved.name, _begin_one(saved, docker, volumes, user))
 
 
-def _note(restore_id: int, name: str, entry: dict[str, Any]) -> None:
+def _note(restore_id: int, name: str, entry: Entry) -> None:
     """Write what became of a rock-on, unless somebody else began it meanwhile."""
     with writing() as session:
         row = session.get_one(Restore, restore_id)
-        outcome = row.outcomes
-        if "operation" in entry or _is_open(outcome["rockons"][name]):
-            outcome["rockons"][name] = entry
-            row.outcomes = outcome
-
-
-def _is_open(entry: Mapping[str, Any]) -> bool:
-    operation = db.session.get(Operation, entry["operation"]) if "operation" in entry else None
-    return "left" not in entry and (operation is None or not (operation.active or operation.progress is Progress.DONE))
+        if entry.operation or _line(name, row.outcome.rockons[name]).open:
+            row.outcome = replace(row.outcome, rockons={**row.outcome.rockons, name: entry})
 
 
 def _put_back(settings: Settings, found: Backup, docker: Engine) -> Iterator[Part]:
@@ -351,10 +329,10 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
         return replace(part, sentence=t("It was put back."))
     if part.kind == "metastore":
         store = next(store for store in found.metastores if store.place == part.name)
-        sources.add(sources.read_place(store.address or store.place, settings))
+        sources.add(sources.read_place(store.place if store.withheld else store.address, settings))
         if not store.enabled:
             sources.enable(sources.listed(settings)[-2].id or 0, enabled=False)
-        if store.address is None:
+        if store.withheld:
             return replace(part, sentence=t("It was added without its password: enter it again."), well=False)
         return replace(part, sentence=t("It was added."))
     if part.kind == "network":
@@ -370,24 +348,24 @@ def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
     return replace(part, sentence=t("It was made new and is EMPTY."))
 
 
-def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> dict[str, Any]:
+def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> Entry:
     """Begin the install of a rock-on; return its outcome so far."""
     rockon = db.session.scalar(select(Installation).where(Installation.name == saved.name))
     state = rockon.state if rockon else None
     if left := _left_alone(saved, state, HostFacts(containers=docker.containers())):
-        return {"left": left} if _is_here(state) else {"told": [left]}  # a container may go away
+        return Entry(left=left) if state in THERE else Entry(told=(left,))  # a container may go away
     there = [volume for volume in saved.volumes if volume.volume in volumes]
     told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
     try:
         request = InstallRequest(saved.answers(), source=saved.source, stopped=not saved.running)
         found = prepare_review(_row(saved, there), request, docker)
         if found.blocked:
-            return {"told": [*(finding.words for finding in found.blocked), *told]}
+            return Entry(told=(*(finding.words for finding in found.blocked), *told))
         operation = submit_review(found, user)
     except RockonwebError as error:
         db.session.rollback()
-        return {"told": [*_told(error), *told]}
-    return {"operation": operation, "told": told}
+        return Entry(told=(*_told(error), *told))
+    return Entry(operation, told=tuple(told))
 
 
 def _told(error: RockonwebError) -> list[str]:
@@ -422,22 +400,14 @@ def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> Installation:
 
 def standing(restore: Restore) -> Standing:
     """Return how far a restore is."""
-    outcome = restore.outcomes
     ids = {row.name: row.id for row in db.session.execute(select(RockOn.name, RockOn.id))}
-    lines = []
-    for name, entry in outcome.get("rockons", {}).items():
-        operation = db.session.get(Operation, entry["operation"]) if "operation" in entry else None
-        lines.append(
-            Line(
-                name,
-                ids.get(name),
-                operation,
-                entry.get("left", ""),
-                tuple(entry.get("told", ())),
-                tuple(Hidden(*place) for place in entry.get("hidden", ())),
-            )
-        )
-    return Standing(restore, tuple(lines), tuple(Part(**part) for part in outcome.get("parts", ())))
+    lines = (_line(name, entry, ids.get(name)) for name, entry in restore.outcome.rockons.items())
+    return Standing(restore, tuple(lines), restore.outcome.parts or ())
+
+
+def _line(name: str, entry: Entry, rockon_id: int | None = None) -> Line:
+    operation = db.session.get(Operation, entry.operation) if entry.operation else None
+    return Line(name, rockon_id, operation, entry.left, entry.told, entry.hidden)
 
 
 def forget(restore_id: int) -> None:

@@ -33,7 +33,7 @@ from rockonweb.core.text import joined, t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Installation, RockOn, State, db
 from rockonweb.work import image_facts, operations, rollback, updates
-from rockonweb.work.facts import gather_facts, volumes
+from rockonweb.work.facts import gather_facts, other_users, volumes
 
 Reviewed = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
@@ -292,7 +292,7 @@ def _facts(rockon: Installation, old: Made, new: Made, docker: Engine | None) ->
         for name, known in facts.shares.items()
         if name in used and known.snapshots
     }
-    facts = replace(facts, shares={**facts.shares, **nested}, share_users=rollback.other_users(rockon))
+    facts = replace(facts, shares={**facts.shares, **nested}, share_users=other_users(rockon))
     if docker is None:
         return facts
     present = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}

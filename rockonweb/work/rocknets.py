@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from rockonweb.core.errors import BadInput, Conflict, EngineError
-from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.facts import NetworkFacts
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
@@ -93,13 +94,8 @@ class Unfit(BadInput):
 
 def listing() -> Listing:
     """Return all networks; those that are remembered alone when Docker does not answer."""
-    try:
-        with host_of().connect() as docker:
-            containers = docker.containers()
-            facts = docker.networks(containers)
-    except EngineError as error:
-        return _sorted(_everything({}, {}), error)
-    return _sorted(_everything(facts, containers))
+    found, trouble = host_of().ask(lambda docker: [*_everything(docker)])
+    return _sorted(found, trouble)
 
 
 def remembered(name: str) -> NetworkSpec | None:
@@ -110,7 +106,9 @@ def remembered(name: str) -> NetworkSpec | None:
     return spec
 
 
-def _everything(facts: Mapping[str, NetworkFacts], containers: Mapping[str, ContainerFacts]) -> Iterator[Rocknet]:
+def _everything(docker: Engine | None) -> Iterator[Rocknet]:
+    containers = docker.containers() if docker else {}
+    facts = docker.networks(containers) if docker else {}
     specs = {row.name: row.spec for row in db.session.scalars(select(Network))}
     ids: dict[str, int] = {
         name: rockon_id for rockon_id, name in db.session.execute(select(Installation.id, Installation.name))
@@ -137,7 +135,7 @@ def _everything(facts: Mapping[str, NetworkFacts], containers: Mapping[str, Cont
         )
 
 
-def _sorted(found: Iterable[Rocknet], trouble: EngineError | None = None) -> Listing:
+def _sorted(found: Iterable[Rocknet], trouble: EngineError | None) -> Listing:
     rocknets, links, own, strangers = [], [], [], []
     for net in found:
         if net.name in DOCKERS_OWN:
@@ -159,7 +157,7 @@ def _joined() -> dict[str, list[tuple[str, str]]]:
         select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
         .join(Installation, Container.installation_id == Installation.id)
-        .where(Installation.state.not_in((State.AVAILABLE, State.INSTALL_FAILED)))
+        .where(Installation.state.in_(THERE))
         .order_by(Container.name)
     )
     found: dict[str, list[tuple[str, str]]] = {}
@@ -236,7 +234,8 @@ def restore(net: Rocknet) -> None:
     """
     if net.taken:
         raise _not_ours(net)
-    _refuse_busy(net)
+    if busy := _busy(net):
+        raise busy
     with host_of().connect(*net.rockons) as docker:
         _make_again(docker, net.wanted, net)
 
@@ -292,11 +291,6 @@ def _not_ours(net: Rocknet) -> Conflict:
         t('Docker has a network "%(name)s" that this Rockonweb did not make; it is left alone.', name=net.name),
         t("Remove that one, or forget this one and make one of another name."),
     )
-
-
-def _refuse_busy(net: Rocknet) -> None:
-    if found := _busy(net):
-        raise found
 
 
 def _busy(net: Rocknet) -> Conflict | None:
@@ -361,8 +355,6 @@ def _names() -> set[str]:
 
 def _forget(name: str, *, members: bool = False) -> None:
     with writing() as session:
-        rows: list[Network | NetworkMember] = list(session.scalars(select(Network).where(Network.name == name)))
+        session.execute(delete(Network).where(Network.name == name))
         if members:
-            rows += session.scalars(select(NetworkMember).where(NetworkMember.network == name))
-        for row in rows:
-            session.delete(row)
+            session.execute(delete(NetworkMember).where(NetworkMember.network == name))

@@ -9,30 +9,25 @@ from sqlalchemy import select
 
 from rockonweb import rows
 from rockonweb.config import current_settings
-from rockonweb.core.answers import Answers, from_json, split_share
+from rockonweb.core.answers import Answers, from_json
 from rockonweb.core.definition import Definition, from_source
-from rockonweb.core.errors import Conflict, RockonwebError
+from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.preflight import Finding
-from rockonweb.core.rollback import Back, Cover, Kept, restorable
+from rockonweb.core.rollback import Back, Kept, restorable
 from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import (
-    Container,
     Installation,
     Operation,
     Progress,
     RollbackPoint,
-    State,
     Status,
-    Volume,
     db,
     writing,
 )
-
-UNINSTALLED = (State.AVAILABLE, State.INSTALL_FAILED)
-
 
 # -- looking ----------------------------------------------------------------------------------------------------------
 
@@ -59,25 +54,6 @@ def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
     return point.installation.read(point.definition), from_json(json.loads(point.answers))
 
 
-def other_users(rockon: Installation) -> dict[str, tuple[str, ...]]:
-    """Return the other rock-ons that use each share."""
-    query = select(Volume.share, Installation.name).join(Container, Volume.container_id == Container.id)
-    found = db.session.execute(
-        query.join(Installation, Container.installation_id == Installation.id)
-        .where(Volume.share.is_not(None), Installation.id != rockon.id, Installation.state.not_in(UNINSTALLED))
-        .order_by(Installation.name)
-    )
-    users: dict[str, dict[str, None]] = {}
-    for place, name in found:
-        users.setdefault(split_share(place or "")[0], {})[name] = None
-    return {share: tuple(names) for share, names in users.items()}
-
-
-def brought_back(point: RollbackPoint, facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
-    """Return the shares of which a point has data, and whether that can be put back."""
-    return restorable(point.shares, facts, asked)
-
-
 def way_back(
     point: RollbackPoint,
     old: Definition,
@@ -91,7 +67,7 @@ def way_back(
 
     What was stopped on purpose stays so; otherwise what ran then, runs again.
     """
-    covers = brought_back(point, facts, asked) if data else []
+    covers = restorable(point.shares, facts, asked) if data else []
     stopped = point.installation.status is Status.STOPPED
     return Back(
         point.id,
@@ -207,7 +183,7 @@ def _is_wanted(point: RollbackPoint) -> bool:
     undone = operation and not operation.active and operation.progress is not Progress.DONE
     if undone and not (point.ran and point.shares):
         return False
-    return point.installation.state not in UNINSTALLED
+    return point.installation.state in THERE
 
 
 # -- data -------------------------------------------------------------------------------------------------------------
@@ -216,7 +192,8 @@ def _is_wanted(point: RollbackPoint) -> bool:
 def take(operation_id: int, step: Snapshot) -> None:
     """Take a snapshot of a share for the point of an operation."""
     with writing():
-        point = _must(operation_id)
+        if (point := _of(operation_id)) is None:
+            raise RuntimeError("there is no rollback point for this operation")
         point.shares = {**point.shares, step.share: list(step.containers)}
         point_id = point.id
     host_of().snapshots.take(point_id, step.share)
@@ -248,34 +225,29 @@ def put_back(operation_id: int, step: PutBack, docker: Engine) -> str:
     return _lies(lies)
 
 
-def undo(operation_id: int, share: str, docker: Engine) -> tuple[bool, str]:
+def undo(operation_id: int, share: str, docker: Engine) -> str:
     """Put a share's data from before an operation in its place, where something of the operation has run.
 
-    Returns whether all is well, and a sentence on where the newer data lies, or why it was left alone.
+    Returns a sentence on where the newer data lies. Raises LeftAlone.
     """
     point = _of(operation_id)
     if point is None or not point.ran or share not in point.shares:
-        return True, ""
+        return ""
     for name in point.shares[share]:
         docker.stop(name)
     for finding in in_the_way([share], (), docker):
-        told = t(
-            "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
-            share=share,
-            why=finding.sentence,
-            path=str(host_of().snapshots.where(point.id, share)),
+        raise LeftAlone(
+            t(
+                "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
+                share=share,
+                why=finding.sentence,
+                path=str(host_of().snapshots.where(point.id, share)),
+            )
         )
-        return False, told
     lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
     with writing():
         point.shares = {name: by for name, by in point.shares.items() if name != share}
-    return True, _lies(lies)
-
-
-def to_undo(operation_id: int) -> list[str]:
-    """Return the shares of which an operation took snapshots, and that were not put back since."""
-    point = _of(operation_id)
-    return list(point.shares) if point else []
+    return _lies(lies)
 
 
 def _aside(operation_id: int, share: str) -> str:
@@ -290,13 +262,6 @@ def _lies(path: object) -> str:
 
 def _of(operation_id: int) -> RollbackPoint | None:
     return db.session.scalar(select(RollbackPoint).where(RollbackPoint.operation_id == operation_id))
-
-
-def _must(operation_id: int) -> RollbackPoint:
-    point = _of(operation_id)
-    if point is None:
-        raise RuntimeError("there is no rollback point for this operation")
-    return point
 
 
 def _repository(docker: Engine) -> str:

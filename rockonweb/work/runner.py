@@ -21,15 +21,17 @@ from rockonweb.core.argv import fixed_ports
 from rockonweb.core.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP
-from rockonweb.core.lifecycle import REPLACING, TRANSITIONS, UNDOING, Kind, Progress, State
+from rockonweb.core.lifecycle import TRANSITIONS, UNDOING, Progress, State
 from rockonweb.core.plan import Plan
 from rockonweb.core.request import ChangeRequest
-from rockonweb.core.text import t, to_stored
+from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, writing
 from rockonweb.models.base import database_trouble
-from rockonweb.work import executor, observer, operations, rollback, sequence
+from rockonweb.work import observer, operations, rollback, sequence
+from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
+from rockonweb.work.step_actions import Cancelled
 
 WENT_WRONG = (Progress.FAILED, Progress.INTERRUPTED)
 logger = logging.getLogger(__name__)
@@ -53,30 +55,30 @@ def _run(operation_id: int) -> None:
             return
         try:
             _perform(operation_id)
-        except executor.Cancelled:
-            _settle(operation_id, Progress.CANCELLED, t("Cancelled."), "")
+        except Cancelled:
+            _settle(operation_id, Progress.CANCELLED, RockonwebError(t("Cancelled.")))
         except RockonwebError as error:
-            stays = isinstance(error, Unhealthy)
-            _settle(operation_id, Progress.FAILED, error.sentence, error.hint, error.output, unhealthy=stays)
+            _settle(operation_id, Progress.FAILED, error)
             raise
         except Exception as error:
             db.session.rollback()
             if _take_back(operation_id)[0]:
-                _settle(operation_id, Progress.DONE, "", "")
-                raise
-            if isinstance(error, DBAPIError):
-                trouble = database_trouble(error)
-                _settle(operation_id, Progress.FAILED, trouble.sentence, trouble.hint)
-                raise
-            _settle(
-                operation_id,
-                Progress.FAILED,
-                t("Rockonweb itself failed: %(error)s.", error=type(error).__name__),
-                t("This is a mistake of ours; the log of the worker has the details. Please report it."),
-            )
+                _settle(operation_id, Progress.DONE)
+            else:
+                _settle(operation_id, Progress.FAILED, _sentence(error))
             raise
         else:
-            _settle(operation_id, Progress.DONE, "", "")
+            _settle(operation_id, Progress.DONE)
+
+
+def _sentence(error: Exception) -> RockonwebError:
+    """Return what to tell of an error that nobody foresaw."""
+    if isinstance(error, DBAPIError):
+        return database_trouble(error)
+    return RockonwebError(
+        t("Rockonweb itself failed: %(error)s.", error=type(error).__name__),
+        t("This is a mistake of ours; the log of the worker has the details. Please report it."),
+    )
 
 
 def interrupt(operation_id: int) -> bool:
@@ -87,28 +89,21 @@ def interrupt(operation_id: int) -> bool:
             return False
         done, left = (True, "") if _only_the_end_is_missing(operation) else _take_back(operation_id)
         if done:
-            _settle(operation_id, Progress.DONE, "", "")
+            _settle(operation_id, Progress.DONE)
             return True
-        _settle(
-            operation_id,
-            Progress.INTERRUPTED,
-            t("It was interrupted: the process that did it has ended."),
-            t("Not all of it could be taken back yet. %(why)s", why=left)
-            if left
-            else t("Try again: what is done already is not done twice."),
-        )
+        hint = t("Try again: what is done already is not done twice.")
+        if left:
+            hint = t("Not all of it could be taken back yet. %(why)s", why=left)
+        told = RockonwebError(t("It was interrupted: the process that did it has ended."), hint)
+        _settle(operation_id, Progress.INTERRUPTED, told)
         return True
 
 
 def _only_the_end_is_missing(operation: Operation) -> bool:
     """Whether each step of an operation is done. One with several planners may have more of them to come."""
     steps = operation.steps
-    return (
-        operation.kind is not Kind.REFRESH
-        and len(PLANNERS[operation.kind]) == 1
-        and bool(steps)
-        and all(step.progress is Progress.DONE for step in steps)
-    )
+    planners = PLANNERS.get(operation.kind, ())
+    return len(planners) == 1 and bool(steps) and all(step.progress is Progress.DONE for step in steps)
 
 
 def _take_back(operation_id: int) -> tuple[bool, str]:
@@ -118,7 +113,7 @@ def _take_back(operation_id: int) -> tuple[bool, str]:
     could be taken back, which is tried again later.
     """
     operation = db.session.get_one(Operation, operation_id)
-    if operation.kind not in UNDOING:
+    if operation.installation is None or not operation.transition.undoes:
         return False, ""
     try:
         with _at_work(operation) as work:
@@ -150,13 +145,14 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
     if operation is None or operation.active:
         return None
     with _locked(operation.id, wait=True), _at_work(operation) as work:
-        if before is None and _busy(rockon_id):
+        db.session.rollback()
+        if before is None and sequence.runs(rockon_id):
             return None
         done, owes = operation.progress is Progress.DONE, operation.notes.owes
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
             return None
         if work.recover(done=done) and not done:
-            _settle(operation.id, Progress.DONE, "", "")
+            _settle(operation.id, Progress.DONE)
         for refusal in work.refusals:
             raise refusal
         if owes and not work.owes:
@@ -177,22 +173,13 @@ def last_that_acted(rockon_id: int, before: int | None = None) -> Operation | No
     return next((one for one in found if one.active or one.notes.running is not None), None)
 
 
-def _busy(rockon_id: int) -> bool:
-    """Whether an operation works on a rock-on by now."""
-    db.session.rollback()
-    query = select(Operation.id).where(Operation.installation_id == rockon_id, Operation.progress == Progress.RUNNING)
-    return db.session.scalar(query) is not None
-
-
 def _left_over(operation: Operation, docker: Engine) -> bool:
     """Whether there are containers of an operation that was taken back: Docker may have gone on making one for a
     process that ended.
     """
-    rockon = operation.installation
-    if operation.progress is Progress.DONE or rockon is None:
+    if operation.progress is Progress.DONE:
         return False
-    stays = operation.kind is Kind.INSTALL and rockon.state not in (State.AVAILABLE, State.INSTALL_FAILED)
-    return not stays and bool(docker.made_by(operation.id))
+    return not operation.notes.stays and bool(docker.made_by(operation.id))
 
 
 @contextmanager
@@ -232,11 +219,10 @@ def _try_lock(file: IO[str], how: int) -> bool:
 def _perform(operation_id: int) -> None:
     operation = db.session.get_one(Operation, operation_id)
     if operation.cancel_requested:
-        raise executor.Cancelled
-    if operation.kind is Kind.REFRESH:
+        raise Cancelled
+    if operation.installation is None:
         _refresh(operation_id)
         return
-    assert operation.installation is not None  # noqa: S101 - only a refresh has none
     tidy(operation.installation.id, before=operation_id)
     with _at_work(operation) as work:
         _remember_running(operation_id, work.engine)
@@ -245,18 +231,18 @@ def _perform(operation_id: int) -> None:
             work.secrets  # noqa: B018 - read now, while the answers are loaded
             db.session.rollback()
             _remember_warnings(operation_id, plan)
-            if operation.kind in REPLACING and rollback.needed(plan.steps):
+            if operation.transition.replaces and rollback.needed(plan.steps):
                 rollback.remember(operation_id, work.engine)
             work.perform(plan.steps)
 
 
 @contextmanager
-def _at_work(operation: Operation) -> Iterator[executor.Executor]:
+def _at_work(operation: Operation) -> Iterator[Executor]:
     """Yield what does the operation's steps; it may act on the rock-on's containers, under either of its names."""
     host = host_of(operation.installation)
     successor = db.session.get(RockOn, operation.successor) if operation.successor else None
     with host.connect(*([successor.name] if successor else [])) as docker:
-        work = executor.Executor(host, docker, operation)
+        work = Executor(host, docker, operation)
         try:
             yield work
         finally:
@@ -268,78 +254,73 @@ def _remember_running(operation_id: int, docker: Engine) -> None:
     """Write which containers run before a change, so that whoever has to bring them back knows. An install has none,
     and writes that: it begins to act now.
     """
-    kind = db.session.get_one(Operation, operation_id).kind
-    if kind not in UNDOING:
+    transition = db.session.get_one(Operation, operation_id).transition
+    if not transition.undoes:
         return
-    known = docker.containers() if kind in REPLACING else {}
+    known = docker.containers() if transition.replaces else {}
     running = tuple(name for name, facts in known.items() if docker.acts_on(facts) and facts.state in UP)
     _note(operation_id, running=running)
 
 
 def _remember_warnings(operation_id: int, plan: Plan) -> None:
     """Write what speaks against a plan now, without forbidding it; the person may have seen another host."""
-    found = tuple((to_stored(one.sentence), to_stored(one.hint)) for one in plan.findings if one.level == "warn")
+    found = tuple((one.sentence, one.hint) for one in plan.findings if one.level == "warn")
     if found:
         _note(operation_id, warnings=found)
 
 
 def _refresh(operation_id: int) -> None:
     with writing() as session:
-        step = OperationStep(
-            operation_id=operation_id,
-            position=0,
-            kind="fetch_catalogue",
-            title=t("fetch the catalogue"),
-            why=t("new and changed rock-ons"),
-            progress=Progress.RUNNING,
-            started=now(),
-        )
-        session.add(step)
+        step = _own_step("fetch_catalogue", t("fetch the catalogue"), t("new and changed rock-ons"))
+        session.get_one(Operation, operation_id).steps.append(step)
     step_id = step.id
-    report = None
-    try:
-        report = catalog.refresh()
-    finally:
-        with writing() as session:
-            row = session.get_one(OperationStep, step_id)
-            row.finished = now()
-            row.progress = Progress.DONE if report and report.loaded else Progress.FAILED
-            row.output = str(report or "")
+    report = catalog.refresh()
+    with writing() as session:
+        session.get_one(OperationStep, step_id).output = str(report)
     if not report.loaded:
         raise RockonwebError(
             t("No catalogue could be loaded."), t("What was loaded before stays. Check that this machine is online.")
         )
 
 
-def _settle(
-    operation_id: int, progress: Progress, error: str, hint: str, output: str = "", *, unhealthy: bool = False
-) -> None:
+def _own_step(kind: str, title: str, why: str) -> OperationStep:
+    """Return a step of the runner's own, which has begun; it ends as its operation does."""
+    return OperationStep(position=0, kind=kind, title=title, why=why, progress=Progress.RUNNING, started=now())
+
+
+def _settle(operation_id: int, progress: Progress, error: RockonwebError | None = None) -> None:
     """Write the outcome: the operation's end, the rock-on's state, and its status as Docker has it.
 
-    `output` belongs to a failure; it is kept here when there was no step yet that could tell it. An install that is
-    complete but `unhealthy` stays, so that its log can be read and its settings changed.
+    What a failure has to read is kept here when there was no step yet that could tell it. An install that is complete
+    but `Unhealthy` stays, so that its log can be read and its settings changed.
     """
     rockon_id = db.session.get_one(Operation, operation_id).installation_id
     facts = observer.containers(rockon_id) if rockon_id else None
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
-        operation.end(progress, error, hint)
-        _end_steps(operation, progress, output)
+        told = error or RockonwebError("")
+        operation.end(progress, told.sentence, told.hint)
+        _end_steps(operation, progress, told.output)
         if operation.installation is not None:
-            stays = unhealthy and operation.kind is Kind.INSTALL
+            stays = isinstance(error, Unhealthy) and operation.transition.stays
             _settle_rockon(session, operation, operation.installation, stays=stays)
             if facts is not None:
                 observer.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
         kind = operation.kind
-    if rockon_id and kind is Kind.CHANGE and progress is Progress.DONE:
+    if rockon_id is None:
+        return
+    transition = TRANSITIONS[kind]
+    if transition.reserves and progress is Progress.DONE:
         observer.look(rockon_id)  # it may have other containers now, or another name
-    if rockon_id and kind in (*REPLACING, Kind.UNINSTALL):
+    if transition.replaces or transition.done is State.AVAILABLE:
         _tidy_points(rockon_id)
 
 
 def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
     if output and not operation.steps:
-        operation.steps.append(_check(output))
+        step = _own_step("look_again", t("look at the host again"), t("before anything is touched"))
+        step.output = output
+        operation.steps.append(step)
     for step in operation.steps:
         if step.progress is Progress.RUNNING:
             step.progress, step.finished = progress, now()
@@ -349,8 +330,8 @@ def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
 
 def _settle_rockon(session: Session, operation: Operation, rockon: Installation, *, stays: bool) -> None:
     """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
-    kind, progress, request = operation.kind, operation.progress, operation.request
-    transition, done = TRANSITIONS[kind], progress is Progress.DONE
+    transition, progress, request = operation.transition, operation.progress, operation.request
+    done = progress is Progress.DONE
     rockon.error = operation.error if progress in WENT_WRONG else None
     rockon.state = transition.state_after(progress, operation.notes.state or State.INSTALLED, stays=stays)
     if not done:
@@ -359,12 +340,10 @@ def _settle_rockon(session: Session, operation: Operation, rockon: Installation,
         operation.notes = replace(operation.notes, stays=True)
     if isinstance(request, ChangeRequest) and done:
         _take_over(session, rockon, operation, request)
-    elif kind in REPLACING:
+    elif transition.reserves:
         rows.release_reserved(rockon)
-    if kind is Kind.INSTALL and rockon.state is not State.INSTALLED:
-        operations.release(rockon)
-    elif kind is Kind.UNINSTALL and done:
-        operations.release(rockon)
+    operations.release(rockon)
+    if done and rockon.state is State.AVAILABLE:
         rows.forget_added(rockon)
 
 
@@ -394,17 +373,3 @@ def _take_over(session: Session, rockon: Installation, operation: Operation, req
     theirs = select(Draft).join(User).where(Draft.installation_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):
         session.delete(draft)
-
-
-def _check(output: str) -> OperationStep:
-    """Return the step of an operation that stopped before its first one."""
-    return OperationStep(
-        position=0,
-        kind="look_again",
-        title=t("look at the host again"),
-        why=t("before anything is touched"),
-        progress=Progress.FAILED,
-        started=now(),
-        finished=now(),
-        output=output,
-    )

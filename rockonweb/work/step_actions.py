@@ -11,12 +11,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
 
 from rockonweb.config import current_settings
-from rockonweb.core.errors import EngineError, RockonwebError
+from rockonweb.core import layers
+from rockonweb.core.errors import EngineError, LeftAlone, RockonwebError
 from rockonweb.core.layers import Layer, PullProgress
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.steps import (
     ASIDE,
     AwaitAnswer,
@@ -45,7 +48,9 @@ from rockonweb.core.steps import (
 )
 from rockonweb.core.text import t
 from rockonweb.host import Engine, Host
-from rockonweb.work import pulled, rocknets, rollback
+from rockonweb.models import KeptVolume, Operation, OperationStep, PulledImage, State, db, now, writing
+from rockonweb.work import rocknets, rollback
+from rockonweb.work.facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 
@@ -55,35 +60,74 @@ AnyOf = TypeVar("AnyOf", bound=Step)
 Done = TypeVar("Done", bound=Step, contravariant=True)
 
 
-class Work(Protocol):
+class Cancelled(Exception):
+    """The person asked to stop."""
+
+
+class Work:
     """What actions act by: the operation, the engine, and where they tell what they wait for."""
 
-    engine: Engine
-    host: Host
-    operation_id: int
+    def __init__(self, host: Host, engine: Engine, operation_id: int) -> None:
+        self.engine = engine
+        self.host = host
+        self.operation_id = operation_id
 
     def tell(self, row: int, words: str) -> None:
         """Write what a step waits for, and stop it when that was asked."""
+        self._stop_if_cancelled()
+        with writing() as session:
+            session.get_one(OperationStep, row).output = words
 
-    def show_progress(self, row: int, layers: Sequence[Layer]) -> None:
+    def show_progress(self, row: int, found: Sequence[Layer]) -> None:
         """Write how far a pull is, and stop it when that was asked."""
+        self._stop_if_cancelled()
+        with writing() as session:
+            step = session.get_one(OperationStep, row)
+            step.current, step.total = layers.pulled(found)
+            step.layers = layers.pack(found)
 
     def remove(self, name: str) -> None:
         """Remove a container; the volumes that Docker made for it are remembered for its next life."""
+        known = self.engine.container(name)
+        if known is None or not self.engine.acts_on(known):
+            return
+        container, mounts = name.removesuffix(ASIDE), self.engine.anonymous_volumes(name)
+        with writing() as session:
+            rockon = session.get_one(Operation, self.operation_id).installation
+            if rockon is not None and mounts:
+                rockon.kept_volumes = [volume for volume in rockon.kept_volumes if volume.container != container] + [
+                    KeptVolume(container=container, volume=mount.volume, destination=mount.destination)
+                    for mount in mounts
+                ]
+        self.engine.remove(name)
 
     def note_run(self, name: str) -> None:
         """Note where a container that this operation made has run: it may have changed data."""
+        if not rollback.asks_whether_run(self.operation_id):
+            return
+        with suppress(EngineError):  # away: then it is found out when what was begun is taken back
+            known = self.engine.container(name)
+            if known and known.ever_ran and name in self.engine.made_by(self.operation_id):
+                rollback.has_run(self.operation_id)
 
     def is_used_by_others(self, share: str) -> bool:
         """Whether another rock-on uses a share."""
+        rockon = db.session.get_one(Operation, self.operation_id).installation
+        used = rockon is not None and bool(other_users(rockon, (*THERE, State.INSTALL_FAILED)).get(share))
+        db.session.rollback()
+        return used
 
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked to stop."""
+        asked = select(Operation.cancel_requested).where(Operation.id == self.operation_id)
+        return bool(db.session.scalar(asked))
 
-@dataclass(frozen=True)
-class TakenBack:
-    """What is worth telling of an undo, and whether it was `whole`."""
-
-    words: str = ""
-    whole: bool = True
+    def _stop_if_cancelled(self) -> None:
+        asked = self.cancel_requested
+        db.session.rollback()
+        if asked:
+            raise Cancelled
 
 
 class Action(ABC, Generic[Done]):
@@ -94,12 +138,23 @@ class Action(ABC, Generic[Done]):
         return None
 
     @abstractmethod
-    def do(self, work: Work, step: Done, row: int) -> str:
+    def do(self, work: Work, step: Done, row: int) -> str | None:
         """Do it, and return what is worth reading of it. Raises RockonwebError."""
 
-    def undo(self, work: Work, step: Done, memory: Memory, *, ended: bool) -> TakenBack:
-        """Take it back; `ended` says that it was not cut short. Raises RockonwebError."""
-        return TakenBack()
+    def undo(self, work: Work, step: Done, memory: Memory, *, ended: bool) -> str | None:
+        """Take it back, and return what is worth telling of it; `ended` says that it was not cut short.
+
+        Raises RockonwebError, LeftAlone where something stays as it is.
+        """
+        return None
+
+
+class Undoable(Action[Done]):
+    """What is taken back whenever it was begun; an action that knows better says so when it looks."""
+
+    def look(self, work: Work, step: Done) -> Memory | None:
+        """Return what the undo has to know: nothing more than the step."""
+        return NOTHING
 
 
 _ACTIONS: dict[type[Step], Action[Any]] = {}
@@ -134,10 +189,9 @@ class _MakesShare(Action[MakeShare]):
             return t("It could not be given to user %(uid)s: %(why)s.", uid=step.owner[0], why=why)
         return ""
 
-    def undo(self, work: Work, step: MakeShare, memory: Memory, *, ended: bool) -> TakenBack:
-        if work.is_used_by_others(step.share) or work.host.shares.remove_if_empty(step.share):
-            return TakenBack()
-        return TakenBack(t("The share stays: it is not empty."), whole=False)
+    def undo(self, work: Work, step: MakeShare, memory: Memory, *, ended: bool) -> None:
+        if not (work.is_used_by_others(step.share) or work.host.shares.remove_if_empty(step.share)):
+            raise LeftAlone(t("The share stays: it is not empty."))
 
 
 @_does(SetOwner)
@@ -146,13 +200,11 @@ class _SetsOwner(Action[SetOwner]):
         known = work.host.shares.look(step.share)
         return {"owner": [known.uid, known.gid]} if known.exists else None
 
-    def do(self, work: Work, step: SetOwner, row: int) -> str:
+    def do(self, work: Work, step: SetOwner, row: int) -> None:
         work.host.shares.set_owner(step.share, step.uid, step.gid)
-        return ""
 
-    def undo(self, work: Work, step: SetOwner, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: SetOwner, memory: Memory, *, ended: bool) -> None:
         work.host.shares.set_owner(step.share, *memory["owner"])
-        return TakenBack()
 
 
 @_does(SetMode)
@@ -161,13 +213,11 @@ class _SetsMode(Action[SetMode]):
         known = work.host.shares.look(step.share)
         return {"mode": known.mode} if known.exists else None
 
-    def do(self, work: Work, step: SetMode, row: int) -> str:
+    def do(self, work: Work, step: SetMode, row: int) -> None:
         work.host.shares.set_mode(step.share, step.mode)
-        return ""
 
-    def undo(self, work: Work, step: SetMode, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: SetMode, memory: Memory, *, ended: bool) -> None:
         work.host.shares.set_mode(step.share, memory["mode"])
-        return TakenBack()
 
 
 @_does(MakeCertificate)
@@ -177,17 +227,12 @@ class _MakesCertificate(Action[MakeCertificate]):
 
 
 @_does(Snapshot)
-class _TakesSnapshot(Action[Snapshot]):
-    def look(self, work: Work, step: Snapshot) -> Memory | None:
-        return NOTHING
-
-    def do(self, work: Work, step: Snapshot, row: int) -> str:
+class _TakesSnapshot(Undoable[Snapshot]):
+    def do(self, work: Work, step: Snapshot, row: int) -> None:
         rollback.take(work.operation_id, step)
-        return ""
 
-    def undo(self, work: Work, step: Snapshot, memory: Memory, *, ended: bool) -> TakenBack:
-        whole, words = rollback.undo(work.operation_id, step.share, work.engine)
-        return TakenBack(words, whole)
+    def undo(self, work: Work, step: Snapshot, memory: Memory, *, ended: bool) -> str:
+        return rollback.undo(work.operation_id, step.share, work.engine)
 
 
 @_does(PutBack)
@@ -202,12 +247,16 @@ class _PutsBack(Action[PutBack]):
 @_does(Pull)
 class _Pulls(Action[Pull]):
     def do(self, work: Work, step: Pull, row: int) -> str:
+        before = work.engine.image_ids()
         found, shown = PullProgress(), time.monotonic()
-        with pulled.remembered(work.engine, step.image):
-            for found in work.engine.pull(step.image, required=step.required):
-                if found.layers and (found.words or time.monotonic() - shown >= PROGRESS_SECONDS):
-                    work.show_progress(row, found.layers)
-                    shown = time.monotonic()
+        for found in work.engine.pull(step.image, required=step.required):
+            if found.layers and (found.words or time.monotonic() - shown >= PROGRESS_SECONDS):
+                work.show_progress(row, found.layers)
+                shown = time.monotonic()
+        image_id = work.engine.image_id(step.image)
+        if image_id is not None and image_id not in before:  # only what was brought here by us is offered for removal
+            with writing() as session:
+                session.merge(PulledImage(id=image_id, reference=step.image, pulled=now()))
         return found.words
 
 
@@ -218,18 +267,13 @@ class _RemovesImage(Action[RemoveImage]):
 
 
 @_does(MakeNetwork)
-class _MakesNetwork(Action[MakeNetwork]):
-    def look(self, work: Work, step: MakeNetwork) -> Memory | None:
-        return NOTHING
-
-    def do(self, work: Work, step: MakeNetwork, row: int) -> str:
+class _MakesNetwork(Undoable[MakeNetwork]):
+    def do(self, work: Work, step: MakeNetwork, row: int) -> None:
         work.engine.make_network(step.network, work.operation_id, rocknets.remembered(step.network))
-        return ""
 
-    def undo(self, work: Work, step: MakeNetwork, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: MakeNetwork, memory: Memory, *, ended: bool) -> None:
         if step.network in work.engine.networks_made_by(work.operation_id):
             work.engine.remove_network(step.network)
-        return TakenBack()
 
 
 @_does(RemoveNetwork)
@@ -255,10 +299,9 @@ class _Joins(Action[Join]):
             return t("Not connected: %(why)s", why=error.output or error.sentence)
         return ""
 
-    def undo(self, work: Work, step: Join, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: Join, memory: Memory, *, ended: bool) -> None:
         if work.engine.container(step.container):
             work.engine.leave(step.network, step.container)
-        return TakenBack()
 
 
 @_does(Leave)
@@ -267,33 +310,26 @@ class _Leaves(Action[Leave]):
         known = work.engine.container(step.container)
         return NOTHING if known and step.network in known.networks else None
 
-    def do(self, work: Work, step: Leave, row: int) -> str:
+    def do(self, work: Work, step: Leave, row: int) -> None:
         work.engine.leave(step.network, step.container)
-        return ""
 
-    def undo(self, work: Work, step: Leave, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: Leave, memory: Memory, *, ended: bool) -> None:
         work.engine.join(step.network, step.container)
-        return TakenBack()
 
 
 # -- containers -------------------------------------------------------------------------------------------------------
 
 
 @_does(Create)
-class _Creates(Action[Create]):
-    def look(self, work: Work, step: Create) -> Memory | None:
-        return NOTHING
-
-    def do(self, work: Work, step: Create, row: int) -> str:
+class _Creates(Undoable[Create]):
+    def do(self, work: Work, step: Create, row: int) -> None:
         work.remove(step.container)  # one of ours that an interrupted operation left
         work.host.shares.refuse_links(work.engine.would_mount(step.argv))
         work.engine.create(step.argv, work.operation_id)
-        return ""
 
-    def undo(self, work: Work, step: Create, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: Create, memory: Memory, *, ended: bool) -> None:
         if step.container in work.engine.made_by(work.operation_id):
             work.remove(step.container)
-        return TakenBack()
 
 
 @_does(RunOnce)
@@ -306,13 +342,12 @@ class _RunsOnce(Action[RunOnce]):
 
 @_does(Start)
 class _Starts(Action[Start]):
-    def do(self, work: Work, step: Start, row: int) -> str:
+    def do(self, work: Work, step: Start, row: int) -> None:
         work.host.shares.refuse_links(work.engine.mounted_paths(step.container))
         try:
             work.engine.start(step.container)
         finally:
             work.note_run(step.container)
-        return ""
 
 
 @_does(Stop)
@@ -320,54 +355,44 @@ class _Stops(Action[Stop]):
     def look(self, work: Work, step: Stop) -> Memory | None:
         return NOTHING if work.engine.runs(step.container) else None
 
-    def do(self, work: Work, step: Stop, row: int) -> str:
+    def do(self, work: Work, step: Stop, row: int) -> None:
         work.engine.stop(step.container)
-        return ""
 
-    def undo(self, work: Work, step: Stop, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: Stop, memory: Memory, *, ended: bool) -> None:
         if not ended:  # Docker may be at it still, and would end the container after we have looked
             with suppress(EngineError):
                 work.engine.stop(step.container)
         if not work.engine.runs(step.container):
             work.engine.start(step.container)
-        return TakenBack()
 
 
 @_does(AwaitEnd)
 class _AwaitsEnd(Action[AwaitEnd]):
-    def do(self, work: Work, step: AwaitEnd, row: int) -> str:
+    def do(self, work: Work, step: AwaitEnd, row: int) -> None:
         work.engine.await_end(step.container, step.seconds)
-        return ""
 
 
 @_does(AwaitAnswer)
 class _AwaitsAnswer(Action[AwaitAnswer]):
-    def do(self, work: Work, step: AwaitAnswer, row: int) -> str:
+    def do(self, work: Work, step: AwaitAnswer, row: int) -> None:
         work.engine.await_answer(step.container, step.command, step.seconds)
-        return ""
 
 
 @_does(AwaitHealth)
 class _AwaitsHealth(Action[AwaitHealth]):
-    def do(self, work: Work, step: AwaitHealth, row: int) -> str:
+    def do(self, work: Work, step: AwaitHealth, row: int) -> None:
         for why in work.host.await_health(work.engine, dict(step.pages), current_settings().health):
             work.tell(row, why)
         work.tell(row, "")
-        return ""
 
 
 @_does(SetAside)
-class _SetsAside(Action[SetAside]):
-    def look(self, work: Work, step: SetAside) -> Memory | None:
-        return NOTHING
-
-    def do(self, work: Work, step: SetAside, row: int) -> str:
+class _SetsAside(Undoable[SetAside]):
+    def do(self, work: Work, step: SetAside, row: int) -> None:
         work.engine.set_aside(step.container)
-        return ""
 
-    def undo(self, work: Work, step: SetAside, memory: Memory, *, ended: bool) -> TakenBack:
+    def undo(self, work: Work, step: SetAside, memory: Memory, *, ended: bool) -> None:
         work.engine.put_back(step.container)
-        return TakenBack()
 
 
 @_does(Discard)
@@ -383,6 +408,5 @@ class _Discards(Action[Discard]):
 
 @_does(Remove)
 class _Removes(Action[Remove]):
-    def do(self, work: Work, step: Remove, row: int) -> str:
+    def do(self, work: Work, step: Remove, row: int) -> None:
         work.remove(step.container)
-        return ""

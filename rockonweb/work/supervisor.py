@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NoReturn
@@ -25,7 +25,7 @@ from flask import Flask
 from urllib3.exceptions import InsecureRequestWarning
 
 from rockonweb import accounts, catalog, config, migrate, private
-from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.work import rehearsal, roles, server
 
 READY_SECONDS = 60
@@ -44,7 +44,7 @@ class Role:
     pid: int = 0
     started: float = 0.0
     pause: float = FIRST_PAUSE
-    due: float = field(default=0.0)
+    due: float = 0.0
 
 
 def up(app: Flask) -> int:
@@ -268,12 +268,11 @@ def _run_and_exit(work: Callable[[], None]) -> NoReturn:
         status = 0
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
-    except Exception as error:
-        if hasattr(error, "exit_status"):
-            print(str(error), file=sys.stderr, flush=True)
-            status = error.exit_status
-        else:
-            logging.getLogger(__name__).exception("a role failed")
+    except RockonwebError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        status = error.exit_status
+    except Exception:
+        logging.getLogger(__name__).exception("a role failed")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -7,7 +7,8 @@ registry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from rockonweb import registry
 from rockonweb.config import current_settings
 from rockonweb.core import image_difference
 from rockonweb.core.errors import Conflict, EngineError
+from rockonweb.core.lifecycle import THERE
 from rockonweb.core.request import UpdateRequest
 from rockonweb.core.text import t
 from rockonweb.core.updates import Outcome, compare, due, in_window
@@ -52,9 +54,16 @@ Told = registry.Remote | registry.Missing | registry.Unknown
 class Here:
     """A container's image on this host: the one that it runs, and the one that its name means now."""
 
-    image_id: str = ""  # blank: there is no container
-    running: Inspected | None = None
-    named: Inspected | None = None
+    container_id: int
+    reference: str  # its name
+    image_id: str  # blank: there is no container
+    running: Inspected | None
+    named: Inspected | None
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """By which a registry may know what runs."""
+        return self.running.image.known_digests if self.running else frozenset()
 
 
 # -- looking ------------------------------------------------------------------------------------------------------
@@ -80,20 +89,11 @@ def look(rockon_id: int = ALL) -> None:
 
     What a registry does not tell stays unknown. Raises EngineError.
     """
-    here = _look_here(_installed(rockon_id))
-    references = {reference for _, _, reference in here}
-    known = {
-        reference: frozenset().union(
-            *(
-                one.running.image.known_digests
-                for (_, _, other), one in here.items()
-                if other == reference and one.running
-            )
-        )
-        for reference in sorted(references)
-    }
-    told = dict(registry.look_all(known, known))
-    _write(here, told)
+    here = _look_here(rockon_id)
+    known: dict[str, set[str]] = {}
+    for one in sorted(here, key=lambda one: one.reference):
+        known.setdefault(one.reference, set()).update(one.digests)
+    _write(here, dict(registry.look_all(known, known)))
 
 
 def follow(operation_id: int) -> None:
@@ -103,77 +103,71 @@ def follow(operation_id: int) -> None:
         return
     rockon_id, state = operation.installation.id, operation.installation.state
     went_back = operation.progress is Progress.DONE and operation.goes_back
-    if state in (State.AVAILABLE, State.INSTALL_FAILED):
+    if state not in THERE:
         _forget(rockon_id)
         return
     with suppress(EngineError):  # the next look finds it
-        _write(_look_here(_installed(rockon_id)), {})
+        _write(_look_here(rockon_id), {})
     if went_back:
         _leave_aside(rockon_id)
 
 
-Places = list[tuple[int, str, str, str]]  # a container's id, its rock-on's name, its own, and its image
-Found = dict[tuple[int, str, str], Here]  # by a container's id, its name, and its image
-
-
-def _installed(rockon_id: int) -> Places:
+def _look_here(rockon_id: int) -> list[Here]:
     query = select(Container.id, Installation.name, Container.name, Container.image).join(Container.installation)
     query = query.where(Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
     if rockon_id != ALL:
         query = query.where(Installation.id == rockon_id)
-    found = [(one, rockon, name, image) for one, rockon, name, image in db.session.execute(query)]
+    places = db.session.execute(query).all()
     db.session.rollback()
-    return found
-
-
-def _look_here(places: Places) -> Found:
     with host_of().connect() as docker:
         containers = docker.containers()
-        images: dict[str, Inspected | None] = {}
-        found = {}
+        inspect = functools.cache(docker.inspect_image)
+        found = []
         for container_id, rockon, name, reference in places:
             known = containers.get(name)
             image_id = known.image_id if known and known.rockon == rockon else ""
-            for image in filter(None, (image_id, reference)):
-                if image not in images:
-                    images[image] = docker.inspect_image(image)
-            found[container_id, name, reference] = Here(image_id, images.get(image_id), images.get(reference))
+            running = inspect(image_id) if image_id else None
+            found.append(Here(container_id, reference, image_id, running, inspect(reference)))
         return found
 
 
-def _write(here: Found, told: Mapping[str, Told]) -> None:
+def _write(here: Collection[Here], told: Mapping[str, Told]) -> None:
     """Write what was found; without an answer of the registry what it told before still counts."""
     with writing() as session:
-        query = select(ContainerImage).where(ContainerImage.container_id.in_([one for one, _, _ in here]))
-        rows = {row.container_id: row for row in session.scalars(query)}
-        homes = (
-            select(Container.id, Installation)
+        query = (
+            select(Container.id, Installation, ContainerImage)
             .join(Container.installation)
-            .where(Container.id.in_([one for one, _, _ in here]))
+            .outerjoin(ContainerImage, ContainerImage.container_id == Container.id)
+            .where(Container.id.in_([found.container_id for found in here]))
         )
-        rockons = dict(session.execute(homes).all())
-        for (container_id, _, reference), found in here.items():
-            if container_id not in rockons:
+        known = {container_id: (rockon, row) for container_id, rockon, row in session.execute(query)}
+        for found in here:
+            if found.container_id not in known:
                 continue  # it went meanwhile
-            row = rows.get(container_id)
-            if row is None or row.reference != reference:
-                row = _fresh(session, row, container_id, reference)
-            _note_answer(row, found, told.get(reference))
+            _, row = known[found.container_id]
+            if row is None or row.reference != found.reference:
+                row = _fresh(session, row, found)
+            _note_answer(row, found, told.get(found.reference))
             _note_images(row, found)
         session.flush()
-        for rockon in {*rockons.values()}:
-            _sum_up(session, rockon)
+        for rockon in {rockon for rockon, _ in known.values()}:
+            rockon.newer_images = any(row.newer for row in session.scalars(_of(rockon.id)))
             if told:
                 rockon.images_looked = now()
 
 
-def _fresh(session: Session, old: ContainerImage | None, container_id: int, reference: str) -> ContainerImage:
+def _fresh(session: Session, old: ContainerImage | None, found: Here) -> ContainerImage:
     """Return a row of which nothing is known; `old` was for another image."""
     if old is not None:
         session.delete(old)
         session.flush()
     row = ContainerImage(
-        container_id=container_id, reference=reference, outcome=Outcome.UNKNOWN, said="", running="", remote_digest=""
+        container_id=found.container_id,
+        reference=found.reference,
+        outcome=Outcome.UNKNOWN,
+        said="",
+        running="",
+        remote_digest="",
     )
     session.add(row)
     return row
@@ -181,7 +175,7 @@ def _fresh(session: Session, old: ContainerImage | None, container_id: int, refe
 
 def _note_answer(row: ContainerImage, found: Here, told: Told | None) -> None:
     """Write what the registry told; one that refuses takes back nothing that it told of this very image before."""
-    digests = found.running.image.known_digests - {found.image_id} if found.running else frozenset()
+    digests = found.digests - {found.image_id}
     if isinstance(told, registry.Remote):
         row.outcome, row.said, row.seen = compare(found.image_id, digests, told.digests), "", now()
         row.remote_digest, row.remote_created, row.remote_size = told.digest, told.created, told.size
@@ -212,11 +206,7 @@ def _note_images(row: ContainerImage, found: Here) -> None:
     got = named if named and running and named.image.id != running.image.id else None
     row.got, row.got_digest = (got.image.id, got.digest) if got else ("", "")
     row.got_created, row.got_size = (got.created, got.image.size) if got else (None, None)
-    row.found = image_difference.compare(running.body, got.body) if running and got else []
-
-
-def _sum_up(session: Session, rockon: Installation) -> None:
-    rockon.newer_images = any(row.newer for row in session.scalars(_of(rockon.id)))
+    row.differences = image_difference.pack(image_difference.compare(running.body, got.body)) if running and got else ""
 
 
 def _forget(rockon_id: int) -> None:

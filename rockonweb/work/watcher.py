@@ -7,6 +7,8 @@ import math
 import queue as inbox
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
@@ -48,7 +50,8 @@ def watch() -> None:
             _recover()
             last_recovery = time.monotonic()
         if docker and time.monotonic() - last_update > UPDATE_SECONDS:
-            _keep_up()
+            with _patience("newer images have to wait"):
+                updates.keep_up()
             last_update = time.monotonic()
         if time.monotonic() - last_notice > NOTICE_SECONDS:
             notices.keep_up()
@@ -121,34 +124,27 @@ def _look_at(docker: Engine, names: set[str] | None) -> set[str]:
     if names is not None:
         query = query.where(Installation.name.in_(names))
     busy = set()
-    try:
+    with _patience("a look at Docker failed"):
         for rockon_id, name in db.session.execute(query).all():
             if not observer.look(rockon_id, docker=docker):
                 busy.add(name)
-    except (RockonwebError, SQLAlchemyError) as error:
-        logger.warning("a look at Docker failed: %s", error)
-    finally:
-        db.session.remove()
     return busy
 
 
-def _keep_up() -> None:
-    """Queue what is due of newer images; the work itself is done by jobs."""
-    try:
-        updates.keep_up()
-    except (RockonwebError, RedisError, SQLAlchemyError) as error:
-        logger.warning("newer images have to wait: %s", error)
-    finally:
-        db.session.remove()
-
-
 def _recover() -> None:
-    try:
+    with _patience("recovery has to wait"):
         for operation_id in recovery.recover():
             logger.warning("operation %s was recovered", operation_id)
             updates.follow(operation_id)
             notices.operation_ended(operation_id)
+
+
+@contextmanager
+def _patience(trouble: str) -> Iterator[None]:
+    """Log what can't be done now: it is tried again. Whatever happens, no transaction stays open."""
+    try:
+        yield
     except (RockonwebError, RedisError, SQLAlchemyError, OSError) as error:  # a disk may be full
-        logger.warning("recovery has to wait: %s", error)
+        logger.warning("%s: %s", trouble, error)
     finally:
         db.session.remove()

@@ -17,6 +17,7 @@ from rockonweb.catalog import sources
 from rockonweb.core import backup as core
 from rockonweb.core.answers import Answers
 from rockonweb.core.facts import ContainerFacts
+from rockonweb.core.restored import Entry, Outcome
 from rockonweb.host import Host
 from rockonweb.models import (
     AuditLine,
@@ -417,7 +418,7 @@ def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: Visitor)
     wipe()
     with writing() as session:
         row = session.get_one(Restore, restore_id)
-        row.begun, row.outcome = now(), json.dumps({"parts": [], "rockons": {"Notes": {"hidden": []}}})
+        row.begun, row.outcome = now(), Outcome(parts=(), rockons={"Notes": Entry()})
     here = f"/backup/restore/{restore_id}"
     text = owner_client.get(here).text
     assert "not begun" in text

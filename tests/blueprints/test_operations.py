@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.request import Notes, plain_request
-from rockonweb.core.text import t, to_stored
+from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, Status, db, now, writing
 from rockonweb.web.wording import left_words
 from rockonweb.work import operations
@@ -238,7 +238,7 @@ def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: Visitor) -> Non
 
 def test_what_warned_when_it_began_is_told_on_its_page_and_in_its_log(owner_client: Visitor) -> None:
     sentence = t("The disk of %(share)s is nearly full.", share="<films>")
-    notes = Notes(warnings=((to_stored(sentence), "Make room."),))
+    notes = Notes(warnings=((sentence, "Make room."),))
     rockon = install(shelve("Notes"))
     warned = make(rockon, Progress.DONE, kind=Kind.CHANGE, notes=notes)
     page = owner_client.get(f"/operations/{warned}").text

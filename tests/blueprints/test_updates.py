@@ -8,6 +8,7 @@ from flask import Flask
 from rq.job import Job
 
 from rockonweb import registry
+from rockonweb.core import image_difference
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.image_difference import Difference
 from rockonweb.core.request import UpdateRequest
@@ -85,7 +86,7 @@ def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> Non
     found = [Difference("added", "port", after="9090/tcp"), Difference("changed", "variable", "A=1", "A=2")]
     rockon = know(
         install(shelve("Syncer")), got="sha256:2", got_digest=NEW, got_size=60_000_000,
-        found=found,
+        differences=image_difference.pack(found),
     )  # fmt: skip
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     for words in ("9090/tcp", "A=1", "A=2", "a new port", "60.0 MB", "Newer, got already"):

@@ -17,9 +17,10 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
+from rockonweb import rows
 from rockonweb.config import instance_id
 from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
-from rockonweb.models import Installation, User, db, now, writing
+from rockonweb.models import User, now, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, make_app
 from tests.support.browser import complaints, enter, new_page, prepare_axe, run_axe
@@ -112,7 +113,8 @@ SCENES = {
 
 def run_containers(engine: Engine, image: str, app: Flask) -> None:
     """Let the containers of the app with most in it run."""
-    rockon = db.session.get_one(Installation, 1)
+    rockon = rows.find_installation(1)
+    assert rockon
     labels = {ROCKON_LABEL: rockon.name, INSTANCE_LABEL: instance_id(app.config["SETTINGS"])}
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     for container in rockon.containers:

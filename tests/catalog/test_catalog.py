@@ -1,12 +1,13 @@
 """The catalogue: refresh, starter, lint."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from rockonweb import catalog
 from rockonweb.catalog import load_starter, offers, refresh
@@ -677,3 +678,26 @@ def test_the_published_metastore_loads_whole(app):
         assert refresh().unchanged == len(report.added)
     finally:
         store.close()
+
+
+# -- entries alone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("state", list(State))
+def test_a_refresh_writes_entries_and_nothing_of_an_app_in_whatever_state(app, store, state):
+    store.publish(a=app_of("A"), b=app_of("B"), c=app_of("C"))
+    refresh()
+    install("A", state)
+    install("B", state)
+    written = set()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if found := re.match(r"(?:INSERT INTO|UPDATE|DELETE FROM) \"?(\w+)", statement):
+            written.add(found[1])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    store.publish(a=app_of("A", port=9090, container="another"), c=app_of("C", version="2"), d=app_of("D"))
+    assert changes(refresh()) == {"added": ["D"], "changed": ["A", "C"], "removed": ["B"], "unchanged": 0, "faulty": []}
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert written == {"rockon", "metastore_file", "refresh_report"}

@@ -191,8 +191,8 @@ def test_on_the_hosts_network_the_answer_stands_in_the_line_and_the_containers_p
     sample = definition("host-network")
     spec, answers = sample.containers["hostly"], answer(sample)
     assert render(argv.ports("hostly", spec, answers)) == "-p 8080:80/tcp"
-    assert argv.host_port("hostly", spec, 80, answers) == 80
-    assert argv.host_port("hostly", spec, 80, Answers(ports={"hostly": {80: None}})) is None
+    assert argv.host_port(sample, "hostly", 80, answers) == 80
+    assert argv.host_port(sample, "hostly", 80, Answers(ports={"hostly": {80: None}})) is None
 
 
 # Options
@@ -224,28 +224,28 @@ def test_an_option_stands_after_what_it_must_beat_and_before_the_answers():
 
 def test_variables_come_in_question_order():
     asker = definition("question-order")
-    words = argv.environment("asker", asker.containers["asker"], answer(asker))
+    words = argv.environment(asker, "asker", answer(asker))
     assert [word.split("=")[0] for word in words if word != "-e"] == ["FIRST", "LOOSE_A", "THIRD", "LOOSE_B", "FIFTH"]
 
 
 def test_a_variable_without_an_answer_is_left_out_and_a_blank_answer_is_not():
-    spec = rockon({"app": {"environment": {"OLD": {}, "NEW": {}, "BLANK": {}, "TOKEN": {}}}}).containers["app"]
+    sample = rockon({"app": {"environment": {"OLD": {}, "NEW": {}, "BLANK": {}, "TOKEN": {}}}})
     answers = Answers(environment={"app": {"OLD": "1", "BLANK": "", "TOKEN": ""}})
-    assert list(argv.environment("app", spec, answers)) == ["-e", "OLD=1", "-e", "BLANK=", "-e", "TOKEN="]
+    assert list(argv.environment(sample, "app", answers)) == ["-e", "OLD=1", "-e", "BLANK=", "-e", "TOKEN="]
 
 
 def test_a_secret_is_known_by_its_name_or_by_the_label_of_its_question():
-    spec = rockon({"app": {"environment": {"CLAIM": {"label": "Claim token"}, "PASSWORD": {}}}}).containers["app"]
+    sample = rockon({"app": {"environment": {"CLAIM": {"label": "Claim token"}, "PASSWORD": {}}}})
     answers = Answers(environment={"app": {"CLAIM": "c1a1m", "PASSWORD": "it's"}})
-    words = list(argv.environment("app", spec, answers))
+    words = list(argv.environment(sample, "app", answers))
     assert render(words) == f"-e CLAIM={MASK} -e PASSWORD={MASK}"
     assert reveal(words) == ["-e", "CLAIM=c1a1m", "-e", "PASSWORD=it's"]
 
 
 def test_a_value_is_one_word_whatever_is_in_it():
-    spec = rockon({"app": {"environment": {"A": {}}}}).containers["app"]
+    sample = rockon({"app": {"environment": {"A": {}}}})
     value = 'two words; $(rm) `x` "y"\nnext = line'
-    assert list(argv.environment("app", spec, Answers(environment={"app": {"A": value}}))) == ["-e", f"A={value}"]
+    assert list(argv.environment(sample, "app", Answers(environment={"app": {"A": value}}))) == ["-e", f"A={value}"]
 
 
 # Arguments

@@ -50,8 +50,8 @@ def whole() -> Backup:
         (Share("films", 1001, 100),),
         {"own.json": "{}", "faulty.json": "not JSON \u00e9"},
         (
-            Metastore("https://example.org/a", True, "https://example.org/a"),
-            Metastore("https://example.org/b", False, "https://me:s3cret-store@example.org/b"),
+            Metastore("https://example.org/a", True),
+            Metastore("https://me:s3cret-store@example.org/b", False),
         ),
     )
 
@@ -68,7 +68,7 @@ def test_what_is_written_is_read_again():
             **vars(whole()),
             "metastores": (
                 whole().metastores[0],
-                Metastore("https://example.org/b", False, "https://me:s3cret-store@example.org/b"),
+                Metastore("https://me:s3cret-store@example.org/b", False),
             ),
         }
     )

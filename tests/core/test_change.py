@@ -62,6 +62,11 @@ def why(found: Change) -> dict[str, str]:
     return {one.container: one.why for one in found.containers if one.rebuilt}
 
 
+def staying(found: Change) -> list[str]:
+    """The containers that are not touched, or only join and leave networks."""
+    return [one.container for one in found.containers if not one.rebuilt]
+
+
 REBUILT_APP = (
     "stop app\n"
     "set container app aside\n"
@@ -82,7 +87,7 @@ def test_where_nothing_differs_nothing_is_done(name: str) -> None:
     assert not found.plan.steps
     assert found.reviewed == []
     assert found.rebuilt == []
-    assert found.staying == [container for container, _ in one.definition.launch_order]
+    assert staying(found) == [container for container, _ in one.definition.launch_order]
     assert all(compared.before == compared.after for compared in found.containers)
 
 
@@ -116,7 +121,7 @@ def test_an_answer_that_differs_rebuilds_its_container_alone(parts: dict[str, An
     found = look(old, new)
     assert text(found) == REBUILT_APP
     assert why(found) == {"app": "its command line changes"}
-    assert found.staying == ["db"]
+    assert staying(found) == ["db"]
     (app,) = [one for one in found.containers if one.container == "app"]
     assert word in ((app.before if back else app.after) or ())
 
@@ -203,7 +208,7 @@ def test_who_refers_to_a_rebuilt_container_is_rebuilt_too(option: list[str]) -> 
         "remove the old container app\nremove the old container db"
     )
     assert why(found) == {"db": "its command line changes", "app": "it refers to db, which is made anew"}
-    assert found.staying == ["alone"]
+    assert staying(found) == ["alone"]
 
 
 @pytest.mark.parametrize("option", REFERENCES, ids=" ".join)
@@ -230,7 +235,7 @@ def test_references_are_followed_through_chains_whatever_the_launch_order(order:
     }
     assert found.rebuilt == list(order)
     assert text(found).splitlines()[:3] == [f"stop {name}" for name in reversed(order)]
-    assert found.staying == ["alone"]
+    assert staying(found) == ["alone"]
 
 
 def test_two_that_refer_to_each_other_come_to_an_end() -> None:
@@ -256,7 +261,7 @@ def test_networks_alone_are_joined_and_left_while_it_runs() -> None:
     new = made(sample, networks={"app": ["attic"], "db": ["cellar"]})
     found = look(old, new)
     assert text(found) == "make network attic\nconnect app to network attic\ndisconnect app from network kitchen"
-    assert (found.rebuilt, found.staying) == ([], ["db", "app"])
+    assert (found.rebuilt, staying(found)) == ([], ["db", "app"])
     assert [(one.container, one.joins, one.leaves) for one in found.containers] == [
         ("db", (), ()),
         ("app", ("attic",), ("kitchen",)),
@@ -295,7 +300,7 @@ def test_one_that_is_rebuilt_joins_its_networks_before_it_starts() -> None:
         "disconnect db from network kitchen\n"
         "remove the old container app"
     )
-    assert (found.rebuilt, found.staying) == (["app"], ["db"])
+    assert (found.rebuilt, staying(found)) == (["app"], ["db"])
 
 
 def test_a_link_network_that_comes_is_made_and_joined_live() -> None:
@@ -759,8 +764,8 @@ def test_the_rebuilt_are_replaced_once_in_order_and_the_staying_are_left_alone(
     for earlier, later in [("Pull", "Stop"), ("Stop", "SetAside"), ("SetAside", "Create"), ("Create", "Discard")]:
         if earlier in kinds and later in kinds:
             assert len(kinds) - 1 - kinds[::-1].index(earlier) < kinds.index(later)
-    assert set(found.rebuilt) | set(found.staying) == {*sample.containers, *newer.containers}
-    assert not set(found.rebuilt) & set(found.staying)
+    assert set(found.rebuilt) | set(staying(found)) == {*sample.containers, *newer.containers}
+    assert not set(found.rebuilt) & set(staying(found))
 
 
 # Until what was started holds

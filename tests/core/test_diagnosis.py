@@ -1,5 +1,6 @@
 """Facts of an instance go in, findings in words come out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,15 +8,15 @@ import pytest
 from rockonweb.core import diagnosis
 from rockonweb.core.diagnosis import (
     DatabaseFacts,
-    EngineFacts,
     FileFacts,
     Finding,
     OperationFacts,
     PortFacts,
     RoomFacts,
 )
+from rockonweb.core.docker_settings import DockerSettings
 
-GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8", revision="0012", head="0012")
+GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8")
 FOLDER = FileFacts(".", 0o700, 1000)
 
 
@@ -53,22 +54,33 @@ def test_files(found: list[FileFacts] | None, writable: bool, level: str, words:
 
 
 @pytest.mark.parametrize(
-    ("changes", "levels", "words"),
+    ("changes", "level", "words"),
     [
-        ({}, ("ok", "ok"), "SQLite 3.40, /i/rockonweb.db; nothing in it is damaged. It is the newest, 0012."),
-        ({"damage": ("row 3 missing from index x",)}, ("fail", "ok"), "is damaged: row 3 missing from index x."),
-        ({"dangling": 2}, ("fail", "ok"), "2 rows refer to rows that are not there"),
-        ({"encoding": "SQL_ASCII"}, ("fail", "ok"), "encoding SQL_ASCII"),
-        ({"encoding": "UTF8", "kind": "PostgreSQL"}, ("ok", "ok"), "PostgreSQL 3.40"),
-        ({"revision": None}, ("ok", "fail"), "The database is empty."),
-        ({"revision": "0011"}, ("ok", "fail"), "It is 0011, and this program needs 0012."),
-        ({"revision": "0099", "known": False}, ("ok", "fail"), "of a newer Rockonweb: 0099"),
+        ({}, "ok", "SQLite 3.40, /i/rockonweb.db; nothing in it is damaged."),
+        ({"damage": ("row 3 missing from index x",)}, "fail", "is damaged: row 3 missing from index x."),
+        ({"dangling": 2}, "fail", "2 rows refer to rows that are not there"),
+        ({"encoding": "SQL_ASCII"}, "fail", "encoding SQL_ASCII"),
+        ({"encoding": "UTF8", "kind": "PostgreSQL"}, "ok", "PostgreSQL 3.40"),
     ],
 )
-def test_database_and_schema(changes: dict[str, object], levels: tuple[str, str], words: str) -> None:
-    found = diagnosis.database(DatabaseFacts(**{**vars(GOOD), **changes}))
-    assert tuple(one.level for one in found) == levels
-    assert words in " ".join(one.sentence for one in found)
+def test_database(changes: dict[str, Any], level: str, words: str) -> None:
+    found = diagnosis.database(replace(GOOD, **changes))
+    assert (found.level, words in found.sentence) == (level, True), found
+
+
+@pytest.mark.parametrize(
+    ("revision", "level", "words"),
+    [
+        ("0012", "ok", "It is the newest, 0012."),
+        (None, "fail", "The database is empty."),
+        ("0011", "fail", "It is 0011, and this program needs 0012."),
+        ("0099", "fail", "of a newer Rockonweb: 0099"),
+    ],
+)
+def test_schema(revision: str | None, level: str, words: str) -> None:
+    found = diagnosis.schema(revision, ["0012", "0011"])
+    assert (found.level, words in found.sentence) == (level, True), found
+    assert found.facts == {"revision": revision, "head": "0012"}
 
 
 @pytest.mark.parametrize(
@@ -93,10 +105,19 @@ def test_roles(facts: tuple[Any, ...], levels: str) -> None:
 
 
 def test_engine_names_what_a_supporter_asks_for() -> None:
-    said = str(diagnosis.engine(EngineFacts("28.1", "1.49", "overlay2", "2", False, "/var/lib/docker")))
-    assert said == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, control groups 2."
-    assert diagnosis.engine(EngineFacts("28", "1", "vfs", "2", False, "/")).level == "warn"
-    rootless = diagnosis.engine(EngineFacts("28", "1", "overlay2", "2", True, "/"))
+    good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
+    found = diagnosis.engine(good)
+    assert str(found) == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, control groups 2."
+    assert found.facts == {
+        "version": "28.1",
+        "api_version": "1.49",
+        "storage_driver": "overlay2",
+        "cgroup": "2",
+        "rootless": False,
+        "folder": "/var/lib/docker",
+    }
+    assert diagnosis.engine(replace(good, storage_driver="vfs")).level == "warn"
+    rootless = diagnosis.engine(replace(good, rootless=True))
     assert (rootless.level, "rootless" in rootless.sentence) == ("warn", True)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from rockonweb.core.answers import Answers
 from rockonweb.core.lifecycle import Kind, State
+from rockonweb.core.packed import pack, unpack
 from rockonweb.core.request import (
     ChangeRequest,
     InstallRequest,
@@ -13,7 +14,6 @@ from rockonweb.core.request import (
     TaskRequest,
     UninstallRequest,
     UpdateRequest,
-    notes_from_json,
     plain_request,
     request_from_json,
 )
@@ -61,4 +61,4 @@ def test_what_is_no_request_is_refused() -> None:
     ],
 )
 def test_notes_come_back_as_they_were(notes: Notes) -> None:
-    assert notes_from_json(notes.to_json()) == notes
+    assert unpack(Notes, pack(Notes, notes)) == notes

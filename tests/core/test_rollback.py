@@ -7,7 +7,8 @@ import pytest
 
 from rockonweb.core.change import Change, Made, change
 from rockonweb.core.facts import ContainerFacts, HostFacts, ShareFacts
-from rockonweb.core.rollback import Back, Kept, kept_from_json, kept_to_json, users
+from rockonweb.core.packed import pack, unpack
+from rockonweb.core.rollback import Back, Kept, users
 from rockonweb.core.steps import AwaitHealth
 from tests.support.samples import answer, host, questions, rockon
 
@@ -179,4 +180,4 @@ def test_a_start_that_makes_containers_anew_takes_no_snapshot() -> None:
 
 def test_what_is_remembered_survives_being_written() -> None:
     kept = {"app": Kept("box.example/app:1", OLD_IMAGE, "box.example/app@sha256:1", "2025-01-02", ran=True)}
-    assert kept_from_json(kept_to_json(kept)) == kept
+    assert unpack(dict[str, Kept], pack(dict[str, Kept], kept)) == kept

@@ -31,8 +31,7 @@ def test_a_whole_definition_parses_plans_and_prints(file: dict[str, Any]) -> Non
     for page in wizard.pages(definition):
         assert len({ask.name for ask in wizard.asks(definition, page)}) == len(wizard.asks(definition, page))
     assert wizard.suggested_shares(definition).keys() == {ask.name for ask in wizard.asks(definition, "shares")}
-    for name, spec in definition.containers.items():
-        assert all(host_port(name, spec, port, answers) for port in spec.port_specs)
+    assert all(host_port(definition, name, port, answers) for name, port, _ in definition.ports)
 
 
 def check(words: list[str], spec: ContainerSpec, ports: dict[int, int | None]) -> None:

@@ -79,7 +79,7 @@ def test_what_warns_only_when_the_job_begins_is_told_by_the_operation(instance: 
     assert not any("may not write to" in str(finding) for finding in reviewed.plan.findings)
     os.chown(films, 0, 0)
     done = instance.succeed(instance.submit(reviewed))
-    assert len([sentence for sentence, _ in done.warnings if "may not write to films" in sentence]) == 1
+    assert len([sentence for sentence, _ in done.notes.warnings if "may not write to films" in sentence]) == 1
 
 
 def test_a_registry_tells_whether_an_image_exists_for_which_machines_and_how_large(

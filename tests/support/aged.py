@@ -9,10 +9,8 @@ from sqlalchemy import Boolean, Column, DateTime, Enum, Integer, MetaData, Table
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb import migrate
-from rockonweb.core.image_difference import Difference
-from rockonweb.core.request import Notes
-from rockonweb.core.rollback import Kept
 from rockonweb.models import Base, db, writing
+from rockonweb.models.base import Packed
 from rockonweb.models.rockon import Words
 
 DEFINITION = (
@@ -70,12 +68,13 @@ def _schema() -> MetaData:
 
 
 def _typed(table: Table) -> Table:
-    """The table, with the models' types where they have the column: secrets are encrypted."""
+    """The table, with the models' types where they have the column: secrets are encrypted. What is packed is a word."""
     for column in table.columns:
         for name in (table.name, "installation" if table.name == "rockon" else ""):  # which were one until 0020
             model = Base.metadata.tables.get(name)
             if model is not None and column.name in model.columns and column.foreign_keys == set():
-                column.type = model.columns[column.name].type
+                kind = model.columns[column.name].type
+                column.type = column.type if isinstance(kind, Packed) else kind
                 break
     return table
 
@@ -95,14 +94,7 @@ def _value(column: Column[Any], number: int) -> Any:
     if isinstance(plain, Integer):
         return number if column.primary_key or column.foreign_keys else 1000 + number
     word = f"{number}{column.name}"[: getattr(plain, "length", None)]
-    packed: dict[tuple[str, str], Any] = {
-        ("container_image", "differences"): [Difference("changed", word)],
-        ("network", "aux_addresses"): ((word, word),),
-        ("operation", "noted"): Notes(running=(word,)),
-        ("rollback_point", "containers"): {word: Kept(word)},
-        ("rollback_point", "snapshots"): {word: [word]},
-    }
-    return (word,) if kind is Words else packed.get((column.table.name, column.name), word)
+    return (word,) if isinstance(kind, Words) else word
 
 
 def revision() -> str | None:

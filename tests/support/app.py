@@ -24,7 +24,8 @@ from rockonweb.core.definition import Parsed
 from rockonweb.core.lifecycle import THERE
 from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, writing
 from rockonweb.web import kept_html
-from rockonweb.web.extensions import KEY, limiter
+from rockonweb.web.attempts import limiter
+from rockonweb.web.extensions import KEY
 from tests.support.database import engine_of
 
 from . import database, samples

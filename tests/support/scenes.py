@@ -19,7 +19,7 @@ from werkzeug.routing import Rule
 
 from rockonweb import accounts, audit, tokens
 from rockonweb.catalog.report import Part, Report
-from rockonweb.core import answers, wizard
+from rockonweb.core import answers, image_difference, restored, wizard
 from rockonweb.core.backup import Backup, to_json
 from rockonweb.core.definition import DefinitionFaults, parse
 from rockonweb.core.image_difference import Difference
@@ -53,6 +53,7 @@ from rockonweb.models import (
 from rockonweb.web import drafts, wanted
 from rockonweb.work import heartbeat, queue, restore, samples
 from rockonweb.work.heartbeat import EngineStatus
+from tests.support.app import app_numbered
 
 from .app import add_user, install, make_app, new_visitor, put, shelve
 from .filled import PAGES, address
@@ -170,7 +171,7 @@ def many(app: Flask) -> None:
     ids = put(*found)
     with writing() as session:
         for number in range(0, MANY, 5):
-            rockon = session.get_one(Installation, ids[number])
+            rockon = app_numbered(ids[number])
             rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
             rockon.status = Status.STARTED if number % 10 else Status.STOPPED
             rockon.newer_images = number % 20 == 0
@@ -281,7 +282,7 @@ def _images(rockon: Installation, word: Words) -> None:
                 got=f"sha256:{'c' * 64}",
                 got_digest=f"sha256:{'b' * 64}",
                 got_size=60_000_000,
-                found=found,
+                differences=image_difference.pack(found),
                 **old,
             )
         )
@@ -377,16 +378,18 @@ def _house(app: Flask, word: Words) -> None:
 
 def _restore(word: Words) -> Restore:
     """A restore that has put back what it could."""
-    parts = [
-        restore.Part("share", word("pictures"), t("It was made new and is EMPTY.")),
-        restore.Part("definition", word("notes.json"), t("There is another file of this name: that one is kept.")),
-    ]
+    parts = (
+        restored.Part("share", word("pictures"), t("It was made new and is EMPTY.")),
+        restored.Part("definition", word("notes.json"), t("There is another file of this name: that one is kept.")),
+    )
     rockons = {
-        word("Photos"): {"left": t("It is installed here already, and is left as it is.")},
-        word("Unstarted"): {"told": [t("There is nothing of this kind to do for %(name)s.", name=word("Unstarted"))]},
+        word("Photos"): restored.Entry(left=t("It is installed here already, and is left as it is.")),
+        word("Unstarted"): restored.Entry(
+            told=(t("There is nothing of this kind to do for %(name)s.", name=word("Unstarted")),)
+        ),
     }
     found = Restore(user="ada", content=to_json(Backup("1", "2026-01-01T00:00:00+00:00")), begun=now())
-    found.outcomes = {"parts": [vars(part) for part in parts], "rockons": rockons}
+    found.outcome = restored.Outcome(parts, rockons)
     return found
 
 

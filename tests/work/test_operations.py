@@ -10,7 +10,7 @@ from rockonweb import rows
 from rockonweb.core.errors import Conflict, QueueUnreachable
 from rockonweb.core.request import plain_request
 from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, writing
-from rockonweb.work import operations, queue
+from rockonweb.work import operations, queue, sequence
 from tests.support.claims import free_port
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
@@ -42,7 +42,7 @@ def ended(operation_id: int, progress: Progress) -> None:
 
 
 def job(operation_id: int) -> Job:
-    return Job.fetch(operations.job_id(operation_id), connection=queue.connection())
+    return Job.fetch(sequence.job_id(operation_id), connection=queue.connection())
 
 
 @pytest.mark.both_databases

@@ -33,13 +33,13 @@ def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instanc
     rockon = installed(instance, "App")
     pressed = [operations.begin(rockon, plain_request(kind), "me") for kind in (Kind.STOP, Kind.START) * 5]
     assert len({*pressed}) == 10
-    assert jobs() == {operations.job_id(pressed[0])}
+    assert jobs() == {sequence.job_id(pressed[0])}
     for n, operation_id in enumerate(pressed):
         assert not any(sequence.claim(later) for later in pressed[n + 1 :])
         assert sequence.claim(operation_id)
         end(operation_id)
         if pressed[n + 1 :]:
-            assert operations.job_id(pressed[n + 1]) in jobs()
+            assert sequence.job_id(pressed[n + 1]) in jobs()
     assert rockon.status == "pending_start"  # as the last one says
 
 
@@ -79,7 +79,7 @@ def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance
     operations.cancel(first)
     db.session.rollback()
     assert (rockon.state, db.session.get_one(Operation, first).progress) == ("installed", "cancelled")
-    assert operations.job_id(second) in jobs()
+    assert sequence.job_id(second) in jobs()
     assert sequence.claim(second)
 
 

@@ -35,17 +35,14 @@ def _missing(
                 t("Choose another one, or make it: rockonweb share add %(share)s", share=share),
             )
     known = owners.workers(definition, answers)
-    for part in (answers.shares, answers.storage):
-        for place in (place for by in part.values() for place in by.values() if place in facts.missing_folders):
-            share, folder = split_share(place)
-            given = place in known and known[place].uid
-            yield Finding(
-                "note",
-                t('The folder "%(folder)s" of share "%(share)s" is new.', folder=folder, share=share),
-                t("It is made for user %(uid)s.", uid=known[place].uid)
-                if given
-                else t("Docker makes it, owned by root."),
-            )
+    for place in (place for _, place in answers.places if place in facts.missing_folders):
+        share, folder = split_share(place)
+        given = place in known and known[place].uid
+        yield Finding(
+            "note",
+            t('The folder "%(folder)s" of share "%(share)s" is new.', folder=folder, share=share),
+            t("It is made for user %(uid)s.", uid=known[place].uid) if given else t("Docker makes it, owned by root."),
+        )
 
 
 def _owners(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:

@@ -19,13 +19,12 @@ FREE_FOR_ALL = 1024  # from here on everybody may listen
 
 def wanted_ports(definition: Definition, answers: Answers) -> list[tuple[str, int, int, str]]:
     """Return container, container port, host port and protocol of everything that will listen on the host."""
-    wanted = []
-    for name, spec in definition.launch_order:
-        for port, port_spec in spec.port_specs.items():
-            host = host_port(name, spec, port, answers)
-            if host is not None:
-                wanted += [(name, port, host, protocol) for protocol in port_spec.protocols]
-    return wanted
+    return [
+        (name, port, host, protocol)
+        for name, port, asked in definition.ports
+        if (host := host_port(definition, name, port, answers)) is not None
+        for protocol in asked.protocols
+    ]
 
 
 def host_ports(definition: Definition, answers: Answers) -> frozenset[int]:
@@ -148,14 +147,13 @@ def open_ports(definition: Definition, answers: Answers) -> Iterator[Finding]:
 
 def _pages(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
     """Yield a finding for each page that no browser would open."""
-    for name, spec in definition.launch_order:
-        for port, port_spec in spec.port_specs.items():
-            host = host_port(name, spec, port, answers)
-            refusal = browser_refusal(host) if port_spec.ui and host is not None else None
-            if refusal and spec.on_host_network:
-                yield Finding("warn", refusal, t("The definition leaves no other choice."))
-            elif refusal:
-                yield _port_finding(definition, answers, (name, port), refusal, facts)
+    for name, port, asked in definition.ports:
+        host = host_port(definition, name, port, answers)
+        refusal = browser_refusal(host) if asked.ui and host is not None else None
+        if refusal and definition.containers[name].on_host_network:
+            yield Finding("warn", refusal, t("The definition leaves no other choice."))
+        elif refusal:
+            yield _port_finding(definition, answers, (name, port), refusal, facts)
 
 
 def _port_finding(
@@ -175,7 +173,7 @@ def _port_finding(
         for name, number, host, protocol in wanted_ports(definition, answers)
         if (name, number) != (container, port)
     }
-    start = (host_port(container, spec, port, answers) or 0) + 1
+    start = (host_port(definition, container, port, answers) or 0) + 1
     asked = spec.port_specs[port]
     free = free_port(definition.name, start, asked.protocols, facts, others, ui=asked.ui)
     return Finding("block", sentence, t("Port %(free)s is free.", free=free) if free else t("Choose another."))

@@ -13,7 +13,7 @@ from rockonweb.core.text import Text, t
 
 HARMLESS_PATHS = ("/etc/localtime", "/etc/timezone")  # when they are only read
 HARMLESS_DEVICES = re.compile(r"/dev/(net/tun|fuse|dri|snd|dvb|kfd|ttyUSB|ttyACM|ttyS|video|serial/)")
-OF_THE_HOST = {
+OF_THE_HOST = {  # by the flags that share with the host what other containers have for themselves
     "pid": t("sees and can end every process of this host"),
     "ipc": t("shares the memory of this host's programs"),
     "uts": t("can change this host's name"),
@@ -63,7 +63,7 @@ def _of_container(spec: ContainerSpec, names: Collection[str]) -> Iterator[Text]
         yield t("uses this host's own network: it reaches all that listens on it")
     if options.has("privileged"):
         yield t("has all rights on this host, as its administrator has")
-    yield from (OF_THE_HOST[namespace] for namespace in options.host_namespaces)
+    yield from (words for namespace, words in OF_THE_HOST.items() if options.last(namespace) == "host")
     for right in options.capabilities:
         yield t("has the right %(right)s over this host", right=right)
     for option in options.missing_guards:

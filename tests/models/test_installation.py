@@ -1,0 +1,75 @@
+"""Apps beside the entries of the catalogue that they were installed from."""
+
+import pytest
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from rockonweb import rows
+from rockonweb.core.answers import Answers
+from rockonweb.models import Container, Installation, RockOn, State, db, writing
+from tests.support.app import install, put, shelve
+from tests.support.samples import parsed, port
+
+WEB = {"web": {"ports": {"80": port(8080, ui=True)}, "volumes": {"/data": {}}, "environment": {"TITLE": {}}}}
+
+
+@pytest.mark.both_databases
+def test_an_entry_may_have_several_apps_with_containers_of_the_same_names(app: Flask) -> None:
+    first = install(shelve("Notes", WEB))
+    with writing() as session:
+        second = Installation(name="Notes of Eve", entry=first.entry, state=State.INSTALLED)
+        second.containers = [Container(name="web", image="example/web:latest")]
+        session.add(second)
+    assert [one.name for one in db.session.query(Installation).filter_by(entry_id=first.entry_id)] == [
+        "Notes",
+        "Notes of Eve",
+    ]
+    assert db.session.query(Container).filter_by(name="web").count() == 2
+
+
+@pytest.mark.both_databases
+def test_a_host_has_one_app_of_a_name(app: Flask) -> None:
+    first = install(shelve("Notes", WEB))
+    with pytest.raises(IntegrityError), writing() as session:
+        session.add(Installation(name="Notes", entry=first.entry))
+    with writing() as session:
+        session.add(Installation(name="Notes", host="the attic", entry=first.entry))
+
+
+def test_what_is_not_installed_has_the_newest_questions_and_the_answers_of_last_time(app: Flask) -> None:
+    known = shelve("Notes", WEB)
+    with writing():
+        rows.store(known, Answers(shares={"web": {"/data": "notes"}}, environment={"web": {"TITLE": "Ours"}}))
+    web = {**WEB["web"], "environment": {"TITLE": {}, "REALM": {}}, "image": "example/newer"}
+    put(parsed({"web": web, "more": {}}, "Notes"))
+    found = rows.find_installation(known.id)
+    assert found
+    assert found not in db.session
+    assert [(one.name, one.image) for one in found.containers] == [
+        ("web", "example/newer:latest"),
+        ("more", "example/more:latest"),
+    ]
+    assert rows.answers_of(found).environment["web"] == {"TITLE": "Ours"}
+    assert rows.answers_of(found).shares == {"web": {"/data": "notes"}}
+    assert {one.id for one in found.containers} == {1, 2}
+    db.session.commit()  # it may be looked at without being written
+
+
+def test_what_was_never_installed_has_no_row_until_it_is_begun(app: Flask) -> None:
+    entry = shelve("Notes", WEB).entry
+    with writing() as session:
+        session.delete(session.get_one(Installation, entry.id))
+    found = rows.find_by_name("Notes")
+    assert found
+    assert (found.id, found.state, found.entry) == (entry.id, State.AVAILABLE, entry)
+    assert rows.suggested_port(found)("web", 80) == 8080
+    assert db.session.query(Installation).count() == 0
+    with writing() as session:
+        assert rows.stored(session, found).id == entry.id
+    assert db.session.query(Installation).count() == 1
+
+
+def test_nothing_is_found_where_nothing_is(app: Flask) -> None:
+    assert rows.find_installation(7) is None
+    assert rows.find_by_name("Nothing") is None
+    assert db.session.query(RockOn).count() == 0

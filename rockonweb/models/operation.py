@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +38,8 @@ class Operation(Numbered):
     created: Mapped[datetime] = mapped_column(Moment, default=now)
     started: Mapped[datetime | None] = mapped_column(Moment)
     finished: Mapped[datetime | None] = mapped_column(Moment)
-    reviewed: Mapped[str | None] = mapped_column(Text)  # JSON: the `docker run` lines that the person saw, masked
+    # The `docker run` lines that the person saw, masked; None where nobody looked.
+    reviewed: Mapped[list[str] | None] = mapped_column(Packed(list[str]))
     parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
     notes: Mapped[Notes] = mapped_column("noted", Packed(Notes), default=Notes())  # of how things were
     cancel_requested: Mapped[bool] = mapped_column(default=False)
@@ -62,8 +62,7 @@ class Operation(Numbered):
     @property
     def lines(self) -> list[str]:
         """The `docker run` lines that the person reviewed."""
-        lines: list[str] = json.loads(self.reviewed or "[]")
-        return lines
+        return self.reviewed or []
 
     @property
     def request(self) -> Request:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import or_, select
@@ -35,7 +34,7 @@ def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[
     with writing() as session:
         rockon = rows.stored(session, rockon)
         operation = _insert(session, rockon, request, user)
-        operation.reviewed = None if reviewed is None else json.dumps([*reviewed])
+        operation.reviewed = None if reviewed is None else [*reviewed]
         if isinstance(request, InstallRequest):
             _prepare_install(session, rockon, request)
         elif isinstance(request, ChangeRequest):
@@ -136,7 +135,7 @@ def retry(operation_id: int, user: str) -> int:
         return begin_refresh(user)
     if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed:
         return begin(rockon, RestartRequest(), user)  # its install is complete, but not healthy
-    return begin(rockon, operation.request, user, None if operation.reviewed is None else operation.lines)
+    return begin(rockon, operation.request, user, operation.reviewed)
 
 
 def _insert(session: Session, rockon: Installation, request: Request, user: str) -> Operation:

@@ -49,7 +49,7 @@ def _act(session: Session) -> None:
     rows.sync_children(rockon, definition)
     session.flush()
     home = rockon.id
-    operation = Operation(kind=Kind.INSTALL, installation_id=home, reviewed="[]")
+    operation = Operation(kind=Kind.INSTALL, installation_id=home, reviewed=[])
     session.add(operation)
     session.flush()
     key = operation.id

@@ -1,7 +1,6 @@
 """What runs, waits and ran."""
 
 import html
-import json
 import re
 from datetime import UTC, timedelta
 
@@ -213,7 +212,7 @@ def test_what_a_person_opened_stays_open_while_the_page_looks_again(owner_client
 
 def test_the_whole_log_is_text_to_read_and_to_keep(owner_client: Visitor) -> None:
     failed = step("pull example/web", Progress.FAILED, why="get it", output="no such \x1b[2J<image>\nsorry")
-    lines = json.dumps(["docker run -e TOKEN=******** example/web"])
+    lines = ["docker run -e TOKEN=******** example/web"]
     operation = make(
         install(shelve("Notes")), Progress.FAILED, failed, kind=Kind.INSTALL, reviewed=lines,
         error="The image is not there.", hint="Check its name.", finished=now(),
@@ -250,7 +249,7 @@ def test_what_warned_when_it_began_is_told_on_its_page_and_in_its_log(owner_clie
 
 
 def test_the_reviewed_commands_are_kept_masked_and_escaped(owner_client: Visitor) -> None:
-    lines = json.dumps(["docker run -e TOKEN=******** --label '<b>' example/web"])
+    lines = ["docker run -e TOKEN=******** --label '<b>' example/web"]
     operation = make(install(shelve("Notes")), Progress.DONE, kind=Kind.INSTALL, reviewed=lines)
     page = owner_client.get(f"/operations/{operation}").text
     assert "docker run -e TOKEN=******** --label &#39;&lt;b&gt;&#39; example/web" in page

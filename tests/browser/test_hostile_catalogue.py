@@ -115,7 +115,7 @@ def taint(app: Flask, queue: Redis) -> None:
         for kind in (Kind.CHANGE, Kind.REFRESH, Kind.INSTALL):
             session.add(operation := Operation(installation_id=rockon.id, kind=kind, progress=Progress.FAILED))
             operation.user, operation.error, operation.hint = hostile.NAME[:90], f"{hostile.MARK} {TEXT}", TEXT
-            operation.reviewed = json.dumps([f"docker run {TEXT}"])
+            operation.reviewed = [f"docker run {TEXT}"]
             operation.started = operation.finished = now()
             step = OperationStep(position=1, title=TEXT, why=TEXT, output=hostile.HTML, progress=Progress.FAILED)
             step.layers = json.dumps({})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
@@ -121,29 +123,14 @@ def _submitted(file: str) -> ResponseReturnValue:
         saved = local.save(current_settings(), text, file)
         refresh_soon(_("The definition is saved as %(file)s.", file=saved))
         return lead_to("definitions.index")
-    trials = [trial.run(one.definition) for one in parse(text)] if form.attempt.data else None
+    trials = [trial.run(one.definition) for one in parse(text)] if form.attempt.data else []
     return _editor(form, file, checked=True, trials=trials)
 
 
-def _editor(
-    form: DefinitionForm,
-    file: str = "",
-    faults: list[Fault] | None = None,
-    *,
-    copied: RockOn | None = None,
-    checked: bool = False,
-    trials: list[trial.Trial] | None = None,
-) -> str:
-    return render_template(
-        "definitions/edit.html",
-        form=form,
-        file=file,
-        faults=faults or [],
-        copied=copied,
-        checked=checked,
-        trials=trials or [],
-        names=_names(form.content),
-    )
+def _editor(form: DefinitionForm, file: str = "", faults: Sequence[Fault] = (), **shown: Any) -> str:
+    """Show the editor; `shown` is what else its page has: what was `copied`, that it was `checked`, the `trials`."""
+    names = _names(form.content)
+    return render_template("definitions/edit.html", form=form, file=file, faults=faults, names=names, **shown)
 
 
 def _names(text: str) -> list[str]:

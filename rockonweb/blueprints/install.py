@@ -164,7 +164,7 @@ def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
 
 def _look(here: Here) -> Review:
     """Return what the draft would do on this host today."""
-    answers = drafts.draft_answers(here.definition, here.kept)
+    answers = wizard.answers(here.definition, here.kept.values)
     return review_request(here.rockon, InstallRequest(answers, here.kept.new_shares))
 
 

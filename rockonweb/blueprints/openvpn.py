@@ -69,7 +69,8 @@ def download(rockon_id: int) -> ResponseReturnValue:
             raise Conflict(
                 t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
             )
-        command = openvpn.show_profile(rockon.definition, _marks(), client)
+        ours = HostFacts(instance=host_of().instance)  # by which our containers are known; it needs no more
+        command = openvpn.show_profile(rockon.definition, ours, client)
         host_of().shares.refuse_links(docker.would_mount(command))
         profile = docker.read_once(command)
     told = openvpn.reachable(profile, rockon.definition, answers)
@@ -100,11 +101,6 @@ def _get(rockon_id: int) -> Installation:
 
 def _authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.Authority:
     return openvpn.authority(tasks.files(rockon, openvpn.tasks, docker), answers)
-
-
-def _marks() -> HostFacts:
-    """Return the facts that a command without a share or a port needs: by what our containers are known."""
-    return HostFacts(instance=host_of().instance)
 
 
 def _begin(rockon: Installation, order: TaskRequest) -> ResponseReturnValue:

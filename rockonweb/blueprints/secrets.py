@@ -21,13 +21,13 @@ blueprint = Pages("secrets", __name__, Role.OWNER, url_prefix="/rockons/<int:roc
 @blueprint.get("")
 def index(rockon_id: int) -> ResponseReturnValue:
     """List the answers: which are secrets, and which are not."""
-    return _page(_get(rockon_id), AgainForm(formdata=None))
+    return _page(rockon_page.get_installed(rockon_id), AgainForm(formdata=None))
 
 
 @blueprint.post("/show")
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show a secret once, or say that it is none, against the password."""
-    rockon, form = _get(rockon_id), AgainForm()
+    rockon, form = rockon_page.get_installed(rockon_id), AgainForm()
     unhide = "unhide" in request.form
     chosen = _chosen(rockon, request.form.get("unhide" if unhide else "show", ""))
     if not form.validate() or not confirmed(form.password):
@@ -42,18 +42,11 @@ def show(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/hide")
 def hide(rockon_id: int) -> ResponseReturnValue:
     """Mark an answer as a secret."""
-    rockon = _get(rockon_id)
+    rockon = rockon_page.get_installed(rockon_id)
     chosen = _chosen(rockon, request.form.get("hide", ""))
     secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=True)
     flash(_("%(key)s is a secret now.", key=chosen.row.key), "success")
     return lead_to("secrets.index", rockon_id=rockon.id)
-
-
-def _get(rockon_id: int) -> Installation:
-    rockon = rockon_page.get(rockon_id)
-    if not rockon.installed:
-        abort(404)
-    return rockon
 
 
 def _chosen(rockon: Installation, name: str) -> SecretAnswer:

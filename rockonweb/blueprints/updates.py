@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, render_template
+from flask import Blueprint, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -65,7 +65,7 @@ def take_all() -> ResponseReturnValue:
 @requires(Role.VIEWER)
 def show(rockon_id: int) -> str:
     """Show each container's image beside the newest; htmx asks for that alone while a look runs."""
-    rockon = _get(rockon_id)
+    rockon = rockon_page.get_installed(rockon_id)
     start, until = clock(rockon.auto_from), clock(rockon.auto_until)
     return _page(rockon, AutomaticForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
 
@@ -129,11 +129,6 @@ def _page(rockon: Installation, form: AutomaticForm) -> str:
         tried=updates.was_tried(rockon),
         hours=current_settings().update_hours,
     )
-
-
-def _get(rockon_id: int) -> Installation:
-    rockon = rockon_page.get(rockon_id)
-    return rockon if rockon.installed else abort(404)
 
 
 def _installed(rockon_id: int) -> Installation:

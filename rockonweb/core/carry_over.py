@@ -13,7 +13,7 @@ from rockonweb.core.secret import MASK
 from rockonweb.core.text import Text, t
 from rockonweb.core.wizard import QUESTIONS, Ask, all_asks, asks
 
-BECOMES = {"variables": "environment", "storage": "shares"}  # what was added, and where a definition asks for it
+ADDED = {"environment": "variables", "shares": "storage"}  # what a definition may ask for, and where it was added
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def carry(old: Definition, given: Answers, new: Definition) -> Carried:
     for ask in all_asks(new):
         source = ask.leaf
         if source not in had:
-            part = next((added for added, asked in BECOMES.items() if asked == source[0]), source[0])
-            source = part, ask.container, ask.key
+            source = ADDED.get(source[0], source[0]), ask.container, ask.key
         if source not in had or (ask.ui and had[source] is None and not _asked_ui(old, ask)):
             fresh.append(ask)
             continue

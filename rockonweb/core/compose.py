@@ -255,12 +255,6 @@ class _Document:
             self._named(entry["source"])
         service.add("volumes", entry)
 
-    def _network(self, service: _Service, value: str) -> None:
-        service.networks.append(value)
-
-    def _link(self, service: _Service, value: str) -> None:
-        service.links.append(value.removeprefix("/"))
-
     def _borrow(self, service: _Service, value: str) -> None:
         value = value.removeprefix("/")
         ours = self._earlier(value.partition(":")[0], service)
@@ -270,18 +264,8 @@ class _Document:
         wanted: dict[str, Any] = {"capabilities": ["gpu"]}
         for part in re.findall(r'(?:[^,"]|"[^"]*")+', value.strip("'")):
             key, given, text = part.strip('"').partition("=")
-            if not given:
-                wanted["count"] = key if key == "all" else int(key)
-            elif key == "device":
-                wanted["device_ids"] = text.split(",")
-            elif key == "capabilities":
-                wanted["capabilities"] += [one for one in text.split(",") if one != "gpu"]
-            elif key == "count":
-                wanted["count"] = text if text == "all" else int(text)
-            elif key == "driver":
-                wanted["driver"] = text
-            else:
-                raise ValueError(key)
+            name, read = GPUS[key if given else "count"]
+            wanted[name] = read(text if given else key)
         devices = {"reservations": {"devices": [wanted]}}
         service.body.setdefault("deploy", {})["resources"] = devices
 
@@ -459,17 +443,24 @@ FLAGS: dict[str, Special] = {
     "health-retries": _at(int, "healthcheck", "retries"),
     "ipc": _shared("ipc"),
     "label": _Document._label,
-    "link": _Document._link,
+    "link": lambda _, service, value: service.links.append(value.removeprefix("/")),
     "log-driver": _at(str, "logging", "driver"),
     "log-opt": _mapped("logging", "options"),
     "mount": _Document._mount,
-    "network": _Document._network,
+    "network": lambda _, service, value: service.networks.append(value),
     "no-healthcheck": _at(lambda value: {"disable": _truth(value)}, "healthcheck"),
     "pid": _shared("pid"),
     "stop-timeout": _at(lambda value: f"{int(value)}s", "stop_grace_period"),
     "ulimit": _ulimit,
     "volume": _Document._volume,
     "volumes-from": _Document._borrow,
+}
+# The parts of --gpus: what Compose calls each, and how its value is read.
+GPUS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "device": ("device_ids", lambda value: value.split(",")),
+    "capabilities": ("capabilities", lambda value: ["gpu", *(one for one in value.split(",") if one != "gpu")]),
+    "count": ("count", lambda value: value if value == "all" else int(value)),
+    "driver": ("driver", str),
 }
 # The parts of --mount: where Compose has each, and how its value is read.
 MOUNTS: dict[str, tuple[Any, ...]] = {

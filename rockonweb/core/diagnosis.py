@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from rockonweb.core.docker_settings import DockerSettings
+from rockonweb.core.facts import Listener
 from rockonweb.core.text import joined, size, t
 
 Level = Literal["ok", "warn", "fail"]
@@ -235,7 +236,6 @@ class OperationFacts:
     id: int
     kind: str
     rockon: str
-    error: str = ""
 
     def __str__(self) -> str:
         return f"{self.id} ({self.kind} {self.rockon})".replace(" )", ")")
@@ -300,22 +300,13 @@ def clock(offset: float | None, zone: str, synchronised: bool | None) -> Finding
     return say("ok", t("In step with Docker's, zone %(zone)s.", zone=zone))
 
 
-@dataclass(frozen=True)
-class PortFacts:
-    """A port that an installed rock-on is to have, and who has it instead."""
-
-    number: int
-    protocol: str
-    rockon: str
-    holder: str
-
-
-def ports(wanted: int, taken: Sequence[PortFacts]) -> Finding:
-    """Judge the ports of installed rock-ons."""
-    say = partial(Finding, "ports", facts={"wanted": wanted, "taken": [vars(one) for one in taken]})
+def ports(wanted: int, taken: Sequence[Listener]) -> Finding:
+    """Judge the ports of installed rock-ons; those that are `taken` have the name of who has them instead."""
+    told = [{"number": one.port, "protocol": one.protocol, "rockon": one.rockon, "holder": one.holder} for one in taken]
+    say = partial(Finding, "ports", facts={"wanted": wanted, "taken": told})
     if taken:
         names = [
-            t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.number, protocol=one.protocol,
+            t("%(port)s/%(protocol)s of %(rockon)s by %(holder)s", port=one.port, protocol=one.protocol,
                   rockon=one.rockon, holder=one.holder or t("a program that this user may not see"))
             for one in taken
         ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, SubmitField
@@ -63,19 +65,9 @@ class NetworkForm(FlaskForm):  # type: ignore[misc]
 
     def spec(self, name: str) -> NetworkSpec:
         """Return what was asked for, under this name."""
-        return NetworkSpec(
-            name=name,
-            comment=self.comment.data,
-            subnet=self.subnet.data,
-            gateway=self.gateway.data,
-            ip_range=self.ip_range.data,
-            aux_addresses=read_aux_addresses(self.aux_addresses.data),
-            host_binding=self.host_binding.data,
-            mtu=int(self.mtu.data) if self.mtu.data else None,
-            internal=self.internal.data,
-            icc=self.icc.data,
-            ip_masquerade=self.ip_masquerade.data,
-        )
+        given = {part.name: self[part.name].data for part in fields(NetworkSpec) if part.name in self}
+        given |= {"name": name, "aux_addresses": read_aux_addresses(self.aux_addresses.data)}
+        return NetworkSpec(**{**given, "mtu": int(self.mtu.data) if self.mtu.data else None})
 
 
 class NewNetworkForm(NetworkForm):

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from rockonweb import rows
 from rockonweb.core import wizard
-from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, digest
 from rockonweb.core.field_names import glued
 from rockonweb.core.lifecycle import THERE
@@ -76,11 +75,6 @@ def save(
 def prefill(rockon: Installation, definition: Definition, kept: Kept) -> dict[str, str]:
     """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
     return {**wizard.values_of(definition, rows.answers_of(rockon)), **kept.values}
-
-
-def draft_answers(definition: Definition, kept: Kept) -> Answers:
-    """Return the answers that a draft with all pages done amounts to."""
-    return wizard.answers(definition, kept.values)
 
 
 def find(session: Session, rockon: Installation, user_id: int) -> Draft | None:

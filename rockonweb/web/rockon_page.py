@@ -31,6 +31,12 @@ def get(rockon_id: int) -> Installation:
     return find_installation(rockon_id) or abort(404)
 
 
+def get_installed(rockon_id: int) -> Installation:
+    """Return a rock-on as `get`; what is not installed is not found either."""
+    rockon = get(rockon_id)
+    return rockon if rockon.installed else abort(404)
+
+
 def hostname() -> str:
     """Return what the reader calls this host."""
     return urlsplit(f"//{request.host}").hostname or "localhost"

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -238,7 +239,7 @@ class _Visit:
             containers, published = self._connected().containers(), self._connected().published()
         held = self.host.listening(claims, containers, published)
         taken = [
-            diagnosis.PortFacts(claim.port, claim.protocol, claim.rockon, holder.holder)
+            replace(claim, holder=holder.holder)
             for claim in claims
             for holder in held
             if (holder.port, holder.protocol) == (claim.port, claim.protocol) and holder.rockon != claim.rockon

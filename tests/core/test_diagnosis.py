@@ -11,10 +11,10 @@ from rockonweb.core.diagnosis import (
     FileFacts,
     Finding,
     OperationFacts,
-    PortFacts,
     RoomFacts,
 )
 from rockonweb.core.docker_settings import DockerSettings
+from rockonweb.core.facts import Listener
 
 GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8")
 FOLDER = FileFacts(".", 0o700, 1000)
@@ -150,7 +150,11 @@ def test_clock(offset: float | None, synchronised: bool | None, level: str) -> N
 
 def test_ports_say_who_has_them() -> None:
     assert diagnosis.ports(4, []).level == "ok"
-    found = diagnosis.ports(4, [PortFacts(80, "tcp", "Wiki", "the program nginx"), PortFacts(81, "udp", "Wiki", "")])
+    nginx = Listener(80, "tcp", holder="the program nginx", rockon="Wiki")
+    found = diagnosis.ports(4, [nginx, Listener(81, "udp", rockon="Wiki")])
+    told = {"number": 80, "protocol": "tcp", "rockon": "Wiki", "holder": "the program nginx"}
+    assert found.facts is not None
+    assert (found.facts["wanted"], found.facts["taken"][0]) == (4, told)
     assert found.level == "warn"
     assert (
         "80/tcp of Wiki by the program nginx, 81/udp of Wiki by a program that this user may not see" in found.sentence

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from rockonweb import rows
+from rockonweb.core import wizard
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Definition, Parsed
 from rockonweb.models import Draft, Installation, db, writing
@@ -92,7 +93,7 @@ def test_an_answer_that_an_older_version_kept_for_two_questions_is_neithers(app:
     drafts.save(pair, definition, anna, "environment", each, accepted=True)
     kept = drafts.load(pair, definition, anna)
     assert kept.done == ("environment", "shares")
-    assert drafts.draft_answers(definition, kept).environment == {
+    assert wizard.answers(definition, kept.values).environment == {
         "web": {"db-X": "other", "ZONE": "here"},
         "web-db": {"X": "one"},
     }
@@ -164,7 +165,7 @@ def test_the_draft_wins_over_the_answers_of_an_earlier_install(
 def test_a_complete_draft_amounts_to_answers(rockon: Installation, definition: Definition, anna: int) -> None:
     typed = {"shares-web-/data": "box", "ports-web-80": "8080", "environment-web-API_KEY": "abc"}
     drafts.save(rockon, definition, anna, "environment", typed, accepted=True)
-    answers = drafts.draft_answers(definition, drafts.load(rockon, definition, anna))
+    answers = wizard.answers(definition, drafts.load(rockon, definition, anna).values)
     assert json.loads(json.dumps(answers.to_json())) == {
         "shares": {"web": {"/data": "box"}},
         "ports": {"web": {"80": 8080}},

@@ -125,7 +125,7 @@ class Bench:
 
     def line(self, app: App) -> list[str]:
         """The `docker run` line that Rockonweb shows for an app."""
-        query = "SELECT reviewed FROM operation WHERE rockon_id = ? AND kind = 'INSTALL' ORDER BY id DESC LIMIT 1"
+        query = "SELECT reviewed FROM operation WHERE installation_id = ? AND kind = 'INSTALL' ORDER BY id DESC LIMIT 1"
         return shlex.split(json.loads(str(self.rows(query, app.id)[0][0]))[0])
 
     def run(self, *commands: list[str]) -> None:

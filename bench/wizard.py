@@ -22,8 +22,9 @@ from wtforms import StringField
 
 from bench.figures import Row, show
 from bench.instance import instance, visitor
+from rockonweb import rows
 from rockonweb.core import wizard
-from rockonweb.models import RockOn, Role, db, writing
+from rockonweb.models import RockOn, Role, writing
 from rockonweb.web import drafts
 from rockonweb.web.permission import requires
 
@@ -48,7 +49,7 @@ def bare() -> ResponseReturnValue:
     form = Bare()
     if form.validate_on_submit():
         with writing() as session:
-            session.get_one(RockOn, 2).ignored = f"{form.a.data}{form.b.data}{form.c.data}"[:32]
+            session.get_one(RockOn, 2).website = f"{form.a.data}{form.b.data}{form.c.data}"[:32]
         return redirect(BARE, code=303)
     return render_template_string(PAGE, form=form)
 
@@ -56,7 +57,8 @@ def bare() -> ResponseReturnValue:
 def go_to(app: Flask) -> list[str]:
     """Answer the pages before the one that is measured; return the names of its questions."""
     with app.app_context():
-        rockon = db.session.get_one(RockOn, 1)
+        rockon = rows.find_installation(1)
+        assert rockon
         definition = drafts.definition_of(rockon)
         for page in wizard.pages(definition):
             asks = wizard.asks(definition, page)

@@ -45,7 +45,7 @@ def ended_title(operation: Operation) -> str:
     if operation.progress in OTHERWISE:
         return joined(" · ", (title_of(operation), OTHERWISE[operation.progress]))
     done, failed = ENDED_BACK if operation.goes_back else ENDED[operation.kind]
-    if operation.kind is Kind.INSTALL and operation.notes.stays:
+    if operation.notes.stays:
         failed = INSTALLED_UNHEALTHY
     words = done if operation.progress is Progress.DONE else failed
     return filled(words, name=operation.installation.name) if operation.installation else words

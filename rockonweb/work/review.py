@@ -232,15 +232,9 @@ def _with_other_images(rockon: Installation, docker: Engine | None) -> list[str]
 
 
 def _of_kept(old: Definition, new: Definition, facts: HostFacts, docker: Engine, seconds: float) -> HostFacts:
-    """Return the facts with the images that containers keep, and with what registries say of those to be got."""
-    facts = _pinned(old, new, facts, docker)
-    had = plan.images(old)
-    pulled = [one for one in plan.images(new) if one not in had or one in facts.absent_images]
-    return image_facts.added(facts, pulled, docker, seconds)
-
-
-def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) -> HostFacts:
-    """Return the facts with the images that containers keep: a change of settings is no update of the app."""
+    """Return the facts with the images that containers keep, as a change of settings is no update of the app, and with
+    what registries say of those to be got.
+    """
     known = facts.containers or {}
     pinned = {
         name: known[name].image_id
@@ -253,7 +247,9 @@ def _pinned(old: Definition, new: Definition, facts: HostFacts, docker: Engine) 
         and known[name].image_id != docker.image_id(spec.reference)
     }
     kept = {new.containers[name].reference for name in pinned}
-    return replace(facts, pinned=pinned, absent_images=facts.absent_images - kept)
+    absent, had = facts.absent_images - kept, plan.images(old)
+    pulled = [one for one in plan.images(new) if one not in had or one in absent]
+    return image_facts.added(replace(facts, pinned=pinned, absent_images=absent), pulled, docker, seconds)
 
 
 def _of_newest(

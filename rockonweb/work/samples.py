@@ -17,7 +17,7 @@ from rockonweb.config import Settings
 from rockonweb.core import resources
 from rockonweb.core.errors import EngineError
 from rockonweb.core.resources import Counters, Sample
-from rockonweb.host import Engine, host_of
+from rockonweb.host import Engine, Host
 from rockonweb.work import queue
 
 SECONDS = 20  # between two looks
@@ -95,13 +95,13 @@ def look(docker: Engine, before: Seen) -> tuple[Seen, dict[str, Sample]]:
 
 def watch(settings: Settings) -> None:
     """Look for ever, in a thread of its own with a connection of its own: a slow engine holds up nobody else."""
-    redis = queue.connect(settings)
+    redis, host = queue.connect(settings), Host(settings)  # a thread is in no application
     docker: Engine | None = None
     seen: Seen = {}
     while True:
         pause = SECONDS
         try:
-            docker = docker or host_of().connect()
+            docker = docker or host.connect()
             before = seen
             seen, samples = look(docker, before)
             keep(redis, samples)

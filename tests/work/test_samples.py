@@ -1,10 +1,14 @@
 """What running containers use: looked at, kept for an hour, given to pages."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from redis import Redis
 
+from rockonweb import config
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.resources import Sample
 from rockonweb.host import engine
@@ -62,3 +66,24 @@ def test_without_the_queue_nothing_is_known(app: Flask) -> None:
     app.extensions["redis"] = Redis.from_url("redis://127.0.0.1:1")
     assert samples.newest() == {}
     assert samples.of(["web"]) is None
+
+
+def test_the_watch_needs_nothing_but_settings(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It runs in a thread of its own, which is in no application."""
+    docker = Docker(mine=("Notes", "running"))
+    monkeypatch.setattr(engine, "connect", lambda *_: docker)
+    monkeypatch.setattr(samples.queue, "connect", lambda _: redis)
+    pauses = iter([None, SystemExit])
+
+    def pause(_seconds: float) -> None:
+        if ended := next(pauses):
+            raise ended
+
+    monkeypatch.setattr(samples.time, "sleep", pause)
+    thread = ThreadPoolExecutor().submit(samples.watch, config.read({"ROCKONWEB_INSTANCE": str(tmp_path)}))
+    assert isinstance(thread.exception(30), SystemExit)
+    assert docker.asked == ["id-mine", "id-mine"]
+    assert redis.llen("rockonweb:samples:mine") == 1
+    assert caplog.records == []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
@@ -136,12 +136,21 @@ def describe(rockon: RockOn, definition: Definition) -> None:
 
 
 def describe_again(session: Session) -> None:
-    """Describe the rock-ons that another version of this program described, or none did."""
-    for rockon in session.scalars(select(RockOn).where(RockOn.described != shown.EDITION)):
+    """Describe the rock-ons that another version of this program described, or none did.
+
+    Of those that are installed with another definition it had only that one's ports.
+    """
+    older = select(RockOn).where(RockOn.described != shown.EDITION).order_by(RockOn.position)
+    found = [*session.scalars(older.options(undefer(RockOn.ports)))]
+    suggestions = Suggestions.load(session) if found else Suggestions()
+    for rockon in found:
         try:
-            describe(rockon, from_source(rockon.name, rockon.source))
+            definition = from_source(rockon.name, rockon.source)
         except DefinitionFaults:  # an older version took it
             rockon.sort_name = rockon.search = rockon.name.casefold()
+            continue
+        describe(rockon, definition)
+        rockon.ports = _suggested_ports(rockon.ports, definition, suggestions)
 
 
 def _suggested_ports(

@@ -443,6 +443,20 @@ def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
 
 
 @pytest.mark.both_databases
+def test_a_rockon_of_another_version_that_had_the_ports_of_an_older_definition_offers_those_of_its_newest(
+    app: Flask,
+) -> None:
+    refresh(parsed({"first": ports(p80=8080)}, "First"), parsed({"second": ports(p80=8081)}, "Second"))
+    newer = parsed({"second": ports(p80=8081, p90=8080)}, "Second")
+    with writing() as session:
+        second = session.query(RockOn).filter_by(name="Second").one()
+        second.source, second.described = newer.source, 2
+    with writing() as session:
+        describe_again(session)
+    offered = [(port.number, port.suggested) for port in db.session.query(RockOn).filter_by(name="Second").one().ports]
+    assert offered == [(80, 8081), (90, 8082)]
+
+
 def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
     refresh(parsed({"web": {}}, "Good", description="fine"), parsed({"web": {}}, "Bad"))
     with writing() as session:

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import ContainerSpec, Definition, DefinitionFaults, from_source, in_question_order
+from rockonweb.core.errors import Conflict
 from rockonweb.core.lifecycle import THERE
+from rockonweb.core.text import t
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -246,10 +248,18 @@ def offered(entry: RockOn, former: Installation | None = None) -> Installation:
 
 
 def stored(session: Session, installation: Installation) -> Installation:
-    """Return the row of an app inside a unit of work; one that was never installed gets its row."""
+    """Return the row of an app inside a unit of work; one that was never installed gets its row.
+
+    Raises Conflict where its entry left the catalogue since it was looked at.
+    """
     known = session.get(Installation, installation.id)
     if known is None:
-        entry = session.get_one(RockOn, installation.entry_id)
+        entry = session.get(RockOn, installation.entry_id)
+        if entry is None:
+            raise Conflict(
+                t("Something changed since you looked; nothing was done."),
+                t("Look at the summary again and submit it."),
+            )
         known = Installation(id=installation.id, entry=entry, name=entry.name, state=State.AVAILABLE)
         session.add(known)
         session.flush()

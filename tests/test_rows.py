@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from rockonweb import rows
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed
+from rockonweb.core.errors import Conflict
 from rockonweb.models import Container, Environment, Installation, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
 from tests.support.app import installation_of
@@ -467,3 +469,14 @@ def test_rows_of_another_version_are_described_again_also_one_that_is_refused_no
         describe_again(session)
     found = {row.name: (row.sort_name, row.search) for row in db.session.scalars(select(RockOn))}
     assert found == {"Good": ("good", "good\nfine\nexample/web"), "Bad": ("bad", "bad")}
+
+
+def test_a_rockon_that_left_the_catalogue_since_it_was_looked_at_gets_no_row(app: Flask) -> None:
+    refresh(parsed({"first": {}}, "First"))
+    looked_at = rows.find_by_name("First")
+    assert looked_at
+    with writing() as session:
+        session.delete(session.get_one(RockOn, looked_at.entry_id))
+    with pytest.raises(Conflict, match="nothing was done"), writing() as session:
+        rows.stored(session, looked_at)
+    assert db.session.query(Installation).count() == 0

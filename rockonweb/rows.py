@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, undefer
 
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import ContainerSpec, Definition, DefinitionFaults, from_source, in_question_order
+from rockonweb.core.errors import Conflict
 from rockonweb.core.lifecycle import THERE
+from rockonweb.core.text import t
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -136,12 +138,21 @@ def describe(rockon: RockOn, definition: Definition) -> None:
 
 
 def describe_again(session: Session) -> None:
-    """Describe the rock-ons that another version of this program described, or none did."""
-    for rockon in session.scalars(select(RockOn).where(RockOn.described != shown.EDITION)):
+    """Describe the rock-ons that another version of this program described, or none did.
+
+    Of those that are installed with another definition it had only that one's ports.
+    """
+    older = select(RockOn).where(RockOn.described != shown.EDITION).order_by(RockOn.position)
+    found = [*session.scalars(older.options(undefer(RockOn.ports)))]
+    suggestions = Suggestions.load(session) if found else Suggestions()
+    for rockon in found:
         try:
-            describe(rockon, from_source(rockon.name, rockon.source))
+            definition = from_source(rockon.name, rockon.source)
         except DefinitionFaults:  # an older version took it
             rockon.sort_name = rockon.search = rockon.name.casefold()
+            continue
+        describe(rockon, definition)
+        rockon.ports = _suggested_ports(rockon.ports, definition, suggestions)
 
 
 def _suggested_ports(
@@ -237,10 +248,18 @@ def offered(entry: RockOn, former: Installation | None = None) -> Installation:
 
 
 def stored(session: Session, installation: Installation) -> Installation:
-    """Return the row of an app inside a unit of work; one that was never installed gets its row."""
+    """Return the row of an app inside a unit of work; one that was never installed gets its row.
+
+    Raises Conflict where its entry left the catalogue since it was looked at.
+    """
     known = session.get(Installation, installation.id)
     if known is None:
-        entry = session.get_one(RockOn, installation.entry_id)
+        entry = session.get(RockOn, installation.entry_id)
+        if entry is None:
+            raise Conflict(
+                t("Something changed since you looked; nothing was done."),
+                t("Look at the summary again and submit it."),
+            )
         known = Installation(id=installation.id, entry=entry, name=entry.name, state=State.AVAILABLE)
         session.add(known)
         session.flush()

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from rockonweb import rows
 from rockonweb.core import shown
 from rockonweb.core.answers import Answers
 from rockonweb.core.definition import Parsed
+from rockonweb.core.errors import Conflict
 from rockonweb.models import Container, Environment, Installation, Port, RockOn, State, Volume, db, writing
 from rockonweb.rows import Suggestions, answers_of, describe_again, forget_added, put, store, suggested_port
 from tests.support.app import installation_of
@@ -443,6 +445,20 @@ def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
 
 
 @pytest.mark.both_databases
+def test_a_rockon_of_another_version_that_had_the_ports_of_an_older_definition_offers_those_of_its_newest(
+    app: Flask,
+) -> None:
+    refresh(parsed({"first": ports(p80=8080)}, "First"), parsed({"second": ports(p80=8081)}, "Second"))
+    newer = parsed({"second": ports(p80=8081, p90=8080)}, "Second")
+    with writing() as session:
+        second = session.query(RockOn).filter_by(name="Second").one()
+        second.source, second.described = newer.source, 2
+    with writing() as session:
+        describe_again(session)
+    offered = [(port.number, port.suggested) for port in db.session.query(RockOn).filter_by(name="Second").one().ports]
+    assert offered == [(80, 8081), (90, 8082)]
+
+
 def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
     refresh(parsed({"web": {}}, "Good", description="fine"), parsed({"web": {}}, "Bad"))
     with writing() as session:
@@ -453,3 +469,14 @@ def test_rows_of_another_version_are_described_again_also_one_that_is_refused_no
         describe_again(session)
     found = {row.name: (row.sort_name, row.search) for row in db.session.scalars(select(RockOn))}
     assert found == {"Good": ("good", "good\nfine\nexample/web"), "Bad": ("bad", "bad")}
+
+
+def test_a_rockon_that_left_the_catalogue_since_it_was_looked_at_gets_no_row(app: Flask) -> None:
+    refresh(parsed({"first": {}}, "First"))
+    looked_at = rows.find_by_name("First")
+    assert looked_at
+    with writing() as session:
+        session.delete(session.get_one(RockOn, looked_at.entry_id))
+    with pytest.raises(Conflict, match="nothing was done"), writing() as session:
+        rows.stored(session, looked_at)
+    assert db.session.query(Installation).count() == 0

@@ -50,11 +50,14 @@ def client(timeout: int) -> docker.DockerClient:
 
 def is_here(docker_host: str) -> bool:
     """Whether an address as DOCKER_HOST has it is of this machine: a socket, or a port of one of its own addresses."""
-    scheme, _, rest = docker_host.partition("://")
+    if not docker_host or docker_host.startswith("/"):
+        return True
+    address = docker_host if "://" in docker_host else f"tcp://{docker_host}"  # so the SDK reads it
+    scheme, _, rest = address.partition("://")
     if not rest or scheme in ("unix", "http+unix", "fd", "npipe"):
         return True
     try:
-        named = urlsplit(docker_host).hostname or ""
+        named = urlsplit(address).hostname or "localhost"
     except ValueError:
         return False
     return scheme in ("tcp", "http", "https") and (named == "localhost" or _is_own(named))
@@ -62,7 +65,8 @@ def is_here(docker_host: str) -> bool:
 
 def _is_own(address: str) -> bool:
     try:
-        return ip_address(address).is_loopback or address in addresses()
+        known = ip_address(address)
+        return known.is_loopback or known.is_unspecified or address in addresses()
     except ValueError:
         return False
 

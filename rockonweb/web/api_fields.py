@@ -67,8 +67,8 @@ def _all(query: Select[RockOn]) -> list[Fields]:
 
 
 def _own_ports(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
-    """Return the ports of apps' own pages by app, container and number."""
-    query = select(Container.installation_id, Container.name, Port).join(Port.container).where(Port.ui)
+    """Return the ports of apps by app, container and number; which is that of its own page, a definition says."""
+    query = select(Container.installation_id, Container.name, Port).join(Port.container)
     found = db.session.execute(query.where(Container.installation_id.in_(ids)).options(raiseload("*")))
     return {(rockon_id, name, port.number): port for rockon_id, name, port in found}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flask import g
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, func, literal, null, select, union_all
+from sqlalchemy import ColumnElement, Integer, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import defer, joinedload, selectinload
 
 from rockonweb.core.estimate import Estimate, History, StepTime, estimate, learn
@@ -113,7 +113,7 @@ def histories(operations: Iterable[Operation]) -> Mapping[int | None, History]:
         .limit(REMEMBERED_STEPS * max(1, len(rockons)))
     )
     others = (
-        select(null().label("rockon"), literal(0).label("own"), *_TIMES)
+        select(cast(null(), Integer).label("rockon"), literal(0).label("own"), *_TIMES)
         .where(OperationStep.progress == Progress.DONE)
         .order_by(OperationStep.id.desc())
         .limit(REMEMBERED_STEPS)

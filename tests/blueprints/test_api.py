@@ -35,10 +35,10 @@ from rockonweb.models import (
 )
 from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
-from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, shelve
+from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, put, shelve
 from tests.support.docker_stand_in import Docker
 from tests.support.examples import examples
-from tests.support.samples import port, questions
+from tests.support.samples import parsed, port, questions
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
@@ -171,6 +171,17 @@ def test_a_rockon_that_is_not_installed_names_the_suggested_port(call: Call, not
     assert (found["state"], found["status"], found["ui_port"], found["ui_publish"]) == (
         *("available", "stopped", 8080, True),
     )
+
+
+def test_after_an_uninstall_the_port_is_that_of_the_last_install_also_where_another_one_is_the_app_s_own_now(
+    call: Call,
+) -> None:
+    rockon = install(shelve("App", {"web": {"ports": {"80": port(8080, ui=True), "81": port(8081)}}}))
+    with writing():
+        rockon.containers[0].ports[1].host = 9191
+        rockon.state, rockon.installed_source = State.AVAILABLE, None
+    put(parsed({"web": {"ports": {"80": port(8080), "81": port(8081, ui=True)}}}, "App"))
+    assert (call("GET", f"/rockons/{rockon.id}").json or {})["ui_port"] == 9191
 
 
 def test_on_the_host_s_network_the_port_is_the_container_s_own(call: Call) -> None:

@@ -18,7 +18,14 @@ def host(tmp_path) -> Host:
     [
         *("", "unix:///var/run/docker.sock", "unix:///run/user/1000/docker.sock", "/var/run/docker.sock"),
         *("tcp://127.0.0.1:2375", "tcp://localhost:2376", "tcp://[::1]:2375", "https://127.0.0.1:2376"),
-        "tcp://192.168.1.5:2375",
+        *(
+            "tcp://192.168.1.5:2375",
+            "192.168.1.5:2375",
+            "localhost:2375",
+            "tcp://:2375",
+            "tcp://0.0.0.0:2375",
+            "unix://",
+        ),
     ],
 )
 def test_a_socket_and_a_port_of_this_machine_are_here(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +42,8 @@ def test_a_socket_and_a_port_of_this_machine_are_here(address: str, monkeypatch:
         ("tcp://ada:secret@nas.example.org:2376", "nas.example.org:2376"),
         ("ssh://ada@nas.example.org", "nas.example.org"),
         ("ssh://localhost", "ssh://localhost"),
+        ("192.0.2.7:2375", "192.0.2.7:2375"),
+        ("nas.example.org:2376", "nas.example.org:2376"),
         ("tcp://[broken", "tcp://[broken"),
     ],
 )

@@ -14,12 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 from rockonweb import config, create_app, rows
 from rockonweb.core.errors import BadInput
+from rockonweb.core.request import plain_request
 from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, RefreshReport, db, writing
 from rockonweb.models.address import POSTGRESQL, checked, masked
 from rockonweb.models.base import database_trouble
 from rockonweb.web import shelf
+from rockonweb.work import operations
 from tests.support import database
-from tests.support.app import install, installation_of, shelve
+from tests.support.app import Visitor, install, installation_of, shelve
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.samples import parsed
 
@@ -164,3 +166,9 @@ def test_the_list_is_counted_filtered_and_put_in_order(app: Flask, order: shelf.
         stopped = shelf.look(replace(wish, search="", condition=shelf.Condition.AVAILABLE), "box")
     assert [card.rockon.name for card in stopped.cards] == ["Beta"]
     assert (stopped.found, stopped.installed, stopped.everything) == (1, 1, 2)
+
+
+def test_pages_tell_how_far_the_only_operation_is(app: Flask, owner_client: Visitor) -> None:
+    """What others took for such steps is asked together with what the rock-on itself took."""
+    operations.begin(install(shelve("Notes")), plain_request(Kind.STOP), "ada")
+    assert owner_client.get("/operations").status_code == 200

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -39,6 +40,7 @@ Row = TypeVar("Row", bound=Question | Container)
 Added = TypeVar("Added", Volume, Environment)
 Answered = TypeVar("Answered")
 LARGEST_PORT = 65535
+NO_ROW = 2**30
 
 
 class Suggestions:
@@ -223,7 +225,7 @@ def not_installed(entry: RockOn) -> Installation:
 def offered(entry: RockOn, former: Installation | None = None) -> Installation:
     """Return an app that is not installed, with the questions of the newest definition and the answers of last time.
 
-    It is for reading: no session knows it, and the ids of what hangs on it are their places.
+    It is for reading: no session knows it. What hangs on it has the id that its row had, else one of `number_of`.
     """
     found = not_installed(entry)
     for field in ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices") if former else ():
@@ -238,13 +240,33 @@ def offered(entry: RockOn, former: Installation | None = None) -> Installation:
             KeptVolume(container=one.container, volume=one.volume, destination=one.destination)
             for one in former.kept_volumes
         ]
-    rows: list[Container] = found.containers
-    for kind in (rows, *(_all(rows, part) for part in ("ports", "volumes", "environment", "devices"))):
-        for number, row in enumerate(kind, 1):
-            row.id = number
-    for number, setting in enumerate(found.custom_config, 1):
-        setting.id = number
+    known = {place: row.id for place, row in _placed(former)} if former else {}
+    for place, row in _placed(found):
+        row.id = known.get(place) or number_of(found, *place)
     return found
+
+
+def number_of(installation: Installation, part: str, container: str, key: str | int = "") -> int:
+    """Return the number of something that has no row: the same at each look, and no id that a row will have.
+
+    `part` is that of answers, or "containers"; a key in no container is one of the whole rock-on.
+    """
+    name = repr((installation.entry_id, part, container, key))
+    return NO_ROW + zlib.crc32(name.encode()) % NO_ROW  # below 2**31, which all clients and databases take
+
+
+def _placed(installation: Installation) -> Iterator[tuple[tuple[str, str, str | int], Any]]:
+    """Yield all that hangs on an app and answers a question, with its part, container and key."""
+    for container in installation.containers:
+        yield ("containers", container.name, ""), container
+        for part, name in (
+            ("ports", "number"),
+            ("volumes", "destination"),
+            ("environment", "key"),
+            ("devices", "name"),
+        ):
+            yield from (((part, container.name, getattr(row, name)), row) for row in getattr(container, part))
+    yield from ((("custom_config", "", row.key), row) for row in installation.custom_config)
 
 
 def stored(session: Session, installation: Installation) -> Installation:
@@ -264,10 +286,6 @@ def stored(session: Session, installation: Installation) -> Installation:
         session.add(known)
         session.flush()
     return known
-
-
-def _all(containers: Iterable[Container], part: str) -> list[Any]:
-    return [row for container in containers for row in getattr(container, part)]
 
 
 def sync_children(installation: Installation, definition: Definition) -> None:

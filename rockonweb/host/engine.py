@@ -477,7 +477,7 @@ def connect(instance: str = "", *rockons: str) -> Engine:
     """
     try:
         return Engine(client(READ_TIMEOUT), instance, *rockons)
-    except (DockerException, RequestException, OSError) as error:
+    except (DockerException, RequestException, OSError, ValueError) as error:
         raise unreachable(error) from None
 
 

@@ -35,7 +35,7 @@ from rockonweb.models import (
 )
 from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
-from tests.support.app import PASSWORD, Visitor, add_user, install, make_shares, put, shelve
+from tests.support.app import PASSWORD, Visitor, add_user, install, installation_of, make_shares, put, shelve
 from tests.support.docker_stand_in import Docker
 from tests.support.examples import examples
 from tests.support.samples import parsed, port, questions
@@ -478,6 +478,32 @@ def test_every_fault_stands_alone_too(call: Call, notes: Installation) -> None:
 def test_an_update_that_can_t_be(call: Call, installed: Installation, body: object, status: int, words: str) -> None:
     assert words in refused(call("POST", f"/rockons/{installed.id}/update", json=body), status)
     assert unchanged(installed, State.INSTALLED)
+
+
+def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker: Docker) -> None:
+    install(shelve("First", {"web": {}}))  # whose rows take the first ids
+    entry = shelve("Pair", {"aa": {"ports": {"80": port(7001)}}, "bb": {"ports": {"80": port(7002)}}}).entry
+    with writing() as session:
+        session.delete(session.get_one(Installation, entry.id))  # it was never installed
+
+    def ids(part: str) -> list[int]:
+        return [one["id"] for one in call("GET", f"/rockons/{part}/{entry.id}").json["results"]]
+
+    containers, ports = ids("docker/containers"), ids("ports")
+    assert len({*containers, *ports}) == 4
+    body = {"ports": {str(containers[0]): {"80": 7101}, str(containers[1]): {"80": 7102}}}
+    assert call("POST", f"/rockons/{entry.id}/install", json=body).status_code == 200
+    assert rows.answers_of(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
+    pair = install(installation_of(entry))
+    assert ids("docker/containers") == [one.id for one in pair.containers]
+    with writing() as session:
+        for operation in session.query(Operation):
+            session.delete(operation)
+    body = {"labels": {"x=1": containers[1]}, "edit_ports": {str(ports[0]): "unchecked"}}
+    assert call("POST", f"/rockons/{entry.id}/update", json=body).status_code == 200
+    wanted = last().request.answers
+    assert wanted.labels == {"bb": ["x=1"]}
+    assert wanted.ports["aa"] == {80: None}
 
 
 def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Installation) -> None:

@@ -90,3 +90,9 @@ def test_the_names_of_rock_ons_are_those_whose_containers_are_acted_on(
     monkeypatch.setattr("rockonweb.host.engine.connect", lambda *names: names)
     assert Host(settings, "Notes").connect("Memos") == (config.instance_id(settings), "Notes", "Memos")
     assert Host(settings).connect() == (config.instance_id(settings),)
+
+
+def test_an_address_that_is_none_is_no_answer(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "http://127.0.0.1:99999")
+    with pytest.raises(EngineUnreachable):
+        host.connect()

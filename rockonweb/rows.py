@@ -40,7 +40,7 @@ Row = TypeVar("Row", bound=Question | Container)
 Added = TypeVar("Added", Volume, Environment)
 Answered = TypeVar("Answered")
 LARGEST_PORT = 65535
-NO_ROW = 2**30
+FIRST_NUMBER = 2**30
 
 
 class Suggestions:
@@ -225,13 +225,13 @@ def not_installed(entry: RockOn) -> Installation:
 def offered(entry: RockOn, former: Installation | None = None) -> Installation:
     """Return an app that is not installed, with the questions of the newest definition and the answers of last time.
 
-    It is for reading: no session knows it. What hangs on it has the id that its row had, else one of `number_of`.
+    It is for reading: no session knows it. What hangs on it has the id that its row has, or will have.
     """
     found = not_installed(entry)
     for field in ("id", "state", "status", "exit_code", "status_error", "error", "secret_choices") if former else ():
         setattr(found, field, getattr(former, field))
     try:
-        sync_children(found, found.definition)
+        sync_children(found, found.definition, {place: row.id for place, row in _placed(former)} if former else {})
     except DefinitionFaults:  # an older version took it: its page tells what is wrong
         return found
     if former:
@@ -240,19 +240,15 @@ def offered(entry: RockOn, former: Installation | None = None) -> Installation:
             KeptVolume(container=one.container, volume=one.volume, destination=one.destination)
             for one in former.kept_volumes
         ]
-    known = {place: row.id for place, row in _placed(former)} if former else {}
-    for place, row in _placed(found):
-        row.id = known.get(place) or number_of(found, *place)
     return found
 
 
-def number_of(installation: Installation, part: str, container: str, key: str | int = "") -> int:
-    """Return the number of something that has no row: the same at each look, and no id that a row will have.
-
-    `part` is that of answers, or "containers"; a key in no container is one of the whole rock-on.
+def _number_of(installation: Installation, part: str, container: str, key: str | int) -> int:
+    """Return the id of what answers a question: from its names, so that the API knows it by the same number before the
+    install, when it has no row, and after. It is none that the database gives, which begin at 1.
     """
-    name = repr((installation.entry_id, part, container, key))
-    return NO_ROW + zlib.crc32(name.encode()) % NO_ROW  # below 2**31, which all clients and databases take
+    name = repr((installation.id, part, container, key))
+    return FIRST_NUMBER + zlib.crc32(name.encode()) % FIRST_NUMBER  # below 2**31, which all databases take
 
 
 def _placed(installation: Installation) -> Iterator[tuple[tuple[str, str, str | int], Any]]:
@@ -288,8 +284,13 @@ def stored(session: Session, installation: Installation) -> Installation:
     return known
 
 
-def sync_children(installation: Installation, definition: Definition) -> None:
-    """Match containers and their questions by key: keep what is answered, drop what is gone."""
+def sync_children(
+    installation: Installation, definition: Definition, ids: Mapping[tuple[str, str, str | int], int] | None = None
+) -> None:
+    """Match containers and their questions by key: keep what is answered, drop what is gone.
+
+    `ids` are those that new ones are to have, by part, container and key.
+    """
     suggested = {(port.container, port.number): port for port in installation.entry.ports}
     containers = {name: (place, definition.containers[name]) for place, (name, _) in enumerate(definition.launch_order)}
 
@@ -298,9 +299,12 @@ def sync_children(installation: Installation, definition: Definition) -> None:
         row.launch_order, row.image = spec.launch_order, spec.reference
         _sync_questions(row, spec, suggested)
 
+    settings = installation.custom_config  # read before: a question to the database would give new rows their ids
     installation.containers = _matched(installation.containers, Container, "name", containers, update_container)
     asked = _questions(definition.custom_config)
-    installation.custom_config = _matched(installation.custom_config, CustomConfig, "key", asked, _ask)
+    installation.custom_config = _matched(settings, CustomConfig, "key", asked, _ask)
+    for place, row in _placed(installation):
+        row.id = row.id or (ids or {}).get(place) or _number_of(installation, *place)
 
 
 def _sync_questions(row: Container, spec: ContainerSpec, suggested: Mapping[tuple[str, int], SuggestedPort]) -> None:

@@ -48,13 +48,9 @@ def _shares() -> Collection[str]:
 
 
 def _numbers(rockon: Installation) -> Numbers:
-    """Return the numbers of a rock-on's things: also those that they had before it was installed."""
-    ports = [(one.name, port) for one in rockon.containers for port in one.ports]
     return Numbers(
-        {rows.number_of(rockon, "containers", one.name): one.name for one in rockon.containers}
-        | {one.id: one.name for one in rockon.containers},
-        {rows.number_of(rockon, "ports", name, port.number): (name, port.number) for name, port in ports}
-        | {port.id: (name, port.number) for name, port in ports},
+        {one.id: one.name for one in rockon.containers},
+        {port.id: (one.name, port.number) for one in rockon.containers for port in one.ports},
     )
 
 

@@ -495,7 +495,8 @@ def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker:
     assert call("POST", f"/rockons/{entry.id}/install", json=body).status_code == 200
     assert rows.answers_of(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
     pair = install(installation_of(entry))
-    assert ids("docker/containers") == [one.id for one in pair.containers]
+    assert (ids("docker/containers"), ids("ports")) == (containers, ports)
+    assert containers == [one.id for one in pair.containers]
     with writing() as session:
         for operation in session.query(Operation):
             session.delete(operation)

@@ -111,11 +111,19 @@ class Engine:
             self._process = None
 
     def kill(self) -> None:
-        """SIGKILL for dockerd: its containers stay behind without it."""
+        """SIGKILL for dockerd: its containers stay behind without it.
+
+        Waits until its containerd, which dies with it, is reaped too: where the machine's init takes seconds for
+        that, the next dockerd would take the zombie for a containerd that runs, and give up.
+        """
         if self._process is not None:
+            containerd = Path("/proc", (self.folder / "exec/containerd/containerd.pid").read_text())
             self._process.kill()
             self._process.wait()
             self._process = None
+            deadline = time.monotonic() + 10
+            while containerd.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
 
     def close(self) -> None:
         """Stop it and leave nothing of it: no process, no bridge, no rule, no mount, no file."""

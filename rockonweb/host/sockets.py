@@ -20,6 +20,7 @@ from rockonweb.core.preflight.ports import EVERY_ADDRESS
 from rockonweb.core.text import t
 
 TABLES = Path("/proc/net")
+_PROXY = "docker-proxy"  # one for each published port; a Docker that was killed may leave one behind
 LISTENS, TIME_WAIT, CLOSED = 0x0A, 0x06, 0x07  # of TCP, from the kernel's tcp_states.h
 _KINDS = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6), ("udp", socket.AF_INET), ("udp6", socket.AF_INET6))
 
@@ -91,9 +92,12 @@ def _holder(pid: int, names: Mapping[str, str] | None) -> str:
 
 def _process(pid: int) -> str:
     try:
-        return t("the program %(name)s (process %(pid)s)", name=psutil.Process(pid).name(), pid=pid)
+        name = psutil.Process(pid).name()
     except psutil.Error:
         return ""
+    if name == _PROXY:  # of a container that is listed, its port would be the container's
+        return t("%(name)s, for a container that Docker does not list (a restart of Docker frees it)", name=name)
+    return t("the program %(name)s (process %(pid)s)", name=name, pid=pid)
 
 
 def held() -> list[Socket]:

@@ -2,9 +2,12 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -80,3 +83,14 @@ def test_the_port_of_a_program_that_ended_while_we_looked_is_still_held(monkeypa
     with held(socket.SOCK_STREAM) as port:
         monkeypatch.setattr(psutil, "Process", gone)
         assert [one.holder for one in listeners(port)] == [""]
+
+
+def test_a_port_that_a_killed_docker_left_behind_is_told_with_the_way_out(tmp_path: Path) -> None:
+    proxy = tmp_path / "docker-proxy"  # the kernel takes a program's name from the file that is run
+    proxy.symlink_to(Path(sys.executable).resolve())
+    code = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)"
+    with subprocess.Popen([proxy, "-c", f"{code}; time.sleep(60)"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        (found,) = listeners(int(process.stdout.readline()))
+        process.kill()
+    assert found.holder == "docker-proxy, for a container that Docker does not list (a restart of Docker frees it)"

@@ -1,7 +1,9 @@
 """The WSGI entry point: `flask --app wsgi`, or any WSGI server."""
 
-from rockonweb import create_app, private
+from rockonweb import cli, create_app
+from rockonweb.work import instance_files
 
-private.begin()
+instance_files.begin()
 app = create_app()
-private.mend(app.config["SETTINGS"])
+cli.register(app)
+instance_files.mend(app.config["SETTINGS"])

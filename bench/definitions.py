@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from rockonweb import rows
-from rockonweb.core.definition import parse
-from rockonweb.models import State, Status, db, writing
+from rockonweb.core.definition.definition import parse
+from rockonweb.models import State, Status, db, repository, writing
 from tests.support.metastore import Metastore
 
 WORDS = "keeps your files photos music and notes at home for everybody with a page".split()  # noqa: SIM905
@@ -84,16 +83,16 @@ def fill(count: int, installed: int) -> None:
     """Put `count` rock-ons into the rows, of which the first ones are installed and run."""
     for start in range(0, count, AT_ONCE):
         with writing() as session:
-            suggestions = rows.Suggestions.load(session)
+            suggestions = repository.Suggestions.load(session)
             for number in range(start, min(count, start + AT_ONCE)):
                 (found,) = parse(json.dumps(definition(number)))
-                entry, _ = rows.put(
+                entry, _ = repository.put(
                     session, None, found.definition, found.source, suggestions, origin="remote", position=number
                 )
                 if number < installed:
                     session.flush()
-                    app = rows.stored(session, rows.not_installed(entry))
+                    app = repository.stored(session, repository.not_installed(entry))
                     app.state, app.status = State.INSTALLED, Status.STARTED
                     app.installed_source = found.source
-                    rows.sync_children(app, found.definition)
+                    repository.sync_children(app, found.definition)
         db.session.remove()

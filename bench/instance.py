@@ -10,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bench.definitions import fill
-from rockonweb import config, create_app, sessions
+from rockonweb import config, create_app
+from rockonweb.accounts import sessions
 from rockonweb.models import Role, User, db, writing
 from rockonweb.web.extensions import KEY
 

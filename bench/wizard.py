@@ -22,11 +22,10 @@ from wtforms import StringField
 
 from bench.figures import Row, show
 from bench.instance import instance, visitor
-from rockonweb import rows
-from rockonweb.core import wizard
-from rockonweb.models import RockOn, Role, writing
+from rockonweb.core.questions import wizard
+from rockonweb.models import RockOn, Role, repository, writing
 from rockonweb.web import drafts
-from rockonweb.web.permission import requires
+from rockonweb.web.permissions import requires
 
 STEP, BARE = "/rockons/1/install/environment", "/bare"
 PAGE = """<!doctype html><title>Bare</title><form method="post">{{ form.hidden_tag() }}
@@ -57,7 +56,7 @@ def bare() -> ResponseReturnValue:
 def go_to(app: Flask) -> list[str]:
     """Answer the pages before the one that is measured; return the names of its questions."""
     with app.app_context():
-        rockon = rows.find_installation(1)
+        rockon = repository.find_installation(1)
         assert rockon
         definition = drafts.definition_of(rockon)
         for page in wizard.pages(definition):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from flask import Flask
 
 from rockonweb import config
-
-__version__ = version("rockonweb")
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
@@ -18,11 +14,10 @@ def create_app(settings: config.Settings | None = None) -> Flask:
 
 
 def build_app() -> Flask:
-    """Return an application with all that does not depend on settings: pages, commands, limits. It belongs to no
+    """Return an application with all that does not depend on settings: pages and limits. It belongs to no
     instance yet.
     """
-    from rockonweb import cli
-    from rockonweb.web import faces
+    from rockonweb.app import register_pages
 
     app = Flask(__name__)
     app.config.update(
@@ -33,8 +28,7 @@ def build_app() -> Flask:
         MAX_FORM_PARTS=2_000,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    faces.register(app)
-    cli.register(app)
+    register_pages(app)
     return app
 
 

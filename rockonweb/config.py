@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,8 +19,9 @@ from dotenv import dotenv_values
 from flask import current_app
 
 from rockonweb.core.errors import BadInput
-from rockonweb.core.health import Limits
+from rockonweb.core.status.health import Limits
 
+VERSION = version("rockonweb")
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
 ORIGINAL_SHARES_ROOT = Path("/mnt2")
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes

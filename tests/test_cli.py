@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config, create_app
-from rockonweb.cli import COMMANDS, LIMITER
+from rockonweb.cli import COMMANDS, LIMITER, register
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.samples import port, source
 
@@ -23,7 +23,7 @@ DEFINITION = source(FILES, "Files", website="https://files.example/")
 
 HEAVY = {
     *("alembic", "argon2", "cryptography", "docker", "flask_limiter", "flask_sqlalchemy", "pydantic", "redis"),
-    *("requests", "rockonweb.models", "rockonweb.web", "rockonweb.work", "rq", "sqlalchemy", "wtforms"),
+    *("requests", "rockonweb.models", "rockonweb.web", "rockonweb.work.operations", "rq", "sqlalchemy", "wtforms"),
 }
 # Prints the modules that are there after both, and when all of the product is there.
 IMPORTS = """
@@ -36,7 +36,7 @@ for option in "--version", "--help":
 print(*sys.modules)
 for command in (*cli.COMMANDS, cli.LIMITER):
     command.load()
-import rockonweb.jobs, rockonweb.web.faces, rockonweb.work.watcher
+import rockonweb.jobs, rockonweb.app, rockonweb.work.watcher
 print(*sys.modules)
 """
 
@@ -79,6 +79,7 @@ def test_the_list_says_of_a_command_what_its_own_help_begins_with() -> None:
 
 def test_flask_has_the_same_commands(command_line: CommandLine) -> None:
     app = create_app(config.read(command_line.environ))
+    register(app)
     runner = app.test_cli_runner()
     assert {*app.cli.commands} == {command.name for command in COMMANDS}
     assert runner.invoke(args=["user", "add", "anna"], input="a long enough password\n").exit_code == 0

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb import backup, rows
-from rockonweb.core import backup as core
-from rockonweb.core.answers import Answers
-from rockonweb.models import writing
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.formats import backup as core
+from rockonweb.models import repository, writing
+from rockonweb.work import backup
 from tests.support.app import install, make_app, shelve
 from tests.support.command_line import PROGRAM, CommandLine
 from tests.support.samples import questions
@@ -30,7 +30,7 @@ def command_line(tmp_path: Path) -> CommandLine:
     with app.app_context():
         rockon = install(shelve("Notes", {"notes": {"environment": questions(ADMIN_PASSWORD="")}}))
         with writing():
-            rows.store(rockon, Answers(environment={"notes": {"ADMIN_PASSWORD": SECRET}}))
+            repository.store(rockon, Answers(environment={"notes": {"ADMIN_PASSWORD": SECRET}}))
     return CommandLine(tmp_path)
 
 

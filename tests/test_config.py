@@ -10,7 +10,7 @@ import pytest
 from rockonweb import config
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput
-from rockonweb.core.health import Limits
+from rockonweb.core.status.health import Limits
 
 
 def read(tmp_path: Path, **environ: str) -> Settings:

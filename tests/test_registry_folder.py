@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core import plan
-from rockonweb.core.answers import Answers, read
-from rockonweb.core.definition import Parsed, from_source, parse
+from rockonweb.core.answers.answers import Answers, read
+from rockonweb.core.definition.definition import Parsed, from_source, parse
 from rockonweb.core.facts import HostFacts, ShareFacts
+from rockonweb.core.plan import plan
 from rockonweb.core.preflight import Finding
 from rockonweb.core.secret import reveal
 

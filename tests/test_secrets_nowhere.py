@@ -9,13 +9,13 @@ from flask import Flask
 from redis import Redis
 
 from rockonweb.config import Settings
-from rockonweb.core import plan
-from rockonweb.core.request import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.plan import plan
 from rockonweb.core.secret import MASK
 from rockonweb.models import Installation, Operation, db, writing
-from rockonweb.rows import answers_of
+from rockonweb.models.repository import answers_of
 from rockonweb.work import operations
-from rockonweb.work.facts import gather_facts
+from rockonweb.work.collect_facts import gather_facts
 from tests.support.app import Visitor, install, shelve
 from tests.support.samples import questions
 

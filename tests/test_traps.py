@@ -42,15 +42,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rockonweb import rows
-from rockonweb.core import answers, plan
-from rockonweb.core.change import Made, change
-from rockonweb.core.definition import Parsed
+from rockonweb.core.answers import answers
+from rockonweb.core.definition.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
+from rockonweb.core.operations.steps import Pull
+from rockonweb.core.plan import plan
+from rockonweb.core.plan.change import Made, change
 from rockonweb.core.secret import MASK, reveal
-from rockonweb.core.status import Observed, Status, observe
-from rockonweb.core.steps import Pull
-from rockonweb.models import Container, Installation, RockOn, State, db, writing
+from rockonweb.core.status.status import Observed, Status, observe
+from rockonweb.models import Container, Installation, RockOn, State, db, repository, writing
 from tests.support.app import installation_of, put
 from tests.support.samples import answer, definition, host, parsed, port, rockon
 
@@ -87,9 +87,9 @@ def test_1_one_inner_port_in_two_containers_keeps_both_answers(numbers: tuple[in
     )
     put(one)
     with writing():
-        rows.store(row("Same inner port"), given)
+        repository.store(row("Same inner port"), given)
     put(one)  # the next refresh
-    kept = rows.answers_of(row("Same inner port"))
+    kept = repository.answers_of(row("Same inner port"))
     assert kept.ports == {"front": {80: numbers[0]}, "back": {80: numbers[1]}}
     file = json.loads(json.dumps(kept.to_json()))
     assert file["ports"] == {"front": {"80": numbers[0]}, "back": {"80": numbers[1]}}
@@ -112,8 +112,8 @@ def test_2_a_device_of_one_container_is_not_looked_for_in_the_others(card: str) 
     given = answer(one.definition, devices={"tuner": {"CARD": card}, "other": {"KEY": "/dev/usb"}})
     put(one)
     with writing():
-        rows.store(row("One device"), given)
-    found = lines(one, rows.answers_of(row("One device")))
+        repository.store(row("One device"), given)
+    found = lines(one, repository.answers_of(row("One device")))
     devices = {name: [argv[place + 1] for place, word in enumerate(argv) if word == "--device"] for name, argv in found}
     assert devices == {"plain": [], "tuner": [card] if card else [], "other": ["/dev/usb"]}
 
@@ -127,7 +127,7 @@ def test_3_a_changed_image_never_touches_another_rockons_rows(state: State) -> N
     with writing():
         other = row("Second")
         other.state, other.installed_source = state, other.entry.source
-        rows.store(other, answer(second.definition))
+        repository.store(other, answer(second.definition))
     before = snapshot("Second")
     put(parsed({"one": {**shared, "image": "example/another"}}, "First"), second)
     assert snapshot("Second") == before
@@ -146,7 +146,7 @@ def snapshot(name: str) -> tuple[Any, ...]:
         (one.id, one.name, one.image, [port.id for port in one.ports], [volume.id for volume in one.volumes])
         for one in found.containers
     ]
-    return found.id, found.state, found.entry.source, containers, rows.answers_of(found)
+    return found.id, found.state, found.entry.source, containers, repository.answers_of(found)
 
 
 def test_4_a_container_may_be_the_source_of_several_links() -> None:
@@ -165,10 +165,10 @@ def test_5_a_variable_that_is_new_in_a_definition_is_left_out_until_it_is_answer
     put(first)
     with writing():
         found = row("App")
-        rows.store(found, answer(first.definition))
+        repository.store(found, answer(first.definition))
         found.state, found.installed_source = State.INSTALLED, found.entry.source
     put(newer)
-    kept = rows.answers_of(row("App"))
+    kept = repository.answers_of(row("App"))
     old, new = Made(first.definition, kept), Made(newer.definition, kept)
     facts = host(kept, containers={"app": ContainerFacts("app", state="running", rockon="App")}, networks={})
     assert not change(old, new, facts).plan.steps

@@ -10,16 +10,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
-from rockonweb import accounts, audit, second_step, sessions
+from rockonweb.accounts import audit, second_step, sessions, users
 from rockonweb.config import current_settings
 from rockonweb.core.errors import BadInput
 from rockonweb.forms.auth import CodeForm, LoginForm, SetupForm
 from rockonweb.languages import say
 from rockonweb.models import User, db, writing
-from rockonweb.web import attempts
-from rockonweb.web.answers import lead_to
+from rockonweb.web import login_throttle
 from rockonweb.web.extensions import KEY
-from rockonweb.web.permission import public, safe_next
+from rockonweb.web.permissions import public, safe_next
+from rockonweb.web.responses import lead_to
 
 blueprint = Blueprint("auth", __name__)
 HALF = "half"  # in the cookie: who gave the right password, and until when a code may follow
@@ -30,18 +30,18 @@ HALF_SECONDS = 600
 @public
 def login() -> ResponseReturnValue:
     """Ask for name and password, then go where the person was going, or on to the second step."""
-    if not accounts.exist():
+    if not users.exist():
         return lead_to("auth.setup")
     target = safe_next(request.args.get("next"))
     if current_user.is_authenticated:
         return redirect(target, code=303)
     form = LoginForm()
     if form.validate_on_submit():
-        attempts.check(form.name.data)
-        user = accounts.authenticate(form.name.data, form.password.data)
+        login_throttle.check(form.name.data)
+        user = users.authenticate(form.name.data, form.password.data)
         if user is not None:
             return _enter(user, target) if user.totp_since is None else _ask_code(user, target)
-        attempts.failed(form.name.data)
+        login_throttle.failed(form.name.data)
         form.password.errors = [_("This name and password don't belong together.")]
     return render_template("auth/login.html", form=form), 422 if form.is_submitted() else 200
 
@@ -56,10 +56,10 @@ def code() -> ResponseReturnValue:
         return lead_to("auth.login", next=target)
     form = CodeForm()
     if form.validate_on_submit():
-        attempts.check(user.name)
+        login_throttle.check(user.name)
         if second_step.passes(user, form.code.data):
             return _enter(user, target)
-        attempts.failed(user.name, "login.code")
+        login_throttle.failed(user.name, "login.code")
         form.code.errors = [_("This code is not right, or it was used already. A device shows a new one soon.")]
     return render_template("auth/code.html", form=form), 422 if form.is_submitted() else 200
 
@@ -79,17 +79,17 @@ def logout() -> ResponseReturnValue:
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 @public
-@attempts.limiter.limit("10 per minute", methods=["POST"])
+@login_throttle.limiter.limit("10 per minute", methods=["POST"])
 def setup() -> ResponseReturnValue:
     """Make the first account for whoever can read the terminal."""
     settings = current_settings()
-    if accounts.setup_code(settings) is None:
+    if users.setup_code(settings) is None:
         return lead_to("auth.login")
     form = SetupForm()
     if form.validate_on_submit():
-        if accounts.code_matches(settings, form.code.data):
+        if users.code_matches(settings, form.code.data):
             try:
-                return _enter(accounts.make_first_user(settings, form.name.data, form.password.data), safe_next(None))
+                return _enter(users.make_first_user(settings, form.name.data, form.password.data), safe_next(None))
             except BadInput as error:
                 form.name.errors = [say(fault) for fault in error.faults]
         else:
@@ -103,7 +103,7 @@ def _enter(user: User, target: str) -> ResponseReturnValue:
     session.permanent = True
     with writing():
         session[KEY] = sessions.begin(user, request.remote_addr or "", request.user_agent.string)
-        audit.record(attempts.LOGGED_IN, user=user.name)
+        audit.record(login_throttle.LOGGED_IN, user=user.name)
     login_user(user)
     return redirect(target, code=303)
 

@@ -12,19 +12,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from rockonweb import __version__, audit, backup
-from rockonweb.config import current_settings
-from rockonweb.core.backup import MAX_BYTES, Hidden
+from rockonweb.accounts import audit
+from rockonweb.config import VERSION, current_settings
 from rockonweb.core.errors import BadInput
+from rockonweb.core.formats.backup import MAX_BYTES, Hidden
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
 from rockonweb.languages import say
 from rockonweb.models import Installation, Restore, Role, db
 from rockonweb.web import rockon_page
-from rockonweb.web.answers import file, lead_to, stem
-from rockonweb.web.confirm import confirmed
+from rockonweb.web.confirm_password import confirmed
 from rockonweb.web.partials import render
-from rockonweb.web.permission import Pages
-from rockonweb.work import export, restore
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import file, lead_to, stem
+from rockonweb.work import backup, export, restore
 
 blueprint = Pages("backup", __name__, Role.OWNER)
 ROOM_FOR_FORM = 100_000  # bytes of an upload beside the file
@@ -49,7 +49,7 @@ def make() -> ResponseReturnValue:
     form = BackupForm()
     if not form.validate():
         return _page(form), 422
-    text, _ = backup.make(current_settings(), __version__, form.wanted)
+    text, _ = backup.make(current_settings(), VERSION, form.wanted)
     audit.record("backup.make", "with secrets" if form.wanted else "")
     name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
     return file(text, "application/json", f'attachment; filename="{name}"')

@@ -9,7 +9,7 @@ from rockonweb.core.errors import EngineError
 from rockonweb.host import host_of
 from rockonweb.models import Role
 from rockonweb.web.partials import render
-from rockonweb.web.permission import Pages
+from rockonweb.web.permissions import Pages
 
 blueprint = Pages("docker", __name__, Role.OPERATOR)
 

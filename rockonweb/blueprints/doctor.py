@@ -5,12 +5,11 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from rockonweb import __version__
-from rockonweb.config import current_settings
-from rockonweb.core import diagnosis
+from rockonweb.config import VERSION, current_settings
+from rockonweb.core.instance import diagnosis
 from rockonweb.models import Role
-from rockonweb.web.answers import file
-from rockonweb.web.permission import Pages
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import file
 from rockonweb.work import doctor
 
 blueprint = Pages("doctor", __name__, Role.OWNER)
@@ -32,4 +31,4 @@ def report(kind: str) -> ResponseReturnValue:
 
 
 def _look() -> list[diagnosis.Finding]:
-    return doctor.examine(current_settings(), __version__)
+    return doctor.examine(current_settings(), VERSION)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.models import Role, db
-from rockonweb.web.permission import public, requires
+from rockonweb.web.permissions import public, requires
 from rockonweb.work import heartbeat
 
 blueprint = Blueprint("health", __name__)

@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from rockonweb.core.errors import EngineError
 from rockonweb.models import Role
-from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import Pages, requires
-from rockonweb.web.wording import size
+from rockonweb.web.labels import size
+from rockonweb.web.permissions import Pages, requires
+from rockonweb.web.responses import lead_to
 from rockonweb.work import host_images
 
 blueprint = Pages("images", __name__, Role.OWNER, url_prefix="/images")

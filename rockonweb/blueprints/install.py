@@ -12,21 +12,21 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from rockonweb.catalog import successors
-from rockonweb.core import suggest, wizard
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.plan import Plan
-from rockonweb.core.preflight import powers
-from rockonweb.core.request import InstallRequest
-from rockonweb.core.steps import MakeNetwork
+from rockonweb.core.operations.requests import InstallRequest
+from rockonweb.core.operations.steps import MakeNetwork
+from rockonweb.core.plan.plan import Plan
+from rockonweb.core.preflight import privileges
+from rockonweb.core.questions import suggestions, wizard
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
 from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Operation, Role, db
-from rockonweb.rows import suggested_port
-from rockonweb.web import before, drafts, questions, rockon_page, secret_answers
+from rockonweb.models.repository import suggested_port
+from rockonweb.web import drafts, preflight_review, questions, rockon_page, secret_answers
 from rockonweb.web.partials import partial_wanted
-from rockonweb.web.permission import Pages
-from rockonweb.work.facts import gather_facts
+from rockonweb.web.permissions import Pages
+from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
 blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
@@ -93,11 +93,11 @@ def install(rockon_id: int) -> ResponseReturnValue:
         return here.go(missing)
     found = _look(here)
     form = summary.SummaryForm()
-    changed, unconfirmed = not form.saw(found), not form.confirmed(powers.powers(here.definition))
+    changed, unconfirmed = not form.saw(found), not form.confirmed(privileges.powers(here.definition))
     if found.trouble or found.blocked or changed or unconfirmed:
         return _summary(here, found, found.trouble, changed=changed), 503 if found.trouble else 422
     chosen = found.choosing(give=form.given(found.plan.offers))
-    return before.begin(chosen, lambda trouble: _summary(here, found, trouble))
+    return preflight_review.begin(chosen, lambda trouble: _summary(here, found, trouble))
 
 
 def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
@@ -139,7 +139,7 @@ def _form(here: Here) -> PageForm:
     return environment.form(definition, values, _suggested(here, values), here.page)
 
 
-def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggest.Suggestion]:
+def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:
     return questions.suggested_texts(here.definition, here.page, values)
 
 
@@ -180,9 +180,9 @@ def _summary(here: Here, found: Review, trouble: RockonwebError | None, *, chang
         trouble=trouble,
         changed=changed,
         digest=found.fingerprint,
-        before=before.before(
+        before=preflight_review.before(
             [*planned.findings, *wizard.notes(here.definition, values)],
-            powers.powers(here.definition),
+            privileges.powers(here.definition),
             planned.offers,
             here.rockon,
         ),

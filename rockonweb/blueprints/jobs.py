@@ -13,8 +13,8 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from werkzeug.exceptions import MethodNotAllowed
 
 from rockonweb.models import Role
-from rockonweb.web import faults
-from rockonweb.web.permission import requires
+from rockonweb.web import error_pages
+from rockonweb.web.permissions import requires
 from rockonweb.work import queue
 
 PREFIX = "/jobs"
@@ -67,8 +67,8 @@ def _finish(response: Response) -> Response:
 
 
 def _no_such_job(_error: NoSuchJobError) -> ResponseReturnValue:
-    return faults.answer(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
+    return error_pages.answer(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
 
 
 def _not_now(_error: InvalidJobOperation) -> ResponseReturnValue:
-    return faults.answer(409, _("This can't be done with the job as it is now."), _("Reload the page."))
+    return error_pages.answer(409, _("This can't be done with the job as it is now."), _("Reload the page."))

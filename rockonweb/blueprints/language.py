@@ -7,9 +7,9 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from rockonweb.languages import ENGLISH, LANGUAGES
-from rockonweb.web import api_faults
-from rockonweb.web.browser_choice import BrowserChoice
-from rockonweb.web.permission import public
+from rockonweb.web import api_errors
+from rockonweb.web.permissions import public
+from rockonweb.web.preference_cookies import BrowserChoice
 
 blueprint = Blueprint("language", __name__)
 _choice = BrowserChoice("language", LANGUAGES)
@@ -17,7 +17,7 @@ _choice = BrowserChoice("language", LANGUAGES)
 
 def language() -> str:
     """Return the reader's language among the translated ones; scripts read English."""
-    if api_faults.asked():
+    if api_errors.asked():
         return ENGLISH
     wished = [*request.accept_languages.values()]
     return _choice.chosen or negotiate_locale(wished, [*LANGUAGES], sep="-") or ENGLISH

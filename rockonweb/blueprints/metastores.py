@@ -13,9 +13,9 @@ from rockonweb.core.errors import BadInput
 from rockonweb.forms.metastore import MetastoreForm
 from rockonweb.languages import say
 from rockonweb.models import RefreshReport, Role, db
-from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import Pages
-from rockonweb.web.renewal import refresh_soon
+from rockonweb.web.permissions import Pages
+from rockonweb.web.refresh_after_change import refresh_soon
+from rockonweb.web.responses import lead_to
 
 blueprint = Pages("metastores", __name__, Role.OWNER, url_prefix="/metastores")
 

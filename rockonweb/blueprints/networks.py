@@ -10,8 +10,8 @@ from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable
 from rockonweb.forms.network import NetworkForm, NewNetworkForm, values
 from rockonweb.languages import say
 from rockonweb.models import Role
-from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import Pages, requires
+from rockonweb.web.permissions import Pages, requires
+from rockonweb.web.responses import lead_to
 from rockonweb.work import rocknets
 from rockonweb.work.rocknets import Rocknet, Unfit
 

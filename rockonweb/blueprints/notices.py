@@ -10,14 +10,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
-from rockonweb import audit
-from rockonweb.core import notices as core
-from rockonweb.core.notices import Way
+from rockonweb.accounts import audit
+from rockonweb.core.instance import notices as core
+from rockonweb.core.instance.notices import Way
 from rockonweb.forms.notices import EVENTS, FORMS, EventsForm
 from rockonweb.models import NoticeMessage, NoticeTarget, Role, db, writing
-from rockonweb.web.answers import lead_to
 from rockonweb.web.partials import render
-from rockonweb.web.permission import Pages
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import lead_to
 from rockonweb.work import notices
 
 blueprint = Pages("notices", __name__, Role.OWNER, url_prefix="/notices")

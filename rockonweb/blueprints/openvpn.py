@@ -12,22 +12,21 @@ from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import openvpn
-from rockonweb.core.request import TaskRequest
+from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
 from rockonweb.host import Engine, host_of
 from rockonweb.languages import say
-from rockonweb.models import Installation, Role
+from rockonweb.models import Installation, Role, repository
 from rockonweb.web import rockon_page
-from rockonweb.web.answers import file, lead_to
 from rockonweb.web.partials import render
-from rockonweb.web.permission import Pages
-from rockonweb.work import operations, tasks
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import file, lead_to
+from rockonweb.work import handler_tasks, operations
 
 blueprint = Pages("openvpn", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/openvpn")
 
@@ -59,7 +58,7 @@ def make_client(rockon_id: int) -> ResponseReturnValue:
 def download(rockon_id: int) -> ResponseReturnValue:
     """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
     rockon, client = _get(rockon_id), request.form.get("client", "")
-    answers = rows.answers_of(rockon)
+    answers = repository.answers_of(rockon)
     if fault := openvpn.client_fault(client, answers):
         raise BadInput(fault)
     with host_of(rockon).connect() as docker:
@@ -81,7 +80,7 @@ def download(rockon_id: int) -> ResponseReturnValue:
 def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
     """Say what revoking means, and ask."""
     rockon, client = _get(rockon_id), request.args.get("client", "").strip()
-    if fault := openvpn.client_fault(client, rows.answers_of(rockon)):
+    if fault := openvpn.client_fault(client, repository.answers_of(rockon)):
         raise BadInput(fault)
     return render_template("openvpn/revoke.html", rockon=rockon, client=client)
 
@@ -94,25 +93,25 @@ def revoke(rockon_id: int) -> ResponseReturnValue:
 
 def _get(rockon_id: int) -> Installation:
     rockon = rockon_page.get(rockon_id)
-    if tasks.of(rockon) is not openvpn.tasks:
+    if handler_tasks.of(rockon) is not openvpn.tasks:
         abort(404)
     return rockon
 
 
 def _authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.Authority:
-    return openvpn.authority(tasks.files(rockon, openvpn.tasks, docker), answers)
+    return openvpn.authority(handler_tasks.files(rockon, openvpn.tasks, docker), answers)
 
 
 def _begin(rockon: Installation, order: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
     with host_of(rockon).connect() as docker:
-        tasks.planned(rockon, order, docker)
+        handler_tasks.planned(rockon, order, docker)
     operation = operations.begin(rockon, order, current_user.name)
     return lead_to("operations.show", operation_id=operation)
 
 
 def _page(rockon: Installation, form: ClientForm) -> str:
-    answers = rows.answers_of(rockon)
+    answers = repository.answers_of(rockon)
     context: dict[str, Any] = {"rockon": rockon, "form": form, "address": openvpn.address(rockon.definition, answers)}
     try:
         with host_of(rockon).connect() as docker:

@@ -7,13 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from rockonweb import accounts, second_step
+from rockonweb.accounts import second_step, users
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
 from rockonweb.languages import say
 from rockonweb.models import Role, User, db
-from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import Pages
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import lead_to
 
 blueprint = Pages("people", __name__, Role.OWNER, url_prefix="/people")
 
@@ -31,7 +31,7 @@ def add() -> ResponseReturnValue:
     if not form.validate():
         return _list(form), 422
     try:
-        accounts.make_user(form.name.data, form.password.data, Role(form.role.data))
+        users.make_user(form.name.data, form.password.data, Role(form.role.data))
     except BadInput as error:
         form.name.errors = [say(fault) for fault in error.faults]
         return _list(form), 422
@@ -52,7 +52,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _one(person, role_form=form), 422
     try:
-        accounts.set_role(person, Role(form.role.data))
+        users.set_role(person, Role(form.role.data))
     except Conflict as error:
         form.role.errors = [say(error.sentence), say(error.hint)]
         return _one(person, role_form=form), 409
@@ -72,7 +72,7 @@ def reset(user_id: int) -> ResponseReturnValue:
         )
     if not form.validate():
         return _one(person, reset_form=form), 422
-    accounts.set_password(person, form.password.data)
+    users.set_password(person, form.password.data)
     flash(_("The password is set, and all sessions of this account have ended."), "success")
     return lead_to("people.show", user_id=user_id)
 
@@ -99,13 +99,13 @@ def remove(user_id: int) -> ResponseReturnValue:
     """Remove an account."""
     person = db.get_or_404(User, user_id)
     name, mine = person.name, person.id == current_user.id
-    accounts.remove(person)
+    users.remove(person)
     flash(_("The account %(name)s is removed.", name=name), "success")
     return redirect(url_for("auth.login") if mine else url_for("people.index"), code=303)
 
 
 def _list(form: PersonForm) -> str:
-    return render_template("people/index.html", people=accounts.listing(), form=form, roles=ROLES)
+    return render_template("people/index.html", people=users.listing(), form=form, roles=ROLES)
 
 
 def _one(person: User, role_form: RoleForm | None = None, reset_form: ResetForm | None = None) -> str:

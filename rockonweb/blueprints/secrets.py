@@ -6,13 +6,13 @@ from flask import abort, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb import audit
+from rockonweb.accounts import audit
 from rockonweb.forms.auth import AgainForm
 from rockonweb.models import Installation, Role
 from rockonweb.web import rockon_page, secret_answers
-from rockonweb.web.answers import lead_to
-from rockonweb.web.confirm import confirmed
-from rockonweb.web.permission import Pages
+from rockonweb.web.confirm_password import confirmed
+from rockonweb.web.permissions import Pages
+from rockonweb.web.responses import lead_to
 from rockonweb.web.secret_answers import SecretAnswer
 
 blueprint = Pages("secrets", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/secrets")

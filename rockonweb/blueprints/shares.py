@@ -16,9 +16,9 @@ from rockonweb.forms.share import ShareForm
 from rockonweb.host import host_of
 from rockonweb.languages import say
 from rockonweb.models import Role
-from rockonweb.web.answers import lead_to
-from rockonweb.web.permission import Pages, may, requires
-from rockonweb.work.facts import share_users
+from rockonweb.web.permissions import Pages, may, requires
+from rockonweb.web.responses import lead_to
+from rockonweb.work.collect_facts import share_users
 
 blueprint = Pages("shares", __name__, Role.OWNER)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from rockonweb.web.browser_choice import BrowserChoice
-from rockonweb.web.permission import public
+from rockonweb.web.permissions import public
+from rockonweb.web.preference_cookies import BrowserChoice
 
 blueprint = Blueprint("theme", __name__)
 _choice = BrowserChoice("theme", ("system", "light", "dark"))

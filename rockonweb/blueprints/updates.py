@@ -10,15 +10,15 @@ from flask_login import current_user
 
 from rockonweb.config import current_settings
 from rockonweb.core.errors import Conflict
-from rockonweb.core.request import UpdateRequest
+from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.status.updates import clock
 from rockonweb.core.text import t
-from rockonweb.core.updates import clock
 from rockonweb.forms.updates import AutomaticForm
 from rockonweb.models import Installation, Role, State, writing
-from rockonweb.web import before, rockon_page, shelf
-from rockonweb.web.answers import lead_to
+from rockonweb.web import catalogue_listing, preflight_review, rockon_page
 from rockonweb.web.partials import render
-from rockonweb.web.permission import requires
+from rockonweb.web.permissions import requires
+from rockonweb.web.responses import lead_to
 from rockonweb.work import operations, updates
 from rockonweb.work.review import review_request
 
@@ -35,7 +35,7 @@ def index() -> str:
         "updates/_list.html",
         found=found,
         looking=updates.looking() or any(updates.looking(one.installation.id) for one in found),
-        active=shelf.active_operations([one.installation.id for one in found]),
+        active=catalogue_listing.active_operations([one.installation.id for one in found]),
         hours=current_settings().update_hours,
     )
 
@@ -80,8 +80,8 @@ def review(rockon_id: int) -> str:
         "updates/review.html",
         rockon=rockon,
         trouble=found.trouble,
-        before=before.before(found.changes.plan.findings, [], [], rockon),
-        **before.change_of(found, rockon),
+        before=preflight_review.before(found.changes.plan.findings, [], [], rockon),
+        **preflight_review.change_of(found, rockon),
     )
 
 
@@ -123,7 +123,7 @@ def _page(rockon: Installation, form: AutomaticForm) -> str:
         rockon=rockon,
         images=updates.images_of(rockon.id),
         looking=updates.looking(rockon.id) or updates.looking(),
-        operation=shelf.active_operations([rockon.id]).get(rockon.id),
+        operation=catalogue_listing.active_operations([rockon.id]).get(rockon.id),
         form=form,
         last=updates.last_automatic(rockon.id),
         tried=updates.was_tried(rockon),

@@ -11,13 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from rockonweb import rows
 from rockonweb.catalog.metastore import Content
 from rockonweb.catalog.offers import Metastore, Offer, catalogue, had_remote, load, starter
 from rockonweb.catalog.report import Part, Report
 from rockonweb.catalog.sources import AT_ONCE, LOCAL_ORIGIN, Source, home, listed
 from rockonweb.config import current_settings
-from rockonweb.models import Draft, Installation, MetastoreFile, Operation, RefreshReport, RockOn, db, writing
+from rockonweb.models import (
+    Draft,
+    Installation,
+    MetastoreFile,
+    Operation,
+    RefreshReport,
+    RockOn,
+    db,
+    repository,
+    writing,
+)
 from rockonweb.models.operation import IS_ACTIVE
 
 REPORTS = 20  # kept
@@ -97,12 +106,12 @@ def _put(session: Session, report: Report, batch: list[Offer], first_local: int)
     """
     names = [offer.name for offer in batch]
     known = {rockon.name: rockon for rockon in session.scalars(select(RockOn).where(RockOn.name.in_(names)))}
-    suggestions = rows.Suggestions.load(session)
+    suggestions = repository.Suggestions.load(session)
     for offer in batch:
         row, parsed = known.get(offer.name), offer.parsed
         stood_in = row is not None and row.origin == "starter"
         position = offer.place + (first_local if offer.origin == LOCAL_ORIGIN else 0)
-        _, outcome = rows.put(
+        _, outcome = repository.put(
             session, row, parsed.definition, parsed.source, suggestions, origin=offer.origin, position=position
         )
         if offer.origin == "starter":

@@ -23,7 +23,7 @@ from rockonweb.catalog.metastore import Unusable
 from rockonweb.catalog.pictures import Picture, fetch, kind_of
 from rockonweb.config import Settings, current_settings, fresh, make_private
 from rockonweb.models import Installation, RockOn, db
-from rockonweb.strangers import side_by_side
+from rockonweb.remote.http_client import side_by_side
 
 DAY = 24 * 3600
 KEPT = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rockonweb.catalog.metastore import Entry, Unusable, decoded, entries, is_root, local_files, name_fault, read_file
-from rockonweb.core.advice import advice
-from rockonweb.core.definition import Definition, DefinitionFaults, Fault, parse
+from rockonweb.core.definition.advice import advice
+from rockonweb.core.definition.definition import Definition, DefinitionFaults, Fault, parse
 from rockonweb.core.text import t
-from rockonweb.registry import Missing, Remote, Unknown
+from rockonweb.remote.registry import Missing, Remote, Unknown
 
 
 @dataclass(frozen=True)

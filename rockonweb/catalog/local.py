@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rockonweb.catalog.metastore import MAX_NAME, ROOT, Unusable, clean, decoded, local_files, name_fault, read_file
 from rockonweb.config import Settings, fresh, make_private
-from rockonweb.core.definition import DefinitionFaults, Fault, parse
+from rockonweb.core.definition.definition import DefinitionFaults, Fault, parse
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
 

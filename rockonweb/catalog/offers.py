@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rockonweb.catalog.metastore import ROOT, Content, Fetched, Unusable, clean, listing, local_files
-from rockonweb.catalog.remote import Remote
+from rockonweb.catalog.metastore_client import Remote
 from rockonweb.catalog.sources import LOCAL, Source, home
-from rockonweb.core.definition import DefinitionFaults, Parsed, parse
+from rockonweb.core.definition.definition import DefinitionFaults, Parsed, parse
 from rockonweb.core.text import reworded, t
 
 STARTER = Path(__file__).with_name("starter")

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from rockonweb import strangers
 from rockonweb.catalog.metastore import Unusable, clean
 from rockonweb.core import text
 from rockonweb.core.text import t
+from rockonweb.remote import http_client
 
 FILE_SECONDS = 30
 MAX_BYTES = 500_000
@@ -65,15 +65,15 @@ def fetch(url: str, homes: Iterable[str]) -> Picture:
     allow = partial(_allow, [urlsplit(home).hostname or "" for home in homes])
     allow(url)
     try:
-        with strangers.new_session() as session:
-            answer, body = strangers.ask(session, url, allow, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
-    except strangers.TooLarge:
+        with http_client.new_session() as session:
+            answer, body = http_client.ask(session, url, allow, MAX_BYTES, time.monotonic() + FILE_SECONDS, {})
+    except http_client.TooLarge:
         raise Unusable(t("is larger than %(limit)s", limit=text.size(MAX_BYTES))) from None
     except requests.TooManyRedirects:
-        raise Unusable(t("is redirected more than %(count)d times", count=strangers.MAX_REDIRECTS)) from None
+        raise Unusable(t("is redirected more than %(count)d times", count=http_client.MAX_REDIRECTS)) from None
     except requests.Timeout:
         raise Unusable(t("was not there in time")) from None
-    except strangers.FAILURES as error:
+    except http_client.FAILURES as error:
         raise Unusable(t("can't be had: %(error)s", error=type(error).__name__)) from None
     if answer.status_code != HTTPStatus.OK:
         raise Unusable(t("can't be had: the answer is %(status)s", status=answer.status_code))
@@ -85,9 +85,9 @@ def fetch(url: str, homes: Iterable[str]) -> Picture:
 
 def _allow(home_hosts: list[str], url: str) -> None:
     """Raise Unusable for what is no address of the public internet, nor on the host of a metastore."""
-    if not strangers.is_web_address(url) or len(url) > MAX_URL:
+    if not http_client.is_web_address(url) or len(url) > MAX_URL:
         raise Unusable(t("is no web address"))
     host = urlsplit(url).hostname or ""
-    inner = strangers.inner_addresses(host)
-    if inner and not any(inner <= strangers.inner_addresses(home) for home in home_hosts):
+    inner = http_client.inner_addresses(host)
+    if inner and not any(inner <= http_client.inner_addresses(home) for home in home_hosts):
         raise Unusable(t("is on %(host)s, which is this machine or its network", host=clean(host)))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, or_, select
 
-from rockonweb.core.definition import digest
-from rockonweb.core.lifecycle import State
-from rockonweb.core.succession import Candidate, Succession, find
+from rockonweb.core.definition.definition import digest
+from rockonweb.core.definition.replacement import Candidate, Succession, find
+from rockonweb.core.operations.lifecycle import State
 from rockonweb.models import Container, Installation, RockOn, db
 from rockonweb.models.rockon import has_word
 

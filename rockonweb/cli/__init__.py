@@ -18,14 +18,15 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from rockonweb import __version__, create_app, private
+from rockonweb import config, create_app
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.core.visible import Plain
+from rockonweb.core.invisible import Plain
+from rockonweb.work import instance_files
 
 
 def main() -> NoReturn:
     """Run the command line; an error is a sentence and an exit status, never a traceback."""
-    private.begin()
+    instance_files.begin()
     atexit.register(gc.freeze)  # at the end there is nothing to collect: looking for it takes half a second
     sys.stdout, sys.stderr = cast(TextIO, Plain(sys.stdout)), cast(TextIO, Plain(sys.stderr))
     try:
@@ -110,7 +111,7 @@ class Group(FlaskGroup):
     set_debug_flag=False,
     help="Apps for a home server: pick a rock-on, answer a few questions, and it runs in Docker.",
 )
-@click.version_option(__version__, prog_name="rockonweb")
+@click.version_option(config.VERSION, prog_name="rockonweb")
 def group() -> None:
     """The commands; the pages do the same and more."""
 

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from rockonweb import accounts, second_step, tokens
+from rockonweb.accounts import second_step, tokens, users
 from rockonweb.cli import instance
 from rockonweb.models import Role
 
@@ -25,7 +25,7 @@ def user() -> None:
 @instance.prepared
 def list_users(as_json: bool) -> None:
     """List the accounts."""
-    found = accounts.listing()
+    found = users.listing()
     if as_json:
         listed = [
             {
@@ -49,7 +49,7 @@ def list_users(as_json: bool) -> None:
 @instance.prepared
 def add_user(name: str, role: str) -> None:
     """Make an account; the password comes from a prompt or standard input."""
-    accounts.make_user(name, _password(), Role(role))
+    users.make_user(name, _password(), Role(role))
     click.echo(f"{name} can log in now.")
 
 
@@ -58,8 +58,8 @@ def add_user(name: str, role: str) -> None:
 @instance.prepared
 def reset_password(name: str) -> None:
     """Set an account's password, from a prompt or standard input; its sessions end."""
-    found = accounts.get(name)
-    accounts.set_password(found, _password())
+    found = users.get(name)
+    users.set_password(found, _password())
     click.echo(f"{name} has the new password; all sessions have ended.")
 
 
@@ -69,7 +69,7 @@ def reset_password(name: str) -> None:
 @instance.prepared
 def change_role(name: str, role: str) -> None:
     """Change what an account may do: viewer, operator or owner."""
-    accounts.set_role(accounts.get(name), Role(role))
+    users.set_role(users.get(name), Role(role))
     click.echo(f"{name} is {role} now.")
 
 
@@ -78,7 +78,7 @@ def change_role(name: str, role: str) -> None:
 @instance.prepared
 def turn_second_step_off(name: str) -> None:
     """Turn the second step of an account's login off, as after the loss of a device."""
-    second_step.disable(accounts.get(name))
+    second_step.disable(users.get(name))
     click.echo(f"{name} logs in by password alone now.")
 
 
@@ -87,7 +87,7 @@ def turn_second_step_off(name: str) -> None:
 @instance.prepared
 def remove_user(name: str) -> None:
     """Remove an account with its sessions and tokens."""
-    accounts.remove(accounts.get(name))
+    users.remove(users.get(name))
     click.echo(f"{name} is removed.")
 
 
@@ -104,7 +104,7 @@ def token() -> None:
 @instance.prepared
 def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
     """Make a token for the account NAME and print it alone. It is shown this once."""
-    click.echo(tokens.make(accounts.get(name), Role(role) if role else None, days, label))
+    click.echo(tokens.make(users.get(name), Role(role) if role else None, days, label))
 
 
 def _password() -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
-from rockonweb import __version__, audit, backup
+from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.config import fresh
-from rockonweb.core import backup as core
+from rockonweb.config import VERSION, fresh
 from rockonweb.core.errors import BadInput, RockonwebError
+from rockonweb.core.formats import backup as core
 from rockonweb.models import Restore, db
-from rockonweb.work import export, restore
+from rockonweb.work import backup, export, restore
 
 PASSPHRASE = "ROCKONWEB_PASSPHRASE"  # noqa: S105 - the name of a variable
 POLL_SECONDS = 0.5
@@ -37,7 +37,7 @@ def make_backup(file: Path | None, with_secrets: bool) -> None:
     """
     settings = instance.settings()
     passphrase = _new_passphrase() if with_secrets else None
-    text, trouble = backup.make(settings, __version__, passphrase)
+    text, trouble = backup.make(settings, VERSION, passphrase)
     if trouble:
         click.echo("Docker does not answer: the volumes that it made for containers are not in it.", err=True)
     audit.record("backup.make", "with secrets" if with_secrets else "")

@@ -11,13 +11,15 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from rockonweb import audit, catalog, registry
+from rockonweb import catalog
+from rockonweb.accounts import audit
 from rockonweb.catalog import linter
 from rockonweb.cli import instance
-from rockonweb.core.definition import MAX_BYTES
+from rockonweb.core.definition.definition import MAX_BYTES
 from rockonweb.models import Installation, RockOn
-from rockonweb.web.shelf import load_apps
-from rockonweb.work import icons
+from rockonweb.remote import registry
+from rockonweb.web.catalogue_listing import load_apps
+from rockonweb.work import icon_downloads
 
 _LISTED = (
     RockOn.name, RockOn.version, RockOn.website, RockOn.origin, RockOn.in_catalogue, RockOn.has_ui, Installation.name,
@@ -38,7 +40,7 @@ def refresh(as_json: bool) -> None:
     report = catalog.refresh()
     audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
-    icons.begin()
+    icon_downloads.begin()
     sys.exit(0 if report.loaded else 1)
 
 

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from rockonweb import __version__, config
-from rockonweb.core import diagnosis
+from rockonweb import config
 from rockonweb.core.errors import RockonwebError
+from rockonweb.core.instance import diagnosis
 from rockonweb.work import doctor
 
 
@@ -20,7 +20,7 @@ def examine(as_json: bool) -> None:
     Run it as the user of the service and with the same environment.
     """
     try:
-        found = doctor.examine(config.read(), __version__)
+        found = doctor.examine(config.read(), config.VERSION)
     except RockonwebError as error:
         found = [diagnosis.Finding("settings", "fail", error.sentence, error.hint)]
     click.echo(diagnosis.report(found, as_json=as_json))

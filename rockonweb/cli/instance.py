@@ -10,10 +10,12 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import inspect
 
-from rockonweb import catalog, migrate, private, rows
+from rockonweb import catalog
 from rockonweb.config import Settings, current_settings
 from rockonweb.core.errors import BadInput
-from rockonweb.models import Installation, db
+from rockonweb.migrations import upgrade
+from rockonweb.models import Installation, db, repository
+from rockonweb.work import instance_files
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -37,9 +39,9 @@ def prepared(command: Command) -> Command:
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
-        private.mend(settings())
+        instance_files.mend(settings())
         if not inspect(db.engine).has_table("rockon"):
-            migrate.upgrade()
+            upgrade.upgrade()
             catalog.load_starter()
         command(*args, **options)
 
@@ -48,7 +50,7 @@ def prepared(command: Command) -> Command:
 
 def find_rockon(name: str) -> Installation:
     """Return a rock-on by its exact name. Raises BadInput."""
-    rockon = rows.find_by_name(name)
+    rockon = repository.find_by_name(name)
     if rockon is None:
         raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")
     return rockon

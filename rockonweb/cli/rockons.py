@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from rockonweb import audit, rows
+from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.core.answers import Answers, load, read
+from rockonweb.core.answers.answers import Answers, load, read
 from rockonweb.core.errors import BadInput, EngineError
-from rockonweb.core.request import InstallRequest, plain_request
+from rockonweb.core.operations.requests import InstallRequest, plain_request
 from rockonweb.core.secret import reveal
 from rockonweb.host import host_of
-from rockonweb.models import Installation, Kind, Operation, Progress, db
+from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, review_request, submit_review
 
@@ -92,7 +92,7 @@ uninstall = _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, i
 @instance.prepared
 def answers(name: str) -> None:
     """Print the answers of a rock-on, as an answers file. Secrets are in it."""
-    found = rows.answers_of(instance.find_rockon(name)).to_json()
+    found = repository.answers_of(instance.find_rockon(name)).to_json()
     audit.record("secret.answers", name)
     click.echo(json.dumps(found, indent=2))
 
@@ -104,13 +104,13 @@ def _answers(rockon: Installation, file: Path | None) -> Answers:
     if file is None:
         if not rockon.installed_source:
             raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")
-        return rows.answers_of(rockon)
+        return repository.answers_of(rockon)
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The answers file {file} can't be read: {error}.") from None
     given: Any = load(text)
-    return read(rockon.definition, given, rows.suggested_port(rockon), host_of().shares.listing())
+    return read(rockon.definition, given, repository.suggested_port(rockon), host_of().shares.listing())
 
 
 def _report(operation_id: int, wait: bool) -> None:

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from rockonweb.cli import instance
-from rockonweb.work import rehearsal, roles, supervisor
+from rockonweb.work import roles, supervisor, warm_up
 
 
 @click.command()
@@ -29,7 +29,7 @@ def web() -> None:
 @instance.prepared
 def worker() -> None:
     """Run one worker only."""
-    rehearsal.rehearse()
+    warm_up.rehearse()
     roles.worker(instance.app())
 
 

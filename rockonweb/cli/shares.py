@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from rockonweb import audit
+from rockonweb.accounts import audit
 from rockonweb.core.text import size
 from rockonweb.host import host_of
 

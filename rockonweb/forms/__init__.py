@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
 
-from rockonweb.core.wizard import Ask, Values
+from rockonweb.core.questions.wizard import Ask, Values
 
 PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}  # no help of the browser's
 

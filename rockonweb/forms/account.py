@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, SelectChoice, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
-from rockonweb.accounts import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
+from rockonweb.accounts.users import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
 from rockonweb.forms import PlainField
 from rockonweb.models import Role
 from rockonweb.models.token import LABEL

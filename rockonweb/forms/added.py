@@ -13,9 +13,9 @@ from flask_wtf import FlaskForm
 from wtforms import Field, SelectChoice, SelectField, StringField
 from wtforms.widgets import PasswordInput
 
-from rockonweb.core.definition import Definition
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions.settings import ALL, Fault, Typed
 from rockonweb.core.secret import is_secret
-from rockonweb.core.settings import ALL, Fault, Typed
 from rockonweb.core.text import Text, t
 from rockonweb.forms import PLAIN, PlainField, build, shares
 

@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, SubmitField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from rockonweb.accounts import LONGEST_NAME
+from rockonweb.accounts.users import LONGEST_NAME
 from rockonweb.forms import PLAIN
 from rockonweb.forms.account import known_password, new_password, password_again
 

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, PasswordField, SubmitField
 from wtforms.validators import ValidationError
 
-from rockonweb.backup import SHORTEST_PASSPHRASE
+from rockonweb.work.backup import SHORTEST_PASSPHRASE
 
 NEW = {"autocomplete": "new-password"}
 

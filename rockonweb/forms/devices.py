@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from wtforms import Field, Form, ValidationError
 
-from rockonweb.core.definition import Definition
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions.wizard import Values, asks, device_fault
 from rockonweb.core.text import t
-from rockonweb.core.wizard import Values, asks, device_fault
 from rockonweb.forms import PageForm, build, plain_fields
 from rockonweb.host import host_of
 

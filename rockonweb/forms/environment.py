@@ -10,10 +10,10 @@ from typing import Any
 from wtforms import BooleanField, Field, Form, PasswordField, StringField, ValidationError
 from wtforms.widgets import PasswordInput, TextInput
 
-from rockonweb.core.definition import Definition
-from rockonweb.core.suggest import Suggestion, generates, offered
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions.suggestions import Suggestion, generates, offered
+from rockonweb.core.questions.wizard import Ask, Values, asks, text_fault
 from rockonweb.core.text import t
-from rockonweb.core.wizard import Ask, Values, asks, text_fault
 from rockonweb.forms import PLAIN, Asked, PageForm, build
 
 FORGET = "forget-"  # before the name of a secret that may be blank: a box to take it back

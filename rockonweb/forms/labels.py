@@ -10,11 +10,11 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import Field
 
-from rockonweb.core import settings
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
-from rockonweb.core.field_names import field_name
-from rockonweb.core.settings import Typed
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.answers.field_names import field_name
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions import settings
+from rockonweb.core.questions.settings import Typed
 from rockonweb.forms import PlainField, build
 from rockonweb.forms.added import RowsForm, judge
 

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, SubmitField
 from wtforms.validators import InputRequired, Optional, Regexp
 
-from rockonweb.core.networks import LARGEST_MTU, NetworkSpec, read_aux_addresses
+from rockonweb.core.containers.networks import LARGEST_MTU, NetworkSpec, read_aux_addresses
 from rockonweb.forms import PlainField, stripped
 
 

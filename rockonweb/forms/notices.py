@@ -12,7 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, PasswordField, SelectField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
-from rockonweb.core.notices import Event, Way, stays_here
+from rockonweb.core.instance.notices import Event, Way, stays_here
 from rockonweb.forms import PLAIN
 from rockonweb.languages import LANGUAGES
 

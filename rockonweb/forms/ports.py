@@ -8,10 +8,10 @@ from typing import Any
 
 from wtforms import Field, Form, StringField, ValidationError
 
-from rockonweb.core.definition import Definition, PortSpec
+from rockonweb.core.definition.definition import Definition, PortSpec
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.questions.wizard import Ask, PortSuggestion, Values, asks, port_fault, port_number
 from rockonweb.core.text import t
-from rockonweb.core.wizard import Ask, PortSuggestion, Values, asks, port_fault, port_number
 from rockonweb.forms import Asked, PageForm, build, stripped
 
 

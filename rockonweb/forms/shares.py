@@ -10,10 +10,10 @@ from flask import request
 from wtforms import Field, Form, ValidationError
 
 from rockonweb.core import text
-from rockonweb.core.answers import share_fault, split_share
-from rockonweb.core.definition import Definition, VolumeSpec
+from rockonweb.core.answers.answers import share_fault, split_share
+from rockonweb.core.definition.definition import Definition, VolumeSpec
+from rockonweb.core.questions.wizard import Ask, Values, asks, same_place, same_places
 from rockonweb.core.text import Text, t
-from rockonweb.core.wizard import Ask, Values, asks, same_place, same_places
 from rockonweb.forms import PageForm, build, plain_fields
 
 LIST_ID = "known-shares"  # of the datalist that offers the shares there are

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from rockonweb.core import settings
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
-from rockonweb.core.settings import Typed
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions import settings
+from rockonweb.core.questions.settings import Typed
 from rockonweb.forms import PageForm, build, plain_fields
 from rockonweb.forms.added import RowsForm, judge
 from rockonweb.forms.shares import LIST_ID, Room, place_faults, place_notes

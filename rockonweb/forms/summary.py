@@ -8,8 +8,8 @@ from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
-from rockonweb.core.owners import Mismatch
-from rockonweb.core.preflight.powers import Power
+from rockonweb.core.containers.owners import Mismatch
+from rockonweb.core.preflight.privileges import Power
 from rockonweb.work.review import Review, fingerprint
 
 CONFIRM = "confirm"  # a fingerprint of what the page said that the button allows a definition

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, SubmitField, ValidationError
 
-from rockonweb.core.updates import minute_of
+from rockonweb.core.status.updates import minute_of
 from rockonweb.forms import stripped
 
 CLOCK = {"type": "time", "autocomplete": "off"}

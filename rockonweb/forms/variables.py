@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rockonweb.core import settings, wizard
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
-from rockonweb.core.settings import Typed
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions import settings, wizard
+from rockonweb.core.questions.settings import Typed
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm
 from rockonweb.forms.added import RowsForm, judge

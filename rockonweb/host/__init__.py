@@ -15,21 +15,21 @@ from typing import TypeVar
 import psutil
 
 from rockonweb.config import Settings, current_settings, instance_id
-from rockonweb.core.answers import Answers, share_fault, split_share
+from rockonweb.core.answers.answers import Answers, share_fault, split_share
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener
-from rockonweb.core.suggest import Surroundings
-from rockonweb.host import certificate, engine, gate, sockets, surroundings
+from rockonweb.core.questions.suggestions import Surroundings
+from rockonweb.host import certificate, engine, environment, health_gate, sockets
 from rockonweb.host.addresses import addresses as own_addresses
 from rockonweb.host.addresses import reached
 from rockonweb.host.clock import synchronised
 from rockonweb.host.devices import Device, offered
 from rockonweb.host.disks import disk_of, room
 from rockonweb.host.engine import Engine
+from rockonweb.host.environment import time_zone
 from rockonweb.host.images import Inspected
 from rockonweb.host.shares import Ground, Shares
 from rockonweb.host.snapshots import Snapshots
-from rockonweb.host.surroundings import time_zone
 from rockonweb.models import Installation
 
 __all__ = ["Device", "Engine", "Ground", "Host", "Inspected", "host_of"]
@@ -120,20 +120,20 @@ class Host:
         """Return what suggestions need. `places` are the shares and folders that were chosen; `visited` is the name or
         address by which the person reached these pages: where it is this server for others too, apps are reached by it.
         """
-        here = "" if surroundings.is_only_here(visited) else visited
-        name, address = surroundings.host_name(), surroundings.address()
+        here = "" if environment.is_only_here(visited) else visited
+        name, address = environment.host_name(), environment.address()
         return Surroundings(
             time_zone=time_zone(),
             host_name=name or address,
             address=here or address or name,
             groups=_groups(),
-            owners={one: surroundings.owner(self.shares, one) for one in places if one and not share_fault(one)},
-            usual=surroundings.usual_owner(self.shares),
+            owners={one: environment.owner(self.shares, one) for one in places if one and not share_fault(one)},
+            usual=environment.usual_owner(self.shares),
         )
 
     # What any process of this machine may ask it, in words of its own modules.
     addresses = staticmethod(own_addresses)
-    await_health = staticmethod(gate.await_health)
+    await_health = staticmethod(health_gate.await_health)
     clock_is_synchronised = staticmethod(synchronised)
     devices = staticmethod(offered)
     disk = staticmethod(disk_of)

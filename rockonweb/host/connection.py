@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import docker
 from docker.errors import NotFound
 
-from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
+from rockonweb.core.containers.argv import INSTANCE_LABEL, ROCKON_LABEL
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.text import t
 from rockonweb.host.addresses import addresses
-from rockonweb.host.refusals import stranger, translated
+from rockonweb.host.docker_errors import stranger, translated
 
 LOCAL = "http+docker://"  # what the SDK calls a socket of this host
 VERSION_SECONDS = 60  # that the engine's API version is believed: asking for it costs as much as most questions

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.core.docker_settings import Disk
+from rockonweb.core.docker.daemon_settings import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # of a subvolume's top folder, and of nothing else

@@ -24,11 +24,10 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
-from rockonweb.core import docker_options
-from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
-from rockonweb.core.client import for_client, steers
-from rockonweb.core.docker_options import Relation
-from rockonweb.core.docker_settings import (
+from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL, ROCKON_LABEL, Argv, mounted_paths
+from rockonweb.core.docker import run_options
+from rockonweb.core.docker.cli_env import for_client, steers
+from rockonweb.core.docker.daemon_settings import (
     DockerSettings,
     DockerUsage,
     LogOptions,
@@ -36,17 +35,18 @@ from rockonweb.core.docker_settings import (
     parse_settings,
     parse_usage,
 )
+from rockonweb.core.docker.pull_layers import Layer, PullProgress, advance
+from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import EngineError, EngineUnreachable, PortTaken
 from rockonweb.core.facts import UP, Listener, Mount
-from rockonweb.core.layers import Layer, PullProgress, advance
+from rockonweb.core.operations.steps import ASIDE
 from rockonweb.core.secret import redact
-from rockonweb.core.steps import ASIDE
 from rockonweb.core.text import joined, t
 from rockonweb.host import disks
 from rockonweb.host.connection import client, name_of
+from rockonweb.host.docker_errors import command_error, pull_error, translated, unreachable
 from rockonweb.host.images import Images
 from rockonweb.host.networks import Networks
-from rockonweb.host.refusals import command_error, pull_error, translated, unreachable
 
 READ_TIMEOUT = 60  # seconds
 PULL_SILENCE = 15 * 60  # seconds without a word from the engine, for example while a registry stalls
@@ -139,7 +139,7 @@ class Engine(Networks, Images):
 
     def would_mount(self, argv: Argv) -> list[str]:
         """Return the paths of the host that a command line would mount, those of other containers too."""
-        lenders = docker_options.read(argv).references
+        lenders = run_options.read(argv).references
         lent = [self.mounted_paths(one.container) for one in lenders if one.relation is Relation.VOLUMES]
         return [*mounted_paths(argv), *(path for paths in lent for path in paths)]
 
@@ -483,10 +483,10 @@ def connect(instance: str = "", *rockons: str) -> Engine:
 
 def create_form(argv: Argv, operation: int) -> Argv:
     """Return the `docker create` of a `docker run`: without the flags that only run takes, and with the operation."""
-    if fault := docker_options.read(argv).fault:
+    if fault := run_options.read(argv).fault:
         raise EngineError(t('"%(word)s" is no option of docker run.', word=fault[:60]))
-    kept = docker_options.without(argv, lambda flag: flag.name in _OF_RUN_ALONE)
-    image = docker_options.read(kept).image
+    kept = run_options.without(argv, lambda flag: flag.name in _OF_RUN_ALONE)
+    image = run_options.read(kept).image
     return ("docker", "create", *kept[2:image], "--label", f"{OPERATION_LABEL}={operation}", *kept[image:])
 
 

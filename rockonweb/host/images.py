@@ -10,10 +10,10 @@ from typing import Any
 from docker import utils
 from docker.errors import ImageNotFound
 
-from rockonweb.core.images import Image
+from rockonweb.core.docker.images import Image
 from rockonweb.host.connection import Connection
-from rockonweb.host.refusals import translated
-from rockonweb.registry import moment_of
+from rockonweb.host.docker_errors import translated
+from rockonweb.remote.registry import moment_of
 
 SHARED_SINCE = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from rockonweb.core.argv import INSTANCE_LABEL, OPERATION_LABEL
+from rockonweb.core.containers.argv import INSTANCE_LABEL, OPERATION_LABEL
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.core.networks import NetworkSpec
 from rockonweb.core.text import joined, t
 from rockonweb.host.connection import Connection
-from rockonweb.host.refusals import translated
+from rockonweb.host.docker_errors import translated
 
 ADDRESSES = ("ipv4_address", "ipv6_address")  # that a container may ask for itself
 

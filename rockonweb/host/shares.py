@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockonweb.config import ORIGINAL_SHARES_ROOT
-from rockonweb.core.answers import share_fault
+from rockonweb.core.answers.answers import share_fault
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import PlaceFacts, ShareFacts
 from rockonweb.core.text import Text, size, t

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rockonweb.catalog import icons as pictures
-from rockonweb.work import icons, notices, runner, updates
+from rockonweb.work import icon_downloads, notices, runner, updates
 
 
 def run(operation_id: int) -> None:
@@ -15,7 +15,7 @@ def run(operation_id: int) -> None:
         updates.follow(operation_id)
         if waits:
             notices.operation_ended(operation_id)
-    icons.follow(operation_id)
+    icon_downloads.follow(operation_id)
 
 
 def look_for_updates(rockon_id: int) -> None:

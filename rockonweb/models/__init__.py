@@ -1,7 +1,7 @@
 """The things that are remembered, a file per noun."""
 
-from rockonweb.core.lifecycle import Kind, Progress, State
-from rockonweb.core.status import Status
+from rockonweb.core.operations.lifecycle import Kind, Progress, State
+from rockonweb.core.status.status import Status
 from rockonweb.models.audit import AuditLine
 from rockonweb.models.base import Base, Secret, db, now, writing
 from rockonweb.models.container import Container, Device, Environment, Label, NetworkMember, Port, Volume

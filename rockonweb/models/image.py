@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Enum, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.image_difference import Difference, unpack
-from rockonweb.core.updates import Outcome
+from rockonweb.core.docker.image_diff import Difference, unpack
+from rockonweb.core.status.updates import Outcome
 from rockonweb.models.base import Base, Moment, Numbered, Sentence, now
 from rockonweb.models.container import Container
 

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, Enum, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.definition import Definition, digest, from_source
-from rockonweb.core.lifecycle import State
+from rockonweb.core.definition.definition import Definition, digest, from_source
+from rockonweb.core.operations.lifecycle import State
 from rockonweb.core.secret import SecretWord, is_secret
-from rockonweb.core.status import Status
+from rockonweb.core.status.status import Status
 from rockonweb.models.base import Moment, Numbered, Secret, Sentence
 from rockonweb.models.container import Container, Environment, Question
 from rockonweb.models.rockon import RockOn

@@ -7,7 +7,7 @@ from dataclasses import fields
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.core.networks import NetworkSpec
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.models.base import Numbered, Packed
 
 

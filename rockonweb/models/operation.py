@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.lifecycle import TRANSITIONS, Kind, Progress, Transition
-from rockonweb.core.request import ChangeRequest, Notes, Request, request_from_json
+from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
+from rockonweb.core.operations.requests import ChangeRequest, Notes, Request, request_from_json
 from rockonweb.models.base import Moment, Numbered, Packed, Secret, Sentence, now
 from rockonweb.models.installation import Installation
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.core.restored import Outcome
+from rockonweb.core.formats.restored import Outcome
 from rockonweb.models.base import Moment, Numbered, Packed, Secret, now
 
 

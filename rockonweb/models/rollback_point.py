@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.rollback import Kept
+from rockonweb.core.plan.rollback import Kept
 from rockonweb.models.base import Moment, Numbered, Packed, Secret, now
 from rockonweb.models.installation import Installation
 from rockonweb.models.operation import Operation

@@ -17,7 +17,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
-from rockonweb.web.permission import public
+from rockonweb.web.permissions import public
 
 blueprint = Blueprint("assets", __name__)
 BASE = "vendor/bootstrap/bootstrap.min.css"

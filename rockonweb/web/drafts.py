@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rockonweb import rows
-from rockonweb.core import wizard
-from rockonweb.core.definition import Definition, digest
-from rockonweb.core.field_names import glued
-from rockonweb.core.lifecycle import THERE
-from rockonweb.models import Draft, Installation, db, writing
+from rockonweb.core.answers.field_names import glued
+from rockonweb.core.definition.definition import Definition, digest
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.questions import wizard
+from rockonweb.models import Draft, Installation, db, repository, writing
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def save(
 
 def prefill(rockon: Installation, definition: Definition, kept: Kept) -> dict[str, str]:
     """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
-    return {**wizard.values_of(definition, rows.answers_of(rockon)), **kept.values}
+    return {**wizard.values_of(definition, repository.answers_of(rockon)), **kept.values}
 
 
 def find(session: Session, rockon: Installation, user_id: int) -> Draft | None:

@@ -7,9 +7,9 @@ from flask_babel import Babel, Domain
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
-from rockonweb import sessions, tokens
+from rockonweb.accounts import sessions, tokens
 from rockonweb.models import Token, User
-from rockonweb.web import attempts, seen
+from rockonweb.web import last_used, login_throttle
 
 KEY = "key"  # of a session, in its cookie
 
@@ -35,7 +35,7 @@ def load_user(user_id: str) -> User | None:
     if found is None or str(found.user_id) != user_id:
         return None
     g.login_session = found
-    seen.note(found)
+    last_used.note(found)
     return found.user
 
 
@@ -50,8 +50,8 @@ def user_of_token(given: str) -> User | None:
     """Return the account of a token, which limits what the account may do in this request."""
     token: Token | None = tokens.find(given)
     if token is None:
-        attempts.count("")
+        login_throttle.count("")
         return None
     g.token_role = token.role
-    seen.note(token)
+    last_used.note(token)
     return token.user

@@ -11,14 +11,14 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
-from rockonweb.core import wizard
-from rockonweb.core.definition import Definition
-from rockonweb.core.suggest import Suggestion, texts
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.questions import wizard
+from rockonweb.core.questions.suggestions import Suggestion, texts
 from rockonweb.forms import PageForm, devices, environment, shares
 from rockonweb.host import host_of
 from rockonweb.models import Installation
 from rockonweb.web import partials
-from rockonweb.work.facts import other_users
+from rockonweb.work.collect_facts import other_users
 
 TITLES = {
     "shares": _l("Shares"),

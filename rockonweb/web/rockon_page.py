@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 from flask import abort, render_template, request
 from sqlalchemy import select
 
-from rockonweb import rows
 from rockonweb.catalog import icons, successors
-from rockonweb.core import carry_over
-from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db
-from rockonweb.rows import find_installation
-from rockonweb.web import shelf, ui_link
+from rockonweb.core.questions import migrate_answers
+from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db, repository
+from rockonweb.models.repository import find_installation
+from rockonweb.web import catalogue_listing, ui_link
 from rockonweb.web.partials import mark_of, partial_wanted
-from rockonweb.web.permission import may
+from rockonweb.web.permissions import may
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # What may have brought a rock-on to how it is.
@@ -48,7 +47,7 @@ def head(rockon: Installation) -> dict[str, Any]:
     shown = {
         "rockon": rockon,
         "link": ui_link.links([rockon], hostname()).get(rockon.id),
-        "operation": shelf.active_operations([rockon.id]).get(rockon.id),
+        "operation": catalogue_listing.active_operations([rockon.id]).get(rockon.id),
         "icon": icons.version_of(rockon),
         "succession": successors.to_tell(rockon),
         "predecessors": successors.succeeded_by(rockon),
@@ -97,7 +96,7 @@ def answered_before(rockon: Installation) -> bool:
     )
     if db.session.scalar(installs.limit(1)) is None:
         return False
-    return not carry_over.carry(rockon.definition, rows.answers_of(rockon), rockon.definition).asks
+    return not migrate_answers.carry(rockon.definition, repository.answers_of(rockon), rockon.definition).asks
 
 
 def _last(rockon: Installation) -> Operation | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import request
 
-from rockonweb import audit, rows
+from rockonweb.accounts import audit
 from rockonweb.core.text import t
 from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, Installation, writing
+from rockonweb.models import CustomConfig, Environment, Installation, repository, writing
 
 HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
 
@@ -40,7 +40,7 @@ def of(rockon: Installation) -> list[SecretAnswer]:
 def choose(rockon: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
     """Keep what a person says of an answer, which counts at once."""
     with writing() as session:
-        rows.stored(session, rockon).choose_secret(container, key, label, secret=secret)
+        repository.stored(session, rockon).choose_secret(container, key, label, secret=secret)
         audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
 
 

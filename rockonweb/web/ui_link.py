@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import select
 
-from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.definition.definition import Definition, from_source
 from rockonweb.models import Container, Installation, Port, db
 
 # By rock-on, container and container port: the host port, None for one that is not published.

@@ -28,17 +28,19 @@ from sqlalchemy import Engine, Text, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from rockonweb import config, host, migrate
-from rockonweb.core import diagnosis, docker_settings
-from rockonweb.core.diagnosis import Finding
+from rockonweb import config, host
+from rockonweb.core.docker import daemon_settings
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.instance import diagnosis
+from rockonweb.core.instance.diagnosis import Finding
 from rockonweb.core.text import t
+from rockonweb.migrations import upgrade
 from rockonweb.models import Base, Container, Installation, Operation, Progress, RefreshReport, Secret, State
 from rockonweb.models.address import checked, masked, open_to_read
 from rockonweb.models.base import cipher, database_trouble
 from rockonweb.work import heartbeat, queue
-from rockonweb.work.facts import claimed_ports
+from rockonweb.work.collect_facts import claimed_ports
 
 SECONDS = 5  # that a part gets to answer
 WAITING = timedelta(minutes=5)  # after which an operation that waits should have begun
@@ -148,7 +150,7 @@ class _Visit:
         try:
             docker = self._connected().settings()
             free = docker.disk.free if docker.disk else None
-            found.append(diagnosis.RoomFacts("images", docker.images_folder, free, docker_settings.TIGHT))
+            found.append(diagnosis.RoomFacts("images", docker.images_folder, free, daemon_settings.TIGHT))
         except RockonwebError:
             found.append(diagnosis.RoomFacts("images", "", None))
         return diagnosis.rooms(found)
@@ -167,10 +169,10 @@ class _Visit:
                 damage, dangling, kind = (), 0, "PostgreSQL"
                 version = connection.exec_driver_sql("SHOW server_version").scalar()
                 encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
-            revision = migrate.revision(connection)
+            revision = upgrade.revision(connection)
         place = str(url.database) if kind == "SQLite" else masked(self.settings.database_url)
         found = diagnosis.DatabaseFacts(kind, place, str(version), str(encoding), damage, dangling)
-        return [diagnosis.database(found), diagnosis.schema(revision, migrate.revisions())]
+        return [diagnosis.database(found), diagnosis.schema(revision, upgrade.revisions())]
 
     def secrets(self) -> Finding:
         """Whether the instance's key opens what is stored."""

@@ -9,18 +9,11 @@ from functools import cached_property
 from sqlalchemy import select
 
 from rockonweb.core.errors import EngineError, EngineUnreachable, LeftAlone, RockonwebError, Unhealthy
+from rockonweb.core.operations.steps import AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
 from rockonweb.core.secret import SecretWord, redact
-from rockonweb.core.steps import AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
 from rockonweb.core.text import joined, reworded, t
 from rockonweb.host import Engine, Host
-from rockonweb.models import (
-    Operation,
-    OperationStep,
-    Progress,
-    db,
-    now,
-    writing,
-)
+from rockonweb.models import Operation, OperationStep, Progress, db, now, writing
 from rockonweb.work import rollback
 from rockonweb.work.step_actions import Cancelled, Memory, Work, action_of
 

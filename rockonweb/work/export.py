@@ -7,13 +7,14 @@ import zipfile
 
 from sqlalchemy import select
 
-from rockonweb.core import compose, plan
 from rockonweb.core.errors import Conflict
+from rockonweb.core.formats import compose
+from rockonweb.core.plan import plan
 from rockonweb.core.text import t
 from rockonweb.host import host_of
 from rockonweb.models import Installation, Network, db
-from rockonweb.rows import answers_of
-from rockonweb.work.facts import gather_facts
+from rockonweb.models.repository import answers_of
+from rockonweb.work.collect_facts import gather_facts
 
 COMPOSE, ENVIRONMENT = "compose.yaml", ".env"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from rockonweb.core.docker.images import Kept, familiar, judge
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.images import Kept, familiar, judge
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Container, Installation, PulledImage, RollbackPoint, State, db, writing
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from rockonweb import registry
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
 from rockonweb.host import Engine
-from rockonweb.registry import Missing, Unknown
+from rockonweb.remote import registry
+from rockonweb.remote.registry import Missing, Unknown
 
 KEPT_SECONDS = 300  # an answer
 KEPT_SECONDS_UNKNOWN = 30  # that there was none

@@ -18,16 +18,15 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb import titles
 from rockonweb.config import current_settings
-from rockonweb.core import notices
-from rockonweb.core.docker_settings import TIGHT
+from rockonweb.core.docker.daemon_settings import TIGHT
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
-from rockonweb.core.notices import Event, Message, Trouble, Way, Words
+from rockonweb.core.instance import notices
+from rockonweb.core.instance.notices import Event, Message, Trouble, Way, Words
 from rockonweb.core.text import t
 from rockonweb.languages import say, speaking
 from rockonweb.models import ACTIVE, Installation, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
-from rockonweb.work import heartbeat, notifier, queue
+from rockonweb.work import heartbeat, labels, notifier, queue
 
 JOB = "rockonweb.jobs.send_notice"
 PAUSES = (60, 300, 1800)  # seconds before each further try
@@ -62,7 +61,7 @@ def operation_ended(operation_id: int) -> None:
             return
         calm = CALM_ENDS.get(operation.progress)
         lines = (calm,) if calm else (operation.error, operation.hint or t("Look at its steps, then repeat it."))
-        message = Message(titles.ended_title(operation), lines, _link(f"/operations/{operation_id}"))
+        message = Message(labels.ended_title(operation), lines, _link(f"/operations/{operation_id}"))
         tell(Event.ENDED if calm else Event.FAILED, message)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from rockonweb.core.notices import SENTENCE, Way, Words, inert, stays_here, without_secrets
+from rockonweb.core.instance.notices import SENTENCE, Way, Words, inert, stays_here, without_secrets
 from rockonweb.core.text import t
 
 if TYPE_CHECKING:

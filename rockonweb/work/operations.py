@@ -7,20 +7,30 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rockonweb import audit, rows
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import fixed_ports
-from rockonweb.core.definition import Definition
+from rockonweb.accounts import audit
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.lifecycle import KIND_WORDS, STATE_WORDS, THERE, TRANSITIONS, Kind, Progress, State, Turn, turn
+from rockonweb.core.operations.lifecycle import (
+    KIND_WORDS,
+    STATE_WORDS,
+    THERE,
+    TRANSITIONS,
+    Kind,
+    Progress,
+    State,
+    Turn,
+    turn,
+)
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.preflight.ports import port_conflict, wanted_ports
-from rockonweb.core.request import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
-from rockonweb.core.status import Status
+from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Draft, Installation, Operation, db, writing
-from rockonweb.work import observer, queue, sequence
-from rockonweb.work.facts import claimed_ports
+from rockonweb.models import ACTIVE, Draft, Installation, Operation, db, repository, writing
+from rockonweb.work import queue, scheduler, sync_status
+from rockonweb.work.collect_facts import claimed_ports
 
 
 def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
@@ -32,26 +42,26 @@ def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[
     """
     queue.ping()
     with writing() as session:
-        rockon = rows.stored(session, rockon)
+        rockon = repository.stored(session, rockon)
         operation = _insert(session, rockon, request, user)
         operation.reviewed = None if reviewed is None else [*reviewed]
         if isinstance(request, InstallRequest):
             _prepare_install(session, rockon, request)
         elif isinstance(request, ChangeRequest):
             definition = rockon.read(request.source) if request.source else rockon.definition
-            wanted = fixed_ports(definition, request.answers or rows.answers_of(rockon))
+            wanted = fixed_ports(definition, request.answers or repository.answers_of(rockon))
             _refuse_claimed_ports(session, rockon, definition, wanted)
-            rows.reserve(rockon, wanted)
-    return sequence.put(operation.id)
+            repository.reserve(rockon, wanted)
+    return scheduler.put(operation.id)
 
 
 def _prepare_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
     """Put what an install is made from on the rows; drafts have served their purpose."""
     rockon.installed_source = request.source or rockon.entry.source
-    rows.sync_children(rockon, rockon.definition)
-    answers = fixed_ports(rockon.definition, request.answers or rows.answers_of(rockon))
+    repository.sync_children(rockon, rockon.definition)
+    answers = fixed_ports(rockon.definition, request.answers or repository.answers_of(rockon))
     _refuse_claimed_ports(session, rockon, rockon.definition, answers)
-    rows.store(rockon, answers)
+    repository.store(rockon, answers)
     drafts = select(Draft).where(Draft.rockon_id == rockon.entry_id)
     drafts = drafts.where(or_(Draft.installation_id.is_(None), Draft.installation_id == rockon.id))
     for draft in session.scalars(drafts):
@@ -62,7 +72,7 @@ def refuse_unchangeable(rockon: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
     then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
     """
-    active = [operation.kind for operation in sequence.active(rockon.id)]
+    active = [operation.kind for operation in scheduler.active(rockon.id)]
     if turn(Kind.CHANGE, active) is Turn.REFUSE:
         raise Conflict(
             t("%(name)s is being changed, so what you would review now is out of date soon.", name=rockon.name),
@@ -84,7 +94,7 @@ def begin_refresh(user: str) -> int:
         operation = Operation(kind=Kind.REFRESH, user=user)
         session.add(operation)
         audit.record("operation.refresh", user=user)
-    return sequence.put(operation.id)
+    return scheduler.put(operation.id)
 
 
 def cancel(operation_id: int) -> None:
@@ -93,7 +103,7 @@ def cancel(operation_id: int) -> None:
     Raises Conflict when it has ended.
     """
     with writing() as session:
-        sequence.alone(session)
+        scheduler.alone(session)
         operation = session.get(Operation, operation_id)
         if operation is None or not operation.active:
             raise Conflict(t("This operation has ended already."))
@@ -103,8 +113,8 @@ def cancel(operation_id: int) -> None:
             _withdraw(session, operation)
         rockon_id = operation.installation_id
     if waited and rockon_id is not None:
-        sequence.go_on()
-        observer.look(rockon_id)
+        scheduler.go_on()
+        sync_status.look(rockon_id)
 
 
 def _withdraw(session: Session, operation: Operation) -> None:
@@ -114,8 +124,8 @@ def _withdraw(session: Session, operation: Operation) -> None:
     if rockon is None:
         return
     if operation.transition.reserves:
-        rows.release_reserved(rockon)
-    if sequence.runs(rockon.id):
+        repository.release_reserved(rockon)
+    if scheduler.runs(rockon.id):
         return
     transition, before = operation.transition, operation.notes
     if rockon.state == transition.state:
@@ -143,9 +153,9 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
 
     Raises Conflict where it makes no sense after them, or in the state of the rock-on.
     """
-    sequence.alone(session)
+    scheduler.alone(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
-    before = sequence.active(rockon.id)
+    before = scheduler.active(rockon.id)
     same = bool(before) and before[-1].request == request and not before[-1].cancel_requested
     match turn(kind, [operation.kind for operation in before], same=same):
         case Turn.JOIN:
@@ -167,7 +177,7 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
     session.flush()
     audit.record(f"operation.{kind}", rockon.name, user=user)
     if not before:
-        sequence.mark(operation, rockon)
+        scheduler.mark(operation, rockon)
     return operation
 
 

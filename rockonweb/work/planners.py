@@ -11,11 +11,9 @@ from dataclasses import replace
 from difflib import ndiff
 from typing import Any
 
-from rockonweb.core import plan
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.lifecycle import Kind
-from rockonweb.core.plan import Plan
-from rockonweb.core.request import (
+from rockonweb.core.operations.lifecycle import Kind
+from rockonweb.core.operations.requests import (
     ChangeRequest,
     InstallRequest,
     Request,
@@ -26,10 +24,12 @@ from rockonweb.core.request import (
     UninstallRequest,
     UpdateRequest,
 )
+from rockonweb.core.plan import plan
+from rockonweb.core.plan.plan import Plan
 from rockonweb.core.text import t
 from rockonweb.host import Engine
 from rockonweb.models import Installation, Operation
-from rockonweb.work import tasks
+from rockonweb.work import handler_tasks
 from rockonweb.work.review import Review, Reviewed, prepare_review
 
 Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
@@ -95,7 +95,7 @@ def _uninstall(operation: Operation, request: UninstallRequest, rockon: Installa
 
 def _do_task(operation: Operation, request: TaskRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by what its files say now."""
-    return tasks.planned(rockon, request, docker)
+    return handler_tasks.planned(rockon, request, docker)
 
 
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {

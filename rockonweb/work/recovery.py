@@ -13,11 +13,11 @@ from sqlalchemy import func, or_, select
 
 from rockonweb.core.errors import EngineError
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.lifecycle import UNDOING
-from rockonweb.core.steps import ASIDE
+from rockonweb.core.operations.lifecycle import UNDOING
+from rockonweb.core.operations.steps import ASIDE
 from rockonweb.host import host_of
 from rockonweb.models import ACTIVE, Installation, Operation, Progress, db, now
-from rockonweb.work import heartbeat, queue, runner, sequence
+from rockonweb.work import heartbeat, queue, runner, scheduler
 
 STILL_AT_WORK = timedelta(minutes=2)  # that Docker may go on with what a process asked for before it ended
 logger = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ def recover() -> list[int]:
     """
     mended = []
     for operation in list(db.session.scalars(select(Operation).where(Operation.progress.in_(ACTIVE)))):
-        if operation.progress is Progress.QUEUED and not sequence.before(operation) and not _has_job(operation.id):
-            sequence.enqueue(operation.id)
+        if operation.progress is Progress.QUEUED and not scheduler.before(operation) and not _has_job(operation.id):
+            scheduler.enqueue(operation.id)
             mended.append(operation.id)
         elif operation.progress is Progress.RUNNING and runner.interrupt(operation.id):
             mended.append(operation.id)
     mended += _tidied()
-    sequence.go_on()
+    scheduler.go_on()
     db.session.rollback()
     return mended
 
@@ -88,7 +88,7 @@ def _has_job(operation_id: int) -> bool:
     """Whether a worker is going to do an operation. One that was killed may have taken the job with it."""
     connection = queue.connection()
     try:
-        job = Job.fetch(sequence.job_id(operation_id), connection=connection)
+        job = Job.fetch(scheduler.job_id(operation_id), connection=connection)
     except NoSuchJobError:
         return False
     status = job.get_status()

@@ -11,23 +11,34 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, select
 
-from rockonweb import backup, rows
 from rockonweb.catalog import local, sources
 from rockonweb.config import Settings, current_settings
-from rockonweb.core import backup as core
-from rockonweb.core.answers import Answers
-from rockonweb.core.backup import Backup, Hidden, SavedRockOn
-from rockonweb.core.definition import from_source
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
 from rockonweb.core.facts import HostFacts, Mount
-from rockonweb.core.lifecycle import THERE
-from rockonweb.core.request import InstallRequest
-from rockonweb.core.restored import Entry, Part
+from rockonweb.core.formats import backup as core
+from rockonweb.core.formats.backup import Backup, Hidden, SavedRockOn
+from rockonweb.core.formats.restored import Entry, Part
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.requests import InstallRequest
 from rockonweb.core.text import Text, joined, t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Installation, KeptVolume, Operation, Progress, Restore, RockOn, State, db, now, writing
-from rockonweb.work import operations, queue, rocknets
-from rockonweb.work.facts import gather_facts
+from rockonweb.models import (
+    Installation,
+    KeptVolume,
+    Operation,
+    Progress,
+    Restore,
+    RockOn,
+    State,
+    db,
+    now,
+    repository,
+    writing,
+)
+from rockonweb.work import backup, operations, queue, rocknets
+from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
 KEPT = 5  # restores that are remembered
@@ -140,7 +151,7 @@ def look(found: Backup) -> Outlook:
     settings = current_settings()
     with host_of().connect() as docker:
         facts = gather_facts(
-            rows.not_installed(RockOn(name="", source="{}", ports=())), _everything_asked(found), docker
+            repository.not_installed(RockOn(name="", source="{}", ports=())), _everything_asked(found), docker
         )
         volumes = docker.volumes()
     parts = tuple(_parts(settings, found, facts))
@@ -380,11 +391,11 @@ def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> Installation:
         entry = session.scalar(select(RockOn).where(RockOn.name == saved.name))
         if entry is None:
             definition = from_source(saved.name, saved.newest)
-            suggestions = rows.Suggestions.load(session)
-            entry, _ = rows.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
+            suggestions = repository.Suggestions.load(session)
+            entry, _ = repository.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
             entry.in_catalogue = False
             session.flush()
-        rockon = rows.stored(session, rows.not_installed(entry))
+        rockon = repository.stored(session, repository.not_installed(entry))
         rockon.secret_choices = {name: dict(chosen) for name, chosen in saved.secrets.items()}
         fresh = {(one.container, one.destination): one.volume for one in volumes}
         others = [kept for kept in rockon.kept_volumes if (kept.container, kept.destination) not in fresh]

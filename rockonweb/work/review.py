@@ -14,26 +14,25 @@ from typing import Any
 
 from sqlalchemy import select
 
-from rockonweb import rows
 from rockonweb.config import current_settings
-from rockonweb.core import plan
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import fixed_ports
-from rockonweb.core.change import Change, Made, change
-from rockonweb.core.definition import Definition
-from rockonweb.core.docker_options import Relation
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
 from rockonweb.core.facts import HostFacts, Mount
-from rockonweb.core.plan import Plan
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
+from rockonweb.core.plan import plan
+from rockonweb.core.plan.change import Change, Made, change
+from rockonweb.core.plan.plan import Plan
+from rockonweb.core.plan.rollback import AS_IT_IS
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.ports import host_ports
-from rockonweb.core.request import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
-from rockonweb.core.rollback import AS_IT_IS
 from rockonweb.core.text import joined, t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Installation, RockOn, State, db
+from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
-from rockonweb.work.facts import gather_facts, other_users, volumes
+from rockonweb.work.collect_facts import gather_facts, other_users, volumes
 
 Reviewed = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
@@ -58,7 +57,7 @@ class Review:
     def answers(self) -> Answers:
         """The answers as they will be stored; of a start and an update those that are."""
         given = self.request.answers if isinstance(self.request, InstallRequest | ChangeRequest) else None
-        return given or rows.answers_of(self.rockon)
+        return given or repository.answers_of(self.rockon)
 
     @property
     def changes(self) -> Change:
@@ -140,7 +139,7 @@ def _prepare_install(
     rockon: Installation, request: InstallRequest, docker: Engine | None, seconds: float, *, foresees: bool
 ) -> Review:
     definition = rockon.read(request.source or rockon.entry.source)
-    answers = request.answers or rows.answers_of(rockon)
+    answers = request.answers or repository.answers_of(rockon)
     facts = gather_facts(rockon, answers, docker, host_ports(definition, fixed_ports(definition, answers)))
     if foresees:  # a look says what the answers come to, whichever containers there are by now
         facts = replace(facts, kept_volumes=volumes(rockon, None, None))
@@ -169,7 +168,7 @@ def _prepare_change(
 ) -> Review:
     """Prepare what makes a rock-on as if it had been installed so: a change, newer images, or a start."""
     wanted = request if isinstance(request, ChangeRequest) else ChangeRequest()
-    old = Made(rockon.definition, rows.answers_of(rockon))
+    old = Made(rockon.definition, repository.answers_of(rockon))
     name = _name_of(wanted.successor) if wanted.successor else rockon.name
     definition = rockon.read(wanted.source, name) if wanted.source else rockon.definition
     new = Made(definition, fixed_ports(definition, wanted.answers or old.answers))

@@ -9,10 +9,10 @@ from ipaddress import ip_network
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
+from rockonweb.core.containers.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import NetworkFacts
-from rockonweb.core.lifecycle import THERE
-from rockonweb.core.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
+from rockonweb.core.operations.lifecycle import THERE
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
 from rockonweb.models import ACTIVE, Container, Installation, Network, NetworkMember, Operation, State, db, writing

@@ -13,9 +13,9 @@ from rq import Worker
 
 from rockonweb.config import Settings
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.visible import one_line
+from rockonweb.core.invisible import one_line
 from rockonweb.models import db
-from rockonweb.work import queue, server, watcher
+from rockonweb.work import queue, watcher, web_server
 
 PR_SET_PDEATHSIG = 1  # of prctl(2), from linux/prctl.h
 
@@ -44,10 +44,10 @@ def web(app: Flask, socket_fd: int | None = None) -> None:
         die_with_parent()
         forget_connections(app)
 
-    server.check_tls(settings)
+    web_server.check_tls(settings)
     bind = f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}"
-    application = server.WholeBodies(app, app.config["MAX_CONTENT_LENGTH"])
-    server.Server(application, server.options(settings, bind, after_fork)).run()
+    application = web_server.WholeBodies(app, app.config["MAX_CONTENT_LENGTH"])
+    web_server.Server(application, web_server.options(settings, bind, after_fork)).run()
 
 
 class _QueueWorker(Worker):

@@ -7,27 +7,18 @@ from collections.abc import Collection, Iterable, Iterator
 
 from sqlalchemy import select
 
-from rockonweb import rows
 from rockonweb.config import current_settings
-from rockonweb.core.answers import Answers, from_json
-from rockonweb.core.definition import Definition, from_source
+from rockonweb.core.answers.answers import Answers, from_json
+from rockonweb.core.definition.definition import Definition, from_source
 from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.lifecycle import THERE
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.steps import Create, PutBack, SetAside, Snapshot, Step
+from rockonweb.core.plan.rollback import Back, Kept, restorable
 from rockonweb.core.preflight import Finding
-from rockonweb.core.rollback import Back, Kept, restorable
-from rockonweb.core.steps import Create, PutBack, SetAside, Snapshot, Step
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import (
-    Installation,
-    Operation,
-    Progress,
-    RollbackPoint,
-    Status,
-    db,
-    writing,
-)
+from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, writing
 
 # -- looking ----------------------------------------------------------------------------------------------------------
 
@@ -138,7 +129,7 @@ def remember(operation_id: int, docker: Engine) -> None:
             installation_id=rockon.id,
             operation_id=operation_id,
             definition=rockon.installed_source or rockon.entry.source,
-            answers=json.dumps(rows.answers_of(rockon).to_json()),
+            answers=json.dumps(repository.answers_of(rockon).to_json()),
             kept=kept,
         )
         session.add(point)

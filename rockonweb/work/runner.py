@@ -15,20 +15,20 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from rockonweb import catalog, rows
+from rockonweb import catalog
 from rockonweb.config import current_settings, make_private
-from rockonweb.core.argv import fixed_ports
-from rockonweb.core.definition import digest
+from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.definition.definition import digest
 from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, Unhealthy
 from rockonweb.core.facts import UP
-from rockonweb.core.lifecycle import TRANSITIONS, UNDOING, Progress, State
-from rockonweb.core.plan import Plan
-from rockonweb.core.request import ChangeRequest
+from rockonweb.core.operations.lifecycle import TRANSITIONS, UNDOING, Progress, State
+from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.plan.plan import Plan
 from rockonweb.core.text import t
 from rockonweb.host import Engine, host_of
-from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, writing
+from rockonweb.models import Draft, Installation, Operation, OperationStep, RockOn, User, db, now, repository, writing
 from rockonweb.models.base import database_trouble
-from rockonweb.work import observer, operations, rollback, sequence
+from rockonweb.work import operations, rollback, scheduler, sync_status
 from rockonweb.work.executor import Executor
 from rockonweb.work.planners import PLANNERS
 from rockonweb.work.step_actions import Cancelled
@@ -46,12 +46,12 @@ def run(operation_id: int) -> None:
         _run(operation_id)
     finally:
         with suppress(SQLAlchemyError):  # the watcher does it then
-            sequence.go_on()
+            scheduler.go_on()
 
 
 def _run(operation_id: int) -> None:
     with _locked(operation_id) as free:
-        if not free or not sequence.claim(operation_id):
+        if not free or not scheduler.claim(operation_id):
             return
         try:
             _perform(operation_id)
@@ -146,7 +146,7 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
         return None
     with _locked(operation.id, wait=True), _at_work(operation) as work:
         db.session.rollback()
-        if before is None and sequence.runs(rockon_id):
+        if before is None and scheduler.runs(rockon_id):
             return None
         done, owes = operation.progress is Progress.DONE, operation.notes.owes
         if not (owes or work.engine.aside() or (before is None and _left_over(operation, work.engine))):
@@ -158,7 +158,7 @@ def tidy(rockon_id: int, before: int | None = None) -> int | None:
         if owes and not work.owes:
             _note(operation.id, owes=False)
     _tidy_points(rockon_id)
-    observer.look(rockon_id)
+    sync_status.look(rockon_id)
     return operation.id
 
 
@@ -295,7 +295,7 @@ def _settle(operation_id: int, progress: Progress, error: RockonwebError | None 
     but `Unhealthy` stays, so that its log can be read and its settings changed.
     """
     rockon_id = db.session.get_one(Operation, operation_id).installation_id
-    facts = observer.containers(rockon_id) if rockon_id else None
+    facts = sync_status.containers(rockon_id) if rockon_id else None
     with writing() as session:
         operation = session.get_one(Operation, operation_id)
         told = error or RockonwebError("")
@@ -305,13 +305,13 @@ def _settle(operation_id: int, progress: Progress, error: RockonwebError | None 
             stays = isinstance(error, Unhealthy) and operation.transition.stays
             _settle_rockon(session, operation, operation.installation, stays=stays)
             if facts is not None:
-                observer.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
+                sync_status.write(operation.installation, facts, keep_failure=progress in WENT_WRONG)
         kind = operation.kind
     if rockon_id is None:
         return
     transition = TRANSITIONS[kind]
     if transition.reserves and progress is Progress.DONE:
-        observer.look(rockon_id)  # it may have other containers now, or another name
+        sync_status.look(rockon_id)  # it may have other containers now, or another name
     if transition.replaces or transition.done is State.AVAILABLE:
         _tidy_points(rockon_id)
 
@@ -341,10 +341,10 @@ def _settle_rockon(session: Session, operation: Operation, rockon: Installation,
     if isinstance(request, ChangeRequest) and done:
         _take_over(session, rockon, operation, request)
     elif transition.reserves:
-        rows.release_reserved(rockon)
+        repository.release_reserved(rockon)
     operations.release(rockon)
     if done and rockon.state is State.AVAILABLE:
-        rows.forget_added(rockon)
+        repository.forget_added(rockon)
 
 
 def _tidy_points(rockon_id: int) -> None:
@@ -361,15 +361,15 @@ def _take_over(session: Session, rockon: Installation, operation: Operation, req
 
     What other people want and have not applied yet stays theirs.
     """
-    wanted = request.answers or rows.answers_of(rockon)
+    wanted = request.answers or repository.answers_of(rockon)
     if request.successor and (successor := session.get(RockOn, request.successor)):
-        rows.succeed(session, rockon, successor)
+        repository.succeed(session, rockon, successor)
     if request.source:
         rockon.installed_source = request.source
-        rows.sync_children(rockon, rockon.definition)
+        repository.sync_children(rockon, rockon.definition)
     if request.point and rockon.entry.source != rockon.installed_source:
         rockon.ignored = digest(rockon.entry.source)  # it was just left behind
-    rows.store(rockon, fixed_ports(rockon.definition, wanted))
+    repository.store(rockon, fixed_ports(rockon.definition, wanted))
     theirs = select(Draft).join(User).where(Draft.installation_id == rockon.id, User.name == operation.user)
     for draft in session.scalars(theirs):
         session.delete(draft)

@@ -16,11 +16,11 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import select
 
 from rockonweb.config import current_settings
-from rockonweb.core import layers
+from rockonweb.core.docker import pull_layers
+from rockonweb.core.docker.pull_layers import Layer, PullProgress
 from rockonweb.core.errors import EngineError, LeftAlone, RockonwebError
-from rockonweb.core.layers import Layer, PullProgress
-from rockonweb.core.lifecycle import THERE
-from rockonweb.core.steps import (
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.steps import (
     ASIDE,
     AwaitAnswer,
     AwaitEnd,
@@ -50,7 +50,7 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine, Host
 from rockonweb.models import KeptVolume, Operation, OperationStep, PulledImage, State, db, now, writing
 from rockonweb.work import rocknets, rollback
-from rockonweb.work.facts import other_users
+from rockonweb.work.collect_facts import other_users
 
 PROGRESS_SECONDS = 0.5  # between two writes of a pull's progress
 
@@ -83,8 +83,8 @@ class Work:
         self._stop_if_cancelled()
         with writing() as session:
             step = session.get_one(OperationStep, row)
-            step.current, step.total = layers.pulled(found)
-            step.layers = layers.pack(found)
+            step.current, step.total = pull_layers.pulled(found)
+            step.layers = pull_layers.pack(found)
 
     def remove(self, name: str) -> None:
         """Remove a container; the volumes that Docker made for it are remembered for its next life."""

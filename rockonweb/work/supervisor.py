@@ -24,9 +24,11 @@ import requests
 from flask import Flask
 from urllib3.exceptions import InsecureRequestWarning
 
-from rockonweb import accounts, catalog, config, migrate, private
+from rockonweb import catalog, config
+from rockonweb.accounts import users
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.work import rehearsal, roles, server
+from rockonweb.migrations import upgrade
+from rockonweb.work import instance_files, roles, warm_up, web_server
 
 READY_SECONDS = 60
 END_SECONDS = 10  # that roles get to end by themselves
@@ -51,8 +53,8 @@ def up(app: Flask) -> int:
     """Run everything until a signal ends it. Returns the exit status."""
     settings: config.Settings = app.config["SETTINGS"]
     config.make_private(settings.instance)
-    server.check_tls(settings)
-    private.mend(settings)
+    web_server.check_tls(settings)
+    instance_files.mend(settings)
     with _alone(settings):
         listener = _bind(settings)
         status = _in_child(lambda: _prepare(app))
@@ -86,7 +88,7 @@ class _Supervisor:
         if not self.settings.redis_url:
             self._start(self.roles[0])
         with self.app.app_context():
-            rehearsal.rehearse()  # what it leaves in memory all roles share
+            warm_up.rehearse()  # what it leaves in memory all roles share
         gc.freeze()  # also by not looking through it for garbage, which would copy it; nor does the end take a second
         if not self.settings.redis_url:
             _await_socket(self.settings.redis_socket)
@@ -161,7 +163,7 @@ class _Supervisor:
             say("Docker does not answer yet: the pages say what to do, and go on by themselves once it does.")
         for line in how_to_reach(self.settings):
             say(line)
-        if code := accounts.waiting_code(self.settings):
+        if code := users.waiting_code(self.settings):
             say(f"There is no account yet. Open {self.settings.url}/setup and enter this code: {code}")
         return True
 
@@ -232,9 +234,9 @@ def _prepare(app: Flask) -> None:
     """Bring the database up to date, make the first account or its code, and load the starter catalogue."""
     settings: config.Settings = app.config["SETTINGS"]
     with app.app_context():
-        migrate.upgrade()
-        accounts.ensure_admin(settings)
-        accounts.setup_code(settings)
+        upgrade.upgrade()
+        users.ensure_admin(settings)
+        users.setup_code(settings)
         catalog.load_starter()
 
 

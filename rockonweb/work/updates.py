@@ -19,14 +19,13 @@ from rq.job import Job
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from rockonweb import registry
 from rockonweb.config import current_settings
-from rockonweb.core import image_difference
+from rockonweb.core.docker import image_diff
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.lifecycle import THERE
-from rockonweb.core.request import UpdateRequest
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.status.updates import Outcome, compare, due, in_window
 from rockonweb.core.text import t
-from rockonweb.core.updates import Outcome, compare, due, in_window
 from rockonweb.host import Inspected, host_of
 from rockonweb.models import (
     Container,
@@ -40,6 +39,7 @@ from rockonweb.models import (
     now,
     writing,
 )
+from rockonweb.remote import registry
 from rockonweb.work import operations, queue
 
 JOB = "rockonweb.jobs.look_for_updates"
@@ -206,7 +206,7 @@ def _note_images(row: ContainerImage, found: Here) -> None:
     got = named if named and running and named.image.id != running.image.id else None
     row.got, row.got_digest = (got.image.id, got.digest) if got else ("", "")
     row.got_created, row.got_size = (got.created, got.image.size) if got else (None, None)
-    row.differences = image_difference.pack(image_difference.compare(running.body, got.body)) if running and got else ""
+    row.differences = image_diff.pack(image_diff.compare(running.body, got.body)) if running and got else ""
 
 
 def _forget(rockon_id: int) -> None:

@@ -18,7 +18,7 @@ from rockonweb.config import current_settings
 from rockonweb.core.errors import EngineError, RockonwebError
 from rockonweb.host import Engine, host_of
 from rockonweb.models import Installation, State, db
-from rockonweb.work import heartbeat, notices, observer, queue, recovery, samples, updates
+from rockonweb.work import heartbeat, metrics, notices, queue, recovery, sync_status, updates
 
 HEARTBEAT_SECONDS = 5
 LOOK_SECONDS = 60  # between two looks at everything, should an event have been missed
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 def watch() -> None:
     """Watch for ever. An engine or a queue that goes away is waited for."""
     names: inbox.Queue[str] = inbox.Queue()
-    threading.Thread(target=samples.watch, args=(current_settings(),), daemon=True).start()
+    threading.Thread(target=metrics.watch, args=(current_settings(),), daemon=True).start()
     last_look = last_recovery = last_update = last_notice = -math.inf
     listener: threading.Thread | None = None
     docker: Engine | None = None
@@ -126,7 +126,7 @@ def _look_at(docker: Engine, names: set[str] | None) -> set[str]:
     busy = set()
     with _patience("a look at Docker failed"):
         for rockon_id, name in db.session.execute(query).all():
-            if not observer.look(rockon_id, docker=docker):
+            if not sync_status.look(rockon_id, docker=docker):
                 busy.add(name)
     return busy
 

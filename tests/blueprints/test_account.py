@@ -12,10 +12,10 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts, second_step, sessions, tokens
+from rockonweb.accounts import second_step, sessions, tokens, users
 from rockonweb.core.errors import BadInput
 from rockonweb.models import AuditLine, LoginSession, RecoveryCode, Role, Token, User, db, now, writing
-from rockonweb.web import attempts, seen
+from rockonweb.web import last_used, login_throttle
 from tests.support.app import PASSWORD, Visitor, add_user, new_visitor
 from tests.support.pages import find
 
@@ -139,7 +139,7 @@ def test_between_the_steps_a_new_password_or_ten_minutes_begin_it_again(
         present = time.time()
         later.setattr("rockonweb.blueprints.auth.time.time", lambda: present + 601)
         assert client.get("/login/code").status_code == 303
-    accounts.set_password(ada(), NEW)
+    users.set_password(ada(), NEW)
     assert client.get("/login/code").status_code == 303
 
 
@@ -330,12 +330,12 @@ def test_when_a_session_and_a_token_were_used_is_remembered_outside_the_database
     app: Flask, owner_client: Visitor
 ) -> None:
     token = tokens.make(ada(), label="cron")
-    seen._noted.clear()
+    last_used._noted.clear()
     assert "not used yet" in owner_client.get("/account").text
     new_visitor(app).get("/api/rockons", headers={"Authorization": f"Bearer {token}"})
     (row,), (used,) = sessions.of(ada()), tokens.of(ada())
-    assert abs(seen.moments([row])[row.id] - now()) < timedelta(minutes=1)
-    assert abs(seen.moments([used])[used.id] - now()) < timedelta(minutes=1)
+    assert abs(last_used.moments([row])[row.id] - now()) < timedelta(minutes=1)
+    assert abs(last_used.moments([used])[used.id] - now()) < timedelta(minutes=1)
     assert "not used yet" not in owner_client.get("/account").text
 
 
@@ -372,7 +372,7 @@ def test_a_token_may_do_what_its_role_and_the_account_s_both_allow(app: Flask, r
     answer = client.post("/api/rockons/1/uninstall", headers=headers)
     assert answer.status_code == (404 if status == 200 else 403)
     add_user("grace")
-    accounts.set_role(ada(), Role.VIEWER)
+    users.set_role(ada(), Role.VIEWER)
     assert client.get("/people", headers=headers).status_code == 403
     assert client.post("/api/rockons/1/uninstall", headers=headers).status_code == 403
 
@@ -380,11 +380,11 @@ def test_a_token_may_do_what_its_role_and_the_account_s_both_allow(app: Flask, r
 def test_a_token_never_allows_more_than_the_account(app: Flask) -> None:
     add_user("eve", Role.VIEWER)
     with pytest.raises(BadInput, match='"eve" may not do what the role owner may'):
-        tokens.make(accounts.get("eve"), Role.OWNER)
+        tokens.make(users.get("eve"), Role.OWNER)
     assert make_token(logged_in(app, "eve"), **{"token-role": "owner"}).status_code == 422
     for days in (0, -1, 4000):
         with pytest.raises(BadInput, match="from 1 to 3650 days"):
-            tokens.make(accounts.get("eve"), days=days)
+            tokens.make(users.get("eve"), days=days)
 
 
 def test_a_token_ends_by_itself(app: Flask) -> None:
@@ -454,7 +454,7 @@ def test_a_name_that_nobody_has_is_not_written_down(app: Flask, client: Visitor)
 
 
 def test_how_long_to_wait_is_told_in_minutes_where_it_is_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "OF_ADDRESS", attempts.parse("1 per hour"))
+    monkeypatch.setattr(login_throttle, "OF_ADDRESS", login_throttle.parse("1 per hour"))
     client = new_visitor(app)
     client.send("/login", {"name": "ada", "password": "x"})
     answer = client.send("/login", {"name": "ada", "password": "x"})

@@ -15,11 +15,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts, rows, tokens
+from rockonweb.accounts import tokens, users
 from rockonweb.blueprints import api
-from rockonweb.core.answers import Answers
+from rockonweb.blueprints.api import fields, login
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import ContainerFacts, Listener
-from rockonweb.core.request import UninstallRequest, plain_request
+from rockonweb.core.operations.requests import UninstallRequest, plain_request
 from rockonweb.models import (
     Installation,
     Kind,
@@ -31,9 +32,9 @@ from rockonweb.models import (
     Status,
     User,
     db,
+    repository,
     writing,
 )
-from rockonweb.web import api_fields, api_login
 from rockonweb.work import operations, queue
 from tests.support.app import PASSWORD, Visitor, add_user, install, installation_of, make_shares, put, shelve
 from tests.support.docker_stand_in import Docker
@@ -67,7 +68,7 @@ pytestmark = pytest.mark.usefixtures("docker")
 
 @pytest.fixture(autouse=True)
 def nobody_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_login, "passed", api_login.Passed())
+    monkeypatch.setattr(login, "passed", login.Passed())
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def installed(notes: Installation, docker: Docker) -> Installation:
     install(notes)
     docker.run("Notes", "notes", "notes-db")
     with writing():
-        rows.store(
+        repository.store(
             notes,
             Answers(
                 shares={"notes": {"/data": "files"}},
@@ -347,7 +348,7 @@ def test_an_install_begins_with_what_was_sent(call: Call, notes: Installation) -
     answer = call("POST", f"/rockons/{notes.id}/install", data=json.dumps(BODY))  # as scripts without a content type do
     assert answer.status_code == 200, answer.text
     assert (answer.json or {})["state"] == "pending_install"
-    found = rows.answers_of(notes)
+    found = repository.answers_of(notes)
     assert found.ports == {"notes": {80: 9001}, "notes-db": {80: 9002}}
     assert found.environment["notes"] == {"TITLE": "Mine", "PASSWORD": SECRET}
     operation = last()
@@ -362,7 +363,7 @@ def test_a_port_that_was_not_published_is_published_by_the_next_install(
     with writing():
         installed.state = State.AVAILABLE
     assert call("POST", f"/rockons/{installed.id}/install").status_code == 200
-    assert rows.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: 8081}}
+    assert repository.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: 8081}}
 
 
 def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed: Installation, docker: Docker) -> None:
@@ -370,11 +371,11 @@ def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed
     with writing():
         installed.state = State.INSTALL_FAILED
     assert call("POST", f"/rockons/{installed.id}/install", json={}).status_code == 200
-    assert rows.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: None}}
+    assert repository.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: None}}
 
 
 def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: Installation) -> None:
-    before = rows.answers_of(installed)
+    before = repository.answers_of(installed)
     body = {"labels": {"colour=red": "notes-db"}, "cnets": {"notes": ["orchard"]}, "update_mode": "normal"}
     answer = call("POST", f"/rockons/{installed.id}/update", json=body)
     assert answer.status_code == 200, answer.text
@@ -385,7 +386,7 @@ def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: Insta
     assert wanted.labels == {"notes": ["team=home"], "notes-db": ["colour=red"]}
     assert wanted.networks == {"notes": ["orchard"]}
     assert wanted.environment == before.environment
-    assert rows.answers_of(installed) == before
+    assert repository.answers_of(installed) == before
 
 
 @pytest.fixture
@@ -451,7 +452,7 @@ def test_an_install_that_can_t_be(
     answer = call("POST", f"/rockons/{notes.id}/install", **options)
     assert words in refused(answer, status)
     assert unchanged(notes)
-    assert rows.answers_of(notes).environment == {"notes": {}}
+    assert repository.answers_of(notes).environment == {"notes": {}}
 
 
 def test_every_fault_stands_alone_too(call: Call, notes: Installation) -> None:
@@ -493,7 +494,7 @@ def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker:
     assert len({*containers, *ports}) == 4
     body = {"ports": {str(containers[0]): {"80": 7101}, str(containers[1]): {"80": 7102}}}
     assert call("POST", f"/rockons/{entry.id}/install", json=body).status_code == 200
-    assert rows.answers_of(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
+    assert repository.answers_of(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
     pair = install(installation_of(entry))
     assert (ids("docker/containers"), ids("ports")) == (containers, ports)
     assert containers == [one.id for one in pair.containers]
@@ -607,12 +608,12 @@ def test_a_database_in_trouble_is_told_in_json(call: Call, monkeypatch: pytest.M
     def fail() -> int:
         raise OperationalError("SELECT secret", {}, sqlite3.OperationalError("database is locked"))
 
-    monkeypatch.setattr(api_fields, "count", fail)
+    monkeypatch.setattr(fields, "count", fail)
     assert "The database is busy." in refused(call("GET", "/rockons"), 503)
 
 
 def test_a_mistake_of_ours_shows_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_fields, "count", lambda: 1 / 0)
+    monkeypatch.setattr(fields, "count", lambda: 1 / 0)
     assert "ZeroDivision" not in refused(call("GET", "/rockons"), 500)
 
 
@@ -669,7 +670,7 @@ def test_without_a_login_that_is_right_nothing_is_told(
 def test_a_token_stands_for_its_account(call: Call, installed: Installation) -> None:
     add_user("viv", Role.VIEWER)
     for name, status in (("ada", 200), ("viv", 403)):
-        token = {"Authorization": f"Bearer {tokens.make(accounts.get(name))}"}
+        token = {"Authorization": f"Bearer {tokens.make(users.get(name))}"}
         assert call("GET", "/rockons", headers=token).status_code == 200
         assert call("POST", f"/rockons/{installed.id}/stop", headers=token).status_code == status
 
@@ -736,13 +737,13 @@ def test_calls_without_a_login_and_good_ones_do_not_count(call: Call) -> None:
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names whose passwords were really checked."""
     names: list[str] = []
-    really = accounts.authenticate
+    really = users.authenticate
 
     def check(name: str, password: str) -> User | None:
         names.append(name)
         return really(name, password)
 
-    monkeypatch.setattr(accounts, "authenticate", check)
+    monkeypatch.setattr(users, "authenticate", check)
     return names
 
 
@@ -757,7 +758,7 @@ def test_a_script_that_polls_has_its_password_checked_once(call: Call, checked: 
 def test_a_login_is_remembered_for_a_while_only(
     call: Call, checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_login, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(login, "KEPT_SECONDS", 0)
     call("GET", "/rockons")
     call("GET", "/rockons")
     assert checked == ["ada", "ada"]
@@ -769,16 +770,16 @@ def test_a_new_password_and_a_removed_account_count_at_once(call: Call) -> None:
         assert call("GET", "/rockons", headers=basic(name)).status_code == 200
     with writing() as session:
         ada = session.scalars(select(User).where(User.name == "ada")).one()
-        ada.password_hash = accounts._hasher.hash("another password")
+        ada.password_hash = users._hasher.hash("another password")
         session.delete(session.scalars(select(User).where(User.name == "bob")).one())
     for name in ("ada", "bob"):
         refused(call("GET", "/rockons", headers=basic(name)), 401)
 
 
 def test_few_logins_are_remembered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_login, "MOST_KEPT", 2)
+    monkeypatch.setattr(login, "MOST_KEPT", 2)
     user = db.session.scalars(select(User)).one()
-    passed = api_login.Passed()
+    passed = login.Passed()
     for name in ("one", "two", "three"):
         passed.keep(name, "x", user)
     assert [passed.find(name, "x") for name in ("one", "two", "three")] == [None, user, user]

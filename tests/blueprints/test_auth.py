@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from rockonweb import accounts, tokens
+from rockonweb.accounts import tokens, users
 from rockonweb.config import Settings
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.models import Role, Token, User, db, writing
@@ -32,7 +32,7 @@ def settings_of(app: Flask) -> Settings:
 
 
 def first_account(app: Flask, **changes: str) -> dict[str, str]:
-    code = accounts.setup_code(settings_of(app)) or ""
+    code = users.setup_code(settings_of(app)) or ""
     return {"code": code, "name": "grace", "password": PASSWORD, "again": PASSWORD, **changes}
 
 
@@ -56,18 +56,18 @@ def test_the_code_makes_the_owner_and_logs_in(new_app: Flask) -> None:
 def test_the_code_is_private_stays_the_same_and_goes_with_the_first_account(new_app: Flask) -> None:
     settings = settings_of(new_app)
     path = settings.instance / "setup-code"
-    code = accounts.setup_code(settings)
+    code = users.setup_code(settings)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert accounts.setup_code(settings) == code == path.read_text().strip()
-    accounts.make_first_user(settings, "grace", PASSWORD)
+    assert users.setup_code(settings) == code == path.read_text().strip()
+    users.make_first_user(settings, "grace", PASSWORD)
     assert not path.exists()
-    assert accounts.setup_code(settings) is None
+    assert users.setup_code(settings) is None
 
 
 def test_case_and_dashes_of_the_code_do_not_matter(new_app: Flask) -> None:
-    code = str(accounts.setup_code(settings_of(new_app)))
-    assert accounts.code_matches(settings_of(new_app), code.lower().replace("-", " "))
-    assert not accounts.code_matches(settings_of(new_app), "")
+    code = str(users.setup_code(settings_of(new_app)))
+    assert users.code_matches(settings_of(new_app), code.lower().replace("-", " "))
+    assert not users.code_matches(settings_of(new_app), "")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_setup_is_over_once_there_is_an_account(client: Visitor) -> None:
     for answer in (client.get("/setup"), client.send("/setup", {"code": "x"})):
         assert (answer.status_code, answer.location) == (303, "/login")
     with pytest.raises(Conflict):
-        accounts.make_first_user(settings_of(client.application), "eve", PASSWORD)
+        users.make_first_user(settings_of(client.application), "eve", PASSWORD)
 
 
 def test_the_code_cannot_be_guessed_fast(new_app: Flask) -> None:
@@ -131,19 +131,19 @@ def test_the_environment_makes_the_first_account_and_no_second_one(tmp_path: Pat
     app = make_app(tmp_path, ROCKONWEB_ADMIN_USER="root", ROCKONWEB_ADMIN_PASSWORD=PASSWORD)
     with app.app_context():
         for _ in range(2):
-            accounts.ensure_admin(settings_of(app))
+            users.ensure_admin(settings_of(app))
         assert [user.name for user in db.session.query(User)] == ["root"]
 
 
 def test_the_environment_s_password_must_be_long_enough(tmp_path: Path) -> None:
     app = make_app(tmp_path, ROCKONWEB_ADMIN_USER="root", ROCKONWEB_ADMIN_PASSWORD="short")
     with app.app_context(), pytest.raises(BadInput, match="at least 10"):
-        accounts.ensure_admin(settings_of(app))
+        users.ensure_admin(settings_of(app))
 
 
 def test_two_accounts_cannot_have_one_name(app: Flask) -> None:
     with pytest.raises(BadInput, match='There is an account "ada" already'):
-        accounts.make_user(" ada ", PASSWORD)
+        users.make_user(" ada ", PASSWORD)
 
 
 # -- logging in ---------------------------------------------------------------------------------------------------
@@ -171,13 +171,13 @@ def test_an_unknown_name_is_checked_against_a_hash_too(app: Flask, monkeypatch: 
 
         def verify(self, stored: str, password: str) -> bool:
             checked.append(stored)
-            raise accounts.VerificationError
+            raise users.VerificationError
 
-    monkeypatch.setattr(accounts, "_hasher", Hasher())
-    accounts._nobodys_hash.cache_clear()
-    assert accounts.authenticate("nobody", "x") is None
+    monkeypatch.setattr(users, "_hasher", Hasher())
+    users._nobodys_hash.cache_clear()
+    assert users.authenticate("nobody", "x") is None
     assert checked == ["a hash"]
-    accounts._nobodys_hash.cache_clear()
+    users._nobodys_hash.cache_clear()
 
 
 def test_passwords_are_kept_as_argon2_hashes(app: Flask) -> None:
@@ -263,14 +263,14 @@ def test_an_account_that_is_gone_is_logged_out(owner_client: Visitor) -> None:
 
 
 def test_a_token_reads_pages_without_a_session_and_a_wrong_one_does_not(app: Flask, client: Visitor) -> None:
-    token = tokens.make(accounts.get("ada"))
+    token = tokens.make(users.get("ada"))
     good = client.get("/shares", headers={"Authorization": f"Bearer {token}"})
     bad = client.get("/shares", headers={"Authorization": f"Bearer {token}x"})
     assert (good.status_code, bad.status_code) == (200, 303)
 
 
 def test_only_a_tokens_hash_is_kept(app: Flask) -> None:
-    token = tokens.make(accounts.get("ada"))
+    token = tokens.make(users.get("ada"))
     assert token not in db.session.scalars(select(Token.hash)).one()
     with pytest.raises(BadInput, match='no account "nobody"'):
-        tokens.make(accounts.get("nobody"))
+        tokens.make(users.get("nobody"))

@@ -11,13 +11,11 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from rockonweb import backup as edges
-from rockonweb import rows
 from rockonweb.catalog import sources
-from rockonweb.core import backup as core
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.restored import Entry, Outcome
+from rockonweb.core.formats import backup as core
+from rockonweb.core.formats.restored import Entry, Outcome
 from rockonweb.host import Host
 from rockonweb.models import (
     AuditLine,
@@ -33,8 +31,10 @@ from rockonweb.models import (
     Status,
     db,
     now,
+    repository,
     writing,
 )
+from rockonweb.work import backup as edges
 from rockonweb.work import restore
 from tests.support import samples
 from tests.support.app import HX, PASSWORD, Visitor, install, shelve
@@ -56,7 +56,7 @@ def filled(name: str = "Notes", status: Status = Status.STARTED) -> Installation
     container = name.lower()
     rockon = install(shelve(name, {container: web}), status)
     with writing():
-        rows.store(
+        repository.store(
             rockon,
             Answers(
                 shares={container: {"/data": f"{container}-data"}},
@@ -220,8 +220,8 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     ]
     notes = db.session.scalars(select(Installation).where(Installation.name == "Notes")).one()
     assert (notes.state, notes.entry.source, notes.entry.in_catalogue) == (State.PENDING_INSTALL, source, False)
-    assert rows.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
-    assert rows.answers_of(notes).labels == {"notes": ["team=home"]}
+    assert repository.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
+    assert repository.answers_of(notes).labels == {"notes": ["team=home"]}
     assert list(Host(app.config["SETTINGS"]).shares.listing()) == ["notes-data", "sleeper-data"]
     end_operations()
     text = owner_client.get(here).text
@@ -258,7 +258,7 @@ def test_missing_secrets_are_asked_for(app: Flask, owner_client: Visitor) -> Non
     assert db.session.query(Operation).count() == 0
     owner_client.send(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
     rockon = db.session.scalars(select(Installation)).one()
-    assert rows.answers_of(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
+    assert repository.answers_of(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
     assert "typed again" not in owner_client.get(here).text
 
 

@@ -5,9 +5,9 @@ import re
 import pytest
 from flask import Flask
 
-from rockonweb.core.attention import Room
+from rockonweb.blueprints.dashboard import overview
+from rockonweb.core.instance.attention import Room
 from rockonweb.models import Kind, Operation, Progress, State, Status, now, writing
-from rockonweb.web import home
 from rockonweb.work import heartbeat
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.pages import find
@@ -80,7 +80,7 @@ def test_a_viewer_sees_it_without_buttons(viewer: Visitor) -> None:
 def test_a_page_that_has_seen_everything_gets_nothing(
     app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(home, "_memory", Room)  # that of this machine may change meanwhile
+    monkeypatch.setattr(overview, "_memory", Room)  # that of this machine may change meanwhile
     notes = install(shelve("Notes"))
     mark = find(r"seen=([0-9a-f]{8})", owner_client.get("/").text)
     assert owner_client.get("/", query_string={"seen": mark}, headers=HX).status_code == 204

@@ -13,7 +13,7 @@ from redis import Redis
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts, tokens
+from rockonweb.accounts import tokens, users
 from rockonweb.models import Operation, Role, User, db
 from tests.support.app import HX, PASSWORD, Visitor, add_user, new_visitor
 from tests.support.filled import PAGES, address, keys, rows
@@ -110,7 +110,7 @@ def basic(role: Role) -> dict[str, str]:
 
 def bearer(name: str, role: Role) -> dict[str, str]:
     """A token of an account, for a role."""
-    return {"Authorization": f"Bearer {tokens.make(accounts.get(name), role)}"}
+    return {"Authorization": f"Bearer {tokens.make(users.get(name), role)}"}
 
 
 def look(client: Visitor, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:

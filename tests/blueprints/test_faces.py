@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
+from rockonweb.app import POLICY
 from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.models import Role
-from rockonweb.web import shelf
-from rockonweb.web.faces import POLICY
-from rockonweb.web.permission import PUBLIC
+from rockonweb.web import catalogue_listing
+from rockonweb.web.permissions import PUBLIC
 from rockonweb.work import heartbeat, operations
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import HX, Visitor, add_user, install, shelve
@@ -203,7 +203,7 @@ def test_known_errors_give_their_sentence_and_hint(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(shelf, "look", fail)
+    monkeypatch.setattr(catalogue_listing, "look", fail)
     answer = owner_client.get("/rockons")
     assert answer.status_code == status
     assert error.sentence in answer.text
@@ -226,7 +226,7 @@ def test_a_database_in_trouble_gives_a_sentence(
     def fail(*_: object) -> None:
         raise OperationalError("SELECT secret", {}, sqlite3.OperationalError(words))
 
-    monkeypatch.setattr(shelf, "look", fail)
+    monkeypatch.setattr(catalogue_listing, "look", fail)
     answer = owner_client.get("/rockons")
     assert (answer.status_code, sentence in answer.text, "SELECT" in answer.text) == (status, True, False)
 
@@ -243,7 +243,7 @@ def test_a_page_without_any_database_still_has_its_sentence(app: Flask, owner_cl
 
 
 def test_a_mistake_of_ours_shows_no_traceback(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "look", lambda *_: 1 / 0)
+    monkeypatch.setattr(catalogue_listing, "look", lambda *_: 1 / 0)
     answer = owner_client.get("/rockons")
     assert answer.status_code == 500
     assert "Something went wrong in Rockonweb itself." in answer.text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from rockonweb import catalog
-from rockonweb.core.visible import UNSEEN
+from rockonweb.core.invisible import UNSEEN
 from rockonweb.models import RockOn, db
 from tests.support import hostile
 from tests.support.app import Visitor, app_numbered, install

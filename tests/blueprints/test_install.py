@@ -11,14 +11,13 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Parsed
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Parsed
 from rockonweb.core.facts import ContainerFacts, Listener
 from rockonweb.core.text import t
 from rockonweb.host import Device, Ground, Host
 from rockonweb.host.shares import Shares
-from rockonweb.models import Draft, Installation, Kind, Operation, State, db, writing
+from rockonweb.models import Draft, Installation, Kind, Operation, State, db, repository, writing
 from tests.support.app import HX, Visitor, app_numbered, make_app, make_shares, new_visitor, put
 from tests.support.docker_stand_in import Docker
 from tests.support.pages import field_errors, find, words
@@ -232,7 +231,7 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Start) -> None:
     ports = {"box": {8443: 4443, 5353: None, 9000: 4900}}
     secret = {"box": {"API_KEY": "hush", "ZONE": "Europe/Lisbon"}}
     with writing():
-        rows.store(app_numbered(wizard.id), Answers(shares, ports, {}, secret))
+        repository.store(app_numbered(wizard.id), Answers(shares, ports, {}, secret))
     assert inputs(wizard.get("shares"))["shares-box-/data"] == "old-data"
     found = inputs(wizard.get("ports"))
     assert [found[f"ports-box-{port}"] for port in (8443, 5353, 9000)] == ["4443", "", "4900"]
@@ -332,7 +331,7 @@ def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
     with writing():
         rockon = app_numbered(other.id)
         rockon.state = State.INSTALLED
-        rows.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
+        repository.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
     wizard = start(fixture("star"))
     assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8091"
     response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
@@ -450,7 +449,7 @@ def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Fla
     assert operation.request.new_shares == {"box-config", "box-data", "box-store"}
     assert [line.split()[1] for line in operation.lines] == ["run", "run"]
     assert "hush-hush" not in str(operation.lines)
-    assert rows.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
+    assert repository.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
     assert db.session.query(Draft).count() == 0
     assert app.extensions["redis"].exists("rq:job:operation-1")
 
@@ -472,7 +471,7 @@ def test_containers_whose_names_and_keys_run_together_are_asked_and_answered_apa
     assert ["-e db-X=Of-web " in line and " --name web " in line for line in lines] == [True, False]
     assert ["-e X=Of-its-database " in line and " --name web-db " in line for line in lines] == [False, True]
     assert wizard.submit().location == "/operations/1"
-    stored = rows.answers_of(db.session.get_one(Installation, wizard.id)).environment
+    stored = repository.answers_of(db.session.get_one(Installation, wizard.id)).environment
     assert stored == {"web": {"db-X": "Of-web"}, "web-db": {"X": "Of-its-database"}}
 
 
@@ -827,7 +826,7 @@ def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: St
     other = start(small("Other", volumes={"/data": {}}))
     with writing():
         rockon = app_numbered(other.id)
-        rows.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
+        repository.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
         rockon.state = State.INSTALLED
     wizard = start(small("Sample", volumes={"/data": {}}))
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "sample-web-data"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
-from rockonweb.core.networks import NetworkSpec
 from rockonweb.host import Host
 from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, writing
 from rockonweb.work import rocknets

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from rockonweb.core.errors import RockonwebError
-from rockonweb.web import faults
+from rockonweb.web import error_pages
 from tests.support.app import PASSWORD, Visitor, install, shelve
 
 LONG = "x" * 5_000
@@ -95,7 +95,9 @@ def test_nothing_that_was_sent_stands_in_a_header(client: Visitor) -> None:
 
 def test_what_another_program_says_is_one_line_of_the_log(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     with app.test_request_context():
-        faults._on_rockonweb_error(RockonwebError("It failed.\n[INFO] ada logged in", output="\r\nCookie: x\x1b[2J"))
+        error_pages._on_rockonweb_error(
+            RockonwebError("It failed.\n[INFO] ada logged in", output="\r\nCookie: x\x1b[2J")
+        )
     (line,) = [one.getMessage() for one in caplog.records if "It failed." in one.getMessage()]
     assert "\n" not in line
     assert "\r" not in line

@@ -14,15 +14,14 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from rockonweb import rows
-from rockonweb.core import wizard
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import fixed_ports
-from rockonweb.core.backup import Backup, SavedRockOn, to_json
-from rockonweb.core.definition import Parsed, parse
-from rockonweb.core.lifecycle import Kind, Progress, State
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.definition.definition import Parsed, parse
+from rockonweb.core.formats.backup import Backup, SavedRockOn, to_json
+from rockonweb.core.operations.lifecycle import Kind, Progress, State
+from rockonweb.core.questions import wizard
 from rockonweb.host import Host
-from rockonweb.models import Installation, Operation, db
+from rockonweb.models import Installation, Operation, db, repository
 from rockonweb.work import operations, restore
 from rockonweb.work.review import prepare_review
 from tests.support import samples
@@ -83,7 +82,7 @@ class Asker:
     @property
     def rockon(self) -> Installation:
         db.session.rollback()
-        found = rows.find_installation(self.id)
+        found = repository.find_installation(self.id)
         assert found
         return found
 
@@ -138,7 +137,7 @@ class Asker:
         assert operation is not None, face
         job = prepare_review(self.rockon, operation.request, None)
         assert job.lines == operation.lines, "what the job assembles is what was reviewed"
-        outcome = operation.lines, rows.answers_of(self.rockon), self.rockon.state
+        outcome = operation.lines, repository.answers_of(self.rockon), self.rockon.state
         operations.cancel(operation.id)
         assert db.session.get_one(Operation, operation.id).progress is Progress.CANCELLED
         return outcome

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from rockonweb.core.request import TaskRequest
+from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.models import Installation, Operation, State, db, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import HX, Visitor, install, shelve

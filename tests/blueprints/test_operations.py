@@ -7,10 +7,10 @@ from datetime import UTC, timedelta
 import pytest
 from flask import Flask
 
-from rockonweb.core.request import Notes, plain_request
+from rockonweb.core.operations.requests import Notes, plain_request
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, Status, db, now, writing
-from rockonweb.web.wording import left_words
+from rockonweb.web.labels import left_words
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.pages import find

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from rockonweb import accounts, audit, second_step
+from rockonweb.accounts import audit, second_step, users
+from rockonweb.blueprints.audit import audit_hook
 from rockonweb.core.errors import Conflict
 from rockonweb.models import AuditLine, Role, User, db, now, writing
-from rockonweb.web import trail
 from tests.support.app import PASSWORD, Visitor, add_user, install, new_visitor, shelve
 
 NEW = "another long password"
@@ -78,7 +78,7 @@ def test_the_last_owner_stays_an_owner_and_stays(app: Flask, owner_client: Visit
     assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
     answer = owner_client.send(f"{path}/remove", page=f"{path}/remove")
     assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
-    for change in (lambda: accounts.remove(person("ada")), lambda: accounts.set_role(person("ada"), Role.OPERATOR)):
+    for change in (lambda: users.remove(person("ada")), lambda: users.set_role(person("ada"), Role.OPERATOR)):
         with pytest.raises(Conflict, match="the last owner"):
             change()
     assert person("ada").role is Role.OWNER
@@ -102,10 +102,10 @@ def test_a_reset_password_ends_the_sessions_and_one_s_own_asks_for_the_old(app: 
     assert owner_client.send(f"{path}/password", {"password": "short"}, page=path).status_code == 422
     assert owner_client.send(f"{path}/password", {"password": NEW}, page=path).location == path
     assert eve.get("/rockons").status_code == 303
-    assert accounts.password_is_right(person("eve"), NEW)
+    assert users.password_is_right(person("eve"), NEW)
     own = f"/people/{person('ada').id}"
     assert owner_client.send(f"{own}/password", {"password": NEW}, page=own).status_code == 409
-    assert accounts.password_is_right(person("ada"), PASSWORD)
+    assert users.password_is_right(person("ada"), PASSWORD)
 
 
 def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, owner_client: Visitor) -> None:
@@ -199,8 +199,8 @@ def test_every_change_has_plain_words(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ()) and not rule.endpoint.startswith("rq_dashboard.")
     }
-    silent = {one for one in changing if one not in trail.WORDS and one.split(".")[0] not in own_lines}
-    assert silent - operations - {*trail.UNTOLD} == set()
+    silent = {one for one in changing if one not in audit_hook.WORDS and one.split(".")[0] not in own_lines}
+    assert silent - operations - {*audit_hook.UNTOLD} == set()
 
 
 def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_client: Visitor) -> None:

@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from rockonweb.core.resources import Sample
+from rockonweb.blueprints.rockons import connections
+from rockonweb.blueprints.rockons.connections import ContainerMap, Wire
+from rockonweb.core.instance.resources import Sample
 from rockonweb.models import Installation, Kind, NetworkMember, Operation, Progress, State, Status, db, writing
 from rockonweb.models.base import now
-from rockonweb.web import mapping
-from rockonweb.web.mapping import ContainerMap, Wire
-from rockonweb.work import samples
+from rockonweb.work import metrics
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.docker_stand_in import Docker
 from tests.support.pages import find
@@ -188,7 +188,7 @@ def test_resources_are_drawn_told_and_listed(app: Flask, owner_client: Visitor) 
     moment = time.time()
     for back, cpu in ((60, 10.0), (40, 30.0), (20, 20.0)):
         one = Sample(moment - back, cpu, 50_000_000, None, 1000.0, 2000.0)
-        samples.keep(app.extensions["redis"], {"web": one})
+        metrics.keep(app.extensions["redis"], {"web": one})
     text = owner_client.get("/rockons/1/resources").text
     assert "now 20 %, on average 20 %, at most 30 %" in text
     assert "received: now 1.0 kB/s" in text
@@ -247,7 +247,7 @@ def test_what_is_connected_to_what(app: Flask, owner_client: Visitor) -> None:
         next(port for port in web.ports if port.number == 53).host = None
         web.networks = [NetworkMember(network="outer")]
     db.session.expire_all()
-    assert {one.name: one for one in mapping.of(notes)} == {
+    assert {one.name: one for one in connections.of(notes)} == {
         "web": ContainerMap(
             "web",
             [

@@ -8,19 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.core.secret import MASK
-from rockonweb.models import (
-    Installation,
-    Kind,
-    Operation,
-    Progress,
-    RefreshReport,
-    State,
-    Status,
-    db,
-    writing,
-)
+from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, State, Status, db, writing
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, install, shelve
 from tests.support.docker_stand_in import Docker

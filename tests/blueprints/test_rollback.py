@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
-from rockonweb.core.rollback import Kept
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.plan.rollback import Kept
 from rockonweb.host.shares import Shares
-from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db, writing
+from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db, repository, writing
 from tests.support import docker_stand_in as stand_in
 from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.samples import questions
@@ -55,7 +54,7 @@ def notes(app: Flask) -> Installation:
     rockon = install(shelve("Notes", {"notes": NOTES}))
     make_shares(app, ["notes"])
     with writing():
-        rows.store(rockon, answers("Later"))
+        repository.store(rockon, answers("Later"))
     return rockon
 
 
@@ -171,7 +170,7 @@ def test_a_share_of_another_rockon_is_put_back_only_when_it_is_ticked(
 ) -> None:
     other = install(shelve("Films", {"films": {"volumes": questions({"/films": "Films"})}}))
     with writing():
-        rows.store(other, Answers(shares={"films": {"/films": "notes"}}))
+        repository.store(other, Answers(shares={"films": {"/films": "notes"}}))
     point = remember(notes, {"notes": ["notes"]})
     page = owner_client.get(f"{address(point)}?data=1")
     assert "because Films uses it too" in text(page)

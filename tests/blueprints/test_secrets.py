@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from rockonweb.core.secret import MASK
 from rockonweb.models import AuditLine, Environment, Installation, db, writing
-from rockonweb.web.attempts import limiter
+from rockonweb.web.login_throttle import limiter
 from tests.support.app import HX, PASSWORD, Visitor, install, shelve
 from tests.support.samples import questions
 

@@ -12,13 +12,24 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import Listener, NetworkFacts
-from rockonweb.core.request import ChangeRequest, plain_request
+from rockonweb.core.operations.requests import ChangeRequest, plain_request
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
-from rockonweb.models import Draft, Installation, Kind, Network, Operation, Progress, State, Status, db, writing
+from rockonweb.models import (
+    Draft,
+    Installation,
+    Kind,
+    Network,
+    Operation,
+    Progress,
+    State,
+    Status,
+    db,
+    repository,
+    writing,
+)
 from rockonweb.work import operations
 from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
 from tests.support.docker_stand_in import Docker
@@ -46,7 +57,7 @@ def notes(app: Flask, docker: Docker) -> Installation:
     rockon = install(shelve("Notes", CONTAINERS, volume_add_support=True, custom_config=questions(name="Name")))
     make_shares(app, ["notes", "films", "other"])
     with writing():
-        rows.store(
+        repository.store(
             rockon,
             Answers(
                 shares={"notes": {"/data": "notes"}},
@@ -139,7 +150,7 @@ def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Sett
 
 def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: Installation) -> None:
     fields = here.fields("labels")
-    operations.begin(notes, ChangeRequest(rows.answers_of(notes)), "ada")
+    operations.begin(notes, ChangeRequest(repository.answers_of(notes)), "ada")
     answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
     assert "Notes is being changed, so what you would review now is out of date soon." in words(answer.text)
@@ -202,7 +213,7 @@ def test_with_htmx_the_page_alone_is_sent(owner_client: Visitor, here: Settings)
 
 
 def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, notes: Installation) -> None:
-    before = rows.answers_of(notes)
+    before = repository.answers_of(notes)
     here.accept("shares", {"shares-notes-/data": "other"})
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films/", "new-1-value": "films/old"})
     here.accept("ports", {"ports-notes-80": "8181"})
@@ -220,7 +231,7 @@ def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, 
         "labels": {"notes": ["proxy.enable=true"], "notes-vpn": ["proxy.enable=true"]},
         "networks": {"notes": ["family", "lan"]},
     }
-    assert rows.answers_of(db.session.get_one(Installation, notes.id)) == before
+    assert repository.answers_of(db.session.get_one(Installation, notes.id)) == before
     with closing(sqlite3.connect(app.config["SETTINGS"].instance / "rockonweb.db")) as file:
         assert "red horses" not in str(file.execute("SELECT * FROM draft").fetchall())
 
@@ -274,7 +285,7 @@ def test_another_row_keeps_what_was_typed(here: Settings) -> None:
 def test_networks_are_left_and_those_that_an_owner_made_are_offered(here: Settings, notes: Installation) -> None:
     with writing() as session:
         session.add(Network(name="attic"))
-        rows.store(notes, Answers(**{**vars(rows.answers_of(notes)), "networks": {"notes": ["old"]}}))
+        repository.store(notes, Answers(**{**vars(repository.answers_of(notes)), "networks": {"notes": ["old"]}}))
     offered = re.findall(r'name="networks-notes-([^"]+)"', here.get("networks").text)
     assert offered == ["attic", "family", "old"]
     fields = here.fields("networks")
@@ -395,8 +406,8 @@ def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: Installati
 def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
     with writing():
-        old = rows.answers_of(notes)
-        rows.store(notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}}))
+        old = repository.answers_of(notes)
+        repository.store(notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}}))
     told = words(here.get("review").text)
     assert "a=b" in told
     assert "9999" in told
@@ -433,7 +444,7 @@ def test_containers_whose_names_and_keys_run_together_are_changed_apart(
     pair = install(shelve("Pair", {"web": {"environment": questions({"db-X": "Of web"})},
                                    "web-db": {"environment": questions(X="Of its database")}}))  # fmt: skip
     with writing():
-        rows.store(pair, Answers(environment={"web": {"db-X": "old"}, "web-db": {"X": "old"}},
+        repository.store(pair, Answers(environment={"web": {"db-X": "old"}, "web-db": {"X": "old"}},
                                  variables={"web": {"db-MORE": "old"}, "web-db": {"MORE": "old"}}))  # fmt: skip
     here = Settings(owner_client, pair)
     names = [name for name in here.fields("environment") if name.startswith("environment-")]
@@ -494,7 +505,7 @@ def test_apply_begins_what_was_reviewed(here: Settings, notes: Installation) -> 
     assert (operation.kind, operation.user) == (Kind.CHANGE, "ada")
     rockon = db.session.get_one(Installation, notes.id)
     assert rockon.state is State.PENDING_UPDATE
-    assert rows.answers_of(rockon).labels == {}  # until it has succeeded
+    assert repository.answers_of(rockon).labels == {}  # until it has succeeded
 
 
 def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings, notes: Installation) -> None:

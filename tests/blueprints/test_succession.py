@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import digest
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import digest
 from rockonweb.core.facts import Listener
 from rockonweb.core.secret import MASK
-from rockonweb.models import Installation, Kind, Operation, State, Status, db, writing
+from rockonweb.models import Installation, Kind, Operation, State, Status, db, repository, writing
 from tests.support.app import Visitor, install, make_shares, shelve
 from tests.support.docker_stand_in import Docker
 from tests.support.pages import find, words
@@ -35,7 +34,7 @@ def notes(app: Flask, docker: Docker) -> Installation:
     rockon = install(shelve("Notes", {"notes": NOTES}))
     make_shares(app, ["notes", "films"])
     with writing():
-        rows.store(
+        repository.store(
             rockon,
             Answers(
                 shares={"notes": {"/data": "notes"}},
@@ -75,12 +74,12 @@ def begun(rockon: Installation) -> Operation:
 def test_a_newer_definition_touches_nothing_and_is_told_on_page_and_card(
     owner_client: Visitor, notes: Installation
 ) -> None:
-    kept = rows.answers_of(notes)
+    kept = repository.answers_of(notes)
     here = f"/rockons/{notes.id}"
     for address in (here, "/rockons"):
         assert "ewer definition" not in owner_client.get(address).text
     newer(tag="2")
-    assert rows.answers_of(notes) == kept
+    assert repository.answers_of(notes) == kept
     assert notes.definition.containers["notes"].tag is None
     assert f'href="{here}/definition"' in owner_client.get(here).text
     assert "There is a newer definition" in owner_client.get(f"{here}/head").text
@@ -174,7 +173,7 @@ def test_nothing_new_to_ask_is_accepted_in_one_click(owner_client: Visitor, note
     operation = begun(notes)
     assert (answer.status_code, answer.location) == (303, f"/operations/{operation.id}")
     assert (operation.kind, operation.request.source) == (Kind.CHANGE, notes.entry.source)
-    assert operation.request.answers == rows.answers_of(notes)
+    assert operation.request.answers == repository.answers_of(notes)
     assert any("example/notes:2" in line for line in operation.lines)
     assert SECRET not in str(operation.lines)
 

@@ -7,14 +7,14 @@ import pytest
 from flask import Flask
 from rq.job import Job
 
-from rockonweb import registry
-from rockonweb.core import image_difference
+from rockonweb.core.docker import image_diff
+from rockonweb.core.docker.image_diff import Difference
 from rockonweb.core.errors import EngineUnreachable
-from rockonweb.core.image_difference import Difference
-from rockonweb.core.request import UpdateRequest
-from rockonweb.core.updates import Outcome
+from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.status.updates import Outcome
 from rockonweb.host import engine
 from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, writing
+from rockonweb.remote import registry
 from rockonweb.work import operations, queue, updates
 from tests.support.app import HX, Visitor, install, shelve
 
@@ -86,7 +86,7 @@ def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> Non
     found = [Difference("added", "port", after="9090/tcp"), Difference("changed", "variable", "A=1", "A=2")]
     rockon = know(
         install(shelve("Syncer")), got="sha256:2", got_digest=NEW, got_size=60_000_000,
-        differences=image_difference.pack(found),
+        differences=image_diff.pack(found),
     )  # fmt: skip
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     for words in ("9090/tcp", "A=1", "A=2", "a new port", "60.0 MB", "Newer, got already"):

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
-from rockonweb.core import backup
+from rockonweb.core.formats import backup
 from rockonweb.host import engine
 from rockonweb.models import Progress, Status
 from tests.blueprints.test_backup import SECRET, Docker, end_operations, filled, wipe

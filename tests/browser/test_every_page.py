@@ -17,10 +17,9 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from rockonweb import rows
 from rockonweb.config import instance_id
-from rockonweb.core.argv import INSTANCE_LABEL, ROCKON_LABEL
-from rockonweb.models import User, now, writing
+from rockonweb.core.containers.argv import INSTANCE_LABEL, ROCKON_LABEL
+from rockonweb.models import User, now, repository, writing
 from tests.support import scenes
 from tests.support.app import PASSWORD, make_app
 from tests.support.browser import complaints, enter, new_page, prepare_axe, run_axe
@@ -113,7 +112,7 @@ SCENES = {
 
 def run_containers(engine: Engine, image: str, app: Flask) -> None:
     """Let the containers of the app with most in it run."""
-    rockon = rows.find_installation(1)
+    rockon = repository.find_installation(1)
     assert rockon
     labels = {ROCKON_LABEL: rockon.name, INSTANCE_LABEL: instance_id(app.config["SETTINGS"])}
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]

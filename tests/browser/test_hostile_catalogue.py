@@ -17,9 +17,10 @@ from rq.registry import FailedJobRegistry
 from rq.results import Result
 from sqlalchemy import select
 
-from rockonweb import accounts, catalog, rows, tokens
-from rockonweb.core.backup import Backup, to_json
+from rockonweb import catalog
+from rockonweb.accounts import tokens, users
 from rockonweb.core.errors import EngineError
+from rockonweb.core.formats.backup import Backup, to_json
 from rockonweb.core.text import t
 from rockonweb.host import engine
 from rockonweb.models import (
@@ -40,6 +41,7 @@ from rockonweb.models import (
     RollbackPoint,
     db,
     now,
+    repository,
     writing,
 )
 from rockonweb.work import restore
@@ -101,7 +103,7 @@ def taint(app: Flask, queue: Redis) -> None:
     rockon = install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one()))
     install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one()))
     add_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
-    tokens.make(accounts.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
+    tokens.make(users.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
     with writing() as session:
         newer = json.loads(rockon.entry.source)
         newer["description"] = f"{hostile.HTML} newer"
@@ -129,7 +131,7 @@ def taint(app: Flask, queue: Redis) -> None:
         target.said, target.said_at = f"{hostile.MARK} {TEXT}", now()
         target.messages.append(NoticeMessage(title=TEXT, body=TEXT))
         point = RollbackPoint(installation_id=rockon.id, definition=rockon.installed_source)
-        point.answers = json.dumps(rows.answers_of(rockon).to_json())
+        point.answers = json.dumps(repository.answers_of(rockon).to_json())
         session.add(point)
         for one in session.scalars(select(LoginSession)):
             one.browser = TEXT[:200]

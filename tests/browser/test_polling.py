@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from rockonweb.core.attention import Room
+from rockonweb.blueprints.dashboard import overview
+from rockonweb.core.instance.attention import Room
 from rockonweb.models import Installation, Status, writing
-from rockonweb.web import home
 from tests.support import scenes
 from tests.support.serving import Site
 
@@ -26,7 +26,7 @@ SHOW = """(hidden) => {
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """A household with apps in every state."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    monkeypatch.setattr(home, "_memory", Room)  # that of this machine may change meanwhile
+    monkeypatch.setattr(overview, "_memory", Room)  # that of this machine may change meanwhile
     app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
     with app.app_context():
         yield app

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from rockonweb.core.resources import Sample
-from rockonweb.work import queue, samples
+from rockonweb.core.instance.resources import Sample
+from rockonweb.work import metrics, queue
 from tests.browser.conftest import Product
 from tests.browser.notes import APP, DATABASE, SECRET, await_done, notes
 from tests.support.app import install, shelve
@@ -35,7 +35,7 @@ def sampled() -> None:
     for place in range(90):
         at, wave = now - 1800 + 20 * place, 1 + math.sin(place / 7)
         one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
-        samples.keep(redis, {APP: one, DATABASE: one})
+        metrics.keep(redis, {APP: one, DATABASE: one})
 
 
 def current(page: Page) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rockonweb import catalog, strangers
-from rockonweb.catalog import remote
+from rockonweb import catalog
+from rockonweb.catalog import metastore_client
 from rockonweb.models import RockOn, db
+from rockonweb.remote import http_client
 from tests.support import samples
 from tests.support.app import make_app
 from tests.support.odd_server import Answer, odd_server, say, send_to
@@ -69,7 +70,7 @@ def refresh(folder: Path, url: str) -> dict[str, Any]:
 
 def refresh_here(folder: Path, url: str) -> dict[str, Any]:
     """Refresh with shorter patience than the program's; tell what it used."""
-    remote.FILE_SECONDS, strangers.READ_SECONDS, remote.REFRESH_SECONDS = 1, 0.5, 3
+    metastore_client.FILE_SECONDS, http_client.READ_SECONDS, metastore_client.REFRESH_SECONDS = 1, 0.5, 3
     app = make_app(folder, ROCKONWEB_REMOTE_METASTORE=url)
     with app.app_context():
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew

@@ -12,18 +12,8 @@ from sqlalchemy import event, select
 from rockonweb import catalog
 from rockonweb.catalog import load_starter, offers, refresh
 from rockonweb.catalog.linter import check
-from rockonweb.core.definition import MAX_BYTES, parse
-from rockonweb.models import (
-    Installation,
-    Kind,
-    MetastoreFile,
-    Operation,
-    RefreshReport,
-    RockOn,
-    State,
-    db,
-    writing,
-)
+from rockonweb.core.definition.definition import MAX_BYTES, parse
+from rockonweb.models import Installation, Kind, MetastoreFile, Operation, RefreshReport, RockOn, State, db, writing
 from tests.support import samples
 from tests.support.app import installation_of
 from tests.support.claims import free_port

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from rockonweb import strangers
 from rockonweb.catalog import icons, pictures
 from rockonweb.catalog.metastore import Unusable
 from rockonweb.models import RockOn, db, writing
+from rockonweb.remote import http_client
 from tests.support.app import Visitor, shelve
 from tests.support.metastore import Metastore
 from tests.support.odd_server import Answer, odd_server, say, send_to
@@ -198,8 +198,8 @@ def test_nothing_of_this_machine_or_its_network_is_asked(store: Metastore, url: 
 def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatch: pytest.MonkeyPatch) -> None:
     with odd_server({"/a": send_to(f"{store.url}/a.png")}) as address:
         # Stands for a machine of the public internet.
-        judge = strangers.inner_addresses
-        monkeypatch.setattr(strangers, "inner_addresses", lambda host: set() if host == "localhost" else judge(host))
+        judge = http_client.inner_addresses
+        monkeypatch.setattr(http_client, "inner_addresses", lambda host: set() if host == "localhost" else judge(host))
         with pytest.raises(Unusable, match=r"127\.0\.0\.1"):
             pictures.fetch(f"http://localhost:{address.rpartition(':')[2]}/a", [])
     assert store.count() == 0

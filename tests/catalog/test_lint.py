@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.advice import advice
-from rockonweb.core.definition import parse
+from rockonweb.core.definition.advice import advice
+from rockonweb.core.definition.definition import parse
 from tests.support import samples
 from tests.support.claims import free_port
 from tests.support.command_line import CommandLine

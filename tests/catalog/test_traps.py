@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from rockonweb import rows
 from rockonweb.catalog import refresh, successors
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import Conflict
-from rockonweb.core.request import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.models import (
     Base,
     Container,
@@ -22,9 +21,10 @@ from rockonweb.models import (
     State,
     Status,
     db,
+    repository,
     writing,
 )
-from rockonweb.web import shelf
+from rockonweb.web import catalogue_listing
 from rockonweb.work.review import prepare_review
 from tests.support.app import installation_of
 from tests.support.metastore import Metastore
@@ -55,7 +55,7 @@ def named(name: str) -> RockOn:
 def app_named(name: str) -> Installation:
     """The app of a rock-on, as pages have it."""
     db.session.rollback()
-    found = rows.find_by_name(name)
+    found = repository.find_by_name(name)
     assert found
     return found
 
@@ -65,7 +65,7 @@ def install(name: str) -> int:
     with writing():
         rockon = installation_of(named(name))
         rockon.state, rockon.status, rockon.installed_source = State.INSTALLED, Status.STARTED, rockon.entry.source
-        rows.store(rockon, OURS)
+        repository.store(rockon, OURS)
         return rockon.id
 
 
@@ -128,7 +128,7 @@ def test_a_rename_breaks_no_refresh_and_what_is_installed_stays(store: Metastore
         assert (report.loaded, report.faulty) == (True, [])
     old, new = app_named("Old Name"), app_named("New Name")
     assert (old.id, old.state, old.status, old.entry.in_catalogue) == (rockon_id, "installed", "started", False)
-    assert rows.answers_of(old) == OURS
+    assert repository.answers_of(old) == OURS
     assert (new.state, new.entry.in_catalogue) == ("available", True)
     assert [one.name for one in successors.of(old).candidates] == ["New Name"]
     assert successors.succeeded_by(new) == [old]
@@ -151,13 +151,13 @@ def test_a_name_that_was_taken_over_is_the_catalogues_from_then_on(store: Metast
     store.publish(new=app_of("New Name", "app"))
     refresh()
     with writing() as session:
-        rows.succeed(session, app_named("Old Name"), named("New Name"))
+        repository.succeed(session, app_named("Old Name"), named("New Name"))
     report = refresh()
     assert (report.unchanged, report.added, report.removed, report.faulty) == (1, [], [], [])
     [one] = db.session.scalars(select(RockOn).where(RockOn.in_catalogue))
     app = app_named("New Name")
     assert (app.id, app.entry, app.state) == (rockon_id, one, "installed")
-    assert rows.answers_of(app) == OURS
+    assert repository.answers_of(app) == OURS
 
 
 def test_a_name_that_is_being_taken_over_does_not_leave_meanwhile(store: Metastore) -> None:
@@ -196,7 +196,10 @@ def test_one_that_left_and_was_never_installed_is_gone_and_one_that_is_uninstall
         app_named("Kept").state = State.AVAILABLE
     refresh()
     assert sorted(db.session.scalars(select(RockOn.name).where(RockOn.in_catalogue))) == ["Here"]
-    assert [card.rockon.name for card in shelf.look(shelf.Wish(tab=shelf.ALL), "box").cards] == ["Here"]
+    assert [
+        card.rockon.name
+        for card in catalogue_listing.look(catalogue_listing.Wish(tab=catalogue_listing.ALL), "box").cards
+    ] == ["Here"]
 
 
 # 3. A changed image in one rock-on deletes containers of other rock-ons that share the image record.
@@ -215,7 +218,7 @@ def test_a_changed_image_touches_no_other_rock_on(store: Metastore) -> None:
     store.publish(b=app_of("Second", "app"), c=app_of("Third", "third"))
     assert refresh().removed == ["First"]
     assert {row[0] for row in dump()} >= {"container", "port", "volume"}
-    assert rows.answers_of(app_named("Second")) == OURS
+    assert repository.answers_of(app_named("Second")) == OURS
 
 
 # 5. A variable that is new in an installed rock-on's definition becomes `-e KEY=None` at its next update.
@@ -229,7 +232,7 @@ def test_a_new_variable_of_an_installed_rock_on_is_not_on_its_rows(store: Metast
     store.publish(a=app_of("App", "app", environment=questions(TITLE="Title", REALM="Realm")))
     assert refresh().changed == ["App"]
     rockon = app_named("App")
-    assert rows.answers_of(rockon) == OURS
+    assert repository.answers_of(rockon) == OURS
     assert [one.key for one in rockon.containers[0].environment] == ["TITLE"]
     assert rockon.newer_definition
     assert [row for row in dump() if row[0] != "rockon"] == [row for row in before if row[0] != "rockon"]

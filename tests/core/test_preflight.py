@@ -2,10 +2,10 @@
 
 import pytest
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, NetworkFacts
-from rockonweb.core.plan import install
+from rockonweb.core.plan.plan import install
 from rockonweb.core.preflight import examine
 from rockonweb.core.preflight.ports import free_port, port_conflict, wanted_ports
 from tests.support.samples import NAMES, answer, definition, host, port, rockon

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rockonweb.core.operations.steps import Create
 from rockonweb.core.secret import MASK, SecretWord, is_secret, redact, render, reveal
-from rockonweb.core.steps import Create
 
 VALUES = st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]), min_size=4)
 

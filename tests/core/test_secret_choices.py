@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from rockonweb.core import settings, wizard
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import docker_run
-from rockonweb.core.backup import Backup, SavedRockOn, read, to_json, withhold
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import docker_run
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
+from rockonweb.core.formats.backup import Backup, SavedRockOn, read, to_json, withhold
+from rockonweb.core.questions import settings, wizard
 from rockonweb.core.secret import MASK, render
 from tests.support.samples import parsed, questions
 

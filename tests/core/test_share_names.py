@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core.answers import SHARE_NAME, label_fault, share_fault, variable_fault
-from rockonweb.core.argv import share_facts
-from rockonweb.core.definition import is_mount_point
+from rockonweb.core.answers.answers import SHARE_NAME, label_fault, share_fault, variable_fault
+from rockonweb.core.containers.argv import share_facts
+from rockonweb.core.definition.definition import is_mount_point
 from rockonweb.core.facts import HostFacts
 from tests.support.examples import examples
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from hypothesis import given
 
-from rockonweb.core import plan, wizard
-from rockonweb.core.argv import host_port
-from rockonweb.core.definition import ContainerSpec, from_source, parse
+from rockonweb.core.containers.argv import host_port
+from rockonweb.core.definition.definition import ContainerSpec, from_source, parse
+from rockonweb.core.plan import plan
+from rockonweb.core.questions import wizard
 from rockonweb.core.secret import reveal
 from tests.support import samples
 from tests.support.definitions_strategy import definitions

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core import health
+from rockonweb.core.status import health
 from rockonweb.host import engine as host_engine
 from tests.support.app import lend_app
 from tests.support.engine import Engine

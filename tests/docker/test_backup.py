@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from rockonweb import backup, config
+from rockonweb import config
 from rockonweb.catalog import local, sources
-from rockonweb.core import plan
-from rockonweb.core.backup import Hidden
-from rockonweb.core.networks import NetworkSpec
+from rockonweb.core.containers.networks import NetworkSpec
+from rockonweb.core.formats.backup import Hidden
+from rockonweb.core.plan import plan
 from rockonweb.host import engine as host_engine
 from rockonweb.models import Installation, Kind, Network, Restore, db
-from rockonweb.rows import answers_of
-from rockonweb.work import restore, rocknets
-from rockonweb.work.facts import gather_facts
+from rockonweb.models.repository import answers_of
+from rockonweb.work import backup, restore, rocknets
+from rockonweb.work.collect_facts import gather_facts
 from tests.support import samples
 from tests.support.apps import page
 from tests.support.engine import Engine

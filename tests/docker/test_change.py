@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from rockonweb import rows
-from rockonweb.core.request import ChangeRequest, UninstallRequest
-from rockonweb.core.steps import ASIDE
+from rockonweb.core.operations.requests import ChangeRequest, UninstallRequest
+from rockonweb.core.operations.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Installation, Kind, Operation, Port, db
+from rockonweb.models import Installation, Kind, Operation, Port, db, repository
 from rockonweb.work import operations, recovery, runner
 from tests.support.apps import page, silent
 from tests.support.claims import free_port
@@ -78,7 +77,7 @@ def test_a_port_a_value_and_a_label_rebuild_only_the_container_that_differs(
     assert silent(old_port)
     assert inspect(engine, "tri-app", '{{index .Config.Labels "team"}}') == "kitchen"
     assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
-    answers = rows.answers_of(rockon)
+    answers = repository.answers_of(rockon)
     assert answers.ports["tri-app"] == {8080: port}
     assert answers.variables == {"tri-app": {"EXTRA": "1"}}
     change(instance, rockon, labels={"tri-app": []})
@@ -277,7 +276,7 @@ def test_a_change_whose_process_dies_at_the_end_is_completed(
     assert not any(name.endswith(ASIDE) for name in ids(engine))
     assert "COLOUR=red" in page(port)
     assert db.session.get_one(Operation, operation_id).progress == "done"
-    assert rows.answers_of(rockon).environment == {"tri-app": {"COLOUR": "red"}}
+    assert repository.answers_of(rockon).environment == {"tri-app": {"COLOUR": "red"}}
 
 
 class Killed(BaseException):
@@ -326,7 +325,7 @@ def test_a_rebuild_makes_all_containers_anew(engine: Engine, instance: Instance,
     rockon = trio(instance, app_image)
     instance.install(rockon)
     before = ids(engine)
-    instance.succeed(operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), rebuild=True), "tester"))
+    instance.succeed(operations.begin(rockon, ChangeRequest(repository.answers_of(rockon), rebuild=True), "tester"))
     assert rebuilt(before, ids(engine)) == set(before)
     assert rockon.status == "started"
 
@@ -398,7 +397,7 @@ def test_a_rockon_takes_the_name_of_its_successor(engine: Engine, instance: Inst
         },
     )
     number = rockon.id
-    wanted = rows.answers_of(rockon)
+    wanted = repository.answers_of(rockon)
     instance.succeed(
         operations.begin(rockon, ChangeRequest(wanted, source=newer.entry.source, successor=newer.id), "tester")
     )

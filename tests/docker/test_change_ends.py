@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from rockonweb import rows
 from rockonweb.core.errors import EngineError
-from rockonweb.core.request import ChangeRequest
-from rockonweb.core.steps import ASIDE
+from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.steps import ASIDE
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Installation, Operation, writing
+from rockonweb.models import Installation, Operation, repository, writing
 from rockonweb.work import operations, recovery
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
@@ -39,7 +38,7 @@ def test_what_did_not_run_before_a_change_that_fails_does_not_run_after_it(
     broken = {"half-up": {"image": app_image, "tag": ""}, "half-down": {"image": app_image, "tag": ""}}
     broken["half-up"]["opts"] = broken["half-down"]["opts"] = [["--runtime", "none-of-this-name"]]  # type: ignore[assignment]
     instance.add("Half", broken)
-    wanted = rows.answers_of(rockon)
+    wanted = repository.answers_of(rockon)
     failed = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
     assert failed.progress == "failed", told(failed)
     running = "{{.State.Running}}"
@@ -50,7 +49,7 @@ def check_done(engine: Engine, rockon: Installation, operation: Operation) -> No
     """The change is done: in Docker and on the rows."""
     assert operation.progress == "done", told(operation)
     assert (rockon.state, rockon.status, rockon.error) == ("installed", "started", None)
-    assert rows.answers_of(rockon).variables == {"ends-app": {"NEW": "1"}}
+    assert repository.answers_of(rockon).variables == {"ends-app": {"NEW": "1"}}
     assert rockon.installed_source == rockon.entry.source
     assert "NEW=1" in engine.docker("inspect", "-f", "{{.Config.Env}}", "ends-app")
 
@@ -137,7 +136,7 @@ def test_a_change_that_is_another_one_than_was_reviewed_is_not_done(
     wanted = instance.wanted(rockon, variables={"ends-app": {"NEW": "1"}})
     reviewed = instance.look_at(rockon, ChangeRequest(wanted)).lines
     with writing():
-        rows.store(rockon, instance.wanted(rockon, variables={"ends-db": {"ELSE": "1"}}))
+        repository.store(rockon, instance.wanted(rockon, variables={"ends-db": {"ELSE": "1"}}))
     found = instance.run(operations.begin(rockon, ChangeRequest(wanted), "tester", reviewed))
     assert found.progress == "failed"
     assert "Something changed since you looked" in found.error

@@ -12,7 +12,7 @@ import pytest
 from docker.api.client import APIClient
 from sqlalchemy import event
 
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.models import Kind, db
 from rockonweb.work import operations, step_actions
 from tests.support.instance import Instance

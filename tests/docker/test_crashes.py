@@ -15,7 +15,7 @@ from signal import SIGKILL
 
 import pytest
 
-from rockonweb.core.request import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.work import operations
 from tests.support.apps import page
 from tests.support.engine import Engine

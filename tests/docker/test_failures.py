@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from rockonweb import config
+from rockonweb.core.docker.pull_layers import PullProgress, pulled
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable, QueueUnreachable
-from rockonweb.core.layers import PullProgress, pulled
-from rockonweb.core.request import UninstallRequest, plain_request
+from rockonweb.core.operations.requests import UninstallRequest, plain_request
 from rockonweb.core.secret import SecretWord
 from rockonweb.host import engine as docker
 from rockonweb.host.engine import Engine as OurEngine

@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
-from rockonweb.core.health import Limits, Verdict
-from rockonweb.core.request import ChangeRequest
+from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.secret import MASK
-from rockonweb.host import gate
+from rockonweb.core.status.health import Limits, Verdict
+from rockonweb.host import health_gate
 from rockonweb.models import Installation, Kind, Operation, Progress, db
-from rockonweb.web.wording import ended_title
+from rockonweb.web.labels import ended_title
 from rockonweb.work import operations
 from tests.support.apps import page
 from tests.support.claims import free_port
@@ -97,14 +97,14 @@ def test_a_cancel_while_it_is_waited_for_takes_the_install_back(
 ) -> None:
     rockon = instance.add("Deaf", {"app": {"image": app_image, "tag": "", "ports": DEAF}})
     operation_id = instance.submit(instance.review(rockon))
-    judge = gate.judge
+    judge = health_gate.judge
 
     def meanwhile(*looks: Any) -> Verdict:
         if not db.session.get_one(Operation, operation_id).cancel_requested:
             operations.cancel(operation_id)
         return judge(*looks)
 
-    monkeypatch.setattr(gate, "judge", meanwhile)
+    monkeypatch.setattr(health_gate, "judge", meanwhile)
     assert instance.run(operation_id).progress == "cancelled"
     assert rockon.state == "available"
     assert engine.docker("ps", "-aq") == ""

@@ -8,9 +8,9 @@ import pytest
 
 from rockonweb.core.errors import Conflict
 from rockonweb.core.handlers import owncloud
-from rockonweb.core.request import TaskRequest
+from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.models import Installation
-from rockonweb.work import operations, tasks
+from rockonweb.work import handler_tasks, operations
 from tests.support.app import Visitor, add_user, new_visitor
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
@@ -243,7 +243,7 @@ def test_a_one_shot_run_mounts_no_link_itself_nor_from_another_container(
 def test_a_task_of_a_rockon_without_any_is_refused(instance: Instance, app_image: str) -> None:
     rockon = instance.add("Plain", {"plain": {"image": app_image}})
     instance.install(rockon)
-    assert tasks.of(rockon) is None
+    assert handler_tasks.of(rockon) is None
     failed = instance.run(operations.begin(rockon, TaskRequest("authority"), "tester"))
     assert isinstance(instance.raised, Conflict)
     assert failed.error == "There is nothing of this kind to do for Plain."

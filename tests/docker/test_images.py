@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import delete
 
-from rockonweb.core.images import ROLLBACK_TAG, Hold, Kept
-from rockonweb.core.request import UninstallRequest
+from rockonweb.core.docker.images import ROLLBACK_TAG, Hold, Kept
+from rockonweb.core.operations.requests import UninstallRequest
 from rockonweb.models import Kind, PulledImage, Role, RollbackPoint, db, writing
 from rockonweb.work import host_images, operations
 from tests.support.app import QueueStandIn, Visitor, add_user

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rockonweb import config
+from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.networks import NetworkSpec
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.host import engine as docker
 from rockonweb.models import Installation, Kind, Network, NetworkMember, db, writing
 from rockonweb.work import operations, rocknets

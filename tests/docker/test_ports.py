@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from rockonweb import config
-from rockonweb.core.answers import Answers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import engine as docker
 from rockonweb.models import Installation, Kind
-from rockonweb.work.facts import gather_facts
+from rockonweb.work.collect_facts import gather_facts
 from tests.support.apps import page
 from tests.support.claims import free_port
 from tests.support.engine import Engine

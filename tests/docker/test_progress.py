@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from rockonweb.core import layers
-from rockonweb.core.layers import Layer, LayerState, pulled
+from rockonweb.blueprints.operations import progress
+from rockonweb.core.docker import pull_layers
+from rockonweb.core.docker.pull_layers import Layer, LayerState, pulled
 from rockonweb.models import OperationStep, Progress, db
-from rockonweb.web import running
 from rockonweb.work import operations
 from tests.support.instance import Instance
 from tests.support.registry import Registry
@@ -68,9 +68,9 @@ def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow
                 query = db.session.query(OperationStep).filter_by(operation_id=operation_id, position=0)
                 step = query.one_or_none()
                 if step and step.progress is Progress.RUNNING and step.total:
-                    line = running.line_of(operation_id)
+                    line = progress.line_of(operation_id)
                     assert line
-                    words = (step.current or 0, step.total, layers.unpack(step.layers), line.words, line.percent)
+                    words = (step.current or 0, step.total, pull_layers.unpack(step.layers), line.words, line.percent)
                     seen.append(words)
 
     stopped = threading.Event()
@@ -87,11 +87,11 @@ def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow
     assert any("step 1 of 4" in words and "MB of" in words for *_, words, _ in loading)
     assert any(0 < percent < 90 for *_, percent in loading)
     step = operation.steps[0]
-    assert {layer.state for layer in layers.unpack(step.layers)} == {LayerState.DONE}
+    assert {layer.state for layer in pull_layers.unpack(step.layers)} == {LayerState.DONE}
     assert step.current == step.total
     assert step.total
     assert step.total > SIZE
-    assert running.top_bar().number == 0
+    assert progress.top_bar().number == 0
 
 
 def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: str) -> None:

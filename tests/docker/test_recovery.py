@@ -11,10 +11,10 @@ import pytest
 from rq import Queue, SimpleWorker
 
 from rockonweb import jobs
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.models import Kind, Operation, Progress, db, writing
-from rockonweb.work import operations, queue, recovery, roles, sequence
+from rockonweb.work import operations, queue, recovery, roles, scheduler
 from tests.support.apps import eventually
 from tests.support.engine import Engine
 from tests.support.instance import Instance, told
@@ -157,11 +157,11 @@ def test_a_waiting_operation_without_a_job_gets_one(
 ) -> None:
     rockon = instance.add("Lost", {"lost": {"image": app_image, "tag": ""}})
     operation_id = instance.submit(instance.review(rockon))
-    assert waiting_jobs() == [sequence.job_id(operation_id)]
+    assert waiting_jobs() == [scheduler.job_id(operation_id)]
     assert recovery.recover() == []
     queue_server.flush()
     assert recovery.recover() == [operation_id]
-    assert waiting_jobs() == [sequence.job_id(operation_id)]
+    assert waiting_jobs() == [scheduler.job_id(operation_id)]
     assert recovery.recover() == []
     SimpleWorker([queue.NAME], connection=queue.connection()).work(burst=True, logging_level="ERROR")
     assert _progress(operation_id) is Progress.DONE

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rockonweb import rows
-from rockonweb.core.request import UninstallRequest
-from rockonweb.models import Kind, Operation, db
+from rockonweb.core.operations.requests import UninstallRequest
+from rockonweb.models import Kind, Operation, db, repository
 from rockonweb.work import operations
 from tests.support.app import Visitor, add_user
 from tests.support.apps import page
@@ -98,6 +97,6 @@ def test_what_was_added_later_is_forgotten_at_the_uninstall(instance: Instance, 
     added = {"labels": {"again": ["a=b"]}, "variables": {"again": {"X": "1"}}, "networks": {"again": ["rocknet"]}}
     instance.succeed(instance.begin_change(rockon, **added))
     instance.succeed(operations.begin(rockon, UninstallRequest(), "tester"))
-    left = rows.answers_of(rockon)
+    left = repository.answers_of(rockon)
     assert (left.labels, left.variables, left.networks) == ({}, {}, {})
     assert left.environment == {"again": {"COLOUR": "COLOUR-value"}}

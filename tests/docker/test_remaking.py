@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.models import Installation, Kind, Operation
 from rockonweb.work import operations
 from tests.support.apps import eventually, page

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from rockonweb import config, rows
-from rockonweb.core.answers import from_json
-from rockonweb.core.request import ChangeRequest, UpdateRequest
+from rockonweb import config
+from rockonweb.core.answers.answers import from_json
+from rockonweb.core.operations.requests import ChangeRequest, UpdateRequest
 from rockonweb.host import Host, snapshots
 from rockonweb.host.engine import Engine as OurEngine
-from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db
+from rockonweb.models import Installation, Kind, Operation, Progress, RollbackPoint, db, repository
 from rockonweb.work import operations, recovery, rollback, runner
 from tests.support.apps import eventually, page
 from tests.support.engine import Engine
@@ -134,7 +134,7 @@ def test_answers_and_a_definition_come_back_and_the_newer_one_is_not_offered_aga
     go_back(instance, rockon, points(rockon)[0])
     assert "COLOUR=COLOUR-value" in page(port)
     assert (rockon.installed_source, rockon.newer_definition) == (old, False)
-    assert rows.answers_of(rockon).environment == {"pair-app": {"COLOUR": "COLOUR-value"}}
+    assert repository.answers_of(rockon).environment == {"pair-app": {"COLOUR": "COLOUR-value"}}
 
 
 @pytest.mark.parametrize("how", ["stopped", "a container is gone", "it ended", "all containers are gone"])
@@ -289,7 +289,9 @@ def test_a_change_that_fails_after_it_ran_puts_the_data_back(
     write(instance, "pair", "precious", "mine")
     before = ids(engine)
     pair(instance, image(1), app_image, **SPOILS)
-    number = operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.entry.source), "tester")
+    number = operations.begin(
+        rockon, ChangeRequest(repository.answers_of(rockon), source=rockon.entry.source), "tester"
+    )
     if how == "it fails":
         assert instance.run(number).progress == "failed"
     else:
@@ -339,7 +341,7 @@ def test_data_is_left_alone_where_nothing_new_has_run(
     number = (btrfs / "pair").stat().st_dev
     pair(instance, image(1), app_image, opts=[["--entrypoint", "/no/such/program"]])
     operation = instance.run(
-        operations.begin(rockon, ChangeRequest(rows.answers_of(rockon), source=rockon.entry.source), "tester")
+        operations.begin(rockon, ChangeRequest(repository.answers_of(rockon), source=rockon.entry.source), "tester")
     )
     assert operation.progress == "failed"
     assert (btrfs / "pair").stat().st_dev == number

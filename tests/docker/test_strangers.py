@@ -10,7 +10,7 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import EngineError
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.host import engine
 from rockonweb.host.engine import Engine as OurEngine
 from rockonweb.host.engine import connect

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
-from rockonweb.core.carry_over import carry, with_new
-from rockonweb.core.definition import from_source
-from rockonweb.core.request import ChangeRequest
-from rockonweb.models import Installation, Operation, db, writing
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import from_source
+from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.questions.migrate_answers import carry, with_new
+from rockonweb.models import Installation, Operation, db, repository, writing
 from rockonweb.work.review import prepare_review
 from tests.support.apps import page
 from tests.support.engine import Engine
@@ -32,7 +31,7 @@ def pair(image: str, **app: Any) -> dict[str, dict[str, Any]]:
 def accept(instance: Instance, rockon: Installation, source: Installation, **environment: str) -> Operation:
     """Take over a definition of the catalogue, with answers to what heir-app asks anew."""
     new = from_source(source.name, source.entry.source)
-    carried = carry(rockon.definition, rows.answers_of(rockon), new)
+    carried = carry(rockon.definition, repository.answers_of(rockon), new)
     wanted = with_new(carried, Answers(environment={"heir-app": environment} if environment else {}))
     successor = source.id if source is not rockon else None
     found = instance.look_at(rockon, ChangeRequest(wanted, source=source.entry.source, successor=successor))
@@ -54,7 +53,7 @@ def test_a_newer_definition_rebuilds_only_what_it_changes(engine: Engine, instan
     assert "REALM=home" in shown
     assert "None" not in shown
     assert not rockon.newer_definition
-    assert rows.answers_of(rockon).environment == {"heir-app": {"REALM": "home"}}
+    assert repository.answers_of(rockon).environment == {"heir-app": {"REALM": "home"}}
     assert (rockon.state, rockon.status) == ("installed", "started")
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rockonweb import rows
-from rockonweb.core.request import ChangeRequest, plain_request
-from rockonweb.models import Kind, db
-from rockonweb.work import observer, operations
+from rockonweb.core.operations.requests import ChangeRequest, plain_request
+from rockonweb.models import Kind, db, repository
+from rockonweb.work import operations, sync_status
 from tests.support.apps import page
 from tests.support.engine import Engine
 from tests.support.instance import Instance, chosen_port, told
@@ -30,7 +29,7 @@ def test_5_a_variable_that_nobody_answered_is_not_in_the_container(
     rockon = instance.add("Newer", {"newer": {**app, "environment": asked}})
     port = chosen_port(instance.install(rockon, environment={"newer": {"COLOUR": "mauve"}}), "newer")
     instance.add("Newer", {"newer": {**app, "environment": {**asked, "SIZE": {"label": "Size", "description": ""}}}})
-    wanted = rows.answers_of(rockon)
+    wanted = repository.answers_of(rockon)
     instance.succeed(
         operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source, rebuild=True), "tester")
     )
@@ -53,7 +52,7 @@ def test_6_an_update_without_a_registry_leaves_the_app_running(
     try:
         instance.run(operations.begin(rockon, plain_request(Kind.UPDATE), "tester"))
         assert identity(engine, "update") == before
-        wanted = rows.answers_of(rockon)
+        wanted = repository.answers_of(rockon)
         found = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=newer.entry.source), "tester"))
     finally:
         registry.start()
@@ -93,6 +92,6 @@ def test_10_the_first_container_counts_as_much_as_the_last(
     rockon = instance.add("Both", {name: {"image": app_image, "tag": ""} for name in ("first", "last")})
     instance.install(rockon)
     engine.docker("stop", down)
-    observer.look(rockon.id)
+    sync_status.look(rockon.id)
     db.session.rollback()
     assert rockon.status_text == f"exitcode: 0 error: the container {down} is stopped"

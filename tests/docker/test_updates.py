@@ -13,14 +13,14 @@ import pytest
 import requests
 from markupsafe import escape
 
-from rockonweb.core.docker_settings import Disk
-from rockonweb.core.health import Limits
-from rockonweb.core.image_difference import Difference
-from rockonweb.core.request import UpdateRequest
-from rockonweb.core.updates import Outcome
+from rockonweb.core.docker.daemon_settings import Disk
+from rockonweb.core.docker.image_diff import Difference
+from rockonweb.core.operations.requests import UpdateRequest
+from rockonweb.core.status.health import Limits
+from rockonweb.core.status.updates import Outcome
 from rockonweb.host import disks
 from rockonweb.models import ContainerImage, Installation, Operation, PulledImage, db, writing
-from rockonweb.registry import MACHINES
+from rockonweb.remote.registry import MACHINES
 from rockonweb.work import operations, updates
 from rockonweb.work.image_facts import DESK
 from tests.support.app import QueueStandIn, Visitor, add_user

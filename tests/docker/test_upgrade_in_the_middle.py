@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from rockonweb import migrate
-from rockonweb.core.answers import Answers
-from rockonweb.core.request import ChangeRequest
-from rockonweb.core.steps import Step
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.operations.requests import ChangeRequest
+from rockonweb.core.operations.steps import Step
+from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, Operation, OperationStep, Progress, db, writing
 from rockonweb.work import executor, operations, recovery, step_actions
 from rockonweb.work.executor import Executor
@@ -161,7 +161,7 @@ def test_what_was_left_in_the_middle_is_recovered(
     run_until(instance, operation_id, moment, monkeypatch)
     make_older(instance, operation_id)
 
-    migrate.upgrade()
+    upgrade.upgrade()
     assert recovery.recover() == [operation_id]
     operation = db.session.get_one(Operation, operation_id)
     rockon = db.session.get_one(Installation, rockon_id)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config
-from rockonweb.core.request import plain_request
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.host.engine import connect
 from rockonweb.models import Container, Installation, Kind, db
-from rockonweb.work import heartbeat, observer, operations
+from rockonweb.work import heartbeat, operations, sync_status
 from rockonweb.work import watcher as watcher_module
 from tests.support.apps import eventually
 from tests.support.engine import Engine
@@ -23,7 +23,7 @@ from tests.support.process import stop
 
 def seen(rockon: Installation) -> str:
     """The status after a look at Docker."""
-    observer.look(rockon.id)
+    sync_status.look(rockon.id)
     return fresh(rockon)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.settings import ALL, with_variables
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.questions.settings import ALL, with_variables
 from rockonweb.core.text import t
 from rockonweb.forms import added, environment, labels, memberships, shares, storage, variables
 from tests.forms.conftest import Posted

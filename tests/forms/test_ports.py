@@ -2,9 +2,9 @@
 
 import pytest
 
-from rockonweb.core.definition import Definition
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts, Listener
-from rockonweb.core.wizard import PortSuggestion, asks
+from rockonweb.core.questions.wizard import PortSuggestion, asks
 from rockonweb.forms import PageForm, ports
 from tests.forms.conftest import Posted
 from tests.support.samples import definition

@@ -1,8 +1,8 @@
 """The summary remembers which command lines the person saw."""
 
-from rockonweb.core.plan import Plan
-from rockonweb.core.request import InstallRequest
-from rockonweb.core.steps import Create
+from rockonweb.core.operations.requests import InstallRequest
+from rockonweb.core.operations.steps import Create
+from rockonweb.core.plan.plan import Plan
 from rockonweb.forms import summary
 from rockonweb.models import Installation
 from rockonweb.work.review import Review

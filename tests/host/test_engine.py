@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core import docker_options
+from rockonweb.core.docker import run_options
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord
+from rockonweb.host.docker_errors import command_error
 from rockonweb.host.engine import Engine, create_form
-from rockonweb.host.refusals import command_error
 
 
 def made(*words: str) -> list[str]:
     """The words of `docker create` for those of `docker run`, without the operation's label, the last of the flags."""
     form = list(create_form(("docker", "run", *words), 7))
     assert form[:2] == ["docker", "create"]
-    place = docker_options.read(form).image
+    place = run_options.read(form).image
     assert form[place - 2 : place] == ["--label", "rockonweb.operation=7"]
     return form[2 : place - 2] + form[place:]
 

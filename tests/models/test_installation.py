@@ -4,9 +4,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from rockonweb import rows
-from rockonweb.core.answers import Answers
-from rockonweb.models import Container, Installation, RockOn, State, db, writing
+from rockonweb.core.answers.answers import Answers
+from rockonweb.models import Container, Installation, RockOn, State, db, repository, writing
 from tests.support.app import install, put, shelve
 from tests.support.samples import parsed, port
 
@@ -39,21 +38,21 @@ def test_a_host_has_one_app_of_a_name(app: Flask) -> None:
 def test_what_is_not_installed_has_the_newest_questions_and_the_answers_of_last_time(app: Flask) -> None:
     known = shelve("Notes", WEB)
     with writing():
-        rows.store(known, Answers(shares={"web": {"/data": "notes"}}, environment={"web": {"TITLE": "Ours"}}))
+        repository.store(known, Answers(shares={"web": {"/data": "notes"}}, environment={"web": {"TITLE": "Ours"}}))
     web = {**WEB["web"], "environment": {"TITLE": {}, "REALM": {}}, "image": "example/newer"}
     put(parsed({"web": web, "more": {}}, "Notes"))
-    found = rows.find_installation(known.id)
+    found = repository.find_installation(known.id)
     assert found
     assert found not in db.session
     assert [(one.name, one.image) for one in found.containers] == [
         ("web", "example/newer:latest"),
         ("more", "example/more:latest"),
     ]
-    assert rows.answers_of(found).environment["web"] == {"TITLE": "Ours"}
-    assert rows.answers_of(found).shares == {"web": {"/data": "notes"}}
+    assert repository.answers_of(found).environment["web"] == {"TITLE": "Ours"}
+    assert repository.answers_of(found).shares == {"web": {"/data": "notes"}}
     web, more = found.containers
     assert web.id == known.containers[0].id
-    assert more.id >= rows.FIRST_NUMBER
+    assert more.id >= repository.FIRST_NUMBER
     db.session.commit()  # it may be looked at without being written
 
 
@@ -61,17 +60,17 @@ def test_what_was_never_installed_has_no_row_until_it_is_begun(app: Flask) -> No
     entry = shelve("Notes", WEB).entry
     with writing() as session:
         session.delete(session.get_one(Installation, entry.id))
-    found = rows.find_by_name("Notes")
+    found = repository.find_by_name("Notes")
     assert found
     assert (found.id, found.state, found.entry) == (entry.id, State.AVAILABLE, entry)
-    assert rows.suggested_port(found)("web", 80) == 8080
+    assert repository.suggested_port(found)("web", 80) == 8080
     assert db.session.query(Installation).count() == 0
     with writing() as session:
-        assert rows.stored(session, found).id == entry.id
+        assert repository.stored(session, found).id == entry.id
     assert db.session.query(Installation).count() == 1
 
 
 def test_nothing_is_found_where_nothing_is(app: Flask) -> None:
-    assert rows.find_installation(7) is None
-    assert rows.find_by_name("Nothing") is None
+    assert repository.find_installation(7) is None
+    assert repository.find_by_name("Nothing") is None
     assert db.session.query(RockOn).count() == 0

@@ -12,13 +12,23 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb import config, create_app, rows
+from rockonweb import config, create_app
 from rockonweb.core.errors import BadInput
-from rockonweb.core.request import plain_request
-from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, RefreshReport, db, writing
+from rockonweb.core.operations.requests import plain_request
+from rockonweb.models import (
+    Installation,
+    Kind,
+    Operation,
+    OperationStep,
+    Progress,
+    RefreshReport,
+    db,
+    repository,
+    writing,
+)
 from rockonweb.models.address import POSTGRESQL, checked, masked
 from rockonweb.models.base import database_trouble
-from rockonweb.web import shelf
+from rockonweb.web import catalogue_listing
 from rockonweb.work import operations
 from tests.support import database
 from tests.support.app import Visitor, install, installation_of, shelve
@@ -60,8 +70,10 @@ def test_the_longest_names_of_a_definition_fit(app: Flask) -> None:
     name, container = "R" * 100, "c" * 300
     found = parsed({container: {"image": "a/b"}}, name)
     with writing() as session:
-        suggestions = rows.Suggestions.load(session)
-        entry, _ = rows.put(session, None, found.definition, found.source, suggestions, origin="remote", position=0)
+        suggestions = repository.Suggestions.load(session)
+        entry, _ = repository.put(
+            session, None, found.definition, found.source, suggestions, origin="remote", position=0
+        )
     assert entry.containers == (container,)
     assert installation_of(entry).containers[0].name == container
 
@@ -156,14 +168,16 @@ def test_a_password_is_masked() -> None:
     assert masked("nonsense") == ""
 
 
-@pytest.mark.parametrize("order", [None, *shelf.Order])
-def test_the_list_is_counted_filtered_and_put_in_order(app: Flask, order: shelf.Order | None) -> None:
+@pytest.mark.parametrize("order", [None, *catalogue_listing.Order])
+def test_the_list_is_counted_filtered_and_put_in_order(app: Flask, order: catalogue_listing.Order | None) -> None:
     install(shelve("Alpha"))
     shelve("Beta")
-    wish = shelf.Wish(tab=shelf.ALL, search="alp a", order=order, update=False)
+    wish = catalogue_listing.Wish(tab=catalogue_listing.ALL, search="alp a", order=order, update=False)
     with app.test_request_context():
-        assert [card.rockon.name for card in shelf.look(wish, "box").cards] == ["Alpha"]
-        stopped = shelf.look(replace(wish, search="", condition=shelf.Condition.AVAILABLE), "box")
+        assert [card.rockon.name for card in catalogue_listing.look(wish, "box").cards] == ["Alpha"]
+        stopped = catalogue_listing.look(
+            replace(wish, search="", condition=catalogue_listing.Condition.AVAILABLE), "box"
+        )
     assert [card.rockon.name for card in stopped.cards] == ["Beta"]
     assert (stopped.found, stopped.installed, stopped.everything) == (1, 1, 2)
 

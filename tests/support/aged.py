@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import Boolean, Column, DateTime, Enum, Integer, MetaData, Table, insert, inspect, select
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb import migrate
+from rockonweb.migrations import upgrade
 from rockonweb.models import Base, db, writing
 from rockonweb.models.base import Packed
 from rockonweb.models.rockon import Words
@@ -33,8 +33,8 @@ Rows = dict[str, list[dict[str, Any]]]
 
 def upgrade_to(revision: str) -> None:
     """Bring the database to a revision, with nothing but the migrations."""
-    migrate.extension.init_app(current_app, db)
-    command.upgrade(migrate.extension.get_config(), revision)
+    upgrade.extension.init_app(current_app, db)
+    command.upgrade(upgrade.extension.get_config(), revision)
     db.engine.dispose()
 
 

@@ -19,13 +19,15 @@ from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
-from rockonweb import accounts, backup, build_app, config, configure, rows, sessions
-from rockonweb.core.definition import Parsed
-from rockonweb.core.lifecycle import THERE
-from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, writing
-from rockonweb.web import kept_html
-from rockonweb.web.attempts import limiter
+from rockonweb import build_app, cli, config, configure
+from rockonweb.accounts import sessions, users
+from rockonweb.core.definition.definition import Parsed
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, repository, writing
+from rockonweb.web import fragment_cache
 from rockonweb.web.extensions import KEY
+from rockonweb.web.login_throttle import limiter
+from rockonweb.work import backup
 from tests.support.database import engine_of
 
 from . import database, samples
@@ -34,7 +36,7 @@ PASSWORD = "correct horse battery"
 HX = {"HX-Request": "true"}
 
 # Quick, not safe.
-accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 backup.COST = (2**10, 8, 1)
 
 
@@ -75,7 +77,7 @@ class Visitor(FlaskClient):
     def log_in(self, name: str) -> "Visitor":
         """Be logged in, as after the login's form and its second step."""
         with self.application.app_context():
-            user = accounts.get(name)
+            user = users.get(name)
             key, user_id = sessions.begin(user, "127.0.0.1", "a test"), user.id
         with self.session_transaction() as session:
             session.update({"_user_id": str(user_id), KEY: key, "_fresh": True})
@@ -109,7 +111,7 @@ def make_app(folder: Path, **environ: str) -> Flask:
     app = lend_app(settings)
     app.test_client_class = Visitor
     app.extensions["redis"] = QueueStandIn()
-    kept_html._kept.clear()
+    fragment_cache._kept.clear()
     limiter.reset()
     return app
 
@@ -126,6 +128,7 @@ def lend_app(settings: config.Settings) -> Flask:
         app, as_built = _idle.pop()
     else:
         app = build_app()
+        cli.register(app)
         as_built = _copied(vars(app))
     _lent.append((app, as_built))
     configure(app, settings)
@@ -174,18 +177,18 @@ def new_visitor(app: Flask) -> Visitor:
 
 def add_user(name: str = "ada", role: Role = Role.OWNER) -> User:
     """Make an account, whose password is PASSWORD."""
-    return accounts.make_user(name, PASSWORD, role)
+    return users.make_user(name, PASSWORD, role)
 
 
 def put(*found: Parsed) -> list[int]:
     """Bring definitions into the catalogue and return the ids of their rock-ons."""
     with writing() as session:
-        suggestions = rows.Suggestions.load(session)
+        suggestions = repository.Suggestions.load(session)
         present = {rockon.name: rockon for rockon in session.query(RockOn)}
         made = []
         for place, one in enumerate(found):
             known = present.get(one.definition.name)
-            rockon, _ = rows.put(
+            rockon, _ = repository.put(
                 session, known, one.definition, one.source, suggestions, origin="local", position=place
             )
             made.append(rockon)
@@ -212,9 +215,9 @@ def app_numbered(number: int) -> Installation:
 def installation_of(entry: RockOn) -> Installation:
     """Return the app of an entry of the catalogue, which has a row whether it is installed or not."""
     with writing() as session:
-        found = rows.stored(session, rows.not_installed(entry))
+        found = repository.stored(session, repository.not_installed(entry))
         if found.state not in THERE:
-            rows.sync_children(found, found.definition)
+            repository.sync_children(found, found.definition)
     return found
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import Engine
 
-from rockonweb import config, create_app, migrate
+from rockonweb import config, create_app
+from rockonweb.migrations import upgrade
 from rockonweb.models import db
 
 from .postgres import Postgres
@@ -70,7 +71,7 @@ def _migrated_database(server: Postgres) -> str:
 def _migrate(instance: str, url: str) -> None:
     """Bring an empty database to the newest schema, as `up` does."""
     with create_app(config.read({"ROCKONWEB_INSTANCE": instance, "DATABASE_URL": url})).app_context():
-        migrate.upgrade()
+        upgrade.upgrade()
         db.session.remove()
         db.engine.dispose()
 

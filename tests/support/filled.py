@@ -12,11 +12,12 @@ from rq.registry import FailedJobRegistry
 from sqlalchemy import inspect
 from werkzeug.routing import Rule
 
-from rockonweb import accounts, tokens
-from rockonweb.core.backup import Backup, to_json
-from rockonweb.core.request import plain_request
+from rockonweb.accounts import tokens, users
+from rockonweb.blueprints.settings import pending_changes
+from rockonweb.core.formats.backup import Backup, to_json
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.models import Installation, Kind, Metastore, Role, RollbackPoint, writing
-from rockonweb.web import drafts, wanted
+from rockonweb.web import drafts
 from rockonweb.work import operations, restore
 from tests.support.database import engine_of
 
@@ -56,7 +57,7 @@ def fill(app: Flask) -> None:
     """An app that is installed, one with a draft, one that is busy; a viewer, a token, a metastore and the like."""
     installed, fresh = install(shelve("Notes", WEB)), shelve("Fresh", WEB)
     add_user("viv", Role.VIEWER)
-    tokens.make(accounts.get("ada"), Role.VIEWER, 9, "a script")
+    tokens.make(users.get("ada"), Role.VIEWER, 9, "a script")
     with writing() as session:
         for container in installed.containers:
             for variable in container.environment:
@@ -67,7 +68,7 @@ def fill(app: Flask) -> None:
         session.add(RollbackPoint(installation_id=installed.id, definition=installed.entry.source, answers="{}"))
     restore.take(to_json(Backup("1", "2026-01-01T00:00:00+00:00")).encode(), "", "ada")
     draw(fresh, {"ports-web-80": "8081"})
-    wanted.save(installed, 1, wanted.load(installed, 1).answers, frozenset())
+    pending_changes.save(installed, 1, pending_changes.load(installed, 1).answers, frozenset())
     operations.begin(install(shelve("Busy", WEB)), plain_request(Kind.STOP), "ada")
     app.config["SETTINGS"].local_metastore.mkdir(parents=True, exist_ok=True)
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import requests
 
-from rockonweb.core.steps import ASIDE
+from rockonweb.core.operations.steps import ASIDE
 
 from .claims import free_port
 from .engine import Engine

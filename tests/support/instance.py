@@ -12,13 +12,13 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import inspect
 
-from rockonweb import config, create_app, rows
-from rockonweb.core.answers import Answers, read
-from rockonweb.core.definition import parse
+from rockonweb import config, create_app
+from rockonweb.core.answers.answers import Answers, read
+from rockonweb.core.definition.definition import parse
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.request import ChangeRequest, InstallRequest, plain_request
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, plain_request
 from rockonweb.host import Host, engine
-from rockonweb.models import Installation, Kind, Operation, RockOn, db, writing
+from rockonweb.models import Installation, Kind, Operation, RockOn, db, repository, writing
 from rockonweb.work import operations, runner
 from rockonweb.work.review import Review, Reviewed, prepare_review, submit_review
 from tests.support.app import installation_of
@@ -63,8 +63,8 @@ class Instance:
         parsed = parse(json.dumps({name: body}).encode())[0]
         with writing() as session:
             known = session.query(RockOn).filter_by(name=name).one_or_none()
-            suggestions = rows.Suggestions.load(session)
-            entry, _ = rows.put(
+            suggestions = repository.Suggestions.load(session)
+            entry, _ = repository.put(
                 session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0
             )
         return installation_of(entry)
@@ -105,7 +105,7 @@ class Instance:
 
     def wanted(self, rockon: Installation, **parts: Any) -> Answers:
         """The present answers of a rock-on with some changed; lists and values of a container are replaced."""
-        present = rows.answers_of(rockon)
+        present = repository.answers_of(rockon)
         merged = {}
         for part, by_container in parts.items():
             had = getattr(present, part)

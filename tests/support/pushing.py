@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from rockonweb.registry import MANIFESTS
+from rockonweb.remote.registry import MANIFESTS
 
 from .registry import Registry
 

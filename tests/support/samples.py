@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rockonweb.core.answers import Answers, read
-from rockonweb.core.definition import Definition, Parsed, from_body, parse
+from rockonweb.core.answers.answers import Answers, read
+from rockonweb.core.definition.definition import Definition, Parsed, from_body, parse
 from rockonweb.core.facts import HostFacts, ShareFacts
 
 FOLDER = Path(__file__).parent.parent / "definitions"

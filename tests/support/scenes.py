@@ -17,16 +17,20 @@ from flask import Flask
 from redis import Redis
 from werkzeug.routing import Rule
 
-from rockonweb import accounts, audit, tokens
+from rockonweb.accounts import audit, tokens, users
+from rockonweb.blueprints.settings import pending_changes
 from rockonweb.catalog.report import Part, Report
-from rockonweb.core import answers, image_difference, restored, wizard
-from rockonweb.core.backup import Backup, to_json
-from rockonweb.core.definition import DefinitionFaults, parse
-from rockonweb.core.image_difference import Difference
-from rockonweb.core.resources import Sample
-from rockonweb.core.rollback import Kept
+from rockonweb.core.answers import answers
+from rockonweb.core.definition.definition import DefinitionFaults, parse
+from rockonweb.core.docker import image_diff
+from rockonweb.core.docker.image_diff import Difference
+from rockonweb.core.formats import restored
+from rockonweb.core.formats.backup import Backup, to_json
+from rockonweb.core.instance.resources import Sample
+from rockonweb.core.plan.rollback import Kept
+from rockonweb.core.questions import wizard
+from rockonweb.core.status.updates import Outcome
 from rockonweb.core.text import t
-from rockonweb.core.updates import Outcome
 from rockonweb.host import Host
 from rockonweb.models import (
     ContainerImage,
@@ -50,8 +54,8 @@ from rockonweb.models import (
     now,
     writing,
 )
-from rockonweb.web import drafts, wanted
-from rockonweb.work import heartbeat, queue, restore, samples
+from rockonweb.web import drafts
+from rockonweb.work import heartbeat, metrics, queue, restore
 from rockonweb.work.heartbeat import EngineStatus
 from tests.support.app import app_numbered
 
@@ -148,8 +152,8 @@ def household(app: Flask, word: Words = plain) -> None:
     shelve(word("Photos"), containers(word), **body(word, "3.0"))
     _others(word)
     _house(app, word)
-    wants = wanted.load(photos, 1).answers.to_json() | {"labels": {word("photos"): ["proxy.enable=true"]}}
-    wanted.save(photos, 1, answers.from_json(wants))
+    wants = pending_changes.load(photos, 1).answers.to_json() | {"labels": {word("photos"): ["proxy.enable=true"]}}
+    pending_changes.save(photos, 1, answers.from_json(wants))
     _use([one.name for one in photos.containers])
 
 
@@ -282,7 +286,7 @@ def _images(rockon: Installation, word: Words) -> None:
                 got=f"sha256:{'c' * 64}",
                 got_digest=f"sha256:{'b' * 64}",
                 got_size=60_000_000,
-                differences=image_difference.pack(found),
+                differences=image_diff.pack(found),
                 **old,
             )
         )
@@ -304,7 +308,7 @@ def _point(rockon: Installation) -> None:
                 installation_id=rockon.id,
                 operation_id=2,
                 definition=rockon.entry.source,
-                answers=json.dumps(wanted.load(rockon, 1).current.to_json()),
+                answers=json.dumps(pending_changes.load(rockon, 1).current.to_json()),
                 kept=kept,
             )
         )
@@ -357,7 +361,7 @@ def _given(ask: wizard.Ask, word: Words) -> str:
 def _house(app: Flask, word: Words) -> None:
     """People, tokens, metastores, notices, a backup that was uploaded, a definition of one's own, shares."""
     add_user(word("viv")[:80], Role.VIEWER)
-    tokens.make(accounts.get("ada"), Role.VIEWER, 9, word("a script")[:80])
+    tokens.make(users.get("ada"), Role.VIEWER, 9, word("a script")[:80])
     with writing() as session:
         session.add(Metastore(place=f"http://box.example/{word('rock-ons')}", position=1))
         address = json.dumps({"url": f"https://box.example/{word('hook')}"})
@@ -411,7 +415,7 @@ def _use(names: list[str]) -> None:
         wave = 1 + math.sin(place / 9)
         at = time.time() - 3600 + 20 * place
         one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
-        samples.keep(redis, dict.fromkeys(names, one))
+        metrics.keep(redis, dict.fromkeys(names, one))
 
 
 def pages_of(app: Flask) -> list[str]:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from rockonweb.core.resources import Sample
-from rockonweb.work import samples
+from rockonweb.core.instance.resources import Sample
+from rockonweb.work import metrics
 
 from .browser import chromium, new_page
 from .engine import Engine
@@ -130,7 +130,7 @@ class House:
         """
         redis = Redis(unix_socket_path=str(self.stack.instance / "redis" / "redis.sock"))
         containers, now = ("photo-shelf-db", "photo-shelf"), time.time()
-        redis.delete(*(samples.HISTORY + name for name in containers))
+        redis.delete(*(metrics.HISTORY + name for name in containers))
         for place in range(180):
             swing = 1.3 + math.sin(place / 14) + 0.15 * math.sin(place * 1.7)
             busy = 3.0 if 60 < place < 75 else 1.0
@@ -141,10 +141,10 @@ class House:
             database = Sample(
                 at, 3 * swing * busy, int(88e6 + place * 5e4), 2 * 10**9, 3e4 * swing, 5e4 * swing, 0.0, 4e4
             )
-            samples.keep(redis, dict(zip(containers, (database, app), strict=True)))
-        kept = [redis.lindex(samples.HISTORY + name, 0) for name in containers]
+            metrics.keep(redis, dict(zip(containers, (database, app), strict=True)))
+        kept = [redis.lindex(metrics.HISTORY + name, 0) for name in containers]
         look()
-        return kept == [redis.lindex(samples.HISTORY + name, 0) for name in containers]
+        return kept == [redis.lindex(metrics.HISTORY + name, 0) for name in containers]
 
     # -- the browser ----------------------------------------------------------------------------------------------
 

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from rockonweb import rows
-from rockonweb.core import wizard
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition, Parsed
-from rockonweb.models import Draft, Installation, db, writing
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition, Parsed
+from rockonweb.core.questions import wizard
+from rockonweb.models import Draft, Installation, db, repository, writing
 from rockonweb.web import drafts
 from tests.support.app import add_user, make_app, put, shelve_parsed
 from tests.support.samples import parsed, port
@@ -152,7 +151,7 @@ def test_the_draft_wins_over_the_answers_of_an_earlier_install(
 ) -> None:
     earlier = Answers({"web": {"/data": "old"}}, {"web": {80: 8181}}, {}, {"web": {"API_KEY": "abc"}})
     with writing():
-        rows.store(rockon, earlier)
+        repository.store(rockon, earlier)
     drafts.save(rockon, definition, anna, "shares", {"shares-web-/data": "box"}, accepted=True)
     kept = drafts.load(rockon, definition, anna)
     assert drafts.prefill(rockon, definition, kept) == {

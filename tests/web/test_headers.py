@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from rockonweb.core.request import plain_request
+from rockonweb.app import HEADERS, POLICY
+from rockonweb.core.operations.requests import plain_request
 from rockonweb.models import Installation, Kind, db
-from rockonweb.web.faces import HEADERS, POLICY
 from rockonweb.work import operations
 from tests.support.app import Visitor, install, shelve
 

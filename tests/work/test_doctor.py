@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 from rockonweb import config
-from rockonweb.core.diagnosis import Finding
+from rockonweb.core.instance.diagnosis import Finding
 from rockonweb.host import Host, certificate
 from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
 from rockonweb.work import doctor

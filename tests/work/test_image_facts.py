@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.docker_settings import Disk, DockerSettings
+from rockonweb.core.docker.daemon_settings import Disk, DockerSettings
 from rockonweb.core.facts import HostFacts, ImageFacts
-from rockonweb.registry import Missing, Remote, Unknown
+from rockonweb.remote.registry import Missing, Remote, Unknown
 from rockonweb.work import image_facts
 
 Look = Callable[[str], Remote]

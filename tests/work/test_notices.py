@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from rockonweb import jobs
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.notices import LOCAL_SCHEMES, Event, Message
+from rockonweb.core.instance.notices import LOCAL_SCHEMES, Event, Message
 from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
 from rockonweb.work import heartbeat, notices, notifier, queue, runner, updates
 from tests.support.app import install, shelve

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rq.job import Job
 
-from rockonweb import rows
 from rockonweb.core.errors import Conflict, QueueUnreachable
-from rockonweb.core.request import plain_request
-from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, writing
-from rockonweb.work import operations, queue, sequence
+from rockonweb.core.operations.requests import plain_request
+from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, repository, writing
+from rockonweb.work import operations, queue, scheduler
 from tests.support.claims import free_port
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
@@ -42,7 +41,7 @@ def ended(operation_id: int, progress: Progress) -> None:
 
 
 def job(operation_id: int) -> Job:
-    return Job.fetch(sequence.job_id(operation_id), connection=queue.connection())
+    return Job.fetch(scheduler.job_id(operation_id), connection=queue.connection())
 
 
 @pytest.mark.both_databases
@@ -60,7 +59,7 @@ def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instan
     assert operation.request == reviewed.request
     assert (rockon.state, rockon.status) == ("pending_install", "pending_start")
     assert rockon.installed_source == rockon.entry.source
-    assert rows.answers_of(rockon) == reviewed.answers
+    assert repository.answers_of(rockon) == reviewed.answers
     assert not db.session.query(Draft).count()
 
 
@@ -216,7 +215,7 @@ def test_a_retry_begins_the_same_again_with_the_answers_that_were_kept(instance:
     ended(first, Progress.FAILED)
     second = db.session.get_one(Operation, operations.retry(first, "you"))
     assert (second.kind, second.user, second.lines) == ("install", "you", reviewed.plan.lines)
-    assert rows.answers_of(rockon) == reviewed.answers
+    assert repository.answers_of(rockon) == reviewed.answers
     ended(second.id, Progress.DONE)
     with pytest.raises(Conflict, match="nothing to repeat"):
         operations.retry(second.id, "you")
@@ -230,5 +229,5 @@ def test_a_secret_answer_is_in_no_row_in_the_clear(instance: Instance) -> None:
     instance.submit(instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken-of-mine"}}))
     assert "t0ken-of-mine" not in instance.rows_of()
     assert "API_TOKEN=********" in instance.rows_of("operation")
-    assert rows.answers_of(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
+    assert repository.answers_of(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
     assert b"t0ken-of-mine" not in job(1).data

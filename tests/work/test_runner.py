@@ -2,11 +2,11 @@
 
 import pytest
 
-from rockonweb import catalog, rows
+from rockonweb import catalog
 from rockonweb.catalog.report import Report
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
-from rockonweb.core.request import plain_request
-from rockonweb.models import Kind, Operation, Progress, State, db, writing
+from rockonweb.core.operations.requests import plain_request
+from rockonweb.models import Kind, Operation, Progress, State, db, repository, writing
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
 
@@ -82,7 +82,7 @@ def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: In
     instance.add("App", {"app": {"image": "example/newer"}, "more": {"image": "example/more"}})
     assert [container.image for container in rockon.containers] == ["example/app:latest"]  # what waits stays as it was
     assert instance.run(operation_id).progress is Progress.FAILED
-    found = rows.find_installation(rockon.id)
+    found = repository.find_installation(rockon.id)
     assert found
     assert [container.image for container in found.containers] == ["example/newer:latest", "example/more:latest"]
 

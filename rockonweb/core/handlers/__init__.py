@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rockonweb.core import preflight
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic, openvpn, owncloud
 from rockonweb.core.handlers.tasks import Tasks
+from rockonweb.core.operations.steps import Step
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import Step
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import NOTHING, Additions, docker_run
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import NOTHING, Additions, docker_run
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.steps import Create, Join, Start, Step
+from rockonweb.core.operations.steps import Create, Join, Start, Step
 from rockonweb.core.text import t
 
 

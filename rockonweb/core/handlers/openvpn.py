@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core import argv
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers import argv
+from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import UP, HostFacts
 from rockonweb.core.handlers import generic
 from rockonweb.core.handlers.tasks import Files, Tasks
-from rockonweb.core.request import TaskRequest
-from rockonweb.core.steps import AwaitEnd, Create, RunOnce, Start, Step, Stop
+from rockonweb.core.operations.requests import TaskRequest
+from rockonweb.core.operations.steps import AwaitEnd, Create, RunOnce, Start, Step, Stop
 from rockonweb.core.text import Text, t
 
 SERVER_NAME = "servername"

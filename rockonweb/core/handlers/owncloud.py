@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import Additions
-from rockonweb.core.definition import ContainerSpec, Definition
-from rockonweb.core.docker_options import Reference, Relation
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.argv import Additions
+from rockonweb.core.definition.definition import ContainerSpec, Definition
+from rockonweb.core.docker.run_options import Reference, Relation
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic
+from rockonweb.core.operations.steps import AwaitAnswer, MakeCertificate, SetMode, Step
 from rockonweb.core.preflight import Finding
-from rockonweb.core.steps import AwaitAnswer, MakeCertificate, SetMode, Step
 from rockonweb.core.text import t
 
 USER, PASSWORD = "db_user", "db_pw"

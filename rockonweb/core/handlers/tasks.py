@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.request import TaskRequest
-from rockonweb.core.steps import Step
+from rockonweb.core.operations.requests import TaskRequest
+from rockonweb.core.operations.steps import Step
 
 Files = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
 

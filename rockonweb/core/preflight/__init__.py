@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.preflight import powers
+from rockonweb.core.preflight import privileges
 from rockonweb.core.preflight.containers import containers
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.preflight.images import images
-from rockonweb.core.preflight.places import places
+from rockonweb.core.preflight.mounts import places
 from rockonweb.core.preflight.ports import open_ports, ports
 
 __all__ = ["Finding", "examine"]
@@ -29,4 +29,4 @@ def examine(
     yield from containers(definition, answers, facts)
     yield from images(definition, facts)
     yield from open_ports(definition, answers)
-    yield from powers.findings(definition)
+    yield from privileges.findings(definition)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rockonweb.core.answers import Answers
-from rockonweb.core.definition import ContainerSpec, Definition
-from rockonweb.core.docker_options import Relation
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers.networks import join_refusal
+from rockonweb.core.definition.definition import ContainerSpec, Definition
+from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.facts import UP, ContainerFacts, HostFacts
-from rockonweb.core.networks import join_refusal
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import t
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rockonweb.core.definition import ContainerSpec, Definition
+from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.preflight.places import gibibytes
+from rockonweb.core.preflight.mounts import gibibytes
 from rockonweb.core.text import joined, t
 
 UNPACKED = 2.5  # times what is fetched

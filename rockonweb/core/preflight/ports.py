@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from rockonweb.core import owners
-from rockonweb.core.answers import Answers
-from rockonweb.core.argv import host_port
-from rockonweb.core.browser_ports import REFUSED
-from rockonweb.core.definition import Definition
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.containers import owners
+from rockonweb.core.containers.argv import host_port
+from rockonweb.core.definition.browser_ports import REFUSED
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts, Listener
 from rockonweb.core.preflight.finding import Finding
 from rockonweb.core.text import Text, t

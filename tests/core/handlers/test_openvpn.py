@@ -2,12 +2,13 @@
 
 import pytest
 
-from rockonweb.core import handlers, plan
-from rockonweb.core.answers import Answers
+from rockonweb.core import handlers
+from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.facts import ContainerFacts, HostFacts, Mount
 from rockonweb.core.handlers import openvpn
 from rockonweb.core.handlers.tasks import Files, TaskRequest
+from rockonweb.core.plan import plan
 from rockonweb.core.secret import render
 from tests.support.samples import answer, definition, host, rockon
 

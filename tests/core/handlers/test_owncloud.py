@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core import handlers, plan
-from rockonweb.core.answers import Answers
-from rockonweb.core.change import Made, change
-from rockonweb.core.definition import Definition
+from rockonweb.core import handlers
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import CertificateFacts, ContainerFacts, HostFacts
 from rockonweb.core.handlers import owncloud
+from rockonweb.core.operations.steps import AwaitAnswer, Create
+from rockonweb.core.plan import plan
+from rockonweb.core.plan.change import Made, change
 from rockonweb.core.secret import reveal
-from rockonweb.core.steps import AwaitAnswer, Create
 from tests.support.samples import answer, definition, host, questions, rockon
 
 OURS = CertificateFacts("/instance/tls/host.key", "/instance/tls/host.crt")

@@ -1,0 +1,1 @@
+"""Who may use the instance: accounts, sessions, tokens, the second step of a login, and the audit of what they did."""

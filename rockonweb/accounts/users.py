@@ -1,0 +1,232 @@
+"""Accounts: making and changing them, checking passwords, and the one-time code that makes the first one."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError
+
+from rockonweb.accounts import audit, sessions
+from rockonweb.config import Settings, make_private
+from rockonweb.core.errors import BadInput, Conflict
+from rockonweb.core.text import t
+from rockonweb.models import Role, User, db, writing
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1_000
+LONGEST_NAME = 100
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
+_hasher = PasswordHasher()
+
+
+def make_user(name: str, password: str, role: Role = Role.OWNER) -> User:
+    """Make an account. Raises BadInput with every fault."""
+    hashed = _checked_hash(name, password)
+    with writing() as session:
+        user = _insert(session, name, hashed, role)
+        audit.record("user.added", f"{user.name}: {role}")
+        return user
+
+
+def make_first_user(settings: Settings, name: str, password: str) -> User:
+    """Make the owner's account while there is none, and forget the one-time code. Raises BadInput or Conflict."""
+    hashed = _checked_hash(name, password)
+    with writing() as session:
+        if exist():
+            raise _made_already()
+        user = _insert(session, name, hashed, Role.OWNER)
+        audit.record("user.added", f"{user.name}: {Role.OWNER}", user=user.name)
+    _code_path(settings).unlink(missing_ok=True)
+    return user
+
+
+def ensure_admin(settings: Settings) -> None:
+    """Make the account that the environment names, where there is no account yet. Raises BadInput."""
+    if not settings.admin_user or not settings.admin_password or exist():
+        return
+    with suppress(Conflict):  # another process was faster
+        make_first_user(settings, settings.admin_user, settings.admin_password)
+
+
+def authenticate(name: str, password: str) -> User | None:
+    """Return the account when the password is right. An unknown name takes as long as a wrong password."""
+    user = db.session.scalar(select(User).where(User.name == asked(name)))
+    return user if _fits(user.password_hash if user else _nobodys_hash(), password) else None
+
+
+def get(name: str) -> User:
+    """Return the account of that name. Raises BadInput where there is none."""
+    user: User | None = db.session.scalar(select(User).where(User.name == asked(name)))
+    if user is None:
+        raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
+    return user
+
+
+def exist() -> bool:
+    """Whether anybody has an account; before, all pages lead to `/setup`."""
+    return db.session.scalar(select(User.id).limit(1)) is not None
+
+
+def listing() -> list[User]:
+    """Return all accounts by name."""
+    return [*db.session.scalars(select(User).order_by(User.name))]
+
+
+def password_is_right(user: User, password: str) -> bool:
+    """Whether it is the person's password."""
+    return _fits(user.password_hash, password)
+
+
+def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
+    """Give an account another password; all its sessions but `kept_session` end. Raises BadInput."""
+    hashed = _checked_hash(user.name, password)
+    with writing() as session:
+        row = session.get_one(User, user.id)
+        row.password_hash = hashed
+        sessions.end_others(row.id, kept_session)
+        audit.record("user.password", row.name)
+
+
+def set_role(user: User, role: Role) -> None:
+    """Give an account another role. Raises Conflict where it is the last owner's."""
+    with writing() as session:
+        row = _still(session, user)
+        if role is not Role.OWNER:
+            _keep_an_owner(session, row)
+        row.role = role
+        audit.record("user.role", f"{row.name}: {role}")
+
+
+def remove(user: User) -> None:
+    """Remove an account with its sessions and tokens. Raises Conflict where it is the last owner's."""
+    with writing() as session:
+        row = _still(session, user)
+        _keep_an_owner(session, row)
+        audit.record("user.removed", row.name)
+        session.delete(row)
+
+
+def _still(session: Session, user: User) -> User:
+    """Return an account's row. Raises Conflict where it was removed meanwhile."""
+    try:
+        return session.get_one(User, user.id)
+    except (NoResultFound, ObjectDeletedError):
+        raise Conflict(t("The account was removed meanwhile."), t("Nothing was changed.")) from None
+
+
+def setup_code(settings: Settings) -> str | None:
+    """Return the code that the first account needs, made at the first call; None once there is an account."""
+    path = _code_path(settings)
+    if exist():
+        path.unlink(missing_ok=True)
+        return None
+    make_private(settings.instance)
+    code = new_code(2)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(code + "\n")
+    except FileExistsError:
+        with suppress(FileNotFoundError):  # the first account was made in this moment
+            return path.read_text().strip()
+        return None
+    return code
+
+
+def waiting_code(settings: Settings) -> str | None:
+    """Return the code that lies ready, without asking the database; None when the account was made."""
+    try:
+        return _code_path(settings).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def code_matches(settings: Settings, given: str) -> bool:
+    """Whether `given` is the one-time code; dashes, spaces and case don't count.
+
+    Raises Conflict where the first account was made already, by another browser in the same moment.
+    """
+    code = setup_code(settings)
+    if code and hmac.compare_digest(bare(code).encode(), bare(given).encode()):
+        return True
+    db.session.rollback()  # what was read before is of an earlier moment
+    if exist():
+        raise _made_already()
+    return False
+
+
+def asked(name: str) -> str:
+    """Return a name as it may be looked for: PostgreSQL takes no NUL, which stands in no name either."""
+    return name.replace("\0", "\ufffd").strip()
+
+
+def new_code(groups: int) -> str:
+    """Return a code that people type: groups of four letters."""
+    return "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(groups))
+
+
+def bare(code: str) -> str:
+    """Return what counts of a code that was typed: neither dashes and spaces nor case."""
+    return "".join(letter for letter in code.upper() if letter.isalnum())
+
+
+def _code_path(settings: Settings) -> Path:
+    return settings.instance / "setup-code"
+
+
+def _keep_an_owner(session: Session, user: User) -> None:
+    """Refuse what would leave no owner. The rows are locked where a database has such locks: two may be demoted."""
+    owners = session.scalars(select(User).where(User.role == Role.OWNER).with_for_update()).all()
+    if owners == [user]:
+        raise Conflict(
+            t('"%(name)s" is the last owner, and without one nobody could manage Rockonweb.', name=user.name),
+            t("Make another owner first."),
+        )
+
+
+def _made_already() -> Conflict:
+    return Conflict(t("The first account was made already."), t("Log in with it."))
+
+
+def _checked_hash(name: str, password: str) -> str:
+    faults = []
+    if not name.strip() or len(name.strip()) > LONGEST_NAME or not name.strip().isprintable():
+        faults.append(t("A name has 1 to %(n)s printable characters.", n=LONGEST_NAME))
+    if len(password) < SHORTEST_PASSWORD:
+        faults.append(t("A password has at least %(n)s characters.", n=SHORTEST_PASSWORD))
+    if len(password) > LONGEST_PASSWORD:
+        faults.append(t("A password has at most %(n)s characters.", n=LONGEST_PASSWORD))
+    if faults:
+        raise BadInput(faults[0], faults=list(faults))
+    return _hasher.hash(password)
+
+
+def _insert(session: Session, name: str, hashed: str, role: Role) -> User:
+    name = name.strip()
+    if session.scalar(select(User.id).where(User.name == name)) is not None:
+        raise BadInput(t('There is an account "%(name)s" already.', name=name), t("Choose another name."))
+    user = User(name=name, password_hash=hashed, role=role)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def _fits(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash(secrets.token_urlsafe(32))

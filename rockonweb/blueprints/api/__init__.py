@@ -1,0 +1,143 @@
+"""The original's JSON API: its addresses, bodies and field names, over the same functions as the pages."""
+
+from __future__ import annotations
+
+import time
+from typing import NoReturn
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from rockonweb.blueprints.api import actions, envelope, fields, login
+from rockonweb.core.errors import BadInput, EngineError, RockonwebError
+from rockonweb.core.operations.requests import UninstallRequest, plain_request
+from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, Role, User, db, repository
+from rockonweb.web import api_errors, error_pages
+from rockonweb.web.extensions import csrf
+from rockonweb.web.permissions import requires
+from rockonweb.work import operations
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+csrf.exempt(blueprint)  # a script has no form; `api_login` asks a browser's session for its token
+
+REFRESH_SECONDS = 600
+POLL_SECONDS = 0.3
+
+
+@blueprint.get("", strict_slashes=False)
+@requires(Role.VIEWER)
+def guide() -> str:
+    """Show how to use it."""
+    return render_template("api/index.html", address=request.host_url.rstrip("/"))
+
+
+@blueprint.get("/rockons", strict_slashes=False)
+@login.allows(Role.VIEWER)
+def index(_account: User) -> ResponseReturnValue:
+    """List the rock-ons."""
+    return envelope.answer(fields.count(), fields.rockons)
+
+
+@blueprint.post("/rockons/update", strict_slashes=False)
+@login.allows(Role.OWNER)
+def refresh(account: User) -> ResponseReturnValue:
+    """Refresh the catalogue; the answer comes when that is done."""
+    operation = _ended(operations.begin_refresh(account.name))
+    if operation.active:
+        words = _("The refresh has not ended within %(n)s seconds.", n=REFRESH_SECONDS)
+        return api_errors.answer(503, words, _("It goes on: /operations/%(id)s tells how.", id=operation.id))
+    if operation.progress is not Progress.DONE:
+        return api_errors.answer(503, operation.error or _("The refresh was cancelled."), operation.hint)
+    report = RefreshReport.newest(db.session())
+    return jsonify(report.data if report else {})
+
+
+@blueprint.get("/rockons/<int:rockon_id>", strict_slashes=False)
+@login.allows(Role.VIEWER)
+def show(_account: User, rockon_id: int) -> ResponseReturnValue:
+    """Show one rock-on."""
+    return _told(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/install", strict_slashes=False)
+@login.allows(Role.OWNER)
+def install(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Begin an install."""
+    actions.install(_get(rockon_id), request.get_data(), account.name)
+    return _told(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/update", strict_slashes=False)
+@login.allows(Role.OWNER)
+def update(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Begin a change of settings."""
+    actions.update(_get(rockon_id), request.get_data(), account.name)
+    return _told(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>", strict_slashes=False)
+@login.allows(Role.OPERATOR)
+def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
+    """Begin a start, stop or restart; a body means nothing, as in the original."""
+    operations.begin(_get(rockon_id), plain_request(Kind(kind)), account.name)
+    return _told(rockon_id)
+
+
+@blueprint.post("/rockons/<int:rockon_id>/uninstall", strict_slashes=False)
+@login.allows(Role.OWNER)
+def uninstall(account: User, rockon_id: int) -> ResponseReturnValue:
+    """Begin an uninstall."""
+    operations.begin(_get(rockon_id), UninstallRequest(), account.name)
+    return _told(rockon_id)
+
+
+@blueprint.get(f"/rockons/<any({', '.join(fields.PARTS)}):part>/<int:rockon_id>", strict_slashes=False)
+@login.allows(Role.VIEWER)
+def settings(_account: User, part: str, rockon_id: int) -> ResponseReturnValue:
+    """List what a rock-on has of something."""
+    return envelope.of_all(fields.PARTS[part](_get(rockon_id)))
+
+
+@blueprint.get("/rockons/docker/containers/<int:rockon_id>", strict_slashes=False)
+@login.allows(Role.VIEWER)
+def containers(_account: User, rockon_id: int) -> ResponseReturnValue:
+    """List the containers of a rock-on."""
+    return envelope.of_all(fields.containers(_get(rockon_id)))
+
+
+@blueprint.after_request
+def keep_nowhere(response: Response) -> Response:
+    """What an account may read is for no cache."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+@blueprint.errorhandler(RockonwebError)
+def refuse(error: RockonwebError) -> Response:
+    """Answer in JSON; a fault in what was sent is 400 here, and what Docker refuses 503."""
+    status = (
+        400 if isinstance(error, BadInput) else 503 if isinstance(error, EngineError) else error_pages.status_of(error)
+    )
+    return api_errors.of_error(status, error)
+
+
+def _get(rockon_id: int) -> Installation:
+    return repository.find_installation(rockon_id) or _unknown(rockon_id)
+
+
+def _told(rockon_id: int) -> ResponseReturnValue:
+    return jsonify(fields.rockon(rockon_id) or _unknown(rockon_id))
+
+
+def _unknown(rockon_id: int) -> NoReturn:
+    abort(api_errors.answer(404, _('There is no rock-on with the id "%(id)s".', id=rockon_id)))
+
+
+def _ended(operation_id: int) -> Operation:
+    """Return an operation when it has ended, or as it is when that takes too long."""
+    until = time.monotonic() + REFRESH_SECONDS
+    while (operation := db.session.get_one(Operation, operation_id)).active and time.monotonic() < until:
+        db.session.rollback()
+        time.sleep(POLL_SECONDS)
+    return operation

@@ -1,0 +1,1 @@
+"""Rock-on definitions: parsed, checked, described for the catalogue, searched and compared."""

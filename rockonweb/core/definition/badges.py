@@ -1,0 +1,35 @@
+"""Badges: what a person should know of a rock-on before installing it, told by its definition."""
+
+from __future__ import annotations
+
+import enum
+
+from rockonweb.core.definition.definition import Definition
+
+
+class Badge(enum.StrEnum):
+    """A property of a rock-on, in the order in which they are shown."""
+
+    UI = "ui"
+    CONTAINERS = "containers"
+    HOST_NETWORK = "host-network"
+    PRIVILEGED = "privileged"
+    DOCKER_SOCKET = "docker-socket"
+    LOCAL = "local"
+
+
+CAUTION = (Badge.HOST_NETWORK, Badge.PRIVILEGED, Badge.DOCKER_SOCKET)  # these give an app power over the host
+
+
+def badges(definition: Definition, *, local: bool = False) -> tuple[Badge, ...]:
+    """Return the badges of a rock-on; `local` is whether its definition is one of the local ones."""
+    containers = definition.containers.values()
+    found = {
+        Badge.UI: definition.ui_port is not None,
+        Badge.CONTAINERS: len(containers) > 1,
+        Badge.HOST_NETWORK: any(container.on_host_network for container in containers),
+        Badge.PRIVILEGED: any(container.options.has_all_rights for container in containers),
+        Badge.DOCKER_SOCKET: any(container.options.has_engine_socket for container in containers),
+        Badge.LOCAL: local,
+    }
+    return tuple(badge for badge, given in found.items() if given)

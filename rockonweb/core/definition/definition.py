@@ -1,0 +1,570 @@
+"""A rock-on definition: parsed, checked with all its faults at once, and sanitised.
+
+Source of the format: the registry's published definitions and the framework's own description of its keys.
+Values that say unambiguously what they mean are taken as such, a number written as text for example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import nh3
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from rockonweb.core.docker import run_options
+from rockonweb.core.docker.option_faults import option_fault
+from rockonweb.core.invisible import UNSEEN, one_line, seen
+from rockonweb.core.secret import is_secret
+from rockonweb.core.text import Text, filled, joined, reworded, size, t
+
+CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+IMAGE = r"^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,254}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?$"  # [ begins an IPv6 host
+TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?)?$"
+MAX_BYTES = 1_000_000  # the largest published file has 9 kB
+MAX_ENTRIES = 1_000  # of a map or list; the largest published one has 19
+MAX_QUESTIONS = 1_000  # of a rock-on; the published one with the most has 32
+MAX_HTML = 20_000  # characters; cleaning takes time that grows with the square of what is nested in it
+MAX_FAULTS = 50
+MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
+MAX_SIZE = 2**63 - 1  # in bytes
+HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture would send whoever looks to a stranger
+LINKS = {"http", "https", "mailto"}
+SENTENCES = {  # for pydantic's kinds of faults; it fills their places
+    "missing": t("is required"),
+    "string_type": t("must be text"),
+    "string_pattern_mismatch": t('"%(given)s" is not allowed here'),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), t("must be a whole number")),
+    "greater_than_equal": t("must be %(ge)s or more"),
+    "less_than_equal": t("must be %(le)s or less"),
+    "literal_error": t("must be %(expected)s"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), t("must be true or false")),
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type", "model_attributes_type"), t("must be an object")),
+    "tuple_type": t("must be a list"),
+    "too_short": t("has %(actual_length)s entries, and needs %(min_length)s"),
+    "too_long": t("has more than %(max_length)s entries"),
+    "string_too_long": t("has more than %(max_length)s characters"),
+    "unexpected_keyword_argument": t("is not known"),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a definition file; `path` is dotted, as in `containers.web.ports.80.label`."""
+
+    path: str
+    message: str
+
+    @property
+    def words(self) -> str:
+        """Where and what, as a sentence that can still be shown in the reader's language."""
+        return joined(": ", (self.path, self.message))
+
+    def __str__(self) -> str:
+        return str(self.words)
+
+
+class DefinitionFaults(Exception):
+    """A file holds no usable rock-on; `faults` has every reason."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        # They quote the file.
+        shown = [Fault(one_line(fault.path), reworded(fault.message, one_line)) for fault in faults]
+        super().__init__("; ".join(map(str, shown)))
+        self.faults = shown
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
+
+
+def _of_text(change: Callable[[str], object]) -> BeforeValidator:
+    """Change a text, or a number or truth in place of one; anything else is left for pydantic to refuse."""
+
+    def changed(value: object) -> object:
+        value = _text(value)
+        return change(value) if isinstance(value, str) else value
+
+    return BeforeValidator(changed)
+
+
+def _visible(text: str) -> str:
+    """Leave out signs that steer a terminal or turn the writing around: text that is only read needs none."""
+    return UNSEEN.sub("", text)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str):
+        whole = re.fullmatch(r"\s*(-?[0-9]{1,20})(\.0*)?\s*", value)
+        return int(whole[1]) if whole else value if value.strip() else None
+    if isinstance(value, bool):
+        raise ValueError(t("must be a number, not true or false"))
+    return value
+
+
+def _size(value: object) -> object:
+    """A size is shown as a hint and nothing else: one that is no number of bytes is no reason to refuse."""
+    size = None if isinstance(value, bool) else _number(value)
+    return size if isinstance(size, int) and 0 <= size <= MAX_SIZE else None
+
+
+def _link(value: object) -> object:
+    """A link that a browser may follow; anything else (`javascript:`, nonsense) becomes empty."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:
+        return ""
+    if not value.strip().isprintable():
+        return ""
+    return value.strip() if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+def _html(text: str) -> str:
+    if len(text) > MAX_HTML:
+        raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
+    return nh3.clean(_visible(text), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
+
+
+def _protocol(text: str) -> str | None:
+    lowered = text.strip().lower()
+    return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
+
+
+def _or_empty(value: object) -> object:
+    return {} if value is None or value == [] else value
+
+
+def _pairs(value: object) -> object:
+    """`[flag, value]` pairs; a value that is missing or null is blank."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        return value
+    pairs: list[object] = []
+    for pair in value:
+        if isinstance(pair, list) and 1 <= len(pair) <= 2:
+            words = [_text("" if word is None else word) for word in pair]
+            pairs.append(words if len(words) == 2 else [*words, ""])
+        else:
+            pairs.append(pair)
+    return pairs
+
+
+OR_BLANK = BeforeValidator(lambda value: "" if value is None else value)
+STRIPPED = _of_text(str.strip)
+PlainText = Annotated[str, _of_text(_visible)]
+Html = Annotated[str, _of_text(_html), OR_BLANK]
+Url = Annotated[str, BeforeValidator(_link), OR_BLANK]
+Flag = Annotated[bool, BeforeValidator(lambda value: False if value in (None, "") else value), STRIPPED]
+# What limits a value stands before what spells it: pydantic applies them from the inside outwards.
+PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_number)]
+Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
+Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
+Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, STRIPPED]
+Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_pairs)]
+Protocol = Literal["tcp", "udp", "sctp"]
+V = TypeVar("V")
+Entries = Annotated[dict[str, V], Field(max_length=MAX_ENTRIES), BeforeValidator(_or_empty)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+SecretChoices = Mapping[str, Mapping[str, bool]]  # by container (blank: the whole rock-on) and key
+
+
+class Question(_Part):
+    """What a person is asked: a short label and a longer description. `index` orders questions from 1."""
+
+    label: PlainText = ""
+    description: PlainText = ""
+    index: Annotated[int | None, BeforeValidator(_number)] = None
+
+
+class PortSpec(Question):
+    """A port of a container. Without a protocol both tcp and udp are published."""
+
+    host_default: PortNumber = None
+    protocol: Annotated[Protocol | None, _of_text(_protocol)] = None
+    ui: Flag = False
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is published, in the order of the command line."""
+        return (self.protocol,) if self.protocol else ("tcp", "udp")
+
+
+class VolumeSpec(Question):
+    """A path of a container that a share is mounted on. `min_size` is meant in bytes, but not always right."""
+
+    min_size: Annotated[int | None, BeforeValidator(_size)] = None
+
+
+class ContainerSpec(_Part):
+    """One container of a rock-on."""
+
+    image: Annotated[str, Field(pattern=IMAGE), STRIPPED]
+    tag: Tag = None
+    launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_number)]
+    uid: Uid = None
+    gid: Gid = None
+    ports: Entries[PortSpec] = {}
+    volumes: Entries[VolumeSpec] = {}
+    environment: Entries[Question] = {}
+    devices: Entries[Question] = {}
+    opts: Pairs = ()
+    cmd_arguments: Pairs = ()
+
+    @model_validator(mode="after")
+    def _one_tag(self) -> ContainerSpec:
+        if self.tag and self._tagged and not self.image.endswith(f":{self.tag}"):
+            raise ValueError(
+                t('the image "%(image)s" names a tag already, and "tag" says "%(tag)s"', image=self.image, tag=self.tag)
+            )
+        return self
+
+    @property
+    def _tagged(self) -> bool:
+        last = self.image.rsplit("/", 1)[-1]
+        return ":" in last or "@" in last
+
+    @property
+    def reference(self) -> str:
+        """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
+        return self.image if self._tagged else f"{self.image}:{self.tag or 'latest'}"
+
+    def questions(self, part: str) -> list[tuple[str, Any]]:
+        """Return the questions of a part in their order; a port is written as a number is."""
+        asked = in_question_order(getattr(self, part))
+        return [(str(int(key)), question) for key, question in asked] if part == "ports" else asked
+
+    @property
+    def port_specs(self) -> dict[int, PortSpec]:
+        """The ports by their number in the container, in the order of the questions."""
+        return {int(port): spec for port, spec in in_question_order(self.ports)}
+
+    @property
+    def options(self) -> run_options.Options:
+        """What its options say."""
+        return run_options.of_pairs(self.opts)
+
+    @property
+    def network(self) -> str | None:
+        """The network that an option of its own puts the container on; the last one counts for Docker."""
+        return next(reversed(self.options.networks), None)
+
+    @property
+    def on_host_network(self) -> bool:
+        """Docker ignores published ports on the host's network."""
+        return self.network == "host"
+
+
+class Link(NamedTuple):
+    """A network that connects two containers of a rock-on."""
+
+    network: str
+    source: str
+    target: str
+
+
+class LinkSpec(_Part):
+    """An entry of `container_links`, under the target's name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
+    source_container: str
+
+
+class Ui(_Part):
+    """How the link to the app's own page ends and begins."""
+
+    slug: Annotated[str, _of_text(lambda text: _visible(text.strip()).lstrip("/")), OR_BLANK] = ""
+    https: Flag = False
+
+
+class Definition(_Part):
+    """A rock-on as its file describes it. `name` is its identity."""
+
+    name: str
+    description: Html
+    version: PlainText
+    website: Url
+    icon: Url = ""
+    more_info: Html = ""
+    ui: Annotated[Ui, BeforeValidator(_or_empty)] = Ui()
+    volume_add_support: Flag = False
+    containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
+    container_links: Entries[tuple[LinkSpec, ...]] = {}
+    custom_config: Entries[Question] = {}
+    _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # what people chose; not of the file
+
+    def with_secrets(self, choices: SecretChoices) -> Definition:
+        """Return the same definition with what people chose to be a secret, or not to be one."""
+        made = self.model_copy()
+        made._secrets = choices
+        return made
+
+    def hides(self, container: str, key: str, label: str = "") -> bool:
+        """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
+        return self._secrets.get(container, {}).get(key, is_secret(key, label))
+
+    @property
+    def launch_order(self) -> list[tuple[str, ContainerSpec]]:
+        """The containers in the order in which they start."""
+        return sorted(self.containers.items(), key=lambda item: item[1].launch_order)
+
+    @property
+    def links(self) -> list[Link]:
+        """The link networks, in file order."""
+        return [
+            Link(link.name, link.source_container, target)
+            for target, links in self.container_links.items()
+            for link in links
+        ]
+
+    @property
+    def ui_port(self) -> tuple[str, int] | None:
+        """Container and container port of the app's own page; None for a rock-on without one."""
+        return next(((name, port) for name, port, asked in self.ports if asked.ui), None)
+
+    @property
+    def ports(self) -> Iterator[tuple[str, int, PortSpec]]:
+        """The ports of all containers: whose, which, and what is asked of it, in launch order."""
+        for name, spec in self.launch_order:
+            yield from ((name, port, asked) for port, asked in spec.port_specs.items())
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something can be mounted at a path of a container: Docker's `-v` has no way to write a colon."""
+    return (
+        path.startswith("/")
+        and bool(set(path.split("/")) - {"", "."})
+        and ":" not in path
+        and path.isprintable()
+        and ".." not in path.split("/")
+    )
+
+
+def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the items with each `index` at its place from 1 and the others around them in file order.
+
+    An index that is beyond the count goes to the end, one that is used twice keeps file order.
+    """
+    indexed = [(q.index, place, key) for place, (key, q) in enumerate(questions.items()) if q.index is not None]
+    indexed.sort()
+    others = [key for key, q in questions.items() if q.index is None]
+    order: list[str] = []
+    while indexed or others:
+        if indexed and (indexed[0][0] <= len(order) + 1 or not others):
+            order.append(indexed.pop(0)[2])
+        else:
+            order.append(others.pop(0))
+    return [(key, questions[key]) for key in order]
+
+
+def canonical(body: Mapping[str, Any]) -> str:
+    """Return a rock-on's JSON in one spelling, with the order of its keys kept, for storing and comparing."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(text: str) -> str:
+    """Return a short fingerprint of a definition's canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One rock-on of a file: its definition, and the canonical JSON text that it came from."""
+
+    definition: Definition
+    source: str
+
+
+def parse(text: str | bytes) -> list[Parsed]:
+    """Return the rock-ons of a definition file, normally one.
+
+    Raises DefinitionFaults with every fault of the file.
+    """
+    if len(text) > MAX_BYTES:
+        raise DefinitionFaults([Fault("", t("the file is larger than %(most)s", most=size(MAX_BYTES)))])
+    repeated: list[str] = []
+    try:
+        data = load(text, _unique_keys(repeated))
+        canonical(data).encode()
+        has_nul = any("\0" in word for word in _words(data))
+    except UnicodeEncodeError:
+        raise DefinitionFaults([Fault("", t("contains half a character (a lone surrogate)"))]) from None
+    except RecursionError:
+        raise DefinitionFaults([Fault("", t("nested too deeply"))]) from None
+    except ValueError as error:
+        raise DefinitionFaults([Fault("", t("not JSON: %(error)s", error=str(error)))]) from None
+    if not isinstance(data, dict) or not data:
+        raise DefinitionFaults([Fault("", t("must be an object whose key is the rock-on's name"))])
+    faults = [Fault("", t('the key "%(key)s" stands twice in one object', key=key)) for key in repeated]
+    if has_nul:
+        faults.append(Fault("", t("contains a NUL character, which no command line can carry")))
+    rockons = []
+    for name, body in data.items():
+        found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, t("must be an object"))]
+        if not found:
+            try:
+                one = Parsed(from_body(name, body), canonical(body))
+                found = list(_check_words(one.definition))
+                rockons.append(one)
+            except DefinitionFaults as error:
+                found = error.faults
+        faults += found
+    if faults:
+        raise DefinitionFaults(faults[:MAX_FAULTS])
+    return rockons
+
+
+def _check_words(definition: Definition) -> Iterator[Fault]:
+    """Yield what would be another word of the command line than it says it is.
+
+    Only for files as they come in: an app that is installed already stays one, whatever was allowed then.
+    """
+    for name, spec in definition.containers.items():
+        here = f"containers.{name}"
+        for place, (flag, value) in enumerate(spec.opts):
+            if fault := option_fault(flag, value) or _unseen(flag + value):
+                yield Fault(f"{here}.opts.{place}", fault)
+        for place, words in enumerate(spec.cmd_arguments):
+            if fault := _unseen("".join(words)):
+                yield Fault(f"{here}.cmd_arguments.{place}", fault)
+
+
+def _unseen(text: str) -> str:
+    found = UNSEEN.search(text)
+    return t("holds a sign that nobody sees (%(sign)s)", sign=seen(found[0])) if found else ""
+
+
+def from_body(name: str, body: Mapping[str, Any]) -> Definition:
+    """Return the definition of the rock-on `name` from its JSON object. Raises DefinitionFaults."""
+    faults: list[Fault] = []
+    definition = None
+    try:
+        definition = Definition.model_validate({**body, "name": name})
+    except ValidationError as error:
+        faults = [Fault(".".join(map(str, e["loc"])), sentence(e)) for e in error.errors()]
+    faults += _check_names(body)
+    if definition is None or faults:
+        raise DefinitionFaults(faults)
+    return definition
+
+
+def from_source(name: str, source: str) -> Definition:
+    """Return the definition from the canonical text that `parse` gave."""
+    return from_body(name, load(source))
+
+
+def load(text: str | bytes, hook: Any = None) -> Any:
+    """Return what JSON text says; a number with a fraction stays as it is written, for a version such as 1.10."""
+    return json.loads(text, parse_float=str, parse_constant=_no_constant, object_pairs_hook=hook)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a value")
+
+
+def _unique_keys(repeated: list[str]) -> Any:
+    def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeated.extend(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        return found
+
+    return hook
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield every key and text of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _words(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part)
+
+
+def sentence(error: Any) -> str:
+    """Return what pydantic says of a fault, as people read it."""
+    if words := SENTENCES.get(error["type"]):
+        return filled(words, given=str(error["input"])[:60], **error.get("ctx", {}))
+    for said in getattr(error.get("ctx", {}).get("error"), "args", ()):
+        if isinstance(said, Text):  # one of ours
+            return said
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _check_name(name: str) -> Iterator[Fault]:
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        yield Fault(name[:40], t("a rock-on's name has 1 to 100 printable characters"))
+
+
+def _check_names(body: Mapping[str, Any]) -> list[Fault]:
+    """Faults of the keys, which pydantic leaves alone, and of what refers to what."""
+    containers = body.get("containers")
+    if not isinstance(containers, dict):
+        return []
+    parts = ("ports", "volumes", "environment", "devices")
+    asked = [body.get("custom_config"), *(_object(one).get(part) for one in containers.values() for part in parts)]
+    if (count := sum(len(_object(questions)) for questions in asked)) > MAX_QUESTIONS:
+        return [Fault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))]
+    faults = []
+    for name, container in containers.items():
+        here = f"containers.{name}"
+        if not CONTAINER_NAME.fullmatch(name):
+            fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
+            faults.append(Fault(here, fault))
+        faults += _check_keys(here, _object(container))
+    for target, entries in _object(body.get("container_links")).items():
+        if target not in containers:
+            faults.append(Fault(f"container_links.{target}", t("is not a container of this rock-on")))
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            source = _object(entry).get("source_container")
+            if isinstance(source, str) and source not in containers:
+                fault = t('"%(name)s" is not a container of this rock-on', name=source)
+                faults.append(Fault(f"container_links.{target}.{place}.source_container", fault))
+    return faults
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """Return an object of JSON; an empty one in place of anything else, which pydantic refuses."""
+    return value if isinstance(value, dict) else {}
+
+
+def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
+    numbers: set[int] = set()
+    for port in _object(container.get("ports")):
+        if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+            yield Fault(f"{here}.ports.{port}", t("a port is a number from 1 to 65535"))
+        elif int(port) in numbers:
+            yield Fault(f"{here}.ports.{port}", t("this port stands here twice"))
+        else:
+            numbers.add(int(port))
+    opts = container.get("opts")
+    for place, pair in enumerate(opts if isinstance(opts, list) else ()):
+        if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
+            yield Fault(f"{here}.opts.{place}", t("the flag is blank"))
+    for path in _object(container.get("volumes")):
+        if not is_mount_point(path):
+            fault = t("a volume is an absolute path without a colon, and not / itself")
+            yield Fault(f"{here}.volumes.{path}", fault)
+    for part in ("environment", "devices"):
+        for key in _object(container.get(part)):
+            if not key.isprintable() or not key.strip() or "=" in key:
+                yield Fault(f"{here}.{part}.{key}", t("a name here is printable and has no equals sign"))

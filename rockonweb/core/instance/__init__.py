@@ -1,0 +1,1 @@
+"""How the whole instance is: its diagnosis, what needs attention, metrics, and notifications."""

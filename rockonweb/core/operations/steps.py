@@ -1,0 +1,276 @@
+"""The steps of a plan: each is one call to the engine or to the shares, says why, and is safe to repeat.
+
+A step is kept as its kind and its data: whoever takes it back, or does it again, reads those and never its title.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, dataclass_transform
+
+from pydantic import TypeAdapter
+
+from rockonweb.core.containers.argv import Argv
+from rockonweb.core.secret import render
+from rockonweb.core.text import Text, filled, t
+
+ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
+
+
+_PLACES = re.compile(r"%\((\w+)\)s")
+_KINDS: dict[str, type[Step]] = {}
+_NOT_KEPT = ("why", "argv")  # words for people, and secrets
+_KEPT = TypeAdapter(dict[str, Any])
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Base of all steps, which are dataclasses as it is. `why` is for people, and so is `title`, what it does."""
+
+    kind: ClassVar[str]  # as it is kept: it never changes, whatever the class is called
+    does: ClassVar[Text]  # the title, with places for fields
+    why: str
+
+    def __init_subclass__(cls, kind: str) -> None:
+        cls.kind = kind
+        _KINDS[kind] = dataclass(frozen=True, kw_only=True)(cls)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what is kept of it beside its kind, as JSON has it; `step_from_data` reads it."""
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_KEPT}
+        data: dict[str, Any] = _KEPT.dump_python(kept, mode="json")
+        return data
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return filled(self.does, **{name: getattr(self, name) for name in _PLACES.findall(self.does)})
+
+    def __str__(self) -> str:
+        return str(self.title)
+
+
+class MakeShare(Step, kind="make_share"):
+    """Make a new, empty share, and give it to a user and group. Undo: remove it again while it is empty."""
+
+    does = t("make share %(share)s")
+    share: str
+    owner: tuple[int, int] | None = None
+
+
+class Pull(Step, kind="pull"):
+    """Get an image. Undo: nothing, an image does no harm.
+
+    Where it is `required`, an older one that is on the host does not do.
+    """
+
+    does = t("pull %(image)s")
+    image: str
+    required: bool = False
+
+
+class MakeNetwork(Step, kind="make_network"):
+    """Make a network unless it exists. Undo: remove it, when this operation made it."""
+
+    does = t("make network %(network)s")
+    network: str
+
+
+class Create(Step, kind="create"):
+    """Make a container, not started yet. Undo: remove it."""
+
+    does = t("make container %(container)s")
+    container: str
+    argv: Argv
+
+
+class Join(Step, kind="join"):
+    """Connect a container to a network. One that is not `required` reports a refusal and goes on."""
+
+    does = t("connect %(container)s to network %(network)s")
+    network: str
+    container: str
+    required: bool = True
+
+
+class Leave(Step, kind="leave"):
+    """Disconnect a container from a network. Undo: connect it again."""
+
+    does = t("disconnect %(container)s from network %(network)s")
+    network: str
+    container: str
+
+
+class SetMode(Step, kind="set_mode"):
+    """Set the permissions of a share's folder, such as 0o700. Undo: the ones that it had."""
+
+    share: str
+    mode: int
+    container: str
+
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        return t("set the permissions of share %(share)s to %(mode)s", share=self.share, mode=f"{self.mode:o}")
+
+
+class SetOwner(Step, kind="set_owner"):
+    """Give a share, or a folder of one, to a user and group: itself, not what is in it. Undo: to those it had.
+
+    A folder that is not there is made.
+    """
+
+    does = t("give %(share)s to user %(uid)s and group %(gid)s")
+    share: str
+    uid: int
+    gid: int
+
+
+class MakeCertificate(Step, kind="make_certificate"):
+    """Make the self-signed key and certificate of this host, unless they are there. They stay for the next app."""
+
+    does = t("make the certificate %(path)s, unless it is there")
+    path: str
+    container: str
+
+
+class RunOnce(Step, kind="run_once"):
+    """Run a container to its end and remove it. A status other than 0 fails the step.
+
+    `container` is the lasting one that it prepares.
+    """
+
+    container: str
+    argv: Argv
+    seconds: int = 600  # the longest that it may take
+
+    @property
+    def title(self) -> str:
+        """What it does: the command as it is."""
+        return render(self.argv)
+
+
+class Start(Step, kind="start"):
+    """Start a container. Undo: stop it."""
+
+    does = t("start %(container)s")
+    container: str
+
+
+class AwaitEnd(Step, kind="await_end"):
+    """Wait until a container that is meant to end has ended with status 0."""
+
+    does = t("wait until %(container)s has done its work")
+    container: str
+    seconds: int = 60
+
+
+class AwaitAnswer(Step, kind="await_answer"):
+    """Wait until a command inside a running container ends with status 0."""
+
+    does = t("wait until %(container)s is ready")
+    container: str
+    command: tuple[str, ...]
+    seconds: int = 300
+
+
+@dataclass(frozen=True)
+class Page:
+    """An app's own page on a port of this host."""
+
+    port: int
+    https: bool = False
+    path: str = "/"
+
+
+class AwaitHealth(Step, kind="await_health"):
+    """Wait until containers that were just started hold: by container, with the page that must answer, if any.
+
+    Where `stays`, one that does not hold stays with its log, as there is nothing to go back to.
+    """
+
+    stays: bool = False
+    pages: tuple[tuple[str, Page | None], ...]
+
+    @property
+    def title(self) -> Text:
+        """What it does."""
+        if len(self.pages) == 1:
+            return t("wait until %(name)s is healthy", name=self.pages[0][0])
+        return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))
+
+
+class SetAside(Step, kind="set_aside"):
+    """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
+
+    does = t("set container %(container)s aside")
+    container: str
+
+
+class Discard(Step, kind="discard"):
+    """Remove a container that was set aside, never its volumes. From the first one on there is no undo."""
+
+    does = t("remove the old container %(container)s")
+    container: str
+
+
+class Snapshot(Step, kind="snapshot"):
+    """Take a read-only snapshot of a share, while its containers are stopped.
+
+    Undo: where something that was made afterwards has run, put it in the share's place and keep what was there.
+    """
+
+    does = t("take a snapshot of share %(share)s")
+    share: str
+    containers: tuple[str, ...]
+
+
+class PutBack(Step, kind="put_back"):
+    """Put the snapshot of a rollback point in the place of a share, and keep what was there.
+
+    Undo: that of the snapshot which was taken just before.
+    """
+
+    does = t("put back the data of share %(share)s")
+    share: str
+    point: int
+
+
+class Stop(Step, kind="stop"):
+    """Stop a container. Undo: start it."""
+
+    does = t("stop %(container)s")
+    container: str
+
+
+class Remove(Step, kind="remove"):
+    """Remove a stopped container, never its volumes."""
+
+    does = t("remove container %(container)s")
+    container: str
+
+
+class RemoveNetwork(Step, kind="remove_network"):
+    """Remove a network of ours that nothing is connected to any more."""
+
+    does = t("remove network %(network)s")
+    network: str
+
+
+class RemoveImage(Step, kind="remove_image"):
+    """Remove an image that nothing uses any more."""
+
+    does = t("remove image %(image)s")
+    image: str
+
+
+def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
+    """Return the step of which this was kept, without its reason and its command line; None for what is no step."""
+    made = _KINDS.get(kind)
+    if made is None:
+        return None
+    blanks = {"why": "", **({"argv": ()} if "argv" in made.__dataclass_fields__ else {})}
+    found: Step = TypeAdapter(made).validate_python(data | blanks)
+    return found

@@ -1,0 +1,1 @@
+"""What an operation will do, decided before it is done: install, change, rollback."""

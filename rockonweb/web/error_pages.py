@@ -1,0 +1,114 @@
+"""What a page shows when something goes wrong: a sentence and what to do, never a traceback."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from flask_wtf.csrf import CSRFError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from werkzeug.exceptions import HTTPException, TooManyRequests
+
+from rockonweb.core.errors import (
+    BadInput,
+    Conflict,
+    DatabaseOutdated,
+    DatabaseUnusable,
+    DiskFull,
+    EngineUnreachable,
+    QueueUnreachable,
+    RockonwebError,
+)
+from rockonweb.core.invisible import one_line
+from rockonweb.languages import say
+from rockonweb.models.base import database_trouble
+from rockonweb.web import api_errors
+from rockonweb.web.partials import partial_wanted
+from rockonweb.work import queue
+
+SENTENCES = {
+    400: (_l("This request can't be understood."), _l("Go back, reload the page and try again.")),
+    401: (_l("You are not logged in."), _l("Log in and try again.")),
+    403: (_l("Your account may not do this."), _l("Ask an owner of this Rockonweb.")),
+    404: (_l("There is no such page."), _l("It may have moved or been removed. The catalogue has all rock-ons.")),
+    405: (_l("This address can't be used in this way."), _l("Use the buttons of the pages.")),
+    413: (_l("What was sent is too large."), _l("Send less at once.")),
+    422: (_l("What was sent can't be used."), _l("Check the values and send them again.")),
+    429: (_l("Too many attempts in a short time."), _l("Wait a minute, then try again.")),
+    500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason stands in its log.")),
+}
+DATABASE_STATUS = {DiskFull: 507, DatabaseOutdated: 500, DatabaseUnusable: 503}
+STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
+
+
+def register(app: Flask) -> None:
+    """Add the error pages to the application."""
+    app.register_error_handler(RockonwebError, _on_rockonweb_error)
+    app.register_error_handler(CSRFError, _on_csrf_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(DBAPIError, _on_database_error)
+    app.register_error_handler(RedisError, lambda error: _on_rockonweb_error(queue.unreachable(error)))
+
+
+def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str | Response, int]:
+    """Return an error page, or the part of it that htmx shows above the page's content; JSON for the API."""
+    if api_errors.asked():
+        return api_errors.answer(status, sentence, hint), status
+    template = "_error.html" if partial_wanted() else "error.html"
+    try:
+        return render_template(template, status=status, sentence=sentence, hint=hint, output=output), status
+    except SQLAlchemyError as error:
+        # A page's frame names the account: where the database itself is broken, the bare sentence must do.
+        current_app.logger.warning("the error page has no frame: %s", error)
+        bare = current_app.jinja_env.get_template("bare_error.html")
+        return bare.render(sentence=sentence, hint=hint), status
+
+
+def status_of(error: RockonwebError) -> int:
+    """Return the status that an error of ours is answered with."""
+    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
+    status = status_of(error)
+    if status == 500:
+        current_app.logger.warning("%s %s", one_line(str(error)), one_line(error.output))
+    return answer(status, say(error.sentence), say(error.hint), error.output)
+
+
+def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:
+    current_app.logger.info("refused a form: %s", error.description)
+    return answer(
+        400,
+        _("This form is out of date, so nothing was done."),
+        _("Go back, reload the page and send it again. Your browser must accept cookies."),
+    )
+
+
+def _on_http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()
+    if error.code == 500:
+        current_app.logger.error("internal error", exc_info=getattr(error, "original_exception", None))
+    sentences = api_errors.SENTENCES if api_errors.asked() else SENTENCES
+    sentence, hint = sentences.get(error.code, sentences[500 if error.code > 499 else 400])
+    if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
+        hint = _("Try again in %(time)s.", time=_time(error.retry_after))
+    body, status = answer(error.code, str(sentence), str(hint))
+    return body, status, [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
+
+
+def _time(number: int) -> str:
+    """Return how long to wait, in the largest unit that fits, never too short."""
+    if number > 90:
+        return ngettext("%(num)s minute", "%(num)s minutes", -(-number // 60))  # type: ignore[no-any-return]
+    return ngettext("%(num)s second", "%(num)s seconds", number)  # type: ignore[no-any-return]
+
+
+def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
+    current_app.logger.error("database: %s", error.orig)
+    found = database_trouble(error)
+    return answer(DATABASE_STATUS[type(found)], say(found.sentence), say(found.hint))

@@ -1,0 +1,91 @@
+"""Who may see and do what: every view says it with one of two decorators, or its file for those that don't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from rockonweb.accounts import users
+from rockonweb.models import Role, User
+
+View = TypeVar("View", bound=Callable[..., Any])
+PUBLIC = "public"
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no login."""
+    view.permission = PUBLIC  # type: ignore[attr-defined]
+    return view
+
+
+def requires(role: Role) -> Callable[[View], View]:
+    """Refuse a view to those who are not logged in or whose role does not include `role`."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            if not current_user.is_authenticated:
+                return to_login()
+            if not allowed(current_user, role):
+                abort(403)
+            answer: ResponseReturnValue = view(*args, **kwargs)
+            return answer
+
+        guarded.permission = role  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return decorate
+
+
+class Pages(Blueprint):
+    """Pages for those whose role includes one and the same, but for the pages that say themselves whom they are for."""
+
+    def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix)
+        self._role = role
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        """Add a page, which those alone get."""
+        guarded = view_func if hasattr(view_func, "permission") else requires(self._role)(view_func)
+        super().add_url_rule(rule, endpoint, guarded, *args, **kw)
+
+
+def may(role: str) -> bool:
+    """Whether the person who is logged in has this role; for templates."""
+    return bool(current_user.is_authenticated) and allowed(current_user, Role(role))
+
+
+def allowed(user: User, role: Role) -> bool:
+    """Whether an account may do what `role` may; one that logged in by a token, no more than the token either."""
+    return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
+
+
+def to_login() -> ResponseReturnValue:
+    """Send an anonymous person to log in, or to make the first account."""
+    target = url_for("auth.login", next=_wanted()) if users.exist() else url_for("auth.setup")
+    if "HX-Request" in request.headers:
+        return Response(status=401, headers={"HX-Redirect": target})
+    return redirect(target, code=303)
+
+
+def safe_next(target: str | None) -> str:
+    """Return `target` where it is a page of ours, else the first page."""
+    if target and target.isprintable() and "\\" not in target and target.startswith("/") and target[1:2] != "/":
+        return target
+    return url_for("dashboard.index")
+
+
+def _wanted() -> str | None:
+    """Return the page to come back to: the asked one, or the one that a button or htmx stood on."""
+    if request.method == "GET" and "HX-Request" not in request.headers:
+        return f"{request.script_root}{request.full_path}".rstrip("?")
+    here = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    return f"{here.path}?{here.query}".rstrip("?") or None

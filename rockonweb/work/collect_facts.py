@@ -1,0 +1,87 @@
+"""What planning needs to know of the host, beside what the rows say of the rock-ons on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from rockonweb.core.answers.answers import Answers, split_share
+from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
+from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.text import t
+from rockonweb.host import Engine, host_of
+from rockonweb.models import Container, Installation, Port, State, Volume, db
+from rockonweb.models.repository import answers_of
+
+
+def gather_facts(
+    rockon: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
+) -> HostFacts:
+    """Return the facts for planning `rockon`, by default with the answers that it has; see `Host.look`."""
+    claims = claimed_ports(db.session())
+    facts = host_of(rockon).look(answers or answers_of(rockon), claims, docker, named)
+    return replace(
+        facts,
+        claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
+        kept_volumes=volumes(rockon, docker, facts.containers),
+    )
+
+
+def volumes(
+    rockon: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
+) -> dict[str, tuple[Mount, ...]]:
+    """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
+    found: dict[str, dict[str, Mount]] = {}
+    for volume in rockon.kept_volumes:
+        found.setdefault(volume.container, {})[volume.destination] = Mount(volume.volume, volume.destination)
+    for container in rockon.containers:
+        known = (containers or {}).get(container.name)
+        if docker and known and known.rockon == rockon.name:
+            for mount in docker.anonymous_volumes(container.name):
+                found.setdefault(container.name, {})[mount.destination] = mount
+    return {name: tuple(mounts.values()) for name, mounts in found.items()}
+
+
+def claimed_ports(session: Session) -> list[Listener]:
+    """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
+    rows = session.execute(
+        select(Port, Installation.name)
+        .join(Port.container)
+        .join(Container.installation)
+        .where(Installation.state.in_(THERE), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
+    )
+    return [
+        Listener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
+        for port, name in rows
+        for host in {port.host, port.reserved}
+        for protocol in port.protocols
+        if host is not None
+    ]
+
+
+def share_users(states: Collection[State] = THERE) -> dict[str, list[tuple[int, str]]]:
+    """Return who uses which share: the rock-ons in one of these states, by id and name."""
+    query = select(Volume.share, Installation.id, Installation.name).join(
+        Container, Volume.container_id == Container.id
+    )
+    rows = db.session.execute(
+        query.join(Installation, Container.installation_id == Installation.id)
+        .where(Volume.share.is_not(None), Installation.state.in_(states))
+        .distinct()
+        .order_by(Installation.name)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for place, rockon_id, name in rows:
+        users = found.setdefault(split_share(place or "")[0], [])
+        users += [(rockon_id, name)] if (rockon_id, name) not in users else []
+    return found
+
+
+def other_users(rockon: Installation, states: Collection[State] = THERE) -> dict[str, tuple[str, ...]]:
+    """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
+    return {
+        share: tuple(name for id_, name in users if id_ != rockon.id) for share, users in share_users(states).items()
+    }

@@ -1,0 +1,43 @@
+"""What a list shows of a definition, and finds it by."""
+
+import pytest
+
+from rockonweb.core.definition.catalogue_columns import SUMMARY, plain, shortened, show
+from tests.support.samples import rockon
+
+
+def test_everything_that_a_list_needs() -> None:
+    player = rockon(
+        {"player": {"image": "Box.example/Jelly/Fin"}, "helper": {"image": "redis"}},
+        "Über-Player",
+        description="<p>Films &amp; <b>music</b>, STRASSE</p>",
+        icon="https://example.org/a.png",
+    )
+    shown = show(player, local=True)
+    assert shown.sort_name == "über-player"
+    assert shown.search == "über-player\nfilms & music, strasse\nbox.example/jelly/fin\nredis"
+    assert shown.summary == "Films & music, STRASSE"
+    assert shown.badges == ("containers", "local")
+    assert shown.categories == ("media",)
+    assert shown.icon == "https://example.org/a.png"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("", ""),
+        ("<p>One</p><p>two</p>", "One two"),
+        ("a &lt;b&gt;  &amp;\n c", "a <b> & c"),
+        ("a <strong>bo</strong>ld <article>b</article>word", "a bold b word"),
+    ],
+)
+def test_words_of_html(html: str, text: str) -> None:
+    assert plain(html) == text
+
+
+def test_a_summary_ends_between_words() -> None:
+    assert shortened("short") == "short"
+    long = shortened("word, " * 100)
+    assert len(long) <= SUMMARY + 2
+    assert long.endswith("word …")
+    assert shortened("x" * 1000) == "x" * SUMMARY + " …"

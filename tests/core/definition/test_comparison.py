@@ -1,0 +1,95 @@
+"""Two definitions compared in words."""
+
+from typing import Any
+
+import pytest
+
+from rockonweb.core.definition.comparison import compare
+from rockonweb.core.definition.definition import from_body
+from tests.support import samples
+from tests.support.samples import questions, rockon
+
+
+def told(old: dict[str, Any], new: dict[str, Any], **keys: tuple[Any, Any]) -> list[str]:
+    """What differs, a line each."""
+    before, after = ({key: pair[side] for key, pair in keys.items()} for side in (0, 1))
+    found = compare(rockon(old, **before), rockon(new, **after))
+    return [
+        f"{one.kind} {one.container or '*'}: {one.what}"
+        + (f": {one.before or '…'} -> {one.after or '…'}" if one.before or one.after else "")
+        for one in found
+    ]
+
+
+def test_a_definition_differs_from_itself_in_nothing():
+    for name in samples.NAMES:
+        one = samples.definition(name)
+        assert compare(one, one) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ({"tag": "1"}, {"tag": "2"}, "changed web: another version of the image: example/web:1 -> example/web:2"),
+        (
+            {"image": "a/web"},
+            {"image": "b/web"},
+            "changed web: another image: a/web:latest -> b/web:latest",
+        ),
+        (
+            {},
+            {"uid": -1, "gid": 100},
+            "changed web: the user that it runs as: as its image says -> the owner of its first share : 100",
+        ),
+        ({}, {"environment": questions(A="Ä")}, "added web: a new variable: … -> A (Ä)"),
+        ({"environment": {"A": {}}}, {}, "removed web: a variable is gone: A -> …"),
+        (
+            {"environment": questions(A="x")},
+            {"environment": questions(A="y")},
+            "changed web: a variable: A: label x -> A: label y",
+        ),
+        (
+            {"ports": {"80": {"protocol": "tcp"}}},
+            {"ports": {"80": {"host_default": 1, "ui": True}}},
+            "changed web: a port: 80: suggested port none; protocol tcp; the app's own page no"
+            " -> 80: suggested port 1; protocol tcp+udp; the app's own page yes",
+        ),
+        ({"volumes": {"/a": {}}}, {"volumes": {"/a": {}, "/b": {}}}, "added web: a new folder of the app: … -> /b"),
+        ({}, {"devices": {"video": {}}}, "added web: a new device: … -> video"),
+        ({}, {"opts": [["--cap-add", "NET_RAW"]]}, "added web: an option of Docker: … -> --cap-add NET_RAW"),
+        ({"opts": [["-a", ""], ["-b", ""]]}, {"opts": [["-b", ""]]}, "removed web: an option of Docker: -a -> …"),
+        ({"opts": [["-a", ""], ["-b", ""]]}, {"opts": [["-b", ""], ["-a", ""]]},
+         "changed web: an option of Docker: -a -b -> -b -a"),
+        ({"cmd_arguments": [["a", "b"]]}, {}, "removed web: an argument of its command: a b -> …"),
+    ],
+)  # fmt: skip
+def test_what_a_container_consists_of(before: dict[str, Any], after: dict[str, Any], line: str):
+    [found] = told({"web": before}, {"web": after})
+    assert found == line
+
+
+def test_containers_come_go_and_change_places():
+    assert told({"one": {}, "two": {}, "six": {}}, {"two": {}, "one": {}, "ten": {}}) == [
+        "added ten: a new container: … -> example/ten:latest",
+        "removed six: the container is gone: example/six:latest -> …",
+        "changed *: the order of starting: one, two -> two, one",
+    ]
+
+
+def test_what_concerns_the_whole_rock_on():
+    link = {"two": [{"name": "net", "source_container": "one"}]}
+    both: dict[str, Any] = {"one": {}, "two": {}}
+    assert told(both, both, container_links=({}, link)) == ["added *: a network between containers: … -> net: one, two"]
+    assert told(both, both, version=("1", "2")) == ["changed *: the version: 1 -> 2"]
+    assert told(both, both, description=("a", "b")) == ["changed *: the description"]
+    assert told(both, both, custom_config=({}, {"zone": {}})) == ["added *: a new setting: … -> zone"]
+    [page] = told(both, both, ui=({}, {"slug": "x", "https": True}))
+    assert page == "changed *: the address of the app's own page: http://…/ -> https://…/x"
+    [support] = told(both, both, volume_add_support=(False, True))
+    assert support == "changed *: storage may be added"
+
+
+def test_another_name():
+    body = samples.body({"one": {}})
+    [found] = compare(from_body("Old", body), from_body("New", body))
+    assert (found.what, found.before, found.after) == ("the name", "Old", "New")

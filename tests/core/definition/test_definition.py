@@ -1,0 +1,557 @@
+"""From JSON text to a checked, sanitised definition: every key, every odd value, every fault at once."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockonweb.core.definition.definition import (
+    ContainerSpec,
+    Definition,
+    DefinitionFaults,
+    Link,
+    Parsed,
+    Question,
+    digest,
+    from_source,
+    in_question_order,
+    parse,
+)
+from tests.support.examples import examples
+from tests.support.samples import FOLDER, NAMES, body, definition, parsed_file, port, questions, rockon, source
+
+
+def faults(text: str | bytes) -> list[str]:
+    """Return the faults of a definition file as text."""
+    with pytest.raises(DefinitionFaults) as caught:
+        parse(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+# Every key
+
+
+def test_every_key_of_the_format_is_read():
+    box = definition("everything")
+    assert (box.name, box.version, box.website) == ("Everything Box", "2.4", "https://example.org/box")
+    assert box.icon == "https://example.org/box.png"
+    assert box.more_info == "<h4>First steps</h4><p>Sign in as <b>admin</b>.</p>"
+    assert (box.ui.slug, box.ui.https, box.ui_port) == ("panel/home", True, ("box", 8443))
+    assert box.volume_add_support is True
+    assert box.links == [Link("BoxToStore", source="box-store", target="box")]
+    assert [name for name, _ in in_question_order(box.custom_config)] == ["nickname", "region"]
+
+    store, app = box.containers["box-store"], box.containers["box"]
+    assert (store.reference, store.launch_order, store.uid, store.gid) == (
+        "registry.example.org/box/store:15-slim",
+        1,
+        -1,
+        -1,
+    )
+    assert (app.reference, app.launch_order, app.uid, app.gid) == ("box.example/example/box:latest", 2, 1000, -2)
+    assert {
+        port: (spec.label, spec.description, spec.host_default, spec.protocols, spec.ui)
+        for port, spec in app.port_specs.items()
+    } == {
+        8443: ("Panel [e.g. 8443]", "Port of the panel.", 8443, ("tcp",), True),
+        5353: ("Discovery [e.g. 5353]", "Port by which other boxes find this one.", 5353, ("udp",), False),
+        9000: ("Talk [e.g. 9000]", "Port on which boxes talk.", 9000, ("tcp", "udp"), False),
+    }
+    assert {path: spec.min_size for path, spec in app.volumes.items()} == {"/config": None, "/data": 10}
+    assert store.volumes["/var/lib/store"].min_size == 1073741824
+    assert [(key, q.label, q.index) for key, q in in_question_order(app.environment)] == [
+        ("OWNER", "Owner [e.g. anna]", 1),
+        ("ZONE", "Zone [e.g. Europe/Lisbon]", 2),
+        ("API_KEY", "API key", 3),
+    ]
+    assert [name for name, _ in in_question_order(app.devices)] == ["serial", "video"]
+    assert app.opts == (("--cap-add", "NET_RAW"), ("--shm-size=64m", ""), ("-e", "MODE=quiet"))
+    assert app.cmd_arguments == (("serve", "/data"), ("--verbose", ""))
+
+
+def test_the_least_that_a_rockon_can_say_is_enough():
+    bare = definition("bare")
+    assert bare.containers["bare"] == ContainerSpec(image="bare", launch_order=1)
+    assert bare.containers["bare"].reference == "bare:latest"
+    assert (bare.ui_port, bare.links, bare.icon, bare.more_info, bare.volume_add_support) == (None, [], "", "", False)
+
+
+def test_a_file_may_hold_two_rockons():
+    left, right = (one.definition for one in parsed_file("two-in-one"))
+    assert (left.name, left.version, right.name, right.version) == ("Left", "1.0", "Right", "3")
+
+
+def test_the_name_comes_from_the_key_and_not_from_the_body():
+    text = json.dumps({"Key": body({"app": {}}, name="Another")})
+    assert parse(text)[0].definition.name == "Key"
+
+
+# HTML and links are not trusted
+
+
+@pytest.mark.parametrize(
+    ("html", "clean"),
+    [
+        ("<p>Hi<script>alert(1)</script></p>", "<p>Hi</p>"),
+        ('<p onclick="alert(1)">Hi</p>', "<p>Hi</p>"),
+        ('<a href="javascript:alert(1)">x</a>', '<a rel="noopener noreferrer nofollow">x</a>'),
+        (
+            '<a href="https://example.org" target=_blank>x</a>',
+            '<a href="https://example.org" rel="noopener noreferrer nofollow">x</a>',
+        ),
+        ('<iframe src="https://example.org"></iframe><style>p{}</style>x', "x"),
+        ("a < b & c", "a &lt; b &amp; c"),
+    ],
+)
+def test_html_is_sanitised(html: str, clean: str):
+    sample = rockon({"app": {}}, description=html, more_info=html)
+    assert (sample.description, sample.more_info) == (clean, clean)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["javascript:alert(1)", "data:text/html,x", "//example.org", "example.org", "http://", "http://[", "ftp://a"],
+)
+def test_a_link_that_a_browser_should_not_follow_becomes_blank(link: str):
+    sample = rockon({"app": {}}, website=link, icon=link)
+    assert (sample.website, sample.icon) == ("", "")
+
+
+# Odd values say what they mean
+
+
+def test_odd_values_are_taken_for_what_they_mean():
+    odd = definition("odd-values")
+    assert (odd.version, odd.website, odd.icon, odd.more_info) == ("1.1", "", "", "")
+    assert (odd.ui.slug, odd.ui.https, odd.volume_add_support) == ("odd/", True, True)
+    assert (odd.links, odd.custom_config) == ([], {})
+    assert [name for name, _ in odd.launch_order] == ["odd-first", "odd-main"]
+
+    main, first = odd.containers["odd-main"], odd.containers["odd-first"]
+    assert (main.reference, main.uid, main.gid) == ("example/odd:11", -1, 100)
+    assert (first.reference, first.uid) == ("localhost:5000/odd/first:3.1", None)
+    assert {
+        port: (spec.label, spec.description, spec.host_default, spec.protocol, spec.ui)
+        for port, spec in main.port_specs.items()
+    } == {
+        80: ("", "no label", 8080, "tcp", True),
+        81: ("no description", "", 8081, None, False),
+        82: ("82", "8.2", None, None, False),
+    }
+    assert [spec.min_size for spec in main.volumes.values()] == [None, 1024, None]
+    assert main.opts == (("--privileged", ""), ("--init", ""), ("--memory", "512"), ("--pids-limit", "100"))
+    assert main.cmd_arguments == (("run", ""), ("--level", "3"), ("--fast", ""))
+    assert (first.ports, first.volumes, first.environment, first.devices, first.opts) == ({}, {}, {}, {}, ())
+
+
+def test_a_version_written_as_a_number_keeps_its_zeros():
+    containers = '{"aa": {"image": "i", "tag": 2.0, "launch_order": 1}}'
+    (one,) = parse(f'{{"A": {{"description": "", "version": 1.10, "website": "", "containers": {containers}}}}}')
+    assert (one.definition.version, one.definition.containers["aa"].reference) == ("1.10", "i:2.0")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "published"),
+    [
+        ("tcp", ("tcp",)),
+        ("UDP", ("udp",)),
+        (" Sctp ", ("sctp",)),
+        (None, ("tcp", "udp")),
+        ("", ("tcp", "udp")),
+        ("both", ("tcp", "udp")),
+        ("tcp/udp", ("tcp", "udp")),
+    ],
+)
+def test_no_protocol_is_both(protocol: str | None, published: tuple[str, ...]):
+    sample = rockon({"app": {"ports": {"53": {"protocol": protocol}}}})
+    assert sample.containers["app"].port_specs[53].protocols == published
+
+
+@pytest.mark.parametrize(
+    ("image", "tag", "reference"),
+    [
+        ("busybox", None, "busybox:latest"),
+        ("busybox", "", "busybox:latest"),
+        ("busybox", "1.36", "busybox:1.36"),
+        ("busybox:1.36", None, "busybox:1.36"),
+        ("busybox:1.36", "1.36", "busybox:1.36"),
+        ("localhost:5000/app", None, "localhost:5000/app:latest"),
+        ("localhost:5000/app", "2", "localhost:5000/app:2"),
+        ("berg.example/a/b@sha256:0123", None, "berg.example/a/b@sha256:0123"),
+    ],
+)
+def test_an_image_has_one_tag(image: str, tag: str | None, reference: str):
+    assert rockon({"app": {"image": image, "tag": tag}}).containers["app"].reference == reference
+
+
+def test_containers_of_the_same_launch_order_keep_file_order():
+    sample = rockon({"bb": {"launch_order": 1}, "aa": {"launch_order": 1}, "cc": {"launch_order": 0 + 1}})
+    assert [name for name, _ in sample.launch_order] == ["bb", "aa", "cc"]
+
+
+# What options say
+
+
+@pytest.mark.parametrize(
+    ("container", "network", "on_host", "restart"),
+    [
+        ("flags-a", "host", True, "no"),
+        ("flags-b", "host", True, "on-failure:3"),
+        ("flags-c", "flags-own", False, ""),
+    ],
+)
+def test_network_and_restart_are_found_in_every_spelling(container: str, network: str, on_host: bool, restart: str):
+    spec = definition("flags").containers[container]
+    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == (network, on_host, restart)
+
+
+def test_of_options_that_are_given_twice_the_last_one_counts():
+    opts = [["--restart", "no"], ["--net=host", ""], ["--restart=always", ""], ["--network", "lan"]]
+    spec = rockon({"app": {"opts": opts}}).containers["app"]
+    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == ("lan", False, "always")
+
+
+def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():
+    spec = rockon({"app": {"opts": [["-e", "A=B=C"], ["--label", "x=--net=host"]]}}).containers["app"]
+    assert [(flag.name, flag.value) for flag in spec.options.flags] == [("env", "A=B=C"), ("label", "x=--net=host")]
+    assert spec.network is None
+
+
+# The order of the questions
+
+
+def test_an_index_puts_a_question_at_its_place_and_the_others_keep_file_order():
+    asker = definition("question-order").containers["asker"]
+    assert [key for key, _ in in_question_order(asker.environment)] == ["FIRST", "LOOSE_A", "THIRD", "LOOSE_B", "FIFTH"]
+    assert [key for key, _ in in_question_order(asker.devices)] == ["early", "late"]
+
+
+def test_an_index_beyond_the_count_or_used_twice_does_no_harm():
+    odd = definition("odd-values").containers["odd-main"]
+    assert [key for key, _ in in_question_order(odd.environment)] == [
+        *("TWICE_A", "TWICE_B", "FIRST_IN_FILE", "LAST_IN_FILE", "BEYOND"),
+    ]
+
+
+@given(st.dictionaries(st.text(max_size=3), st.none() | st.integers(-3, 30), max_size=12))
+def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int | None]):
+    questions = {key: Question(index=index) for key, index in indexes.items()}
+    ordered = in_question_order(questions)
+    assert sorted(key for key, _ in ordered) == sorted(questions)
+    assert all(questions[key] is question for key, question in ordered)
+    loose = [key for key, question in questions.items() if question.index is None]
+    assert [key for key, question in ordered if question.index is None] == loose
+    counted = [question.index for _, question in ordered if question.index is not None]
+    assert counted == sorted(counted)
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{}", "must be an object whose key is the rock-on's name"),
+        ('["Broken"]', "must be an object whose key is the rock-on's name"),
+        ('{" ": {"description": "x"}}', " : a rock-on's name has 1 to 100 printable characters"),
+        ('{"Broken": "a text"}', "Broken: must be an object"),
+        ('{"Broken": {"description": "\\ud83d", "version": "1"}}', "contains half a character (a lone surrogate)"),
+        (
+            source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
+            'the key "version" stands twice in one object',
+        ),
+        ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: NaN is not a value"),
+        (
+            '{"Broken": {"description": "It ends in the midd\n',
+            "not JSON: Invalid control character at: line 1 column 48 (char 47)",
+        ),
+        (
+            b'{"Broken": "caf\xe9"}\n',
+            "not JSON: 'utf-8' codec can't decode byte 0xe9 in position 15: invalid continuation byte",
+        ),
+        (source({"broken": {}}, description="x\0y"), "contains a NUL character, which no command line can carry"),
+    ],
+)
+def test_what_is_no_definition_at_all_has_one_fault(text: str | bytes, fault: str):
+    assert faults(text) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"containers": {}}, "containers: has 0 entries, and needs 1"),
+        ({"custom_config": ["servername"]}, "custom_config: must be an object"),
+        ({"ui": {"slug": ["a"]}}, "ui.slug: must be text"),
+        (
+            body({"my app": {"image": "a"}}),
+            "containers.my app: a container's name has two or more letters, digits, dots, dashes or underscores",
+        ),
+    ],
+)
+def test_a_fault_of_a_rockon_is_told_with_its_path(keys: dict[str, Any], fault: str):
+    assert faults(json.dumps({"Broken": body({"broken": {}}) | keys})) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("target", "link", "fault"),
+    [
+        ("broken", {"name": "Net"}, "broken.0.source_container: is required"),
+        ("broken", {"name": "my net", "source_container": "broken"}, 'broken.0.name: "my net" is not allowed here'),
+        ("other", {"name": "Net", "source_container": "broken"}, "other: is not a container of this rock-on"),
+        (
+            "broken",
+            {"name": "Net", "source_container": "other"},
+            'broken.0.source_container: "other" is not a container of this rock-on',
+        ),
+    ],
+)
+def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, str], fault: str):
+    assert faults(source({"broken": {}}, container_links={target: [link]})) == [f"container_links.{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("container", "fault"),
+    [
+        ({"cmd_arguments": [["a", ["b"]]]}, ".cmd_arguments.0.1: must be text"),
+        ({"devices": questions({"": "a"})}, ".devices.: a name here is printable and has no equals sign"),
+        ({"environment": questions({"A=B": "a"})}, ".environment.A=B: a name here is printable and has no equals sign"),
+        ({"environment": {"A": {"label": "a", "index": "last"}}}, ".environment.A.index: must be a whole number"),
+        ({"gid": -3}, ".gid: must be -2 or more"),
+        ({"uid": -2}, ".uid: must be -1 or more"),
+        ({"image": "--privileged"}, '.image: "--privileged" is not allowed here'),
+        ({"image": "example/a b"}, '.image: "example/a b" is not allowed here'),
+        ({"image": "example/a:1", "tag": "2"}, ': the image "example/a:1" names a tag already, and "tag" says "2"'),
+        ({"launch_order": True}, ".launch_order: must be a number, not true or false"),
+        ({"launch_order": 1.5}, ".launch_order: must be a whole number"),
+        ({"launch_order": 10**30}, ".launch_order: must be 2147483647 or less"),
+        ({"launch_order": "first"}, ".launch_order: must be a whole number"),
+        ({"launch_order": 0}, ".launch_order: must be 1 or more"),
+        ({"opts": ["--privileged"]}, ".opts.0: must be a list"),
+        ({"opts": "--privileged"}, ".opts: must be a list"),
+        ({"opts": [["-e", "A", "1"]]}, ".opts.0: has more than 2 entries"),
+        ({"opts": [["--init", ""], ["", "x"]]}, ".opts.1: the flag is blank"),
+        ({"ports": {"80": port(70000)}}, ".ports.80.host_default: must be 65535 or less"),
+        ({"ports": {"80": port(label=["a"])}}, ".ports.80.label: must be text"),
+        ({"ports": {"80": port(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
+        ({"ports": {"80": port(ui="maybe")}}, ".ports.80.ui: must be true or false"),
+        ({"ports": {"65536": port()}}, ".ports.65536: a port is a number from 1 to 65535"),
+        ({"ports": {"http": port()}}, ".ports.http: a port is a number from 1 to 65535"),
+        ({"ports": {"80": port(), "080": port()}}, ".ports.080: this port stands here twice"),
+        *(
+            (
+                {"volumes": questions({path: "a"})},
+                f".volumes.{path}: a volume is an absolute path without a colon, and not / itself",
+            )
+            for path in ("/data:ro", "data", "/", "/data/../etc")
+        ),
+    ],
+)
+def test_a_fault_of_a_container_is_told_with_its_path(container: dict[str, Any], fault: str):
+    assert faults(source({"broken": container})) == [f"containers.broken{fault}"]
+
+
+@pytest.mark.parametrize("key", ["description", "version", "website", "containers", "image", "launch_order"])
+def test_some_keys_are_required(key: str):
+    whole = body({"broken": {}})
+    lacking = whole if key in whole else whole["containers"]["broken"]
+    del lacking[key]
+    path = key if lacking is whole else f"containers.broken.{key}"
+    assert faults(json.dumps({"Broken": whole})) == [f"{path}: is required"]
+
+
+def test_every_fault_of_a_rockon_is_told_at_once():
+    container = {
+        "launch_order": "soon",
+        "uid": "root",
+        "ports": {"0": port(), "80": {"label": {}, "host_default": 0}},
+        "volumes": questions(x="a"),
+        "opts": [["a", "b", "c"]],
+    }
+    whole = body({"broken": container}, container_links={"broken": [{"name": "-", "source_container": "gone"}]})
+    del whole["version"]
+    assert faults(json.dumps({"Broken": whole})) == [
+        "version: is required",
+        "containers.broken.launch_order: must be a whole number",
+        "containers.broken.uid: must be a whole number",
+        "containers.broken.ports.80.label: must be text",
+        "containers.broken.ports.80.host_default: must be 1 or more",
+        "containers.broken.opts.0: has more than 2 entries",
+        'container_links.broken.0.name: "-" is not allowed here',
+        "containers.broken.ports.0: a port is a number from 1 to 65535",
+        "containers.broken.volumes.x: a volume is an absolute path without a colon, and not / itself",
+        'container_links.broken.0.source_container: "gone" is not a container of this rock-on',
+    ]
+
+
+def test_a_file_that_is_too_large_is_not_even_read():
+    assert faults(" " * 1_000_001) == ["the file is larger than 1.0 MB"]
+
+
+def test_the_faults_of_two_rockons_in_a_file_are_all_told():
+    text = json.dumps({"A": {}, "B": {"description": "x"}})
+    assert len(faults(text)) == 4 + 3
+
+
+def test_a_file_with_hundreds_of_faults_tells_the_first_fifty():
+    assert len(faults(source({"app": {"opts": ["x"] * 900}}))) == 50
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ports", {"80": None}), ("volumes", {"/a": []}), ("environment", {"A": "x"})]
+)
+def test_a_question_that_is_no_object_is_a_fault(key: str, value: object):
+    (fault,) = faults(source({"app": {key: value}}))
+    assert fault == f"containers.app.{key}.{next(iter(value))}: must be an object"  # type: ignore[call-overload]
+
+
+def test_text_that_only_speaks_of_a_nul_character_is_no_fault():
+    text = source({"app": {}}, more_info="never write \\u0000")
+    assert parse(text)[0].definition.more_info == "never write \\u0000"
+
+
+def test_half_a_character_in_a_key_that_nobody_knows_is_a_fault_too():
+    text = source({"app": {}}, later="\ud83d")
+    assert faults(text) == ["contains half a character (a lone surrogate)"]
+
+
+@pytest.mark.parametrize("depth", [10, 200, 480, 900, 960, 980, 990, 1000, 5000, 100_000])
+def test_deep_nesting_is_a_fault_and_no_crash(depth: int):
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        inner = f"{opening * depth}0{closing * depth}" if closing == "}" else opening * depth + closing * depth
+        assert faults(f'{{"A": {{"description": "", "later": {inner}}}}}')
+
+
+def test_many_repeated_keys_are_found_quickly():
+    text = "{" + ",".join(f'"{number % 50_000}":0' for number in range(80_000)) + "}"
+    begin = time.process_time()
+    assert len(faults(text)) == 50
+    assert time.process_time() - begin < 3
+
+
+def test_a_number_with_a_giant_exponent_is_a_fault_and_takes_no_time():
+    begin = time.process_time()
+    assert faults('{"A": {"description": 1e999999999999999999999, "containers": {"aa": {"launch_order": 1e99999999}}}}')
+    assert time.process_time() - begin < 1
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["", "80", "-1", "/a"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+NUMBER = st.sampled_from([0, 1, -1, -2, 80, 1.0, 1.5, "1", "-1", "", "x", None, True, 2**31, 10**25, "80.0"])
+QUESTION = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("label", "description", "protocol"), JSON),
+        **dict.fromkeys(("index", "host_default", "min_size"), NUMBER),
+        "ui": JSON,
+    },
+)
+KEYS = st.sampled_from(["80", "080", "0", "/data", "data", "KEY", "a=b", "", "\x00", "\ud800", "TOKEN"])
+CONTAINER = st.fixed_dictionaries(
+    {"image": st.sampled_from(["a", "a:1", "", None, 5]), "launch_order": NUMBER},
+    optional={
+        "tag": st.sampled_from([None, "", "1", 1, 1.0, [], "a b"]),
+        **dict.fromkeys(("uid", "gid"), NUMBER),
+        **dict.fromkeys(
+            ("ports", "volumes", "environment", "devices"), st.dictionaries(KEYS, QUESTION | JSON, max_size=3)
+        ),
+        **dict.fromkeys(("opts", "cmd_arguments"), st.lists(st.lists(JSON, max_size=3) | JSON, max_size=3) | JSON),
+    },
+)
+ROCKON = st.fixed_dictionaries(
+    {
+        "description": JSON,
+        "version": JSON,
+        "website": JSON,
+        "containers": st.dictionaries(st.sampled_from(["app", "db", "x", "a b"]), CONTAINER | JSON, max_size=3) | JSON,
+    },
+    optional={
+        **dict.fromkeys(("icon", "more_info", "ui", "volume_add_support", "custom_config"), JSON),
+        "container_links": JSON | st.dictionaries(st.sampled_from(["app", "db"]), st.lists(JSON, max_size=2)),
+    },
+)
+
+
+@examples(400)
+@given(st.dictionaries(st.text(max_size=4) | st.just("App"), ROCKON | JSON, max_size=2) | JSON)
+def test_whatever_a_file_says_it_parses_or_has_faults_that_can_be_printed(data: object):
+    for one in parsed_or_faulty(json.dumps(data)):
+        assert isinstance(one.definition, Definition)
+        assert from_source(one.definition.name, one.source) == one.definition
+        assert digest(one.source)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+WORD = TEXT | st.integers(-5, 5) | st.floats(0, 9) | st.booleans()
+SAID = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8) | st.integers(-5, 5)
+SPELLED = st.sampled_from([1, "1", " 1 ", 1.0, "1.0", 80, "80", 65535])
+ASKED = st.fixed_dictionaries(
+    {}, optional={"label": WORD, "description": WORD, "index": SPELLED | st.none() | st.just("")}
+)
+SOUND = st.fixed_dictionaries(
+    {"image": st.sampled_from(["a", " b ", "c:1"]), "launch_order": SPELLED},
+    optional={
+        "tag": st.sampled_from([None, "", 1, "1"]),
+        "uid": SPELLED | st.sampled_from([-1, "-1", None]),
+        "gid": SPELLED | st.sampled_from([-1, -2, "-2.0", ""]),
+        "volumes": st.dictionaries(st.sampled_from(["/a", "/b c", "/ü"]), ASKED),
+        **dict.fromkeys(("environment", "devices"), st.dictionaries(st.sampled_from(["A", "b", "_C.d"]), ASKED)),
+        "opts": st.lists(st.tuples(st.just("-e"), SAID) | st.just(("--net=host", None))),
+        "cmd_arguments": st.lists(st.tuples(SAID, SAID) | st.tuples(SAID)),
+    },
+)
+
+
+@given(description=WORD, version=WORD, containers=st.dictionaries(st.sampled_from(["app", "d.b"]), SOUND, min_size=1))
+def test_oddly_spelled_but_sound_definitions_parse_and_survive_being_kept(
+    description: object, version: object, containers: dict[str, object]
+):
+    (one,) = parse(json.dumps({"App": body(containers) | {"description": description, "version": version}}))
+    assert from_source("App", one.source) == one.definition
+    assert parse(f'{{"App": {one.source}}}')[0].source == one.source
+    assert list(one.definition.containers) == list(containers)
+
+
+@given(st.text() | st.binary())
+def test_whatever_a_file_is_it_has_faults_or_parses(text: str | bytes):
+    parsed_or_faulty(text)
+
+
+def parsed_or_faulty(text: str | bytes) -> list[Parsed]:
+    """Return what parses; of what does not, the faults can be told and stored."""
+    try:
+        return parse(text)
+    except DefinitionFaults as error:
+        if not (error.faults and str(error).encode()):
+            raise AssertionError(text) from error
+        return []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_kept_text_gives_the_same_definition_again(name: str):
+    for one in parsed_file(name):
+        assert from_source(one.definition.name, one.source) == one.definition
+
+
+def test_the_kept_text_does_not_depend_on_the_spelling_of_the_file():
+    spelled = (FOLDER / "everything.json").read_text()
+    dense = json.dumps(json.loads(spelled), separators=(",", ":"))
+    assert spelled != dense
+    assert [one.source for one in parse(spelled)] == [one.source for one in parse(dense)]
+
+
+def test_every_key_of_the_format_stands_in_the_fixture_of_everything():
+    everything = json.loads((FOLDER / "everything.json").read_text())["Everything Box"]
+    assert set(everything) == set(Definition.model_fields) - {"name"}
+    parts = {key for container in everything["containers"].values() for key in container}
+    assert parts == set(ContainerSpec.model_fields)

@@ -1,0 +1,47 @@
+"""What Docker tells of the layers of an image, line by line."""
+
+from typing import Any
+
+from rockonweb.core.docker.pull_layers import Layer, LayerState, advance, pack, pulled, unpack
+
+
+def after(*lines: dict[str, Any]) -> dict[str, Layer]:
+    found: dict[str, Layer] = {}
+    for line in lines:
+        advance(found, line)
+    return found
+
+
+def line(layer: str, status: str, current: int = 0, total: int = 0) -> dict[str, Any]:
+    detail = {"current": current, "total": total} if total else {}
+    return {"id": layer, "status": status, "progressDetail": detail}
+
+
+def test_a_layer_waits_loads_is_unpacked_and_is_done() -> None:
+    words = [line("a", "Pulling fs layer"), line("a", "Downloading", 10, 40), line("a", "Download complete")]
+    assert after(*words[:1]) == {"a": Layer("a", LayerState.WAITING)}
+    assert after(*words[:2]) == {"a": Layer("a", LayerState.LOADING, 10, 40)}
+    assert after(*words) == {"a": Layer("a", LayerState.LOADED, 40, 40)}
+    # What is said of unpacking counts other bytes: those on the disk.
+    assert after(*words, line("a", "Extracting", 5, 90)) == {"a": Layer("a", LayerState.UNPACKING, 40, 40)}
+    assert after(*words, line("a", "Pull complete"))["a"].ended
+
+
+def test_the_bytes_of_all_layers_are_added_up() -> None:
+    found = after(line("a", "Downloading", 10, 40), line("b", "Already exists"), line("c", "Downloading", 5, 60))
+    assert pulled(found.values()) == (15, 100)
+    assert pulled([]) == (0, 0)
+
+
+def test_lines_about_the_image_are_no_layers() -> None:
+    found: dict[str, Layer] = {}
+    assert not advance(found, {"status": "Pulling from lifecycle/app", "id": "1"})
+    assert not advance(found, {"status": "Digest: sha256:0"})
+    assert not advance(found, {})
+    assert not found
+
+
+def test_a_row_keeps_them() -> None:
+    found = list(after(line("a", "Downloading", 10, 40), line("b", "Already exists")).values())
+    assert unpack(pack(found)) == found
+    assert unpack("") == []

@@ -1,0 +1,289 @@
+"""The options of `docker run`: each is one flag with its value in any spelling, and what each means."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockonweb.core.containers.argv import docker_run, mounted_paths
+from rockonweb.core.definition.definition import DefinitionFaults, parse
+from rockonweb.core.docker import run_options
+from rockonweb.core.docker.option_faults import option_fault
+from rockonweb.core.docker.run_options import Mount, MountKind, Reference, Relation
+from rockonweb.core.secret import reveal
+from tests.support import samples
+from tests.support.examples import examples
+
+FLAGS = st.sampled_from(
+    sorted(f"--{name}" for name in run_options.SWITCHES | run_options.VALUED | {*run_options.ALIASES})
+    + [f"-{letter}" for letter in run_options.SHORT]
+)
+SPELLED = st.one_of(
+    FLAGS,
+    st.builds("{}={}".format, FLAGS, st.sampled_from(["", "true", "host", "/a:/b", "=", "-d"])),
+    st.builds("-{}".format, st.text("acdehilmpPqtuvwZ=x/", max_size=6)),
+    st.text("-=avd \n\u202e", max_size=5),
+    st.sampled_from(["--", "-", "busybox", " --net", "--bogus", "--priv", "---rm", "\u2014net=host"]),
+)
+VALUES = st.sampled_from(
+    ["", " ", "true", "a", "-d", "--", "busybox", "--name", "a=b", "/a:/b", "\u00a0", "rockonweb.x=1"]
+)
+
+
+def file(opts: list[Any], **more: Any) -> str:
+    return samples.source({"web": {"opts": opts, **more}})
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["busybox", ""], '"busybox" is no option, and would be taken as the image'),
+        ([" --net", "host"], '" --net" is no option, and would be taken as the image'),
+        (["\u2014net=host", ""], '"\u2014net=host" is no option, and would be taken as the image'),
+        (["--", "busybox"], '"--" is no option'),
+        (["-", ""], '"-" is no option'),
+        (["--=x", ""], '"--" is no option of docker run'),
+        (["--privileged", "busybox"], '"--privileged" is whole without "busybox", which would be taken as the image'),
+        (["-it", "busybox"], '"-it" is whole without "busybox", which would be taken as the image'),
+        (["--net=host", "busybox"], '"--net=host" is whole without "busybox", which would be taken as the image'),
+        (["-v/a:/b", "busybox"], '"-v/a:/b" is whole without "busybox", which would be taken as the image'),
+        (["--entrypoint", ""], '"--entrypoint" needs a value, and would take the next word as it'),
+        (["-e", " "], '"-e" needs a value, and would take the next word as it'),
+        (["-itv", None], '"-itv" needs a value, and would take the next word as it'),
+        (["-v=", ""], '"-=" is no option of docker run'),
+        (["--bogus", "x"], '"--bogus" is no option of docker run'),
+        (["--cap-add NET_ADMIN", ""], '"--cap-add NET_ADMIN" is no option of docker run'),
+        (["-itZ", ""], '"-Z" is no option of docker run'),
+        (["--name", "nextcloud"], '"--name" is not for definitions: a container is called by its key'),
+        (["--name=nextcloud", ""], '"--name" is not for definitions: a container is called by its key'),
+        (["--rm", ""], '"--rm" would remove the container and its volumes when it ends'),
+        (["--cidfile", "/etc/cron.d/x"], '"--cidfile" would write a file of this host'),
+        (["--env-file=/root/.env", ""], '"--env-file" would read a file of this host; name the variables by "-e"'),
+        (["--label-file", "/x"], '"--label-file" would read a file of this host; name the labels by "--label"'),
+        (["--help", ""], '"--help" makes no container'),
+        (["--label", "rockonweb.rockon=Other"], 'labels that begin with "rockonweb." are not for definitions'),
+        (["-itl", "rockonweb.operation=1"], 'labels that begin with "rockonweb." are not for definitions'),
+        (["-lrockonweb.instance=", ""], 'labels that begin with "rockonweb." are not for definitions'),
+        *(
+            (option, '"DOCKER_AUTH_CONFIG" has no value, and would be taken from the environment of Rockonweb itself')
+            for option in (
+                *(["-e", "DOCKER_AUTH_CONFIG"], ["-eDOCKER_AUTH_CONFIG", ""], ["-e=DOCKER_AUTH_CONFIG", ""]),
+                *(["--env", "DOCKER_AUTH_CONFIG"], ["--env=DOCKER_AUTH_CONFIG", ""], ["-ite", "DOCKER_AUTH_CONFIG"]),
+            )
+        ),
+        (["-e", "A=\x1b]0;x\x07"], "holds a sign that nobody sees (\\x1b)"),
+        (["-e", "A=\u202eb"], "holds a sign that nobody sees (\\u202e)"),
+        (["-e", "A=" + "x" * 20_000], "is longer than 10000 characters"),
+    ],
+)
+def test_what_is_no_single_flag_is_refused_with_a_sentence(option: list[Any], told: str) -> None:
+    with pytest.raises(DefinitionFaults) as raised:
+        parse(file([["--init", ""], option]))
+    assert [(fault.path, fault.message) for fault in raised.value.faults] == [("containers.web.opts.1", told)]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["-it", ""], ["-itd", ""], ["--init=false", ""], ["-e", "--privileged"], ["-e=A=b", ""], ["-e", "A=b\nc"]),
+        *(["--health-cmd", "-"], ["-v=/a:/b", ""], ["-itv", "/a:/b"], ["--net-alias", "x"], ["--dns-opt", "x"]),
+        *(["-m64m", ""], ["--use-api-socket", ""], ["--publish", "80:80"], ["--restart", "no"]),
+    ],
+)
+def test_one_flag_in_every_spelling_is_taken(option: list[str]) -> None:
+    assert parse(file([option]))[0].definition.containers["web"].opts == (tuple(option),)
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        (("-itv", "/a:/b"), [("interactive", "true"), ("tty", "true"), ("volume", "/a:/b")]),
+        (("-itv=/a:/b", ""), [("interactive", "true"), ("tty", "true"), ("volume", "/a:/b")]),
+        (("-v=/a:/b", ""), [("volume", "/a:/b")]),
+        (("-v/a:/b", ""), [("volume", "/a:/b")]),
+        (("--volume=/a:/b", ""), [("volume", "/a:/b")]),
+        (("-i=false", ""), [("interactive", "false")]),
+        (("--privileged", ""), [("privileged", "true")]),
+        (("--privileged", "true"), [("privileged", "true")]),
+        (("--net=host", ""), [("network", "host")]),
+        (("--net", "host"), [("network", "host")]),
+        (("-e", "-d"), [("env", "-d")]),
+    ],
+)
+def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: list[tuple[str, str]]) -> None:
+    assert [(flag.name, flag.value) for flag in run_options.of_pairs((option,)).flags] == found
+    argv = ["docker", "run", *(word for word in option if word), "image", "-v", "/c:/d"]
+    line = run_options.read(argv)
+    assert option == ("--privileged", "true") or argv[line.image] == "image"
+    assert [(flag.name, flag.value) for flag in line.flags] == found
+
+
+def of(*options: list[str]) -> run_options.Options:
+    return run_options.of_pairs(tuple((flag, value) for flag, value in options))
+
+
+@pytest.mark.parametrize(
+    ("option", "mount"),
+    [
+        *(
+            (option, Mount(MountKind.BIND, "/a", "/b"))
+            for option in (
+                *(["-v", "/a:/b"], ["-v=/a:/b", ""], ["-v/a:/b", ""], ["-itv/a:/b", ""], ["-itv", "/a:/b"]),
+                *(["--volume", "/a:/b"], ["--volume=/a:/b:rw,z", ""], ["-v", "//a:/b"]),
+                *(["--mount", "type=bind,src=/a,dst=/b"], ["--mount=Type=BIND,Source=/a,Destination=/b", ""]),
+                *(["--mount", '"type=bind","src=/a",target=/b,readonly=f'], ["--mount", "\ntype=bind,src=/a,dst=/b"]),
+                *(["--mount", "type=bind,src=/c,src=/a,dst=/b,ro,ro=false"],),
+                *(["--mount", "type=volume,src=x,dst=/b,volume-opt=type=none,volume-opt=device=/a"],),
+            )
+        ),
+        (["-v", "/a:/b:ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["-v", "/a:/b:z,ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", "type=bind,src=/a,dst=/b,ro=1"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", 'type=bind,"src=/a,c",dst=/b'], Mount(MountKind.BIND, "/a,c", "/b")),
+        (["-v", "../a:/b"], Mount(MountKind.BIND, "../a", "/b")),
+        (["-v", "name:/b"], Mount(MountKind.VOLUME, "name", "/b")),
+        (["-v", "/b"], Mount(MountKind.VOLUME, "", "/b")),
+        (["--mount", "src=name,dst=/b"], Mount(MountKind.VOLUME, "name", "/b")),
+        (["--mount", "type=volume,src=/a,dst=/b"], Mount(MountKind.VOLUME, "/a", "/b")),
+        (["--mount", "type=volume,dst=/b,volume-driver=nfs,volume-opt=device=/a"], Mount(MountKind.VOLUME, "", "/b")),
+        (["--tmpfs", "/b:size=1m"], Mount(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=tmpfs,dst=/b"], Mount(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=image,src=one,dst=/b"], Mount(MountKind.OTHER, "one", "/b")),
+    ],
+)
+def test_what_is_mounted_however_it_is_spelled(option: list[str], mount: Mount) -> None:
+    assert of(option).mounts == [mount]
+
+
+@pytest.mark.parametrize(
+    ("option", "reference"),
+    [
+        (["--volumes-from", "/other:ro"], Reference(Relation.VOLUMES, "other")),
+        (["--link=/other:db", ""], Reference(Relation.LINK, "other", "db")),
+        (["--link", "other"], Reference(Relation.LINK, "other", "other")),
+        (["--net=container:other", ""], Reference(Relation.NETWORK, "other")),
+        (["--network", "name=container:other"], Reference(Relation.NETWORK, "other")),
+        (["--pid", "container:/other"], Reference(Relation.PROCESSES, "other")),
+        (["--ipc=container:other", ""], Reference(Relation.MEMORY, "other")),
+    ],
+)
+def test_another_container_is_named_with_what_is_had_of_it(option: list[str], reference: Reference) -> None:
+    assert of(option).references == [reference]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        *(("lan", "lan"), ("name=lan", "lan"), ("alias=db,name=lan", "lan"), ('"name=lan","alias=x"', "lan")),
+        *(("Name=Lan", "lan"), ("name=container:web", "container:web"), ("alias=db", ""), ("host", "host")),
+    ],
+)
+def test_a_network_is_named_in_both_forms(value: str, name: str) -> None:
+    assert run_options.network_name(value) == name
+
+
+@pytest.mark.parametrize("word", sorted(run_options.TRUE | run_options.FALSE))
+def test_a_switch_says_yes_and_no_as_the_client_takes_it(word: str) -> None:
+    assert of([f"--privileged={word}", ""]).has("privileged") is (word in run_options.TRUE)
+    assert not of([f"--privileged={word}", ""], ["--privileged=f", ""]).has("privileged")
+    assert of(["--privileged=f", ""], ["--privileged", ""]).has("privileged")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["-v=/s/a:/b"], ["-v/s/a:/b"], ["-itv=/s/a:/b"], ["--volume=/s/a:/b"], ["--volume", "/s/a:/b:ro"]),
+        *(["-itv", "/s/a:/b"], ["-v", "//s/a:/b"], ["--mount", "type=bind,src=/s/a,dst=/b"]),
+        *(["--mount=dst=/b,source=/s/a,type=bind"], ["--mount", "dst=/b,volume-opt=device=/s/a,src=x"]),
+    ],
+)
+def test_a_path_that_a_command_line_mounts_is_found_in_any_spelling(option: list[str]) -> None:
+    argv = ["docker", "run", "--name", "app", *option, "image", "-v", "/not:/this"]
+    assert mounted_paths(argv) == ["/s/a"]
+
+
+def test_a_flag_is_left_out_and_all_else_stays_as_it_is() -> None:
+    argv = ["docker", "run", "-itdv", "/a:/b", "--label", "x=y", "-lz", "--net=host", "image", "--label", "x=y", "-d"]
+    assert run_options.without(argv, lambda flag: flag.name in ("detach", "label")) == [
+        *("docker", "run", "-itv", "/a:/b", "--net=host", "image", "--label", "x=y", "-d"),
+    ]
+    assert run_options.without(argv, lambda flag: flag.name == "volume")[2] == "-itd"
+    assert run_options.without(argv, lambda flag: False) == argv
+
+
+@examples(500)
+@given(st.lists(st.tuples(SPELLED, VALUES), max_size=5), st.lists(st.tuples(VALUES, VALUES), max_size=2))
+def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: list[Any], words: list[Any]) -> None:
+    try:
+        (one,) = parse(file(opts, cmd_arguments=words, environment={"TOKEN": {}}))
+    except DefinitionFaults:
+        return
+    answers = samples.answer(one.definition)
+    argv = reveal(docker_run(one.definition, "web", answers, samples.host(answers)))
+    place = run_options.read(argv).image
+    assert argv[place] == "example/web:latest"
+    assert argv[place + 1 :] == [word for pair in words for n, word in enumerate(pair) if word.strip() or not n]
+    assert ["-e", "TOKEN=token-value"] in [argv[n : n + 2] for n in range(place)]
+    assert argv[:place].count("--name") - sum(value == "--name" for _, value in opts) == 1
+
+
+@examples(500)
+@given(SPELLED, VALUES)
+def test_whatever_an_option_is_there_is_an_answer(flag: str, value: str) -> None:
+    assert isinstance(option_fault(flag, value), str)
+    found = run_options.of_pairs(((flag, value),))
+    assert found.flags or not flag.startswith("-") or flag == "-"
+    assert isinstance((found.mounts, found.references, found.networks, found.devices, found.has_engine_socket), tuple)
+    assert run_options.read(["docker", "run", flag, value, "image"]).image <= 5
+
+
+def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here() -> None:
+    told = subprocess.run(["docker", "run", "--help"], capture_output=True, text=True, check=True).stdout
+    taken = {True: set(), False: set()}  # type: dict[bool, set[str]]
+    for line in told.splitlines():
+        words = line.split()
+        flag = next((word for word in words[:2] if word.startswith("--")), "")
+        if flag and line.startswith(" "):
+            after = line.split(flag, 1)[1]
+            taken[after.startswith(" ") and not after.startswith("  ")].add(flag[2:])
+    assert len(taken[True]) > 60
+    assert taken[True] <= run_options.VALUED
+    assert taken[False] <= run_options.SWITCHES
+
+
+@pytest.mark.parametrize("words", [["--bogus", "image"], ["--", "image"], ["-", "image"], ["-Z", "image"]])
+def test_a_word_that_is_no_flag_where_one_must_be_is_told(words: list[str]) -> None:
+    assert run_options.read(["docker", "run", "--init", *words]).fault == words[0]
+    assert run_options.read(["docker", "run", "--init", "image", *words]).fault == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            ("image", one)
+            for one in ("-v", "--privileged", "a b", "a@b@c", "a\x1b[0m", "a\u202eb", "a@evil", "$(x)", "")
+        ),
+        *(("tag", one) for one in ("-x", "a b", "a/b", "a:b", "\u0430", "x" * 129)),
+    ],
+)
+def test_an_image_is_a_name_and_nothing_else(key: str, value: str) -> None:
+    with pytest.raises(DefinitionFaults) as raised:
+        parse(samples.source({"web": {key: value}}))
+    assert [fault.path for fault in raised.value.faults] == [f"containers.web.{key}"]
+
+
+def test_texts_lose_what_steers_a_terminal_or_turns_the_writing() -> None:
+    bad = "a\x1b[31m\u202eb\x07\u2028c\x9b"
+    body = samples.body(
+        {"web": {"volumes": {"/a": {"label": bad, "description": bad}}}},
+        more_info=f"<p>{bad}</p>",
+        ui={"slug": bad},
+    ) | {"version": bad, "description": bad}
+    made = parse(json.dumps({"One": body}))[0].definition
+    question = made.containers["web"].volumes["/a"]
+    texts = [made.version, made.description, made.more_info, made.ui.slug, question.label, question.description]
+    assert [one.replace("<p>", "").replace("</p>", "") for one in texts] == ["a[31mbc"] * 6

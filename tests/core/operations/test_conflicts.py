@@ -1,0 +1,62 @@
+"""What two rock-ons have in common."""
+
+from typing import Any
+
+import pytest
+
+from rockonweb.core.definition.definition import Definition
+from rockonweb.core.operations.conflicts import touched
+from tests.support.samples import rockon
+
+
+def definition(name: str, *opts: list[str], **keys: Any) -> Definition:
+    return rockon({name: {"opts": opts}}, name, **keys)
+
+
+def test_what_a_rock_on_touches() -> None:
+    found = touched(
+        definition(
+            "app",
+            ["--net", "lan"],
+            ["--network=name=back,alias=db", ""],
+            ["--network", "container:tunnel"],
+            ["--volumes-from", "data:ro"],
+            ["--link=base:db", ""],
+            ["--pid=container:watched", ""],
+            ["--ipc", "container:/memory"],
+            container_links={"app": [{"name": "pair", "source_container": "app"}]},
+        ),
+        ("home", "bridge"),
+    )
+    assert found == {
+        *("container app", "container base", "container data", "container tunnel"),
+        *("container watched", "container memory"),
+        *("network back", "network home", "network lan", "network pair"),
+    }
+
+
+@pytest.mark.parametrize("own", ["host", "bridge", "none"])
+def test_docker_s_own_networks_bring_nobody_together(own: str) -> None:
+    one, two = (touched(definition(name, ["--net", own]), ()) for name in ("one", "two"))
+    assert not one & two
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["--pid", "container:data"], ["--pid=container:data", ""], ["--ipc", "container:data"]),
+        *(["--ipc=container:/data", ""], ["--net=container:data", ""], ["--network", "name=container:data"]),
+        *(["--volumes-from=/data:ro", ""], ["--link", "/data:alias"]),
+    ],
+)
+def test_who_needs_another_container_waits_for_what_is_done_to_it(option: list[str]) -> None:
+    assert touched(definition("data"), ()) & touched(definition("app", option), ()) == {"container data"}
+
+
+def test_a_mode_that_is_overridden_keeps_nobody_waiting() -> None:
+    assert touched(definition("app", ["--pid", "container:data"], ["--pid", "host"]), ()) == {"container app"}
+
+
+def test_who_borrows_volumes_shares_something_with_who_lends_them() -> None:
+    lender = touched(definition("data"), ())
+    assert lender & touched(definition("app", ["--volumes-from", "data"]), ()) == {"container data"}

@@ -1,0 +1,44 @@
+"""What is kept of a step is enough to do it again or to take it back, and has no secret in it."""
+
+import json
+
+import pytest
+
+from rockonweb.core.operations.steps import (
+    AwaitHealth,
+    Create,
+    MakeShare,
+    Page,
+    RunOnce,
+    SetOwner,
+    Snapshot,
+    Step,
+    step_from_data,
+)
+from rockonweb.core.secret import SecretWord
+
+SECRET = "s3cret-w0rd"
+STEPS = [
+    MakeShare(share="films", owner=(1000, 100), why="it is new"),
+    SetOwner(share="films/old", uid=1, gid=2, why=""),
+    Snapshot(share="films", containers=("web", "db"), why=""),
+    AwaitHealth(pages=(("web", Page(8080, https=True)), ("db", None)), stays=True, why=""),
+    Create(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
+    RunOnce(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.kind)
+def test_a_step_is_read_as_it_was_but_for_its_reason_and_its_command(step: Step) -> None:
+    kept = json.dumps(step.to_data())
+    assert SECRET not in kept
+    found = step_from_data(step.kind, json.loads(kept))
+    assert type(found) is type(step)
+    assert found.to_data() == step.to_data()
+    if not hasattr(step, "argv"):
+        assert str(found) == str(step)
+
+
+def test_what_is_no_step_is_none() -> None:
+    assert step_from_data("fetch_catalogue", {}) is None
+    assert step_from_data("", {}) is None

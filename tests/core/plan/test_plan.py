@@ -1,0 +1,368 @@
+"""Plans as text: which steps, in which order, and the lines that a person reviews."""
+
+import json
+
+import pytest
+
+from rockonweb.core.answers.answers import Answers
+from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts, ShareFacts
+from rockonweb.core.operations.steps import Join, MakeShare, Pull, RunOnce, Start
+from rockonweb.core.plan import plan
+from rockonweb.core.plan.plan import Plan
+from rockonweb.core.secret import MASK, reveal
+from tests.support.samples import NAMES, answer, definition, host, rockon
+
+
+def text(made: Plan) -> str:
+    """Return the steps of a plan, a line each."""
+    return "\n".join(str(step) for step in made.steps)
+
+
+def install(name: str) -> Plan:
+    """Plan the install of a fixture with made-up answers on a host where all is well."""
+    sample = definition(name)
+    answers = answer(sample)
+    return plan.install(sample, answers, host(answers))
+
+
+# Install
+
+
+def test_the_steps_of_a_rockon_with_one_container():
+    assert text(install("bare")) == "pull bare:latest\nmake container bare\nstart bare\nwait until bare is healthy"
+
+
+def test_a_link_network_is_made_first_and_joined_before_the_app_starts():
+    assert text(install("everything")) == (
+        "pull registry.example.org/box/store:15-slim\n"
+        "pull box.example/example/box:latest\n"
+        "make network BoxToStore\n"
+        "make container box-store\n"
+        "connect box-store to network BoxToStore\n"
+        "start box-store\n"
+        "make container box\n"
+        "connect box to network BoxToStore\n"
+        "start box\n"
+        "wait until box-store, box are healthy"
+    )
+
+
+def test_a_container_may_be_the_source_of_several_links():
+    made = install("star")
+    assert text(made) == (
+        "pull example/db:latest\n"
+        "pull example/cache:latest\n"
+        "pull example/worker:latest\n"
+        "pull example/api:latest\n"
+        "pull example/web:latest\n"
+        "make network StarWebToApi\n"
+        "make network StarApiToDb\n"
+        "make network StarApiToCache\n"
+        "make network StarWorkerToDb\n"
+        "make container star-db\n"
+        "connect star-db to network StarApiToDb\n"
+        "connect star-db to network StarWorkerToDb\n"
+        "start star-db\n"
+        "make container star-cache\n"
+        "connect star-cache to network StarApiToCache\n"
+        "start star-cache\n"
+        "make container star-worker\n"
+        "connect star-worker to network StarWorkerToDb\n"
+        "start star-worker\n"
+        "make container star-api\n"
+        "connect star-api to network StarWebToApi\n"
+        "connect star-api to network StarApiToDb\n"
+        "connect star-api to network StarApiToCache\n"
+        "start star-api\n"
+        "make container star-web\n"
+        "connect star-web to network StarWebToApi\n"
+        "start star-web\n"
+        "wait until star-db, star-cache, star-worker, star-api, star-web are healthy"
+    )
+    assert dict(made.networks) == {
+        "StarWebToApi": ("star-api", "star-web"),
+        "StarApiToDb": ("star-db", "star-api"),
+        "StarApiToCache": ("star-cache", "star-api"),
+        "StarWorkerToDb": ("star-db", "star-worker"),
+    }
+
+
+def test_an_image_of_two_containers_is_pulled_once():
+    assert text(install("owners")).count("pull") == 1
+
+
+def test_only_shares_that_the_person_asked_for_are_made():
+    box = definition("everything")
+    answers = answer(box)
+    made = plan.install(box, answers, HostFacts(), frozenset({"box-data", "another"}))
+    assert text(made).splitlines()[:2] == ["make share box-data", "pull registry.example.org/box/store:15-slim"]
+    assert [finding.sentence for finding in made.blocked] == [
+        'The share "box-store-var-lib-store" does not exist.',
+        'The share "box-config" does not exist.',
+    ]
+
+
+def test_a_new_share_that_exists_by_now_is_not_made():
+    box = definition("everything")
+    answers = answer(box)
+    made = plan.install(box, answers, host(answers), frozenset({"box-data"}))
+    assert "make share" not in text(made)
+
+
+def test_networks_of_the_person_are_made_and_joined_too():
+    sample = definition("same-inner-port")
+    answers = answer(sample, networks={"front": ["lan"], "back": ["lan", "own"]})
+    made = plan.install(sample, answers, host())
+    assert dict(made.networks) == {"lan": ("front", "back"), "own": ("back",)}
+    assert text(made).splitlines()[2:] == [
+        "make network lan",
+        "make network own",
+        "make container front",
+        "connect front to network lan",
+        "start front",
+        "make container back",
+        "connect back to network lan",
+        "connect back to network own",
+        "start back",
+        "wait until front, back are healthy",
+    ]
+
+
+def test_a_network_that_is_both_a_link_and_the_persons_is_joined_once():
+    sample = definition("own-network")
+    answers = answer(sample, networks={"own-db": ["OwnAppToDb"]})
+    made = plan.install(sample, answers, host())
+    assert text(made).count("connect own-db to network OwnAppToDb") == 1
+    assert text(made).count("make network OwnAppToDb") == 1
+
+
+def test_a_network_that_an_option_names_is_made_where_it_is_missing():
+    sample = definition("own-network")
+    for networks, expected in [({}, 1), ({"own-lan": NetworkFacts("own-lan")}, 0), (None, 0)]:
+        made = plan.install(sample, answer(sample), host(networks=networks))
+        assert text(made).count("make network own-lan") == expected
+
+
+@pytest.mark.parametrize("network", ["host", "none", "bridge", "default", "container:db"])
+def test_dockers_own_networks_are_never_made(network: str):
+    sample = rockon({"app": {"opts": [["--network", network]]}})
+    made = plan.install(sample, answer(sample), host(networks={}, containers={"db": ContainerFacts("db")}))
+    assert "make network" not in text(made)
+
+
+def test_a_link_network_that_an_option_names_too_is_made_once_and_no_surprise():
+    sample = rockon(
+        {"db": {}, "app": {"opts": [["--net=lan", ""]]}},
+        container_links={"app": [{"name": "lan", "source_container": "db"}]},
+    )
+    made = plan.install(sample, answer(sample), host(networks={}))
+    assert text(made).count("make network lan") == 1
+    assert made.findings == ()
+
+
+def test_docker_may_refuse_a_link_network_beside_a_network_of_ones_own():
+    joins = {step.container: step.required for step in install("own-network").steps if isinstance(step, Join)}
+    assert joins == {"own-db": True, "own-app": False}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_fixture_makes_joins_and_starts_each_container_in_launch_order(name: str):
+    made = install(name)
+    order = [container for container, _ in definition(name).launch_order]
+    assert [container for container, _ in made.containers] == order
+    steps = text(made).splitlines()
+    for container in order:
+        at = steps.index(f"make container {container}")
+        joins = [place for place, step in enumerate(steps) if step.startswith(f"connect {container} ")]
+        assert joins == list(range(at + 1, at + 1 + len(joins)))
+        assert steps[at + 1 + len(joins)] == f"start {container}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_says_why(name: str):
+    assert all(step.why for step in install(name).steps)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_deciding_twice_gives_the_same_plan(name: str):
+    assert install(name) == install(name)
+
+
+# Lines
+
+
+def test_the_lines_are_the_commands_with_their_secrets_masked():
+    sample = definition("everything")
+    answers = answer(sample)
+    made = plan.install(sample, answers, host(answers))
+    assert made.lines == [
+        "docker run -d --restart=unless-stopped --name box-store -v /shares/box-store-var-lib-store:/var/lib/store"
+        f" -v /etc/localtime:/etc/localtime:ro -u 1001:100 -e STORE_PASSWORD={MASK}"
+        " --label 'rockonweb.rockon=Everything Box' registry.example.org/box/store:15-slim",
+        "docker run -d --restart=unless-stopped --name box -v /shares/box-config:/config -v /shares/box-data:/data"
+        " -v /etc/localtime:/etc/localtime:ro -u 1000:998 -p 8443:8443/tcp -p 5353:5353/udp -p 9000:9000/tcp"
+        " -p 9000:9000/udp --cap-add NET_RAW --shm-size=64m -e MODE=quiet -e OWNER=owner-value -e ZONE=zone-value"
+        f" -e API_KEY={MASK} --label 'rockonweb.rockon=Everything Box' box.example/example/box:latest"
+        " serve /data --verbose",
+    ]
+    assert "api_key-value" not in repr(made)
+    assert "api_key-value" in made.revealed_lines[1]
+
+
+def test_a_volume_of_a_container_that_was_removed_is_attached_again():
+    sample = definition("bare")
+    made = plan.install(sample, Answers(), host(kept_volumes={"bare": (Mount("4f2e", "/data"),)}))
+    assert " -v 4f2e:/data " in made.lines[0]
+
+
+# JSON
+
+
+def test_the_plan_as_json():
+    sample = definition("own-network")
+    answers = answer(sample)
+    data = plan.install(sample, answers, host(networks={})).to_json()
+    assert json.loads(json.dumps(data)) == {
+        "rockon": "Own network",
+        "containers": [
+            {
+                "name": "own-db",
+                "argv": [
+                    *("docker", "run", "-d", "--restart=unless-stopped", "--name", "own-db"),
+                    *("-v", "/etc/localtime:/etc/localtime:ro", "--label", "rockonweb.rockon=Own network"),
+                    "example/db:latest",
+                ],
+            },
+            {
+                "name": "own-app",
+                "argv": [
+                    *("docker", "run", "-d", "--restart=unless-stopped", "--name", "own-app"),
+                    *("-v", "/etc/localtime:/etc/localtime:ro", "--net=own-lan"),
+                    *("--label", "rockonweb.rockon=Own network", "example/app:latest"),
+                ],
+            },
+        ],
+        "networks": [{"name": "OwnAppToDb", "containers": ["own-db", "own-app"]}],
+        "steps": [
+            "pull example/db:latest",
+            "pull example/app:latest",
+            "make network OwnAppToDb",
+            "make network own-lan",
+            "make container own-db",
+            "connect own-db to network OwnAppToDb",
+            "start own-db",
+            "make container own-app",
+            "connect own-app to network OwnAppToDb",
+            "start own-app",
+            "wait until own-db, own-app are healthy",
+        ],
+        "findings": [
+            {
+                "level": "warn",
+                "message": 'own-app wants a network "own-lan", which does not exist.'
+                " Submit makes it, with Docker's own choice of addresses.",
+            }
+        ],
+    }
+
+
+def test_json_shows_secrets_only_when_asked():
+    made = install("everything")
+    assert "api_key-value" not in json.dumps(made.to_json())
+    assert "API_KEY=api_key-value" in made.to_json(reveal)["containers"][1]["argv"]
+
+
+def test_a_one_shot_run_in_json_can_be_typed_into_a_shell():
+    sample = definition("vpn")
+    answers = Answers(custom_config={"servername": "a b; rm -rf"}, ports={"vpn": {1194: 1194}})
+    for words in (list, reveal):
+        steps = plan.install(sample, answers, host()).to_json(words)["steps"]
+        assert any(step.endswith("ovpn_genconfig -u 'udp://a b; rm -rf'") for step in steps)
+
+
+# The other operations
+
+
+def test_start_is_in_launch_order_and_stop_in_the_reverse_one():
+    star = definition("star")
+    order = ["star-db", "star-cache", "star-worker", "star-api", "star-web"]
+    assert text(plan.start(star)).splitlines() == [f"start {name}" for name in order]
+    assert text(plan.stop(star)).splitlines() == [f"stop {name}" for name in reversed(order)]
+
+
+def test_uninstall_takes_containers_and_link_networks_and_nothing_else():
+    box = definition("everything")
+    assert text(plan.uninstall(box, ["box-store", "box"])) == (
+        "stop box\nstop box-store\nremove container box\nremove container box-store\nremove network BoxToStore"
+    )
+
+
+def test_uninstall_of_what_is_partly_gone_takes_the_rest_and_what_an_older_definition_made():
+    box = definition("everything")
+    assert text(plan.uninstall(box, {"box-store", "box-old"})) == (
+        "stop box-store\nstop box-old\nremove container box-store\nremove container box-old\nremove network BoxToStore"
+    )
+
+
+def test_a_rockon_that_was_stopped_is_made_and_not_started():
+    found = plan.unstarted(install("everything"))
+    assert not any(isinstance(step, Start) for step in found.steps)
+    assert [name for name, _ in found.containers] == ["box-store", "box"]
+    assert found.lines == install("everything").lines
+
+
+def test_what_ends_again_by_itself_is_run_for_a_stopped_rockon_too():
+    data, server = definition("vpn").launch_order
+    started = [step.container for step in plan.unstarted(install("vpn")).steps if isinstance(step, Start)]
+    assert started == [data[0]]
+    assert server[0] in [step.container for step in install("vpn").steps if isinstance(step, Start)]
+    assert any(isinstance(step, RunOnce) for step in plan.unstarted(install("vpn")).steps)
+
+
+# Whose shares are
+
+
+def test_a_new_share_and_a_new_folder_are_given_to_whoever_works_there():
+    body = {"volumes": {"/data": {}, "/more": {}}, "environment": {"PUID": {}, "PGID": {}}}
+    sample = rockon({"app": body})
+    answers = answer(
+        sample,
+        shares={"app": {"/data": "new", "/more": "films/new"}},
+        environment={"app": {"PUID": "1000", "PGID": "100"}},
+    )
+    facts = HostFacts(shares={"films": ShareFacts("/s/films")}, missing_folders=frozenset({"films/new"}))
+    made = plan.install(sample, answers, facts, frozenset({"new"}), {"films": (7, 8)})
+    assert [(str(step), step.why) for step in made.steps[:3]] == [
+        ("make share new", "a new share for the app's data, given to user 1000 and group 100"),
+        ("give films/new to user 1000 and group 100", "a new folder for the app's data"),
+        ("give films to user 7 and group 8", "it was asked for; what is in it stays whose it is"),
+    ]
+
+
+def test_who_works_as_the_owner_of_a_share_that_is_given_to_another_works_as_that_one():
+    sample = rockon(
+        {
+            "first": {"volumes": {"/data": {}}, "environment": {"PUID": {}}},
+            "second": {"volumes": {"/data": {}}, "uid": -1},
+        }
+    )
+    answers = answer(
+        sample,
+        shares={"first": {"/data": "new"}, "second": {"/data": "new"}},
+        environment={"first": {"PUID": "1000"}},
+    )
+    assert " -u 1000 " in plan.install(sample, answers, HostFacts(), frozenset({"new"})).lines[1]
+
+
+def test_a_share_for_nobody_in_particular_is_roots():
+    sample = rockon({"app": {"volumes": {"/data": {}}}})
+    made = plan.install(sample, answer(sample), HostFacts(), frozenset({"app-data"}))
+    assert made.steps[0] == MakeShare(share="app-data", why="a new share for the app's data")
+
+
+def test_of_an_image_that_was_got_before_the_one_that_is_here_will_do() -> None:
+    sample = rockon({"aa": {"image": "one", "tag": "1"}, "bb": {"image": "two", "tag": "1"}})
+    assert [(step.image, step.required) for step in plan.pull(sample, {"two:1"}).steps if isinstance(step, Pull)] == [
+        ("one:1", True),
+        ("two:1", False),
+    ]

@@ -1,0 +1,340 @@
+"""Settings of an installed rock-on: what typed rows come to, what differs, what a person should know before."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockonweb.core.answers.answers import Answers, from_json, leaves, rebased, same, together
+from rockonweb.core.questions import settings
+from rockonweb.core.questions.settings import ALL, Typed
+from rockonweb.core.questions.wizard import asks
+from rockonweb.core.secret import MASK
+from tests.support.samples import answer, definition, questions, rockon
+
+NOTES = rockon(
+    {
+        "web": {
+            "volumes": questions({"/data/": "Notes"}),
+            "ports": {"80": {"label": "Page", "ui": True, "protocol": "tcp"}, "9000": {"label": "Sync"}},
+            "environment": questions(TITLE="Title", PASSWORD="Password"),
+            "opts": [["-v", "/run/docker.sock:/var/run/docker.sock:ro"], ["--mount", "type=tmpfs,target=/scratch"]],
+        },
+        "db": {"opts": [["--tmpfs", "/run"]]},
+    },
+    name="Notes",
+)
+MIXED = rockon({"web": {}, "vpn": {"opts": [["--net=host", ""]], "ports": {"53": {}}}}, name="Mixed")
+OLD = answer(NOTES)
+
+
+def told(rows: settings.Rows) -> list[tuple[str, str, str]]:
+    return [(one.name, one.part, one.sentence) for one in rows.faults]
+
+
+def with_(answers: Answers, **parts: Any) -> Answers:
+    return Answers(**{**vars(answers), **parts})
+
+
+# -- pages and questions ----------------------------------------------------------------------------------------------
+
+
+def test_pages_where_nothing_can_be_added_apply_only_where_something_is_asked() -> None:
+    assert settings.pages(NOTES) == ["shares", "storage", "ports", "environment", "labels", "networks"]
+    assert settings.pages(definition("bare")) == ["storage", "environment", "labels", "networks"]
+
+
+def test_added_variables_are_questions_after_the_definitions_own_and_may_be_blank() -> None:
+    asked = asks(settings.with_variables(NOTES, {"web": ["LOG", "API_TOKEN", "TITLE"]}), "environment")
+    assert [(ask.name, ask.optional, ask.secret) for ask in asked] == [
+        ("environment-web-TITLE", False, False),
+        ("environment-web-PASSWORD", False, True),
+        ("environment-web-LOG", True, False),
+        ("environment-web-API_TOKEN", True, True),
+    ]
+
+
+def test_fields_hold_what_was_answered_and_a_port_that_is_not_published_is_blank() -> None:
+    answers = with_(OLD, ports={"web": {80: None, 9000: 9001}}, variables={"web": {"LOG": "debug"}})
+    found = settings.values(settings.with_variables(NOTES, answers.variables), answers)
+    assert found == {
+        "shares-web-/data/": "web-data-",
+        "ports-web-80": "",
+        "ports-web-9000": "9001",
+        "environment-web-TITLE": "title-value",
+        "environment-web-PASSWORD": "password-value",
+        "environment-web-LOG": "debug",
+    }
+
+
+def test_a_variable_that_was_never_answered_has_no_value_and_none_is_made_up() -> None:
+    fresh = with_(OLD, environment={"web": {"TITLE": "Ours"}})
+    assert "environment-web-PASSWORD" not in settings.values(NOTES, fresh)
+
+
+def test_fixed_ports_stay_as_they_were_given_whatever_is_typed() -> None:
+    assert settings.with_fixed(MIXED, {"vpn": {53: 53}}, {"vpn": {53: None}}) == {"vpn": {53: None}}
+    assert settings.with_fixed(NOTES, {"web": {80: 81, 9000: None}}, {"web": {80: 80, 9000: 1}}) == {
+        "web": {80: 81, 9000: None}
+    }
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_storage_of_one_container_and_of_all() -> None:
+    rows = settings.storage(
+        NOTES,
+        [
+            Typed("one", "web", " /films//old/./ ", "films"),
+            Typed("two", ALL, "/music", "music/old"),
+            Typed("blank", "web", "", ""),
+        ],
+    )
+    assert told(rows) == []
+    assert rows.found == {"web": {"/films/old": "films", "/music": "music/old"}, "db": {"/music": "music/old"}}
+
+
+NO_PATH = "A path in the app begins with a slash and has no colon, such as /photos."
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("films", NO_PATH),
+        ("/", NO_PATH),
+        ("/a:b", NO_PATH),
+        ("/a/../etc", NO_PATH),
+        ("/a\tb", NO_PATH),
+        ("/data", "The definition mounts something at /data itself. Choose another path."),
+        ("/data//", "The definition mounts something at /data itself. Choose another path."),
+        ("/etc/localtime", "The definition mounts something at /etc/localtime itself. Choose another path."),
+        (
+            "/var/run/docker.sock",
+            "The definition mounts something at /var/run/docker.sock itself. Choose another path.",
+        ),
+        ("/scratch", "The definition mounts something at /scratch itself. Choose another path."),
+        ("", "Type the path at which the app sees it, such as /photos."),
+    ],
+)
+def test_paths_that_can_not_be_had(path: str, sentence: str) -> None:
+    assert told(settings.storage(NOTES, [Typed("new-1", "web", path, "films")])) == [("new-1", "key", sentence)]
+
+
+def test_a_path_is_used_once_in_a_container_but_in_each() -> None:
+    rows = settings.storage(NOTES, [Typed("a", "web", "/x", "one"), Typed("b", "db", "/x", "one")])
+    assert told(rows) == []
+    rows = settings.storage(NOTES, [Typed("a", "web", "/x", "one"), Typed("b", ALL, "/x/", "two")])
+    assert told(rows) == [("b", "key", "/x is there twice for web.")]
+    assert settings.storage(NOTES, [Typed("a", "db", "/run", "one")]).faults
+
+
+def test_a_container_that_there_is_not() -> None:
+    for kind, key in ((settings.storage, "/x"), (settings.labels, "a"), (settings.variables, "A")):
+        rows = kind(NOTES, [Typed("new-1", "nobody", key, "x")])
+        assert told(rows) == [("new-1", "container", 'Notes has no container "nobody".')]
+        assert rows.found == {}
+
+
+def test_added_variables() -> None:
+    rows = settings.variables(NOTES, [Typed("a", ALL, " LOG ", " as typed "), Typed("b", "db", "TITLE", "")])
+    assert rows.found == {"web": {"LOG": " as typed "}, "db": {"LOG": " as typed ", "TITLE": ""}}
+    faults = settings.variables(
+        NOTES,
+        [
+            Typed("a", "web", "TITLE", "x"),
+            Typed("b", "web", "A B", "x"),
+            Typed("c", "web", "A=B", ""),
+            Typed("d", "web", "", "x"),
+        ],
+    )
+    assert told(faults) == [
+        ("a", "key", "The definition asks for TITLE itself: change it above."),
+        ("b", "key", '"A B" is no name for a variable: use printable characters without spaces and equals signs.'),
+        ("c", "key", '"A=B" is no name for a variable: use printable characters without spaces and equals signs.'),
+        ("d", "key", "Type the name of the variable."),
+    ]
+
+
+def test_labels() -> None:
+    rows = settings.labels(NOTES, [Typed("a", "web", "traefik.enable=true"), Typed("b", ALL, "mine")])
+    assert told(rows) == []
+    assert rows.lists == {"web": ["traefik.enable=true", "mine"], "db": ["mine"]}
+
+
+@pytest.mark.parametrize("label", ["=x", "a b", "a b=c", "rockonweb.rockon=Other", "a\tb=c"])
+def test_labels_that_docker_refuses_or_that_are_ours(label: str) -> None:
+    [(name, part, sentence)] = told(settings.labels(NOTES, [Typed("new-1", "web", label)]))
+    assert (name, part) == ("new-1", "key")
+    assert "is no label: use KEY or KEY=VALUE" in sentence
+
+
+@pytest.mark.parametrize("label", ["a=b\0", "a=b\nc=d"])
+def test_a_label_is_one_line(label: str) -> None:
+    assert told(settings.labels(NOTES, [Typed("new-1", "web", label)])) == [
+        ("new-1", "key", "This must be a single line of text.")
+    ]
+
+
+def test_a_key_of_a_label_is_there_once() -> None:
+    rows = settings.labels(NOTES, [Typed("a", "web", "x=1"), Typed("b", "web", "x=2")])
+    assert told(rows) == [("b", "key", 'web would have "x=1" too: a key can be there once.')]
+
+
+def test_networks_for_all_means_for_those_that_can_join() -> None:
+    assert settings.networks(MIXED, [Typed("a", ALL, "lan")]).lists == {"web": ["lan"]}
+    rows = settings.networks(MIXED, [Typed("a", "vpn", "lan")])
+    assert told(rows) == [
+        ("a", "key", "It uses the host's own network, and Docker lets it join no other one beside that.")
+    ]
+
+
+@pytest.mark.parametrize("name", ["host", "none", "-lan", "a b", "lan/1", "é"])
+def test_names_of_networks_that_docker_refuses(name: str) -> None:
+    [(_, part, sentence)] = told(settings.networks(NOTES, [Typed("a", "web", name)]))
+    assert part == "key"
+    assert sentence.startswith(f'"{name}" is not a network that a container can join')
+
+
+# -- answers, one by one ----------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["a", "b", "c"])
+TEXTS = st.dictionaries(NAMES, st.dictionaries(NAMES, st.text(max_size=3), min_size=1))
+LISTS = st.dictionaries(NAMES, st.lists(NAMES, unique=True, min_size=1))
+PORTS = st.dictionaries(NAMES, st.dictionaries(st.integers(1, 5), st.none() | st.integers(1, 9), min_size=1))
+ANSWERS = st.builds(
+    Answers,
+    shares=TEXTS,
+    ports=PORTS,
+    devices=TEXTS,
+    environment=TEXTS,
+    custom_config=st.dictionaries(NAMES, st.text(max_size=3)),
+    storage=TEXTS,
+    variables=TEXTS,
+    labels=LISTS,
+    networks=LISTS,
+)
+
+
+@given(ANSWERS)
+def test_answers_are_the_same_after_json_and_after_being_taken_apart(answers: Answers) -> None:
+    assert from_json(json.loads(json.dumps(answers.to_json()))) == answers
+    assert together(leaves(answers)) == answers
+
+
+@given(ANSWERS, ANSWERS, ANSWERS)
+def test_what_was_not_changed_follows_what_others_change(base: Answers, wanted: Answers, current: Answers) -> None:
+    assert same(rebased(base, base, current), current)
+    assert same(rebased(base, wanted, base), wanted)
+
+
+def test_the_changes_of_two_people_meet() -> None:
+    mine = with_(OLD, ports={"web": {80: 81, 9000: 9000}}, labels={"web": ["mine"]})
+    theirs = with_(OLD, environment={"web": {"TITLE": "Theirs", "PASSWORD": "p"}}, labels={"db": ["theirs"]})
+    merged = rebased(OLD, mine, theirs)
+    assert merged.ports == mine.ports
+    assert merged.environment == theirs.environment
+    assert merged.labels == {"db": ["theirs"], "web": ["mine"]}
+
+
+def test_a_change_of_what_is_no_longer_asked_is_left_out() -> None:
+    mine = with_(OLD, environment={"web": {"TITLE": "Mine", "PASSWORD": "new"}})
+    newer = with_(OLD, environment={"web": {"PASSWORD": "password-value"}})
+    assert rebased(OLD, mine, newer).environment == {"web": {"PASSWORD": "new"}}
+
+
+# -- what differs, and what to know -----------------------------------------------------------------------------------
+
+
+def test_differences_are_in_the_order_of_the_pages_and_hide_secrets() -> None:
+    new = with_(
+        OLD,
+        networks={"db": ["lan"]},
+        labels={"web": ["a=b"]},
+        environment={"web": {"TITLE": "Ours", "PASSWORD": "blue horses"}},
+        variables={"web": {"API_TOKEN": "red horses"}},
+        ports={"web": {80: None, 9000: 9000}},
+    )
+    assert [(one.page, one.key, one.before, one.after) for one in settings.differences(NOTES, OLD, new)] == [
+        ("ports", "80", "80", "not published"),
+        ("environment", "TITLE", "title-value", "Ours"),
+        ("environment", "PASSWORD", MASK, MASK),
+        ("environment", "API_TOKEN", None, MASK),
+        ("labels", "a=b", None, ""),
+        ("networks", "lan", None, ""),
+    ]
+    assert settings.differences(NOTES, OLD, OLD) == []
+
+
+def warned(new: Answers, old: Answers = OLD, one: Any = NOTES) -> list[str]:
+    return [f"{finding.level}: {finding}" for finding in settings.warnings(one, old, new)]
+
+
+def test_another_share_for_a_volume_leaves_the_files_behind() -> None:
+    assert warned(with_(OLD, shares={"web": {"/data/": "other"}})) == [
+        'warn: "Notes" moves from web-data- to other. The files that are in web-data- stay there and are not copied: '
+        "the app begins with what is in other. They are back as soon as you choose web-data- again."
+    ]
+
+
+def test_storage_that_is_removed_or_replaced_keeps_its_files() -> None:
+    old = with_(OLD, storage={"web": {"/films": "media/films", "/music": "music"}})
+    new = with_(OLD, storage={"web": {"/music": "songs"}})
+    assert warned(new, old) == [
+        "warn: /music in web will show songs in place of music. The files that are in music stay there and are not "
+        "copied: the app begins with what is in songs. They are back as soon as you choose music again.",
+        "note: web will no longer see media/films at /films. The files in the share media stay where they are.",
+    ]
+
+
+def test_more_storage_than_the_definition_speaks_of() -> None:
+    new = with_(OLD, storage={"db": {"/films": "films"}})
+    assert [line.partition(".")[0] for line in warned(new)] == [
+        "note: The definition of Notes does not say that the app can use more storage"
+    ]
+    open_to_more = rockon({"web": {}}, volume_add_support=True)
+    assert warned(Answers(storage={"web": {"/films": "films"}}), Answers(), open_to_more) == []
+
+
+def test_the_port_of_the_apps_own_page_is_moved_or_hidden() -> None:
+    assert warned(with_(OLD, ports={"web": {80: 81, 9000: 1}}))[0].startswith(
+        "warn: The app's own page moves from port 80 to port 81."
+    )
+    assert warned(with_(OLD, ports={"web": {80: None, 9000: 9000}}))[0].startswith(
+        "warn: The page of Notes will not be reachable at this server's address any more."
+    )
+    assert warned(with_(OLD, ports={"web": {80: 80, 9000: None}})) == []
+
+
+def test_a_password_may_be_kept_by_the_app() -> None:
+    [line] = warned(with_(OLD, environment={"web": {"TITLE": "title-value", "PASSWORD": "another"}}))
+    assert line.startswith('note: "Password" gets another value.')
+    assert "another" not in line.partition("value.")[2].partition("Some")[0]
+
+
+def test_notes_beside_ports() -> None:
+    page, sync = asks(NOTES, "ports")
+    fixed = asks(MIXED, "ports")[0]
+    assert settings.port_notes(MIXED, fixed, "53", Answers(), 53) == []
+    assert settings.port_notes(NOTES, sync, "9000", OLD, 9000) == []
+    assert settings.port_notes(NOTES, sync, "", OLD, 9002) == [
+        "Not published: nothing outside of Docker reaches it. Port 9002 is free."
+    ]
+    assert settings.port_notes(NOTES, page, "81", OLD, 80)[0] == "The app's own page moves from port 80 to port 81."
+    assert len(settings.port_notes(NOTES, page, "", OLD, 80)) == 3
+    assert "bookmarks" in settings.port_notes(NOTES, page, "80", OLD, 80)[0]
+
+
+@pytest.mark.parametrize(
+    ("rebuilt", "running", "begin"),
+    [
+        (["a"], False, "The app is stopped now and stays stopped"),
+        ([], True, "Nothing is rebuilt: the app keeps running"),
+        (["a"], True, "1 of 2 containers are replaced; the others keep running."),
+        (["a", "b"], True, "The app is down from the moment its old containers stop"),
+    ],
+)
+def test_how_long_it_is_down(rebuilt: list[str], running: bool, begin: str) -> None:
+    assert settings.downtime(rebuilt, 2, running=running).startswith(begin)

@@ -1,0 +1,156 @@
+"""What a person wants to see of the catalogue, and what is found."""
+
+import pytest
+from flask import Flask
+from werkzeug.datastructures import MultiDict
+
+from rockonweb.core.definition.badges import Badge
+from rockonweb.core.definition.categories import Category
+from rockonweb.models import State, Status
+from rockonweb.web.catalogue_listing import Choice, Condition, Order, Shelf, Wish, condition_of, look
+from tests.support.app import install, shelve
+from tests.support.samples import port
+
+UI = {"ports": {"80": port(8080, ui=True)}}
+HOST = {"opts": [["--net=host", ""]]}
+
+
+@pytest.fixture(autouse=True)
+def catalogue(app: Flask) -> None:
+    shelve("Plex", {"plex": {**UI, **HOST}}, description="Films")
+    shelve("Jellyfin", {"jellyfin": UI}, description="Films and songs")
+    shelve("Gitea", {"gitea": UI, "db": {"image": "registry.example/postgres"}})
+    install(shelve("Navidrome"))
+    install(shelve("Deluge"), Status.STOPPED)
+
+
+def names(shelf: Shelf) -> list[str]:
+    return [card.rockon.name for card in shelf.cards]
+
+
+def see(query: str) -> Shelf:
+    pairs = [pair.partition("=")[::2] for pair in query.split("&")]
+    return look(Wish.read(MultiDict(pairs)), "nas")
+
+
+# -- the wish -----------------------------------------------------------------------------------------------------
+
+
+def test_an_address_and_back() -> None:
+    given = MultiDict(
+        [("tab", "all"), ("q", " a  b "), ("category", "media"), ("badge", "local"), ("badge", "ui"),
+         ("state", "running"), ("update", "1"), ("order", "newest"), ("page", "3")]
+    )  # fmt: skip
+    wish = Wish.read(given)
+    assert wish == Wish(
+        "all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, True, Order.NEWEST
+    )
+    assert wish.arguments(page=3) == {
+        "tab": "all", "q": "a  b", "category": "media", "badge": ["ui", "local"], "state": "running",
+        "update": "1", "order": "newest", "page": 3,
+    }  # fmt: skip
+    assert wish.arguments(category=None)["page"] is None
+    assert wish.toggled(Badge.UI) == (Badge.LOCAL,)
+    assert wish.toggled(Badge.PRIVILEGED) == (Badge.UI, Badge.PRIVILEGED, Badge.LOCAL)
+
+
+def test_what_an_address_makes_no_sense_of_is_left_out() -> None:
+    given = MultiDict(
+        [("tab", "x"), ("category", "x"), ("badge", "x"), ("state", "<b>"), ("page", "-1"), ("q", "\0"), ("order", "x")]
+    )
+    assert Wish.read(given) == Wish()
+    assert not Wish().filtered
+    assert len(Wish.read(MultiDict([("q", "x" * 999)])).search) == 200
+
+
+# -- what is found ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Deluge", "Navidrome"]),
+        ("tab=all", ["Deluge", "Gitea", "Jellyfin", "Navidrome", "Plex"]),
+        ("tab=all&category=media", ["Jellyfin", "Navidrome", "Plex"]),
+        ("tab=all&category=media&badge=ui", ["Jellyfin", "Plex"]),
+        ("tab=all&badge=ui&badge=host-network", ["Plex"]),
+        ("tab=all&badge=containers", ["Gitea"]),
+        ("tab=all&badge=privileged", []),
+        ("tab=all&state=running", ["Navidrome"]),
+        ("tab=installed&state=stopped", ["Deluge"]),
+        ("tab=all&state=available&category=media&q=songs", ["Jellyfin"]),
+        ("tab=installed&q=films", []),
+        ("tab=all&q=postgres", ["Gitea"]),
+        ("tab=all&q=registry.example/postgres", ["Gitea"]),
+        ("tab=all&q=FILMS plex", ["Plex"]),
+        ("tab=all&q=%", []),
+        ("tab=all&q=\\", []),
+    ],
+)
+def test_filters_and_words_combine(app: Flask, query: str, found: list[str]) -> None:
+    shelf = see(query)
+    assert names(shelf) == found
+    assert (shelf.found, shelf.installed, shelf.everything) == (len(found), 2, 5)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("tab=all&order=name&q=e", ["Deluge", "Gitea", "Jellyfin", "Navidrome", "Plex"]),
+        ("tab=all&order=newest", ["Deluge", "Navidrome", "Gitea", "Jellyfin", "Plex"]),
+        ("tab=all&order=state", ["Navidrome", "Deluge", "Gitea", "Jellyfin", "Plex"]),
+        ("tab=all&q=films", ["Jellyfin", "Plex"]),
+        ("tab=all&q=plex", ["Plex"]),
+        ("tab=all&q=a", ["Gitea", "Navidrome", "Deluge", "Jellyfin", "Plex"]),  # those whose name has it come first
+        ("tab=all&q=p", ["Plex", "Gitea"]),  # whose name begins with it
+    ],
+)
+def test_the_order_is_what_was_asked_for_or_what_fits_best(app: Flask, query: str, found: list[str]) -> None:
+    assert [name for name in names(see(query)) if name in found] == found
+
+
+@pytest.mark.both_databases
+def test_a_search_forgives_a_typing_mistake_and_says_what_it_took_instead(app: Flask) -> None:
+    shelf = see("tab=all&q=jelyfin flims")
+    assert (names(shelf), shelf.instead) == (["Jellyfin"], "jellyfin films")
+    assert see("tab=all&q=jellyfin").instead == ""
+    assert (names(see("tab=all&q=xylophone")), see("tab=all&q=xylophone").instead) == ([], "")
+
+
+@pytest.mark.both_databases
+def test_filters_are_counted_as_if_the_others_stayed(app: Flask) -> None:
+    shelf = see("tab=all&badge=ui")
+    assert shelf.categories == [Choice(Category.MEDIA, 2, False), Choice(Category.DEVELOPMENT, 1, False)]
+    assert shelf.badges == [
+        Choice(Badge.UI, 3, True), Choice(Badge.CONTAINERS, 1, False), Choice(Badge.HOST_NETWORK, 1, False),
+        Choice(Badge.LOCAL, 3, False),
+    ]  # fmt: skip
+    assert shelf.conditions == [Choice(Condition.AVAILABLE, 3, False)]
+
+
+@pytest.mark.both_databases
+def test_a_filter_that_is_chosen_can_be_taken_back_also_where_it_finds_nothing(app: Flask) -> None:
+    shelf = see("tab=all&badge=privileged&category=games")
+    assert shelf.badges == [Choice(Badge.PRIVILEGED, 0, True)]
+    assert shelf.categories == [Choice(Category.GAMES, 0, True)]
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "condition"),
+    [
+        (State.AVAILABLE, Status.STOPPED, Condition.AVAILABLE),
+        (State.INSTALL_FAILED, Status.STOPPED, Condition.FAILED),
+        (State.PENDING_INSTALL, Status.PENDING_START, Condition.BUSY),
+        (State.PENDING_UNINSTALL, Status.STARTED, Condition.BUSY),
+        (State.INSTALLED, Status.PENDING_STOP, Condition.BUSY),
+        (State.INSTALLED, Status.STARTED, Condition.RUNNING),
+        (State.INSTALLED, Status.STOPPED, Condition.STOPPED),
+        (State.INSTALLED, Status.EXITED, Condition.FAILED),
+        (State.INSTALLED, Status.START_FAILED, Condition.FAILED),
+        (State.INSTALLED, Status.STOP_FAILED, Condition.FAILED),
+    ],
+)
+def test_conditions(state: State, status: Status, condition: Condition) -> None:
+    assert condition_of(state, status) is condition

@@ -1,0 +1,98 @@
+"""Whose turn it is, on a real queue; no engine is asked."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rockonweb.core.operations.requests import UpdateRequest, plain_request
+from rockonweb.models import Installation, Kind, Operation, Progress, State, db, writing
+from rockonweb.work import operations, queue, scheduler
+from tests.support.instance import Instance
+
+
+def installed(instance: Instance, name: str, *opts: list[str]) -> Installation:
+    rockon = instance.add(name, {name.lower(): {"image": "example/app", "opts": [*opts]}})
+    with writing():
+        rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
+    return rockon
+
+
+def end(operation_id: int) -> None:
+    with writing() as session:
+        session.get_one(Operation, operation_id).end(Progress.DONE)
+    scheduler.go_on()
+
+
+def jobs() -> set[str]:
+    return queue.waiting()
+
+
+@pytest.mark.both_databases
+def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    pressed = [operations.begin(rockon, plain_request(kind), "me") for kind in (Kind.STOP, Kind.START) * 5]
+    assert len({*pressed}) == 10
+    assert jobs() == {scheduler.job_id(pressed[0])}
+    for n, operation_id in enumerate(pressed):
+        assert not any(scheduler.claim(later) for later in pressed[n + 1 :])
+        assert scheduler.claim(operation_id)
+        end(operation_id)
+        if pressed[n + 1 :]:
+            assert scheduler.job_id(pressed[n + 1]) in jobs()
+    assert rockon.status == "pending_start"  # as the last one says
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
+def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
+    ids = [operations.begin(installed(instance, name, opts), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
+    together = threading.Barrier(2)
+
+    def claim(operation_id: int) -> bool:
+        with instance.app.app_context():
+            together.wait()
+            return bool(scheduler.claim(operation_id))
+
+    with ThreadPoolExecutor(2) as pool:
+        claimed = dict(zip(ids, pool.map(claim, ids), strict=True))
+    assert sorted(claimed.values()) == [False, True]
+    first, second = sorted(ids, key=lambda one: not claimed[one])
+    end(first)
+    assert scheduler.claim(second)
+
+
+@pytest.mark.both_databases
+def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> None:
+    ids = [operations.begin(installed(instance, name), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
+    assert [scheduler.claim(one) for one in ids] == [True, True]
+
+
+@pytest.mark.both_databases
+def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    first, second = (
+        operations.begin(rockon, UpdateRequest(), "me"),
+        operations.begin(rockon, plain_request(Kind.STOP), "me"),
+    )
+    assert rockon.state == "pending_update"
+    operations.cancel(first)
+    db.session.rollback()
+    assert (rockon.state, db.session.get_one(Operation, first).progress) == ("installed", "cancelled")
+    assert scheduler.job_id(second) in jobs()
+    assert scheduler.claim(second)
+
+
+@pytest.mark.both_databases
+def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> None:
+    rockon = installed(instance, "App")
+    first, second = (
+        operations.begin(rockon, plain_request(Kind.STOP), "me"),
+        operations.begin(rockon, plain_request(Kind.START), "me"),
+    )
+    end(first)
+    with writing():
+        rockon.state = State.AVAILABLE
+    assert not scheduler.claim(second)
+    found = db.session.get_one(Operation, second)
+    assert (found.progress, found.error) == ("failed", "App is available.")

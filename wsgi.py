@@ -3,7 +3,7 @@
 from rockonweb import cli, create_app
 from rockonweb.work import instance_files
 
-instance_files.begin()
+instance_files.restrict_umask()
 app = create_app()
-cli.register(app)
-instance_files.mend(app.config["SETTINGS"])
+cli.register_commands(app)
+instance_files.fix_permissions(app.config["SETTINGS"])

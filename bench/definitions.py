@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from rockonweb.core.definition.definition import parse
-from rockonweb.models import State, Status, db, repository, writing
-from tests.support.metastore import Metastore
+from rockonweb.core.definition.definition import parse_definitions
+from rockonweb.models import State, Status, db, repository, transaction
+from tests.support.metastore import MetastoreServer
 
 WORDS = "keeps your files photos music and notes at home for everybody with a page".split()  # noqa: SIM905
 AT_ONCE = 250  # rows in a transaction
@@ -55,7 +55,7 @@ def definition(number: int) -> dict[str, Any]:
 
 def serve(files: dict[str, Any], delay: float, pipe: Connection) -> None:
     """Serve until the other side hangs up."""
-    metastore = Metastore(files, delay)
+    metastore = MetastoreServer(files, delay)
     pipe.send(metastore.url)
     with contextlib.suppress(EOFError):
         pipe.recv()
@@ -82,16 +82,16 @@ def metastore(count: int, delay: float = 0) -> Iterator[tuple[str, list[str]]]:
 def fill(count: int, installed: int) -> None:
     """Put `count` rock-ons into the rows, of which the first ones are installed and run."""
     for start in range(0, count, AT_ONCE):
-        with writing() as session:
-            suggestions = repository.Suggestions.load(session)
+        with transaction() as session:
+            suggestions = repository.PortSuggestions.load_taken(session)
             for number in range(start, min(count, start + AT_ONCE)):
-                (found,) = parse(json.dumps(definition(number)))
-                entry, _ = repository.put(
+                (found,) = parse_definitions(json.dumps(definition(number)))
+                entry, _ = repository.upsert_entry(
                     session, None, found.definition, found.source, suggestions, origin="remote", position=number
                 )
                 if number < installed:
                     session.flush()
-                    app = repository.stored(session, repository.not_installed(entry))
+                    app = repository.ensure_installation(session, repository.blank_installation(entry))
                     app.state, app.status = State.INSTALLED, Status.STARTED
                     app.installed_source = found.source
                     repository.sync_children(app, found.definition)

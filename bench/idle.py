@@ -32,7 +32,7 @@ import requests
 
 from bench.figures import Row, show
 from tests.support.claims import free_port
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.queue_server import QueueServer
 from tests.support.stack import Stack
 
@@ -79,7 +79,7 @@ def measure(rounds: int, settle: float) -> list[Row]:
     """Return both rows."""
     memories, starts = [], []
     with contextlib.ExitStack() as running:
-        engine = Engine()
+        engine = DockerDaemon()
         running.callback(engine.close)
         engine.start()
         stack = Stack(engine.host, workers=WORKERS)
@@ -92,11 +92,11 @@ def measure(rounds: int, settle: float) -> list[Row]:
             stack.start()
             ready = time.monotonic() - begun
             time.sleep(settle)
-            ours = memory([process.pid for process in stack.processes()])
+            ours = memory([process.pid for process in stack.list_processes()])
             queue = QueueServer()
             with contextlib.closing(queue), bare() as (first, seconds), bare() as (second, _):
                 queue.start()
-                known = {process.pid for process in (*before, *stack.processes())} | {first, second}
+                known = {process.pid for process in (*before, *stack.list_processes())} | {first, second}
                 children = psutil.Process(os.getpid()).children(recursive=True)
                 servers = [one.pid for one in children if one.pid not in known and "valkey-server" in one.name()]
                 assert len(servers) == 1, servers

@@ -24,9 +24,9 @@ from datetime import datetime
 from html import unescape
 
 from bench.figures import Row, show
-from tests.support.engine import Engine
-from tests.support.person import Form, Person, forms
-from tests.support.registry import Registry
+from tests.support.engine import DockerDaemon
+from tests.support.person import Form, Person, parse_forms
+from tests.support.registry import RegistryServer
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
@@ -74,19 +74,19 @@ def five(images: list[str]) -> App:
 class Bench:
     """The parts, and what is asked of them."""
 
-    engine: Engine
+    engine: DockerDaemon
     stack: Stack
     person: Person
 
     def forget(self, app: App) -> None:
         """Leave neither containers nor networks nor images."""
-        self.engine.clear()
-        self.engine.docker("rmi", "-f", *app.images)
+        self.engine.remove_everything()
+        self.engine.run_docker("rmi", "-f", *app.images)
 
     def last_start(self) -> float:
         """The moment at which Docker started the last container."""
-        names = self.engine.docker("ps", "-aq").split()
-        told = self.engine.docker("inspect", "--type", "container", "--format", "{{.State.StartedAt}}", *names)
+        names = self.engine.run_docker("ps", "-aq").split()
+        told = self.engine.run_docker("inspect", "--type", "container", "--format", "{{.State.StartedAt}}", *names)
         return max(datetime.fromisoformat(line).timestamp() for line in told.splitlines())
 
     def rockon_id(self, app: App) -> int:
@@ -102,9 +102,9 @@ class Bench:
             for field in form.fields.values():
                 if field.kind != "hidden" and not field.value:
                     field.value = "blue"
-            page = session.post(page.url, form.data(Next="Next"), timeout=60)
+            page = session.post(page.url, form.form_data(Next="Next"), timeout=60)
         begun = time.time()
-        operation = session.post(page.url, form.data(Submit="Submit"), timeout=60)
+        operation = session.post(page.url, form.form_data(Submit="Submit"), timeout=60)
         while 'hx-trigger="every 1s"' in (html := session.get(operation.url, timeout=60).text):
             time.sleep(1)  # as its page in a browser does
         shown = [unescape(part.split("</pre>")[0]) for part in html.split('<pre class="output command">')[1:]]
@@ -131,17 +131,17 @@ class Bench:
 
     def networks(self, app: App) -> dict[str, list[str]]:
         """The networks that link the containers of what is installed, and who is on each."""
-        names = self.engine.docker("network", "ls", "--format", "{{.Name}}", "--filter", "type=custom").split()
+        names = self.engine.run_docker("network", "ls", "--format", "{{.Name}}", "--filter", "type=custom").split()
         found = {}
         for name in names:
-            told = json.loads(self.engine.docker("network", "inspect", name))[0]["Containers"]
+            told = json.loads(self.engine.run_docker("network", "inspect", name))[0]["Containers"]
             found[name] = [member["Name"] for member in told.values()]
         return found
 
     def uninstall(self, app: App) -> None:
         """Uninstall, so that the next pair begins as this one did."""
         number = self.rockon_id(app)
-        self.person.await_end(self.person.press(f"/rockons/{number}/uninstall", f"/rockons/{number}/uninstall"))
+        self.person.await_end(self.person.press_button(f"/rockons/{number}/uninstall", f"/rockons/{number}/uninstall"))
 
     def pairs(self, app: App, rounds: int) -> list[tuple[float, float]]:
         """Return ours and theirs of each round, the first one not counted."""
@@ -160,14 +160,14 @@ class Bench:
 
 def wizard_form(html: str) -> Form:
     """The form of a page of the wizard."""
-    return next(form for form in forms(html) if {"Next", "Submit"} & form.buttons.keys())
+    return next(form for form in parse_forms(html) if {"Next", "Submit"} & form.buttons.keys())
 
 
 @contextlib.contextmanager
 def parts(size: int) -> Iterator[tuple[Bench, list[App]]]:
     """Start the engine, a registry with the images, and the product with the definitions."""
     with contextlib.ExitStack() as running:
-        engine, registry = Engine(), Registry()
+        engine, registry = DockerDaemon(), RegistryServer()
         for part in (engine, registry):
             running.callback(part.close)
             part.start()

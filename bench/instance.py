@@ -12,19 +12,19 @@ from flask.testing import FlaskClient
 from bench.definitions import fill
 from rockonweb import config, create_app
 from rockonweb.accounts import sessions
-from rockonweb.models import Role, User, db, writing
-from rockonweb.web.extensions import KEY
+from rockonweb.models import Role, User, db, transaction
+from rockonweb.web.extensions import SESSION_KEY
 
 
 @contextlib.contextmanager
 def instance(rockons: int, installed: int = 0) -> Iterator[Flask]:
     """Make an application whose queue nobody serves, with an account and so many rock-ons."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(config.read({"ROCKONWEB_INSTANCE": folder, "REDIS_URL": "unix:///nobody"}))
+        app = create_app(config.load_config({"ROCKONWEB_INSTANCE": folder, "REDIS_URL": "unix:///nobody"}))
         with app.app_context():
             db.metadata.create_all(db.engine)
             fill(rockons, installed)
-            with writing() as session:
+            with transaction() as session:
                 session.add(User(name="bench", password_hash="", role=Role.OWNER))
             engine = db.engine
         yield app
@@ -35,9 +35,9 @@ def visitor(app: Flask) -> FlaskClient:
     """Return somebody who is logged in."""
     client = app.test_client()
     with app.app_context():
-        key = sessions.begin(db.session.get_one(User, 1), "127.0.0.1", "bench")
+        key = sessions.start_session(db.session.get_one(User, 1), "127.0.0.1", "bench")
     with client.session_transaction() as session:
-        session["_user_id"], session["_fresh"], session[KEY] = "1", True, key
+        session["_user_id"], session["_fresh"], session[SESSION_KEY] = "1", True, key
     return client
 
 

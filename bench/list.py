@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 
 from bench.figures import Row, show
 from bench.instance import instance, page, visitor
-from tests.support.engine import Engine
-from tests.support.registry import Registry
+from tests.support.engine import DockerDaemon
+from tests.support.registry import RegistryServer
 from tests.support.standin import make_image
 
 FEW, INSTALLED = 89, 10
@@ -45,14 +45,14 @@ def seconds(work: Callable[[], object]) -> float:
 def containers() -> Iterator[Callable[[], None]]:
     """Run ten containers; gives what asks for each of them by a process of its own."""
     with contextlib.ExitStack() as running:
-        engine, registry = Engine(), Registry()
+        engine, registry = DockerDaemon(), RegistryServer()
         for part in (engine, registry):
             running.callback(part.close)
             part.start()
         image = make_image(engine, registry, "bench/app:1")
         names = [f"example-{number}" for number in range(INSTALLED)]
         for name in names:
-            engine.docker("run", "-d", "--name", name, image)
+            engine.run_docker("run", "-d", "--name", name, image)
 
         def inspect() -> None:
             for name in names:

@@ -35,8 +35,8 @@ import requests
 
 from bench.figures import Row, show
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.registry import Registry
+from tests.support.engine import DockerDaemon
+from tests.support.registry import RegistryServer
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
@@ -76,7 +76,7 @@ class App:
 class Bench:
     """The parts, and what is asked of them."""
 
-    engine: Engine
+    engine: DockerDaemon
     stack: Stack
     apps: list[App]
     asked: int = 0  # changes so far
@@ -112,16 +112,16 @@ class Bench:
     def last_start(self) -> float:
         """The moment at which Docker started the last of the containers."""
         names = [app.name for app in self.apps]
-        told = self.engine.docker("inspect", "--type", "container", "--format", "{{.State.StartedAt}}", *names)
+        told = self.engine.run_docker("inspect", "--type", "container", "--format", "{{.State.StartedAt}}", *names)
         return max(datetime.fromisoformat(line).timestamp() for line in told.splitlines())
 
     def forget(self) -> None:
         """Leave neither containers nor images."""
-        if containers := self.engine.docker("ps", "-aq").split():
-            self.engine.docker("rm", "-fv", *containers)
+        if containers := self.engine.run_docker("ps", "-aq").split():
+            self.engine.run_docker("rm", "-fv", *containers)
         for app in self.apps:
-            if self.engine.docker("images", "-q", app.image):
-                self.engine.docker("rmi", "-f", app.image)
+            if self.engine.run_docker("images", "-q", app.image):
+                self.engine.run_docker("rmi", "-f", app.image)
 
     def line(self, app: App) -> list[str]:
         """The `docker run` line that Rockonweb shows for an app."""
@@ -193,7 +193,7 @@ class Bench:
 def parts(apps: int, size: int) -> Iterator[Bench]:
     """Start the engine, a registry with the images, and the product with its definitions."""
     with contextlib.ExitStack() as running:
-        engine, registry = Engine(), Registry()
+        engine, registry = DockerDaemon(), RegistryServer()
         for part in (engine, registry):
             running.callback(part.close)
             part.start()

@@ -24,8 +24,8 @@ import requests
 
 from bench.figures import Row, show
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.registry import Registry
+from tests.support.engine import DockerDaemon
+from tests.support.registry import RegistryServer
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
@@ -35,10 +35,10 @@ LATEST = 30
 
 
 @contextlib.contextmanager
-def product() -> Iterator[tuple[Engine, Stack, str]]:
+def product() -> Iterator[tuple[DockerDaemon, Stack, str]]:
     """Run all parts; gives also a token that may look at pages."""
     with contextlib.ExitStack() as running:
-        engine, registry = Engine(), Registry()
+        engine, registry = DockerDaemon(), RegistryServer()
         for part in (engine, registry):
             running.callback(part.close)
             part.start()
@@ -97,10 +97,10 @@ def crowd(stack: Stack, token: str, people: int, seconds: float) -> float:
     return statistics.median(times) * 1000
 
 
-def told(engine: Engine, stack: Stack, token: str, word: str, shown: str) -> float:
+def told(engine: DockerDaemon, stack: Stack, token: str, word: str, shown: str) -> float:
     """Do something to the container; return the seconds until the list shows it."""
     with visitor(token) as session:
-        engine.docker(word, "bench")
+        engine.run_docker(word, "bench")
         begun = time.monotonic()
         while time.monotonic() - begun < LATEST:
             if shown in ask(session, f"{stack.url}/rockons").text:

@@ -21,7 +21,7 @@ import requests
 from bench.definitions import metastore
 from bench.figures import Row, show
 from rockonweb import catalog, config, create_app
-from rockonweb.catalog.report import Report
+from rockonweb.catalog.report import CatalogueReport
 from rockonweb.models import Base, db
 
 
@@ -41,12 +41,12 @@ def one_after_another(url: str, names: list[str]) -> None:
 def refreshes(url: str, number: int) -> tuple[float, float]:
     """Times of a refresh into an empty database, and of one more."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(config.read({"ROCKONWEB_INSTANCE": folder, "ROCKONWEB_REMOTE_METASTORE": url}))
+        app = create_app(config.load_config({"ROCKONWEB_INSTANCE": folder, "ROCKONWEB_REMOTE_METASTORE": url}))
         with app.app_context():
             Base.metadata.create_all(db.engine)
-            reports: list[Report] = []
-            cold = seconds(lambda: reports.append(catalog.refresh()))
-            unchanged = seconds(lambda: reports.append(catalog.refresh()))
+            reports: list[CatalogueReport] = []
+            cold = seconds(lambda: reports.append(catalog.refresh_catalogue()))
+            unchanged = seconds(lambda: reports.append(catalog.refresh_catalogue()))
             outcome = [(len(report.added), report.unchanged, len(report.faulty)) for report in reports]
             if outcome != [(number, 0, 0), (0, number, 0)]:
                 raise SystemExit(f"The refresh did not do its work: {outcome}")

@@ -23,9 +23,9 @@ from wtforms import StringField
 from bench.figures import Row, show
 from bench.instance import instance, visitor
 from rockonweb.core.questions import wizard
-from rockonweb.models import RockOn, Role, repository, writing
+from rockonweb.models import RockOn, Role, repository, transaction
 from rockonweb.web import drafts
-from rockonweb.web.permissions import requires
+from rockonweb.web.permissions import require_role
 
 STEP, BARE = "/rockons/1/install/environment", "/bare"
 PAGE = """<!doctype html><title>Bare</title><form method="post">{{ form.hidden_tag() }}
@@ -42,12 +42,12 @@ class Bare(FlaskForm):  # type: ignore[misc]
     c = StringField()
 
 
-@requires(Role.OWNER)
+@require_role(Role.OWNER)
 def bare() -> ResponseReturnValue:
     """Ask, or write the answers down."""
     form = Bare()
     if form.validate_on_submit():
-        with writing() as session:
+        with transaction() as session:
             session.get_one(RockOn, 2).website = f"{form.a.data}{form.b.data}{form.c.data}"[:32]
         return redirect(BARE, code=303)
     return render_template_string(PAGE, form=form)
@@ -58,13 +58,13 @@ def go_to(app: Flask) -> list[str]:
     with app.app_context():
         rockon = repository.find_installation(1)
         assert rockon
-        definition = drafts.definition_of(rockon)
-        for page in wizard.pages(definition):
-            asks = wizard.asks(definition, page)
+        definition = drafts.catalogue_definition(rockon)
+        for page in wizard.wizard_pages(definition):
+            asks = wizard.page_questions(definition, page)
             if page == "environment":
                 return [ask.name for ask in asks]
             given = {ask.name: str(21000 + n) if page == "ports" else f"share-{n}" for n, ask in enumerate(asks)}
-            drafts.save(rockon, definition, 1, page, given, accepted=True)
+            drafts.save_draft(rockon, definition, 1, page, given, accepted=True)
     raise SystemExit("the rock-on has no variables")
 
 

@@ -7,10 +7,10 @@ from flask import Flask
 from rockonweb import config
 
 
-def create_app(settings: config.Settings | None = None) -> Flask:
+def create_app(settings: config.Config | None = None) -> Flask:
     """Return the application of an instance. It opens no connection: not to the database, the queue or Docker."""
-    settings = settings or config.read()
-    return configure(build_app(), settings)
+    settings = settings or config.load_config()
+    return configure_app(build_app(), settings)
 
 
 def build_app() -> Flask:
@@ -32,26 +32,26 @@ def build_app() -> Flask:
     return app
 
 
-def configure(app: Flask, settings: config.Settings) -> Flask:
+def configure_app(app: Flask, settings: config.Config) -> Flask:
     """Let an application that `build_app` made serve an instance, and return it.
 
     Raises RockonwebError where the settings cannot be used.
     """
     from rockonweb.models import address, base
-    from rockonweb.web.proxies import FromProxies
+    from rockonweb.web.proxies import TrustedProxyMiddleware
 
-    database = address.checked(settings.database_url)
+    database_url = address.parse_database_url(settings.database_url)
     app.instance_path = str(settings.instance)
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=config.secret_key(settings),
         # Browsers send a host's cookies to all its ports: apps and other instances have sessions of their own there.
         SESSION_COOKIE_NAME=f"rockonweb_{settings.port}",
-        SQLALCHEMY_DATABASE_URI=database,
-        SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database),
+        SQLALCHEMY_DATABASE_URI=database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=address.engine_options(database_url),
         RQ_DASHBOARD_REDIS_URL=(settings.queue_url,),
     )
-    app.wsgi_app = FromProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedProxyMiddleware(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     base.db.init_app(app)
-    base.prepare(app)
+    base.configure_engine(app)
     return app

@@ -18,22 +18,22 @@ from rockonweb.blueprints.audit import audit_hook
 from rockonweb.blueprints.operations import progress
 from rockonweb.blueprints.settings import pending_changes
 from rockonweb.catalog import icons
-from rockonweb.core.definition.badges import CAUTION
+from rockonweb.core.definition.badges import CAUTION_BADGES
 from rockonweb.core.docker import pull_layers
-from rockonweb.languages import LANGUAGES, printed
+from rockonweb.languages import LANGUAGES, translate_value
 from rockonweb.web import allowed_hosts, assets, banners, error_pages, login_throttle
 from rockonweb.web.extensions import babel, csrf, login
-from rockonweb.web.fragment_cache import kept_html
+from rockonweb.web.fragment_cache import cached_fragment
 from rockonweb.web.labels import FILTERS
-from rockonweb.web.permissions import may, public
+from rockonweb.web.permissions import allow_anonymous, user_has_role
 from rockonweb.work import handler_tasks
 
 # The pages are found by themselves: each module of the folder has a `blueprint`, but for the one that mounts RQ's own.
-PAGES = [import_module(f"{blueprints.__name__}.{one.name}") for one in iter_modules(blueprints.__path__)]
-LARGEST_ID = 2**31 - 1  # of a row in an address: a database knows none that is larger
+PAGE_MODULES = [import_module(f"{blueprints.__name__}.{one.name}") for one in iter_modules(blueprints.__path__)]
+MAX_ROW_ID = 2**31 - 1  # of a row in an address: a database knows none that is larger
 # No Strict-Transport-Security: it counts for all ports of a host, and would shut the apps' own pages, which are plain
 # http on other ports. Cookies say Secure, and a proxy may add it where the apps have other names.
-HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -41,13 +41,13 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), "
     "display-capture=(), browsing-topics=()",
 }
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
-class Sessions(SecureCookieSessionInterface):
+class SecureSessionInterface(SecureCookieSessionInterface):
     """The session's cookie; one that was given by https never goes over plain http."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
@@ -57,43 +57,43 @@ class Sessions(SecureCookieSessionInterface):
 
 def register_pages(app: Flask) -> None:
     """Add extensions, blueprints, error pages and headers to the application."""
-    app.config.update(PERMANENT_SESSION_LIFETIME=sessions.IDLE, RATELIMIT_HEADERS_ENABLED=False)
-    app.url_map.converters["int"] = partial(IntegerConverter, max=LARGEST_ID)  # type: ignore[assignment]
-    app.session_interface = Sessions()
-    app.before_request(allowed_hosts.check)
+    app.config.update(PERMANENT_SESSION_LIFETIME=sessions.MAX_IDLE, RATELIMIT_HEADERS_ENABLED=False)
+    app.url_map.converters["int"] = partial(IntegerConverter, max=MAX_ROW_ID)  # type: ignore[assignment]
+    app.session_interface = SecureSessionInterface()
+    app.before_request(allowed_hosts.refuse_unknown_host)
     csrf.init_app(app)
     login.init_app(app)
     login_throttle.limiter.init_app(app)
-    babel.init_app(app, locale_selector=language.language)
+    babel.init_app(app, locale_selector=language.select_language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.finalize = printed
+    app.jinja_env.finalize = translate_value
     app.jinja_env.globals.update(
         get_locale=get_locale,
         languages=LANGUAGES,
-        caution=CAUTION,
-        may=may,
-        theme=theme.theme,
-        troubles=banners.troubles,
-        picture_of=icons.version_of,
-        top_bar=progress.top_bar,
-        line_of=progress.card_line,
-        layers_of=pull_layers.unpack,
-        place_of=progress.place_of,
+        caution=CAUTION_BADGES,
+        may=user_has_role,
+        theme=theme.current_theme,
+        troubles=banners.list_banners,
+        picture_of=icons.app_icon_version,
+        top_bar=progress.build_top_bar,
+        line_of=progress.card_progress_line,
+        layers_of=pull_layers.unpack_layers,
+        place_of=progress.queue_position,
         docker_notice=banners.docker_notice,
-        unapplied=pending_changes.unapplied,
-        tasks_of=handler_tasks.of,
-        kept_html=kept_html,
+        unapplied=pending_changes.has_unapplied_changes,
+        tasks_of=handler_tasks.find_tasks,
+        kept_html=cached_fragment,
     )
-    error_pages.register(app)
-    for module in PAGES:
+    error_pages.register_error_handlers(app)
+    for module in PAGE_MODULES:
         if module is not jobs:
             app.register_blueprint(module.blueprint)
-    jobs.register(app)
-    assets.register(app)
-    app.view_functions["static"] = public(app.view_functions["static"])
+    jobs.mount_dashboard(app)
+    assets.register_assets(app)
+    app.view_functions["static"] = allow_anonymous(app.view_functions["static"])
     app.before_request(_refuse_unguarded)
-    app.after_request(audit_hook.leave)
+    app.after_request(audit_hook.record_change)
     app.after_request(_add_headers)
 
 
@@ -104,8 +104,8 @@ def _refuse_unguarded() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers.update(HEADERS)
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.update(SECURITY_HEADERS)
     if request.endpoint != "static":
         response.vary.add("HX-Request")
         if response.mimetype == "text/html" and "_user_id" in session:

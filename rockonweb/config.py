@@ -19,17 +19,17 @@ from dotenv import dotenv_values
 from flask import current_app
 
 from rockonweb.core.errors import BadInput
-from rockonweb.core.status.health import Limits
+from rockonweb.core.status.health import HealthLimits
 
 VERSION = version("rockonweb")
 DEFAULT_METASTORE = "https://rockstor.com/rockons"
-ORIGINAL_SHARES_ROOT = Path("/mnt2")
+ROCKSTOR_SHARES_ROOT = Path("/mnt2")
 SOCKET_PATH_LIMIT = 100  # of a Unix socket's path, in bytes
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Config:
     """Where things are and how many there are. Paths are absolute."""
 
     instance: Path
@@ -44,13 +44,13 @@ class Settings:
     admin_user: str
     admin_password: str
     rollback_points: int = 3  # of each rock-on that are kept
-    health: Limits = field(default_factory=Limits)  # of a container that was just started
+    health: HealthLimits = field(default_factory=HealthLimits)  # of a container that was just started
     update_hours: int = 12  # between two looks for newer images of an installed rock-on; 0: never
     registry_seconds: int = 4  # to wait for what registries say of images before an install; 0 asks none
     tls_key: Path | None = None  # the host's own key and certificate; without them a pair is made when needed
     tls_certificate: Path | None = None
-    hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
-    proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
+    allowed_hosts: tuple[str, ...] = ()  # names by which people reach the pages, besides this machine's own
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose word counts on where a request came from
 
     public_url: str = ""  # by which people reach the pages, for links in notices; blank where nobody has said
 
@@ -63,7 +63,7 @@ class Settings:
             return self.host == "localhost"
 
     @property
-    def url(self) -> str:
+    def local_url(self) -> str:
         """The address of the pages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if self.tls_certificate else "http"
@@ -72,12 +72,12 @@ class Settings:
     @property
     def redis_socket(self) -> Path:
         """The socket of the server that `up` starts."""
-        usual = self.instance / "redis" / "redis.sock"
-        if len(os.fsencode(usual)) <= SOCKET_PATH_LIMIT:
-            return usual
-        runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
-        number = zlib.crc32(os.fsencode(self.instance))  # the same in every process
-        return runtime / f"rockonweb-{os.getuid()}-{number:x}" / "redis.sock"
+        socket_path = self.instance / "redis" / "redis.sock"
+        if len(os.fsencode(socket_path)) <= SOCKET_PATH_LIMIT:
+            return socket_path
+        runtime_folder = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108
+        checksum = zlib.crc32(os.fsencode(self.instance))  # the same in every process
+        return runtime_folder / f"rockonweb-{os.getuid()}-{checksum:x}" / "redis.sock"
 
     @property
     def queue_url(self) -> str:
@@ -85,12 +85,12 @@ class Settings:
         return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
-    def locks(self) -> Path:
+    def locks_folder(self) -> Path:
         """The folder of the operations' file locks."""
         return self.instance / "locks"
 
 
-def read(environ: Mapping[str, str] | None = None) -> Settings:
+def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """Return the settings. The environment wins over `.env`. Raises BadInput for a value that can't be used."""
     if environ is None:
         environ = {**{key: value or "" for key, value in dotenv_values(".env").items()}, **os.environ}
@@ -98,13 +98,13 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             if key.startswith("DOCKER_"):  # Docker's own variables are read by its client
                 os.environ.setdefault(key, environ[key])
     instance = Path(environ.get("ROCKONWEB_INSTANCE") or "instance").absolute()
-    host, port = _bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
-    tls_key, tls_certificate = _tls(environ)
-    return Settings(
+    host, port = _parse_bind(environ.get("ROCKONWEB_BIND") or "127.0.0.1:8000")
+    tls_key, tls_certificate = _parse_tls(environ)
+    return Config(
         instance=instance,
         host=host,
         port=port,
-        workers=_number(environ, "ROCKONWEB_WORKERS", 3),
+        workers=_parse_number(environ, "ROCKONWEB_WORKERS", 3),
         remote_metastore=environ.get("ROCKONWEB_REMOTE_METASTORE", DEFAULT_METASTORE).rstrip("/"),
         local_metastore=Path(environ.get("ROCKONWEB_LOCAL_METASTORE") or instance / "rockons").absolute(),
         shares_root=Path(environ.get("ROCKONWEB_SHARES_ROOT") or _default_shares_root(instance)).absolute(),
@@ -112,99 +112,99 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=environ.get("REDIS_URL") or "",
         admin_user=environ.get("ROCKONWEB_ADMIN_USER") or "",
         admin_password=environ.get("ROCKONWEB_ADMIN_PASSWORD") or "",
-        rollback_points=_number(environ, "ROCKONWEB_ROLLBACK_POINTS", 3),
-        health=Limits(
-            steady=_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10, least=0),
-            timeout=_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
+        rollback_points=_parse_number(environ, "ROCKONWEB_ROLLBACK_POINTS", 3),
+        health=HealthLimits(
+            steady_seconds=_parse_number(environ, "ROCKONWEB_HEALTH_SECONDS", 10, minimum=0),
+            timeout_seconds=_parse_number(environ, "ROCKONWEB_HEALTH_TIMEOUT", 300),
         ),
-        update_hours=_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, least=0),
-        registry_seconds=_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, least=0),
+        update_hours=_parse_number(environ, "ROCKONWEB_UPDATE_HOURS", 12, minimum=0),
+        registry_seconds=_parse_number(environ, "ROCKONWEB_REGISTRY_SECONDS", 4, minimum=0),
         tls_key=tls_key,
         tls_certificate=tls_certificate,
-        hosts=_hosts(environ.get("ROCKONWEB_HOSTS") or ""),
-        proxies=_proxies(environ.get("ROCKONWEB_PROXIES") or ""),
-        public_url=_public_url(environ.get("ROCKONWEB_URL") or ""),
+        allowed_hosts=_parse_hosts(environ.get("ROCKONWEB_HOSTS") or ""),
+        trusted_proxies=_parse_proxies(environ.get("ROCKONWEB_PROXIES") or ""),
+        public_url=_parse_public_url(environ.get("ROCKONWEB_URL") or ""),
     )
 
 
-def secret_key(settings: Settings) -> str:
+def secret_key(settings: Config) -> str:
     """Return the instance's key, made at the first call; it signs sessions and encrypts secrets at rest."""
     path = settings.instance / "secret.key"
-    make_private(settings.instance)
+    make_private_folder(settings.instance)
     if not path.exists():
-        with fresh(path, secrets.token_urlsafe(32).encode()) as made, suppress(FileExistsError):
-            os.link(made, path)  # or another process was faster
+        with temporary_file(path, secrets.token_urlsafe(32).encode()) as temporary, suppress(FileExistsError):
+            os.link(temporary, path)  # or another process was faster
     return path.read_text().strip()
 
 
-def make_private(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make a folder that only its owner can enter."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
-def fresh(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Path]:
+def temporary_file(path: Path, content: bytes, mode: int = 0o600) -> Iterator[Path]:
     """A new file of this content beside a path, to take its name: so that nobody ever finds a part of the content.
 
     It is gone in the end, unless it was renamed.
     """
-    made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        yield made
+        yield temporary
     finally:
-        made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _bind(value: str) -> tuple[str, int]:
+def _parse_bind(value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
     if not colon or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise BadInput(f'ROCKONWEB_BIND is "{value}".', "It must be ADDRESS:PORT, such as 127.0.0.1:8000.")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104
 
 
-def _tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
+def _parse_tls(environ: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
     """Return the paths of the host's key and certificate, which come together or not at all."""
     key, certificate = environ.get("ROCKONWEB_TLS_KEY"), environ.get("ROCKONWEB_TLS_CERT")
     if key and certificate:
         return Path(key).absolute(), Path(certificate).absolute()
     if key or certificate:
-        given, other = ("KEY", "CERT") if key else ("CERT", "KEY")
+        present, missing = ("KEY", "CERT") if key else ("CERT", "KEY")
         raise BadInput(
-            f"ROCKONWEB_TLS_{given} is set and ROCKONWEB_TLS_{other} is not.",
+            f"ROCKONWEB_TLS_{present} is set and ROCKONWEB_TLS_{missing} is not.",
             "A key and its certificate belong together: set both, or neither.",
         )
     return None, None
 
 
-def _listed(value: str) -> list[str]:
-    return [word.strip() for word in value.split(",") if word.strip()]
+def _split_list(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def _hosts(value: str) -> tuple[str, ...]:
+def _parse_hosts(value: str) -> tuple[str, ...]:
     """Return the names of a list, in lower case; addresses are allowed too, a port or a wildcard is not."""
-    found = []
-    for word in _listed(value):
-        name = word.lower().rstrip(".").strip("[]")
+    hosts = []
+    for item in _split_list(value):
+        name = item.lower().rstrip(".").strip("[]")
         try:
             name = str(ip_address(name))
         except ValueError:
             if not HOST_NAME.fullmatch(name):
                 raise BadInput(
-                    f'ROCKONWEB_HOSTS names "{word}".',
+                    f'ROCKONWEB_HOSTS names "{item}".',
                     "It must be names as they stand in the browser's address, without a port, with commas between "
                     "them, such as apps.example.org,server.lan.",
                 ) from None
-        found.append(name)
-    return tuple(dict.fromkeys(found))
+        hosts.append(name)
+    return tuple(dict.fromkeys(hosts))
 
 
-def _proxies(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def _parse_proxies(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
-        return tuple(ip_network(word, strict=False) for word in _listed(value))
+        return tuple(ip_network(network, strict=False) for network in _split_list(value))
     except ValueError:
         raise BadInput(
             f'ROCKONWEB_PROXIES is "{value}".',
@@ -212,7 +212,7 @@ def _proxies(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
         ) from None
 
 
-def _public_url(value: str) -> str:
+def _parse_public_url(value: str) -> str:
     url = urlsplit(value)
     if value and (url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment):
         raise BadInput(
@@ -222,28 +222,28 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _number(environ: Mapping[str, str], key: str, default: int, least: int = 1) -> int:
+def _parse_number(environ: Mapping[str, str], key: str, default: int, minimum: int = 1) -> int:
     value = environ.get(key) or str(default)
-    if not value.isdecimal() or int(value) < least:
-        raise BadInput(f'{key} is "{value}".', f"It must be a whole number from {least}.")
+    if not value.isdecimal() or int(value) < minimum:
+        raise BadInput(f'{key} is "{value}".', f"It must be a whole number from {minimum}.")
     return int(value)
 
 
 def _default_shares_root(instance: Path) -> Path:
     """Return the original's root where something is mounted below it, else a folder of the instance."""
     try:
-        mounted = any(os.path.ismount(path) for path in ORIGINAL_SHARES_ROOT.iterdir())
+        mounted = any(os.path.ismount(path) for path in ROCKSTOR_SHARES_ROOT.iterdir())
     except OSError:
         mounted = False
-    return ORIGINAL_SHARES_ROOT if mounted else instance / "shares"
+    return ROCKSTOR_SHARES_ROOT if mounted else instance / "shares"
 
 
-def instance_id(settings: Settings) -> str:
+def instance_id(settings: Config) -> str:
     """Return the short name by which this instance marks its containers, derived from its key."""
     return hashlib.sha256(b"instance " + secret_key(settings).encode()).hexdigest()[:12]
 
 
-def current_settings() -> Settings:
+def current_config() -> Config:
     """Return the settings of the app that is at work."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings: Config = current_app.config["SETTINGS"]
     return settings

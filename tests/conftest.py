@@ -16,16 +16,16 @@ from redis import Redis
 
 from rockonweb.models import db
 from tests.support import database
-from tests.support.app import Visitor, add_user, lend_app, make_app, new_visitor, take_back_apps
-from tests.support.browser import chromium, new_page
+from tests.support.app import FormClient, create_test_user, lend_app, make_app, new_visitor, reclaim_apps
+from tests.support.browser import launch_chromium, new_page
 from tests.support.command_line import CommandLine
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.examples import QUICK
 from tests.support.instance import Instance
-from tests.support.metastore import Content, Metastore
-from tests.support.postgres import Postgres
+from tests.support.metastore import Content, MetastoreServer
+from tests.support.postgres import PostgresServer
 from tests.support.queue_server import QueueServer
-from tests.support.registry import Registry
+from tests.support.registry import RegistryServer
 from tests.support.stack import Stack
 from tests.support.standin import make_image
 
@@ -35,15 +35,15 @@ _LEFT_OUT = "rockonweb_left_out"
 
 
 @pytest.fixture(scope="session")
-def _engines() -> list[Engine]:
+def _engines() -> list[DockerDaemon]:
     """The engine, once a test has asked for it."""
     return []
 
 
 @pytest.fixture(scope="session")
-def engine(_engines: list[Engine]) -> Iterator[Engine]:
+def engine(_engines: list[DockerDaemon]) -> Iterator[DockerDaemon]:
     """A Docker Engine of this session's own; see `Engine`."""
-    engine = Engine()
+    engine = DockerDaemon()
     try:
         engine.start()
         _engines.append(engine)
@@ -53,18 +53,18 @@ def engine(_engines: list[Engine]) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _empty_engine(_engines: list[Engine]) -> Iterator[None]:
+def _empty_engine(_engines: list[DockerDaemon]) -> Iterator[None]:
     """No module leaves a container, volume or network to the next one."""
     yield
     for engine in _engines:
         engine.start()
-        engine.clear()
+        engine.remove_everything()
 
 
 @pytest.fixture(scope="session")
-def registry() -> Iterator[Registry]:
+def registry() -> Iterator[RegistryServer]:
     """An image registry; see `Registry`."""
-    registry = Registry()
+    registry = RegistryServer()
     try:
         registry.start()
         yield registry
@@ -73,7 +73,7 @@ def registry() -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
-def standin(engine: Engine, registry: Registry) -> Callable[..., str]:
+def standin(engine: DockerDaemon, registry: RegistryServer) -> Callable[..., str]:
     """`standin("app:1", ports=(8080,), revision=1, …)` puts an image into the registry; see `make_image`."""
 
     def make(name: str, *arguments: Any, **options: Any) -> str:
@@ -94,9 +94,9 @@ def queue_server() -> Iterator[QueueServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server; `postgres.database()` makes an empty database and returns its address."""
-    server = Postgres()
+    server = PostgresServer()
     try:
         server.start()
         yield server
@@ -110,7 +110,7 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     if getattr(request, "param", "") != "postgresql":
         yield
         return
-    with database.on(request.getfixturevalue("postgres")):
+    with database.use_postgres(request.getfixturevalue("postgres")):
         yield
 
 
@@ -118,7 +118,7 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
 def _apps() -> Iterator[None]:
     """What a test leaves of its applications ends with it."""
     yield
-    take_back_apps()
+    reclaim_apps()
 
 
 @pytest.fixture
@@ -137,18 +137,18 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")  # that of this machine is none of ours
     app = make_app(tmp_path, **environ)
     with app.app_context():
-        add_user()
+        create_test_user()
         yield app
 
 
 @pytest.fixture
-def client(app: Flask) -> Visitor:
+def client(app: Flask) -> FormClient:
     """Somebody who is not logged in; `client.log_in("ada")` changes that without asking the login's page."""
     return new_visitor(app)
 
 
 @pytest.fixture
-def owner_client(client: Visitor) -> Visitor:
+def owner_client(client: FormClient) -> FormClient:
     """The owner, logged in."""
     return client.log_in("ada")
 
@@ -156,11 +156,11 @@ def owner_client(client: Visitor) -> Visitor:
 @pytest.fixture
 def redis(app: Flask, queue_server: QueueServer) -> Iterator[Redis]:
     """A real queue's server for `app`, with nothing in it; without this, `app` has a stand-in in this process."""
-    queue_server.flush()
+    queue_server.flush_queue()
     connection = app.extensions["redis"] = Redis.from_url(queue_server.url)
     yield connection
     connection.close()
-    queue_server.flush()
+    queue_server.flush_queue()
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.Monk
     """
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
     queue_server.start()
-    queue_server.flush()
+    queue_server.flush_queue()
     made = Instance(tmp_path, queue_server.url, lend_app)
     made.asks_docker = False
     with made.app.app_context():
@@ -183,7 +183,7 @@ def instance(queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    with chromium() as browser:
+    with launch_chromium() as browser:
         yield browser
 
 
@@ -195,12 +195,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def metastore() -> Iterator[Callable[..., Metastore]]:
+def metastore() -> Iterator[Callable[..., MetastoreServer]]:
     """`metastore(files_or_folder, delay=0)` serves them until the test ends; see `Metastore`."""
     with ExitStack() as stores:
 
-        def serve(files: Mapping[str, Content] | Path, delay: float = 0) -> Metastore:
-            store = Metastore(files, delay)
+        def serve(files: Mapping[str, Content] | Path, delay: float = 0) -> MetastoreServer:
+            store = MetastoreServer(files, delay)
             stores.callback(store.close)
             return store
 
@@ -232,7 +232,7 @@ def command_line(tmp_path: Path) -> CommandLine:
     The way to test a command: a process of its own costs a second, this some milliseconds.
     """
     made = CommandLine(tmp_path)
-    database.put(made.database)
+    database.put_database(made.database)
     return made
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config, create_app
-from rockonweb.cli import COMMANDS, LIMITER, register
+from rockonweb.cli import COMMANDS, LIMITER, register_commands
 from tests.support.command_line import PROGRAM, CommandLine
-from tests.support.samples import port, source
+from tests.support.samples import definition_source, port_question
 
 ANSWERS = '{"shares": {"files": {"/srv": "pictures"}}}'
-FILES = {"files": {"volumes": {"/srv": {}}, "ports": {"80": port(18081, protocol="", ui=True)}}}
-DEFINITION = source(FILES, "Files", website="https://files.example/")
+FILES = {"files": {"volumes": {"/srv": {}}, "ports": {"80": port_question(18081, protocol="", ui=True)}}}
+DEFINITION = definition_source(FILES, "Files", website="https://files.example/")
 
 HEAVY = {
     *("alembic", "argon2", "cryptography", "docker", "flask_limiter", "flask_sqlalchemy", "pydantic", "redis"),
@@ -35,7 +35,7 @@ for option in "--version", "--help":
         cli.main()
 print(*sys.modules)
 for command in (*cli.COMMANDS, cli.LIMITER):
-    command.load()
+    command.load_command()
 import rockonweb.jobs, rockonweb.app, rockonweb.work.watcher
 print(*sys.modules)
 """
@@ -73,13 +73,13 @@ def test_help_and_version_answer_at_once_and_only_a_command_imports_what_it_need
 
 def test_the_list_says_of_a_command_what_its_own_help_begins_with() -> None:
     for command in (*COMMANDS, LIMITER):
-        assert command.get_short_help_str(1000) == command.load().get_short_help_str(1000)
-    assert [command.name for command in COMMANDS] == [command.load().name for command in COMMANDS]
+        assert command.get_short_help_str(1000) == command.load_command().get_short_help_str(1000)
+    assert [command.name for command in COMMANDS] == [command.load_command().name for command in COMMANDS]
 
 
 def test_flask_has_the_same_commands(command_line: CommandLine) -> None:
-    app = create_app(config.read(command_line.environ))
-    register(app)
+    app = create_app(config.load_config(command_line.environ))
+    register_commands(app)
     runner = app.test_cli_runner()
     assert {*app.cli.commands} == {command.name for command in COMMANDS}
     assert runner.invoke(args=["user", "add", "anna"], input="a long enough password\n").exit_code == 0

@@ -12,11 +12,11 @@ import pytest
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.formats import backup as core
-from rockonweb.models import repository, writing
+from rockonweb.models import repository, transaction
 from rockonweb.work import backup
-from tests.support.app import install, make_app, shelve
+from tests.support.app import add_rockon, make_app, mark_installed
 from tests.support.command_line import PROGRAM, CommandLine
-from tests.support.samples import questions
+from tests.support.samples import label_questions
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
@@ -28,9 +28,9 @@ def command_line(tmp_path: Path) -> CommandLine:
     """A terminal beside an instance with an app that has a secret."""
     app = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
     with app.app_context():
-        rockon = install(shelve("Notes", {"notes": {"environment": questions(ADMIN_PASSWORD="")}}))
-        with writing():
-            repository.store(rockon, Answers(environment={"notes": {"ADMIN_PASSWORD": SECRET}}))
+        rockon = mark_installed(add_rockon("Notes", {"notes": {"environment": label_questions(ADMIN_PASSWORD="")}}))
+        with transaction():
+            repository.store_answers(rockon, Answers(environment={"notes": {"ADMIN_PASSWORD": SECRET}}))
     return CommandLine(tmp_path)
 
 
@@ -43,7 +43,7 @@ def test_a_backup_is_its_owners_alone_and_says_what_is_not_in_it(command_line: C
     path = command_line.folder / "mine.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert SECRET not in path.read_text()
-    assert core.read(path.read_bytes()).rockons[0].name == "Notes"
+    assert core.read_backup(path.read_bytes()).rockons[0].name == "Notes"
     assert command_line.run("backup", "mine.json").returncode == 0  # a newer one takes its place
     assert [one.name for one in command_line.folder.iterdir() if "mine.json" in one.name] == ["mine.json"]
 
@@ -68,7 +68,7 @@ def test_secrets_with_a_passphrase(command_line: CommandLine, way: str) -> None:
     assert done.returncode == 0, done.stderr
     text = (command_line.folder / "mine.json").read_text()
     assert SECRET not in text
-    found = backup.unseal(core.read(text), PASSPHRASE)
+    found = backup.unseal_secrets(core.read_backup(text), PASSPHRASE)
     assert found.rockons[0].given["environment"] == {"notes": {"ADMIN_PASSWORD": SECRET}}
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from rockonweb import config
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.errors import BadInput
-from rockonweb.core.status.health import Limits
+from rockonweb.core.status.health import HealthLimits
 
 
-def read(tmp_path: Path, **environ: str) -> Settings:
+def read(tmp_path: Path, **environ: str) -> Config:
     """Return the settings of an instance in `tmp_path`."""
-    return config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), **environ})
+    return config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), **environ})
 
 
 def test_without_any_variable_there_are_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config, "ORIGINAL_SHARES_ROOT", tmp_path / "nothing here")
-    assert config.read({}) == Settings(
+    monkeypatch.setattr(config, "ROCKSTOR_SHARES_ROOT", tmp_path / "nothing here")
+    assert config.load_config({}) == Config(
         instance=tmp_path / "instance",
         host="127.0.0.1",
         port=8000,
@@ -37,7 +37,7 @@ def test_without_any_variable_there_are_defaults(tmp_path: Path, monkeypatch: py
 
 
 def test_every_variable_is_taken(tmp_path: Path):
-    assert config.read(
+    assert config.load_config(
         {
             "ROCKONWEB_INSTANCE": "/srv/rockonweb",
             "ROCKONWEB_BIND": "0.0.0.0:80",
@@ -55,7 +55,7 @@ def test_every_variable_is_taken(tmp_path: Path):
             "ROCKONWEB_HEALTH_TIMEOUT": "600",
             "ROCKONWEB_REGISTRY_SECONDS": "9",
         }
-    ) == Settings(
+    ) == Config(
         instance=Path("/srv/rockonweb"),
         host="0.0.0.0",
         port=80,
@@ -69,7 +69,7 @@ def test_every_variable_is_taken(tmp_path: Path):
         admin_password="correct horse",
         rollback_points=5,
         update_hours=0,
-        health=Limits(steady=20, timeout=600),
+        health=HealthLimits(steady_seconds=20, timeout_seconds=600),
         registry_seconds=9,
     )
 
@@ -84,7 +84,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.delenv(key, raising=False)
     (tmp_path / ".env").write_text("ROCKONWEB_WORKERS=2\nROCKONWEB_BIND=127.0.0.1:9000\n")
     monkeypatch.setenv("ROCKONWEB_WORKERS", "5")
-    settings = config.read()
+    settings = config.load_config()
     assert (settings.workers, settings.port) == (5, 9000)
 
 
@@ -93,10 +93,10 @@ def test_dockers_variables_of_the_file_reach_its_client(tmp_path: Path, monkeypa
     monkeypatch.setenv("DOCKER_HOST", "unset later")
     monkeypatch.delenv("DOCKER_HOST")
     (tmp_path / ".env").write_text("DOCKER_HOST=unix:///run/other.sock\n")
-    config.read()
+    config.load_config()
     assert os.environ["DOCKER_HOST"] == "unix:///run/other.sock"
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/mine.sock")
-    config.read()
+    config.load_config()
     assert os.environ["DOCKER_HOST"] == "unix:///run/mine.sock"
 
 
@@ -113,7 +113,7 @@ def test_dockers_variables_of_the_file_reach_its_client(tmp_path: Path, monkeypa
 )
 def test_an_address_to_listen_on(tmp_path: Path, bind: str, host: str, port: int, url: str):
     settings = read(tmp_path, ROCKONWEB_BIND=bind)
-    assert (settings.host, settings.port, settings.url) == (host, port, url)
+    assert (settings.host, settings.port, settings.local_url) == (host, port, url)
 
 
 @pytest.mark.parametrize("bind", ["8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "a:0", "a:65536", "a:-1"])
@@ -134,7 +134,7 @@ def test_shares_live_where_the_original_has_them_when_something_is_mounted_there
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "mnt2" / "main").mkdir(parents=True)
-    monkeypatch.setattr(config, "ORIGINAL_SHARES_ROOT", tmp_path / "mnt2")
+    monkeypatch.setattr(config, "ROCKSTOR_SHARES_ROOT", tmp_path / "mnt2")
     assert read(tmp_path).shares_root == tmp_path / "instance" / "shares"
     monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path / "mnt2" / "main")
     assert read(tmp_path).shares_root == tmp_path / "mnt2"
@@ -142,16 +142,16 @@ def test_shares_live_where_the_original_has_them_when_something_is_mounted_there
 
 def test_the_queue_is_the_configured_one_or_our_own(tmp_path: Path):
     assert read(tmp_path, REDIS_URL="redis://queue:6379").queue_url == "redis://queue:6379"
-    settings = config.read({"ROCKONWEB_INSTANCE": "/srv/rw"})
+    settings = config.load_config({"ROCKONWEB_INSTANCE": "/srv/rw"})
     assert settings.queue_url == "unix:///srv/rw/redis/redis.sock"
 
 
 def test_a_socket_never_has_a_path_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path)[:40])
-    deep = [config.read({"ROCKONWEB_INSTANCE": f"/srv/{'ü' * length}"}).redis_socket for length in (50, 51, 200)]
+    deep = [config.load_config({"ROCKONWEB_INSTANCE": f"/srv/{'ü' * length}"}).redis_socket for length in (50, 51, 200)]
     assert all(len(os.fsencode(path)) <= config.SOCKET_PATH_LIMIT for path in deep)
     assert len(set(deep)) == 3
-    assert deep == [config.read({"ROCKONWEB_INSTANCE": f"/srv/{'ü' * n}"}).redis_socket for n in (50, 51, 200)]
+    assert deep == [config.load_config({"ROCKONWEB_INSTANCE": f"/srv/{'ü' * n}"}).redis_socket for n in (50, 51, 200)]
 
 
 # The key
@@ -198,9 +198,9 @@ def test_a_proxy_that_is_no_address_is_refused(tmp_path: Path, value: str):
 
 def test_proxies_are_addresses_and_networks(tmp_path: Path):
     found = read(tmp_path, ROCKONWEB_PROXIES="127.0.0.1, 172.18.0.0/16,fd00::/8")
-    assert [str(network) for network in found.proxies] == ["127.0.0.1/32", "172.18.0.0/16", "fd00::/8"]
+    assert [str(network) for network in found.trusted_proxies] == ["127.0.0.1/32", "172.18.0.0/16", "fd00::/8"]
 
 
 def test_with_a_certificate_the_address_says_https(tmp_path: Path):
-    assert read(tmp_path).url == "http://127.0.0.1:8000"
-    assert read(tmp_path, ROCKONWEB_TLS_KEY="k", ROCKONWEB_TLS_CERT="c").url == "https://127.0.0.1:8000"
+    assert read(tmp_path).local_url == "http://127.0.0.1:8000"
+    assert read(tmp_path, ROCKONWEB_TLS_KEY="k", ROCKONWEB_TLS_CERT="c").local_url == "https://127.0.0.1:8000"

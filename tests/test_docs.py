@@ -11,7 +11,7 @@ import click
 import pytest
 
 from rockonweb.catalog import linter
-from rockonweb.cli import Deferred, group
+from rockonweb.cli import LazyCommand, group
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,7 +109,7 @@ def exists(words: list[str]) -> bool:
         found = command.commands.get(name)
         if found is None:
             return False
-        command = found.load() if isinstance(found, Deferred) else found
+        command = found.load_command() if isinstance(found, LazyCommand) else found
     known = {name for one in command.params for name in one.opts} | {"--help"}
     return {word for word in words if word.startswith("--")} <= known
 
@@ -130,7 +130,7 @@ def test_what_is_quoted_is_a_message_of_the_product(page: Path) -> None:
 
 def test_the_example_metastore_has_no_fault() -> None:
     root = linter.read_root(ROOT / "docs" / "example-metastore" / "root.json")
-    checked = [linter.check(file) for file in root.files]
+    checked = [linter.check_file(file) for file in root.named_files]
     assert [fault for one in checked for fault in one.faults] == []
     assert [*linter.check_root(root, checked)] == []
     assert [advice for one in checked for advice in one.advice] == []

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core.text import joined, size, t
-from rockonweb.languages import say, speaking
+from rockonweb.core.text import format_size, join_texts, t
+from rockonweb.languages import translate, use_language
 from tests.support.app import make_app
 
 
@@ -17,7 +17,9 @@ from tests.support.app import make_app
     ],
 )
 def test_sentences_and_numbers_in_them_are_in_the_language(tmp_path: Path, language: str, words: str) -> None:
-    said = joined(" ", (t("Needs room for at least %(size)s.", size=size(1_500_000_000)), "–", t("Cancelled."), "8080"))
-    with make_app(tmp_path).app_context(), speaking(language):
-        assert say(said) == words
-        assert say("1.5 GB of somebody else") == "1.5 GB of somebody else"
+    said = join_texts(
+        " ", (t("Needs room for at least %(size)s.", size=format_size(1_500_000_000)), "–", t("Cancelled."), "8080")
+    )
+    with make_app(tmp_path).app_context(), use_language(language):
+        assert translate(said) == words
+        assert translate("1.5 GB of somebody else") == "1.5 GB of somebody else"

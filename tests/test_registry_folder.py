@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.answers.answers import Answers, read
-from rockonweb.core.definition.definition import Parsed, from_source, parse
+from rockonweb.core.answers.answers import Answers, read_answers
+from rockonweb.core.definition.definition import ParsedDefinition, definition_from_source, parse_definitions
 from rockonweb.core.facts import HostFacts, ShareFacts
 from rockonweb.core.plan import plan
 from rockonweb.core.preflight import Finding
-from rockonweb.core.secret import reveal
+from rockonweb.core.secret import reveal_argv
 
 pytestmark = pytest.mark.registry
 
@@ -130,14 +130,14 @@ def without_our_labels(words: list[str]) -> list[str]:
     return kept
 
 
-def planned(file: Path) -> tuple[Parsed, Answers, plan.Plan]:
+def planned(file: Path) -> tuple[ParsedDefinition, Answers, plan.Plan]:
     """Return the definition of a file, the made-up answers, and the plan of the install."""
-    (parsed,) = parse(file.read_bytes())
+    (parsed,) = parse_definitions(file.read_bytes())
     _, body = raw(file)
-    answers = read(parsed.definition, given(body), lambda container, port: port)
+    answers = read_answers(parsed.definition, given(body), lambda container, port: port)
     shares = {share: ShareFacts(f"/shares/{share}", *owner(share)) for share in answers.used_shares()}
     facts = HostFacts(shares=shares, groups={"docker": DOCKER_GROUP}, instance="a1b2c3")
-    return parsed, answers, plan.install(parsed.definition, answers, facts)
+    return parsed, answers, plan.plan_install(parsed.definition, answers, facts)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -150,7 +150,7 @@ def test_a_published_definition_prints_the_docker_run_of_the_format_page(file: P
     if name == "OpenVPN":
         data = body["containers"][order[0]]
         wanted[order[0]] = ["docker", "run", "--name", order[0], *unfolded(data["opts"]), image(data)]
-    found = {each["name"]: without_our_labels(each["argv"]) for each in made.to_json(reveal)["containers"]}
+    found = {each["name"]: without_our_labels(each["argv"]) for each in made.to_json_data(reveal_argv)["containers"]}
     assert list(found) == order
     assert found == wanted
 
@@ -158,7 +158,7 @@ def test_a_published_definition_prints_the_docker_run_of_the_format_page(file: P
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_published_definition_shows_its_labels_in_two_words_and_no_secret(file: Path):
     _, _, made = planned(file)
-    for container in made.to_json()["containers"]:
+    for container in made.to_json_data()["containers"]:
         words = container["argv"]
         places = [at for at, word in enumerate(words) if "rockonweb." in word]
         assert len(places) == 2
@@ -172,8 +172,8 @@ def test_a_published_definition_shows_its_labels_in_two_words_and_no_secret(file
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_published_definition_survives_being_kept(file: Path):
     parsed, answers, _ = planned(file)
-    assert from_source(parsed.definition.name, parsed.source) == parsed.definition
-    assert read(parsed.definition, answers.to_json(), lambda container, port: port) == answers
+    assert definition_from_source(parsed.definition.name, parsed.source) == parsed.definition
+    assert read_answers(parsed.definition, answers.to_dict(), lambda container, port: port) == answers
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -200,7 +200,7 @@ def test_a_published_definition_makes_its_link_networks_before_anything_starts(f
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_nothing_forbids_a_published_definition_on_a_host_where_all_is_well(file: Path):
     _, _, made = planned(file)
-    forbidding: list[Finding] = made.blocked
+    forbidding: list[Finding] = made.blockers
     assert forbidding == []
 
 

@@ -8,23 +8,23 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.plan import plan
 from rockonweb.core.secret import MASK
-from rockonweb.models import Installation, Operation, db, writing
-from rockonweb.models.repository import answers_of
+from rockonweb.models import Installation, Operation, db, transaction
+from rockonweb.models.repository import load_answers
 from rockonweb.work import operations
 from rockonweb.work.collect_facts import gather_facts
-from tests.support.app import Visitor, install, shelve
-from tests.support.samples import questions
+from tests.support.app import FormClient, add_rockon, mark_installed
+from tests.support.samples import label_questions
 
 SECRETS = ("secret-of-the-app-1", "secret-by-choice-2")
-ASKED = {"environment": questions(APP_PASSWORD="Password", PIN="Pin")}
+ASKED = {"environment": label_questions(APP_PASSWORD="Password", PIN="Pin")}
 
 
 @pytest.fixture
-def owner(redis: Redis, owner_client: Visitor) -> Visitor:
+def owner(redis: Redis, owner_client: FormClient) -> FormClient:
     """The owner, logged in; the queue is on a real server."""
     return owner_client
 
@@ -32,11 +32,11 @@ def owner(redis: Redis, owner_client: Visitor) -> Visitor:
 @pytest.fixture
 def notes(app: Flask) -> Installation:
     """An installed app with a secret by its name and one by choice."""
-    rockon = install(shelve("Notes", {"notes": ASKED}))
-    with writing():
+    rockon = mark_installed(add_rockon("Notes", {"notes": ASKED}))
+    with transaction():
         for variable, value in zip(rockon.containers[0].environment, SECRETS, strict=True):
             variable.value = value
-        rockon.choose_secret("notes", "PIN", "Pin", secret=True)
+        rockon.set_secret("notes", "PIN", "Pin", secret=True)
     return rockon
 
 
@@ -48,7 +48,7 @@ def clean(text: str) -> bool:
 @pytest.fixture
 def begun(app: Flask, notes: Installation) -> Operation:
     """A change of the app that waits in the queue, with the secrets among its answers."""
-    return db.session.get_one(Operation, operations.begin(notes, ChangeRequest(answers_of(notes)), "ada"))
+    return db.session.get_one(Operation, operations.submit_operation(notes, ChangeRequest(load_answers(notes)), "ada"))
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def begun(app: Flask, notes: Installation) -> Operation:
         *("/api/rockons/1", "/api/rockons/environment/1"),
     ],
 )
-def test_on_pages_and_in_the_api(owner: Visitor, notes: Installation, path: str) -> None:
+def test_on_pages_and_in_the_api(owner: FormClient, notes: Installation, path: str) -> None:
     answer = owner.get(path)
     assert answer.status_code in (200, 503)
     assert clean(answer.text)
 
 
 def test_in_plans(notes: Installation) -> None:
-    given = answers_of(notes)
-    found = plan.install(notes.definition, given, gather_facts(notes, given, None))
-    text = "\n".join([*found.lines, *map(str, found.steps), repr(found), str(found.to_json(list))])
+    given = load_answers(notes)
+    found = plan.plan_install(notes.current_definition, given, gather_facts(notes, given, None))
+    text = "\n".join([*found.masked_lines, *map(str, found.steps), repr(found), str(found.to_json_data(list))])
     assert clean(text)
     assert f"APP_PASSWORD={MASK}" in text
     assert f"PIN={MASK}" in text
     assert not clean("\n".join(found.revealed_lines))
 
 
-def test_in_operations(owner: Visitor, begun: Operation) -> None:
+def test_in_operations(owner: FormClient, begun: Operation) -> None:
     for path in ("/operations", f"/operations/{begun.id}", f"/operations/{begun.id}/line", "/audit"):
         assert clean(owner.get(path).text), path
 
 
-def test_in_the_queue_and_its_dashboard_only_ids_are(app: Flask, owner: Visitor, begun: Operation) -> None:
+def test_in_the_queue_and_its_dashboard_only_ids_are(app: Flask, owner: FormClient, begun: Operation) -> None:
     connection = app.extensions["redis"]
     names = connection.keys("rq:job:*")
     assert names
@@ -93,7 +93,7 @@ def test_in_the_queue_and_its_dashboard_only_ids_are(app: Flask, owner: Visitor,
 
 
 def test_at_rest(app: Flask, begun: Operation) -> None:
-    settings: Settings = app.config["SETTINGS"]
+    settings: Config = app.config["SETTINGS"]
     if not settings.database_url.startswith("sqlite"):
         pytest.skip("the file of SQLite is looked at")
     db.session.remove()  # who reads holds up the checkpoint
@@ -105,11 +105,11 @@ def test_at_rest(app: Flask, begun: Operation) -> None:
             assert not any(secret.encode() in content for secret in SECRETS), path
 
 
-def test_in_logs(owner: Visitor, notes: Installation, caplog: pytest.LogCaptureFixture) -> None:
+def test_in_logs(owner: FormClient, notes: Installation, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         page = "/rockons/1/settings/environment"
         data = {"environment-notes-APP_PASSWORD": SECRETS[0], "environment-notes-PIN": SECRETS[1]}
-        owner.send(page, data, page)
+        owner.submit_form(page, data, page)
         owner.get("/rockons/1/settings/review")
         owner.get("/rockons", headers={"Authorization": f"Bearer {SECRETS[0]}"})
         owner.get("/api/rockons", headers={"Authorization": f"Bearer {SECRETS[1]}"})

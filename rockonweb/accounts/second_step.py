@@ -14,43 +14,43 @@ from sqlalchemy.orm import Session
 from rockonweb.accounts import audit, users
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
-from rockonweb.models import RecoveryCode, User, now, writing
+from rockonweb.models import RecoveryCode, User, transaction, utc_now
 
-PERIOD = 30  # seconds
-EITHER_SIDE = 1  # codes before and after that count too: clocks differ
+PERIOD_SECONDS = 30  # seconds
+CODE_TOLERANCE = 1  # codes before and after that count too: clocks differ
 RECOVERY_CODES = 10
 ISSUER = "Rockonweb"
 
 
-def prepare(user: User) -> None:
-    """Make a new key, which counts once `enable` was given a code of it. Raises Conflict where it is on."""
-    with writing() as session:
+def create_pending_key(user: User) -> None:
+    """Make a new key, which counts once `enable_second_step` was given a code of it. Raises Conflict where it is on."""
+    with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is not None:
             raise Conflict(t("The second step is on already."), t("Turn it off first to use another device."))
         row.totp_pending = pyotp.random_base32()
 
 
-def enable(user: User, code: str) -> list[str]:
+def enable_second_step(user: User, code: str) -> list[str]:
     """Turn the second step on and return the recovery codes. Raises BadInput where the code is not the key's."""
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is not None or not row.totp_pending:
             raise Conflict(t("There is no key that waits for its first code."), t("Begin again."))
-        counter = _counter(row.totp_pending, code, row.totp_counter, now())
+        counter = _match_counter(row.totp_pending, code, row.totp_counter, utc_now())
         if counter is None:
             raise BadInput(
                 t("This is not the code that the key gives now."),
                 t("Check that the clocks of this machine and of your device are right."),
             )
-        row.totp_secret, row.totp_pending, row.totp_since, row.totp_counter = row.totp_pending, None, now(), counter
+        row.totp_secret, row.totp_pending, row.totp_since, row.totp_counter = row.totp_pending, None, utc_now(), counter
         audit.record("totp.on", row.name)
-        return _new_codes(session, row.id)
+        return _replace_recovery_codes(session, row.id)
 
 
-def disable(user: User) -> None:
+def disable_second_step(user: User) -> None:
     """Turn the second step off; keys and recovery codes are forgotten."""
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(User, user.id)
         # The counter stays: a key that comes back must not make an old code count again.
         row.totp_secret = row.totp_pending = row.totp_since = None
@@ -58,64 +58,66 @@ def disable(user: User) -> None:
         audit.record("totp.off", row.name)
 
 
-def new_codes(user: User) -> list[str]:
+def renew_recovery_codes(user: User) -> list[str]:
     """Make new recovery codes in place of the old ones and return them."""
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is None:
             raise Conflict(t("The second step is off, so it needs no recovery codes."))
         audit.record("totp.codes", row.name)
-        return _new_codes(session, row.id)
+        return _replace_recovery_codes(session, row.id)
 
 
-def passes(user: User, code: str) -> bool:
+def verify_code(user: User, code: str) -> bool:
     """Whether a code lets in. It is used up by this: no code counts twice, not even in the same moment."""
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(User, user.id)
         if row.totp_since is None or not row.totp_secret:
             return False
-        counter = _counter(row.totp_secret, code, row.totp_counter, now())
+        counter = _match_counter(row.totp_secret, code, row.totp_counter, utc_now())
         if counter is not None:
-            newer = update(User).where(User.id == row.id, User.totp_counter < counter).values(totp_counter=counter)
-            return _one(session.execute(newer))
-        used = delete(RecoveryCode).where(RecoveryCode.user_id == row.id, RecoveryCode.hash == _hash(row.id, code))
-        if not _one(session.execute(used)):
+            statement = update(User).where(User.id == row.id, User.totp_counter < counter).values(totp_counter=counter)
+            return _affected_one_row(session.execute(statement))
+        deletion = delete(RecoveryCode).where(
+            RecoveryCode.user_id == row.id, RecoveryCode.hash == _hash_recovery_code(row.id, code)
+        )
+        if not _affected_one_row(session.execute(deletion)):
             return False
         audit.record("totp.recovery", row.name, user=row.name)
         return True
 
 
-def address(name: str, key: str, host: str) -> str:
+def provisioning_uri(name: str, key: str, host: str) -> str:
     """Return what the QR code says: the key, and how an app is to call it."""
     return pyotp.TOTP(key).provisioning_uri(name=f"{name}@{host}", issuer_name=ISSUER)
 
 
-def picture(said: str) -> str:
+def render_qr_code(content: str) -> str:
     """Return a QR code as SVG, dark on white in both themes, since not all apps read the reverse."""
-    return segno.make(said, micro=False).svg_inline(scale=4, border=4, light="#fff")
+    return segno.make(content, micro=False).svg_inline(scale=4, border=4, light="#fff")
 
 
-def _counter(key: str, code: str, used: int, moment: datetime) -> int | None:
+def _match_counter(key: str, code: str, last_counter: int, moment: datetime) -> int | None:
     """Return the number of the half minute that a code belongs to; None for a wrong code, or one that was used."""
-    given, present = code.replace(" ", ""), int(moment.timestamp()) // PERIOD
-    totp, found = pyotp.TOTP(key), None
-    for counter in range(present - EITHER_SIDE, present + EITHER_SIDE + 1):
-        if secrets.compare_digest(totp.generate_otp(counter).encode(), given.encode()) and counter > used:
-            found = counter
-    return found
+    typed, present_counter = code.replace(" ", ""), int(moment.timestamp()) // PERIOD_SECONDS
+    totp, matching = pyotp.TOTP(key), None
+    for counter in range(present_counter - CODE_TOLERANCE, present_counter + CODE_TOLERANCE + 1):
+        if secrets.compare_digest(totp.generate_otp(counter).encode(), typed.encode()) and counter > last_counter:
+            matching = counter
+    return matching
 
 
-def _new_codes(session: Session, user_id: int) -> list[str]:
-    codes = [users.new_code(4) for _ in range(RECOVERY_CODES)]
+def _replace_recovery_codes(session: Session, user_id: int) -> list[str]:
+    codes = [users.generate_code(4) for _ in range(RECOVERY_CODES)]
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    session.add_all(RecoveryCode(user_id=user_id, hash=_hash(user_id, code)) for code in codes)
+    session.add_all(RecoveryCode(user_id=user_id, hash=_hash_recovery_code(user_id, code)) for code in codes)
     return codes
 
 
-def _hash(user_id: int, code: str) -> str:
+def _hash_recovery_code(user_id: int, code: str) -> str:
     """80 bits of chance need no slow hash; dashes, spaces and case don't count."""
-    return hashlib.sha256(f"{user_id} {users.bare(code)}".encode()).hexdigest()
+    return hashlib.sha256(f"{user_id} {users.normalize_code(code)}".encode()).hexdigest()
 
 
-def _one(result: object) -> bool:
+def _affected_one_row(result: object) -> bool:
     return isinstance(result, CursorResult) and result.rowcount == 1

@@ -13,11 +13,11 @@ from datetime import timedelta
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import joinedload
 
-from rockonweb.models import LoginSession, User, db, now, writing
-from rockonweb.models.session import BROWSER
+from rockonweb.models import LoginSession, User, db, transaction, utc_now
+from rockonweb.models.session import BROWSER_LENGTH
 
-LONGEST = timedelta(days=60)
-IDLE = timedelta(days=14)
+MAX_AGE = timedelta(days=60)
+MAX_IDLE = timedelta(days=14)
 # Made once: each page asks it, and making it takes longer than its answer.
 _BY_HASH = (
     select(LoginSession)
@@ -26,46 +26,50 @@ _BY_HASH = (
 )
 
 
-def begin(user: User, address: str, browser: str) -> str:
+def start_session(user: User, address: str, browser: str) -> str:
     """Begin a session and return its key, of which only the hash is kept."""
     key = secrets.token_urlsafe(32)
-    with writing() as session:
-        session.execute(delete(LoginSession).where(LoginSession.created < now() - LONGEST))
-        session.get_one(User, user.id).last_login = now()
-        session.add(LoginSession(user_id=user.id, hash=_hash(key), address=address, browser=browser[:BROWSER]))
+    with transaction() as session:
+        session.execute(delete(LoginSession).where(LoginSession.created < utc_now() - MAX_AGE))
+        session.get_one(User, user.id).last_login = utc_now()
+        session.add(
+            LoginSession(
+                user_id=user.id, hash=_hash_session_key(key), address=address, browser=browser[:BROWSER_LENGTH]
+            )
+        )
     return key
 
 
-def find(key: str) -> LoginSession | None:
+def find_session(key: str) -> LoginSession | None:
     """Return a session with its person, in one statement; None for one that has ended."""
-    return db.session.scalar(_BY_HASH, {"hash": _hash(key), "since": now() - LONGEST})
+    return db.session.scalar(_BY_HASH, {"hash": _hash_session_key(key), "since": utc_now() - MAX_AGE})
 
 
-def of(user: User) -> list[LoginSession]:
+def list_sessions(user: User) -> list[LoginSession]:
     """Return a person's sessions, the newest first."""
-    mine = (LoginSession.user_id == user.id, LoginSession.created > now() - LONGEST)
-    return [*db.session.scalars(select(LoginSession).where(*mine).order_by(LoginSession.id.desc()))]
+    conditions = (LoginSession.user_id == user.id, LoginSession.created > utc_now() - MAX_AGE)
+    return [*db.session.scalars(select(LoginSession).where(*conditions).order_by(LoginSession.id.desc()))]
 
 
-def end(user_id: int, session_id: int) -> bool:
+def end_session(user_id: int, session_id: int) -> bool:
     """End one of a person's sessions; says whether there was one."""
-    with writing() as session:
-        found = session.get(LoginSession, session_id)
-        if found is None or found.user_id != user_id:
+    with transaction() as session:
+        row = session.get(LoginSession, session_id)
+        if row is None or row.user_id != user_id:
             return False
-        session.delete(found)
+        session.delete(row)
     return True
 
 
-def end_others(user_id: int, kept: int | None = None) -> int:
+def end_other_sessions(user_id: int, kept: int | None = None) -> int:
     """End all sessions of a person but `kept`; returns how many those were."""
-    with writing() as session:
-        gone = select(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id != (kept or 0))
-        found = [*session.scalars(gone)]
-        for one in found:
-            session.delete(one)
-    return len(found)
+    with transaction() as session:
+        query = select(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id != (kept or 0))
+        ended = [*session.scalars(query)]
+        for row in ended:
+            session.delete(row)
+    return len(ended)
 
 
-def _hash(key: str) -> str:
+def _hash_session_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()  # long and random: it needs no slow hash

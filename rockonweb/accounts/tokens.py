@@ -12,55 +12,59 @@ from sqlalchemy.orm import joinedload
 from rockonweb.accounts import audit
 from rockonweb.core.errors import BadInput
 from rockonweb.core.text import t
-from rockonweb.models import Role, Token, User, db, now, writing
-from rockonweb.models.token import LABEL
+from rockonweb.models import Role, Token, User, db, transaction, utc_now
+from rockonweb.models.token import LABEL_LENGTH
 
-MOST_DAYS = 3650
+MAX_DAYS = 3650
 
 
-def make(user: User, role: Role | None = None, days: int | None = None, label: str = "") -> str:
+def create_token(user: User, role: Role | None = None, days: int | None = None, label: str = "") -> str:
     """Make a token for an account and return it; without `days` it lasts until it is revoked.
 
     Raises BadInput for a role that the account has not, or for days that make no sense.
     """
-    wanted, faults = role or user.role, list[str]()
-    if not user.role.includes(wanted):
-        faults.append(t('"%(name)s" may not do what the role %(role)s may.', name=user.name, role=str(wanted)))
-    if days is not None and not 1 <= days <= MOST_DAYS:
-        faults.append(t("A token lasts from 1 to %(n)s days.", n=MOST_DAYS))
-    if len(label) > LABEL or not label.isprintable():
-        faults.append(t("A label has at most %(n)s printable characters.", n=LABEL))
+    token_role, faults = role or user.role, list[str]()
+    if not user.role.includes(token_role):
+        faults.append(t('"%(name)s" may not do what the role %(role)s may.', name=user.name, role=str(token_role)))
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        faults.append(t("A token lasts from 1 to %(n)s days.", n=MAX_DAYS))
+    if len(label) > LABEL_LENGTH or not label.isprintable():
+        faults.append(t("A label has at most %(n)s printable characters.", n=LABEL_LENGTH))
     if faults:
         raise BadInput(faults[0], faults=faults)
     token, user_id, name = secrets.token_urlsafe(32), user.id, user.name
-    expires = now() + timedelta(days=days) if days else None
-    with writing() as session:
-        session.add(Token(user_id=user_id, hash=_hash(token), role=wanted, expires=expires, label=label.strip()))
+    expires = utc_now() + timedelta(days=days) if days else None
+    with transaction() as session:
+        session.add(
+            Token(user_id=user_id, hash=_hash_token(token), role=token_role, expires=expires, label=label.strip())
+        )
         audit.record("token.made", label.strip() or name)
     return token
 
 
-def find(token: str) -> Token | None:
+def find_token(token: str) -> Token | None:
     """Return a token that counts, with its person, in one statement."""
-    query = select(Token).where(Token.hash == _hash(token), or_(Token.expires.is_(None), Token.expires > now()))
+    query = select(Token).where(
+        Token.hash == _hash_token(token), or_(Token.expires.is_(None), Token.expires > utc_now())
+    )
     return db.session.scalar(query.options(joinedload(Token.user, innerjoin=True)))
 
 
-def of(user: User) -> list[Token]:
+def list_tokens(user: User) -> list[Token]:
     """Return a person's tokens, the newest first; those that have ended too, until they are removed."""
     return [*db.session.scalars(select(Token).where(Token.user_id == user.id).order_by(Token.id.desc()))]
 
 
-def revoke(user_id: int, token_id: int) -> bool:
+def revoke_token(user_id: int, token_id: int) -> bool:
     """Remove one of a person's tokens; says whether there was one."""
-    with writing() as session:
-        found = session.get(Token, token_id)
-        if found is None or found.user_id != user_id:
+    with transaction() as session:
+        row = session.get(Token, token_id)
+        if row is None or row.user_id != user_id:
             return False
-        session.delete(found)
-        audit.record("token.revoked", found.label)
+        session.delete(row)
+        audit.record("token.revoked", row.label)
     return True
 
 
-def _hash(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()  # long and random: it needs no slow hash

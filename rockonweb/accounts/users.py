@@ -17,106 +17,106 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import ObjectDeletedError
 
 from rockonweb.accounts import audit, sessions
-from rockonweb.config import Settings, make_private
+from rockonweb.config import Config, make_private_folder
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.core.text import t
-from rockonweb.models import Role, User, db, writing
+from rockonweb.models import Role, User, db, transaction
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 1_000
-LONGEST_NAME = 100
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 1_000
+MAX_NAME_LENGTH = 100
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 _hasher = PasswordHasher()
 
 
-def make_user(name: str, password: str, role: Role = Role.OWNER) -> User:
+def create_user(name: str, password: str, role: Role = Role.OWNER) -> User:
     """Make an account. Raises BadInput with every fault."""
-    hashed = _checked_hash(name, password)
-    with writing() as session:
-        user = _insert(session, name, hashed, role)
+    hashed = _validate_and_hash(name, password)
+    with transaction() as session:
+        user = _insert_user(session, name, hashed, role)
         audit.record("user.added", f"{user.name}: {role}")
         return user
 
 
-def make_first_user(settings: Settings, name: str, password: str) -> User:
+def create_first_user(settings: Config, name: str, password: str) -> User:
     """Make the owner's account while there is none, and forget the one-time code. Raises BadInput or Conflict."""
-    hashed = _checked_hash(name, password)
-    with writing() as session:
-        if exist():
-            raise _made_already()
-        user = _insert(session, name, hashed, Role.OWNER)
+    hashed = _validate_and_hash(name, password)
+    with transaction() as session:
+        if has_users():
+            raise _already_created()
+        user = _insert_user(session, name, hashed, Role.OWNER)
         audit.record("user.added", f"{user.name}: {Role.OWNER}", user=user.name)
-    _code_path(settings).unlink(missing_ok=True)
+    _setup_code_path(settings).unlink(missing_ok=True)
     return user
 
 
-def ensure_admin(settings: Settings) -> None:
+def ensure_admin(settings: Config) -> None:
     """Make the account that the environment names, where there is no account yet. Raises BadInput."""
-    if not settings.admin_user or not settings.admin_password or exist():
+    if not settings.admin_user or not settings.admin_password or has_users():
         return
     with suppress(Conflict):  # another process was faster
-        make_first_user(settings, settings.admin_user, settings.admin_password)
+        create_first_user(settings, settings.admin_user, settings.admin_password)
 
 
 def authenticate(name: str, password: str) -> User | None:
     """Return the account when the password is right. An unknown name takes as long as a wrong password."""
-    user = db.session.scalar(select(User).where(User.name == asked(name)))
-    return user if _fits(user.password_hash if user else _nobodys_hash(), password) else None
+    user = db.session.scalar(select(User).where(User.name == clean_name(name)))
+    return user if _verify_password(user.password_hash if user else _dummy_hash(), password) else None
 
 
-def get(name: str) -> User:
+def get_user(name: str) -> User:
     """Return the account of that name. Raises BadInput where there is none."""
-    user: User | None = db.session.scalar(select(User).where(User.name == asked(name)))
+    user: User | None = db.session.scalar(select(User).where(User.name == clean_name(name)))
     if user is None:
         raise BadInput(t('There is no account "%(name)s".', name=name), t("Make it: rockonweb user add"))
     return user
 
 
-def exist() -> bool:
+def has_users() -> bool:
     """Whether anybody has an account; before, all pages lead to `/setup`."""
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 
-def listing() -> list[User]:
+def list_users() -> list[User]:
     """Return all accounts by name."""
     return [*db.session.scalars(select(User).order_by(User.name))]
 
 
-def password_is_right(user: User, password: str) -> bool:
+def check_password(user: User, password: str) -> bool:
     """Whether it is the person's password."""
-    return _fits(user.password_hash, password)
+    return _verify_password(user.password_hash, password)
 
 
 def set_password(user: User, password: str, *, kept_session: int | None = None) -> None:
     """Give an account another password; all its sessions but `kept_session` end. Raises BadInput."""
-    hashed = _checked_hash(user.name, password)
-    with writing() as session:
+    hashed = _validate_and_hash(user.name, password)
+    with transaction() as session:
         row = session.get_one(User, user.id)
         row.password_hash = hashed
-        sessions.end_others(row.id, kept_session)
+        sessions.end_other_sessions(row.id, kept_session)
         audit.record("user.password", row.name)
 
 
 def set_role(user: User, role: Role) -> None:
     """Give an account another role. Raises Conflict where it is the last owner's."""
-    with writing() as session:
-        row = _still(session, user)
+    with transaction() as session:
+        row = _reload_user(session, user)
         if role is not Role.OWNER:
-            _keep_an_owner(session, row)
+            _require_other_owner(session, row)
         row.role = role
         audit.record("user.role", f"{row.name}: {role}")
 
 
-def remove(user: User) -> None:
+def remove_user(user: User) -> None:
     """Remove an account with its sessions and tokens. Raises Conflict where it is the last owner's."""
-    with writing() as session:
-        row = _still(session, user)
-        _keep_an_owner(session, row)
+    with transaction() as session:
+        row = _reload_user(session, user)
+        _require_other_owner(session, row)
         audit.record("user.removed", row.name)
         session.delete(row)
 
 
-def _still(session: Session, user: User) -> User:
+def _reload_user(session: Session, user: User) -> User:
     """Return an account's row. Raises Conflict where it was removed meanwhile."""
     try:
         return session.get_one(User, user.id)
@@ -124,14 +124,14 @@ def _still(session: Session, user: User) -> User:
         raise Conflict(t("The account was removed meanwhile."), t("Nothing was changed.")) from None
 
 
-def setup_code(settings: Settings) -> str | None:
+def ensure_setup_code(settings: Config) -> str | None:
     """Return the code that the first account needs, made at the first call; None once there is an account."""
-    path = _code_path(settings)
-    if exist():
+    path = _setup_code_path(settings)
+    if has_users():
         path.unlink(missing_ok=True)
         return None
-    make_private(settings.instance)
-    code = new_code(2)
+    make_private_folder(settings.instance)
+    code = generate_code(2)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(code + "\n")
@@ -142,48 +142,48 @@ def setup_code(settings: Settings) -> str | None:
     return code
 
 
-def waiting_code(settings: Settings) -> str | None:
+def read_setup_code(settings: Config) -> str | None:
     """Return the code that lies ready, without asking the database; None when the account was made."""
     try:
-        return _code_path(settings).read_text().strip()
+        return _setup_code_path(settings).read_text().strip()
     except FileNotFoundError:
         return None
 
 
-def code_matches(settings: Settings, given: str) -> bool:
-    """Whether `given` is the one-time code; dashes, spaces and case don't count.
+def setup_code_matches(settings: Config, typed: str) -> bool:
+    """Whether `typed` is the one-time code; dashes, spaces and case don't count.
 
     Raises Conflict where the first account was made already, by another browser in the same moment.
     """
-    code = setup_code(settings)
-    if code and hmac.compare_digest(bare(code).encode(), bare(given).encode()):
+    code = ensure_setup_code(settings)
+    if code and hmac.compare_digest(normalize_code(code).encode(), normalize_code(typed).encode()):
         return True
     db.session.rollback()  # what was read before is of an earlier moment
-    if exist():
-        raise _made_already()
+    if has_users():
+        raise _already_created()
     return False
 
 
-def asked(name: str) -> str:
+def clean_name(name: str) -> str:
     """Return a name as it may be looked for: PostgreSQL takes no NUL, which stands in no name either."""
     return name.replace("\0", "\ufffd").strip()
 
 
-def new_code(groups: int) -> str:
+def generate_code(groups: int) -> str:
     """Return a code that people type: groups of four letters."""
     return "-".join("".join(secrets.choice(CODE_LETTERS) for _ in range(4)) for _ in range(groups))
 
 
-def bare(code: str) -> str:
+def normalize_code(code: str) -> str:
     """Return what counts of a code that was typed: neither dashes and spaces nor case."""
     return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
-def _code_path(settings: Settings) -> Path:
+def _setup_code_path(settings: Config) -> Path:
     return settings.instance / "setup-code"
 
 
-def _keep_an_owner(session: Session, user: User) -> None:
+def _require_other_owner(session: Session, user: User) -> None:
     """Refuse what would leave no owner. The rows are locked where a database has such locks: two may be demoted."""
     owners = session.scalars(select(User).where(User.role == Role.OWNER).with_for_update()).all()
     if owners == [user]:
@@ -193,24 +193,24 @@ def _keep_an_owner(session: Session, user: User) -> None:
         )
 
 
-def _made_already() -> Conflict:
+def _already_created() -> Conflict:
     return Conflict(t("The first account was made already."), t("Log in with it."))
 
 
-def _checked_hash(name: str, password: str) -> str:
+def _validate_and_hash(name: str, password: str) -> str:
     faults = []
-    if not name.strip() or len(name.strip()) > LONGEST_NAME or not name.strip().isprintable():
-        faults.append(t("A name has 1 to %(n)s printable characters.", n=LONGEST_NAME))
-    if len(password) < SHORTEST_PASSWORD:
-        faults.append(t("A password has at least %(n)s characters.", n=SHORTEST_PASSWORD))
-    if len(password) > LONGEST_PASSWORD:
-        faults.append(t("A password has at most %(n)s characters.", n=LONGEST_PASSWORD))
+    if not name.strip() or len(name.strip()) > MAX_NAME_LENGTH or not name.strip().isprintable():
+        faults.append(t("A name has 1 to %(n)s printable characters.", n=MAX_NAME_LENGTH))
+    if len(password) < MIN_PASSWORD_LENGTH:
+        faults.append(t("A password has at least %(n)s characters.", n=MIN_PASSWORD_LENGTH))
+    if len(password) > MAX_PASSWORD_LENGTH:
+        faults.append(t("A password has at most %(n)s characters.", n=MAX_PASSWORD_LENGTH))
     if faults:
         raise BadInput(faults[0], faults=list(faults))
     return _hasher.hash(password)
 
 
-def _insert(session: Session, name: str, hashed: str, role: Role) -> User:
+def _insert_user(session: Session, name: str, hashed: str, role: Role) -> User:
     name = name.strip()
     if session.scalar(select(User.id).where(User.name == name)) is not None:
         raise BadInput(t('There is an account "%(name)s" already.', name=name), t("Choose another name."))
@@ -220,13 +220,13 @@ def _insert(session: Session, name: str, hashed: str, role: Role) -> User:
     return user
 
 
-def _fits(stored: str, password: str) -> bool:
+def _verify_password(hashed: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored, password[:LONGEST_PASSWORD])
+        return _hasher.verify(hashed, password[:MAX_PASSWORD_LENGTH])
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
-def _nobodys_hash() -> str:
+def _dummy_hash() -> str:
     return _hasher.hash(secrets.token_urlsafe(32))

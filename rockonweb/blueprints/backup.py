@@ -13,34 +13,34 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb.accounts import audit
-from rockonweb.config import VERSION, current_settings
+from rockonweb.config import VERSION, current_config
 from rockonweb.core.errors import BadInput
-from rockonweb.core.formats.backup import MAX_BYTES, Hidden
+from rockonweb.core.formats.backup import MAX_BYTES, SecretLocation
 from rockonweb.forms.backup import BackupForm, ExportForm, RestoreForm
-from rockonweb.languages import say
+from rockonweb.languages import translate
 from rockonweb.models import Installation, Restore, Role, db
 from rockonweb.web import rockon_page
-from rockonweb.web.confirm_password import confirmed
-from rockonweb.web.partials import render
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import file, lead_to, stem
+from rockonweb.web.confirm_password import password_confirmed
+from rockonweb.web.partials import render_page
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import file_stem, redirect_to_view, send_download
 from rockonweb.work import backup, export, restore
 
-blueprint = Pages("backup", __name__, Role.OWNER)
-ROOM_FOR_FORM = 100_000  # bytes of an upload beside the file
+blueprint = RoleBlueprint("backup", __name__, Role.OWNER)
+FORM_OVERHEAD_BYTES = 100_000  # bytes of an upload beside the file
 
 
 @blueprint.url_value_preprocessor
-def _allow_a_backup(_endpoint: str | None, _values: Mapping[str, object] | None) -> None:
+def _allow_large_upload(_endpoint: str | None, _values: Mapping[str, object] | None) -> None:
     """Take more than other pages do, before the form is read."""
     if request.endpoint == "backup.take":
-        request.max_content_length = MAX_BYTES + ROOM_FOR_FORM
+        request.max_content_length = MAX_BYTES + FORM_OVERHEAD_BYTES
 
 
 @blueprint.get("/backup")
 def index() -> str:
     """Offer to make a backup, and to restore one."""
-    return _page()
+    return _render_backup_forms()
 
 
 @blueprint.post("/backup")
@@ -48,11 +48,11 @@ def make() -> ResponseReturnValue:
     """Send a backup."""
     form = BackupForm()
     if not form.validate():
-        return _page(form), 422
-    text, _ = backup.make(current_settings(), VERSION, form.wanted)
-    audit.record("backup.make", "with secrets" if form.wanted else "")
+        return _render_backup_forms(form), 422
+    text, _ = backup.create_backup(current_config(), VERSION, form.secrets_passphrase)
+    audit.record("backup.make", "with secrets" if form.secrets_passphrase else "")
     name = f"rockonweb-backup-{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
-    return file(text, "application/json", f'attachment; filename="{name}"')
+    return send_download(text, "application/json", f'attachment; filename="{name}"')
 
 
 @blueprint.post("/backup/restore")
@@ -60,14 +60,19 @@ def take() -> ResponseReturnValue:
     """Take a backup in, and go to the page that shows what is in it."""
     form = RestoreForm()
     if not form.validate():
-        return _page(restoring=form), 422
+        return _render_backup_forms(restoring=form), 422
     try:
-        restore_id = restore.take(form.file.data.read(MAX_BYTES + 1), form.opening.data or "", current_user.name)
+        restore_id = restore.create_restore(
+            form.file.data.read(MAX_BYTES + 1), form.opening.data or "", current_user.name
+        )
     except BadInput as error:
-        form.file.errors = [say(error.sentence), *(say(one) for one in error.faults if one != str(error))]
-        form.file.errors += [say(error.hint)] if error.hint else []
-        return _page(restoring=form), 422
-    return lead_to("backup.show", restore_id=restore_id)
+        form.file.errors = [
+            translate(error.sentence),
+            *(translate(fault) for fault in error.faults if fault != str(error)),
+        ]
+        form.file.errors += [translate(error.hint)] if error.hint else []
+        return _render_backup_forms(restoring=form), 422
+    return redirect_to_view("backup.show", restore_id=restore_id)
 
 
 @blueprint.get("/backup/restore/<int:restore_id>")
@@ -75,11 +80,21 @@ def show(restore_id: int) -> ResponseReturnValue:
     """Show what is in a backup and what will be done; once it has begun, how far it is."""
     row = db.get_or_404(Restore, restore_id)
     if row.begun:
-        return render("backup/progress.html", "backup/_progress.html", standing=restore.standing(row), mark=mark)
-    found = restore.content_of(row)
-    made = _moment(found.made)
+        return render_page(
+            "backup/progress.html",
+            "backup/_progress.html",
+            standing=restore.restore_status(row),
+            mark=secret_field_name,
+        )
+    content = restore.stored_backup(row)
+    created = _parse_timestamp(content.made)
     return render_template(
-        "backup/review.html", restore=row, backup=found, made=made, outlook=restore.look(found), mark=mark
+        "backup/review.html",
+        restore=row,
+        backup=content,
+        made=created,
+        outlook=restore.plan_restore(content),
+        mark=secret_field_name,
     )
 
 
@@ -87,66 +102,70 @@ def show(restore_id: int) -> ResponseReturnValue:
 def begin(restore_id: int) -> ResponseReturnValue:
     """Begin a restore, or try again what could not be done."""
     row = db.get_or_404(Restore, restore_id)
-    places = [Hidden(*one) for one in restore.content_of(row).hidden]
-    typed = {place: request.form.get(mark(place), "")[:10_000].replace("\r\n", "\n") for place in places}
-    restore.begin(restore_id, {place: value for place, value in typed.items() if "\0" not in value}, current_user.name)
-    return lead_to("backup.show", restore_id=restore_id)
+    secrets = [SecretLocation(*path) for path in restore.stored_backup(row).withheld_secrets]
+    typed = {
+        secret: request.form.get(secret_field_name(secret), "")[:10_000].replace("\r\n", "\n") for secret in secrets
+    }
+    restore.apply_restore(
+        restore_id, {secret: value for secret, value in typed.items() if "\0" not in value}, current_user.name
+    )
+    return redirect_to_view("backup.show", restore_id=restore_id)
 
 
 @blueprint.post("/backup/restore/<int:restore_id>/forget")
 def forget(restore_id: int) -> ResponseReturnValue:
     """Forget a restore and the secrets in it; what was restored stays."""
     db.get_or_404(Restore, restore_id)
-    restore.forget(restore_id)
+    restore.delete_restore(restore_id)
     flash(_("The uploaded backup was forgotten."), "success")
-    return lead_to("backup.index")
+    return redirect_to_view("backup.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/export")
 def offer_export(rockon_id: int) -> ResponseReturnValue:
     """Show what an export has, and offer it."""
-    rockon = rockon_page.get(rockon_id)
-    if not rockon.installed:
-        return lead_to("rockons.show", rockon_id=rockon.id)
-    return _export_page(rockon, ExportForm(formdata=None))
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    if not rockon.is_installed:
+        return redirect_to_view("rockons.show", rockon_id=rockon.id)
+    return _render_export(rockon, ExportForm(formdata=None))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
 def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
-    rockon = rockon_page.get(rockon_id)
+    rockon = rockon_page.rockon_or_404(rockon_id)
     form = ExportForm()
     if form.secrets.data:
-        if not confirmed(form.password):
-            return _export_page(rockon, form), 422
+        if not password_confirmed(form.password):
+            return _render_export(rockon, form), 422
         audit.record("secret.exported", rockon.name)
-    packed = export.archive(export.export(rockon), reveal=bool(form.secrets.data))
-    return file(packed, "application/zip", f'attachment; filename="{stem(rockon.name)}-compose.zip"')
+    packed = export.zip_export(export.build_export(rockon), reveal=bool(form.secrets.data))
+    return send_download(packed, "application/zip", f'attachment; filename="{file_stem(rockon.name)}-compose.zip"')
 
 
-def _export_page(rockon: Installation, form: ExportForm) -> str:
-    return render_template("backup/export.html", rockon=rockon, form=form, found=export.export(rockon))
+def _render_export(rockon: Installation, form: ExportForm) -> str:
+    return render_template("backup/export.html", rockon=rockon, form=form, found=export.build_export(rockon))
 
 
-def mark(place: Hidden) -> str:
+def secret_field_name(secret: SecretLocation) -> str:
     """Return the name of the field for a secret."""
-    return f"secret-{hashlib.sha256(json.dumps(place).encode()).hexdigest()[:16]}"
+    return f"secret-{hashlib.sha256(json.dumps(secret).encode()).hexdigest()[:16]}"
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_timestamp(text: str) -> datetime | None:
     """Return when a backup says that it was made."""
     try:
-        made = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
     # The first and last years can't be shown in every time zone.
-    return (made if made.tzinfo else made.replace(tzinfo=UTC)) if 2000 <= made.year < 3000 else None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if 2000 <= moment.year < 3000 else None
 
 
-def _page(form: BackupForm | None = None, restoring: RestoreForm | None = None) -> str:
+def _render_backup_forms(form: BackupForm | None = None, restoring: RestoreForm | None = None) -> str:
     return render_template(
         "backup/index.html",
         form=form or BackupForm(formdata=None),
         restoring=restoring or RestoreForm(formdata=None),
-        last=restore.latest(),
+        last=restore.latest_restore(),
     )

@@ -5,30 +5,30 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from rockonweb.config import VERSION, current_settings
+from rockonweb.config import VERSION, current_config
 from rockonweb.core.instance import diagnosis
 from rockonweb.models import Role
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import file
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import send_download
 from rockonweb.work import doctor
 
-blueprint = Pages("doctor", __name__, Role.OWNER)
-KINDS = {"txt": "text/plain", "json": "application/json"}
+blueprint = RoleBlueprint("doctor", __name__, Role.OWNER)
+REPORT_TYPES = {"txt": "text/plain", "json": "application/json"}
 
 
 @blueprint.get("/doctor")
 def index() -> ResponseReturnValue:
     """Look at everything and show it, the worst first."""
-    found = sorted(_look(), key=lambda one: ("fail", "warn", "ok").index(one.level))
-    return render_template("doctor/index.html", findings=found, failed=diagnosis.failed(found))
+    findings = sorted(_run_checks(), key=lambda finding: ("fail", "warn", "ok").index(finding.level))
+    return render_template("doctor/index.html", findings=findings, failed=diagnosis.has_failure(findings))
 
 
 @blueprint.get("/doctor/report.<any(txt, json):kind>")
 def report(kind: str) -> ResponseReturnValue:
     """Send it as a file."""
-    said = diagnosis.report(_look(), as_json=kind == "json")
-    return file(said, KINDS[kind], f"attachment; filename=rockonweb-doctor.{kind}")
+    text = diagnosis.format_report(_run_checks(), as_json=kind == "json")
+    return send_download(text, REPORT_TYPES[kind], f"attachment; filename=rockonweb-doctor.{kind}")
 
 
-def _look() -> list[diagnosis.Finding]:
-    return doctor.examine(current_settings(), VERSION)
+def _run_checks() -> list[diagnosis.CheckResult]:
+    return doctor.examine_instance(current_config(), VERSION)

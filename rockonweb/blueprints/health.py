@@ -8,33 +8,33 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rockonweb.models import Role, db
-from rockonweb.web.permissions import public, requires
+from rockonweb.web.permissions import allow_anonymous, require_role
 from rockonweb.work import heartbeat
 
 blueprint = Blueprint("health", __name__)
-ENGINE = {True: "ok", False: "down", None: "unknown"}
+ENGINE_STATUS = {True: "ok", False: "down", None: "unknown"}
 
 
 @blueprint.get("/healthz")
-@public
+@allow_anonymous
 def healthz() -> ResponseReturnValue:
     """Tell of each part; 503 only when the database or the queue is down."""
     database, queue = _database_alive(), heartbeat.queue_alive()
     engine = heartbeat.engine_status().reachable if queue else None
-    workers = heartbeat.workers() if queue else 0
+    workers = heartbeat.count_workers() if queue else 0
     serving = database and queue
     status = "error" if not serving else "ok" if engine and workers else "degraded"
     return jsonify(
         status=status,
         database="ok" if database else "down",
         queue="ok" if queue else "down",
-        docker=ENGINE[engine],
+        docker=ENGINE_STATUS[engine],
         workers=workers,
     ), 200 if serving else 503
 
 
 @blueprint.get("/banner")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def banner() -> ResponseReturnValue:
     """Return the banner of what is down, for a page that shows one to keep it true."""
     return render_template("_troubles.html")

@@ -9,50 +9,52 @@ from flask_babel import gettext as _
 from rockonweb.core.errors import EngineError
 from rockonweb.models import Role
 from rockonweb.web.labels import size
-from rockonweb.web.permissions import Pages, requires
-from rockonweb.web.responses import lead_to
+from rockonweb.web.permissions import RoleBlueprint, require_role
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import host_images
 
-blueprint = Pages("images", __name__, Role.OWNER, url_prefix="/images")
+blueprint = RoleBlueprint("images", __name__, Role.OWNER, url_prefix="/images")
 
 
 @blueprint.get("")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def index() -> str:
     """Ask Docker for all images, and show them with who uses them."""
     try:
-        found = host_images.look()
+        usages = host_images.list_images()
     except EngineError as error:
         return render_template("images/index.html", error=error)
-    return render_template("images/index.html", images=found)
+    return render_template("images/index.html", images=usages)
 
 
 @blueprint.get("/remove")
 def confirm_remove() -> ResponseReturnValue:
     """Show which of the chosen images go and which stay, and ask."""
-    wanted = set(request.args.getlist("image"))
-    chosen = [one for one in host_images.look() if one.image.id in wanted]
-    if not chosen:
+    image_ids = set(request.args.getlist("image"))
+    selected = [usage for usage in host_images.list_images() if usage.image.id in image_ids]
+    if not selected:
         flash(_("No image was chosen, or they are gone already."), "warning")
-        return lead_to("images.index")
+        return redirect_to_view("images.index")
     return render_template(
         "images/remove.html",
-        going=[one for one in chosen if one.unused],
-        staying=[one for one in chosen if not one.unused],
+        going=[usage for usage in selected if usage.is_unused],
+        staying=[usage for usage in selected if not usage.is_unused],
     )
 
 
 @blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
     """Remove the chosen images that nothing uses."""
-    done = host_images.remove(set(request.form.getlist("image")))
-    if done.gone:
-        words = _(
-            "Removed: %(names)s. About %(size)s are free again.", names=", ".join(done.gone), size=size(done.freed)
+    result = host_images.remove_images(set(request.form.getlist("image")))
+    if result.removed:
+        message = _(
+            "Removed: %(names)s. About %(size)s are free again.",
+            names=", ".join(result.removed),
+            size=size(result.freed),
         )
-        flash(words, "success")
-    if done.stayed:
-        flash(_("They stay, because something uses them: %(names)s.", names=", ".join(done.stayed)), "warning")
-    if not done.gone and not done.stayed:
+        flash(message, "success")
+    if result.remaining:
+        flash(_("They stay, because something uses them: %(names)s.", names=", ".join(result.remaining)), "warning")
+    if not result.removed and not result.remaining:
         flash(_("No image was chosen, or they are gone already."), "warning")
-    return lead_to("images.index")
+    return redirect_to_view("images.index")

@@ -14,193 +14,204 @@ from sqlalchemy import select
 from rockonweb.catalog import successors
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import InstallRequest
-from rockonweb.core.operations.steps import MakeNetwork
+from rockonweb.core.operations.steps import CreateNetwork
 from rockonweb.core.plan.plan import Plan
 from rockonweb.core.preflight import privileges
 from rockonweb.core.questions import suggestions, wizard
 from rockonweb.forms import PageForm, devices, environment, ports, summary
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import host_of
-from rockonweb.models import ACTIVE, Operation, Role, db
-from rockonweb.models.repository import suggested_port
+from rockonweb.host import get_host
+from rockonweb.models import ACTIVE_PROGRESS, Operation, Role, db
+from rockonweb.models.repository import port_suggester
 from rockonweb.web import drafts, preflight_review, questions, rockon_page, secret_answers
-from rockonweb.web.partials import partial_wanted
-from rockonweb.web.permissions import Pages
+from rockonweb.web.partials import wants_partial
+from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
-blueprint = Pages("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
+blueprint = RoleBlueprint("install", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/install")
 
 
 @dataclass(frozen=True)
-class Here(questions.Place):
+class WizardContext(questions.RockonPageContext):
     """Where a person is in a rock-on's wizard."""
 
-    kept: drafts.Kept
+    draft: drafts.StoredDraft
 
-    def beside(self, step: int) -> ResponseReturnValue:
+    def redirect_relative(self, offset: int) -> ResponseReturnValue:
         """Send the browser to the next page (1) or the one before (-1)."""
-        return self.go(wizard.beside(self.definition, self.page, step))
+        return self.redirect_to_page(wizard.adjacent_page(self.definition, self.page, offset))
 
 
 @blueprint.get("")
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
-    here = _here(rockon_id)
-    return here.go(wizard.pages(here.definition)[0])
+    ctx = _load_wizard(rockon_id)
+    return ctx.redirect_to_page(wizard.wizard_pages(ctx.definition)[0])
 
 
 @blueprint.get("/<page>")
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of questions."""
-    here = _here(rockon_id, page)
-    return _questions(here, _form(here))
+    ctx = _load_wizard(rockon_id, page)
+    return _render_questions(ctx, _build_wizard_form(ctx))
 
 
 @blueprint.post("/<page>")
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Take the answers of a page; Back keeps them unchecked, the buttons beside secrets keep nothing."""
-    here = _here(rockon_id, page)
-    form = _form(here)
+    ctx = _load_wizard(rockon_id, page)
+    form = _build_wizard_form(ctx)
     if "Back" in request.form:
-        _save(here, form.sent, accepted=None)
-        return here.beside(-1)
+        _save_draft_page(ctx, form.submitted_values, accepted=None)
+        return ctx.redirect_relative(-1)
     if {"Generate", "Reveal", "Hide"} & request.form.keys():
-        questions.look_again(form, lambda: _suggested(here, drafts.prefill(here.rockon, here.definition, here.kept)))
-        return _questions(here, form), 200, questions.STAYING
-    accepted = all([form.validate(), secret_answers.take(here.rockon, form.answers)])
-    _save(here, form.typed if accepted else form.typed_so_far, accepted=accepted)
-    return here.beside(1) if accepted else (_questions(here, form), 422, questions.STAYING)
+        questions.redisplay_form(
+            form, lambda: _suggested_answers(ctx, drafts.prefill_fields(ctx.rockon, ctx.definition, ctx.draft))
+        )
+        return _render_questions(ctx, form), 200, questions.STAY_HEADERS
+    accepted = all([form.validate(), secret_answers.apply_secret_boxes(ctx.rockon, form.answer_fields)])
+    _save_draft_page(ctx, form.typed_values if accepted else form.unsaved_values, accepted=accepted)
+    return ctx.redirect_relative(1) if accepted else (_render_questions(ctx, form), 422, questions.STAY_HEADERS)
 
 
 @blueprint.get("/summary")
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show all answers and exactly what will be done."""
-    here = _here(rockon_id, wizard.SUMMARY)
-    if missing := wizard.unanswered(here.definition, here.kept.done):
-        return here.go(missing)
-    found = _look(here)
-    return _summary(here, found, found.trouble)
+    ctx = _load_wizard(rockon_id, wizard.SUMMARY_PAGE)
+    if missing := wizard.first_unanswered_page(ctx.definition, ctx.draft.done):
+        return ctx.redirect_to_page(missing)
+    reviewed = _review_draft(ctx)
+    return _render_summary(ctx, reviewed, reviewed.trouble)
 
 
 @blueprint.post("/summary")
 def install(rockon_id: int) -> ResponseReturnValue:
     """Begin the install that was reviewed."""
-    here = _here(rockon_id, wizard.SUMMARY)
+    ctx = _load_wizard(rockon_id, wizard.SUMMARY_PAGE)
     if "Back" in request.form:
-        return here.beside(-1)
-    if missing := wizard.unanswered(here.definition, here.kept.done):
-        return here.go(missing)
-    found = _look(here)
+        return ctx.redirect_relative(-1)
+    if missing := wizard.first_unanswered_page(ctx.definition, ctx.draft.done):
+        return ctx.redirect_to_page(missing)
+    reviewed = _review_draft(ctx)
     form = summary.SummaryForm()
-    changed, unconfirmed = not form.saw(found), not form.confirmed(privileges.powers(here.definition))
-    if found.trouble or found.blocked or changed or unconfirmed:
-        return _summary(here, found, found.trouble, changed=changed), 503 if found.trouble else 422
-    chosen = found.choosing(give=form.given(found.plan.offers))
-    return preflight_review.begin(chosen, lambda trouble: _summary(here, found, trouble))
+    changed, unconfirmed = (
+        not form.matches_review(reviewed),
+        not form.privileges_confirmed(privileges.find_privileges(ctx.definition)),
+    )
+    if reviewed.trouble or reviewed.blocking_findings or changed or unconfirmed:
+        return _render_summary(ctx, reviewed, reviewed.trouble, changed=changed), 503 if reviewed.trouble else 422
+    confirmed_review = reviewed.with_choices(give=form.ownership_changes(reviewed.plan.ownership_offers))
+    return preflight_review.submit_reviewed(confirmed_review, lambda error: _render_summary(ctx, reviewed, error))
 
 
-def _here(rockon_id: int, page: str = wizard.SUMMARY) -> Here:
+def _load_wizard(rockon_id: int, page: str = wizard.SUMMARY_PAGE) -> WizardContext:
     """Return where the person is; an installed or busy rock-on leads elsewhere, an unknown page is 404."""
-    rockon = rockon_page.get(rockon_id)
+    rockon = rockon_page.rockon_or_404(rockon_id)
     running = db.session.scalar(
-        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE))
+        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE_PROGRESS))
     )
     if running is not None:
-        _leave(url_for("operations.show", operation_id=running))
-    if rockon.installed:
-        _leave(url_for("rockons.show", rockon_id=rockon.id))
-    definition = drafts.definition_of(rockon)
-    if page not in wizard.pages(definition):
+        _redirect_away(url_for("operations.show", operation_id=running))
+    if rockon.is_installed:
+        _redirect_away(url_for("rockons.show", rockon_id=rockon.id))
+    definition = drafts.catalogue_definition(rockon)
+    if page not in wizard.wizard_pages(definition):
         abort(404)
-    return Here(rockon, definition, page, drafts.load(rockon, definition, current_user.id))
+    return WizardContext(rockon, definition, page, drafts.load_draft(rockon, definition, current_user.id))
 
 
-def _leave(address: str) -> NoReturn:
+def _redirect_away(address: str) -> NoReturn:
     """Send the browser out of the wizard; htmx must load that page and not put it into this one."""
-    abort(Response(headers={"HX-Redirect": address}) if partial_wanted() else redirect(address, code=303))
+    abort(Response(headers={"HX-Redirect": address}) if wants_partial() else redirect(address, code=303))
 
 
-def _save(here: Here, typed: dict[str, str], *, accepted: bool | None) -> None:
-    known = host_of().shares.listing()
-    new = shares_form.new_shares(typed, known) if accepted and here.page == "shares" else None
-    drafts.save(here.rockon, here.definition, current_user.id, here.page, typed, accepted=accepted, new_shares=new)
-
-
-def _form(here: Here) -> PageForm:
-    """Return the form of a page, filled with what is known, bound to what was sent."""
-    definition, values = here.definition, drafts.prefill(here.rockon, here.definition, here.kept)
-    if here.page == "shares":
-        return _shares_form(here, values)
-    if here.page == "ports":
-        return _ports_form(here, values)
-    if here.page == "devices":
-        return devices.form(definition, values)
-    return environment.form(definition, values, _suggested(here, values), here.page)
-
-
-def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:
-    return questions.suggested_texts(here.definition, here.page, values)
-
-
-def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
-    room = questions.room(here.rockon, "Submit")
-    suggested = questions.suggested_shares(here.definition, room)
-    return shares_form.form(here.definition, {**suggested, **values}, room, agreed="shares" in here.kept.done)
-
-
-def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts, _ = host_of().ask(lambda docker: gather_facts(here.rockon, None, docker))
-    suggest = suggested_port(here.rockon)
-    kept = {name: value for name, value in values.items() if name in here.kept.values}
-    wanted = {
-        ask.name: wizard.port_number(values.get(ask.name, "")) or suggest(ask.container, int(ask.key))
-        for ask in wizard.asks(here.definition, "ports")
-    }
-    unpublished = {name: value for name, value in values.items() if name in wanted and not value}
-    suggested = wizard.suggested_ports(here.definition, wanted, facts)
-    return ports.form(here.definition, {**unpublished, **kept}, suggested, facts)
-
-
-def _look(here: Here) -> Review:
-    """Return what the draft would do on this host today."""
-    answers = wizard.answers(here.definition, here.kept.values)
-    return review_request(here.rockon, InstallRequest(answers, here.kept.new_shares))
-
-
-def _questions(here: Here, form: PageForm) -> str:
-    return _render(here, form=form, **questions.lists([here.page]))
-
-
-def _summary(here: Here, found: Review, trouble: RockonwebError | None, *, changed: bool = False) -> str:
-    values, planned = here.kept.values, found.plan
-    return _render(
-        here,
-        plan=planned,
-        trouble=trouble,
-        changed=changed,
-        digest=found.fingerprint,
-        before=preflight_review.before(
-            [*planned.findings, *wizard.notes(here.definition, values)],
-            privileges.powers(here.definition),
-            planned.offers,
-            here.rockon,
-        ),
-        sections=wizard.review(here.definition, values, here.kept.new_shares),
-        networks=_networks(planned),
+def _save_draft_page(ctx: WizardContext, typed: dict[str, str], *, accepted: bool | None) -> None:
+    existing_shares = get_host().shares.shares_by_name()
+    new_shares = shares_form.shares_to_create(typed, existing_shares) if accepted and ctx.page == "shares" else None
+    drafts.save_draft(
+        ctx.rockon, ctx.definition, current_user.id, ctx.page, typed, accepted=accepted, new_shares=new_shares
     )
 
 
-def _networks(planned: Plan) -> list[tuple[str, tuple[str, ...]]]:
+def _build_wizard_form(ctx: WizardContext) -> PageForm:
+    """Return the form of a page, filled with what is known, bound to what was sent."""
+    definition, values = ctx.definition, drafts.prefill_fields(ctx.rockon, ctx.definition, ctx.draft)
+    if ctx.page == "shares":
+        return _draft_shares_form(ctx, values)
+    if ctx.page == "ports":
+        return _draft_ports_form(ctx, values)
+    if ctx.page == "devices":
+        return devices.build_devices_form(definition, values)
+    return environment.build_environment_form(definition, values, _suggested_answers(ctx, values), ctx.page)
+
+
+def _suggested_answers(ctx: WizardContext, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:
+    return questions.suggest_field_texts(ctx.definition, ctx.page, values)
+
+
+def _draft_shares_form(ctx: WizardContext, values: dict[str, str]) -> PageForm:
+    share_context = questions.load_share_context(ctx.rockon, "Submit")
+    suggested = questions.suggest_free_shares(ctx.definition, share_context)
+    return shares_form.build_shares_form(
+        ctx.definition, {**suggested, **values}, share_context, already_confirmed="shares" in ctx.draft.done
+    )
+
+
+def _draft_ports_form(ctx: WizardContext, values: dict[str, str]) -> PageForm:
+    facts, _ = get_host().call_with_engine(lambda docker: gather_facts(ctx.rockon, None, docker))
+    suggest_port = port_suggester(ctx.rockon)
+    draft_values = {name: value for name, value in values.items() if name in ctx.draft.values}
+    preferred = {
+        ask.name: wizard.parse_port(values.get(ask.name, "")) or suggest_port(ask.container, int(ask.key))
+        for ask in wizard.page_questions(ctx.definition, "ports")
+    }
+    unpublished = {name: value for name, value in values.items() if name in preferred and not value}
+    suggested = wizard.suggest_host_ports(ctx.definition, preferred, facts)
+    return ports.build_ports_form(ctx.definition, {**unpublished, **draft_values}, suggested, facts)
+
+
+def _review_draft(ctx: WizardContext) -> Review:
+    """Return what the draft would do on this host today."""
+    answers = wizard.answers_from_values(ctx.definition, ctx.draft.values)
+    return review_request(ctx.rockon, InstallRequest(answers, ctx.draft.new_shares))
+
+
+def _render_questions(ctx: WizardContext, form: PageForm) -> str:
+    return _render_wizard_page(ctx, form=form, **questions.datalist_context([ctx.page]))
+
+
+def _render_summary(
+    ctx: WizardContext, reviewed: Review, error: RockonwebError | None, *, changed: bool = False
+) -> str:
+    values, planned = ctx.draft.values, reviewed.plan
+    return _render_wizard_page(
+        ctx,
+        plan=planned,
+        trouble=error,
+        changed=changed,
+        digest=reviewed.fingerprint,
+        before=preflight_review.preflight_review(
+            [*planned.findings, *wizard.shared_folder_notes(ctx.definition, values)],
+            privileges.find_privileges(ctx.definition),
+            planned.ownership_offers,
+            ctx.rockon,
+        ),
+        sections=wizard.review_answers(ctx.definition, values, ctx.draft.new_shares),
+        networks=_networks_to_create(planned),
+    )
+
+
+def _networks_to_create(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
     """Return the networks that the plan makes, with the containers that it puts on each."""
-    members = dict(planned.networks)
-    return [(step.network, members.get(step.network, ())) for step in planned.steps if isinstance(step, MakeNetwork)]
+    members = dict(plan.networks)
+    return [(step.network, members.get(step.network, ())) for step in plan.steps if isinstance(step, CreateNetwork)]
 
 
-def _render(here: Here, **context: Any) -> str:
-    return here.render(
-        pages=wizard.pages(here.definition),
-        predecessors=successors.succeeded_by(here.rockon),
-        title=_("%(page)s: install %(name)s", page=questions.TITLES[here.page], name=here.rockon.name),
+def _render_wizard_page(ctx: WizardContext, **context: Any) -> str:
+    return ctx.render_questions(
+        pages=wizard.wizard_pages(ctx.definition),
+        predecessors=successors.replaceable_apps(ctx.rockon),
+        title=_("%(page)s: install %(name)s", page=questions.PAGE_TITLES[ctx.page], name=ctx.rockon.name),
         **context,
     )

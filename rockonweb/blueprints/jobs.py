@@ -14,7 +14,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from rockonweb.models import Role
 from rockonweb.web import error_pages
-from rockonweb.web.permissions import requires
+from rockonweb.web.permissions import require_role
 from rockonweb.work import queue
 
 PREFIX = "/jobs"
@@ -26,33 +26,33 @@ POLICY = (
 
 
 # Its templates put what a job says into pages as it is: `<%= x %>`. With `<%- x %>` it is text.
-_AS_IT_IS = re.compile(r"<%= (?=d\.|jobId|JSON)")
+_UNESCAPED = re.compile(r"<%= (?=d\.|jobId|JSON)")
 
 
-def register(app: Flask) -> None:
+def mount_dashboard(app: Flask) -> None:
     """Mount the dashboard and put every view of it behind the owner's login."""
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith("rq_dashboard."):
-            app.view_functions[endpoint] = requires(Role.OWNER)(view)
+            app.view_functions[endpoint] = require_role(Role.OWNER)(view)
     # In place of its own, which opens a new connection for each request.
-    app.before_request_funcs["rq_dashboard"] = [requires(Role.OWNER)(_prepare)]
-    app.after_request_funcs.setdefault("rq_dashboard", []).append(_finish)
-    app.register_error_handler(NoSuchJobError, _no_such_job)
-    app.register_error_handler(InvalidJobOperation, _not_now)
+    app.before_request_funcs["rq_dashboard"] = [require_role(Role.OWNER)(_guard_dashboard)]
+    app.after_request_funcs.setdefault("rq_dashboard", []).append(_secure_response)
+    app.register_error_handler(NoSuchJobError, _handle_missing_job)
+    app.register_error_handler(InvalidJobOperation, _handle_invalid_operation)
 
 
-def _prepare() -> None:
+def _guard_dashboard() -> None:
     """Refuse what the dashboard does on a GET, which a mere link could do; give it the queue's connection."""
     if request.method != "POST" and request.endpoint == "rq_dashboard.requeue_all":
         raise MethodNotAllowed(["POST"])
     if (request.view_args or {}).get("instance_number", 0) > 0:
         abort(404)
-    current_app.redis_conn = queue.connection()  # type: ignore[attr-defined]
+    current_app.redis_conn = queue.redis_connection()  # type: ignore[attr-defined]
     g.dashboard = True
 
 
-def _finish(response: Response) -> Response:
+def _secure_response(response: Response) -> Response:
     """Loosen the policy here alone; the dashboard's script sends the cookie's token back with its POSTs.
 
     What jobs say (descriptions, exceptions) becomes text: with this policy, scripts in it would run.
@@ -60,15 +60,15 @@ def _finish(response: Response) -> Response:
     if "dashboard" not in g:  # refused before it came to the dashboard
         return response
     if response.mimetype == "text/html":
-        response.set_data(_AS_IT_IS.sub("<%- ", response.get_data(as_text=True)))
+        response.set_data(_UNESCAPED.sub("<%- ", response.get_data(as_text=True)))
     response.headers["Content-Security-Policy"] = POLICY
     response.set_cookie("_csrf_token", generate_csrf(), path=PREFIX, samesite="Strict", secure=request.is_secure)
     return response
 
 
-def _no_such_job(_error: NoSuchJobError) -> ResponseReturnValue:
-    return error_pages.answer(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
+def _handle_missing_job(_error: NoSuchJobError) -> ResponseReturnValue:
+    return error_pages.render_error(404, _("The queue has no such job (any more)."), _("Results are kept for a day."))
 
 
-def _not_now(_error: InvalidJobOperation) -> ResponseReturnValue:
-    return error_pages.answer(409, _("This can't be done with the job as it is now."), _("Reload the page."))
+def _handle_invalid_operation(_error: InvalidJobOperation) -> ResponseReturnValue:
+    return error_pages.render_error(409, _("This can't be done with the job as it is now."), _("Reload the page."))

@@ -8,23 +8,23 @@ from flask.typing import ResponseReturnValue
 
 from rockonweb.languages import ENGLISH, LANGUAGES
 from rockonweb.web import api_errors
-from rockonweb.web.permissions import public
+from rockonweb.web.permissions import allow_anonymous
 from rockonweb.web.preference_cookies import BrowserChoice
 
 blueprint = Blueprint("language", __name__)
-_choice = BrowserChoice("language", LANGUAGES)
+_language_choice = BrowserChoice("language", LANGUAGES)
 
 
-def language() -> str:
+def select_language() -> str:
     """Return the reader's language among the translated ones; scripts read English."""
-    if api_errors.asked():
+    if api_errors.is_api_request():
         return ENGLISH
-    wished = [*request.accept_languages.values()]
-    return _choice.chosen or negotiate_locale(wished, [*LANGUAGES], sep="-") or ENGLISH
+    accepted_languages = [*request.accept_languages.values()]
+    return _language_choice.current_choice or negotiate_locale(accepted_languages, [*LANGUAGES], sep="-") or ENGLISH
 
 
 @blueprint.post("/language/<any(en, de):chosen>")
-@public
+@allow_anonymous
 def choose(chosen: str) -> ResponseReturnValue:
     """Keep a choice, and go back to the page that it was made on."""
-    return _choice.keep(chosen)
+    return _language_choice.save_choice(chosen)

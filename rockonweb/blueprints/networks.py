@@ -7,28 +7,28 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.core.errors import Conflict, EngineError, EngineUnreachable
-from rockonweb.forms.network import NetworkForm, NewNetworkForm, values
-from rockonweb.languages import say
+from rockonweb.forms.network import NetworkForm, NewNetworkForm, network_field_values
+from rockonweb.languages import translate
 from rockonweb.models import Role
-from rockonweb.web.permissions import Pages, requires
-from rockonweb.web.responses import lead_to
+from rockonweb.web.permissions import RoleBlueprint, require_role
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import rocknets
-from rockonweb.work.rocknets import Rocknet, Unfit
+from rockonweb.work.rocknets import InvalidNetwork, Rocknet
 
-blueprint = Pages("networks", __name__, Role.OWNER, url_prefix="/networks")
+blueprint = RoleBlueprint("networks", __name__, Role.OWNER, url_prefix="/networks")
 
 
 @blueprint.get("")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def index() -> str:
     """List the networks, and who is on each."""
-    return render_template("networks/index.html", listing=rocknets.listing())
+    return render_template("networks/index.html", listing=rocknets.list_rocknets())
 
 
 @blueprint.get("/new")
 def new() -> str:
     """Ask what a new network is to be like."""
-    return _new_page(NewNetworkForm())
+    return _render_new_network(NewNetworkForm())
 
 
 @blueprint.post("/new")
@@ -36,89 +36,89 @@ def make() -> ResponseReturnValue:
     """Make a network."""
     form = NewNetworkForm()
     if not form.validate():
-        return _new_page(form), 422
+        return _render_new_network(form), 422
     try:
-        rocknets.make(form.spec(form.name.data))
-    except Unfit as error:
-        return _new_page(_told(form, error)), 422
+        rocknets.create_rocknet(form.to_spec(form.name.data))
+    except InvalidNetwork as error:
+        return _render_new_network(_attach_faults(form, error)), 422
     except (Conflict, EngineError) as error:
-        return _new_page(form, error), _status(error)
+        return _render_new_network(form, error), _error_status(error)
     flash(_('The network "%(name)s" is there.', name=form.name.data), "success")
-    return lead_to("networks.index")
+    return redirect_to_view("networks.index")
 
 
 @blueprint.get("/<name>/edit")
 def edit(name: str) -> str:
     """Show what a network is like, and say whose connection a change cuts for a moment."""
-    net = _get(name)
-    if refusal := rocknets.change_refusal(net):
+    network = _get_rocknet(name)
+    if refusal := rocknets.change_refusal(network):
         raise refusal
-    return _edit_page(net, NetworkForm(data=values(net.wanted)))
+    return _render_network(network, NetworkForm(data=network_field_values(network.desired_spec)))
 
 
 @blueprint.post("/<name>/edit")
 def change(name: str) -> ResponseReturnValue:
     """Change a network."""
-    net, form = _get(name), NetworkForm()
+    network, form = _get_rocknet(name), NetworkForm()
     if not form.validate():
-        return _edit_page(net, form), 422
+        return _render_network(network, form), 422
     try:
-        anew = rocknets.change(net, form.spec(net.name))
-    except Unfit as error:
-        return _edit_page(net, _told(form, error)), 422
+        recreated = rocknets.update_rocknet(network, form.to_spec(network.name))
+    except InvalidNetwork as error:
+        return _render_network(network, _attach_faults(form, error)), 422
     except (Conflict, EngineError) as error:
-        return _edit_page(net, form, error), _status(error)
+        return _render_network(network, form, error), _error_status(error)
     flash(
         _('The network "%(name)s" was made anew; its containers are on it again.', name=name)
-        if anew
+        if recreated
         else _("The comment was changed."),
         "success",
     )
-    return lead_to("networks.index")
+    return redirect_to_view("networks.index")
 
 
 @blueprint.post("/<name>/restore")
 def restore(name: str) -> ResponseReturnValue:
     """Make a network again that Docker lost."""
-    rocknets.restore(_get(name))
+    rocknets.recreate_rocknet(_get_rocknet(name))
     flash(_('The network "%(name)s" is there again, with its containers.', name=name), "success")
-    return lead_to("networks.index")
+    return redirect_to_view("networks.index")
 
 
 @blueprint.get("/<name>/remove")
 def confirm_remove(name: str) -> str:
     """Say whom it cuts off, and ask."""
-    net = _get(name)
-    return render_template("networks/remove.html", net=net, refusal=rocknets.removal_refusal(net))
+    network = _get_rocknet(name)
+    return render_template("networks/remove.html", net=network, refusal=rocknets.removal_refusal(network))
 
 
 @blueprint.post("/<name>/remove")
 def remove(name: str) -> ResponseReturnValue:
     """Remove a network."""
-    rocknets.remove(_get(name))
+    rocknets.remove_rocknet(_get_rocknet(name))
     flash(_('The network "%(name)s" was removed.', name=name), "success")
-    return lead_to("networks.index")
+    return redirect_to_view("networks.index")
 
 
-def _get(name: str) -> Rocknet:
-    return rocknets.listing().find(name) or abort(404)
+def _get_rocknet(name: str) -> Rocknet:
+    return rocknets.list_rocknets().find_rocknet(name) or abort(404)
 
 
-def _status(error: Conflict | EngineError) -> int:
+def _error_status(error: Conflict | EngineError) -> int:
     return 503 if isinstance(error, EngineUnreachable) else 409
 
 
-def _told(form: NetworkForm, error: Unfit) -> NetworkForm:
+def _attach_faults(form: NetworkForm, error: InvalidNetwork) -> NetworkForm:
     """Put what is wrong beside the fields; a network that is changed has no field for its name."""
-    for fault in error.found:
+    for fault in error.field_faults:
         field = form[fault.part] if hasattr(form, fault.part) else form.subnet
-        field.errors = [*field.errors, say(fault.sentence)]
+        field.errors = [*field.errors, translate(fault.sentence)]
     return form
 
 
-def _new_page(form: NetworkForm, error: Conflict | EngineError | None = None) -> str:
+def _render_new_network(form: NetworkForm, error: Conflict | EngineError | None = None) -> str:
     return render_template("networks/new.html", form=form, error=error)
 
 
-def _edit_page(net: Rocknet, form: NetworkForm, error: Conflict | EngineError | None = None) -> str:
-    return render_template("networks/edit.html", net=net, form=form, error=error)
+def _render_network(network: Rocknet, form: NetworkForm, error: Conflict | EngineError | None = None) -> str:
+    return render_template("networks/edit.html", net=network, form=form, error=error)

@@ -19,68 +19,68 @@ from rockonweb.core.handlers import openvpn
 from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.core.text import t
 from rockonweb.forms.client import ClientForm
-from rockonweb.host import Engine, host_of
-from rockonweb.languages import say
+from rockonweb.host import Engine, get_host
+from rockonweb.languages import translate
 from rockonweb.models import Installation, Role, repository
 from rockonweb.web import rockon_page
-from rockonweb.web.partials import render
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import file, lead_to
+from rockonweb.web.partials import render_page
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import redirect_to_view, send_download
 from rockonweb.work import handler_tasks, operations
 
-blueprint = Pages("openvpn", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/openvpn")
+blueprint = RoleBlueprint("openvpn", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/openvpn")
 
 
 @blueprint.get("")
 def panel(rockon_id: int) -> ResponseReturnValue:
     """Show the authority and the clients, as a page or as the part of the rock-on's page."""
-    return _page(_get(rockon_id), ClientForm(formdata=None))
+    return _render_panel(_get_vpn_server(rockon_id), ClientForm(formdata=None))
 
 
 @blueprint.post("/authority")
 def make_authority(rockon_id: int) -> ResponseReturnValue:
     """Make the certificate authority, once."""
-    return _begin(_get(rockon_id), TaskRequest("authority"))
+    return _submit_task(_get_vpn_server(rockon_id), TaskRequest("authority"))
 
 
 @blueprint.post("/clients")
 def make_client(rockon_id: int) -> ResponseReturnValue:
     """Make a client's profile."""
-    rockon, form = _get(rockon_id), ClientForm()
+    rockon, form = _get_vpn_server(rockon_id), ClientForm()
     try:
-        return _begin(rockon, TaskRequest("profile", form.client.data or ""))
+        return _submit_task(rockon, TaskRequest("profile", form.client.data or ""))
     except (BadInput, Conflict) as error:
-        form.client.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
-        return _page(rockon, form), 422
+        form.client.errors = [translate(error.sentence), *filter(None, [translate(error.hint)])]
+        return _render_panel(rockon, form), 422
 
 
 @blueprint.post("/profile")
 def download(rockon_id: int) -> ResponseReturnValue:
     """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
-    rockon, client = _get(rockon_id), request.form.get("client", "")
-    answers = repository.answers_of(rockon)
+    rockon, client = _get_vpn_server(rockon_id), request.form.get("client", "")
+    answers = repository.load_answers(rockon)
     if fault := openvpn.client_fault(client, answers):
         raise BadInput(fault)
-    with host_of(rockon).connect() as docker:
-        known = _authority(rockon, answers, docker)
-        found = known.client(client)
-        if known.listed and (found is None or found.revoked):
+    with get_host(rockon).connect_docker() as docker:
+        authority = _load_authority(rockon, answers, docker)
+        listed_client = authority.find_client(client)
+        if authority.listed and (listed_client is None or listed_client.revoked):
             raise Conflict(
                 t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
             )
-        ours = HostFacts(instance=host_of().instance)  # by which our containers are known; it needs no more
-        command = openvpn.show_profile(rockon.definition, ours, client)
-        host_of().shares.refuse_links(docker.would_mount(command))
+        instance_facts = HostFacts(instance=get_host().instance)  # by which our containers are known; it needs no more
+        command = openvpn.show_profile(rockon.current_definition, instance_facts, client)
+        get_host().shares.refuse_links(docker.paths_to_mount(command))
         profile = docker.read_once(command)
-    told = openvpn.reachable(profile, rockon.definition, answers)
-    return file(told, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')
+    reachable_profile = openvpn.with_host_port(profile, rockon.current_definition, answers)
+    return send_download(reachable_profile, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')
 
 
 @blueprint.get("/revoke")
 def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
     """Say what revoking means, and ask."""
-    rockon, client = _get(rockon_id), request.args.get("client", "").strip()
-    if fault := openvpn.client_fault(client, repository.answers_of(rockon)):
+    rockon, client = _get_vpn_server(rockon_id), request.args.get("client", "").strip()
+    if fault := openvpn.client_fault(client, repository.load_answers(rockon)):
         raise BadInput(fault)
     return render_template("openvpn/revoke.html", rockon=rockon, client=client)
 
@@ -88,34 +88,38 @@ def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/revoke")
 def revoke(rockon_id: int) -> ResponseReturnValue:
     """Revoke a client's profile."""
-    return _begin(_get(rockon_id), TaskRequest("revoke", request.form.get("client", "")))
+    return _submit_task(_get_vpn_server(rockon_id), TaskRequest("revoke", request.form.get("client", "")))
 
 
-def _get(rockon_id: int) -> Installation:
-    rockon = rockon_page.get(rockon_id)
-    if handler_tasks.of(rockon) is not openvpn.tasks:
+def _get_vpn_server(rockon_id: int) -> Installation:
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    if handler_tasks.find_tasks(rockon) is not openvpn.OPENVPN_TASKS:
         abort(404)
     return rockon
 
 
-def _authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.Authority:
-    return openvpn.authority(handler_tasks.files(rockon, openvpn.tasks, docker), answers)
+def _load_authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.CertificateAuthority:
+    return openvpn.read_authority(handler_tasks.read_task_files(rockon, openvpn.OPENVPN_TASKS, docker), answers)
 
 
-def _begin(rockon: Installation, order: TaskRequest) -> ResponseReturnValue:
+def _submit_task(rockon: Installation, task: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
-    with host_of(rockon).connect() as docker:
-        handler_tasks.planned(rockon, order, docker)
-    operation = operations.begin(rockon, order, current_user.name)
-    return lead_to("operations.show", operation_id=operation)
+    with get_host(rockon).connect_docker() as docker:
+        handler_tasks.plan_task(rockon, task, docker)
+    operation = operations.submit_operation(rockon, task, current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
 
 
-def _page(rockon: Installation, form: ClientForm) -> str:
-    answers = repository.answers_of(rockon)
-    context: dict[str, Any] = {"rockon": rockon, "form": form, "address": openvpn.address(rockon.definition, answers)}
+def _render_panel(rockon: Installation, form: ClientForm) -> str:
+    answers = repository.load_answers(rockon)
+    context: dict[str, Any] = {
+        "rockon": rockon,
+        "form": form,
+        "address": openvpn.vpn_address(rockon.current_definition, answers),
+    }
     try:
-        with host_of(rockon).connect() as docker:
-            context["authority"] = _authority(rockon, answers, docker)
+        with get_host(rockon).connect_docker() as docker:
+            context["authority"] = _load_authority(rockon, answers, docker)
     except EngineError as error:
         context["error"] = error
-    return render("openvpn/index.html", "openvpn/_panel.html", **context)
+    return render_page("openvpn/index.html", "openvpn/_panel.html", **context)

@@ -9,40 +9,40 @@ from flask_login import current_user
 
 from rockonweb.accounts import second_step, users
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.forms.account import ROLES, PersonForm, ResetForm, RoleForm
-from rockonweb.languages import say
+from rockonweb.forms.account import ROLE_LABELS, NewUserForm, ResetPasswordForm, RoleForm
+from rockonweb.languages import translate
 from rockonweb.models import Role, User, db
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import lead_to
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import redirect_to_view
 
-blueprint = Pages("people", __name__, Role.OWNER, url_prefix="/people")
+blueprint = RoleBlueprint("people", __name__, Role.OWNER, url_prefix="/people")
 
 
 @blueprint.get("")
 def index() -> str:
     """List the accounts."""
-    return _list(PersonForm(role=str(Role.VIEWER)))
+    return _render_users(NewUserForm(role=str(Role.VIEWER)))
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
     """Make an account."""
-    form = PersonForm()
+    form = NewUserForm()
     if not form.validate():
-        return _list(form), 422
+        return _render_users(form), 422
     try:
-        users.make_user(form.name.data, form.password.data, Role(form.role.data))
+        users.create_user(form.name.data, form.password.data, Role(form.role.data))
     except BadInput as error:
-        form.name.errors = [say(fault) for fault in error.faults]
-        return _list(form), 422
+        form.name.errors = [translate(fault) for fault in error.faults]
+        return _render_users(form), 422
     flash(_("%(name)s can log in now.", name=form.name.data), "success")
-    return lead_to("people.index")
+    return redirect_to_view("people.index")
 
 
 @blueprint.get("/<int:user_id>")
 def show(user_id: int) -> str:
     """Show an account."""
-    return _one(db.get_or_404(User, user_id))
+    return _render_user(db.get_or_404(User, user_id))
 
 
 @blueprint.post("/<int:user_id>/role")
@@ -50,31 +50,31 @@ def change_role(user_id: int) -> ResponseReturnValue:
     """Change what a person may do; it counts at once."""
     person, form = db.get_or_404(User, user_id), RoleForm()
     if not form.validate():
-        return _one(person, role_form=form), 422
+        return _render_user(person, role_form=form), 422
     try:
         users.set_role(person, Role(form.role.data))
     except Conflict as error:
-        form.role.errors = [say(error.sentence), say(error.hint)]
-        return _one(person, role_form=form), 409
+        form.role.errors = [translate(error.sentence), translate(error.hint)]
+        return _render_user(person, role_form=form), 409
     flash(_("The role is changed, and counts at once."), "success")
     # Who is no owner any more may not see this page.
-    mine = person.id == current_user.id and form.role.data != str(Role.OWNER)
-    return redirect(url_for("rockons.index") if mine else url_for("people.show", user_id=user_id), code=303)
+    is_self = person.id == current_user.id and form.role.data != str(Role.OWNER)
+    return redirect(url_for("rockons.index") if is_self else url_for("people.show", user_id=user_id), code=303)
 
 
 @blueprint.post("/<int:user_id>/password")
 def reset(user_id: int) -> ResponseReturnValue:
     """Set somebody's password; their sessions end."""
-    person, form = db.get_or_404(User, user_id), ResetForm()
+    person, form = db.get_or_404(User, user_id), ResetPasswordForm()
     if person.id == current_user.id:
         raise Conflict(
             _("This is your own account."), _("Change your password on its page, which asks for the old one.")
         )
     if not form.validate():
-        return _one(person, reset_form=form), 422
+        return _render_user(person, reset_form=form), 422
     users.set_password(person, form.password.data)
     flash(_("The password is set, and all sessions of this account have ended."), "success")
-    return lead_to("people.show", user_id=user_id)
+    return redirect_to_view("people.show", user_id=user_id)
 
 
 @blueprint.post("/<int:user_id>/second-step/off")
@@ -83,9 +83,9 @@ def turn_second_step_off(user_id: int) -> ResponseReturnValue:
     person = db.get_or_404(User, user_id)
     if person.id == current_user.id:
         raise Conflict(_("This is your own account."), _("Turn it off on its page, which asks for your password."))
-    second_step.disable(person)
+    second_step.disable_second_step(person)
     flash(_("The second step is off: the password alone lets in."), "success")
-    return lead_to("people.show", user_id=user_id)
+    return redirect_to_view("people.show", user_id=user_id)
 
 
 @blueprint.get("/<int:user_id>/remove")
@@ -98,20 +98,20 @@ def confirm_remove(user_id: int) -> str:
 def remove(user_id: int) -> ResponseReturnValue:
     """Remove an account."""
     person = db.get_or_404(User, user_id)
-    name, mine = person.name, person.id == current_user.id
-    users.remove(person)
+    name, is_self = person.name, person.id == current_user.id
+    users.remove_user(person)
     flash(_("The account %(name)s is removed.", name=name), "success")
-    return redirect(url_for("auth.login") if mine else url_for("people.index"), code=303)
+    return redirect(url_for("auth.login") if is_self else url_for("people.index"), code=303)
 
 
-def _list(form: PersonForm) -> str:
-    return render_template("people/index.html", people=users.listing(), form=form, roles=ROLES)
+def _render_users(form: NewUserForm) -> str:
+    return render_template("people/index.html", people=users.list_users(), form=form, roles=ROLE_LABELS)
 
 
-def _one(person: User, role_form: RoleForm | None = None, reset_form: ResetForm | None = None) -> str:
+def _render_user(person: User, role_form: RoleForm | None = None, reset_form: ResetPasswordForm | None = None) -> str:
     return render_template(
         "people/show.html",
         person=person,
         role_form=role_form or RoleForm(formdata=None, role=str(person.role)),
-        reset_form=reset_form or ResetForm(formdata=None),
+        reset_form=reset_form or ResetPasswordForm(formdata=None),
     )

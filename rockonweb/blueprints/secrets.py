@@ -7,53 +7,59 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rockonweb.accounts import audit
-from rockonweb.forms.auth import AgainForm
+from rockonweb.forms.auth import ReauthenticationForm
 from rockonweb.models import Installation, Role
 from rockonweb.web import rockon_page, secret_answers
-from rockonweb.web.confirm_password import confirmed
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import lead_to
+from rockonweb.web.confirm_password import password_confirmed
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.web.secret_answers import SecretAnswer
 
-blueprint = Pages("secrets", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/secrets")
+blueprint = RoleBlueprint("secrets", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/secrets")
 
 
 @blueprint.get("")
 def index(rockon_id: int) -> ResponseReturnValue:
     """List the answers: which are secrets, and which are not."""
-    return _page(rockon_page.get_installed(rockon_id), AgainForm(formdata=None))
+    return _render_secrets(rockon_page.installed_or_404(rockon_id), ReauthenticationForm(formdata=None))
 
 
 @blueprint.post("/show")
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show a secret once, or say that it is none, against the password."""
-    rockon, form = rockon_page.get_installed(rockon_id), AgainForm()
+    rockon, form = rockon_page.installed_or_404(rockon_id), ReauthenticationForm()
     unhide = "unhide" in request.form
-    chosen = _chosen(rockon, request.form.get("unhide" if unhide else "show", ""))
-    if not form.validate() or not confirmed(form.password):
-        return _page(rockon, form), 422
+    answer = _find_answer(rockon, request.form.get("unhide" if unhide else "show", ""))
+    if not form.validate() or not password_confirmed(form.password):
+        return _render_secrets(rockon, form), 422
     if unhide:
-        secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=False)
-        return lead_to("secrets.index", rockon_id=rockon.id)
-    audit.record("secret.revealed", f"{rockon.name} {chosen.row.key}")
-    return _page(rockon, AgainForm(formdata=None), shown=chosen)
+        secret_answers.mark_secret(rockon, answer.container, answer.row.key, answer.row.label, secret=False)
+        return redirect_to_view("secrets.index", rockon_id=rockon.id)
+    audit.record("secret.revealed", f"{rockon.name} {answer.row.key}")
+    return _render_secrets(rockon, ReauthenticationForm(formdata=None), revealed=answer)
 
 
 @blueprint.post("/hide")
 def hide(rockon_id: int) -> ResponseReturnValue:
     """Mark an answer as a secret."""
-    rockon = rockon_page.get_installed(rockon_id)
-    chosen = _chosen(rockon, request.form.get("hide", ""))
-    secret_answers.choose(rockon, chosen.container, chosen.row.key, chosen.row.label, secret=True)
-    flash(_("%(key)s is a secret now.", key=chosen.row.key), "success")
-    return lead_to("secrets.index", rockon_id=rockon.id)
+    rockon = rockon_page.installed_or_404(rockon_id)
+    answer = _find_answer(rockon, request.form.get("hide", ""))
+    secret_answers.mark_secret(rockon, answer.container, answer.row.key, answer.row.label, secret=True)
+    flash(_("%(key)s is a secret now.", key=answer.row.key), "success")
+    return redirect_to_view("secrets.index", rockon_id=rockon.id)
 
 
-def _chosen(rockon: Installation, name: str) -> SecretAnswer:
-    return next((one for one in secret_answers.of(rockon) if one.name == name), None) or abort(404)
+def _find_answer(rockon: Installation, name: str) -> SecretAnswer:
+    return next(
+        (answer for answer in secret_answers.list_secret_answers(rockon) if answer.name == name), None
+    ) or abort(404)
 
 
-def _page(rockon: Installation, form: AgainForm, shown: SecretAnswer | None = None) -> str:
+def _render_secrets(rockon: Installation, form: ReauthenticationForm, revealed: SecretAnswer | None = None) -> str:
     return render_template(
-        "rockons/secrets.html", rockon=rockon, form=form, answers=secret_answers.of(rockon), shown=shown
+        "rockons/secrets.html",
+        rockon=rockon,
+        form=form,
+        answers=secret_answers.list_secret_answers(rockon),
+        shown=revealed,
     )

@@ -9,25 +9,25 @@ from flask import abort, flash, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.errors import BadInput, RockonwebError
 from rockonweb.core.facts import ShareFacts
 from rockonweb.forms.share import ShareForm
-from rockonweb.host import host_of
-from rockonweb.languages import say
+from rockonweb.host import get_host
+from rockonweb.languages import translate
 from rockonweb.models import Role
-from rockonweb.web.permissions import Pages, may, requires
-from rockonweb.web.responses import lead_to
+from rockonweb.web.permissions import RoleBlueprint, require_role, user_has_role
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work.collect_facts import share_users
 
-blueprint = Pages("shares", __name__, Role.OWNER)
+blueprint = RoleBlueprint("shares", __name__, Role.OWNER)
 
 
 @blueprint.get("/shares")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def index() -> str:
     """List the shares, with a form to make one."""
-    return _page(ShareForm())
+    return _render_shares(ShareForm())
 
 
 @blueprint.post("/shares")
@@ -35,49 +35,49 @@ def make() -> ResponseReturnValue:
     """Make a share."""
     form = ShareForm()
     if not form.validate():
-        return _page(form), 422
+        return _render_shares(form), 422
     try:
-        host_of().shares.make(form.name.data)
+        get_host().shares.create_share(form.name.data)
     except BadInput as error:
-        form.name.errors = [say(error.sentence), *filter(None, [say(error.hint)])]
-        return _page(form), 422
+        form.name.errors = [translate(error.sentence), *filter(None, [translate(error.hint)])]
+        return _render_shares(form), 422
     flash(_('The share "%(name)s" is there.', name=form.name.data), "success")
-    return lead_to("shares.index")
+    return redirect_to_view("shares.index")
 
 
 @blueprint.get("/shares/aside/<name>")
 def confirm_removal(name: str) -> str:
     """Say what goes for good when data that lies aside is removed, and ask."""
-    since = host_of().snapshots.set_aside().get(name) or abort(404)
-    return render_template("shares/remove.html", name=name, since=since, path=host_of().snapshots.replaced(name))
+    since = get_host().snapshots.replaced_shares().get(name) or abort(404)
+    return render_template("shares/remove.html", name=name, since=since, path=get_host().snapshots.replaced_path(name))
 
 
 @blueprint.post("/shares/aside/<name>")
 def remove_aside(name: str) -> ResponseReturnValue:
     """Remove data that lies aside since somebody went back."""
     try:
-        host_of().snapshots.remove_aside(name)
+        get_host().snapshots.delete_replaced(name)
     except RockonwebError as error:
-        flash(f"{say(error.sentence)} {say(error.hint)}", "danger")
+        flash(f"{translate(error.sentence)} {translate(error.hint)}", "danger")
     else:
         flash(_("%(name)s is removed.", name=name), "success")
-    return lead_to("shares.index")
+    return redirect_to_view("shares.index")
 
 
-def _page(form: ShareForm) -> str:
+def _render_shares(form: ShareForm) -> str:
     return render_template(
         "shares/index.html",
-        form=form if may(Role.OWNER) else None,
-        shares=host_of().shares.listing(),
-        owner=_owner,
+        form=form if user_has_role(Role.OWNER) else None,
+        shares=get_host().shares.shares_by_name(),
+        owner=_owner_and_group,
         users=share_users(),
-        root=current_settings().shares_root,
-        ground=host_of().shares.ground(),
-        aside=host_of().snapshots.set_aside() if may(Role.OWNER) else {},
+        root=current_config().shares_root,
+        ground=get_host().shares.new_share_constraints(),
+        aside=get_host().snapshots.replaced_shares() if user_has_role(Role.OWNER) else {},
     )
 
 
-def _owner(facts: ShareFacts) -> str:
+def _owner_and_group(facts: ShareFacts) -> str:
     """Return owner and group by name, or by number where they have none."""
     try:
         user = pwd.getpwuid(facts.uid).pw_name

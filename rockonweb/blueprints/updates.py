@@ -8,17 +8,17 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.errors import Conflict
 from rockonweb.core.operations.requests import UpdateRequest
-from rockonweb.core.status.updates import clock
+from rockonweb.core.status.updates import format_time_of_day
 from rockonweb.core.text import t
-from rockonweb.forms.updates import AutomaticForm
-from rockonweb.models import Installation, Role, State, writing
+from rockonweb.forms.updates import AutoUpdateForm
+from rockonweb.models import Installation, Role, State, transaction
 from rockonweb.web import catalogue_listing, preflight_review, rockon_page
-from rockonweb.web.partials import render
-from rockonweb.web.permissions import requires
-from rockonweb.web.responses import lead_to
+from rockonweb.web.partials import render_page
+from rockonweb.web.permissions import require_role
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations, updates
 from rockonweb.work.review import review_request
 
@@ -26,114 +26,114 @@ blueprint = Blueprint("updates", __name__)
 
 
 @blueprint.get("/updates")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def index() -> str:
     """List what is installed, with what is known of newer images; htmx asks for the list alone while a look runs."""
-    found = updates.overview()
-    return render(
+    installed = updates.installed_images()
+    return render_page(
         "updates/index.html",
         "updates/_list.html",
-        found=found,
-        looking=updates.looking() or any(updates.looking(one.installation.id) for one in found),
-        active=catalogue_listing.active_operations([one.installation.id for one in found]),
-        hours=current_settings().update_hours,
+        found=installed,
+        looking=updates.is_checking() or any(updates.is_checking(entry.installation.id) for entry in installed),
+        active=catalogue_listing.active_operations([entry.installation.id for entry in installed]),
+        hours=current_config().update_hours,
     )
 
 
 @blueprint.post("/updates/look")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def look() -> ResponseReturnValue:
     """Look for newer images of all that is installed, as a job."""
-    updates.begin_look()
-    return lead_to("updates.index")
+    updates.submit_check()
+    return redirect_to_view("updates.index")
 
 
 @blueprint.post("/updates")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def take_all() -> ResponseReturnValue:
     """Update all rock-ons that have a newer image, each by an operation of its own."""
-    begun, busy = updates.begin_all(current_user.name)
+    begun, busy = updates.submit_updates(current_user.name)
     if busy:
         flash(_("Busy with something else, so left for later: %(names)s.", names=", ".join(busy)), "warning")
     if not begun:
-        return lead_to("updates.index")
+        return redirect_to_view("updates.index")
     flash(ngettext("%(num)s update was begun.", "%(num)s updates were begun.", len(begun)), "success")
-    return lead_to("operations.index")
+    return redirect_to_view("operations.index")
 
 
 @blueprint.get("/rockons/<int:rockon_id>/updates")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show(rockon_id: int) -> str:
     """Show each container's image beside the newest; htmx asks for that alone while a look runs."""
-    rockon = rockon_page.get_installed(rockon_id)
-    start, until = clock(rockon.auto_from), clock(rockon.auto_until)
-    return _page(rockon, AutomaticForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
+    rockon = rockon_page.installed_or_404(rockon_id)
+    start, until = format_time_of_day(rockon.auto_from), format_time_of_day(rockon.auto_until)
+    return _render_updates(rockon, AutoUpdateForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
 
 
 @blueprint.get("/rockons/<int:rockon_id>/updates/review")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def review(rockon_id: int) -> str:
     """Show what an update would do, as far as it is known before the images are got."""
-    rockon = _installed(rockon_id)
-    found = review_request(rockon, UpdateRequest())
+    rockon = _get_updatable(rockon_id)
+    reviewed = review_request(rockon, UpdateRequest())
     return render_template(
         "updates/review.html",
         rockon=rockon,
-        trouble=found.trouble,
-        before=preflight_review.before(found.changes.plan.findings, [], [], rockon),
-        **preflight_review.change_of(found, rockon),
+        trouble=reviewed.trouble,
+        before=preflight_review.preflight_review(reviewed.planned_change.plan.findings, [], [], rockon),
+        **preflight_review.change_context(reviewed, rockon),
     )
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/look")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def look_at(rockon_id: int) -> ResponseReturnValue:
     """Look for newer images of one rock-on, as a job."""
-    updates.begin_look(_installed(rockon_id).id)
-    return lead_to("updates.show", rockon_id=rockon_id)
+    updates.submit_check(_get_updatable(rockon_id).id)
+    return redirect_to_view("updates.show", rockon_id=rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/get")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def get(rockon_id: int) -> ResponseReturnValue:
     """Only pull the newest images: nothing that runs is touched."""
-    operation = operations.begin(_installed(rockon_id), UpdateRequest(only_pull=True), current_user.name)
-    return lead_to("operations.show", operation_id=operation)
+    operation = operations.submit_operation(_get_updatable(rockon_id), UpdateRequest(only_pull=True), current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/updates/automatic")
-@requires(Role.OWNER)
+@require_role(Role.OWNER)
 def automatic(rockon_id: int) -> ResponseReturnValue:
     """Store whether and when it may be updated by itself."""
-    rockon, form = _installed(rockon_id), AutomaticForm()
+    rockon, form = _get_updatable(rockon_id), AutoUpdateForm()
     if not form.validate():
-        return _page(rockon, form), 422
-    with writing() as session:
+        return _render_updates(rockon, form), 422
+    with transaction() as session:
         row = session.get_one(Installation, rockon_id)
         row.auto_update = form.enabled.data
-        row.auto_from, row.auto_until = form.window
+        row.auto_from, row.auto_until = form.minutes_window
     flash(_("Saved."), "success")
-    return lead_to("updates.show", rockon_id=rockon_id)
+    return redirect_to_view("updates.show", rockon_id=rockon_id)
 
 
-def _page(rockon: Installation, form: AutomaticForm) -> str:
-    return render(
+def _render_updates(rockon: Installation, form: AutoUpdateForm) -> str:
+    return render_page(
         "updates/show.html",
         "updates/_images.html",
         rockon=rockon,
-        images=updates.images_of(rockon.id),
-        looking=updates.looking(rockon.id) or updates.looking(),
+        images=updates.rockon_images(rockon.id),
+        looking=updates.is_checking(rockon.id) or updates.is_checking(),
         operation=catalogue_listing.active_operations([rockon.id]).get(rockon.id),
         form=form,
         last=updates.last_automatic(rockon.id),
         tried=updates.was_tried(rockon),
-        hours=current_settings().update_hours,
+        hours=current_config().update_hours,
     )
 
 
-def _installed(rockon_id: int) -> Installation:
+def _get_updatable(rockon_id: int) -> Installation:
     """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
-    rockon = rockon_page.get(rockon_id)
+    rockon = rockon_page.rockon_or_404(rockon_id)
     if rockon.state not in (State.INSTALLED, State.PENDING_UPDATE):
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest images."))
     return rockon

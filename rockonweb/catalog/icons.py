@@ -19,24 +19,24 @@ from pathlib import Path
 from sqlalchemy import select
 
 from rockonweb.catalog import sources
-from rockonweb.catalog.metastore import Unusable
-from rockonweb.catalog.pictures import Picture, fetch, kind_of
-from rockonweb.config import Settings, current_settings, fresh, make_private
+from rockonweb.catalog.metastore import UnusableFile
+from rockonweb.catalog.pictures import Picture, fetch_picture, picture_type
+from rockonweb.config import Config, current_config, make_private_folder, temporary_file
 from rockonweb.models import Installation, RockOn, db
-from rockonweb.remote.http_client import side_by_side
+from rockonweb.remote.http_client import fetch_concurrently
 
 DAY = 24 * 3600
-KEPT = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails
-FAILED = 7 * DAY  # how long one that could not be had is left alone
+MAX_AGE = 30 * DAY  # then a picture is fetched anew; the old one stays when that fails
+RETRY_AGE = 7 * DAY  # how long one that could not be had is left alone
 THREADS = 8
 REFRESH_SECONDS = 120
 FAILED_SUFFIX = ".failed"
-LOCK = "lock"
+LOCK_FILE = "lock"
 _NAME = re.compile(r"[0-9a-f]{32}(\.failed)?")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IconRefresh:
     """How many pictures a look brought, how many could not be had, and how many files were in the way."""
 
     fetched: int = 0
@@ -44,103 +44,103 @@ class Outcome:
     removed: int = 0
 
 
-def folder(settings: Settings) -> Path:
+def icons_folder(settings: Config) -> Path:
     """Return where the pictures are; it may not be there yet."""
     return settings.instance / "icons"
 
 
-def version(folder: Path, url: str) -> str:
+def icon_version(folder: Path, url: str) -> str:
     """Return what tells one picture of an address from the next, blank when none is kept."""
     if not url:
         return ""
-    path = folder / _name(url)
+    path = folder / _file_name(url)
     try:
         return f"{path.name[:8]}{path.stat().st_mtime_ns // 10**6:x}"
     except OSError:
         return ""
 
 
-def version_of(app: Installation) -> str:
+def app_icon_version(app: Installation) -> str:
     """Return the same for the picture of an app. Needs an application context."""
-    return version(folder(current_settings()), app.entry.icon)
+    return icon_version(icons_folder(current_config()), app.entry.icon)
 
 
-def load(folder: Path, url: str) -> Picture | None:
+def load_icon(folder: Path, url: str) -> Picture | None:
     """Return the kept picture of an address."""
     try:
-        body = (folder / _name(url)).read_bytes() if url else b""
+        body = (folder / _file_name(url)).read_bytes() if url else b""
     except OSError:
         return None
-    kind = kind_of(body)
+    kind = picture_type(body)
     return Picture(kind, body) if kind else None
 
 
-def refresh() -> Outcome:
+def refresh_icons() -> IconRefresh:
     """Fetch the pictures that are missing or old, and remove those that no rock-on has.
 
     Needs an application context. Raises nothing for what another machine does, and does nothing while another
     process is at it.
     """
-    settings = current_settings()
-    wanted = set(db.session.scalars(select(RockOn.icon).where(RockOn.icon != "")))
-    homes = _homes(settings)
+    settings = current_config()
+    urls = set(db.session.scalars(select(RockOn.icon).where(RockOn.icon != "")))
+    homes = _metastore_addresses(settings)
     db.session.rollback()  # nothing is held while others are asked
-    here = folder(settings)
-    make_private(here)
-    with _alone(here) as alone:
-        if not alone:
-            return Outcome()
-        removed = _remove_unwanted(here, {_name(url) for url in wanted})
-        due = sorted(url for url in wanted if _due(here / _name(url)))
+    directory = icons_folder(settings)
+    make_private_folder(directory)
+    with _lock_folder(directory) as acquired:
+        if not acquired:
+            return IconRefresh()
+        removed = _remove_unwanted(directory, {_file_name(url) for url in urls})
+        due = sorted(url for url in urls if _is_due(directory / _file_name(url)))
         until = time.monotonic() + REFRESH_SECONDS
-        outcomes = list(side_by_side(partial(_fetch, here, homes), due, THREADS, until))
-    return Outcome(sum(outcomes), len(outcomes) - sum(outcomes), removed)
+        outcomes = list(fetch_concurrently(partial(_fetch_icon, directory, homes), due, THREADS, until))
+    return IconRefresh(sum(outcomes), len(outcomes) - sum(outcomes), removed)
 
 
-def _homes(settings: Settings) -> list[str]:
+def _metastore_addresses(settings: Config) -> list[str]:
     """Return the addresses of the metastores: what is on their machines may be asked for, wherever these are."""
-    return [source.place for source in sources.listed(settings) if source.remote and source.place]
+    return [source.place for source in sources.list_sources(settings) if source.remote and source.place]
 
 
-def _name(url: str) -> str:
+def _file_name(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
-def _due(path: Path) -> bool:
+def _is_due(path: Path) -> bool:
     failed = path.with_suffix(FAILED_SUFFIX)
-    return _age(path) > KEPT and _age(failed) > FAILED
+    return _file_age(path) > MAX_AGE and _file_age(failed) > RETRY_AGE
 
 
-def _age(path: Path) -> float:
+def _file_age(path: Path) -> float:
     try:
         return abs(time.time() - path.stat().st_mtime)  # one from the future is no younger than it says
     except OSError:
         return float("inf")
 
 
-def _fetch(here: Path, homes: list[str], url: str) -> bool:
+def _fetch_icon(directory: Path, homes: list[str], url: str) -> bool:
     """Fetch a picture and return whether it was had."""
-    path = here / _name(url)
+    path = directory / _file_name(url)
     failed = path.with_suffix(FAILED_SUFFIX)
     try:
-        picture = fetch(url, homes)
-    except Unusable as error:
+        picture = fetch_picture(url, homes)
+    except UnusableFile as error:
         with suppress(OSError):
             failed.write_text(f"{url}\n{error}\n")
         return False
     try:
-        with fresh(path, picture.body) as made:
-            made.replace(path)
+        with temporary_file(path, picture.body) as temporary:
+            temporary.replace(path)
         failed.unlink(missing_ok=True)
     except OSError:
         return False
     return True
 
 
-def _remove_unwanted(here: Path, wanted: set[str]) -> int:
+def _remove_unwanted(directory: Path, names: set[str]) -> int:
     removed = 0
-    for path in list(here.iterdir()):
-        if path.name != LOCK and (not _NAME.fullmatch(path.name) or path.stem not in wanted):  # half a picture too
+    for path in list(directory.iterdir()):
+        if path.name != LOCK_FILE and (not _NAME.fullmatch(path.name) or path.stem not in names):  # half a picture too
             with suppress(OSError):
                 path.unlink()
                 removed += 1
@@ -148,9 +148,9 @@ def _remove_unwanted(here: Path, wanted: set[str]) -> int:
 
 
 @contextmanager
-def _alone(here: Path) -> Iterator[bool]:
+def _lock_folder(directory: Path) -> Iterator[bool]:
     """Hold the folder's lock, which ends with the process. Yields whether it was free."""
-    with open(os.open(here / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
+    with open(os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from rockonweb.catalog.metastore import Entry, Unusable, decoded, entries, is_root, local_files, name_fault, read_file
-from rockonweb.core.definition.advice import advice
-from rockonweb.core.definition.definition import Definition, DefinitionFaults, Fault, parse
+from rockonweb.catalog.metastore import (
+    RootEntry,
+    UnusableFile,
+    decode_utf8,
+    file_name_fault,
+    is_root_text,
+    parse_root_entries,
+    read_definition_file,
+    read_local_files,
+)
+from rockonweb.core.definition.advice import collect_warnings
+from rockonweb.core.definition.definition import Definition, DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.core.text import t
-from rockonweb.remote.registry import Missing, Remote, Unknown
+from rockonweb.remote.registry import ImageNotFound, LookupFailed, RemoteImage
 
 
 @dataclass(frozen=True)
-class Found:
+class LintFinding:
     """Something found in a file; `path` is dotted, as in `containers.web.image`, and blank for the whole file."""
 
     file: str
@@ -32,148 +41,164 @@ class Found:
 
 
 @dataclass
-class Checked:
+class CheckedFile:
     """A file with what is wrong with it, what its author may want to look at, and its rock-ons, if it has any."""
 
     file: str
-    faults: list[Found] = field(default_factory=list)
-    advice: list[Found] = field(default_factory=list)
+    faults: list[LintFinding] = field(default_factory=list)
+    advice: list[LintFinding] = field(default_factory=list)
     rockons: list[Definition] = field(default_factory=list)
-    asked: bool = True  # for its own faults; else it is only there for what others share with it
+    requested: bool = True  # for its own faults; else it is only there for what others share with it
 
     @property
-    def images(self) -> dict[str, list[str]]:
+    def image_paths(self) -> dict[str, list[str]]:
         """The images with the paths where they stand."""
-        found: dict[str, list[str]] = {}
+        paths_by_image: dict[str, list[str]] = {}
         for rockon in self.rockons:
             for name, spec in rockon.containers.items():
-                found.setdefault(spec.reference, []).append(f"containers.{name}.image")
-        return found
+                paths_by_image.setdefault(spec.image_reference, []).append(f"containers.{name}.image")
+        return paths_by_image
 
 
-def check(path: Path, body: bytes | None = None, *, asked: bool = True) -> Checked:
+def check_file(path: Path, body: bytes | None = None, *, requested: bool = True) -> CheckedFile:
     """Look at a definition file. A `body` is looked at instead of what stands in the file."""
-    found = Checked(str(path), asked=asked)
+    checked = CheckedFile(str(path), requested=requested)
     text = ""
     try:
-        text = decoded(read_file(path) if body is None else body)
-        parsed = parse(text)
-    except Unusable as error:
-        found.faults = _found(path, [Fault("", error.args[0])])
-    except DefinitionFaults as error:
-        words = t("is a root.json, the list of a metastore, and no definition: give the files that it names")
-        found.faults = _found(path, [Fault("", words)] if is_root(text) else error.faults)
+        text = decode_utf8(read_definition_file(path) if body is None else body)
+        parsed = parse_definitions(text)
+    except UnusableFile as error:
+        checked.faults = _to_findings(path, [DefinitionFault("", error.args[0])])
+    except InvalidDefinition as error:
+        sentence = t("is a root.json, the list of a metastore, and no definition: give the files that it names")
+        checked.faults = _to_findings(path, [DefinitionFault("", sentence)] if is_root_text(text) else error.faults)
     else:
-        found.rockons = [one.definition for one in parsed]
-        found.advice = _found(path, [each for one in parsed for each in advice(one.definition, json.loads(one.source))])
-    return found
+        checked.rockons = [rockon.definition for rockon in parsed]
+        checked.advice = _to_findings(
+            path,
+            [
+                warning
+                for rockon in parsed
+                for warning in collect_warnings(rockon.definition, json.loads(rockon.source))
+            ],
+        )
+    return checked
 
 
-def _found(path: Path, faults: Sequence[Fault]) -> list[Found]:
-    return [Found(str(path), fault.path, fault.message) for fault in faults]
+def _to_findings(path: Path, faults: Sequence[DefinitionFault]) -> list[LintFinding]:
+    return [LintFinding(str(path), fault.path, fault.message) for fault in faults]
 
 
 # -- root.json ---------------------------------------------------------------------------------------------------------
 
 
-class Root(NamedTuple):
+class RootFile(NamedTuple):
     """A root.json: its entries, or why it can't be used."""
 
     path: Path
-    entries: list[Entry]
+    entries: list[RootEntry]
     fault: str = ""
 
     @property
-    def files(self) -> list[Path]:
+    def named_files(self) -> list[Path]:
         """The files beside it that it names, each once, that are there."""
-        names = dict.fromkeys(entry.file for entry in self.entries if not name_fault(entry.file))
+        names = dict.fromkeys(entry.file for entry in self.entries if not file_name_fault(entry.file))
         return [path for path in (self.path.with_name(str(name)) for name in names) if path.is_file()]
 
 
-def read_root(path: Path) -> Root:
+def read_root(path: Path) -> RootFile:
     """Read a root.json."""
     try:
-        return Root(path, entries(decoded(read_file(path))))
-    except Unusable as error:
-        return Root(path, [], error.args[0])
+        return RootFile(path, parse_root_entries(decode_utf8(read_definition_file(path))))
+    except UnusableFile as error:
+        return RootFile(path, [], error.args[0])
 
 
-def with_those_named(root: Root, checked: Sequence[Checked]) -> list[Checked]:
+def with_named_files(root: RootFile, checked: Sequence[CheckedFile]) -> list[CheckedFile]:
     """Return what was checked with the other files that root.json names, which were not asked for, before it."""
-    known = {Path(one.file).resolve() for one in checked}
-    return [*(check(path, asked=False) for path in root.files if path.resolve() not in known), *checked]
+    checked_paths = {Path(checked_file.file).resolve() for checked_file in checked}
+    return [
+        *(check_file(path, requested=False) for path in root.named_files if path.resolve() not in checked_paths),
+        *checked,
+    ]
 
 
-def check_root(root: Root, checked: Sequence[Checked]) -> Iterator[Found]:
-    """Yield what is wrong with a root.json, and with files that do not fit together; see `with_those_named`."""
-    here = str(root.path)
+def check_root(root: RootFile, checked: Sequence[CheckedFile]) -> Iterator[LintFinding]:
+    """Yield what is wrong with a root.json, and with files that do not fit together; see `with_named_files`."""
+    root_name = str(root.path)
     if root.fault:
-        yield Found(here, "", root.fault)
+        yield LintFinding(root_name, "", root.fault)
         return
-    named: dict[str, str] = {}
+    keys_by_file: dict[str, str] = {}
     keys: set[str] = set()
     for key, file in root.entries:
         if key in keys:
-            yield Found(here, key, t("this key stands here twice"))
+            yield LintFinding(root_name, key, t("this key stands here twice"))
         keys.add(key)
         if key != key.lower():
-            yield Found(here, key, t("must be in lower case: %(key)s", key=key.lower()))
-        if fault := name_fault(file):
-            yield Found(here, key, fault)
-        elif file in named:
-            yield Found(here, key, t("names %(file)s, as %(other)s does", file=file, other=named[str(file)]))
+            yield LintFinding(root_name, key, t("must be in lower case: %(key)s", key=key.lower()))
+        if fault := file_name_fault(file):
+            yield LintFinding(root_name, key, fault)
+        elif file in keys_by_file:
+            yield LintFinding(
+                root_name, key, t("names %(file)s, as %(other)s does", file=file, other=keys_by_file[str(file)])
+            )
         elif not root.path.with_name(str(file)).is_file():
-            yield Found(here, key, t("there is no file %(file)s", file=file))
-        named.setdefault(str(file), key)
-    yield from _unnamed(root, checked, named)
-    yield from _claimed_twice(checked)
+            yield LintFinding(root_name, key, t("there is no file %(file)s", file=file))
+        keys_by_file.setdefault(str(file), key)
+    yield from _unnamed_files(root, checked, keys_by_file)
+    yield from _duplicate_claims(checked)
 
 
-def _unnamed(root: Root, checked: Sequence[Checked], named: Mapping[str, str]) -> Iterator[Found]:
+def _unnamed_files(
+    root: RootFile, checked: Sequence[CheckedFile], keys_by_file: Mapping[str, str]
+) -> Iterator[LintFinding]:
     """Yield the files that no catalogue will ever load: of those that were given, and of those beside root.json."""
     folder = root.path.parent
     try:
-        beside = [folder / one.file for one in local_files(folder)]
-    except Unusable:
+        beside = [folder / entry.file for entry in read_local_files(folder)]
+    except UnusableFile:
         beside = []
-    given = [Path(one.file) for one in checked if one.asked and one.file != "-"]
-    for path in {one.resolve(): one for one in (*beside, *given)}.values():
-        if path.name not in named and path.resolve() != root.path.resolve():
-            yield Found(str(path), "", t("is not named by %(root)s", root=str(root.path)))
+    requested = [Path(entry.file) for entry in checked if entry.requested and entry.file != "-"]
+    for path in {entry.resolve(): entry for entry in (*beside, *requested)}.values():
+        if path.name not in keys_by_file and path.resolve() != root.path.resolve():
+            yield LintFinding(str(path), "", t("is not named by %(root)s", root=str(root.path)))
 
 
-def _claimed_twice(checked: Sequence[Checked]) -> Iterator[Found]:
+def _duplicate_claims(checked: Sequence[CheckedFile]) -> Iterator[LintFinding]:
     """Yield the names of rock-ons and of containers that two want: only one of these could be installed."""
-    rockons: dict[str, Checked] = {}
-    containers: dict[str, tuple[Checked, str]] = {}
-    for one in checked:
-        for rockon in one.rockons:
-            other = rockons.setdefault(rockon.name, one)
-            if other is not one and one.asked:
-                words = t('the rock-on "%(name)s" is in %(file)s already', name=rockon.name, file=other.file)
-                yield Found(one.file, rockon.name, words)
+    rockons: dict[str, CheckedFile] = {}
+    containers: dict[str, tuple[CheckedFile, str]] = {}
+    for checked_file in checked:
+        for rockon in checked_file.rockons:
+            other = rockons.setdefault(rockon.name, checked_file)
+            if other is not checked_file and checked_file.requested:
+                sentence = t('the rock-on "%(name)s" is in %(file)s already', name=rockon.name, file=other.file)
+                yield LintFinding(checked_file.file, rockon.name, sentence)
             for name in rockon.containers:
-                owner, owned_by = containers.setdefault(name, (one, rockon.name))
-                if owned_by != rockon.name and (one.asked or owner.asked):
-                    words = t(
+                owner, owned_by = containers.setdefault(name, (checked_file, rockon.name))
+                if owned_by != rockon.name and (checked_file.requested or owner.requested):
+                    sentence = t(
                         '"%(rockon)s" in %(file)s has a container of this name too', rockon=owned_by, file=owner.file
                     )
-                    yield Found(one.file, f"containers.{name}", words)
+                    yield LintFinding(checked_file.file, f"containers.{name}", sentence)
 
 
 # -- images ------------------------------------------------------------------------------------------------------------
 
 
-def images_of(checked: Sequence[Checked]) -> list[str]:
+def requested_images(checked: Sequence[CheckedFile]) -> list[str]:
     """Return the images of the files that were asked for, each once."""
-    return list(dict.fromkeys(image for one in checked if one.asked for image in one.images))
+    return list(
+        dict.fromkeys(image for checked_file in checked if checked_file.requested for image in checked_file.image_paths)
+    )
 
 
-def image_line(image: str, outcome: Remote | Missing | Unknown) -> str:
+def describe_image(image: str, outcome: RemoteImage | ImageNotFound | LookupFailed) -> str:
     """Return what a registry says of an image, as a line."""
-    if isinstance(outcome, Unknown):
+    if isinstance(outcome, LookupFailed):
         return t("%(image)s: unknown: %(why)s", image=image, why=outcome.sentence)
-    if isinstance(outcome, Missing):
+    if isinstance(outcome, ImageNotFound):
         return t("%(image)s: missing: %(why)s", image=image, why=outcome.sentence)
     facts = [", ".join(outcome.platforms) or t("for an unknown platform")]
     if outcome.created:
@@ -183,9 +208,11 @@ def image_line(image: str, outcome: Remote | Missing | Unknown) -> str:
     return t("%(image)s: %(facts)s", image=image, facts="; ".join(facts))
 
 
-def image_faults(checked: Sequence[Checked], image: str, outcome: Remote | Missing | Unknown) -> Iterator[Found]:
+def image_faults(
+    checked: Sequence[CheckedFile], image: str, outcome: RemoteImage | ImageNotFound | LookupFailed
+) -> Iterator[LintFinding]:
     """Yield a fault for each place where an image stands that its registry does not have."""
-    if isinstance(outcome, Missing):
-        for one in checked:
-            for path in one.images.get(image, ()) if one.asked else ():
-                yield Found(one.file, path, t("%(image)s: %(why)s", image=image, why=outcome.sentence))
+    if isinstance(outcome, ImageNotFound):
+        for checked_file in checked:
+            for path in checked_file.image_paths.get(image, ()) if checked_file.requested else ():
+                yield LintFinding(checked_file.file, path, t("%(image)s: %(why)s", image=image, why=outcome.sentence))

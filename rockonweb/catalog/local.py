@@ -7,9 +7,18 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rockonweb.catalog.metastore import MAX_NAME, ROOT, Unusable, clean, decoded, local_files, name_fault, read_file
-from rockonweb.config import Settings, fresh, make_private
-from rockonweb.core.definition.definition import DefinitionFaults, Fault, parse
+from rockonweb.catalog.metastore import (
+    MAX_NAME,
+    ROOT,
+    UnusableFile,
+    clean_text,
+    decode_utf8,
+    file_name_fault,
+    read_definition_file,
+    read_local_files,
+)
+from rockonweb.config import Config, make_private_folder, temporary_file
+from rockonweb.core.definition.definition import DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
 
@@ -21,70 +30,70 @@ class LocalFile:
     name: str
     text: str | None = None
     rockons: list[str] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[DefinitionFault] = field(default_factory=list)
 
     @property
     def editable(self) -> bool:
         """Whether its name is one that an address can have."""
-        return not name_fault(self.name)
+        return not file_name_fault(self.name)
 
 
-def listing(settings: Settings) -> list[LocalFile]:
+def list_local_files(settings: Config) -> list[LocalFile]:
     """Return the files of the folder by name. Raises RockonwebError where it can't be read."""
     try:
         return [
-            _judged(one.file, one.content.body if one.content else None, one.fault)
-            for one in local_files(settings.local_metastore)
+            _parse_local_file(fetched.file, fetched.content.body if fetched.content else None, fetched.fault)
+            for fetched in read_local_files(settings.local_metastore)
         ]
-    except Unusable as error:
+    except UnusableFile as error:
         folder = settings.local_metastore
         raise RockonwebError(t("The folder %(folder)s %(why)s.", folder=str(folder), why=error.args[0])) from None
 
 
-def _judged(name: str, text: str | None, fault: str) -> LocalFile:
+def _parse_local_file(name: str, text: str | None, fault: str) -> LocalFile:
     if text is None:
-        return LocalFile(name, faults=[Fault("", fault)])
+        return LocalFile(name, faults=[DefinitionFault("", fault)])
     try:
-        return LocalFile(name, text, [one.definition.name for one in parse(text)])
-    except DefinitionFaults as error:
+        return LocalFile(name, text, [rockon.definition.name for rockon in parse_definitions(text)])
+    except InvalidDefinition as error:
         return LocalFile(name, text, faults=error.faults)
 
 
-def read(settings: Settings, name: str) -> str | None:
+def read_local_file(settings: Config, name: str) -> str | None:
     """Return the text of a file; None when there is none of this name. Raises Unusable when it can't be read."""
-    path = _path(settings, name)
-    return decoded(read_file(path)) if path else None
+    path = _existing_path(settings, name)
+    return decode_utf8(read_definition_file(path)) if path else None
 
 
-def faults(settings: Settings, text: str, name: str = "") -> list[Fault]:
+def text_faults(settings: Config, text: str, name: str = "") -> list[DefinitionFault]:
     """Return what speaks against keeping a text as the file `name`, or as a new one where that is blank."""
     try:
-        names = {one.definition.name for one in parse(text)}
-    except DefinitionFaults as error:
+        names = {parsed.definition.name for parsed in parse_definitions(text)}
+    except InvalidDefinition as error:
         return error.faults
     return [
-        Fault(rockon, t("the file %(file)s has a rock-on of this name already", file=other.name))
-        for other in listing(settings)
+        DefinitionFault(rockon, t("the file %(file)s has a rock-on of this name already", file=other.name))
+        for other in list_local_files(settings)
         for rockon in other.rockons
         if other.name != name and rockon in names
     ]
 
 
-def save(settings: Settings, text: str, name: str = "") -> str:
+def save_definition(settings: Config, text: str, name: str = "") -> str:
     """Write a definition that has no fault into the folder, whole or not at all, and return the file's name.
 
     Without a name it gets one from its first rock-on, and never that of a file that is there.
     """
     folder = settings.local_metastore
-    stem = _stem(parse(text)[0].definition.name)
-    target = _path(settings, name) if name else None
+    stem = _file_stem(parse_definitions(text)[0].definition.name)
+    target = _existing_path(settings, name) if name else None
     try:
-        make_private(folder)
-        with fresh(folder / ".new", text.encode(), 0o644) as made:
+        make_private_folder(folder)
+        with temporary_file(folder / ".new", text.encode(), 0o644) as temporary:
             if target:
-                made.replace(target)
+                temporary.replace(target)
                 return name
-            return _linked(made, stem)
+            return _link_unused_name(temporary, stem)
     except OSError as error:
         raise RockonwebError(
             t("The definition could not be saved: %(why)s.", why=error.strerror or str(error)),
@@ -92,59 +101,63 @@ def save(settings: Settings, text: str, name: str = "") -> str:
         ) from None
 
 
-def put_back(settings: Settings, text: str, name: str) -> bool:
+def restore_file(settings: Config, text: str, name: str) -> bool:
     """Write a file of a backup under its own name. Returns False, and writes nothing, where one of this name is there.
 
     Raises RockonwebError.
     """
-    if fault := name_fault(name):
-        raise RockonwebError(t("The file %(file)s was not put back: %(why)s.", file=clean(name), why=fault))
+    if fault := file_name_fault(name):
+        raise RockonwebError(t("The file %(file)s was not put back: %(why)s.", file=clean_text(name), why=fault))
     folder = settings.local_metastore
     try:
-        make_private(folder)
-        with fresh(folder / ".new", text.encode(), 0o644) as made:
+        make_private_folder(folder)
+        with temporary_file(folder / ".new", text.encode(), 0o644) as temporary:
             try:
-                os.link(made, folder / name)
+                os.link(temporary, folder / name)
             except FileExistsError:
                 return False
     except OSError as error:
         raise RockonwebError(
-            t("The file %(file)s was not put back: %(why)s.", file=clean(name), why=error.strerror or str(error)),
+            t("The file %(file)s was not put back: %(why)s.", file=clean_text(name), why=error.strerror or str(error)),
             t("Check the folder %(folder)s.", folder=str(folder)),
         ) from None
     return True
 
 
-def remove(settings: Settings, name: str) -> None:
+def remove_local_file(settings: Config, name: str) -> None:
     """Remove a file; one that is gone already is no fault."""
-    path = _path(settings, name)
+    path = _existing_path(settings, name)
     try:
         if path:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise RockonwebError(
-            t("The file %(file)s could not be removed: %(why)s.", file=clean(name), why=error.strerror or str(error))
+            t(
+                "The file %(file)s could not be removed: %(why)s.",
+                file=clean_text(name),
+                why=error.strerror or str(error),
+            )
         ) from None
 
 
-def _path(settings: Settings, name: str) -> Path | None:
+def _existing_path(settings: Config, name: str) -> Path | None:
     """Return where a file of the folder is; None when the name is no plain one or there is no such file."""
     path = settings.local_metastore / name
-    return None if name_fault(name) or not path.is_file() else path
+    return None if file_name_fault(name) or not path.is_file() else path
 
 
-def _stem(rockon: str) -> str:
+def _file_stem(rockon: str) -> str:
     """Return a plain file name for a rock-on, without its ending."""
     stem = re.sub(r"[^a-z0-9]+", "-", rockon.lower())[: MAX_NAME // 2].strip("-")
     return stem if stem and f"{stem}.json" != ROOT else "rock-on"
 
 
-def _linked(made: Path, stem: str) -> str:
+def _link_unused_name(temporary: Path, stem: str) -> str:
     """Give a new file the first name that nobody has."""
     for number in range(1, 1000):
         name = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
         try:
-            os.link(made, made.with_name(name))
+            os.link(temporary, temporary.with_name(name))
         except FileExistsError:
             continue
         return name

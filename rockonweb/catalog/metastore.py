@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rockonweb.core.definition.definition import MAX_BYTES
-from rockonweb.core.text import size, t
+from rockonweb.core.text import format_size, t
 
 ROOT = "root.json"
 MAX_ROOT_BYTES = 1_000_000
@@ -20,12 +20,12 @@ MAX_FILES = 20_000
 MAX_NAME = 200
 
 
-class Unusable(Exception):
+class UnusableFile(Exception):
     """A file can't be had or used; the message is a sentence."""
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """A file's text, with the validators for asking conditionally the next time."""
 
     body: str
@@ -33,15 +33,15 @@ class Content:
     last_modified: str = ""
 
 
-class Fetched(NamedTuple):
+class FetchedFile(NamedTuple):
     """The outcome for one file: its content, or else the fault."""
 
     file: str
-    content: Content | None
+    content: FileContent | None
     fault: str = ""
 
 
-class Entry(NamedTuple):
+class RootEntry(NamedTuple):
     """An entry of root.json as it stands there: a display name, and what should be a file name."""
 
     key: str
@@ -49,44 +49,44 @@ class Entry(NamedTuple):
 
 
 @dataclass
-class Listing:
+class RootListing:
     """What root.json says: the files in its order, each once, and what is wrong with entries of it."""
 
     files: dict[str, None]
     faults: dict[str, str]
 
 
-def listing(text: str) -> Listing:
+def parse_root(text: str) -> RootListing:
     """Return what root.json says. Raises Unusable when it is no such file."""
-    found = Listing({}, {})
-    for display, file in entries(text):
-        if fault := name_fault(file):
-            found.faults[clean(file if isinstance(file, str) else display)] = fault
+    root = RootListing({}, {})
+    for display, file in parse_root_entries(text):
+        if fault := file_name_fault(file):
+            root.faults[clean_text(file if isinstance(file, str) else display)] = fault
         else:
-            found.files[str(file)] = None
-    return found
+            root.files[str(file)] = None
+    return root
 
 
-def entries(text: str) -> list[Entry]:
+def parse_root_entries(text: str) -> list[RootEntry]:
     """Return the entries of root.json, every one that was written. Raises Unusable when it is no such file."""
     if text.lstrip()[:1] == "<":
-        raise Unusable(t("is a web page and not JSON: the address must be that of the folder that holds root.json"))
+        raise UnusableFile(t("is a web page and not JSON: the address must be that of the folder that holds root.json"))
     if not text.strip():
-        raise Unusable(t("is empty"))
+        raise UnusableFile(t("is empty"))
     try:
         data = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:
-        raise Unusable(t("is not JSON: %(error)s", error=error)) from None
+        raise UnusableFile(t("is not JSON: %(error)s", error=error)) from None
     if not isinstance(data, _Pairs):
-        raise Unusable(t("must be an object of display names and file names"))
+        raise UnusableFile(t("must be an object of display names and file names"))
     if not data:
-        raise Unusable(t("names no rock-on"))
+        raise UnusableFile(t("names no rock-on"))
     if len(data) > MAX_FILES:
-        raise Unusable(t("names more than %(limit)s files", limit=MAX_FILES))
-    return [Entry(key, file) for key, file in data]
+        raise UnusableFile(t("names more than %(limit)s files", limit=MAX_FILES))
+    return [RootEntry(key, file) for key, file in data]
 
 
-def is_root(text: str) -> bool:
+def is_root_text(text: str) -> bool:
     """Whether a text is what a root.json holds: nothing but display names and file names."""
     try:
         data = json.loads(text)
@@ -95,7 +95,7 @@ def is_root(text: str) -> bool:
     return isinstance(data, dict) and bool(data) and all(isinstance(file, str) for file in data.values())
 
 
-def name_fault(file: object) -> str:
+def file_name_fault(file: object) -> str:
     """Return why an entry of root.json is no plain file name, blank when it is one."""
     if not isinstance(file, str):
         return t("its entry in root.json must be a file name")
@@ -108,49 +108,49 @@ def name_fault(file: object) -> str:
     return ""
 
 
-def local_files(folder: Path) -> Iterator[Fetched]:
+def read_local_files(folder: Path) -> Iterator[FetchedFile]:
     """Read the *.json of a folder by name; a folder that does not exist has none. Raises Unusable."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name != ROOT)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Unusable(t("can't be read: %(error)s", error=error.strerror or error)) from None
+        raise UnusableFile(t("can't be read: %(error)s", error=error.strerror or error)) from None
     for path in paths:
         try:
-            yield Fetched(clean(path.name), Content(decoded(read_file(path))))
-        except Unusable as error:
-            yield Fetched(clean(path.name), None, error.args[0])
+            yield FetchedFile(clean_text(path.name), FileContent(decode_utf8(read_definition_file(path))))
+        except UnusableFile as error:
+            yield FetchedFile(clean_text(path.name), None, error.args[0])
 
 
-def read_file(path: Path) -> bytes:
+def read_definition_file(path: Path) -> bytes:
     """Return the bytes of a definition file. Raises Unusable."""
     try:
         if not path.exists():
-            raise Unusable(t("there is no such file"))
+            raise UnusableFile(t("there is no such file"))
         if not path.is_file():  # reading a pipe would wait for ever
-            raise Unusable(t("is not a file"))
+            raise UnusableFile(t("is not a file"))
         with path.open("rb") as file:
             body = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Unusable(t("can't be read: %(error)s", error=error.strerror or error)) from None
+        raise UnusableFile(t("can't be read: %(error)s", error=error.strerror or error)) from None
     if len(body) > MAX_BYTES:
-        raise Unusable(t("is larger than %(limit)s", limit=size(MAX_BYTES)))
+        raise UnusableFile(t("is larger than %(limit)s", limit=format_size(MAX_BYTES)))
     return body
 
 
-def clean(text: str, limit: int = MAX_NAME) -> str:
+def clean_text(text: str, limit: int = MAX_NAME) -> str:
     """Return text of unknown origin for showing: printable, and not too long."""
     shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[: limit + 1])
     return shown if len(shown) <= limit else shown[:limit] + "…"
 
 
-def decoded(body: bytes) -> str:
+def decode_utf8(body: bytes) -> str:
     """Return the text of a file. Raises Unusable."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unusable(t("is not text in UTF-8")) from None
+        raise UnusableFile(t("is not text in UTF-8")) from None
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from rockonweb.core.text import each_string, t, to_stored
+from rockonweb.core.text import map_strings, t, to_stored
 
 
 class FaultyFile(NamedTuple):
@@ -18,7 +18,7 @@ class FaultyFile(NamedTuple):
 
 
 @dataclass
-class Changes:
+class CatalogueChanges:
     """Names of rock-ons by what happened to them, and what was faulty."""
 
     added: list[str] = field(default_factory=list)
@@ -27,19 +27,19 @@ class Changes:
     unchanged: int = 0
     faulty: list[FaultyFile] = field(default_factory=list)
 
-    def fault(self, file: str, reasons: Iterable[str]) -> None:
+    def add_faulty_file(self, file: str, reasons: Iterable[str]) -> None:
         """Note what is wrong with a file, if anything is."""
-        if found := [*reasons]:
-            self.faulty.append(FaultyFile(file, found))
+        if collected := [*reasons]:
+            self.faulty.append(FaultyFile(file, collected))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        found = {one.name: getattr(self, one.name) for one in fields(Changes)}
-        return {**found, "faulty": [one._asdict() for one in self.faulty]}
+        values = {item.name: getattr(self, item.name) for item in fields(CatalogueChanges)}
+        return {**values, "faulty": [item._asdict() for item in self.faulty]}
 
 
 @dataclass
-class Part(Changes):
+class MetastoreReport(CatalogueChanges):
     """What one metastore had to do with it; `rockons` counts what it offers, also what a later one replaces."""
 
     origin: str = ""
@@ -59,41 +59,45 @@ class Part(Changes):
             (t("%(count)d removed", count=len(self.removed)), self.removed),
             (t("%(count)d faulty", count=len(self.faulty)), self.faulty),
         )
-        words = ", ".join(str(words) for words, shown in counts if shown)
-        return t("%(place)s: %(words)s", place=self.place, words=words)
+        summary = ", ".join(str(summary) for summary, is_shown in counts if is_shown)
+        return t("%(place)s: %(words)s", place=self.place, words=summary)
 
 
 @dataclass
-class Report(Changes):
-    """The whole refresh. `loaded` is false when no metastore gave any rock-on; `parts` are the metastores, in order."""
+class CatalogueReport(CatalogueChanges):
+    """The whole refresh. `loaded` is false when no metastore gave any rock-on; `metastores` are the metastores, in
+    order.
+    """
 
     loaded: bool = False
-    parts: list[Part] = field(default_factory=list)
+    metastores: list[MetastoreReport] = field(default_factory=list)
 
-    def sheets(self, origin: str) -> list[Changes]:
+    def changes_for(self, origin: str) -> list[CatalogueChanges]:
         """Return where something about a rock-on of this origin is noted: here, and in its metastore's part."""
-        return [self, *(part for part in self.parts if part.origin == origin)]
+        return [self, *(metastore for metastore in self.metastores if metastore.origin == origin)]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `catalog refresh --json` prints."""
-        return {**super().to_json(), "metastores": [part.to_json() for part in self.parts]}
+        return {**super().to_json(), "metastores": [metastore.to_json() for metastore in self.metastores]}
 
-    def content(self) -> str:
+    def to_stored_json(self) -> str:
         """Return it as JSON text, for keeping: its sentences with template and values."""
-        return json.dumps(each_string(self.to_json(), to_stored))
+        return json.dumps(map_strings(self.to_json(), to_stored))
 
     def __str__(self) -> str:
         """Return it for a terminal, a line for each thing."""
         lines: list[str] = [] if self.loaded else [t("No catalogue could be loaded. What was loaded before stays.")]
-        for words, names in (
+        for template, names in (
             ("%(count)d added: %(names)s", self.added),
             ("%(count)d changed: %(names)s", self.changed),
             ("%(count)d removed: %(names)s", self.removed),
         ):
-            lines += [t(words, count=len(names), names=", ".join(names))] if names else []
+            lines += [t(template, count=len(names), names=", ".join(names))] if names else []
         lines.append(t("%(count)d unchanged", count=self.unchanged))
         for file, reasons in self.faulty:
             lines += [t("%(file)s: %(reason)s", file=file, reason=reason) for reason in reasons]
-        told = [part for part in self.parts if part.rockons or part.removed or part.faulty]
-        lines += [str(part) for part in told] if len(told) > 1 else []
+        reports = [
+            metastore for metastore in self.metastores if metastore.rockons or metastore.removed or metastore.faulty
+        ]
+        lines += [str(metastore) for metastore in reports] if len(reports) > 1 else []
         return "\n".join(lines)

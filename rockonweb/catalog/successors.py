@@ -6,43 +6,48 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, or_, select
 
-from rockonweb.core.definition.definition import digest
-from rockonweb.core.definition.replacement import Candidate, Succession, find
+from rockonweb.core.definition.definition import definition_digest
+from rockonweb.core.definition.replacement import ReplacementCandidate, Replacements, match_replacements
 from rockonweb.core.operations.lifecycle import State
 from rockonweb.models import Container, Installation, RockOn, db
 from rockonweb.models.rockon import has_word
 
 
-def of(app: Installation) -> Succession:
+def find_replacements(app: Installation) -> Replacements:
     """Return what may have become of an app; nothing for one that is in the catalogue or not installed. Reads."""
-    if app.entry.in_catalogue or not app.installed:
-        return Succession()
+    if app.entry.in_catalogue or not app.is_installed:
+        return Replacements()
     names = [container.name for container in app.containers]
-    taken = select(Installation.entry_id).where(Installation.state != State.AVAILABLE)
+    in_use = select(Installation.entry_id).where(Installation.state != State.AVAILABLE)
     query = select(RockOn.id, RockOn.name, RockOn.containers)
-    query = query.where(RockOn.in_catalogue, RockOn.id.not_in(taken), _has_one_of(names))
-    return find(names, [Candidate(key, name, frozenset(known)) for key, name, known in db.session.execute(query)])
+    query = query.where(RockOn.in_catalogue, RockOn.id.not_in(in_use), _has_any_container(names))
+    return match_replacements(
+        names,
+        [ReplacementCandidate(key, name, frozenset(containers)) for key, name, containers in db.session.execute(query)],
+    )
 
 
-def to_tell(app: Installation) -> Succession:
+def replacements_to_offer(app: Installation) -> Replacements:
     """Return what may have become of an app without what its owner left aside. Reads."""
-    found = of(app).candidates
-    if not found or not app.ignored:
-        return Succession(found)
-    query = select(RockOn.id, RockOn.source).where(RockOn.id.in_([one.id for one in found]))
-    aside = {rockon_id for rockon_id, source in db.session.execute(query) if digest(source) == app.ignored}
-    return Succession(tuple(one for one in found if one.id not in aside))
+    candidates = find_replacements(app).candidates
+    if not candidates or not app.ignored:
+        return Replacements(candidates)
+    query = select(RockOn.id, RockOn.source).where(RockOn.id.in_([candidate.id for candidate in candidates]))
+    ignored_ids = {
+        rockon_id for rockon_id, source in db.session.execute(query) if definition_digest(source) == app.ignored
+    }
+    return Replacements(tuple(candidate for candidate in candidates if candidate.id not in ignored_ids))
 
 
-def succeeded_by(app: Installation) -> list[Installation]:
+def replaceable_apps(app: Installation) -> list[Installation]:
     """Return the installed apps whose entries left the catalogue and that this one may be now. Reads."""
     if not app.entry.in_catalogue or app.state is not State.AVAILABLE:
         return []
     having = select(Container.installation_id).where(Container.name.in_(app.entry.containers))
     query = select(Installation).join(Installation.entry)
     query = query.where(~RockOn.in_catalogue, Installation.state == State.INSTALLED, Installation.id.in_(having))
-    return [one for one in db.session.scalars(query) if of(one).chosen(app.entry_id)]
+    return [former for former in db.session.scalars(query) if find_replacements(former).choose_candidate(app.entry_id)]
 
 
-def _has_one_of(names: Iterable[str]) -> ColumnElement[bool]:
+def _has_any_container(names: Iterable[str]) -> ColumnElement[bool]:
     return or_(*(has_word(RockOn.containers, name) for name in names))

@@ -20,19 +20,19 @@ from flask.cli import FlaskGroup
 
 from rockonweb import config, create_app
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.core.invisible import Plain
+from rockonweb.core.invisible import EscapingStream
 from rockonweb.work import instance_files
 
 
 def main() -> NoReturn:
     """Run the command line; an error is a sentence and an exit status, never a traceback."""
-    instance_files.begin()
+    instance_files.restrict_umask()
     atexit.register(gc.freeze)  # at the end there is nothing to collect: looking for it takes half a second
-    sys.stdout, sys.stderr = cast(TextIO, Plain(sys.stdout)), cast(TextIO, Plain(sys.stderr))
+    sys.stdout, sys.stderr = cast(TextIO, EscapingStream(sys.stdout)), cast(TextIO, EscapingStream(sys.stderr))
     try:
         sys.exit(group.main(prog_name="rockonweb", standalone_mode=False) or 0)
     except RockonwebError as error:
-        fail(error)
+        exit_with_error(error)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -43,12 +43,12 @@ def main() -> NoReturn:
 
         if not isinstance(error, DBAPIError):
             raise
-        from rockonweb.models.base import database_trouble
+        from rockonweb.models.base import wrap_database_error
 
-        fail(database_trouble(error))
+        exit_with_error(wrap_database_error(error))
 
 
-def fail(error: RockonwebError) -> NoReturn:
+def exit_with_error(error: RockonwebError) -> NoReturn:
     """Print an error, a line for each fault, and end with its status."""
     for line in error.faults if isinstance(error, BadInput) else [str(error)]:
         click.echo(line, err=True)
@@ -61,25 +61,27 @@ def _create_app() -> Flask:
     try:
         return create_app()
     except RockonwebError as error:
-        fail(error)
+        exit_with_error(error)
 
 
-def register(app: Flask) -> None:
+def register_commands(app: Flask) -> None:
     """Add the commands to `flask --app wsgi` too."""
     for command in COMMANDS:
         app.cli.add_command(command)
 
 
-class Deferred(click.Command):
-    """A command that is imported when it runs: `place` is `module:attribute`, `help` what the list of commands says."""
+class LazyCommand(click.Command):
+    """A command that is imported when it runs: `import_path` is `module:attribute`, `help` what the list of commands
+    says.
+    """
 
-    def __init__(self, name: str, place: str, help: str) -> None:  # noqa: A002 - click's name
+    def __init__(self, name: str, import_path: str, help: str) -> None:  # noqa: A002 - click's name
         super().__init__(name, help=help)
-        self.place = place
+        self.import_path = import_path
 
-    def load(self) -> click.Command:
+    def load_command(self) -> click.Command:
         """Return the command itself."""
-        module, _, attribute = self.place.partition(":")
+        module, _, attribute = self.import_path.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
@@ -87,10 +89,10 @@ class Deferred(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Begin the command itself."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        return self.load_command().make_context(info_name, args, parent, **extra)
 
 
-class Group(FlaskGroup):
+class LazyGroup(FlaskGroup):
     """Its commands are known without an application: one is made when a command asks for it."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -103,7 +105,7 @@ class Group(FlaskGroup):
 
 
 @click.group(
-    cls=Group,
+    cls=LazyGroup,
     create_app=_create_app,
     add_default_commands=False,
     add_version_option=False,
@@ -116,7 +118,7 @@ def group() -> None:
     """The commands; the pages do the same and more."""
 
 
-_TABLE = (
+_COMMAND_TABLE = (
     ("up", "roles:up", "Run everything: database, queue server, web server, workers, watcher."),
     ("web", "roles:web", "Serve the pages only."),
     ("worker", "roles:worker", "Run one worker only."),
@@ -138,7 +140,7 @@ _TABLE = (
     ("export", "backup:export_rockon", "Write an installed rock-on as compose.yaml with an .env, for Docker Compose."),
     ("doctor", "doctor:examine", "Look at everything and say what is wrong and what to do; writes nothing."),
 )
-COMMANDS = [Deferred(name, f"rockonweb.cli.{place}", words) for name, place, words in _TABLE]
-LIMITER = Deferred("limiter", "flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands")
+COMMANDS = [LazyCommand(name, f"rockonweb.cli.{place}", words) for name, place, words in _COMMAND_TABLE]
+LIMITER = LazyCommand("limiter", "flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands")
 for command in (*COMMANDS, LIMITER):  # Flask adds the last one to its own command by itself
     group.add_command(command)

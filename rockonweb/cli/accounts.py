@@ -22,72 +22,72 @@ def user() -> None:
 
 @user.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@instance.prepared
+@instance.with_instance
 def list_users(as_json: bool) -> None:
     """List the accounts."""
-    found = users.listing()
+    accounts = users.list_users()
     if as_json:
-        listed = [
+        records = [
             {
-                "name": one.name,
-                "role": str(one.role),
-                "second_step": one.totp_since is not None,
-                "last_login": one.last_login.isoformat() if one.last_login else None,
+                "name": account.name,
+                "role": str(account.role),
+                "second_step": account.totp_since is not None,
+                "last_login": account.last_login.isoformat() if account.last_login else None,
             }
-            for one in found
+            for account in accounts
         ]
-        click.echo(json.dumps(listed))
+        click.echo(json.dumps(records))
         return
-    for one in found:
-        last = f"last login {one.last_login:%Y-%m-%d %H:%M} UTC" if one.last_login else "never logged in"
-        click.echo(f"{one.name:30} {one.role:10} {last}{', second step on' if one.totp_since else ''}")
+    for account in accounts:
+        last = f"last login {account.last_login:%Y-%m-%d %H:%M} UTC" if account.last_login else "never logged in"
+        click.echo(f"{account.name:30} {account.role:10} {last}{', second step on' if account.totp_since else ''}")
 
 
 @user.command("add")
 @click.argument("name")
 @click.option("--role", type=ROLES, default=str(Role.OWNER), help="What the person may do (owner: everything).")
-@instance.prepared
+@instance.with_instance
 def add_user(name: str, role: str) -> None:
     """Make an account; the password comes from a prompt or standard input."""
-    users.make_user(name, _password(), Role(role))
+    users.create_user(name, _read_password(), Role(role))
     click.echo(f"{name} can log in now.")
 
 
 @user.command("password")
 @click.argument("name")
-@instance.prepared
+@instance.with_instance
 def reset_password(name: str) -> None:
     """Set an account's password, from a prompt or standard input; its sessions end."""
-    found = users.get(name)
-    users.set_password(found, _password())
+    account = users.get_user(name)
+    users.set_password(account, _read_password())
     click.echo(f"{name} has the new password; all sessions have ended.")
 
 
 @user.command("role")
 @click.argument("name")
 @click.argument("role", type=ROLES)
-@instance.prepared
+@instance.with_instance
 def change_role(name: str, role: str) -> None:
     """Change what an account may do: viewer, operator or owner."""
-    users.set_role(users.get(name), Role(role))
+    users.set_role(users.get_user(name), Role(role))
     click.echo(f"{name} is {role} now.")
 
 
 @user.command("totp-off")
 @click.argument("name")
-@instance.prepared
+@instance.with_instance
 def turn_second_step_off(name: str) -> None:
     """Turn the second step of an account's login off, as after the loss of a device."""
-    second_step.disable(users.get(name))
+    second_step.disable_second_step(users.get_user(name))
     click.echo(f"{name} logs in by password alone now.")
 
 
 @user.command("remove")
 @click.argument("name")
-@instance.prepared
+@instance.with_instance
 def remove_user(name: str) -> None:
     """Remove an account with its sessions and tokens."""
-    users.remove(users.get(name))
+    users.remove_user(users.get_user(name))
     click.echo(f"{name} is removed.")
 
 
@@ -101,17 +101,17 @@ def token() -> None:
 @click.option("--role", type=ROLES, help="Allow it less than the account may do.")
 @click.option("--days", type=int, help="How long it lasts; without it, until it is revoked.")
 @click.option("--label", default="", help="What it is for.")
-@instance.prepared
+@instance.with_instance
 def new_token(name: str, role: str | None, days: int | None, label: str) -> None:
     """Make a token for the account NAME and print it alone. It is shown this once."""
-    click.echo(tokens.make(users.get(name), Role(role) if role else None, days, label))
+    click.echo(tokens.create_token(users.get_user(name), Role(role) if role else None, days, label))
 
 
-def _password() -> str:
+def _read_password() -> str:
     """Return what is typed twice, or a line of standard input. Raises click's error where the two differ."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
-    typed = getpass.getpass("Password: ")
-    if getpass.getpass("Password again: ") != typed:
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Password again: ") != password:
         raise click.UsageError("The two passwords differ.")
-    return typed
+    return password

@@ -21,7 +21,7 @@ from rockonweb.remote import registry
 from rockonweb.web.catalogue_listing import load_apps
 from rockonweb.work import icon_downloads
 
-_LISTED = (
+_LIST_COLUMNS = (
     RockOn.name, RockOn.version, RockOn.website, RockOn.origin, RockOn.in_catalogue, RockOn.has_ui, Installation.name,
     Installation.state, Installation.status, Installation.exit_code, Installation.status_error, Installation.error,
 )  # fmt: skip
@@ -34,36 +34,38 @@ def catalogue() -> None:
 
 @catalogue.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@instance.prepared
+@instance.with_instance
 def refresh(as_json: bool) -> None:
     """Fetch the metastores; exit 1 when nothing could be loaded from any."""
-    report = catalog.refresh()
+    report = catalog.refresh_catalogue()
     audit.record("operation.refresh")
     click.echo(json.dumps(report.to_json()) if as_json else str(report))
-    icon_downloads.begin()
+    icon_downloads.enqueue_icon_fetch()
     sys.exit(0 if report.loaded else 1)
 
 
 @catalogue.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@instance.prepared
+@instance.with_instance
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
-    found = sorted((app for app, _ in load_apps(select(RockOn), _LISTED)), key=lambda rockon: rockon.name.lower())
-    shown = [rockon for rockon in found if rockon.entry.in_catalogue or rockon.installed]
+    rockons = sorted(
+        (app for app, _ in load_apps(select(RockOn), _LIST_COLUMNS)), key=lambda rockon: rockon.name.lower()
+    )
+    shown = [rockon for rockon in rockons if rockon.entry.in_catalogue or rockon.is_installed]
     if as_json:
-        click.echo(json.dumps([_fields(rockon) for rockon in shown]))
+        click.echo(json.dumps([_rockon_fields(rockon) for rockon in shown]))
         return
     for rockon in shown:
-        status = rockon.status_text if rockon.installed else ""
+        status = rockon.status_text if rockon.is_installed else ""
         status += "" if rockon.entry.in_catalogue else "  (left the catalogue)"
         click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
 
 
-def _fields(rockon: Installation) -> dict[str, Any]:
+def _rockon_fields(rockon: Installation) -> dict[str, Any]:
     keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
-    told = {key: getattr(rockon if key in ("id", "name", "state") else rockon.entry, key) for key in keys}
-    return {**told, "status": rockon.status_text, "error": rockon.error}
+    fields = {key: getattr(rockon if key in ("id", "name", "state") else rockon.entry, key) for key in keys}
+    return {**fields, "status": rockon.status_text, "error": rockon.error}
 
 
 @catalogue.command()
@@ -80,24 +82,26 @@ def lint(files: tuple[Path, ...], root: Path | None, images: bool, as_json: bool
     listed = linter.read_root(root) if root else None
     if not files and listed is None:
         raise click.MissingParameter(ctx=click.get_current_context(), param_type="argument", param_hint="'FILES...'")
-    given = dict.fromkeys(files or (listed.files if listed else ()))
-    files = tuple(file for file in given if root is None or file.resolve() != root.resolve())
+    paths = dict.fromkeys(files or (listed.named_files if listed else ()))
+    files = tuple(file for file in paths if root is None or file.resolve() != root.resolve())
     readable = [str(file) == "-" or (file.is_file() and os.access(file, os.R_OK)) for file in files]
-    checked = [linter.check(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None) for file in files]
-    found = [fault for one in checked for fault in one.faults]
+    checked = [
+        linter.check_file(file, sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else None) for file in files
+    ]
+    faults = [fault for result in checked for fault in result.faults]
     if listed:
-        found += linter.check_root(listed, linter.with_those_named(listed, checked))
+        faults += linter.check_root(listed, linter.with_named_files(listed, checked))
         readable.append(not listed.fault)
-    for image, outcome in registry.look_all(linter.images_of(checked) if images else ()):
-        click.echo(linter.image_line(image, outcome), err=as_json)
-        found += linter.image_faults(checked, image, outcome)
+    for image, outcome in registry.lookup_images(linter.requested_images(checked) if images else ()):
+        click.echo(linter.describe_image(image, outcome), err=as_json)
+        faults += linter.image_faults(checked, image, outcome)
     if as_json:
-        click.echo(json.dumps([fault.to_json() for fault in found]))
+        click.echo(json.dumps([fault.to_json() for fault in faults]))
     else:
-        for fault in found:
+        for fault in faults:
             click.echo(str(fault))
-        for advice in (each for one in checked for each in one.advice):
+        for advice in (item for result in checked for item in result.advice):
             click.echo(f"advice: {advice}")
-        if faultless := len({one.file for one in checked} - {fault.file for fault in found}):
+        if faultless := len({result.file for result in checked} - {fault.file for fault in faults}):
             click.echo(f"{faultless} without a fault")
-    sys.exit(2 if not all(readable) else 1 if found else 0)
+    sys.exit(2 if not all(readable) else 1 if faults else 0)

@@ -20,8 +20,8 @@ def examine(as_json: bool) -> None:
     Run it as the user of the service and with the same environment.
     """
     try:
-        found = doctor.examine(config.read(), config.VERSION)
+        findings = doctor.examine_instance(config.load_config(), config.VERSION)
     except RockonwebError as error:
-        found = [diagnosis.Finding("settings", "fail", error.sentence, error.hint)]
-    click.echo(diagnosis.report(found, as_json=as_json))
-    sys.exit(1 if diagnosis.failed(found) else 0)
+        findings = [diagnosis.CheckResult("settings", "fail", error.sentence, error.hint)]
+    click.echo(diagnosis.format_report(findings, as_json=as_json))
+    sys.exit(1 if diagnosis.has_failure(findings) else 0)

@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import inspect
 
 from rockonweb import catalog
-from rockonweb.config import Settings, current_settings
+from rockonweb.config import Config, current_config
 from rockonweb.core.errors import BadInput
 from rockonweb.migrations import upgrade
 from rockonweb.models import Installation, db, repository
@@ -20,37 +20,37 @@ from rockonweb.work import instance_files
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def app() -> Flask:
+def get_app() -> Flask:
     """Return the application."""
-    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return found
+    application: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return application
 
 
-def settings() -> Settings:
+def get_settings() -> Config:
     """Return the settings of the instance."""
-    return current_settings()
+    return current_config()
 
 
-def prepared(command: Command) -> Command:
+def with_instance(command: Command) -> Command:
     """Run a command within the application.
 
     The database is made on the first use of the command line; `up` and its migrations do it otherwise.
     """
 
     @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        instance_files.mend(settings())
+    def prepare_and_run(*args: Any, **options: Any) -> None:
+        instance_files.fix_permissions(get_settings())
         if not inspect(db.engine).has_table("rockon"):
-            upgrade.upgrade()
+            upgrade.upgrade_database()
             catalog.load_starter()
         command(*args, **options)
 
-    return with_appcontext(run)  # type: ignore[return-value]
+    return with_appcontext(prepare_and_run)  # type: ignore[return-value]
 
 
 def find_rockon(name: str) -> Installation:
     """Return a rock-on by its exact name. Raises BadInput."""
-    rockon = repository.find_by_name(name)
+    rockon = repository.find_installation_by_name(name)
     if rockon is None:
         raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")
     return rockon

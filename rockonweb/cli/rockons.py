@@ -12,11 +12,11 @@ import click
 
 from rockonweb.accounts import audit
 from rockonweb.cli import instance
-from rockonweb.core.answers.answers import Answers, load, read
+from rockonweb.core.answers.answers import Answers, parse_answers_json, read_answers
 from rockonweb.core.errors import BadInput, EngineError
-from rockonweb.core.operations.requests import InstallRequest, plain_request
-from rockonweb.core.secret import reveal
-from rockonweb.host import host_of
+from rockonweb.core.operations.requests import InstallRequest, blank_request
+from rockonweb.core.secret import reveal_argv
+from rockonweb.host import get_host
 from rockonweb.models import Installation, Kind, Operation, Progress, db, repository
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, review_request, submit_review
@@ -29,27 +29,27 @@ POLL_SECONDS = 0.3
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--reveal-secrets", is_flag=True, help="Do not mask secrets.")
-@instance.prepared
+@instance.with_instance
 def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool) -> None:
     """Print what an install would do. Touches nothing, and needs neither engine nor queue.
 
     An engine that answers is asked what speaks against it.
     """
     rockon = instance.find_rockon(name)
-    found = review_request(rockon, InstallRequest(_answers(rockon, file), source=rockon.installed_source))
-    planned = found.plan
+    review = review_request(rockon, InstallRequest(_read_answers(rockon, file), source=rockon.installed_source))
+    install_plan = review.plan
     if reveal_secrets:
         audit.record("secret.plan", rockon.name)
     if as_json:
-        click.echo(json.dumps(planned.to_json(reveal if reveal_secrets else list)))
+        click.echo(json.dumps(install_plan.to_json_data(reveal_argv if reveal_secrets else list)))
         return
-    for finding in planned.findings:
+    for finding in install_plan.findings:
         click.echo(f"{finding.level}: {finding}")
-    if found.trouble:
-        click.echo(f"note: {found.trouble.sentence} Containers, networks and images were not looked at.")
-    for step in planned.steps:
+    if review.trouble:
+        click.echo(f"note: {review.trouble.sentence} Containers, networks and images were not looked at.")
+    for step in install_plan.steps:
         click.echo(f"- {step}  ({step.why})")
-    for line in planned.revealed_lines if reveal_secrets else planned.lines:
+    for line in install_plan.revealed_lines if reveal_secrets else install_plan.masked_lines:
         click.echo(line)
 
 
@@ -57,70 +57,74 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 @click.argument("name")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="An answers file; `-` is standard input.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
-@instance.prepared
+@instance.with_instance
 def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
     rockon = instance.find_rockon(name)
-    found = review_or_refuse(rockon, InstallRequest(_answers(rockon, file)))
-    for finding in found.plan.findings:
+    review = review_or_refuse(rockon, InstallRequest(_read_answers(rockon, file)))
+    for finding in review.plan.findings:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)
-    operation_id = submit_review(found, audit.actor())
-    _report(operation_id, wait)
+    operation_id = submit_review(review, audit.current_actor())
+    _report_operation(operation_id, wait)
 
 
-def _lifecycle(kind: Kind, sentence: str) -> click.Command:
+def _lifecycle_command(kind: Kind, sentence: str) -> click.Command:
     @click.command(str(kind), help=sentence)
     @click.argument("name")
     @click.option("--wait", is_flag=True, help="Wait for the end, and exit 1 when it failed.")
-    @instance.prepared
+    @instance.with_instance
     def command(name: str, wait: bool) -> None:
-        _report(operations.begin(instance.find_rockon(name), plain_request(kind), audit.actor()), wait)
+        _report_operation(
+            operations.submit_operation(instance.find_rockon(name), blank_request(kind), audit.current_actor()), wait
+        )
 
     return command
 
 
-start = _lifecycle(Kind.START, "Start an installed rock-on.")
-stop = _lifecycle(Kind.STOP, "Stop an installed rock-on.")
-restart = _lifecycle(Kind.RESTART, "Stop and start an installed rock-on.")
-update = _lifecycle(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer.")
-uninstall = _lifecycle(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay.")
+start = _lifecycle_command(Kind.START, "Start an installed rock-on.")
+stop = _lifecycle_command(Kind.STOP, "Stop an installed rock-on.")
+restart = _lifecycle_command(Kind.RESTART, "Stop and start an installed rock-on.")
+update = _lifecycle_command(Kind.UPDATE, "Get the newest images, and rebuild the containers whose image is newer.")
+uninstall = _lifecycle_command(Kind.UNINSTALL, "Remove a rock-on's containers; shares, images and volumes stay.")
 
 
 @click.command()
 @click.argument("name")
-@instance.prepared
+@instance.with_instance
 def answers(name: str) -> None:
     """Print the answers of a rock-on, as an answers file. Secrets are in it."""
-    found = repository.answers_of(instance.find_rockon(name)).to_json()
+    content = repository.load_answers(instance.find_rockon(name)).to_dict()
     audit.record("secret.answers", name)
-    click.echo(json.dumps(found, indent=2))
+    click.echo(json.dumps(content, indent=2))
 
 
 # -- below -------------------------------------------------------------------------------------------------------------
 
 
-def _answers(rockon: Installation, file: Path | None) -> Answers:
+def _read_answers(rockon: Installation, file: Path | None) -> Answers:
     if file is None:
         if not rockon.installed_source:
             raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")
-        return repository.answers_of(rockon)
+        return repository.load_answers(rockon)
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The answers file {file} can't be read: {error}.") from None
-    given: Any = load(text)
-    return read(rockon.definition, given, repository.suggested_port(rockon), host_of().shares.listing())
+    content: Any = parse_answers_json(text)
+    return read_answers(
+        rockon.current_definition, content, repository.port_suggester(rockon), get_host().shares.shares_by_name()
+    )
 
 
-def _report(operation_id: int, wait: bool) -> None:
+def _report_operation(operation_id: int, wait: bool) -> None:
     """Print the operation's number, or wait for its end and print its outcome."""
     if not wait:
         click.echo(f"operation {operation_id} is queued")
         return
     while True:
         operation = db.session.get_one(Operation, operation_id, populate_existing=True)
-        if not operation.active:
+        if not operation.is_active:
             break
         db.session.rollback()
         time.sleep(POLL_SECONDS)

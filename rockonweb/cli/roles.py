@@ -15,26 +15,26 @@ from rockonweb.work import roles, supervisor, warm_up
 @with_appcontext
 def up() -> None:
     """Run everything: database, queue server, web server, workers, watcher."""
-    sys.exit(supervisor.up(instance.app()))
+    sys.exit(supervisor.run_supervisor(instance.get_app()))
 
 
 @click.command()
-@instance.prepared
+@instance.with_instance
 def web() -> None:
     """Serve the pages only."""
-    roles.web(instance.app())
+    roles.serve_web(instance.get_app())
 
 
 @click.command()
-@instance.prepared
+@instance.with_instance
 def worker() -> None:
     """Run one worker only."""
-    warm_up.rehearse()
-    roles.worker(instance.app())
+    warm_up.warm_up()
+    roles.run_worker(instance.get_app())
 
 
 @click.command()
-@instance.prepared
+@instance.with_instance
 def watch() -> None:
     """Run the watcher only."""
-    roles.watch(instance.app())
+    roles.run_watcher(instance.get_app())

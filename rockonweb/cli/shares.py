@@ -10,8 +10,8 @@ import click
 from flask.cli import with_appcontext
 
 from rockonweb.accounts import audit
-from rockonweb.core.text import size
-from rockonweb.host import host_of
+from rockonweb.core.text import format_size
+from rockonweb.host import get_host
 
 
 @click.group()
@@ -24,10 +24,10 @@ def share() -> None:
 @with_appcontext
 def add_share(name: str) -> None:
     """Make a new share, on Btrfs a subvolume; says where, and prints its path alone on standard output."""
-    where = host_of().shares.ground().words
-    path = host_of().shares.make(name).path
+    location = get_host().shares.new_share_constraints().description
+    path = get_host().shares.create_share(name).path
     audit.record("shares.make", name)
-    click.echo(where, err=True)
+    click.echo(location, err=True)
     click.echo(path)
 
 
@@ -36,14 +36,15 @@ def add_share(name: str) -> None:
 @with_appcontext
 def list_shares(as_json: bool) -> None:
     """List the shares."""
-    found = host_of().shares.listing()
+    shares = get_host().shares.shares_by_name()
     if as_json:
-        listed: list[dict[str, Any]] = [
-            {"name": n, "path": s.path, "uid": s.uid, "gid": s.gid} for n, s in found.items()
+        records: list[dict[str, Any]] = [
+            {"name": share_name, "path": share_facts.path, "uid": share_facts.uid, "gid": share_facts.gid}
+            for share_name, share_facts in shares.items()
         ]
-        click.echo(json.dumps([{**row, "free": host_of().free_bytes(Path(row["path"]))} for row in listed]))
+        click.echo(json.dumps([{**row, "free": get_host().free_bytes(Path(row["path"]))} for row in records]))
         return
-    for name, facts in found.items():
-        free = host_of().free_bytes(Path(facts.path))
-        room = "" if free is None else f"  {size(free)} free"
-        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{room}")
+    for name, facts in shares.items():
+        free = get_host().free_bytes(Path(facts.path))
+        free_text = "" if free is None else f"  {format_size(free)} free"
+        click.echo(f"{name:30} {facts.path}  {facts.uid}:{facts.gid}{free_text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rockonweb.core.text import joined
+from rockonweb.core.text import join_texts
 
 
 class RockonwebError(Exception):
@@ -20,12 +20,12 @@ class RockonwebError(Exception):
         self.output = output
 
     @property
-    def words(self) -> str:
+    def message_with_hint(self) -> str:
         """What happened and what to do, as a sentence that can still be shown in the reader's language."""
-        return joined(" ", (self.sentence, self.hint))
+        return join_texts(" ", (self.sentence, self.hint))
 
     def __str__(self) -> str:
-        return str(self.words)
+        return str(self.message_with_hint)
 
 
 class BadInput(RockonwebError):
@@ -35,7 +35,7 @@ class BadInput(RockonwebError):
 
     def __init__(self, sentence: str, hint: str = "", faults: list[str] | None = None) -> None:
         super().__init__(sentence, hint)
-        self.faults = faults or [self.words]
+        self.faults = faults or [self.message_with_hint]
 
 
 class EngineError(RockonwebError):
@@ -66,7 +66,7 @@ class Conflict(RockonwebError):
     """The rock-on or the thing is in a state that does not allow this now."""
 
 
-class LeftAlone(RockonwebError):
+class UndoSkipped(RockonwebError):
     """An undo that leaves something as it is, for a reason that stays: there is nothing to try again."""
 
 

@@ -20,7 +20,7 @@ class ShareFacts:
 
 
 @dataclass(frozen=True)
-class PlaceFacts:
+class SharePathFacts:
     """A share, or a folder of one, that an answer names. `free` are the bytes of its disk.
 
     One that does not `exist` yet has only the free bytes, of the disk where it would be made.
@@ -50,7 +50,7 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class Listener:
+class PortListener:
     """A port that something on the host holds. `holder` is for people; blank where it can't be told."""
 
     port: int
@@ -61,14 +61,14 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Mount:
+class VolumeMount:
     """A named or anonymous volume of a container."""
 
     volume: str
     destination: str
 
 
-UP = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
+UP_STATES = ("running", "restarting", "paused")  # states of a container that is up, or that Docker tries to bring up
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,12 @@ class HostFacts:
 
     shares_root: str = "/mnt2"
     shares: Mapping[str, ShareFacts] = field(default_factory=dict)
-    listening: tuple[Listener, ...] = ()
-    claimed: tuple[Listener, ...] = ()
+    listening: tuple[PortListener, ...] = ()
+    claimed: tuple[PortListener, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     missing_devices: frozenset[str] = frozenset()
     missing_folders: frozenset[str] = frozenset()
-    places: Mapping[str, PlaceFacts] = field(default_factory=dict)
+    places: Mapping[str, SharePathFacts] = field(default_factory=dict)
     new_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     images: Mapping[str, ImageFacts] = field(default_factory=dict)
     image_room: int | None = None
@@ -148,7 +148,7 @@ class HostFacts:
     pinned: Mapping[str, str] = field(default_factory=dict)
     containers: Mapping[str, ContainerFacts] | None = None
     networks: Mapping[str, NetworkFacts] | None = None
-    kept_volumes: Mapping[str, tuple[Mount, ...]] = field(default_factory=dict)
+    kept_volumes: Mapping[str, tuple[VolumeMount, ...]] = field(default_factory=dict)
     instance: str = ""
     certificate: CertificateFacts = CertificateFacts()
     share_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # other rock-ons, by share

@@ -9,20 +9,22 @@ import re
 from typing import Any, TextIO
 
 # Control characters of ASCII and of Latin 1, the line ends of Unicode, and what turns the direction of writing.
-UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+INVISIBLE_CHARACTERS = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+)
 
 
-def seen(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""Return text of unknown origin for a terminal or a log, such signs spelled out: `\x1b`, `\u202e`."""
-    return UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+    return INVISIBLE_CHARACTERS.sub(lambda character: character[0].encode("unicode_escape").decode(), text)
 
 
 def one_line(text: str) -> str:
     r"""Return text as one line: line ends and tabs are spelled out too."""
-    return seen(re.sub(r"[\t\n\r]", lambda sign: sign[0].encode("unicode_escape").decode(), text))
+    return escape_invisible(re.sub(r"[\t\n\r]", lambda character: character[0].encode("unicode_escape").decode(), text))
 
 
-class Plain:
+class EscapingStream:
     """A stream to a terminal or a log that shows such signs instead of sending them; anything else is the stream's."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -30,7 +32,7 @@ class Plain:
 
     def write(self, text: str) -> int:
         """Write a text, such signs spelled out."""
-        return self._stream.write(seen(text))
+        return self._stream.write(escape_invisible(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -9,20 +9,22 @@ from pydantic import AfterValidator, PlainSerializer, TypeAdapter
 
 from rockonweb.core.text import from_stored, to_stored
 
-Told = Annotated[str, AfterValidator(from_stored), PlainSerializer(to_stored)]  # a sentence, with its template
+StoredSentence = Annotated[
+    str, AfterValidator(from_stored), PlainSerializer(to_stored)
+]  # a sentence, with its template
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _type_adapter(kind: Any) -> TypeAdapter[Any]:
     """Made when it is first needed: making all of them takes longer than a start may."""
     return TypeAdapter(kind)
 
 
 def pack(kind: Any, value: Any) -> str:
     """Return a value of a type as it is kept, without what is as it would be anyway."""
-    return _adapter(kind).dump_json(value, exclude_defaults=True).decode()
+    return _type_adapter(kind).dump_json(value, exclude_defaults=True).decode()
 
 
 def unpack(kind: Any, text: str) -> Any:
     """Return the value of which `pack` made a text. Raises ValueError for anything else."""
-    return _adapter(kind).validate_json(text)
+    return _type_adapter(kind).validate_json(text)

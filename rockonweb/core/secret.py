@@ -1,7 +1,7 @@
 """What is a secret, and how a command line that holds one is shown.
 
 A `SecretWord` is safe by default: as a string it is the masked form, so printing, logging, storing or comparing
-it never shows the value. Only `reveal`, used for the execution itself, gives the real words.
+it never shows the value. Only `reveal_argv`, used for the execution itself, gives the real words.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from collections.abc import Iterable
 from urllib.parse import quote, urlsplit, urlunsplit
 
 MASK = "********"
-_KEY_WORDS = {
+_SECRET_KEY_WORDS = {
     "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PW", "PWD", "PSK", "KEY", "APIKEY", "AUTHKEY",
     "CREDENTIAL", "CREDENTIALS",
 }  # fmt: skip
-_GLUED = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY)S?$")
-_ADDRESS = re.compile(r"(?:^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|MYSQL|MARIADB|MONGO|MONGODB|REDIS|AMQP)_(URL|URI|DSN)$")
-_NOT_THE_SECRET_ITSELF = {"NAME", "FILE", "PATH", "ID", "LENGTH", "DIR", "EXPIRY", "LIFETIME"}
-_LABEL = re.compile(r"\b(password|passphrase|secret|token|api[ -]?key|private key)s?\b", re.IGNORECASE)
+_SECRET_SUFFIX = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY)S?$")
+_CONNECTION_URL = re.compile(
+    r"(?:^|_)(DATABASE|DB|POSTGRES|POSTGRESQL|MYSQL|MARIADB|MONGO|MONGODB|REDIS|AMQP)_(URL|URI|DSN)$"
+)
+_NON_SECRET_WORDS = {"NAME", "FILE", "PATH", "ID", "LENGTH", "DIR", "EXPIRY", "LIFETIME"}
+_SECRET_LABEL = re.compile(r"\b(password|passphrase|secret|token|api[ -]?key|private key)s?\b", re.IGNORECASE)
 
 
 class SecretWord(str):
@@ -36,37 +38,41 @@ class SecretWord(str):
 
 def is_secret(key: str, label: str = "") -> bool:
     """Whether a variable's name, or the label of its question, says that its value is a secret."""
-    words = [word for word in re.split(r"[^A-Z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", key).upper()) if word]
-    if words and words[-1] in _NOT_THE_SECRET_ITSELF:
+    key_words = [word for word in re.split(r"[^A-Z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", key).upper()) if word]
+    if key_words and key_words[-1] in _NON_SECRET_WORDS:
         return False
-    if any(word in _KEY_WORDS or _GLUED.search(word) for word in words):
+    if any(word in _SECRET_KEY_WORDS or _SECRET_SUFFIX.search(word) for word in key_words):
         return True
-    return bool(_LABEL.search(label) or _ADDRESS.search("_".join(words)))
+    return bool(_SECRET_LABEL.search(label) or _CONNECTION_URL.search("_".join(key_words)))
 
 
-def reveal(words: Iterable[str]) -> list[str]:
+def reveal_argv(argv: Iterable[str]) -> list[str]:
     """Return the words as a program must get them."""
-    return [word.revealed if isinstance(word, SecretWord) else str(word) for word in words]
+    return [argument.revealed if isinstance(argument, SecretWord) else str(argument) for argument in argv]
 
 
-def render(words: Iterable[str]) -> str:
+def format_command(argv: Iterable[str]) -> str:
     """Return a command line as one would type it, secrets masked."""
-    return " ".join(_quoted(word) for word in words)
+    return " ".join(_quote_word(argument) for argument in argv)
 
 
-def _quoted(word: str) -> str:
-    if isinstance(word, SecretWord):
-        return shlex.quote(word.removesuffix(MASK)) + MASK
-    return shlex.quote(word)
+def _quote_word(argument: str) -> str:
+    if isinstance(argument, SecretWord):
+        return shlex.quote(argument.removesuffix(MASK)) + MASK
+    return shlex.quote(argument)
 
 
-def redact(text: str, words: Iterable[str]) -> str:
-    """Return `text` (another program's output) without the secret values that `words` carry, also as they stand in
+def redact_secrets(text: str, argv: Iterable[str]) -> str:
+    """Return `text` (another program's output) without the secret values that `argv` carry, also as they stand in
     an address.
 
     The longest goes first: one secret may begin with another.
     """
-    secrets = {word.revealed.removeprefix(word.removesuffix(MASK)) for word in words if isinstance(word, SecretWord)}
+    secrets = {
+        argument.revealed.removeprefix(argument.removesuffix(MASK))
+        for argument in argv
+        if isinstance(argument, SecretWord)
+    }
     secrets |= {quote(value, safe="") for value in secrets}
     for value in sorted(secrets, key=len, reverse=True):
         if len(value) > 3:

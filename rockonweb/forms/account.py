@@ -7,17 +7,17 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, SelectChoice, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length
 
-from rockonweb.accounts.users import LONGEST_NAME, LONGEST_PASSWORD, SHORTEST_PASSWORD
+from rockonweb.accounts.users import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from rockonweb.forms import PlainField
 from rockonweb.models import Role
-from rockonweb.models.token import LABEL
+from rockonweb.models.token import LABEL_LENGTH
 
-ROLES = {
+ROLE_LABELS = {
     Role.VIEWER: _l("Viewer: sees"),
     Role.OPERATOR: _l("Operator: sees, starts, stops, restarts and updates"),
     Role.OWNER: _l("Owner: everything"),
 }
-DAYS = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until it is revoked")}
+TOKEN_LIFETIMES = {"30": _l("30 days"), "90": _l("90 days"), "365": _l("1 year"), "": _l("until it is revoked")}
 
 
 def new_password(label: str) -> PasswordField:
@@ -26,14 +26,16 @@ def new_password(label: str) -> PasswordField:
         label,
         [
             InputRequired(_l("Choose a password.")),
-            Length(SHORTEST_PASSWORD, LONGEST_PASSWORD, _l("Use at least %(min)d and at most %(max)d characters.")),
+            Length(
+                MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH, _l("Use at least %(min)d and at most %(max)d characters.")
+            ),
         ],
         description=_l("At least 10 characters."),
         render_kw={"autocomplete": "new-password"},
     )
 
 
-def password_again(label: str) -> PasswordField:
+def repeated_password(label: str) -> PasswordField:
     """Return the field in which a password that is chosen stands a second time."""
     different = EqualTo("password", _l("The two passwords differ."))
     return PasswordField(
@@ -43,7 +45,7 @@ def password_again(label: str) -> PasswordField:
     )
 
 
-def known_password(label: str, description: str = "") -> PasswordField:
+def current_password(label: str, description: str = "") -> PasswordField:
     """Return the field of a password that a person has."""
     return PasswordField(
         label,
@@ -53,25 +55,25 @@ def known_password(label: str, description: str = "") -> PasswordField:
     )
 
 
-def _roles(most: Role = Role.OWNER) -> list[SelectChoice]:
-    return [SelectChoice(str(role), words) for role, words in ROLES.items() if most.includes(role)]
+def _role_choices(highest: Role = Role.OWNER) -> list[SelectChoice]:
+    return [SelectChoice(str(role), label) for role, label in ROLE_LABELS.items() if highest.includes(role)]
 
 
-class ConfirmForm(FlaskForm):  # type: ignore[misc]
+class CurrentPasswordForm(FlaskForm):  # type: ignore[misc]
     """The password again."""
 
-    present = known_password(_l("Your present password"))
+    present = current_password(_l("Your present password"))
 
 
-class PasswordForm(ConfirmForm):
+class ChangePasswordForm(CurrentPasswordForm):
     """Another password of one's own."""
 
     password = new_password(_l("New password"))
-    again = password_again(_l("New password again"))
+    again = repeated_password(_l("New password again"))
     submit = SubmitField(_l("Change the password"))
 
 
-class FirstCodeForm(FlaskForm):  # type: ignore[misc]
+class EnableSecondStepForm(FlaskForm):  # type: ignore[misc]
     """A code that shows that the device has the key."""
 
     code = StringField(
@@ -83,39 +85,39 @@ class FirstCodeForm(FlaskForm):  # type: ignore[misc]
     submit = SubmitField(_l("Turn the second step on"))
 
 
-class TokenForm(ConfirmForm):
+class TokenForm(CurrentPasswordForm):
     """A new token."""
 
-    label = PlainField(_l("What it is for"), [Length(max=LABEL)], render_kw={"maxlength": LABEL})
+    label = PlainField(_l("What it is for"), [Length(max=LABEL_LENGTH)], render_kw={"maxlength": LABEL_LENGTH})
     role = SelectField(_l("It may do"))
     days = SelectField(
-        _l("It lasts"), choices=[SelectChoice(value, words) for value, words in DAYS.items()], default="90"
+        _l("It lasts"), choices=[SelectChoice(value, words) for value, words in TOKEN_LIFETIMES.items()], default="90"
     )
     submit = SubmitField(_l("Make the token"))
 
-    def offer(self, most: Role) -> None:
+    def limit_roles(self, highest: Role) -> None:
         """Offer the roles up to that of the account."""
-        self.role.choices = _roles(most)
+        self.role.choices = _role_choices(highest)
 
 
 class RoleForm(FlaskForm):  # type: ignore[misc]
     """What a person may do."""
 
-    role = SelectField(_l("Role"), choices=_roles())
+    role = SelectField(_l("Role"), choices=_role_choices())
     submit = SubmitField(_l("Change the role"))
 
 
-class ResetForm(FlaskForm):  # type: ignore[misc]
+class ResetPasswordForm(FlaskForm):  # type: ignore[misc]
     """A password for somebody else."""
 
     password = new_password(_l("New password"))
     submit = SubmitField(_l("Set the password"))
 
 
-class PersonForm(FlaskForm):  # type: ignore[misc]
+class NewUserForm(FlaskForm):  # type: ignore[misc]
     """A new account."""
 
-    name = PlainField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)])
-    role = SelectField(_l("Role"), choices=_roles())
+    name = PlainField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=MAX_NAME_LENGTH)])
+    role = SelectField(_l("Role"), choices=_role_choices())
     password = new_password(_l("Password"))
     submit = SubmitField(_l("Make the account"))

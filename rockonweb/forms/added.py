@@ -14,19 +14,19 @@ from wtforms import Field, SelectChoice, SelectField, StringField
 from wtforms.widgets import PasswordInput
 
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.questions.settings import ALL, Fault, Typed
+from rockonweb.core.questions.settings import ALL_CONTAINERS, RowFault, TypedRow
 from rockonweb.core.secret import is_secret
-from rockonweb.core.text import Text, t
-from rockonweb.forms import PLAIN, PlainField, build, shares
+from rockonweb.core.text import TranslatableText, t
+from rockonweb.forms import NO_AUTOFILL, PlainField, build_form, shares
 
-ADD = "Add"  # the button for one more row
-REMOVE = "Remove"  # the buttons that take one away; their value is what
-MOST = 50  # rows
-_NAME = re.compile(r"new-([0-9]{1,2})-(?:container|key|value)")
+ADD_BUTTON = "Add"  # the button for one more row
+REMOVE_BUTTON = "Remove"  # the buttons that take one away; their value is what
+MAX_ROWS = 50  # rows
+_FIELD_NAME = re.compile(r"new-([0-9]{1,2})-(?:container|key|value)")
 
 
 @dataclass(frozen=True)
-class Row:
+class FieldRow:
     """One row of fields. `container` is None where there is only one to choose."""
 
     name: str
@@ -37,22 +37,22 @@ class Row:
     @property
     def fields(self) -> list[Field]:
         """The fields that there are."""
-        return [one for one in (self.container, self.key, self.value) if one is not None]
+        return [field for field in (self.container, self.key, self.value) if field is not None]
 
 
 class RowsForm(FlaskForm):  # type: ignore[misc]
     """The rows of a page, as many as were sent; one more when that was asked for."""
 
-    rows: list[Row]
-    only: str  # the one container there is, blank when there are several
+    rows: list[FieldRow]
+    only_container: str  # the one container there is, blank when there are several
 
     @property
-    def typed(self) -> list[Typed]:
+    def row_entries(self) -> list[TypedRow]:
         """What stands in the rows."""
         return [
-            Typed(
+            TypedRow(
                 row.name,
-                self.only if row.container is None else row.container.data or "",
+                self.only_container if row.container is None else row.container.data or "",
                 row.key.data or "",
                 row.value.data or "" if row.value is not None else "",
             )
@@ -60,55 +60,55 @@ class RowsForm(FlaskForm):  # type: ignore[misc]
         ]
 
     @property
-    def focus(self) -> Field | None:
+    def focused_input(self) -> Field | None:
         """The field that gets the focus: the first with an error, or the new row's."""
-        faulty = [one for row in self.rows for one in row.fields if one.errors]
-        return faulty[0] if faulty else self.rows[-1].key if ADD in request.form else None
+        faulty_fields = [field for row in self.rows for field in row.fields if field.errors]
+        return faulty_fields[0] if faulty_fields else self.rows[-1].key if ADD_BUTTON in request.form else None
 
 
 @dataclass(frozen=True)
-class Words:
+class RowLabels:
     """How the fields of a page's rows are called. Without `value` a row has none."""
 
-    key: Text
+    key: TranslatableText
     example: str
-    value: Text | None = None
+    value: TranslatableText | None = None
     value_example: str = ""
 
 
-WORDS = {
-    "storage": Words(t("Path in the app"), "/photos", t("Share"), "photos"),
-    "environment": Words(t("Variable"), "LOG_LEVEL", t("Value")),
-    "labels": Words(t("Label"), "KEY=VALUE"),
-    "networks": Words(t("Name of the network"), "family"),
+ROW_LABELS = {
+    "storage": RowLabels(t("Path in the app"), "/photos", t("Share"), "photos"),
+    "environment": RowLabels(t("Variable"), "LOG_LEVEL", t("Value")),
+    "labels": RowLabels(t("Label"), "KEY=VALUE"),
+    "networks": RowLabels(t("Name of the network"), "family"),
 }
 
 
-def form(definition: Definition, page: str) -> RowsForm:
+def build_rows_form(definition: Definition, page: str) -> RowsForm:
     """Return the rows of a page."""
-    words = WORDS[page]
+    labels = ROW_LABELS[page]
     names = [name for name, _ in definition.launch_order]
     fields: dict[str, Any] = {}
-    for number in range(1, _count() + 1):
-        fields |= _fields(f"new-{number}", words, names, _begin_with(definition), page)
-    made = build(RowsForm, fields, {})
-    made.only = names[0] if len(names) == 1 else ""
-    made.rows = [_row(made, f"new-{number}") for number in range(1, _count() + 1)]
+    for number in range(1, _count_rows() + 1):
+        fields |= _build_row_fields(f"new-{number}", labels, names, _default_container(definition), page)
+    rows_form = build_form(RowsForm, fields, {})
+    rows_form.only_container = names[0] if len(names) == 1 else ""
+    rows_form.rows = [_build_row(rows_form, f"new-{number}") for number in range(1, _count_rows() + 1)]
     if page == "environment":
-        for row in made.rows:
+        for row in rows_form.rows:
             if row.value is not None and is_secret(row.key.data or ""):
                 row.value.widget = PasswordInput(hide_value=False)  # nothing of it is kept yet
-    return made
+    return rows_form
 
 
-def judge(form: FlaskForm, rows: RowsForm, faults: Collection[Fault]) -> bool:
+def validate_rows(form: FlaskForm, rows: RowsForm, faults: Collection[RowFault]) -> bool:
     """Whether a page is valid and has none of these faults; otherwise their sentences stand beside its fields.
 
-    `form` has the fields of what was there before.
+    `build_rows_form` has the fields of what was there before.
     """
     accepted = all([form.validate(), rows.validate()])
     for fault in faults:
-        name = f"{fault.name}-{fault.part}"
+        name = f"{fault.name}-{fault.column}"
         field = (
             rows[name]
             if name in rows
@@ -120,37 +120,39 @@ def judge(form: FlaskForm, rows: RowsForm, faults: Collection[Fault]) -> bool:
     return accepted and not faults
 
 
-def _row(made: RowsForm, name: str) -> Row:
+def _build_row(rows_form: RowsForm, name: str) -> FieldRow:
     container, value = f"{name}-container", f"{name}-value"
-    return Row(
+    return FieldRow(
         name,
-        made[container] if container in made._fields else None,
-        made[f"{name}-key"],
-        made[value] if value in made._fields else None,
+        rows_form[container] if container in rows_form._fields else None,
+        rows_form[f"{name}-key"],
+        rows_form[value] if value in rows_form._fields else None,
     )
 
 
-def _fields(name: str, words: Words, containers: list[str], begin: str, page: str) -> dict[str, Any]:
+def _build_row_fields(
+    name: str, labels: RowLabels, containers: list[str], default_container: str, page: str
+) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if len(containers) > 1:
-        choices = [*map(SelectChoice, containers), SelectChoice(ALL, _l("all containers"))]
+        choices = [*map(SelectChoice, containers), SelectChoice(ALL_CONTAINERS, _l("all containers"))]
         fields[f"{name}-container"] = SelectField(
-            t("Container"), choices=choices, default=begin, validate_choice=False, id=f"{name}-container"
+            t("Container"), choices=choices, default=default_container, validate_choice=False, id=f"{name}-container"
         )
-    fields[f"{name}-key"] = PlainField(words.key, render_kw={"placeholder": words.example}, id=f"{name}-key")
+    fields[f"{name}-key"] = PlainField(labels.key, render_kw={"placeholder": labels.example}, id=f"{name}-key")
     if page == "storage":
-        shown = {"list": shares.LIST_ID, "placeholder": words.value_example}
-        fields[f"{name}-value"] = PlainField(words.value, render_kw=shown, id=f"{name}-value")
-    elif words.value:  # of a variable: blanks around it may be meant
-        fields[f"{name}-value"] = StringField(words.value, render_kw=PLAIN, id=f"{name}-value")
+        attributes = {"list": shares.LIST_ID, "placeholder": labels.value_example}
+        fields[f"{name}-value"] = PlainField(labels.value, render_kw=attributes, id=f"{name}-value")
+    elif labels.value:  # of a variable: blanks around it may be meant
+        fields[f"{name}-value"] = StringField(labels.value, render_kw=NO_AUTOFILL, id=f"{name}-value")
     return fields
 
 
-def _begin_with(definition: Definition) -> str:
+def _default_container(definition: Definition) -> str:
     """Return the container that is chosen at first: that of the app's own page."""
     return definition.ui_port[0] if definition.ui_port else definition.launch_order[0][0]
 
 
-def _count() -> int:
-    sent = [int(found[1]) for name in request.form if (found := _NAME.fullmatch(name))]
-    return min(max([1, *sent]) + (ADD in request.form), MOST)
+def _count_rows() -> int:
+    numbers = [int(match[1]) for name in request.form if (match := _FIELD_NAME.fullmatch(name))]
+    return min(max([1, *numbers]) + (ADD_BUTTON in request.form), MAX_ROWS)

@@ -7,18 +7,18 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, SubmitField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from rockonweb.accounts.users import LONGEST_NAME
-from rockonweb.forms import PLAIN
-from rockonweb.forms.account import known_password, new_password, password_again
+from rockonweb.accounts.users import MAX_NAME_LENGTH
+from rockonweb.forms import NO_AUTOFILL
+from rockonweb.forms.account import current_password, new_password, repeated_password
 
-NAME = {**PLAIN, "autocomplete": "username"}
+USERNAME_INPUT = {**NO_AUTOFILL, "autocomplete": "username"}
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
     """Name and password."""
 
-    name = StringField(_l("Name"), [DataRequired(_l("Type your name."))], render_kw=NAME)
-    password = known_password(_l("Password"))
+    name = StringField(_l("Name"), [DataRequired(_l("Type your name."))], render_kw=USERNAME_INPUT)
+    password = current_password(_l("Password"))
     submit = SubmitField(_l("Log in"))
 
 
@@ -43,15 +43,17 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         description=_l("The terminal where Rockonweb was started shows it."),
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"},
     )
-    name = StringField(_l("Name"), [DataRequired(_l("Choose a name.")), Length(max=LONGEST_NAME)], render_kw=NAME)
+    name = StringField(
+        _l("Name"), [DataRequired(_l("Choose a name.")), Length(max=MAX_NAME_LENGTH)], render_kw=USERNAME_INPUT
+    )
     password = new_password(_l("Password"))
-    again = password_again(_l("Password again"))
+    again = repeated_password(_l("Password again"))
     submit = SubmitField(_l("Make the account"))
 
 
-class AgainForm(FlaskForm):  # type: ignore[misc]
+class ReauthenticationForm(FlaskForm):  # type: ignore[misc]
     """The password of the person who is logged in, once more."""
 
-    password = known_password(
+    password = current_password(
         _l("Your password"), _l("It is asked for again before a secret is shown. That you looked is written down.")
     )

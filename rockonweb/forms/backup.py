@@ -8,9 +8,9 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, PasswordField, SubmitField
 from wtforms.validators import ValidationError
 
-from rockonweb.work.backup import SHORTEST_PASSPHRASE
+from rockonweb.work.backup import MIN_PASSPHRASE_LENGTH
 
-NEW = {"autocomplete": "new-password"}
+NEW_PASSWORD_INPUT = {"autocomplete": "new-password"}
 
 
 class BackupForm(FlaskForm):  # type: ignore[misc]
@@ -26,19 +26,19 @@ class BackupForm(FlaskForm):  # type: ignore[misc]
             "Only for the secrets. At least 10 characters. Nobody can open the secrets without it, and it is kept "
             "nowhere."
         ),
-        render_kw=NEW,
+        render_kw=NEW_PASSWORD_INPUT,
     )
-    again = PasswordField(_l("Passphrase again"), render_kw=NEW)
+    again = PasswordField(_l("Passphrase again"), render_kw=NEW_PASSWORD_INPUT)
     submit = SubmitField(_l("Download the backup"))
 
     @property
-    def wanted(self) -> str | None:
+    def secrets_passphrase(self) -> str | None:
         """The passphrase; None where no secrets are asked for."""
         return (self.passphrase.data or "") if self.secrets.data else None
 
     def validate_passphrase(self, field: PasswordField) -> None:
         """A passphrase is needed for secrets, and means nothing without."""
-        if self.secrets.data and len(field.data or "") < SHORTEST_PASSPHRASE:
+        if self.secrets.data and len(field.data or "") < MIN_PASSPHRASE_LENGTH:
             raise ValidationError(_l("Use at least 10 characters."))
         if field.data and not self.secrets.data:
             raise ValidationError(_l("Tick the box above, or leave this blank: without secrets nothing is encrypted."))

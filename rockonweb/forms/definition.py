@@ -7,10 +7,10 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import SubmitField, TextAreaField
 
-from rockonweb.catalog.metastore import Unusable, decoded
+from rockonweb.catalog.metastore import UnusableFile, decode_utf8
 from rockonweb.core.definition.definition import MAX_BYTES
 from rockonweb.core.text import t
-from rockonweb.forms import PLAIN
+from rockonweb.forms import NO_AUTOFILL
 
 
 class DefinitionForm(FlaskForm):  # type: ignore[misc]
@@ -23,27 +23,27 @@ class DefinitionForm(FlaskForm):  # type: ignore[misc]
     )
     text = TextAreaField(
         _l("Definition"),
-        render_kw={**PLAIN, "rows": "26"},
+        render_kw={**NO_AUTOFILL, "rows": "26"},
     )
     check = SubmitField(_l("Check"))
     attempt = SubmitField(_l("Try"))
     save = SubmitField(_l("Save"))
 
-    def take_file(self) -> str:
+    def load_upload(self) -> str:
         """Put the text of a file that was sent into the text field. Returns what is wrong with the file, or blank."""
-        sent = self.file.data
-        if not sent:
+        upload = self.file.data
+        if not upload:
             return ""
-        body = sent.read(MAX_BYTES + 1)
+        body = upload.read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
             return t("The file is larger than 1 MB, which no definition may be.")
         try:
-            self.text.data = decoded(body)
-        except Unusable:
+            self.text.data = decode_utf8(body)
+        except UnusableFile:
             return t("The file is not text in UTF-8.")
         return ""
 
     @property
-    def content(self) -> str:
+    def normalized_text(self) -> str:
         """The text with the line ends of files; browsers send those of the web."""
         return (self.text.data or "").replace("\r\n", "\n")

@@ -11,117 +11,124 @@ from wtforms import BooleanField, Field, Form, PasswordField, StringField, Valid
 from wtforms.widgets import PasswordInput, TextInput
 
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.questions.suggestions import Suggestion, generates, offered
-from rockonweb.core.questions.wizard import Ask, Values, asks, text_fault
+from rockonweb.core.questions.suggestions import Suggestion, can_generate_secret, prefill_suggestions
+from rockonweb.core.questions.wizard import FieldValues, Question, page_questions, text_fault
 from rockonweb.core.text import t
-from rockonweb.forms import PLAIN, Asked, PageForm, build
+from rockonweb.forms import NO_AUTOFILL, PageForm, QuestionField, build_form
 
-FORGET = "forget-"  # before the name of a secret that may be blank: a box to take it back
-FRESH = "fresh-"  # before the name of a secret that the page generated: its fingerprint, while it is on the page
+FORGET_PREFIX = "forget-"  # before the name of a secret that may be blank: a box to take it back
+# Before the name of a secret that the page generated: its fingerprint, while it is on the page.
+GENERATED_PREFIX = "fresh-"
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that look alike
 
 
-class TextAnswerField(Asked, StringField):  # type: ignore[misc]
+class TextAnswerField(QuestionField, StringField):  # type: ignore[misc]
     """A value that is shown."""
 
 
-class SecretAnswerField(Asked, PasswordField):  # type: ignore[misc]
+class SecretAnswerField(QuestionField, PasswordField):  # type: ignore[misc]
     """A value that is not shown again once it is kept: sent blank, the one that was given before stays.
 
     What is not kept yet, as it was generated for this page, stays in its field, and can be shown there.
     """
 
     forget: Field | None = None
-    stays = False  # what was sent is in the page that answers
+    redisplayed = False  # what was sent is in the page that answers
 
     def __init__(self, *, kept: str = "", **options: Any) -> None:
-        self.kept = kept
+        self.stored = kept
         super().__init__(**options)
-        self.can_generate = generates(self.ask)
+        self.can_generate = can_generate_secret(self.ask)
 
     @property
     def marker(self) -> tuple[str, str]:
         """Name and value of the hidden field that tells this page's own secret from one that was typed."""
-        return FRESH + self.name, _fingerprint(self.data or "")
+        return GENERATED_PREFIX + self.name, _secret_fingerprint(self.data or "")
 
     def process(self, formdata: Any, *data: Any, **options: Any) -> None:
         """Take what was sent; where that is blank, what was given before."""
         super().process(formdata, *data, **options)
         value = self.data or ""
         if formdata is None:
-            self.fresh = bool(value) and not self.kept
+            self.generated = bool(value) and not self.stored
         else:
-            self.fresh = bool(value) and formdata.get(FRESH + self.name) == _fingerprint(value)
-        self.data = value or self.kept
+            self.generated = bool(value) and formdata.get(GENERATED_PREFIX + self.name) == _secret_fingerprint(value)
+        self.data = value or self.stored
 
     def __call__(self, **attributes: Any) -> Any:
         """Render the field: dots, unless the person asked to see it."""
-        self.widget = TextInput() if self.shown else PasswordInput(hide_value=not (self.fresh or self.stays))
+        self.widget = (
+            TextInput() if self.revealed else PasswordInput(hide_value=not (self.generated or self.redisplayed))
+        )
         return super().__call__(**attributes)
 
 
-def form(
+def build_environment_form(
     definition: Definition,
-    values: Values,
+    values: FieldValues,
     suggested: Mapping[str, Suggestion] | None = None,
     page: str = "environment",
 ) -> PageForm:
     """Return the form of one-line texts, secrets among them; `suggested` fill what `values` leave out."""
     fields: dict[str, Any] = {}
-    filled = offered(definition, page, values, suggested or {})
-    for place, ask in enumerate(asks(definition, page), 1):
+    suggestions = prefill_suggestions(definition, page, values, suggested or {})
+    for position, ask in enumerate(page_questions(definition, page), 1):
         options: dict[str, Any] = {"kept": values.get(ask.name, "")} if ask.secret else {}
         fields[ask.name] = (SecretAnswerField if ask.secret else TextAnswerField)(
             ask=ask,
-            place=place,
-            notes=_notes(ask, values, filled.get(ask.name)),
-            validators=[_check],
-            render_kw=_attributes(ask),
+            position=position,
+            notes=_answer_notes(ask, values, suggestions.get(ask.name)),
+            validators=[_validate_text],
+            render_kw=_input_attributes(ask),
             **options,
         )
         if ask.secret and ask.optional and values.get(ask.name):
-            fields[FORGET + ask.name] = BooleanField(t("Forget the value that was given"), id=f"{FORGET}{place}")
-    made = build(PageForm, fields, {**{key: one.value for key, one in filled.items()}, **values})
-    for field in made.answers:
-        field.suggested = field.name in filled and not made.is_submitted()
-        box = FORGET + field.name
-        if box in made:
-            field.forget = made[box]
-            field.data = "" if field.forget.data and field.data == field.kept else field.data
-    return made
+            fields[FORGET_PREFIX + ask.name] = BooleanField(
+                t("Forget the value that was given"), id=f"{FORGET_PREFIX}{position}"
+            )
+    form = build_form(
+        PageForm, fields, {**{key: suggestion.value for key, suggestion in suggestions.items()}, **values}
+    )
+    for field in form.answer_fields:
+        field.suggested = field.name in suggestions and not form.is_submitted()
+        box = FORGET_PREFIX + field.name
+        if box in form:
+            field.forget = form[box]
+            field.data = "" if field.forget.data and field.data == field.stored else field.data
+    return form
 
 
-def new_secret(length: int) -> str:
+def random_secret(length: int) -> str:
     """Return a secret of so many letters and digits."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
-def generate(made: PageForm, name: str, suggested: Mapping[str, Suggestion]) -> None:
+def fill_generated_secret(form: PageForm, name: str, suggested: Mapping[str, Suggestion]) -> None:
     """Put a new secret into a field of a sent form and show it; what belongs to it gets the same."""
     source = suggested[name].source if name in suggested else ""
-    for field in secret_fields(made):
+    for field in find_secret_fields(form):
         if source and suggested.get(field.name) and suggested[field.name].source == source:
-            field.data, field.fresh = suggested[field.name].value, True
-    show(made, name)
+            field.data, field.generated = suggested[field.name].value, True
+    redisplay_secrets(form, name)
 
 
-def show(made: PageForm, name: str) -> None:
+def redisplay_secrets(form: PageForm, name: str) -> None:
     """Let a sent form be looked at once more: nothing of it is kept, so its secrets stay in it; one may be shown."""
-    for field in secret_fields(made):
-        field.stays = field.sent and field.data != field.kept
-        field.shown = field.name == name and (field.stays or field.fresh)
+    for field in find_secret_fields(form):
+        field.redisplayed = field.submitted and field.data != field.stored
+        field.revealed = field.name == name and (field.redisplayed or field.generated)
 
 
-def secret_fields(made: PageForm) -> Iterable[SecretAnswerField]:
+def find_secret_fields(form: PageForm) -> Iterable[SecretAnswerField]:
     """Return the fields that hold secrets."""
-    return [field for field in made.answers if isinstance(field, SecretAnswerField)]
+    return [field for field in form.answer_fields if isinstance(field, SecretAnswerField)]
 
 
-def _fingerprint(value: str) -> str:
+def _secret_fingerprint(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
-def _notes(ask: Ask, values: Values, suggestion: Suggestion | None) -> list[str]:
+def _answer_notes(ask: Question, values: FieldValues, suggestion: Suggestion | None) -> list[str]:
     notes: list[str] = []
     if ask.secret and values.get(ask.name):
         notes.append(t("A value was given and is not shown. Leave this blank to keep it."))
@@ -132,12 +139,12 @@ def _notes(ask: Ask, values: Values, suggestion: Suggestion | None) -> list[str]
     return notes
 
 
-def _attributes(ask: Ask) -> dict[str, str]:
+def _input_attributes(ask: Question) -> dict[str, str]:
     if ask.secret:
-        return {**PLAIN, "autocomplete": "new-password"}
-    return {**PLAIN, "inputmode": "numeric"} if ask.user_or_group else PLAIN
+        return {**NO_AUTOFILL, "autocomplete": "new-password"}
+    return {**NO_AUTOFILL, "inputmode": "numeric"} if ask.user_or_group else NO_AUTOFILL
 
 
-def _check(_form: Form, field: Field) -> None:
+def _validate_text(_form: Form, field: Field) -> None:
     if fault := text_fault(field.ask, field.data or ""):
         raise ValidationError(fault)

@@ -14,50 +14,50 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import settings
-from rockonweb.core.questions.settings import Typed
-from rockonweb.forms import PlainField, build
-from rockonweb.forms.added import RowsForm, judge
+from rockonweb.core.questions.settings import TypedRow
+from rockonweb.forms import PlainField, build_form
+from rockonweb.forms.added import RowsForm, validate_rows
 
-Labels = list[tuple[str, str, str]]  # the field's name, the container, the label
+LabelEntries = list[tuple[str, str, str]]  # the field's name, the container, the label
 
 
 class LabelsForm(FlaskForm):  # type: ignore[misc]
     """The labels that there are; a blank one is removed."""
 
     definition: Definition
-    there: list[tuple[str, Field]]
+    label_fields: list[tuple[str, Field]]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Field]]]:
         """The fields by container."""
-        for name, found in groupby(self.there, key=lambda one: one[0]):
-            yield name, [field for _, field in found]
+        for name, pairs in groupby(self.label_fields, key=lambda pair: pair[0]):
+            yield name, [field for _, field in pairs]
 
 
-def named(definition: Definition, labels: Mapping[str, Sequence[str]]) -> Labels:
+def name_labels(definition: Definition, labels: Mapping[str, Sequence[str]]) -> LabelEntries:
     """Return a field's name, the container and the label for each of these labels."""
     return [
         (field_name("labels", container, str(number), definition.containers), container, label)
-        for container, found in labels.items()
-        for number, label in enumerate(found, 1)
+        for container, texts in labels.items()
+        for number, label in enumerate(texts, 1)
     ]
 
 
-def form(definition: Definition, labels: Labels) -> LabelsForm:
+def build_labels_form(definition: Definition, labels: LabelEntries) -> LabelsForm:
     """Return the form for these labels."""
-    order = [name for name, _ in definition.launch_order]
-    there = sorted(labels, key=lambda one: order.index(one[1]))
+    container_order = [name for name, _ in definition.launch_order]
+    sorted_labels = sorted(labels, key=lambda entry: container_order.index(entry[1]))
     fields: dict[str, Any] = {
-        name: PlainField(label, id=f"label-{place}") for place, (name, _, label) in enumerate(there, 1)
+        name: PlainField(label, id=f"label-{position}") for position, (name, _, label) in enumerate(sorted_labels, 1)
     }
-    made = build(LabelsForm, fields, {name: label for name, _, label in there})
-    made.definition = definition
-    made.there = [(container, made[name]) for name, container, _ in there]
-    return made
+    form = build_form(LabelsForm, fields, {name: label for name, _, label in sorted_labels})
+    form.definition = definition
+    form.label_fields = [(container, form[name]) for name, container, _ in sorted_labels]
+    return form
 
 
-def take(form: LabelsForm, rows: RowsForm, answers: Answers) -> Answers | None:
+def merge_labels(form: LabelsForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the labels that were typed; None when something is wrong, which stands on the forms."""
-    there = [Typed(field.name, container, field.data) for container, field in form.there]
-    made = settings.labels(form.definition, [*there, *rows.typed])
-    return replace(answers, labels=made.lists) if judge(form, rows, made.faults) else None
+    existing = [TypedRow(field.name, container, field.data) for container, field in form.label_fields]
+    result = settings.parse_labels(form.definition, [*existing, *rows.row_entries])
+    return replace(answers, labels=result.keys_by_container) if validate_rows(form, rows, result.faults) else None

@@ -14,18 +14,18 @@ from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.containers.networks import join_refusal
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import settings
-from rockonweb.core.questions.settings import Typed
-from rockonweb.core.text import Text
-from rockonweb.forms import build
-from rockonweb.forms.added import RowsForm, judge
+from rockonweb.core.questions.settings import TypedRow
+from rockonweb.core.text import TranslatableText
+from rockonweb.forms import build_form
+from rockonweb.forms.added import RowsForm, validate_rows
 
 
 @dataclass(frozen=True)
-class Place:
+class ContainerMembership:
     """A container, why it can join no network, else a box for each that it can join."""
 
     container: str
-    refusal: Text | None
+    refusal: TranslatableText | None
     boxes: list[tuple[str, Field]]
 
 
@@ -33,35 +33,41 @@ class MembershipsForm(FlaskForm):  # type: ignore[misc]
     """A box for each container and network."""
 
     definition: Definition
-    places: list[Place]
+    memberships: list[ContainerMembership]
 
 
-def form(definition: Definition, joined: Mapping[str, Sequence[str]], known: Collection[str]) -> MembershipsForm:
-    """Return the form; `known` are the networks there are, `joined` those that each container is on."""
+def build_memberships_form(
+    definition: Definition, joined: Mapping[str, Sequence[str]], existing_networks: Collection[str]
+) -> MembershipsForm:
+    """Return the form; `existing_networks` are the networks there are, `joined` those that each container is on."""
     fields: dict[str, Any] = {}
     boxes: dict[str, list[tuple[str, str]]] = {}
     for container, spec in definition.launch_order:
-        on = joined.get(container, ())
-        for network in on if join_refusal(spec) else dict.fromkeys([*sorted(known), *on]):
+        current_networks = joined.get(container, ())
+        for network in (
+            current_networks if join_refusal(spec) else dict.fromkeys([*sorted(existing_networks), *current_networks])
+        ):
             name = field_name("networks", container, network, definition.containers)
-            fields[name] = BooleanField(network, default=network in on, id=f"network-{len(fields) + 1}")
+            fields[name] = BooleanField(network, default=network in current_networks, id=f"network-{len(fields) + 1}")
             boxes.setdefault(container, []).append((network, name))
-    made = build(MembershipsForm, fields, {})
-    made.definition = definition
-    made.places = [
-        Place(container, join_refusal(spec), [(network, made[name]) for network, name in boxes.get(container, ())])
+    form = build_form(MembershipsForm, fields, {})
+    form.definition = definition
+    form.memberships = [
+        ContainerMembership(
+            container, join_refusal(spec), [(network, form[name]) for network, name in boxes.get(container, ())]
+        )
         for container, spec in definition.launch_order
     ]
-    return made
+    return form
 
 
-def take(form: MembershipsForm, rows: RowsForm, answers: Answers) -> Answers | None:
+def merge_memberships(form: MembershipsForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the networks that were chosen; None when something is wrong, which is on the forms."""
-    there = [
-        Typed(field.name, place.container, network)
-        for place in form.places
-        for network, field in place.boxes
+    existing = [
+        TypedRow(field.name, membership.container, network)
+        for membership in form.memberships
+        for network, field in membership.boxes
         if field.data
     ]
-    made = settings.networks(form.definition, [*there, *rows.typed])
-    return replace(answers, networks=made.lists) if judge(form, rows, made.faults) else None
+    result = settings.parse_networks(form.definition, [*existing, *rows.row_entries])
+    return replace(answers, networks=result.keys_by_container) if validate_rows(form, rows, result.faults) else None

@@ -9,15 +9,18 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField, SubmitField
 from wtforms.validators import InputRequired, Optional, Regexp
 
-from rockonweb.core.containers.networks import LARGEST_MTU, NetworkSpec, read_aux_addresses
-from rockonweb.forms import PlainField, stripped
+from rockonweb.core.containers.networks import MAX_MTU, NetworkSpec, read_aux_addresses
+from rockonweb.forms import PlainField, strip_blanks
 
 
 class NetworkForm(FlaskForm):  # type: ignore[misc]
     """All that may be said about a network but its name."""
 
     comment = StringField(
-        _l("Comment"), description=_l("What it is for, for people."), filters=[stripped], render_kw={"maxlength": "500"}
+        _l("Comment"),
+        description=_l("What it is for, for people."),
+        filters=[strip_blanks],
+        render_kw={"maxlength": "500"},
     )
     subnet = PlainField(
         _l("Subnet"),
@@ -43,7 +46,7 @@ class NetworkForm(FlaskForm):  # type: ignore[misc]
         _l("MTU"),
         [
             Optional(),
-            Regexp(r"[0-9]{1,6}\Z", message=_l("The MTU is a number, %(most)s at most.", most=LARGEST_MTU)),
+            Regexp(r"[0-9]{1,6}\Z", message=_l("The MTU is a number, %(most)s at most.", most=MAX_MTU)),
         ],
         description=_l("The largest packet in bytes. Blank: 1500, or what Docker is set to."),
         render_kw={"inputmode": "numeric"},
@@ -63,11 +66,11 @@ class NetworkForm(FlaskForm):  # type: ignore[misc]
     )
     submit = SubmitField(_l("Save the network"))
 
-    def spec(self, name: str) -> NetworkSpec:
+    def to_spec(self, name: str) -> NetworkSpec:
         """Return what was asked for, under this name."""
-        given = {part.name: self[part.name].data for part in fields(NetworkSpec) if part.name in self}
-        given |= {"name": name, "aux_addresses": read_aux_addresses(self.aux_addresses.data)}
-        return NetworkSpec(**{**given, "mtu": int(self.mtu.data) if self.mtu.data else None})
+        options = {option.name: self[option.name].data for option in fields(NetworkSpec) if option.name in self}
+        options |= {"name": name, "aux_addresses": read_aux_addresses(self.aux_addresses.data)}
+        return NetworkSpec(**{**options, "mtu": int(self.mtu.data) if self.mtu.data else None})
 
 
 class NewNetworkForm(NetworkForm):
@@ -81,7 +84,7 @@ class NewNetworkForm(NetworkForm):
     submit = SubmitField(_l("Make the network"))
 
 
-def values(spec: NetworkSpec) -> dict[str, object]:
+def network_field_values(spec: NetworkSpec) -> dict[str, object]:
     """Return what the form's fields show of a network."""
     aux = ", ".join(f"{name}={address}" for name, address in spec.aux_addresses)
     return {**vars(spec), "aux_addresses": aux, "mtu": str(spec.mtu or "")}

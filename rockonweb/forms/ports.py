@@ -10,12 +10,19 @@ from wtforms import Field, Form, StringField, ValidationError
 
 from rockonweb.core.definition.definition import Definition, PortSpec
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.questions.wizard import Ask, PortSuggestion, Values, asks, port_fault, port_number
+from rockonweb.core.questions.wizard import (
+    FieldValues,
+    PortSuggestion,
+    Question,
+    page_questions,
+    parse_port,
+    question_port_fault,
+)
 from rockonweb.core.text import t
-from rockonweb.forms import Asked, PageForm, build, stripped
+from rockonweb.forms import PageForm, QuestionField, build_form, strip_blanks
 
 
-class PortField(Asked, StringField):  # type: ignore[misc]
+class PortField(QuestionField, StringField):  # type: ignore[misc]
     """A host port, or blank. One that is fixed keeps its number, whatever is sent.
 
     Not a number field: of what it can't read, a browser sends nothing, and nothing means "not published".
@@ -28,9 +35,9 @@ class PortField(Asked, StringField):  # type: ignore[misc]
         super().process(formdata, *data, **options)
 
 
-def form(
+def build_ports_form(
     definition: Definition,
-    values: Values,
+    values: FieldValues,
     suggested: Mapping[str, PortSuggestion],
     facts: HostFacts,
     *,
@@ -41,21 +48,21 @@ def form(
     `page_needed`: the port of the app's own page may not be blank.
     """
     fields = {}
-    for place, ask in enumerate(asks(definition, "ports"), 1):
+    for position, ask in enumerate(page_questions(definition, "ports"), 1):
         fields[ask.name] = PortField(
             ask=ask,
-            place=place,
-            notes=[] if ask.name in values else _notes(ask, suggested[ask.name]),
-            filters=[stripped],
-            validators=[partial(_check, definition, facts, page_needed)],
+            position=position,
+            notes=[] if ask.name in values else _usual_port_notes(ask, suggested[ask.name]),
+            filters=[strip_blanks],
+            validators=[partial(_validate_port, definition, facts, page_needed)],
             render_kw={"inputmode": "numeric", "autocomplete": "off"} | ({"readonly": True} if ask.fixed else {}),
         )
-    offered = {name: str(suggestion.port) for name, suggestion in suggested.items()}
-    return build(PageForm, fields, {**offered, **values})
+    defaults = {name: str(suggestion.port) for name, suggestion in suggested.items()}
+    return build_form(PageForm, fields, {**defaults, **values})
 
 
-def _notes(ask: Ask, suggestion: PortSuggestion) -> list[str]:
-    default = ask.question.host_default if isinstance(ask.question, PortSpec) else None
+def _usual_port_notes(ask: Question, suggestion: PortSuggestion) -> list[str]:
+    default = ask.spec.host_default if isinstance(ask.spec, PortSpec) else None
     if suggestion.why:
         return [suggestion.why]
     if default and default != suggestion.port and not ask.fixed:
@@ -63,25 +70,25 @@ def _notes(ask: Ask, suggestion: PortSuggestion) -> list[str]:
     return []
 
 
-def _check(definition: Definition, facts: HostFacts, page_needed: bool, form: Form, field: Field) -> None:
+def _validate_port(definition: Definition, facts: HostFacts, page_needed: bool, form: Form, field: Field) -> None:
     """Validate one port against the host and the form's other ports."""
-    ask: Ask = field.ask
+    ask: Question = field.ask
     if not field.data:
         if ask.ui and page_needed:
             raise ValidationError(t("The app's own page needs a port."))
         return
-    port = port_number(field.data)
+    port = parse_port(field.data)
     if port is None:
         raise ValidationError(t("A port is a number from 1 to 65535."))
-    if fault := port_fault(definition, ask, port, facts, _given_to_others(form, field)):
+    if fault := question_port_fault(definition, ask, port, facts, _ports_of_others(form, field)):
         field.errors.append(fault.sentence)
         raise ValidationError(fault.hint)
 
 
-def _given_to_others(form: Form, field: Field) -> dict[tuple[int, str], Ask]:
+def _ports_of_others(form: Form, field: Field) -> dict[tuple[int, str], Question]:
     return {
         (port, protocol): other.ask
         for other in form
-        if isinstance(other, PortField) and other is not field and (port := port_number(other.data or ""))
+        if isinstance(other, PortField) and other is not field and (port := parse_port(other.data or ""))
         for protocol in other.ask.protocols
     }

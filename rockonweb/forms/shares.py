@@ -10,125 +10,145 @@ from flask import request
 from wtforms import Field, Form, ValidationError
 
 from rockonweb.core import text
-from rockonweb.core.answers.answers import share_fault, split_share
+from rockonweb.core.answers.answers import share_fault, split_share_path
 from rockonweb.core.definition.definition import Definition, VolumeSpec
-from rockonweb.core.questions.wizard import Ask, Values, asks, same_place, same_places
-from rockonweb.core.text import Text, t
-from rockonweb.forms import PageForm, build, plain_fields
+from rockonweb.core.questions.wizard import (
+    FieldValues,
+    Question,
+    find_shared_folders,
+    page_questions,
+    shared_folder_note,
+)
+from rockonweb.core.text import TranslatableText, t
+from rockonweb.forms import PageForm, build_form, build_plain_fields
 
 LIST_ID = "known-shares"  # of the datalist that offers the shares there are
-SAME = "same-place"  # the box that confirms two volumes in one folder
-A_MEBIBYTE = 2**20
+SAME_FOLDER = "same-place"  # the box that confirms two volumes in one folder
+MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
-class Room:
+class ShareContext:
     """What the page needs to know of the host.
 
-    `known` are the names of the shares there are, `users` the other rock-ons that have data in them. `refusal` and
-    `way_out` say why no share can be made and what to do instead; `new` says what and where a new one will be, and
-    `button` is what makes it.
+    `existing` are the names of the shares there are, `users` the other rock-ons that have data in them. `refusal` and
+    `hint` say why no share can be made and what to do instead; `new_share_note` says what and where a new one will be,
+    and `button` is what makes it.
     """
 
-    known: Collection[str] = ()
+    existing: Collection[str] = ()
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    refusal: Text | None = None
-    way_out: str = ""
-    new: str = ""
+    refusal: TranslatableText | None = None
+    hint: str = ""
+    new_share_note: str = ""
     button: str = "Submit"
 
 
 class SharesForm(PageForm):
     """The shares, and a box that must be ticked when two volumes are given one folder."""
 
-    room: Room
+    share_context: ShareContext
     definition: Definition
-    agreed = False
+    already_confirmed = False
 
     @property
-    def same(self) -> list[Text]:
+    def shared_folders(self) -> list[TranslatableText]:
         """What has one folder together, in words."""
-        places = same_places(self.definition, self.typed)
-        return [same_place(place, sharing[0], other) for place, sharing in places.items() for other in sharing[1:]]
+        shared_paths = find_shared_folders(self.definition, self.typed_values)
+        return [
+            shared_folder_note(path, sharing[0], other)
+            for path, sharing in shared_paths.items()
+            for other in sharing[1:]
+        ]
 
     @property
-    def same_mark(self) -> str:
+    def shared_folders_mark(self) -> str:
         """The value of the box: it confirms these folders and no others."""
-        places = same_places(self.definition, self.typed)
-        told = sorted(f"{place}:{','.join(ask.name for ask in sharing)}" for place, sharing in places.items())
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+        shared_paths = find_shared_folders(self.definition, self.typed_values)
+        lines = sorted(f"{path}:{','.join(ask.name for ask in sharing)}" for path, sharing in shared_paths.items())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     @property
-    def confirmed(self) -> bool:
+    def sharing_confirmed(self) -> bool:
         """Whether the box is ticked for what the page says now."""
         if self.is_submitted():
-            return request.form.get(SAME) in ("y", self.same_mark)
-        return self.agreed
+            return request.form.get(SAME_FOLDER) in ("y", self.shared_folders_mark)
+        return self.already_confirmed
 
 
-def form(definition: Definition, values: Values, room: Room | None = None, *, agreed: bool = False) -> SharesForm:
-    """Return the form; `agreed` says whether two volumes in one folder were confirmed with these values."""
-    room = room or Room()
-    fields = plain_fields(asks(definition, "shares"), validators=[_check], render_kw={"list": LIST_ID})
-    made = build(SharesForm, fields, values)
-    made.room, made.definition, made.agreed = room, definition, agreed
-    for one in made.answers:
-        one.notes = _notes(one.ask, one.data or "", room)
-    return made
+def build_shares_form(
+    definition: Definition,
+    values: FieldValues,
+    share_context: ShareContext | None = None,
+    *,
+    already_confirmed: bool = False,
+) -> SharesForm:
+    """Return the form; `already_confirmed` says whether two volumes in one folder were confirmed with these values."""
+    share_context = share_context or ShareContext()
+    fields = build_plain_fields(
+        page_questions(definition, "shares"), validators=[_validate_share], render_kw={"list": LIST_ID}
+    )
+    form = build_form(SharesForm, fields, values)
+    form.share_context, form.definition, form.already_confirmed = share_context, definition, already_confirmed
+    for answer_field in form.answer_fields:
+        answer_field.notes = _share_notes(answer_field.ask, answer_field.data or "", share_context)
+    return form
 
 
-def new_shares(typed: Values, known: Collection[str]) -> frozenset[str]:
+def shares_to_create(typed: FieldValues, existing: Collection[str]) -> frozenset[str]:
     """Return the shares that were named and do not exist: Submit makes them."""
-    return frozenset(split_share(place)[0] for place in typed.values()) - frozenset(known)
+    return frozenset(split_share_path(share_path)[0] for share_path in typed.values()) - frozenset(existing)
 
 
-def size_in_words(size: int | None) -> str:
+def min_size_note(size: int | None) -> str:
     """Return a volume's least size for people. Small numbers are surely no bytes: shown as they are."""
     if size is None or size <= 0:
         return ""
-    if size < A_MEBIBYTE:
+    if size < MEBIBYTE:
         return t("Needs room: its definition says %(size)s, without a unit.", size=size)
-    return t("Needs room for at least %(size)s.", size=text.size(size, binary=True))
+    return t("Needs room for at least %(size)s.", size=text.format_size(size, binary=True))
 
 
-def place_notes(place: str, room: Room) -> list[Text]:
+def share_path_notes(share_path: str, share_context: ShareContext) -> list[TranslatableText]:
     """Return what to know about SHARE or SHARE/FOLDER."""
-    share, _ = split_share(place)
+    share, _ = split_share_path(share_path)
     notes = []
-    if share and share not in room.known and not share_fault(place) and not room.refusal:
-        new = t(
-            'The share "%(share)s" does not exist yet: it will be made on %(button)s.', share=share, button=room.button
+    if share and share not in share_context.existing and not share_fault(share_path) and not share_context.refusal:
+        note = t(
+            'The share "%(share)s" does not exist yet: it will be made on %(button)s.',
+            share=share,
+            button=share_context.button,
         )
-        notes.append(new)
-    if users := room.users.get(share):
+        notes.append(note)
+    if users := share_context.users.get(share):
         notes.append(t('The share "%(share)s" is used by %(users)s too.', share=share, users=", ".join(users)))
     return notes
 
 
-def place_faults(place: str, room: Room) -> list[str]:
+def share_path_faults(share_path: str, share_context: ShareContext) -> list[str]:
     """Return what is wrong with SHARE or SHARE/FOLDER, and what to do instead."""
-    if not place:
+    if not share_path:
         return [t("Choose a share, or name a new one.")]
-    if fault := share_fault(place):
+    if fault := share_fault(share_path):
         return [fault]
-    share, _ = split_share(place)
-    if share not in room.known and room.refusal:
+    share, _ = split_share_path(share_path)
+    if share not in share_context.existing and share_context.refusal:
         sentence = t('The share "%(share)s" does not exist, and can\'t be made.', share=share)
-        return [sentence, room.refusal, room.way_out]
+        return [sentence, share_context.refusal, share_context.hint]
     return []
 
 
-def _notes(ask: Ask, place: str, room: Room) -> list[str]:
-    size = size_in_words(ask.question.min_size) if isinstance(ask.question, VolumeSpec) else ""
-    return [*filter(None, [size]), *place_notes(place, room)]
+def _share_notes(ask: Question, share_path: str, share_context: ShareContext) -> list[str]:
+    size = min_size_note(ask.spec.min_size) if isinstance(ask.spec, VolumeSpec) else ""
+    return [*filter(None, [size]), *share_path_notes(share_path, share_context)]
 
 
-def _check(form: Form, field: Field) -> None:
-    if faults := place_faults(field.data, form.room):
+def _validate_share(form: Form, field: Field) -> None:
+    if faults := share_path_faults(field.data, form.share_context):
         field.errors.extend(faults[:-1])
         raise ValidationError(faults[-1])
-    if not form.confirmed:
-        for place, sharing in same_places(form.definition, form.typed).items():
+    if not form.sharing_confirmed:
+        for share_path, sharing in find_shared_folders(form.definition, form.typed_values).items():
             if field.ask in sharing[1:]:
-                field.errors.append(same_place(place, sharing[0], field.ask))
+                field.errors.append(shared_folder_note(share_path, sharing[0], field.ask))
                 raise ValidationError(t("Choose another folder, or confirm it below."))

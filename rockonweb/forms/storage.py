@@ -8,38 +8,43 @@ from dataclasses import replace
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import settings
-from rockonweb.core.questions.settings import Typed
-from rockonweb.forms import PageForm, build, plain_fields
-from rockonweb.forms.added import RowsForm, judge
-from rockonweb.forms.shares import LIST_ID, Room, place_faults, place_notes
+from rockonweb.core.questions.settings import TypedRow
+from rockonweb.forms import PageForm, build_form, build_plain_fields
+from rockonweb.forms.added import RowsForm, validate_rows
+from rockonweb.forms.shares import LIST_ID, ShareContext, share_path_faults, share_path_notes
 
 
 class StorageForm(PageForm):
     """The share of each path that was added."""
 
     definition: Definition
-    room: Room
+    share_context: ShareContext
 
 
-def form(definition: Definition, places: Mapping[str, Mapping[str, str]], room: Room) -> StorageForm:
+def build_storage_form(
+    definition: Definition, shares_by_container: Mapping[str, Mapping[str, str]], share_context: ShareContext
+) -> StorageForm:
     """Return the form for these paths and shares, by container."""
-    asked = settings.storage_asks(definition, places)
-    values = {ask.name: places[ask.container][ask.key] for ask in asked}
-    made = build(StorageForm, plain_fields(asked, render_kw={"list": LIST_ID}), values)
-    made.definition, made.room = definition, room
-    for one in made.answers:
-        one.notes = place_notes(one.data or "", room)
-    return made
+    storage_questions = settings.added_storage_questions(definition, shares_by_container)
+    values = {ask.name: shares_by_container[ask.container][ask.key] for ask in storage_questions}
+    form = build_form(StorageForm, build_plain_fields(storage_questions, render_kw={"list": LIST_ID}), values)
+    form.definition, form.share_context = definition, share_context
+    for field in form.answer_fields:
+        field.notes = share_path_notes(field.data or "", share_context)
+    return form
 
 
-def take(form: StorageForm, rows: RowsForm, answers: Answers) -> Answers | None:
+def merge_storage(form: StorageForm, rows: RowsForm, answers: Answers) -> Answers | None:
     """Return the answers with the storage that was typed; None when something is wrong, which stands on the forms."""
-    there = [Typed(field.name, field.ask.container, field.ask.key, field.data) for field in form.answers]
-    made = settings.storage(form.definition, [*there, *rows.typed])
-    accepted = judge(form, rows, made.faults)
-    fields = [*form.answers, *(row.value for row, one in zip(rows.rows, rows.typed, strict=True) if not one.blank)]
+    existing = [TypedRow(field.name, field.ask.container, field.ask.key, field.data) for field in form.answer_fields]
+    result = settings.parse_storage(form.definition, [*existing, *rows.row_entries])
+    accepted = validate_rows(form, rows, result.faults)
+    fields = [
+        *form.answer_fields,
+        *(row.value for row, entry in zip(rows.rows, rows.row_entries, strict=True) if not entry.is_blank),
+    ]
     for field in fields:
-        faults = place_faults(field.data or "", form.room)
+        faults = share_path_faults(field.data or "", form.share_context)
         field.errors = [*field.errors, *faults]
         accepted = accepted and not faults
-    return replace(answers, storage=made.found) if accepted else None
+    return replace(answers, storage=result.values_by_container) if accepted else None

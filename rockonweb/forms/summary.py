@@ -8,12 +8,12 @@ from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
-from rockonweb.core.containers.owners import Mismatch
-from rockonweb.core.preflight.privileges import Power
-from rockonweb.work.review import Review, fingerprint
+from rockonweb.core.containers.owners import OwnerMismatch
+from rockonweb.core.preflight.privileges import Privilege
+from rockonweb.work.review import Review, fingerprint_lines
 
-CONFIRM = "confirm"  # a fingerprint of what the page said that the button allows a definition
-GIVE = "give"  # the boxes by which shares and folders get another user
+CONFIRM_FIELD = "confirm"  # a fingerprint of what the page said that the button allows a definition
+GIVE_FIELD = "give"  # the boxes by which shares and folders get another user
 
 
 class SummaryForm(FlaskForm):  # type: ignore[misc]
@@ -21,26 +21,26 @@ class SummaryForm(FlaskForm):  # type: ignore[misc]
 
     reviewed = HiddenField()
 
-    def saw(self, review: Review) -> bool:
+    def matches_review(self, review: Review) -> bool:
         """Whether it was sent from a page that showed exactly these lines.
 
         A program that sends no fingerprint saw none and relies on what is assembled now.
         """
         return self.reviewed.data in (None, review.fingerprint)
 
-    def confirmed(self, powers: Collection[Power]) -> bool:
+    def privileges_confirmed(self, privileges: Collection[Privilege]) -> bool:
         """Whether it was sent from a page that said just what the definition may do to this host now.
 
         A program that sends no fingerprint saw no page and relies on the definition.
         """
-        return request.form.get(CONFIRM) in (None, mark(powers))
+        return request.form.get(CONFIRM_FIELD) in (None, privileges_fingerprint(privileges))
 
-    def given(self, offers: Iterable[Mismatch]) -> dict[str, tuple[int, int]]:
+    def ownership_changes(self, offers: Iterable[OwnerMismatch]) -> dict[str, tuple[int, int]]:
         """Return user and group of the places whose boxes are ticked."""
-        ticked = request.form.getlist(GIVE)
-        return {one.place: one.owner for one in offers if one.place in ticked}
+        ticked = request.form.getlist(GIVE_FIELD)
+        return {offer.place: offer.owner for offer in offers if offer.place in ticked}
 
 
-def mark(powers: Iterable[Power]) -> str:
+def privileges_fingerprint(privileges: Iterable[Privilege]) -> str:
     """Return a fingerprint of powers."""
-    return fingerprint(power.sentence for power in powers)[:16]
+    return fingerprint_lines(privilege.sentence for privilege in privileges)[:16]

@@ -13,51 +13,55 @@ IPV4_ROUTES = Path("/proc/net/route")
 IPV6_ROUTES = Path("/proc/net/ipv6_route")
 
 
-def addresses() -> frozenset[str]:
+def local_addresses() -> frozenset[str]:
     """Return this machine's own addresses."""
-    return frozenset(address for _, address, _ in _interfaces())
+    return frozenset(address for _, address, _ in _interface_addresses())
 
 
-def reached() -> dict[str, tuple[str, ...]]:
+def reachable_subnets() -> dict[str, tuple[str, ...]]:
     """Return the subnets of each interface: of its addresses, and those that a route leads to.
 
     Left out are what is reached by the default route, and loopback and link-local subnets, which are everywhere.
     """
-    found: dict[str, dict[str, None]] = {}
-    for interface, address, mask in _interfaces():
-        found.setdefault(interface, {})[str(ip_interface(f"{address}/{mask}").network)] = None
-    for interface, subnet in (*_ipv4_routes(), *_ipv6_routes()):
-        found.setdefault(interface, {})[subnet] = None
-    return {name: kept for name, subnets in found.items() if (kept := tuple(one for one in subnets if _counts(one)))}
+    subnets_by_interface: dict[str, dict[str, None]] = {}
+    for interface, address, mask in _interface_addresses():
+        subnets_by_interface.setdefault(interface, {})[str(ip_interface(f"{address}/{mask}").network)] = None
+    for interface, subnet in (*_read_ipv4_routes(), *_read_ipv6_routes()):
+        subnets_by_interface.setdefault(interface, {})[subnet] = None
+    return {
+        name: relevant
+        for name, subnets in subnets_by_interface.items()
+        if (relevant := tuple(candidate for candidate in subnets if _is_relevant_subnet(candidate)))
+    }
 
 
-def _counts(subnet: str) -> bool:
+def _is_relevant_subnet(subnet: str) -> bool:
     network = ip_network(subnet)
-    everywhere = network.is_loopback or network.is_link_local or network.is_multicast
-    return bool(network.prefixlen) and not everywhere
+    is_local = network.is_loopback or network.is_link_local or network.is_multicast
+    return bool(network.prefixlen) and not is_local
 
 
-def _interfaces() -> Iterator[tuple[str, str, int]]:
+def _interface_addresses() -> Iterator[tuple[str, str, int]]:
     """Yield interface, address and length of the subnet's prefix."""
-    for name, known in psutil.net_if_addrs().items():
-        for one in known:
-            if one.family in (socket.AF_INET, socket.AF_INET6) and one.netmask:
-                bits = IPv4Address if one.family == socket.AF_INET else IPv6Address
-                yield name, one.address.partition("%")[0], int(bits(one.netmask)).bit_count()
+    for name, entries in psutil.net_if_addrs().items():
+        for entry in entries:
+            if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask:
+                address_type = IPv4Address if entry.family == socket.AF_INET else IPv6Address
+                yield name, entry.address.partition("%")[0], int(address_type(entry.netmask)).bit_count()
 
 
-def _ipv4_routes() -> Iterator[tuple[str, str]]:
-    for words in _table(IPV4_ROUTES)[1:]:
-        target, mask = (int.from_bytes(bytes.fromhex(words[place]), "little") for place in (1, 7))
-        yield words[0], f"{IPv4Address(target)}/{mask.bit_count()}"
+def _read_ipv4_routes() -> Iterator[tuple[str, str]]:
+    for columns in _read_table_rows(IPV4_ROUTES)[1:]:
+        target, mask = (int.from_bytes(bytes.fromhex(columns[index]), "little") for index in (1, 7))
+        yield columns[0], f"{IPv4Address(target)}/{mask.bit_count()}"
 
 
-def _ipv6_routes() -> Iterator[tuple[str, str]]:
-    for words in _table(IPV6_ROUTES):
-        yield words[9], f"{IPv6Address(int(words[0], 16))}/{int(words[1], 16)}"
+def _read_ipv6_routes() -> Iterator[tuple[str, str]]:
+    for columns in _read_table_rows(IPV6_ROUTES):
+        yield columns[9], f"{IPv6Address(int(columns[0], 16))}/{int(columns[1], 16)}"
 
 
-def _table(path: Path) -> list[list[str]]:
+def _read_table_rows(path: Path) -> list[list[str]]:
     """Return the rows of a table of the kernel's; none where this system has no such table."""
     try:
         return [line.split() for line in path.read_text().splitlines()]

@@ -12,36 +12,36 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from rockonweb.config import Settings, fresh, make_private
+from rockonweb.config import Config, make_private_folder, temporary_file
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.facts import CertificateFacts
 from rockonweb.core.text import t
 
-YEARS = 10
-LONGEST_NAME = 64  # of a certificate's subject
+VALID_YEARS = 10
+MAX_COMMON_NAME = 64  # of a certificate's subject
 
 
-def facts(settings: Settings) -> CertificateFacts:
+def locate_certificate(settings: Config) -> CertificateFacts:
     """Return where key and certificate are, or will be; makes nothing."""
     if settings.tls_key and settings.tls_certificate:
         paths = (settings.tls_key, settings.tls_certificate)
         missing = next((str(path) for path in paths if not path.is_file()), "")
         return CertificateFacts(str(paths[0]), str(paths[1]), self_signed=False, missing=missing)
-    key, certificate = _own(settings)
+    key, certificate = _own_paths(settings)
     return CertificateFacts(str(key), str(certificate))
 
 
-def ensure(settings: Settings) -> bool:
+def ensure_certificate(settings: Config) -> bool:
     """Make the instance's self-signed pair, unless it is there. Returns whether it was made."""
-    key_path, certificate_path = _own(settings)
+    key_path, certificate_path = _own_paths(settings)
     if key_path.is_file() and certificate_path.is_file():
         return False
-    key, certificate = self_signed(socket.gethostname())
+    key, certificate = create_self_signed(socket.gethostname())
     try:
-        make_private(key_path.parent)
+        make_private_folder(key_path.parent)
         for path, content in ((key_path, key), (certificate_path, certificate)):
-            with fresh(path, content) as made:
-                made.replace(path)
+            with temporary_file(path, content) as temporary:
+                temporary.replace(path)
     except OSError as error:
         raise RockonwebError(
             t("The certificate %(path)s can't be made: %(why)s.", path=str(certificate_path), why=error.strerror or ""),
@@ -50,12 +50,12 @@ def ensure(settings: Settings) -> bool:
     return True
 
 
-def self_signed(host: str) -> tuple[bytes, bytes]:
+def create_self_signed(host: str) -> tuple[bytes, bytes]:
     """Return a new key and a certificate of its own for this host name, both as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:LONGEST_NAME] or "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:MAX_COMMON_NAME] or "localhost")])
     short = host.partition(".")[0]
-    names = dict.fromkeys(one for one in (host, short, f"{short}.local", "localhost") if one.strip("."))
+    dns_names = dict.fromkeys(alias for alias in (host, short, f"{short}.local", "localhost") if alias.strip("."))
     today = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -64,10 +64,10 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - timedelta(days=1))  # for a reader whose clock is behind
-        .not_valid_after(today + timedelta(days=365 * YEARS))
+        .not_valid_after(today + timedelta(days=365 * VALID_YEARS))
         .add_extension(
             x509.SubjectAlternativeName(
-                [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))],
+                [*map(x509.DNSName, dns_names), x509.IPAddress(IPv4Address("127.0.0.1"))],
             ),
             critical=False,
         )
@@ -81,6 +81,6 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
     )
 
 
-def _own(settings: Settings) -> tuple[Path, Path]:
+def _own_paths(settings: Config) -> tuple[Path, Path]:
     folder = settings.instance / "tls"
     return folder / "host.key", folder / "host.crt"

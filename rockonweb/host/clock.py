@@ -21,7 +21,7 @@ class _Timex(ctypes.Structure):
     )
 
 
-def synchronised() -> bool | None:
+def is_synchronised() -> bool | None:
     """Return it by the kernel's estimate of its clock's greatest error, as `timedatectl` does, but without a process.
 
     None without systemd: elsewhere, e.g. in a container, the clock is somebody else's to keep. See adjtimex(2): with no
@@ -29,5 +29,5 @@ def synchronised() -> bool | None:
     """
     if not SYSTEMD.is_dir():
         return None
-    adjtimex, told = ctypes.CDLL(None).adjtimex, _Timex()
-    return told.maxerror < MAX_ERROR if adjtimex(ctypes.byref(told)) >= 0 else None
+    adjtimex, timex = ctypes.CDLL(None).adjtimex, _Timex()
+    return timex.maxerror < MAX_ERROR if adjtimex(ctypes.byref(timex)) >= 0 else None

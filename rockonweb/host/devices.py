@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-MOST = 100  # that are offered
-PATTERNS = (
+MAX_DEVICES = 100  # that are offered
+DEVICE_PATTERNS = (
     ("dri", t("graphics, all of it")),
     ("dri/renderD*", t("graphics, for transcoding")),
     ("kfd", t("graphics, for computing")),
@@ -38,20 +38,24 @@ PATTERNS = (
 
 
 @dataclass(frozen=True)
-class Device:
-    """A device of the host. `about` says what it is."""
+class HostDevice:
+    """A device of the host. `description` says what it is."""
 
     path: str
-    about: Text
+    description: TranslatableText
 
 
-def offered(folder: Path = Path("/dev")) -> list[Device]:
+def list_devices(folder: Path = Path("/dev")) -> list[HostDevice]:
     """Return the devices to choose from, by kind."""
-    found = [Device(str(path), about) for pattern, about in PATTERNS for path in sorted(folder.glob(pattern))]
-    return [one for one in found if not _is_part_of_a_disk(Path(one.path).name)][:MOST]
+    devices = [
+        HostDevice(str(path), description)
+        for pattern, description in DEVICE_PATTERNS
+        for path in sorted(folder.glob(pattern))
+    ]
+    return [device for device in devices if not _is_disk_part(Path(device.path).name)][:MAX_DEVICES]
 
 
-def _is_part_of_a_disk(name: str) -> bool:
+def _is_disk_part(name: str) -> bool:
     """Whether it is a partition, or one of the further names that disks and arrays have."""
     if name.startswith("nvme") and "-" not in name:
         return "p" in name

@@ -13,11 +13,11 @@ from rockonweb.core.docker.daemon_settings import Disk
 
 MOUNTS = Path("/proc/self/mountinfo")
 SUBVOLUME_INODE = 256  # of a subvolume's top folder, and of nothing else
-SECONDS = 300
+BTRFS_TIMEOUT = 300
 
 
 @dataclass(frozen=True)
-class Mount:
+class MountPoint:
     """Something that is mounted: where, of what kind, and from which disk or other source."""
 
     path: Path
@@ -25,39 +25,46 @@ class Mount:
     source: str
     device: str  # MAJOR:MINOR
 
-    def is_same_disk(self, other: Mount) -> bool:
+    def is_same_disk(self, other: MountPoint) -> bool:
         """Whether two mounts are of one file system; the subvolumes of a Btrfs have different numbers."""
         return self.device == other.device or (self.source.startswith("/dev/") and self.source == other.source)
 
 
-def mounts() -> list[Mount]:
+def list_mounts() -> list[MountPoint]:
     """Return what is mounted, in the order in which it was; nothing where the system does not tell."""
     try:
         lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return []
-    found = []
+    mount_points = []
     for line in lines:
-        words, _, rest = line.partition(" - ")
-        place, kind = words.split(), rest.split()
-        if len(place) > 4 and len(kind) > 1:
-            found.append(Mount(Path(_plain(place[4])), kind[0], _plain(kind[1]), place[2]))
-    return found
+        head, _, tail = line.partition(" - ")
+        mount_fields, type_fields = head.split(), tail.split()
+        if len(mount_fields) > 4 and len(type_fields) > 1:
+            mount_points.append(
+                MountPoint(
+                    Path(_unescape_path(mount_fields[4])),
+                    type_fields[0],
+                    _unescape_path(type_fields[1]),
+                    mount_fields[2],
+                )
+            )
+    return mount_points
 
 
-def _plain(word: str) -> str:
+def _unescape_path(path: str) -> str:
     """Return a path with the characters that the list writes as numbers, such as blanks."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), word)
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
-def holding(path: Path, known: list[Mount]) -> Mount | None:
+def find_mount(path: Path, mount_points: list[MountPoint]) -> MountPoint | None:
     """Return the mount that a path, or what will be there, is on; the topmost where several lie on each other."""
     real = path.resolve()
-    found = [mount for mount in known if real.is_relative_to(mount.path)]
-    return max(reversed(found), key=lambda mount: len(mount.path.parts), default=None)
+    candidates = [mount for mount in mount_points if real.is_relative_to(mount.path)]
+    return max(reversed(candidates), key=lambda mount: len(mount.path.parts), default=None)
 
 
-def room(path: Path) -> int | None:
+def free_space(path: Path) -> int | None:
     """Return how many bytes are free where a path is or will be."""
     for folder in (path, *path.parents):
         try:
@@ -67,7 +74,7 @@ def room(path: Path) -> int | None:
     return None
 
 
-def is_subvolume(path: Path, mount: Mount | None) -> bool:
+def is_subvolume(path: Path, mount: MountPoint | None) -> bool:
     """Whether a folder is a subvolume of the Btrfs that it is on."""
     return bool(mount and mount.kind == "btrfs") and path.stat().st_ino == SUBVOLUME_INODE
 
@@ -77,22 +84,22 @@ def can_make_subvolumes() -> bool:
     return shutil.which("btrfs") is not None
 
 
-def btrfs(*words: str) -> str:
+def run_btrfs(*arguments: str) -> str:
     """Run the tool and return what it printed. Raises OSError, with its words where it refused."""
     try:
-        done = subprocess.run(  # noqa: S603 - an argv list, never a shell string
-            ["btrfs", *words],  # noqa: S607
+        result = subprocess.run(  # noqa: S603 - an argv list, never a shell string
+            ["btrfs", *arguments],  # noqa: S607
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=SECONDS,
+            timeout=BTRFS_TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OSError(str(error)) from None
-    if done.returncode:
-        raise OSError(" ".join((done.stderr or done.stdout).split()) or str(done.returncode))
-    return done.stdout
+    if result.returncode:
+        raise OSError(" ".join((result.stderr or result.stdout).split()) or str(result.returncode))
+    return result.stdout
 
 
 def disk_of(folder: str) -> Disk | None:
@@ -104,5 +111,5 @@ def disk_of(folder: str) -> Disk | None:
         usage = shutil.disk_usage(path)
     except OSError:
         return None
-    found = holding(Path(path), mounts())
-    return Disk(usage.free, usage.total, *((found.kind, str(found.path)) if found else ()))
+    mount = find_mount(Path(path), list_mounts())
+    return Disk(usage.free, usage.total, *((mount.kind, str(mount.path)) if mount else ()))

@@ -15,19 +15,19 @@ from rockonweb.core.text import t
 
 
 @contextmanager
-def translated(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
+def translate_errors(name: str = "", refusal: Callable[[str, str], EngineError] | None = None) -> Iterator[None]:
     """Turn the SDK's exceptions into sentences; `name` is the thing that was asked about."""
     try:
         yield
     except APIError as error:
-        raise (refusal or _refusal)(name, str(error.explanation or error)) from None
+        raise (refusal or _refusal_error)(name, str(error.explanation or error)) from None
     except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise unreachable(error) from None
+        raise engine_unreachable(error) from None
 
 
-def _refusal(name: str, words: str) -> EngineError:
-    if "port is already allocated" in words or "address already in use" in words:
-        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", words)
+def _refusal_error(name: str, message: str) -> EngineError:
+    if "port is already allocated" in message or "address already in use" in message:
+        port = re.search(r":(\d+)(?: failed)?: (?:port is|bind)", message)
         return PortTaken(
             t(
                 "Host port %(port)s, which %(name)s needs, was taken meanwhile.",
@@ -35,32 +35,34 @@ def _refusal(name: str, words: str) -> EngineError:
                 name=name,
             ),
             t("Choose another port, or stop what holds it."),
-            output=words,
+            output=message,
         )
-    if "no such file or directory" in words and "/dev/" in words:
+    if "no such file or directory" in message and "/dev/" in message:
         return EngineError(
             t("A device that %(name)s needs does not exist on this host.", name=name),
             t("Plug it in, or leave the device blank."),
-            output=words,
+            output=message,
         )
-    if "no space left" in words:
-        return EngineError(t("Docker's disk is full."), t("Make room where images live, then try again."), output=words)
+    if "no space left" in message:
+        return EngineError(
+            t("Docker's disk is full."), t("Make room where images live, then try again."), output=message
+        )
     return EngineError(
-        t("Docker refused: %(words)s", words=words.splitlines()[0] if words else "?"),
+        t("Docker refused: %(words)s", words=message.splitlines()[0] if message else "?"),
         t("Docker's own words are below."),
-        output=words,
+        output=message,
     )
 
 
-def pull_error(image: str, words: str) -> EngineError:
-    lowered = words.lower()
+def pull_error(image: str, message: str) -> EngineError:
+    lowered = message.lower()
     if "no space left" in lowered:
         sentence = t("Docker's disk is full: %(image)s does not fit.", image=image)
         hint = t("Make room where images live, then try again.")
-    elif any(part in lowered for part in ("manifest unknown", "not found", "does not exist", "repository name")):
+    elif any(phrase in lowered for phrase in ("manifest unknown", "not found", "does not exist", "repository name")):
         sentence = t('The image "%(image)s" was not found in its registry.', image=image)
         hint = t("Its name or tag has changed, or it needs a login. Refresh the catalogue, or tell its maintainer.")
-    elif any(part in lowered for part in ("denied", "unauthorized", "authentication")):
+    elif any(phrase in lowered for phrase in ("denied", "unauthorized", "authentication")):
         sentence = t('The registry refused the image "%(image)s".', image=image)
         hint = t("It may need a login: docker login.")
     elif "no matching manifest" in lowered:
@@ -72,35 +74,35 @@ def pull_error(image: str, words: str) -> EngineError:
     else:
         sentence = t('The image "%(image)s" could not be pulled.', image=image)
         hint = t("Check that this machine reaches the internet, then try again.")
-    return EngineError(sentence, hint, output=words)
+    return EngineError(sentence, hint, output=message)
 
 
 def command_error(output: str, status: int) -> EngineError:
-    words = output.removeprefix("docker: ").strip()
-    if "Cannot connect to the Docker daemon" in words or "error during connect" in words:
-        return unreachable(words)
-    found = re.search(r"(unknown (?:shorthand )?flag: .+)", words)
-    if found:
+    message = output.removeprefix("docker: ").strip()
+    if "Cannot connect to the Docker daemon" in message or "error during connect" in message:
+        return engine_unreachable(message)
+    match = re.search(r"(unknown (?:shorthand )?flag: .+)", message)
+    if match:
         return EngineError(
-            t("An option of the definition is not one of Docker's: %(words)s", words=found[1]),
+            t("An option of the definition is not one of Docker's: %(words)s", words=match[1]),
             t("Tell the definition's maintainer."),
-            output=words,
+            output=message,
         )
-    first = next((line for line in words.splitlines() if line.strip()), f"status {status}")
+    first = next((line for line in message.splitlines() if line.strip()), f"status {status}")
     first = first.removeprefix("Error response from daemon: ")
     return EngineError(
-        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=words
+        t("Docker refused: %(words)s", words=first), t("Mend what it names, then try again."), output=message
     )
 
 
-def stranger(name: str) -> EngineError:
+def unmanaged_error(name: str) -> EngineError:
     return EngineError(
         t('A container named "%(name)s" exists and was not made by this Rockonweb; it is left alone.', name=name),
         t("Rename or remove it, for example: docker rename %(name)s %(name)s-old", name=name),
     )
 
 
-def unreachable(error: object) -> EngineUnreachable:
+def engine_unreachable(error: object) -> EngineUnreachable:
     return EngineUnreachable(
         t("Docker does not answer."),
         t("Start it (systemctl start docker), and check that this user may use its socket."),

@@ -10,65 +10,69 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from rockonweb.core.errors import EngineError, Unhealthy
-from rockonweb.core.operations.steps import Page
-from rockonweb.core.status.health import Limits, Look, judge
-from rockonweb.core.text import joined, t
+from rockonweb.core.operations.steps import UiPage
+from rockonweb.core.status.health import ContainerObservation, HealthLimits, judge_health
+from rockonweb.core.text import join_texts, t
 from rockonweb.host.engine import Engine
 
 LOOPBACK = "127.0.0.1"  # where published ports of a host are reached from itself
-LOOK_SECONDS = 0.5  # from one look to the next, at most
+MAX_PAUSE = 0.5  # from one look to the next, at most
 FIRST_PAUSE = 0.05  # after the first look; each further one is twice as long
 PAGE_TIMEOUT = 5  # seconds for the answer of an app's page
-LAST_LINES = 30  # of the log of a container that does not hold
+LOG_LINES = 30  # of the log of a container that does not hold
 
 
 @dataclass
-class _Watched:
+class _WatchedContainer:
     name: str
-    page: Page | None
-    looks: list[Look] = field(default_factory=list)
+    page: UiPage | None
+    observations: list[ContainerObservation] = field(default_factory=list)
 
 
-def await_health(engine: Engine, pages: dict[str, Page | None], limits: Limits) -> Iterator[str]:
+def await_health(engine: Engine, pages: dict[str, UiPage | None], limits: HealthLimits) -> Iterator[str]:
     """Wait until all containers hold; `pages` has for each the page that must answer, if it has one.
 
     Yields at each look a sentence on what is awaited. Raises Unhealthy, with the end of its log, for a container that
     does not hold.
     """
-    left = [_Watched(name, page) for name, page in pages.items()]
+    pending = [_WatchedContainer(name, page) for name, page in pages.items()]
     pause = FIRST_PAUSE
-    while left:
+    while pending:
         waiting = []
-        with ThreadPoolExecutor(max_workers=len(left)) as threads:
-            answers = list(threads.map(lambda one: answers_http(one.page) if one.page else None, left))
-        for one, answered in zip(left, answers, strict=True):
-            one.looks.append(Look(time.monotonic(), engine.container(one.name), answered))
-            verdict = judge(one.name, one.looks, limits)
+        with ThreadPoolExecutor(max_workers=len(pending)) as pool:
+            answers = list(pool.map(lambda watched: answers_http(watched.page) if watched.page else None, pending))
+        for watched, answered in zip(pending, answers, strict=True):
+            watched.observations.append(
+                ContainerObservation(time.monotonic(), engine.inspect_container(watched.name), answered)
+            )
+            verdict = judge_health(watched.name, watched.observations, limits)
             if verdict.outcome == "unhealthy":
-                raise Unhealthy(verdict.why, t("The end of its log stands at the step."), output=_log(engine, one.name))
+                raise Unhealthy(
+                    verdict.reason, t("The end of its log stands at the step."), output=_log_tail(engine, watched.name)
+                )
             if verdict.outcome == "waiting":
-                waiting.append((one, verdict.why))
-        left = [one for one, _ in waiting]
-        if left:
-            yield joined(" ", (why for _, why in waiting))
+                waiting.append((watched, verdict.reason))
+        pending = [watched for watched, _ in waiting]
+        if pending:
+            yield join_texts(" ", (why for _, why in waiting))
             time.sleep(pause)
-            pause = min(pause * 2, LOOK_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE)
 
 
-def answers_http(page: Page) -> bool:
+def answers_http(page: UiPage) -> bool:
     """Whether a page of this host gives an HTTP answer, whichever.
 
     No certificate is checked, no redirect followed. An app that speaks plain HTTP where its definition says https lives
     all the same.
     """
     if not page.https:
-        return _answers(http.client.HTTPConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT), page.path)
+        return _has_response(http.client.HTTPConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT), page.path)
     context = ssl._create_unverified_context()  # noqa: S323 - apps have certificates of their own making
     secure = http.client.HTTPSConnection(LOOPBACK, page.port, timeout=PAGE_TIMEOUT, context=context)
-    return _answers(secure, page.path) or answers_http(replace(page, https=False))
+    return _has_response(secure, page.path) or answers_http(replace(page, https=False))
 
 
-def _answers(connection: http.client.HTTPConnection, path: str) -> bool:
+def _has_response(connection: http.client.HTTPConnection, path: str) -> bool:
     try:
         connection.request("GET", path)
         connection.getresponse()
@@ -79,8 +83,8 @@ def _answers(connection: http.client.HTTPConnection, path: str) -> bool:
     return True
 
 
-def _log(engine: Engine, name: str) -> str:
+def _log_tail(engine: Engine, name: str) -> str:
     try:
-        return engine.logs(name, LAST_LINES)
+        return engine.read_logs(name, LOG_LINES)
     except EngineError as error:
         return error.output

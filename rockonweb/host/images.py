@@ -10,51 +10,51 @@ from typing import Any
 from docker import utils
 from docker.errors import ImageNotFound
 
-from rockonweb.core.docker.images import Image
+from rockonweb.core.docker.images import DockerImage
 from rockonweb.host.connection import Connection
-from rockonweb.host.docker_errors import translated
-from rockonweb.remote.registry import moment_of
+from rockonweb.host.docker_errors import translate_errors
+from rockonweb.remote.registry import parse_timestamp
 
-SHARED_SINCE = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
+SHARED_SIZE_API = "1.42"  # the API whose list of images tells what they share; before, only the count of all room does
 
 
 @dataclass(frozen=True)
-class Inspected:
+class InspectedImage:
     """An image with its configuration, as Docker tells it."""
 
-    image: Image
+    image: DockerImage
     created: datetime | None
-    body: Mapping[str, Any]
+    details: Mapping[str, Any]
 
     @property
     def digest(self) -> str:
         """The digest by which it was pulled last; blank where it was not."""
-        return next((one.partition("@")[2] for one in self.image.digests), "")
+        return next((reference.partition("@")[2] for reference in self.image.digests), "")
 
 
 class Images(Connection):
     """What a connection knows of images."""
 
-    def images(self) -> list[Image]:
+    def all_images(self) -> list[DockerImage]:
         """Return all images that have a name or are used or could be, without the layers between."""
-        with translated():
-            found = self._listed()
+        with translate_errors():
+            items = self._list_with_sharing()
         return [
-            Image(
-                id=one["Id"],
-                tags=_names(one.get("RepoTags")),
-                digests=_names(one.get("RepoDigests")),
-                size=int(one.get("Size") or 0),
-                shared=shared if (shared := int(one.get("SharedSize", -1))) >= 0 else None,
-                created=int(one.get("Created") or 0),
+            DockerImage(
+                id=item["Id"],
+                tags=_real_names(item.get("RepoTags")),
+                digests=_real_names(item.get("RepoDigests")),
+                size=int(item.get("Size") or 0),
+                shared_bytes=shared if (shared := int(item.get("SharedSize", -1))) >= 0 else None,
+                created=int(item.get("Created") or 0),
             )
-            for one in found
+            for item in items
         ]
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _list_with_sharing(self) -> list[dict[str, Any]]:
         """Return images with what they share, which the SDK's own call does not ask for."""
         api: Any = self._api
-        if utils.version_lt(api.api_version, SHARED_SINCE):
+        if utils.version_lt(api.api_version, SHARED_SIZE_API):
             counted: list[dict[str, Any]] = api.df()["Images"] or []
             return counted
         answer = api._get(api._url("/images/json"), params={"shared-size": 1})
@@ -63,25 +63,25 @@ class Images(Connection):
 
     def image_ids(self) -> set[str]:
         """Return the ids of all images."""
-        with translated():
-            return {one["Id"] for one in self._api.images()}
+        with translate_errors():
+            return {item["Id"] for item in self._api.images()}
 
-    def inspect_image(self, image: str) -> Inspected | None:
+    def inspect_image(self, image: str) -> InspectedImage | None:
         """Return an image by its name or id; None where there is none on the host."""
-        with translated(image):
+        with translate_errors(image):
             try:
-                found: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+                details: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
             except ImageNotFound:
                 return None
-        facts = Image(
-            id=found["Id"],
-            tags=_names(found.get("RepoTags")),
-            digests=_names(found.get("RepoDigests")),
-            size=int(found.get("Size") or 0),
+        facts = DockerImage(
+            id=details["Id"],
+            tags=_real_names(details.get("RepoTags")),
+            digests=_real_names(details.get("RepoDigests")),
+            size=int(details.get("Size") or 0),
         )
-        return Inspected(facts, moment_of(found.get("Created")), found)
+        return InspectedImage(facts, parse_timestamp(details.get("Created")), details)
 
 
-def _names(given: object) -> tuple[str, ...]:
+def _real_names(names: object) -> tuple[str, ...]:
     """Return names without those that Docker writes for none."""
-    return tuple(one for one in given if not one.startswith("<none>")) if isinstance(given, list) else ()
+    return tuple(name for name in names if not name.startswith("<none>")) if isinstance(names, list) else ()

@@ -10,27 +10,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockonweb.config import ORIGINAL_SHARES_ROOT
+from rockonweb.config import ROCKSTOR_SHARES_ROOT
 from rockonweb.core.answers.answers import share_fault
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.facts import PlaceFacts, ShareFacts
-from rockonweb.core.text import Text, size, t
+from rockonweb.core.facts import ShareFacts, SharePathFacts
+from rockonweb.core.text import TranslatableText, format_size, t
 from rockonweb.host import disks
 
-MOST_FOLDERS = 50  # of one share that are offered
-SHARED = 0o755  # of new shares and folders
-FOLDER_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+MAX_FOLDERS = 50  # of one share that are offered
+SHARED_MODE = 0o755  # of new shares and folders
+OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True)
-class Ground:
+class ShareConstraints:
     """Where the data of a new share would go.
 
     `only_mounts`: each share of this root is a disk (or another file system) of its own, so a plain folder is none.
     """
 
     root: Path
-    mount: disks.Mount | None
+    mount: disks.MountPoint | None
     free: int | None
     only_mounts: bool
     on_system_disk: bool
@@ -41,30 +41,30 @@ class Ground:
         return self.mount is not None and self.mount.kind == "btrfs"
 
     @property
-    def subvolumes(self) -> bool:
+    def makes_subvolumes(self) -> bool:
         """Whether a new share is a subvolume."""
         return self.is_btrfs and disks.can_make_subvolumes() and not (self.only_mounts and self.on_system_disk)
 
     @property
-    def refusal(self) -> Text | None:
+    def refusal(self) -> TranslatableText | None:
         """Why no share can be made here; None when one can."""
-        if not self.only_mounts or self.subvolumes:
+        if not self.only_mounts or self.makes_subvolumes:
             return None
         if self.on_system_disk:
             return t(
                 "Each share below %(root)s is a disk of its own: a new folder there would fill the system's disk, "
                 "%(disk)s.",
                 root=str(self.root),
-                disk=self.disk,
+                disk=self.disk_label,
             )
         return t(
             "Each share below %(root)s is a disk of its own: a new folder there would fill %(disk)s.",
             root=str(self.root),
-            disk=self.disk,
+            disk=self.disk_label,
         )
 
     @property
-    def way_out(self) -> Text:
+    def hint(self) -> TranslatableText:
         """What to do where none can be made."""
         return t(
             "Choose a share that is mounted, or a new folder of one (SHARE/FOLDER), or mount a disk at %(root)s/NAME "
@@ -73,27 +73,27 @@ class Ground:
         )
 
     @property
-    def words(self) -> Text:
+    def description(self) -> TranslatableText:
         """What a new share will be, and where."""
         if self.refusal:
             return self.refusal
-        if self.subvolumes:
-            return t("A new share is a Btrfs subvolume on %(disk)s.", disk=self.disk)
+        if self.makes_subvolumes:
+            return t("A new share is a Btrfs subvolume on %(disk)s.", disk=self.disk_label)
         if self.is_btrfs:
             return t(
                 "A new share is a plain folder on %(disk)s: the program btrfs, which makes subvolumes, is not "
                 "installed.",
-                disk=self.disk,
+                disk=self.disk_label,
             )
-        return t("A new share is a folder on %(disk)s.", disk=self.disk)
+        return t("A new share is a folder on %(disk)s.", disk=self.disk_label)
 
     @property
-    def disk(self) -> str:
+    def disk_label(self) -> str:
         """The disk and how much room it has, in words."""
         name = f"{self.mount.source} ({self.mount.kind})" if self.mount else str(self.root)
         if self.free is None:
             return name
-        return t("%(disk)s, where %(free)s are free", disk=name, free=size(self.free))
+        return t("%(disk)s, where %(free)s are free", disk=name, free=format_size(self.free))
 
 
 class Shares:
@@ -102,24 +102,25 @@ class Shares:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def ground(self) -> Ground:
+    def new_share_constraints(self) -> ShareConstraints:
         """Return where the data of a new share would go."""
-        return self._ground(disks.mounts())
+        return self._constraints_with(disks.list_mounts())
 
-    def _ground(self, known: list[disks.Mount]) -> Ground:
+    def _constraints_with(self, mounts: list[disks.MountPoint]) -> ShareConstraints:
         root = self.root
-        mount = disks.holding(root, known)
-        system = disks.holding(Path("/"), known)
+        mount = disks.find_mount(root, mounts)
+        system = disks.find_mount(Path("/"), mounts)
         real = root.resolve()
-        return Ground(
+        return ShareConstraints(
             root,
             mount,
-            disks.room(root),
-            only_mounts=root == ORIGINAL_SHARES_ROOT or any(one.path.parent == real != one.path for one in known),
+            disks.free_space(root),
+            only_mounts=root == ROCKSTOR_SHARES_ROOT
+            or any(other.path.parent == real != other.path for other in mounts),
             on_system_disk=mount is None or system is None or mount.is_same_disk(system),
         )
 
-    def listing(self) -> dict[str, ShareFacts]:
+    def shares_by_name(self) -> dict[str, ShareFacts]:
         """Return the shares by name: the folders of the root, no links and no hidden ones.
 
         Where shares are mount points, a plain folder is none: what apps put there would fill another disk.
@@ -128,54 +129,56 @@ class Shares:
             entries = sorted(os.scandir(self.root), key=lambda entry: entry.name.lower())
         except OSError:
             return {}
-        known = disks.mounts()
-        below = self._ground(known)
+        mounts = disks.list_mounts()
+        constraints = self._constraints_with(mounts)
         real = self.root.resolve()
-        mounted = {one.path.name for one in known if one.path.parent == real}
-        tool = below.is_btrfs and disks.can_make_subvolumes()
-        found = {}
+        mounted = {mount.path.name for mount in mounts if mount.path.parent == real}
+        can_snapshot = constraints.is_btrfs and disks.can_make_subvolumes()
+        shares = {}
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False) or share_fault(entry.name):
                 continue
-            about = entry.stat(follow_symlinks=False)
-            if below.only_mounts and entry.name not in mounted:
-                own = below.is_btrfs and not below.on_system_disk
-                if not (own and disks.is_subvolume(Path(entry.path), below.mount)):
+            status = entry.stat(follow_symlinks=False)
+            if constraints.only_mounts and entry.name not in mounted:
+                is_own_disk = constraints.is_btrfs and not constraints.on_system_disk
+                if not (is_own_disk and disks.is_subvolume(Path(entry.path), constraints.mount)):
                     continue
-            own_disk = tool and entry.name not in mounted
-            snapshots = own_disk and disks.is_subvolume(Path(entry.path), below.mount)
-            found[entry.name] = ShareFacts(entry.path, about.st_uid, about.st_gid, snapshots)
-        return found
+            own_disk = can_snapshot and entry.name not in mounted
+            snapshots = own_disk and disks.is_subvolume(Path(entry.path), constraints.mount)
+            shares[entry.name] = ShareFacts(entry.path, status.st_uid, status.st_gid, snapshots)
+        return shares
 
-    def look(self, place: str) -> PlaceFacts:
+    def inspect_path(self, share_path: str) -> SharePathFacts:
         """Return whose SHARE or SHARE/FOLDER is, and how much room there is or would be."""
         try:
-            with self.walked(place) as opened:
-                about = os.fstat(opened)
-                with os.scandir(opened) as inside:
-                    empty = next(inside, None) is None
-                room = os.fstatvfs(opened)
-                free: int | None = room.f_bavail * room.f_frsize
+            with self.open_folder(share_path) as descriptor:
+                status = os.fstat(descriptor)
+                with os.scandir(descriptor) as entries:
+                    empty = next(entries, None) is None
+                statvfs = os.fstatvfs(descriptor)
+                free: int | None = statvfs.f_bavail * statvfs.f_frsize
         except OSError:
-            return PlaceFacts(free=disks.room(self.root / place))
-        return PlaceFacts(True, about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode), empty, free)
+            return SharePathFacts(free=disks.free_space(self.root / share_path))
+        return SharePathFacts(True, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode), empty, free)
 
-    def folders(self) -> Iterator[str]:
+    def list_folders(self) -> Iterator[str]:
         """Yield "SHARE/FOLDER" for the first folders of each share that can be chosen."""
-        for name, facts in self.listing().items():
+        for name, facts in self.shares_by_name().items():
             try:
-                inside = sorted(entry.name for entry in os.scandir(facts.path) if entry.is_dir(follow_symlinks=False))
+                folder_names = sorted(
+                    entry.name for entry in os.scandir(facts.path) if entry.is_dir(follow_symlinks=False)
+                )
             except OSError:
                 continue
-            places = [f"{name}/{folder}" for folder in inside if not folder.startswith(".")]
-            yield from [place for place in places if not share_fault(place)][:MOST_FOLDERS]
+            share_paths = [f"{name}/{folder}" for folder in folder_names if not folder.startswith(".")]
+            yield from [share_path for share_path in share_paths if not share_fault(share_path)][:MAX_FOLDERS]
 
-    def roomiest(self) -> str:
+    def roomiest_share(self) -> str:
         """Return the share with the most room, blank when there is none."""
-        known = self.listing()
-        return max(known, key=lambda name: disks.room(Path(known[name].path)) or 0, default="")
+        shares = self.shares_by_name()
+        return max(shares, key=lambda name: disks.free_space(Path(shares[name].path)) or 0, default="")
 
-    def make(self, name: str) -> ShareFacts:
+    def create_share(self, name: str) -> ShareFacts:
         """Make a new, empty share, on Btrfs a subvolume.
 
         Raises BadInput for a name that can't be used or is taken, and where shares are mount points.
@@ -183,30 +186,30 @@ class Shares:
         if "/" in name or (fault := share_fault(name)):
             raise BadInput(str(fault if "/" not in name else t("A share's name has no slash: %(name)s", name=name)))
         path = self.root / name
-        below = self.ground()
-        if os.path.lexists(path) and name in self.listing():
-            raise _taken(name)
-        if below.refusal:
-            raise BadInput(below.refusal, below.way_out)
+        constraints = self.new_share_constraints()
+        if os.path.lexists(path) and name in self.shares_by_name():
+            raise _name_taken_error(name)
+        if constraints.refusal:
+            raise BadInput(constraints.refusal, constraints.hint)
         try:
             if not self.root.exists():
                 self.root.mkdir(parents=True)
-                self.root.chmod(SHARED)
+                self.root.chmod(SHARED_MODE)
             if os.path.lexists(path):
-                raise _taken(name)
-            if below.subvolumes:
-                disks.btrfs("subvolume", "create", "--", str(path))
+                raise _name_taken_error(name)
+            if constraints.makes_subvolumes:
+                disks.run_btrfs("subvolume", "create", "--", str(path))
             else:
                 path.mkdir()
-            path.chmod(SHARED)  # apps run as other users, whatever our own files allow
+            path.chmod(SHARED_MODE)  # apps run as other users, whatever our own files allow
         except FileExistsError:
-            raise _taken(name) from None
+            raise _name_taken_error(name) from None
         except OSError as error:
-            raise self._not_made(name, error.strerror or str(error)) from None
-        about = path.stat()
-        return ShareFacts(str(path), about.st_uid, about.st_gid, below.subvolumes)
+            raise self._creation_error(name, error.strerror or str(error)) from None
+        status = path.stat()
+        return ShareFacts(str(path), status.st_uid, status.st_gid, constraints.makes_subvolumes)
 
-    def give(self, name: str, uid: int, gid: int) -> str:
+    def change_owner(self, name: str, uid: int, gid: int) -> str:
         """Give a share to a user and group. Returns why that could not be, blank when it could."""
         try:
             os.chown(self.root / name, uid, gid, follow_symlinks=False)
@@ -215,32 +218,32 @@ class Shares:
         return ""
 
     @contextmanager
-    def walked(self, place: str, new: tuple[int, int] | None = None) -> Iterator[int]:
+    def open_folder(self, share_path: str, new_owner: tuple[int, int] | None = None) -> Iterator[int]:
         """Open SHARE or SHARE/FOLDER, folder by folder, and give its descriptor; below the root no link is followed.
 
-        With `new`, folders of the share that are not there are made, for that user and group. Raises OSError: ELOOP or
-        ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
+        With `new_owner`, folders of the share that are not there are made, for that user and group. Raises OSError:
+        ELOOP or ENOTDIR for a link, EINVAL for what is no place of a share, such as one with "..".
         """
-        if share_fault(place):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), place)
-        share, _, folder = place.partition("/")
-        opened = os.open(self.root / share, FOLDER_ONLY)
+        if share_fault(share_path):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), share_path)
+        share, _, folder = share_path.partition("/")
+        descriptor = os.open(self.root / share, OPEN_FOLDER_FLAGS)
         try:
-            for part in filter(None, folder.split("/")):
+            for name in filter(None, folder.split("/")):
                 try:
-                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
+                    child = os.open(name, OPEN_FOLDER_FLAGS, dir_fd=descriptor)
                 except FileNotFoundError:
-                    if new is None:
+                    if new_owner is None:
                         raise
-                    os.mkdir(part, SHARED, dir_fd=opened)
-                    below = os.open(part, FOLDER_ONLY, dir_fd=opened)
-                    os.fchmod(below, SHARED)
-                    os.fchown(below, *new)
-                os.close(opened)
-                opened = below
-            yield opened
+                    os.mkdir(name, SHARED_MODE, dir_fd=descriptor)
+                    child = os.open(name, OPEN_FOLDER_FLAGS, dir_fd=descriptor)
+                    os.fchmod(child, SHARED_MODE)
+                    os.fchown(child, *new_owner)
+                os.close(descriptor)
+                descriptor = child
+            yield descriptor
         finally:
-            os.close(opened)
+            os.close(descriptor)
 
     def refuse_links(self, paths: Iterable[str]) -> None:
         """Raise Conflict where one of these paths leads out of the shares, by a link below their root or by "..".
@@ -263,16 +266,16 @@ class Shares:
                     ),
                 )
 
-    def set_owner(self, place: str, uid: int, gid: int) -> tuple[int, int]:
+    def set_owner(self, share_path: str, uid: int, gid: int) -> tuple[int, int]:
         """Give SHARE or SHARE/FOLDER itself to a user and group and return those that it had.
 
         A folder that is not there is made, with those above it; no link is followed below the root of the shares.
         """
-        path = self.root / place
+        path = self.root / share_path
         try:
-            with self.walked(place, new=(uid, gid)) as opened:
-                had = os.fstat(opened)
-                os.fchown(opened, uid, gid)
+            with self.open_folder(share_path, new_owner=(uid, gid)) as descriptor:
+                previous = os.fstat(descriptor)
+                os.fchown(descriptor, uid, gid)
         except OSError as error:
             raise RockonwebError(
                 t(
@@ -283,21 +286,23 @@ class Shares:
                 ),
                 t("Check that the folder exists and is no link, and that Rockonweb may change it."),
             ) from None
-        return had.st_uid, had.st_gid
+        return previous.st_uid, previous.st_gid
 
-    def _not_made(self, name: str, why: str) -> RockonwebError:
+    def _creation_error(self, name: str, why: str) -> RockonwebError:
         return RockonwebError(
             t('The share "%(name)s" could not be made: %(why)s.', name=name, why=why.rstrip(".")),
             t("Check the folder %(root)s.", root=str(self.root)),
         )
 
-    def set_mode(self, place: str, mode: int) -> int:
+    def set_mode(self, share_path: str, mode: int) -> int:
         """Set the permissions of SHARE or SHARE/FOLDER and return the ones that it had. Follows no link."""
-        path = self.root / place
+        path = self.root / share_path
         try:
-            with self.walked(place, new=(-1, -1)) as opened:  # a new folder of a share, which Docker would make
-                before = stat.S_IMODE(os.fstat(opened).st_mode)
-                os.fchmod(opened, mode)
+            with self.open_folder(
+                share_path, new_owner=(-1, -1)
+            ) as descriptor:  # a new folder of a share, which Docker would make
+                previous = stat.S_IMODE(os.fstat(descriptor).st_mode)
+                os.fchmod(descriptor, mode)
         except OSError as error:
             raise RockonwebError(
                 t(
@@ -307,7 +312,7 @@ class Shares:
                 ),
                 t("Check that the folder exists and that Rockonweb may change it."),
             ) from None
-        return before
+        return previous
 
     def remove_if_empty(self, name: str) -> bool:
         """Remove a share that has nothing in it; an empty subvolume goes like a folder. Returns whether it is gone."""
@@ -319,27 +324,31 @@ class Shares:
         return True
 
 
-def _has_link(root: str, place: str) -> bool:
+def _has_link(root: str, relative_path: str) -> bool:
     """Whether there is a link below the root on the way to a place, or in its place. What is not there is none."""
-    opened = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY)
     try:
-        for part in place.split("/"):
-            below = os.open(part, os.O_PATH | os.O_NOFOLLOW, dir_fd=opened)
-            os.close(opened)
-            opened = below
-            if stat.S_ISLNK(os.fstat(opened).st_mode):
+        for name in relative_path.split("/"):
+            child = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = child
+            if stat.S_ISLNK(os.fstat(descriptor).st_mode):
                 return True
     except (FileNotFoundError, NotADirectoryError):
         return False  # Docker makes it, or says what is wrong
     except OSError as error:
         raise RockonwebError(
-            t("%(path)s can't be looked at: %(why)s.", path=f"{root}/{place}", why=error.strerror or str(error)),
+            t(
+                "%(path)s can't be looked at: %(why)s.",
+                path=f"{root}/{relative_path}",
+                why=error.strerror or str(error),
+            ),
             t("Let Rockonweb's user look into the share."),
         ) from None
     finally:
-        os.close(opened)
+        os.close(descriptor)
     return False
 
 
-def _taken(name: str) -> BadInput:
+def _name_taken_error(name: str) -> BadInput:
     return BadInput(t('There is a share or file "%(name)s" already.', name=name), t("Choose another name."))

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.text import t
-from rockonweb.host.disks import btrfs
+from rockonweb.host.disks import run_btrfs
 from rockonweb.host.shares import Shares
 
-OWN = ".rockonweb"
+OWN_FOLDER = ".rockonweb"
 
 
 class Snapshots:
@@ -27,123 +27,131 @@ class Snapshots:
         self._root = shares.root
         self._instance = instance
 
-    def where(self, point: int, share: str = "") -> Path:
+    def snapshot_path(self, point: int, share: str = "") -> Path:
         """Return where the snapshot of a share lies, or all those of a point."""
-        return self._root / OWN / "snapshots" / f"{self._instance}-{point}" / share
+        return self._root / OWN_FOLDER / "snapshots" / f"{self._instance}-{point}" / share
 
-    def replaced(self, name: str) -> Path:
+    def replaced_path(self, name: str) -> Path:
         """Return where a share goes whose place a snapshot takes."""
-        return self._root / OWN / "replaced" / name
+        return self._root / OWN_FOLDER / "replaced" / name
 
-    def set_aside(self) -> dict[str, datetime]:
+    def replaced_shares(self) -> dict[str, datetime]:
         """Return the shares that lie aside, by name, with the moment at which a snapshot took the place of each."""
         try:
-            entries = [one for one in os.scandir(self.replaced("")) if one.is_dir(follow_symlinks=False)]
+            entries = [entry for entry in os.scandir(self.replaced_path("")) if entry.is_dir(follow_symlinks=False)]
         except OSError:
             return {}
-        found = {one.name: datetime.fromtimestamp(one.stat(follow_symlinks=False).st_ctime, UTC) for one in entries}
-        return dict(sorted(found.items()))
+        moments = {
+            entry.name: datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_ctime, UTC) for entry in entries
+        }
+        return dict(sorted(moments.items()))
 
-    def remove_aside(self, name: str) -> None:
+    def delete_replaced(self, name: str) -> None:
         """Remove a share that lies aside, for good. Raises RockonwebError where there is none, or it can't be."""
-        if name not in self.set_aside():
+        if name not in self.replaced_shares():
             raise RockonwebError(
                 t("There is nothing aside of the name %(name)s.", name=name), t("It was removed before.")
             )
         try:
-            btrfs("subvolume", "delete", str(self.replaced(name)))
+            run_btrfs("subvolume", "delete", str(self.replaced_path(name)))
         except OSError as error:
             raise RockonwebError(
-                t("%(name)s could not be removed: %(why)s.", name=name, why=_words(error)),
+                t("%(name)s could not be removed: %(why)s.", name=name, why=_error_text(error)),
                 t("Subvolumes inside it have to be removed by hand first: btrfs subvolume delete."),
             ) from None
 
-    def nested(self, share: str) -> tuple[str, ...]:
+    def nested_subvolumes(self, share: str) -> tuple[str, ...]:
         """Return the subvolumes right below a share's, as paths from there; a snapshot has none of them."""
-        return _nested(self._root / share)
+        return _list_subvolumes(self._root / share)
 
-    def take(self, point: int, share: str) -> None:
+    def take_snapshot(self, point: int, share: str) -> None:
         """Take a read-only snapshot of a share for a point; one that is there already is taken anew."""
-        place = self.where(point, share)
+        path = self.snapshot_path(point, share)
         try:
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._root / OWN).chmod(0o700)
-            if place.exists():
-                btrfs("subvolume", "delete", str(place))
-            btrfs("subvolume", "snapshot", "-r", str(self._root / share), str(place))
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._root / OWN_FOLDER).chmod(0o700)
+            if path.exists():
+                run_btrfs("subvolume", "delete", str(path))
+            run_btrfs("subvolume", "snapshot", "-r", str(self._root / share), str(path))
         except OSError as error:
             raise RockonwebError(
-                t('No snapshot of the share "%(share)s" could be taken: %(why)s.', share=share, why=_words(error)),
+                t('No snapshot of the share "%(share)s" could be taken: %(why)s.', share=share, why=_error_text(error)),
                 t("Nothing of it was changed. Make room on its disk, or look at the system's log."),
             ) from None
 
-    def put(self, point: int, share: str, name: str) -> Path | None:
+    def restore_share(self, point: int, share: str, name: str) -> Path | None:
         """Put a point's snapshot in the place of a share, writable; what was there is kept under `name`.
 
         Done once more after it was interrupted, it goes on where it was. Subvolumes inside the share, which a snapshot
         does not cover, stay inside the share. Returns where the former share lies, None where there was none.
         """
-        path, kept = self._root / share, self.replaced(name)
-        fresh = kept.with_name(f"{name}.new")
+        path, replaced = self._root / share, self.replaced_path(name)
+        incoming = replaced.with_name(f"{name}.new")
         try:
-            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._root / OWN).chmod(0o700)
-            if not (kept.exists() and path.exists()):
-                if not fresh.exists():
-                    btrfs("subvolume", "snapshot", str(self.where(point, share)), str(fresh))
+            replaced.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._root / OWN_FOLDER).chmod(0o700)
+            if not (replaced.exists() and path.exists()):
+                if not incoming.exists():
+                    run_btrfs("subvolume", "snapshot", str(self.snapshot_path(point, share)), str(incoming))
                 if path.exists():
-                    path.rename(kept)
-                fresh.rename(path)
-            if not kept.exists():
+                    path.rename(replaced)
+                incoming.rename(path)
+            if not replaced.exists():
                 return None
-            for inner in _nested(kept):
+            for inner in _list_subvolumes(replaced):
                 stub = path / inner
                 if stub.is_dir():
                     stub.rmdir()
                 if stub.parent.is_dir() and not os.path.lexists(stub):
-                    (kept / inner).rename(stub)
+                    (replaced / inner).rename(stub)
         except OSError as error:
             raise RockonwebError(
-                t('The data of the share "%(share)s" could not be put back: %(why)s.', share=share, why=_words(error)),
+                t(
+                    'The data of the share "%(share)s" could not be put back: %(why)s.',
+                    share=share,
+                    why=_error_text(error),
+                ),
                 t(
                     "The snapshot lies in %(snapshot)s, what was in the share in %(kept)s or in its place.",
-                    snapshot=str(self.where(point, share)),
-                    kept=str(kept),
+                    snapshot=str(self.snapshot_path(point, share)),
+                    kept=str(replaced),
                 ),
             ) from None
-        return kept
+        return replaced
 
-    def kept_for(self) -> dict[int, list[str]]:
+    def shares_by_point(self) -> dict[int, list[str]]:
         """Return the shares of which there are snapshots, by point."""
-        found = {}
+        shares = {}
         try:
-            for entry in os.scandir(self.where(0).parent):
+            for entry in os.scandir(self.snapshot_path(0).parent):
                 instance, _, point = entry.name.partition("-")
                 if instance == self._instance and point.isdecimal():
-                    found[int(point)] = sorted(os.listdir(entry.path))
+                    shares[int(point)] = sorted(os.listdir(entry.path))
         except OSError:
             return {}
-        return found
+        return shares
 
-    def drop(self, point: int) -> None:
+    def delete_snapshots(self, point: int) -> None:
         """Remove the snapshots of a point; one that can't be removed is left for the next time."""
-        folder = self.where(point)
-        for share in self.kept_for().get(point, ()):
+        folder = self.snapshot_path(point)
+        for share in self.shares_by_point().get(point, ()):
             with suppress(OSError):
-                btrfs("subvolume", "delete", str(folder / share))
+                run_btrfs("subvolume", "delete", str(folder / share))
         with suppress(OSError):
             folder.rmdir()
 
 
-def _nested(path: str | Path) -> tuple[str, ...]:
+def _list_subvolumes(path: str | Path) -> tuple[str, ...]:
     try:
-        own = btrfs("subvolume", "show", str(path)).splitlines()[0].strip().strip("/")
-        listed = btrfs("subvolume", "list", "-o", str(path)).splitlines()
+        own_path = run_btrfs("subvolume", "show", str(path)).splitlines()[0].strip().strip("/")
+        lines = run_btrfs("subvolume", "list", "-o", str(path)).splitlines()
     except OSError:
         return ()
-    paths = [line.partition(" path ")[2] for line in listed]
-    return tuple(sorted(one.removeprefix(f"{own}/") for one in paths if one.startswith(f"{own}/")))
+    paths = [line.partition(" path ")[2] for line in lines]
+    return tuple(
+        sorted(subvolume.removeprefix(f"{own_path}/") for subvolume in paths if subvolume.startswith(f"{own_path}/"))
+    )
 
 
-def _words(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return (error.strerror or str(error)).rstrip(".")

@@ -15,14 +15,19 @@ from pathlib import Path
 
 import psutil
 
-from rockonweb.core.facts import Listener
-from rockonweb.core.preflight.ports import EVERY_ADDRESS
+from rockonweb.core.facts import PortListener
+from rockonweb.core.preflight.ports import WILDCARD_ADDRESSES
 from rockonweb.core.text import t
 
 TABLES = Path("/proc/net")
 _PROXY = "docker-proxy"  # one for each published port; a Docker that was killed may leave one behind
-LISTENS, TIME_WAIT, CLOSED = 0x0A, 0x06, 0x07  # of TCP, from the kernel's tcp_states.h
-_KINDS = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6), ("udp", socket.AF_INET), ("udp6", socket.AF_INET6))
+LISTEN, TIME_WAIT, CLOSED = 0x0A, 0x06, 0x07  # of TCP, from the kernel's tcp_states.h
+_SOCKET_TABLES = (
+    ("tcp", socket.AF_INET),
+    ("tcp6", socket.AF_INET6),
+    ("udp", socket.AF_INET),
+    ("udp6", socket.AF_INET6),
+)
 
 
 @dataclass(frozen=True)
@@ -32,65 +37,71 @@ class Socket:
     protocol: str
     address: str
     port: int
-    listens: bool  # or takes what comes, for UDP; else it is an end of a connection
+    is_listening: bool  # or takes what comes, for UDP; else it is an end of a connection
 
 
-def listening(
-    claims: Iterable[Listener],
-    published: Iterable[Listener],
-    names: Mapping[str, str] | None = None,
-    named: Collection[int] | None = None,
-) -> tuple[Listener, ...]:
+def find_listeners(
+    claims: Iterable[PortListener],
+    published: Iterable[PortListener],
+    container_names: Mapping[str, str] | None = None,
+    named_ports: Collection[int] | None = None,
+) -> tuple[PortListener, ...]:
     """Return what holds ports of the host: what containers publish, then every other socket that listens or connects.
 
-    A port may be held by several, each on an address of its own. `names` are the containers' by their ids, to tell
-    which of those on the host's own network a process is in. A socket on a port that a running rock-on claims is
-    taken to be that rock-on's: docker-proxy, or an app on the host's own network. With `named`, of other programs only
-    those that hold one of these ports are found out; the others have no name.
+    A port may be held by several, each on an address of its own. `container_names` are the containers' by their ids, to
+    tell which of those on the host's own network a process is in. A socket on a port that a running rock-on claims is
+    taken to be that rock-on's: docker-proxy, or an app on the host's own network. With `named_ports`, of other programs
+    only those that hold one of these ports are found out; the others have no name.
     """
     published = list(published)
     by_container = {(listener.port, listener.protocol) for listener in published}
-    owner = {(claim.port, claim.protocol): claim for claim in claims}
-    found: dict[tuple[int, str, str], Listener] = {}
-    everywhere: set[tuple[int, str]] = set()  # held on all addresses
+    claims_by_port = {(claim.port, claim.protocol): claim for claim in claims}
+    listeners: dict[tuple[int, str, str], PortListener] = {}
+    wildcard_keys: set[tuple[int, str]] = set()  # held on all addresses
     # Listeners first: the connections that they accepted have the same port. Of these, those on all addresses.
-    for one in sorted(held(), key=lambda one: (not one.listens, one.address not in EVERY_ADDRESS)):
-        key = (one.port, one.protocol)
-        if key in by_container or key in everywhere or (*key, one.address) in found:
+    for sock in sorted(
+        read_sockets(), key=lambda sock: (not sock.is_listening, sock.address not in WILDCARD_ADDRESSES)
+    ):
+        key = (sock.port, sock.protocol)
+        if key in by_container or key in wildcard_keys or (*key, sock.address) in listeners:
             continue
-        claim = owner.get(key)
-        found[*key, one.address] = Listener(
-            *key, one.address, claim.holder if claim else "", claim.rockon if claim else ""
+        claim = claims_by_port.get(key)
+        listeners[*key, sock.address] = PortListener(
+            *key, sock.address, claim.holder if claim else "", claim.rockon if claim else ""
         )
-        everywhere |= {key} if one.address in EVERY_ADDRESS else set()
-    return (*published, *_with_holders(found.values(), names, named))
+        wildcard_keys |= {key} if sock.address in WILDCARD_ADDRESSES else set()
+    return (*published, *_add_holders(listeners.values(), container_names, named_ports))
 
 
-def _with_holders(
-    found: Collection[Listener], names: Mapping[str, str] | None, named: Collection[int] | None
-) -> Iterator[Listener]:
+def _add_holders(
+    listeners: Collection[PortListener], container_names: Mapping[str, str] | None, named_ports: Collection[int] | None
+) -> Iterator[PortListener]:
     """Yield listeners, those of programs with who they are."""
-    asked = [one for one in found if not one.holder and (named is None or one.port in named)]
-    pids = processes() if asked else {}
-    for one in found:
-        pid = pids.get((one.protocol, one.address, one.port)) if one in asked else None
-        yield replace(one, holder=_holder(pid, names)) if pid is not None else one
+    unnamed = [
+        listener
+        for listener in listeners
+        if not listener.holder and (named_ports is None or listener.port in named_ports)
+    ]
+    pids = socket_pids() if unnamed else {}
+    for listener in listeners:
+        pid = pids.get((listener.protocol, listener.address, listener.port)) if listener in unnamed else None
+        yield replace(listener, holder=_describe_holder(pid, container_names)) if pid is not None else listener
 
 
-def _holder(pid: int, names: Mapping[str, str] | None) -> str:
+def _describe_holder(pid: int, container_names: Mapping[str, str] | None) -> str:
     """Return what a process is, in words: the container that it runs in, or the program."""
-    if names:
+    if container_names:
         try:
-            groups = Path(f"/proc/{pid}/cgroup").read_text()
+            cgroups = Path(f"/proc/{pid}/cgroup").read_text()
         except OSError:
-            groups = ""
-        for found in re.findall(r"[0-9a-f]{64}", groups):
-            if found in names:
-                return t("the container %(name)s", name=names[found])
-    return _process(pid)
+            cgroups = ""
+        for container_id in re.findall(r"[0-9a-f]{64}", cgroups):
+            if container_id in container_names:
+                return t("the container %(name)s", name=container_names[container_id])
+    return _describe_process(pid)
 
 
-def _process(pid: int) -> str:
+def _describe_process(pid: int) -> str:
     try:
         name = psutil.Process(pid).name()
     except psutil.Error:
@@ -100,41 +111,45 @@ def _process(pid: int) -> str:
     return t("the program %(name)s (process %(pid)s)", name=name, pid=pid)
 
 
-def held() -> list[Socket]:
+def read_sockets() -> list[Socket]:
     """Return the sockets of this host that hold a port; none where the kernel does not tell."""
-    return [one for name, family in _KINDS for one in _read(name, family)]
+    return [sock for name, family in _SOCKET_TABLES for sock in _read_socket_table(name, family)]
 
 
-def processes() -> dict[tuple[str, str, int], int]:
+def socket_pids() -> dict[tuple[str, str, int], int]:
     """Return the process of each socket that holds a port, by protocol, address and port, as far as we may know."""
     try:
-        found = psutil.net_connections("inet")
+        connections = psutil.net_connections("inet")
     except (psutil.AccessDenied, OSError):
         return {}
     return {
-        ("tcp" if one.type == socket.SOCK_STREAM else "udp", one.laddr.ip, one.laddr.port): one.pid
-        for one in found
-        if one.laddr and one.pid is not None
+        (
+            "tcp" if connection.type == socket.SOCK_STREAM else "udp",
+            connection.laddr.ip,
+            connection.laddr.port,
+        ): connection.pid
+        for connection in connections
+        if connection.laddr and connection.pid is not None
     }
 
 
-def _read(name: str, family: int) -> Iterator[Socket]:
+def _read_socket_table(name: str, family: int) -> Iterator[Socket]:
     protocol = name.rstrip("6")
     try:
         lines = (TABLES / name).read_text().splitlines()[1:]
     except OSError:
         return
     for line in lines:
-        _, local, remote, told, *_ = line.split()
+        _, local, remote, hex_state, *_ = line.split()
         address, _, port = local.partition(":")
-        state, connected = int(told, 16), not remote.endswith(":0000")
+        state, connected = int(hex_state, 16), not remote.endswith(":0000")
         idle = state in (TIME_WAIT, CLOSED) if protocol == "tcp" else connected
         if not idle and int(port, 16):
-            listens = state == LISTENS if protocol == "tcp" else not connected
-            yield Socket(protocol, _address(address, family), int(port, 16), listens)
+            listens = state == LISTEN if protocol == "tcp" else not connected
+            yield Socket(protocol, _format_address(address, family), int(port, 16), listens)
 
 
-def _address(digits: str, family: int) -> str:
+def _format_address(digits: str, family: int) -> str:
     """Return an address as people write it; the kernel prints its words of 32 bits in the order of the processor."""
     raw = bytes.fromhex(digits)
     count = len(raw) // 4

@@ -8,28 +8,28 @@ from rockonweb.work import icon_downloads, notices, runner, updates
 
 def run(operation_id: int) -> None:
     """Run an operation that waits. One that does not wait any more is left alone, so a requeue is harmless."""
-    waits = notices.is_active(operation_id)
+    was_active = notices.is_operation_active(operation_id)
     try:
         runner.run(operation_id)
     finally:
-        updates.follow(operation_id)
-        if waits:
-            notices.operation_ended(operation_id)
-    icon_downloads.follow(operation_id)
+        updates.refresh_after_operation(operation_id)
+        if was_active:
+            notices.notify_operation_ended(operation_id)
+    icon_downloads.fetch_after_refresh(operation_id)
 
 
 def look_for_updates(rockon_id: int) -> None:
     """Ask the registries for newer images of one rock-on, or of all."""
-    known = notices.with_newer()
-    updates.look(rockon_id)
-    notices.images_found(notices.with_newer() - known)
+    already_newer = notices.outdated_rockons()
+    updates.check_registries(rockon_id)
+    notices.notify_newer_images(notices.outdated_rockons() - already_newer)
 
 
 def send_notice(message_id: int) -> None:
     """Send a notice that waits."""
-    notices.send(message_id)
+    notices.send_message(message_id)
 
 
 def fetch_icons() -> None:
     """Fetch the pictures of rock-ons that are missing."""
-    pictures.refresh()
+    pictures.refresh_icons()

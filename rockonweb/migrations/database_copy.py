@@ -14,17 +14,17 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from rockonweb.config import fresh
+from rockonweb.config import temporary_file
 from rockonweb.core.errors import DiskFull, RockonwebError
 
-KEPT = 3
-MARGIN = 16 * 2**20  # bytes that must stay free beside the copy
-PATTERN = "before-*-*T*.*"
+MAX_COPIES = 3
+FREE_MARGIN = 16 * 2**20  # bytes that must stay free beside the copy
+COPY_PATTERN = "before-*-*T*.*"
 DUMP_SECONDS = 15 * 60
 logger = logging.getLogger(__name__)
 
 
-def keep(url: URL, folder: Path, revision: str, moment: datetime) -> Path | None:
+def create_copy(url: URL, folder: Path, revision: str, moment: datetime) -> Path | None:
     """Copy the database into `folder`, before it is brought to `revision`, and drop copies that are too old.
 
     Returns the copy; None where there is no database file yet, or a PostgreSQL server of which no dump could be made.
@@ -39,20 +39,20 @@ def keep(url: URL, folder: Path, revision: str, moment: datetime) -> Path | None
         _copy_sqlite(source, copy)
     else:
         copy = folder / f"{name}.dump"
-        if not _dump(url, copy):
+        if not _dump_postgresql(url, copy):
             return None
-    for old in kept(folder)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    for outdated in list_copies(folder)[:-MAX_COPIES]:
+        outdated.unlink(missing_ok=True)
     return copy
 
 
-def kept(folder: Path) -> list[Path]:
+def list_copies(folder: Path) -> list[Path]:
     """Return the copies that are there, oldest first."""
-    found = [path for path in folder.glob(PATTERN) if path.suffix in (".db", ".dump")]
-    return sorted(found, key=lambda path: path.stem.rpartition("-")[2])
+    copies = [path for path in folder.glob(COPY_PATTERN) if path.suffix in (".db", ".dump")]
+    return sorted(copies, key=lambda path: path.stem.rpartition("-")[2])
 
 
-def way_back(url: URL, copy: Path | None) -> str:
+def restore_instructions(url: URL, copy: Path | None) -> str:
     """Return how an older state is put back, in words."""
     if copy is None:
         return "No copy of it was made."
@@ -70,36 +70,40 @@ def way_back(url: URL, copy: Path | None) -> str:
 def _copy_sqlite(source: Path, copy: Path) -> None:
     """Copy a database in use, with what is still in its log."""
     size = sum(path.stat().st_size for path in (source, Path(f"{source}-wal")) if path.exists())
-    free = _free(copy.parent)
-    if free < size + MARGIN:
-        raise _no_room(copy.parent, size + MARGIN, free)
+    free = _free_bytes(copy.parent)
+    if free < size + FREE_MARGIN:
+        raise _disk_full_error(copy.parent, size + FREE_MARGIN, free)
     try:
-        with _written_privately(copy) as part, closing(sqlite3.connect(source)) as old, closing(_part(part)) as new:
-            old.backup(new)
+        with (
+            _atomic_private_file(copy) as partial,
+            closing(sqlite3.connect(source)) as source_database,
+            closing(_open_partial_copy(partial)) as copied_database,
+        ):
+            source_database.backup(copied_database)
     except (OSError, sqlite3.Error) as error:
         if "full" in str(error) or "No space" in str(error):
-            raise _no_room(copy.parent, size + MARGIN, _free(copy.parent)) from None
+            raise _disk_full_error(copy.parent, size + FREE_MARGIN, _free_bytes(copy.parent)) from None
         raise RockonwebError(
             f"The database can't be copied before its schema changes: {error}.",
             "Nothing was changed. Check the folder of the instance, then start again.",
         ) from None
 
 
-def _free(folder: Path) -> int:
+def _free_bytes(folder: Path) -> int:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
         return 0
 
 
-def _part(path: Path) -> sqlite3.Connection:
+def _open_partial_copy(path: Path) -> sqlite3.Connection:
     """Open a copy that is being written: one file, with no log beside it."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=OFF")
     return connection
 
 
-def _dump(url: URL, copy: Path) -> bool:
+def _dump_postgresql(url: URL, copy: Path) -> bool:
     """Let pg_dump write a copy; returns whether it did. The password goes through its environment."""
     program = shutil.which("pg_dump")
     if program is None:
@@ -113,9 +117,9 @@ def _dump(url: URL, copy: Path) -> bool:
         "PGDATABASE": url.database or "",
     }
     try:
-        with _written_privately(copy) as part:
+        with _atomic_private_file(copy) as partial:
             subprocess.run(  # noqa: S603
-                [program, "--format=custom", "--no-password", f"--file={part}"],
+                [program, "--format=custom", "--no-password", f"--file={partial}"],
                 env={**os.environ, **{key: value for key, value in environ.items() if value}},
                 capture_output=True,
                 text=True,
@@ -123,29 +127,29 @@ def _dump(url: URL, copy: Path) -> bool:
                 check=True,
             )
     except (OSError, subprocess.SubprocessError) as error:
-        said = " ".join(str(getattr(error, "stderr", None) or error).split())
-        logger.warning("No copy of the database is kept, because pg_dump failed: %s", said)
+        message = " ".join(str(getattr(error, "stderr", None) or error).split())
+        logger.warning("No copy of the database is kept, because pg_dump failed: %s", message)
         return False
     return True
 
 
 @contextmanager
-def _written_privately(copy: Path) -> Iterator[Path]:
+def _atomic_private_file(copy: Path) -> Iterator[Path]:
     """A file of its owner's alone that takes its name when it is complete, and is gone when it does not become so."""
-    with fresh(copy, b"") as part:
-        yield part
-        with part.open("rb") as file:
+    with temporary_file(copy, b"") as partial:
+        yield partial
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
-        part.replace(copy)
+        partial.replace(copy)
 
 
-def _no_room(folder: Path, needed: int, free: int) -> DiskFull:
+def _disk_full_error(folder: Path, needed: int, free: int) -> DiskFull:
     return DiskFull(
         f"There is no room in {folder} for a copy of the database, without which its schema is not changed: "
-        f"{_megabytes(needed)} are needed and {_megabytes(free)} are free.",
+        f"{_format_megabytes(needed)} are needed and {_format_megabytes(free)} are free.",
         "Make room there and start again; nothing was changed.",
     )
 
 
-def _megabytes(size: int) -> str:
+def _format_megabytes(size: int) -> str:
     return f"{size / 10**6:.0f} MB"

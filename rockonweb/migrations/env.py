@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.types import TypeDecorator
 
 from rockonweb.models import Base, db
-from rockonweb.models.base import _writing
+from rockonweb.models.base import _in_transaction
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -23,7 +23,7 @@ def render_item(kind: str, item: object, _context: object) -> str | Literal[Fals
 def run() -> None:
     """Apply the migrations, all in one transaction: after a failure the database is as it was."""
     arguments = current_app.extensions["migrate"].configure_args
-    token = _writing.set(True)  # begins a transaction that keeps other writers out
+    token = _in_transaction.set(True)  # begins a transaction that keeps other writers out
     try:
         with db.engine.connect() as connection, _without_cascades(connection), connection.begin():
             context.configure(
@@ -34,7 +34,7 @@ def run() -> None:
             if more := _broken_references(connection) - broken:
                 raise CommandError(f"rows of {', '.join(more)} refer to rows that are gone")
     finally:
-        _writing.reset(token)
+        _in_transaction.reset(token)
 
 
 @contextmanager

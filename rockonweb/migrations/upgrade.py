@@ -16,87 +16,93 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.errors import DatabaseOutdated, DiskFull, RockonwebError
 from rockonweb.migrations import database_copy
-from rockonweb.models import db, now, repository, writing
-from rockonweb.models.base import database_trouble
+from rockonweb.models import db, repository, transaction, utc_now
+from rockonweb.models.base import wrap_database_error
 
-FOLDER = Path(__file__).parent
-extension = Migrate(directory=str(FOLDER), render_as_batch=True, compare_type=True)
+MIGRATIONS_FOLDER = Path(__file__).parent
+extension = Migrate(directory=str(MIGRATIONS_FOLDER), render_as_batch=True, compare_type=True)
 
 
-def upgrade() -> None:
+def upgrade_database() -> None:
     """Bring the schema of the configured database up to date, and what its rows say of their definitions.
 
     A new SQLite file is its owner's alone. Of one with rows a copy is kept before its schema changes. Of several
     processes that start at once, one does it and the others wait. Raises a RockonwebError with the database as it was.
     """
-    settings = current_settings()
+    settings = current_config()
     try:
-        _bring_up_to_date(settings.instance)
+        _upgrade_locked(settings.instance)
     except DBAPIError as error:
-        raise database_trouble(error) from error
+        raise wrap_database_error(error) from error
 
 
-def _bring_up_to_date(instance: Path) -> None:
+def _upgrade_locked(instance: Path) -> None:
     database = db.engine.url.database
-    with _one_at_a_time(instance):
+    with _migration_lock(instance):
         if db.engine.dialect.name == "sqlite" and database:
             os.close(os.open(database, os.O_CREAT, 0o600))
         with db.engine.connect() as connection:
-            present = revision(connection)
-        newest = head()
-        if present != newest:
-            _upgrade(instance, present, newest)
-    with writing() as session:
-        repository.describe_again(session)
+            present_revision = database_revision(connection)
+        newest_revision = head_revision()
+        if present_revision != newest_revision:
+            _run_migrations(instance, present_revision, newest_revision)
+    with transaction() as session:
+        repository.describe_outdated(session)
 
 
-def revision(connection: Connection) -> str | None:
+def database_revision(connection: Connection) -> str | None:
     """Return the version of the schema that a database has; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def revisions() -> list[str]:
+def known_revisions() -> list[str]:
     """Return the versions of the schema that this program knows, newest first."""
-    return [script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()]
+    return [script.revision for script in ScriptDirectory(str(MIGRATIONS_FOLDER)).walk_revisions()]
 
 
-def head() -> str:
+def head_revision() -> str:
     """Return the newest version of the schema that this program knows."""
-    return revisions()[0]
+    return known_revisions()[0]
 
 
-def _upgrade(instance: Path, present: str | None, newest: str) -> None:
-    if present is not None and present not in revisions():
+def _run_migrations(instance: Path, present_revision: str | None, newest_revision: str) -> None:
+    if present_revision is not None and present_revision not in known_revisions():
         raise DatabaseOutdated(
-            f"The database is of a newer Rockonweb: its schema is {present}, and this one knows them up to {newest}.",
+            f"The database is of a newer Rockonweb: its schema is {present_revision}, and this one knows "
+            f"them up to {newest_revision}.",
             _newer_hint(instance),
         )
-    copy = None if present is None else database_copy.keep(db.engine.url, instance, newest, now())
+    copy = (
+        None
+        if present_revision is None
+        else database_copy.create_copy(db.engine.url, instance, newest_revision, utc_now())
+    )
     extension.init_app(current_app, db)
     try:
         command.upgrade(extension.get_config(), "head")
     except Exception as error:
-        trouble = database_trouble(error) if isinstance(error, DBAPIError) else None
-        if isinstance(trouble, DiskFull):
-            raise trouble from error
+        wrapped = wrap_database_error(error) if isinstance(error, DBAPIError) else None
+        if isinstance(wrapped, DiskFull):
+            raise wrapped from error
         raise RockonwebError(
-            f"The database could not be brought from schema {present or 'nothing'} to {newest}; it is as it was.",
-            "" if present is None else database_copy.way_back(db.engine.url, copy),
+            f"The database could not be brought from schema {present_revision or 'nothing'} to "
+            f"{newest_revision}; it is as it was.",
+            "" if present_revision is None else database_copy.restore_instructions(db.engine.url, copy),
             output=str(error).splitlines()[0] if str(error) else type(error).__name__,
         ) from error
 
 
 def _newer_hint(instance: Path) -> str:
-    copies = database_copy.kept(instance)
-    back = f" {database_copy.way_back(db.engine.url, copies[-1])}" if copies else ""
-    return f"Go on with the newer version: a schema can't be taken back.{back}"
+    copies = database_copy.list_copies(instance)
+    instructions = f" {database_copy.restore_instructions(db.engine.url, copies[-1])}" if copies else ""
+    return f"Go on with the newer version: a schema can't be taken back.{instructions}"
 
 
 @contextmanager
-def _one_at_a_time(instance: Path) -> Iterator[None]:
+def _migration_lock(instance: Path) -> Iterator[None]:
     with open(os.open(instance / "migrate.lock", os.O_RDWR | os.O_CREAT, 0o600)) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

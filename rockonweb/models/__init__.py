@@ -2,8 +2,8 @@
 
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.status.status import Status
-from rockonweb.models.audit import AuditLine
-from rockonweb.models.base import Base, Secret, db, now, writing
+from rockonweb.models.audit import AuditEntry
+from rockonweb.models.base import Base, EncryptedText, db, transaction, utc_now
 from rockonweb.models.container import Container, Device, Environment, Label, NetworkMember, Port, Volume
 from rockonweb.models.draft import Draft
 from rockonweb.models.image import ContainerImage, PulledImage
@@ -11,7 +11,7 @@ from rockonweb.models.installation import CustomConfig, Installation, KeptVolume
 from rockonweb.models.metastore import Metastore, MetastoreFile, RefreshReport
 from rockonweb.models.network import Network
 from rockonweb.models.notice import NoticeMessage, NoticeTarget
-from rockonweb.models.operation import ACTIVE, Operation, OperationStep
+from rockonweb.models.operation import ACTIVE_PROGRESS, Operation, OperationStep
 from rockonweb.models.restore import Restore
 from rockonweb.models.rockon import RockOn
 from rockonweb.models.rollback_point import RollbackPoint

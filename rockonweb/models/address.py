@@ -14,25 +14,25 @@ from sqlalchemy.exc import ArgumentError
 from rockonweb.core.errors import BadInput
 
 POSTGRESQL = "postgresql+psycopg"
-SHORT = ("postgres", "postgresql")  # what other programs write in such an address
-EXAMPLES = "It must be sqlite:////a/folder/rockonweb.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+SCHEME_ALIASES = ("postgres", "postgresql")  # what other programs write in such an address
+URL_EXAMPLES = "It must be sqlite:////a/folder/rockonweb.db or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
 BUSY_SECONDS = 15  # that a writer waits for another one
 CONNECT_SECONDS = 5
-POOL, OVERFLOW = 5, 35  # connections that a process keeps, and more while all its threads are at work
+POOL_SIZE, POOL_OVERFLOW = 5, 35  # connections that a process keeps, and more while all its threads are at work
 
 
-def checked(address: str) -> URL:
+def parse_database_url(address: str) -> URL:
     """Return DATABASE_URL as it will be used. Raises BadInput, which shows no password."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise BadInput("DATABASE_URL can't be read.", EXAMPLES) from None
-    if url.drivername in SHORT:
+        raise BadInput("DATABASE_URL can't be read.", URL_EXAMPLES) from None
+    if url.drivername in SCHEME_ALIASES:
         url = url.set(drivername=POSTGRESQL)
     if url.drivername == "sqlite":
         return url
     if url.drivername != POSTGRESQL:
-        raise BadInput(f'DATABASE_URL names "{url.drivername}", which is not supported.', EXAMPLES)
+        raise BadInput(f'DATABASE_URL names "{url.drivername}", which is not supported.', URL_EXAMPLES)
     if find_spec("psycopg") is None:
         raise BadInput(
             "DATABASE_URL names a PostgreSQL server, and Python's package for it is not installed.",
@@ -47,8 +47,8 @@ def engine_options(url: URL) -> dict[str, Any]:
         return {}
     return {
         "pool_pre_ping": True,
-        "pool_size": POOL,
-        "max_overflow": OVERFLOW,
+        "pool_size": POOL_SIZE,
+        "max_overflow": POOL_OVERFLOW,
         "connect_args": {
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "rockonweb",
@@ -57,7 +57,7 @@ def engine_options(url: URL) -> dict[str, Any]:
     }
 
 
-def open_to_read(url: URL) -> Engine:
+def open_read_only(url: URL) -> Engine:
     """Return an engine of one's own that changes nothing, not even a file beside SQLite's, and keeps no connection."""
     if url.drivername == POSTGRESQL:
         return create_engine(
@@ -70,16 +70,16 @@ def open_to_read(url: URL) -> Engine:
             },
         )
     path = Path(url.database or "").absolute()
-    used = Path(f"{path}-wal").exists()  # without its log nobody has it open, and it can be read as it lies there
-    place = f"file:{quote(str(path))}?{'mode=ro' if used else 'mode=ro&immutable=1'}"
-    return create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(place, uri=True, timeout=5))
+    has_wal = Path(f"{path}-wal").exists()  # without its log nobody has it open, and it can be read as it lies there
+    uri = f"file:{quote(str(path))}?{'mode=ro' if has_wal else 'mode=ro&immutable=1'}"
+    return create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(uri, uri=True, timeout=5))
 
 
-def masked(address: str) -> str:
+def mask_password(address: str) -> str:
     """Return an address without its password, for people to read; blank where it can't be read."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
         return ""
-    secret = {key for key in url.query if "pass" in key.lower()}
-    return url.difference_update_query(secret).render_as_string(hide_password=True)
+    secret_keys = {key for key in url.query if "pass" in key.lower()}
+    return url.difference_update_query(secret_keys).render_as_string(hide_password=True)

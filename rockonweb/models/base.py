@@ -25,28 +25,28 @@ from rockonweb.core.packed import pack, unpack
 from rockonweb.core.text import from_stored, t, to_stored
 
 # Named constraints, so that a later migration can drop them on SQLite too.
-NAMING = {
+NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-WRITERS = 0x726F636B  # the lock of the one who writes, among the locks of this database on PostgreSQL
+WRITER_LOCK = 0x726F636B  # the lock of the one who writes, among the locks of this database on PostgreSQL
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_writing: ContextVar[bool] = ContextVar("writing", default=False)
+_in_transaction: ContextVar[bool] = ContextVar("writing", default=False)
 
 
 class Base(DeclarativeBase):
     """Base of all models. A table has the name of its class, in small letters: `operation_step`."""
 
-    metadata = MetaData(naming_convention=NAMING)
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
     @declared_attr.directive
     def __tablename__(cls) -> str:  # noqa: N805
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-class Numbered(Base):
+class NumberedBase(Base):
     """Base of those whose rows are told apart by a number of their own."""
 
     __abstract__ = True
@@ -57,25 +57,25 @@ class Numbered(Base):
 db = SQLAlchemy(metadata=Base.metadata)
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(UTC)
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
+def transaction() -> Iterator[Session]:
     """A unit of work that writes: commits at its end, rolls back on an error.
 
     Units of work follow one another: on SQLite each begins with BEGIN IMMEDIATE, on PostgreSQL with a lock that the
     transaction keeps. So what it reads can't change before it writes; otherwise updates would be lost or fail halfway.
     Objects that were loaded before are read anew in it.
     """
-    if _writing.get():
+    if _in_transaction.get():
         yield db.session()
         return
     session = db.session()
     session.rollback()
-    token = _writing.set(True)
+    token = _in_transaction.set(True)
     try:
         yield session
         session.commit()
@@ -83,10 +83,10 @@ def writing() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
-        _writing.reset(token)
+        _in_transaction.reset(token)
 
 
-def prepare(app: Flask) -> None:
+def configure_engine(app: Flask) -> None:
     """Set up the engine of `app`: SQLite's settings, and how transactions begin. Opens no connection."""
     with app.app_context():
         engine = db.engine
@@ -94,8 +94,8 @@ def prepare(app: Flask) -> None:
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
     else:
-        event.listen(engine, "begin", _on_begin_of_postgresql)
-        event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
+        event.listen(engine, "begin", _on_postgresql_begin)
+        event.listen(engine, "before_cursor_execute", _strip_nul, retval=True)
 
 
 def _on_connect(connection: Any, _record: object) -> None:
@@ -105,39 +105,39 @@ def _on_connect(connection: Any, _record: object) -> None:
 
 
 def _on_begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _in_transaction.get() else "BEGIN")
 
 
-def _on_begin_of_postgresql(connection: Any) -> None:
+def _on_postgresql_begin(connection: Any) -> None:
     """Writers take turns, as on SQLite; readers see one moment for as long as they read, and can't write."""
-    if _writing.get():
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+    if _in_transaction.get():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
-def _without_nul(
+def _strip_nul(
     _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
 ) -> tuple[str, Any]:
     """PostgreSQL keeps no NUL in a text; the logs of an app or a fetched file may have one."""
     if isinstance(parameters, Mapping):
-        return statement, _replaced(parameters)
-    return statement, [_replaced(one) if isinstance(one, Mapping) else one for one in parameters or ()]
+        return statement, _replace_nul(parameters)
+    return statement, [_replace_nul(row) if isinstance(row, Mapping) else row for row in parameters or ()]
 
 
-def _replaced(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    nul = {key: value for key, value in values.items() if isinstance(value, str) and "\0" in value}
-    return {**values, **{key: value.replace("\0", REPLACEMENT) for key, value in nul.items()}} if nul else values
+def _replace_nul(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    texts = {key: value for key, value in values.items() if isinstance(value, str) and "\0" in value}
+    return {**values, **{key: value.replace("\0", REPLACEMENT) for key, value in texts.items()}} if texts else values
 
 
 @event.listens_for(Session, "before_flush")
-def _refuse_stray_writes(session: Session, _context: object, _instances: object) -> None:
+def _refuse_untracked_writes(session: Session, _context: object, _instances: object) -> None:
     """Writing outside a unit of work is a mistake of ours: a GET only reads."""
-    if not _writing.get():
+    if not _in_transaction.get():
         raise RuntimeError("rows were changed outside writing()")
 
 
-class Secret(TypeDecorator[str]):
+class EncryptedText(TypeDecorator[str]):
     """Text that is encrypted with the instance's key in the database."""
 
     impl = Text
@@ -145,14 +145,14 @@ class Secret(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Encrypt on the way in."""
-        return None if value is None else _fernet().encrypt(value.encode()).decode()
+        return None if value is None else _get_fernet().encrypt(value.encode()).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Decrypt on the way out."""
         if value is None:
             return None
         try:
-            return _fernet().decrypt(value.encode()).decode()
+            return _get_fernet().decrypt(value.encode()).decode()
         except InvalidToken:
             raise RockonwebError(
                 t("A stored secret can't be read with this instance's key."),
@@ -160,7 +160,7 @@ class Secret(TypeDecorator[str]):
             ) from None
 
 
-class Sentence(TypeDecorator[str]):
+class TranslatableString(TypeDecorator[str]):
     """A sentence for people; one of ours keeps its template and values, to be shown in each reader's language."""
 
     impl = Text
@@ -175,7 +175,7 @@ class Sentence(TypeDecorator[str]):
         return None if value is None else from_stored(value)
 
 
-class Packed(TypeDecorator[Any]):
+class PackedJSON(TypeDecorator[Any]):
     """A value of a type, such as a dataclass of the core, as JSON."""
 
     impl = Text
@@ -194,7 +194,7 @@ class Packed(TypeDecorator[Any]):
         return None if value is None else unpack(self.kind, value)
 
 
-class Moment(TypeDecorator[datetime]):
+class UTCDateTime(TypeDecorator[datetime]):
     """A moment in UTC; SQLite forgets time zones."""
 
     impl = DateTime(timezone=True)
@@ -205,46 +205,46 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-def _fernet() -> Fernet:
+def _get_fernet() -> Fernet:
     fernet = current_app.extensions.get("fernet")
     if fernet is None:
-        fernet = current_app.extensions["fernet"] = cipher(str(current_app.secret_key))
+        fernet = current_app.extensions["fernet"] = make_cipher(str(current_app.secret_key))
     return cast(Fernet, fernet)
 
 
-def cipher(key: str) -> Fernet:
+def make_cipher(key: str) -> Fernet:
     """Return what encrypts secrets at rest, from the instance's key."""
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"secrets at rest " + key.encode()).digest()))
 
 
-def database_trouble(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:
+def wrap_database_error(error: DBAPIError) -> DatabaseUnusable | DatabaseOutdated | DiskFull:
     """Return the sentence for what the database's driver raised."""
-    words = str(error.orig).lower()
+    message = str(error.orig).lower()
     state = getattr(error.orig, "sqlstate", None) or ""  # PostgreSQL's
-    if "locked" in words or "busy" in words or state == "55P03":
+    if "locked" in message or "busy" in message or state == "55P03":
         return DatabaseUnusable(t("The database is busy."), t("Wait a moment and try again; nothing was changed."))
-    if "database or disk is full" in words or "no space" in words or state == "53100":
+    if "database or disk is full" in message or "no space" in message or state == "53100":
         return DiskFull(t("The disk that holds the database is full."), t("Make room there and try again."))
-    if "no such table" in words or "no such column" in words or state in ("42P01", "42703"):
+    if "no such table" in message or "no such column" in message or state in ("42P01", "42703"):
         return DatabaseOutdated(t("The database is older than this program."), t("Start it with `rockonweb up`."))
     if hasattr(error.orig, "sqlstate"):
-        return _postgresql_trouble(words, error)
+        return _wrap_postgresql_error(message, error)
     return DatabaseUnusable(
         t("The database can't be opened."), t("Check that its folder exists and that Rockonweb may write there.")
     )
 
 
-def _postgresql_trouble(words: str, error: DBAPIError) -> DatabaseUnusable:
-    if "authentication failed" in words or "no password supplied" in words or "pg_hba" in words:
+def _wrap_postgresql_error(message: str, error: DBAPIError) -> DatabaseUnusable:
+    if "authentication failed" in message or "no password supplied" in message or "pg_hba" in message:
         return DatabaseUnusable(
             t("The database server refuses the login."), t("Check the user and the password in DATABASE_URL.")
         )
-    if 'database "' in words and "does not exist" in words:
+    if 'database "' in message and "does not exist" in message:
         return DatabaseUnusable(
             t("The database server has no database of this name."),
             t("Make it with `createdb`, or correct DATABASE_URL."),
         )
-    if "permission denied" in words:
+    if "permission denied" in message:
         return DatabaseUnusable(
             t("The database server does not allow this to the user of DATABASE_URL."),
             t("The database and its tables must belong to that user."),

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Numbered, Secret
-from rockonweb.models.rockon import protocols_of
+from rockonweb.models.base import EncryptedText, NumberedBase
+from rockonweb.models.rockon import expand_protocol
 
 if TYPE_CHECKING:
     from rockonweb.models.installation import Installation
 
 
 # What belongs to a container is loaded with it and goes with it.
-WITH_IT: dict[str, Any] = {"cascade": "all, delete-orphan", "lazy": "selectin"}
+CHILD_OPTIONS: dict[str, Any] = {"cascade": "all, delete-orphan", "lazy": "selectin"}
 
 
-class Container(Numbered):
+class Container(NumberedBase):
     """A container as its definition describes it, and as Docker was last seen to have it.
 
     Its name is not unique: a catalogue may rename a rock-on and keep its containers.
@@ -37,15 +37,15 @@ class Container(Numbered):
     docker_error: Mapped[str] = mapped_column(Text, default="")
 
     installation: Mapped[Installation] = relationship(back_populates="containers")
-    ports: Mapped[list[Port]] = relationship(order_by="Port.position", back_populates="container", **WITH_IT)
-    volumes: Mapped[list[Volume]] = relationship(order_by="Volume.position", **WITH_IT)
-    environment: Mapped[list[Environment]] = relationship(order_by="Environment.position", **WITH_IT)
-    devices: Mapped[list[Device]] = relationship(order_by="Device.position", **WITH_IT)
-    labels: Mapped[list[Label]] = relationship(order_by="Label.id", **WITH_IT)
-    networks: Mapped[list[NetworkMember]] = relationship(order_by="NetworkMember.id", **WITH_IT)
+    ports: Mapped[list[Port]] = relationship(order_by="Port.position", back_populates="container", **CHILD_OPTIONS)
+    volumes: Mapped[list[Volume]] = relationship(order_by="Volume.position", **CHILD_OPTIONS)
+    environment: Mapped[list[Environment]] = relationship(order_by="Environment.position", **CHILD_OPTIONS)
+    devices: Mapped[list[Device]] = relationship(order_by="Device.position", **CHILD_OPTIONS)
+    labels: Mapped[list[Label]] = relationship(order_by="Label.id", **CHILD_OPTIONS)
+    networks: Mapped[list[NetworkMember]] = relationship(order_by="NetworkMember.id", **CHILD_OPTIONS)
 
 
-class Question(Numbered):
+class QuestionRow(NumberedBase):
     """Base of what a definition asks; each kind has a column for the answer."""
 
     __abstract__ = True
@@ -55,7 +55,7 @@ class Question(Numbered):
     description: Mapped[str] = mapped_column(Text, default="")
 
 
-class OfContainer(Numbered):
+class ContainerChild(NumberedBase):
     """Base of what belongs to a container, and goes with it."""
 
     __abstract__ = True
@@ -63,7 +63,7 @@ class OfContainer(Numbered):
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), index=True)
 
 
-class Port(Question, OfContainer):
+class Port(QuestionRow, ContainerChild):
     """A port. `suggested` is what the wizard offers, `host` what the person chose: None is not published.
 
     `reserved` is the host port that an update under way will publish it on; both are spoken for until that ends.
@@ -80,12 +80,12 @@ class Port(Question, OfContainer):
     container: Mapped[Container] = relationship(back_populates="ports")
 
     @property
-    def protocols(self) -> tuple[str, ...]:
+    def published_protocols(self) -> tuple[str, ...]:
         """What is published."""
-        return protocols_of(self.protocol)
+        return expand_protocol(self.protocol)
 
 
-class Volume(Question, OfContainer):
+class Volume(QuestionRow, ContainerChild):
     """A mount. `added` marks one that the user added after the install; `share` is SHARE or SHARE/FOLDER."""
 
     destination: Mapped[str] = mapped_column(Text)
@@ -94,31 +94,31 @@ class Volume(Question, OfContainer):
     min_size: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Environment(Question, OfContainer):
+class Environment(QuestionRow, ContainerChild):
     """A variable; its value is encrypted, since any of them may be a secret.
 
     `added` marks one that the definition does not name and the user added after the install.
     """
 
     key: Mapped[str] = mapped_column(Text)
-    value: Mapped[str | None] = mapped_column(Secret)
+    value: Mapped[str | None] = mapped_column(EncryptedText)
     added: Mapped[bool] = mapped_column(default=False)
 
 
-class Device(Question, OfContainer):
+class Device(QuestionRow, ContainerChild):
     """A device of the host that a container may get; a blank value means none."""
 
     name: Mapped[str] = mapped_column(Text)
     value: Mapped[str | None] = mapped_column(Text)
 
 
-class Label(OfContainer):
+class Label(ContainerChild):
     """A label that the user added, KEY or KEY=VALUE."""
 
     value: Mapped[str] = mapped_column(Text)
 
 
-class NetworkMember(OfContainer):
+class NetworkMember(ContainerChild):
     """A container's place on a user's network."""
 
     network: Mapped[str] = mapped_column(Text)

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rockonweb.models.base import Moment, Numbered, Secret, now
+from rockonweb.models.base import EncryptedText, NumberedBase, UTCDateTime, utc_now
 
 IS_INSTALL = text("installation_id IS NULL")
 
 
-class Draft(Numbered):
+class Draft(NumberedBase):
     """What a person typed so far: for an install of a rock-on, or as settings of an app that is installed.
 
     Made by the first POST, gone with the submit. `definition_hash` tells whether the definition changed meanwhile.
@@ -36,15 +36,15 @@ class Draft(Numbered):
     rockon_id: Mapped[int] = mapped_column(ForeignKey("rockon.id", ondelete="CASCADE"))
     installation_id: Mapped[int | None] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"))
     definition_hash: Mapped[str] = mapped_column(String(32))
-    content: Mapped[str] = mapped_column(Secret, default="{}")
-    changed: Mapped[datetime] = mapped_column(Moment, default=now, onupdate=now)
+    content: Mapped[str] = mapped_column(EncryptedText, default="{}")
+    changed: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now, onupdate=utc_now)
 
     @property
-    def data(self) -> dict[str, Any]:
+    def typed_values(self) -> dict[str, Any]:
         """The typed values of each page, by field name; `new_shares` are to be made on submit."""
         data: dict[str, Any] = json.loads(self.content)
         return data
 
-    @data.setter
-    def data(self, value: dict[str, Any]) -> None:
+    @typed_values.setter
+    def typed_values(self, value: dict[str, Any]) -> None:
         self.content = json.dumps(value)

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Enum, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.core.docker.image_diff import Difference, unpack
-from rockonweb.core.status.updates import Outcome
-from rockonweb.models.base import Base, Moment, Numbered, Sentence, now
+from rockonweb.core.docker.image_diff import ImageDifference, unpack_differences
+from rockonweb.core.status.updates import UpdateStatus
+from rockonweb.models.base import Base, NumberedBase, TranslatableString, UTCDateTime, utc_now
 from rockonweb.models.container import Container
 
 
-class ContainerImage(Numbered):
+class ContainerImage(NumberedBase):
     """The image of a container, beside the one that its name means in the registry, as they were last seen.
 
     `got` is the image that the name means on this host, where that is not the one that runs: it was pulled since.
@@ -21,41 +21,45 @@ class ContainerImage(Numbered):
 
     container_id: Mapped[int] = mapped_column(ForeignKey("container.id", ondelete="CASCADE"), unique=True)
     reference: Mapped[str] = mapped_column(Text)
-    outcome: Mapped[Outcome] = mapped_column(Enum(Outcome, native_enum=False, length=40), default=Outcome.UNKNOWN)
-    said: Mapped[str] = mapped_column(Sentence, default="")  # why the registry could not be asked the last time
-    seen: Mapped[datetime | None] = mapped_column(Moment)  # when the registry told last
+    outcome: Mapped[UpdateStatus] = mapped_column(
+        Enum(UpdateStatus, native_enum=False, length=40), default=UpdateStatus.UNKNOWN
+    )
+    said: Mapped[str] = mapped_column(
+        TranslatableString, default=""
+    )  # why the registry could not be asked the last time
+    seen: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the registry told last
 
     running: Mapped[str] = mapped_column(Text, default="")  # the id of the image, blank: there is no container
     digest: Mapped[str] = mapped_column(Text, default="")  # blank: it was not pulled
-    created: Mapped[datetime | None] = mapped_column(Moment)
+    created: Mapped[datetime | None] = mapped_column(UTCDateTime)
     size: Mapped[int | None] = mapped_column(BigInteger)
 
     remote_digest: Mapped[str] = mapped_column(Text, default="")
-    remote_created: Mapped[datetime | None] = mapped_column(Moment)
+    remote_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
     remote_size: Mapped[int | None] = mapped_column(BigInteger)  # of what is downloaded
 
     got: Mapped[str] = mapped_column(Text, default="")
     got_digest: Mapped[str] = mapped_column(Text, default="")
-    got_created: Mapped[datetime | None] = mapped_column(Moment)
+    got_created: Mapped[datetime | None] = mapped_column(UTCDateTime)
     got_size: Mapped[int | None] = mapped_column(BigInteger)
     differences: Mapped[str] = mapped_column(Text, default="")  # JSON: between what runs and what was got
 
     container: Mapped[Container] = relationship()
 
     @property
-    def newer(self) -> bool:
+    def has_update(self) -> bool:
         """Whether an update would change the container."""
-        return self.outcome is Outcome.NEWER or bool(self.got)
+        return self.outcome is UpdateStatus.NEWER or bool(self.got)
 
     @property
     def new_digest(self) -> str:
         """What an update would bring: what was pulled, else what the registry has."""
-        return self.got_digest or self.got or (self.remote_digest if self.outcome is Outcome.NEWER else "")
+        return self.got_digest or self.got or (self.remote_digest if self.outcome is UpdateStatus.NEWER else "")
 
     @property
-    def found(self) -> list[Difference]:
+    def image_differences(self) -> list[ImageDifference]:
         """What differs between the image that runs and the one that was pulled."""
-        return unpack(self.differences)
+        return unpack_differences(self.differences)
 
 
 class PulledImage(Base):
@@ -63,4 +67,4 @@ class PulledImage(Base):
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     reference: Mapped[str] = mapped_column(Text)
-    pulled: Mapped[datetime] = mapped_column(Moment, default=now)
+    pulled: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

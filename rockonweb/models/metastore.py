@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from rockonweb.core.text import each_string, from_stored
-from rockonweb.models.base import Base, Moment, Numbered, Secret, now
+from rockonweb.core.text import from_stored, map_strings
+from rockonweb.models.base import Base, EncryptedText, NumberedBase, UTCDateTime, utc_now
 
 
-class Metastore(Numbered):
+class Metastore(NumberedBase):
     """A metastore that an owner added to the configured ones."""
 
     position: Mapped[int]
-    place: Mapped[str] = mapped_column(Secret)  # an address, which may bear a password, or an absolute folder
+    place: Mapped[str] = mapped_column(EncryptedText)  # an address, which may bear a password, or an absolute folder
     enabled: Mapped[bool] = mapped_column(default=True)
 
 
@@ -30,19 +30,19 @@ class MetastoreFile(Base):
     body: Mapped[str] = mapped_column(Text)
 
 
-class RefreshReport(Numbered):
+class RefreshReport(NumberedBase):
     """The outcome of a refresh of the catalogue."""
 
-    finished: Mapped[datetime] = mapped_column(Moment, default=now)
+    finished: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     content: Mapped[str] = mapped_column(Text)  # JSON; see catalog/report.py
 
     @property
-    def data(self) -> dict[str, Any]:
+    def report_data(self) -> dict[str, Any]:
         """The report: `added`, `changed`, `removed`, `unchanged`, `faulty`, `metastores`."""
-        data: dict[str, Any] = each_string(json.loads(self.content), from_stored)
+        data: dict[str, Any] = map_strings(json.loads(self.content), from_stored)
         return data
 
     @classmethod
-    def newest(cls, session: Session) -> RefreshReport | None:
+    def load_latest(cls, session: Session) -> RefreshReport | None:
         """Return the report of the last refresh, None before the first one."""
         return session.scalar(select(cls).order_by(cls.id.desc()).limit(1))

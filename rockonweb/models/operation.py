@@ -10,15 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, Transition
 from rockonweb.core.operations.requests import ChangeRequest, Notes, Request, request_from_json
-from rockonweb.models.base import Moment, Numbered, Packed, Secret, Sentence, now
+from rockonweb.models.base import EncryptedText, NumberedBase, PackedJSON, TranslatableString, UTCDateTime, utc_now
 from rockonweb.models.installation import Installation
 
-ACTIVE = (Progress.QUEUED, Progress.RUNNING)
+ACTIVE_PROGRESS = (Progress.QUEUED, Progress.RUNNING)
 IS_ACTIVE = text("progress IN ('QUEUED', 'RUNNING')")  # in these words a query is answered from the index
 IS_RUNNING = text("progress = 'RUNNING'")
 
 
-class Operation(Numbered):
+class Operation(NumberedBase):
     """One operation on one rock-on (none for a refresh of the catalogue).
 
     At most one operation of a rock-on runs: a unique index says so. Others may wait; see work/sequence.py.
@@ -35,32 +35,32 @@ class Operation(Numbered):
     kind: Mapped[Kind] = mapped_column(Enum(Kind, native_enum=False, length=40))
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
     user: Mapped[str] = mapped_column(String(100), default="")
-    created: Mapped[datetime] = mapped_column(Moment, default=now)
-    started: Mapped[datetime | None] = mapped_column(Moment)
-    finished: Mapped[datetime | None] = mapped_column(Moment)
+    created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    started: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # The `docker run` lines that the person saw, masked; None where nobody looked.
-    reviewed: Mapped[list[str] | None] = mapped_column(Packed(list[str]))
-    parameters: Mapped[str] = mapped_column(Secret, default="{}")  # the request
-    notes: Mapped[Notes] = mapped_column("noted", Packed(Notes), default=Notes())  # of how things were
+    reviewed: Mapped[list[str] | None] = mapped_column(PackedJSON(list[str]))
+    parameters: Mapped[str] = mapped_column(EncryptedText, default="{}")  # the request
+    notes: Mapped[Notes] = mapped_column("noted", PackedJSON(Notes), default=Notes())  # of how things were
     cancel_requested: Mapped[bool] = mapped_column(default=False)
-    error: Mapped[str] = mapped_column(Sentence, default="")  # a sentence; blank unless it failed
-    hint: Mapped[str] = mapped_column(Sentence, default="")
+    error: Mapped[str] = mapped_column(TranslatableString, default="")  # a sentence; blank unless it failed
+    hint: Mapped[str] = mapped_column(TranslatableString, default="")
 
     installation: Mapped[Installation | None] = relationship()
     steps: Mapped[list[OperationStep]] = relationship(cascade="all, delete-orphan", order_by="OperationStep.position")
 
-    def end(self, progress: Progress, error: str = "", hint: str = "") -> None:
+    def mark_finished(self, progress: Progress, error: str = "", hint: str = "") -> None:
         """Write its end, with a sentence on what went wrong, where something did."""
-        self.progress, self.finished = progress, now()
+        self.progress, self.finished = progress, utc_now()
         self.error, self.hint = error, hint
 
     @property
-    def active(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it waits or runs."""
-        return self.progress in ACTIVE
+        return self.progress in ACTIVE_PROGRESS
 
     @property
-    def lines(self) -> list[str]:
+    def reviewed_commands(self) -> list[str]:
         """The `docker run` lines that the person reviewed."""
         return self.reviewed or []
 
@@ -75,17 +75,17 @@ class Operation(Numbered):
         return TRANSITIONS[self.kind]
 
     @property
-    def goes_back(self) -> bool:
+    def is_rollback(self) -> bool:
         """Whether it is a way back to a rollback point."""
         return isinstance(request := self.request, ChangeRequest) and request.point is not None
 
     @property
-    def successor(self) -> int | None:
+    def replacement_id(self) -> int | None:
         """The id of the rock-on whose name a change takes."""
         return request.successor if isinstance(request := self.request, ChangeRequest) else None
 
 
-class OperationStep(Numbered):
+class OperationStep(NumberedBase):
     """A step of an operation: its title and reason for people; its kind and data, and what its undo has to know."""
 
     operation_id: Mapped[int] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)
@@ -93,17 +93,17 @@ class OperationStep(Numbered):
     kind: Mapped[str] = mapped_column(String(40), default="")  # that of a core.steps.Step, or one of the runner's own
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     memory: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: nothing to take back
-    title: Mapped[str] = mapped_column(Sentence)
-    why: Mapped[str] = mapped_column(Sentence, default="")
+    title: Mapped[str] = mapped_column(TranslatableString)
+    why: Mapped[str] = mapped_column(TranslatableString, default="")
     progress: Mapped[Progress] = mapped_column(Enum(Progress, native_enum=False, length=40), default=Progress.QUEUED)
-    started: Mapped[datetime | None] = mapped_column(Moment)
-    finished: Mapped[datetime | None] = mapped_column(Moment)
+    started: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished: Mapped[datetime | None] = mapped_column(UTCDateTime)
     current: Mapped[int | None] = mapped_column(BigInteger)  # bytes pulled so far
     total: Mapped[int | None] = mapped_column(BigInteger)
     layers: Mapped[str] = mapped_column(Text, default="")  # JSON: those of the image that is pulled
-    output: Mapped[str] = mapped_column(Sentence, default="")
+    output: Mapped[str] = mapped_column(TranslatableString, default="")
 
     @property
-    def seconds(self) -> float | None:
+    def duration_seconds(self) -> float | None:
         """How long it took, or has taken so far."""
-        return ((self.finished or now()) - self.started).total_seconds() if self.started else None
+        return ((self.finished or utc_now()) - self.started).total_seconds() if self.started else None

@@ -8,10 +8,10 @@ from sqlalchemy import JSON, ColumnElement, Dialect, Index, String, Text, litera
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from rockonweb.models.base import Numbered
+from rockonweb.models.base import NumberedBase
 
 
-class Words(TypeDecorator[tuple[str, ...]]):
+class WordList(TypeDecorator[tuple[str, ...]]):
     """Words without spaces, in their order."""
 
     impl = Text
@@ -26,12 +26,12 @@ class Words(TypeDecorator[tuple[str, ...]]):
         return tuple((value or "").split())
 
 
-def has_word(words: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
+def has_word(column: InstrumentedAttribute[tuple[str, ...]], word: str) -> ColumnElement[bool]:
     """Return the condition that a word is among those of a column."""
-    return (literal(" ") + type_coerce(words, Text) + " ").contains(f" {word} ", autoescape=True)
+    return (literal(" ") + type_coerce(column, Text) + " ").contains(f" {word} ", autoescape=True)
 
 
-def protocols_of(protocol: str | None) -> tuple[str, ...]:
+def expand_protocol(protocol: str | None) -> tuple[str, ...]:
     """Return what is published for a port of this protocol; without one it is both."""
     return (protocol,) if protocol else ("tcp", "udp")
 
@@ -46,9 +46,9 @@ class SuggestedPort(NamedTuple):
     suggested: int
 
     @property
-    def protocols(self) -> tuple[str, ...]:
+    def offered_protocols(self) -> tuple[str, ...]:
         """What is published."""
-        return protocols_of(self.protocol)
+        return expand_protocol(self.protocol)
 
 
 class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
@@ -66,7 +66,7 @@ class SuggestedPorts(TypeDecorator[tuple[SuggestedPort, ...]]):
         return tuple(SuggestedPort(*port) for port in value or ())  # type: ignore[arg-type]
 
 
-class RockOn(Numbered):
+class RockOn(NumberedBase):
     """A rock-on of the catalogue: its newest definition, and what lists show of it.
 
     A refresh of the catalogue writes these rows and no others. One that has left the catalogue is kept for as long as
@@ -98,7 +98,7 @@ class RockOn(Numbered):
     sort_name: Mapped[str] = mapped_column(Text, default="", index=True)
     search: Mapped[str] = mapped_column(Text, default="", deferred=True)
     summary: Mapped[str] = mapped_column(Text, default="")  # the description's first words, without markup
-    badges: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
-    categories: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
-    containers: Mapped[tuple[str, ...]] = mapped_column(Words, default=(), deferred=True)  # their names
+    badges: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
+    categories: Mapped[tuple[str, ...]] = mapped_column(WordList, default=())
+    containers: Mapped[tuple[str, ...]] = mapped_column(WordList, default=(), deferred=True)  # their names
     icon: Mapped[str] = mapped_column(Text, default="")  # the address that the definition names

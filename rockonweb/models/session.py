@@ -7,19 +7,19 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Moment, Numbered, now
+from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
 from rockonweb.models.user import User
 
-BROWSER = 300  # letters of a browser's own words that are kept
+BROWSER_LENGTH = 300  # letters of a browser's own words that are kept
 
 
-class LoginSession(Numbered):
+class LoginSession(NumberedBase):
     """A browser in which a person is logged in. Its cookie has the key, the row only its hash."""
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)
-    created: Mapped[datetime] = mapped_column(Moment, default=now)
+    created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     address: Mapped[str] = mapped_column(String(60), default="")
-    browser: Mapped[str] = mapped_column(String(BROWSER), default="")
+    browser: Mapped[str] = mapped_column(String(BROWSER_LENGTH), default="")
 
     user: Mapped[User] = relationship()

@@ -7,20 +7,20 @@ from datetime import datetime
 from sqlalchemy import Enum, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rockonweb.models.base import Moment, Numbered, now
+from rockonweb.models.base import NumberedBase, UTCDateTime, utc_now
 from rockonweb.models.user import Role, User
 
-LABEL = 100  # letters
+LABEL_LENGTH = 100  # letters
 
 
-class Token(Numbered):
+class Token(NumberedBase):
     """A token of a person's: shown once, kept as a hash. It may do what both its role and the person's allow."""
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
-    label: Mapped[str] = mapped_column(String(LABEL), default="")
+    label: Mapped[str] = mapped_column(String(LABEL_LENGTH), default="")
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20), default=Role.OWNER)
-    expires: Mapped[datetime | None] = mapped_column(Moment)
-    created: Mapped[datetime] = mapped_column(Moment, default=now)
+    expires: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    created: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
     user: Mapped[User] = relationship()

@@ -24,7 +24,7 @@ CONNECT_SECONDS, READ_SECONDS = 5, 10  # of one attempt, and of silence in it
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 # Everything that an odd address, server or answer makes these libraries raise.
-FAILURES = (
+REQUEST_ERRORS = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
@@ -32,15 +32,15 @@ FAILURES = (
     ValueError,
 )
 
-Thing = TypeVar("Thing")
-Found = TypeVar("Found")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class TooLarge(requests.RequestException):
     """An answer is larger than it may be."""
 
 
-def new_session(connections: int = 1) -> requests.Session:
+def new_http_session(connections: int = 1) -> requests.Session:
     """Return a session that asks for nothing compressed, and keeps so many connections to a host."""
     session = requests.Session()
     # Asked not to compress: a few bytes could then unpack to gigabytes.
@@ -50,12 +50,12 @@ def new_session(connections: int = 1) -> requests.Session:
     return session
 
 
-def ask(
+def fetch_limited(
     session: requests.Session,
     url: str,
     allow: Callable[[str], None],
-    most: int,
-    until: float,
+    max_bytes: int,
+    deadline: float,
     headers: Mapping[str, str],
     *,
     secret: Mapping[str, str] | None = None,
@@ -64,16 +64,16 @@ def ask(
     """Return an answer with its body of at most so many bytes. Redirects are followed where `allow` raises nothing.
 
     `secret` headers stay with the first host. Raises FAILURES: TooLarge, requests.Timeout also where an answer has not
-    ended by the moment `until`, and requests.TooManyRedirects.
+    ended by the moment `deadline`, and requests.TooManyRedirects.
     """
-    first = urlsplit(url).netloc
+    first_host = urlsplit(url).netloc
     for _ in range(MAX_REDIRECTS + 1):
-        sent = {**headers, **(secret or {})} if urlsplit(url).netloc == first else headers
-        patience = (CONNECT_SECONDS, READ_SECONDS)
+        sent_headers = {**headers, **(secret or {})} if urlsplit(url).netloc == first_host else headers
+        timeouts = (CONNECT_SECONDS, READ_SECONDS)
         with session.request(
-            method, url, headers=sent, timeout=patience, allow_redirects=False, stream=True
+            method, url, headers=sent_headers, timeout=timeouts, allow_redirects=False, stream=True
         ) as response:
-            body = _read(response, most, until)
+            body = _read_body(response, max_bytes, deadline)
             if response.status_code not in REDIRECTS or "Location" not in response.headers:
                 return response, body
             url = urljoin(url, response.headers["Location"])
@@ -81,36 +81,40 @@ def ask(
     raise requests.TooManyRedirects
 
 
-def _read(response: requests.Response, most: int, until: float) -> bytes:
+def _read_body(response: requests.Response, max_bytes: int, deadline: float) -> bytes:
     """Read an answer to its end, so that the connection can be kept, but never more than it may have."""
     length = response.headers.get("Content-Length", "")
-    if length.isascii() and length.isdecimal() and int(length[:20]) > most:
+    if length.isascii() and length.isdecimal() and int(length[:20]) > max_bytes:
         raise TooLarge
     body = bytearray()
-    while part := response.raw.read1(65_536, decode_content=False):
-        body += part
-        if len(body) > most:
+    while chunk := response.raw.read1(65_536, decode_content=False):
+        body += chunk
+        if len(body) > max_bytes:
             raise TooLarge
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise requests.Timeout
     return bytes(body)
 
 
-def side_by_side(
-    fetch: Callable[[Thing], Found], things: Sequence[Thing], threads: int, until: float, patience: float = float("inf")
-) -> Iterator[Found]:
+def fetch_concurrently(
+    fetch: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    deadline: float,
+    patience: float = float("inf"),
+) -> Iterator[Result]:
     """Fetch several things at once, and yield what is found as it comes, in any order.
 
-    Ends before all were had soon after the moment `until`, or when nothing at all came for as long as `patience`.
+    Ends before all were had soon after the moment `deadline`, or when nothing at all came for as long as `patience`.
     """
     # No executor, whose threads a program waits for at its end: a server may hold on to one.
-    with ThreadPool(min(threads, len(things)) or 1) as pool, suppress(multiprocessing.TimeoutError):
-        coming = pool.imap_unordered(fetch, things)
-        for _ in things:
-            yield coming.next(max(0, min(until - time.monotonic() + 1, patience)))
+    with ThreadPool(min(threads, len(items)) or 1) as pool, suppress(multiprocessing.TimeoutError):
+        results = pool.imap_unordered(fetch, items)
+        for _ in items:
+            yield results.next(max(0, min(deadline - time.monotonic() + 1, patience)))
 
 
-def is_web_address(url: str) -> bool:
+def is_web_url(url: str) -> bool:
     """Whether an address is one of http or https, with a host."""
     try:
         parts = urlsplit(url)
@@ -119,14 +123,14 @@ def is_web_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def inner_addresses(host: str) -> set[str]:
+def internal_addresses(host: str) -> set[str]:
     """Return those addresses of a host that are this machine's, or of a network that is not the public internet.
 
     None where it can't be resolved here: a proxy may, or the request fails by itself.
     """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):
         return set()
-    known = {str(address[0]).partition("%")[0] for *_, address in found}
-    return {address for address in known if not ipaddress.ip_address(address).is_global}
+    addresses = {str(address[0]).partition("%")[0] for *_, address in resolved}
+    return {address for address in addresses if not ipaddress.ip_address(address).is_global}

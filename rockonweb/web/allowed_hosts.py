@@ -18,19 +18,19 @@ from flask import current_app, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rockonweb.config import Settings, current_settings
+from rockonweb.config import Config, current_config
 from rockonweb.web import api_errors
 
-MISDIRECTED = 421
-HEADER = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
-OF_HOMES = ("local", "lan", "home.arpa", "internal", "localdomain")  # domains that can't be had by anyone
+MISDIRECTED_REQUEST = 421
+HOST_HEADER = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
+HOME_DOMAINS = ("local", "lan", "home.arpa", "internal", "localdomain")  # domains that can't be had by anyone
 
 
-def check() -> ResponseReturnValue | None:
+def refuse_unknown_host() -> ResponseReturnValue | None:
     """Refuse a request for a host that is not one of ours; for the first place before each request."""
-    host = host_of(request.environ.get("HTTP_HOST", ""))
-    settings = current_settings()
-    if accepted(host, settings):
+    host = parse_host_header(request.environ.get("HTTP_HOST", ""))
+    settings = current_config()
+    if is_allowed_host(host, settings):
         return None
     sentence = _('Rockonweb is not known here by the name "%(host)s".', host=host or "?")
     hint = _(
@@ -38,29 +38,29 @@ def check() -> ResponseReturnValue | None:
         "Rockonweb again. The machine's address and its own name work without that."
     )
     current_app.logger.warning("refused a request for the host %r; ROCKONWEB_HOSTS does not name it", host)
-    if api_errors.asked():
-        response = api_errors.answer(MISDIRECTED, sentence, hint)
+    if api_errors.is_api_request():
+        response = api_errors.api_error(MISDIRECTED_REQUEST, sentence, hint)
     else:
         # No frame around it: that would tell of the account and the apps.
         page = current_app.jinja_env.get_template("refused_host.html")
-        response = make_response(page.render(sentence=sentence, hint=hint), MISDIRECTED)
+        response = make_response(page.render(sentence=sentence, hint=hint), MISDIRECTED_REQUEST)
     return response
 
 
-def accepted(host: str, settings: Settings) -> bool:
+def is_allowed_host(host: str, settings: Config) -> bool:
     """Whether the pages may be reached by a name or an address."""
-    if host in settings.hosts or host == "localhost":
+    if host in settings.allowed_hosts or host == "localhost":
         return True
     try:
         address = ip_address(host)
     except ValueError:
         return not settings.on_loopback and host in machine_names()
-    return address.is_loopback or not settings.on_loopback or bool(settings.proxies)
+    return address.is_loopback or not settings.on_loopback or bool(settings.trusted_proxies)
 
 
-def host_of(value: str) -> str:
+def parse_host_header(value: str) -> str:
     """Return the name or address of a Host header, in one form; blank for what is none."""
-    if not HEADER.fullmatch(value):
+    if not HOST_HEADER.fullmatch(value):
         return ""
     try:
         parts = urlsplit(f"//{value}")
@@ -72,13 +72,13 @@ def host_of(value: str) -> str:
 @cache
 def machine_names() -> frozenset[str]:
     """Return the names that this machine has in a home's network."""
-    return frozenset(_names(socket.gethostname().lower()))
+    return frozenset(_network_names(socket.gethostname().lower()))
 
 
-def _names(full: str) -> Iterator[str]:
-    short = full.partition(".")[0]
-    if full:
-        yield full
-    if short:
-        yield short
-        yield from (f"{short}.{domain}" for domain in OF_HOMES)
+def _network_names(hostname: str) -> Iterator[str]:
+    bare_name = hostname.partition(".")[0]
+    if hostname:
+        yield hostname
+    if bare_name:
+        yield bare_name
+        yield from (f"{bare_name}.{domain}" for domain in HOME_DOMAINS)

@@ -8,9 +8,9 @@ from flask import Response, jsonify, request
 from flask_babel import lazy_gettext as _l
 
 from rockonweb.core.errors import BadInput, RockonwebError
-from rockonweb.languages import say
+from rockonweb.languages import translate
 
-SENTENCES = {
+API_ERROR_SENTENCES = {
     400: (_l("This request can't be understood."), ""),
     404: (_l("There is nothing at this address."), _l("The page /api lists the calls.")),
     405: (_l("This address can't be called with this method."), _l("The page /api lists the calls.")),
@@ -20,23 +20,23 @@ SENTENCES = {
 }
 
 
-def asked() -> bool:
+def is_api_request() -> bool:
     """Whether the request is for the API; its own page, /api, is a page like any other."""
     return request.path.startswith("/api/") and request.path != "/api/"
 
 
-def answer(
+def api_error(
     status: int, sentence: str, hint: str = "", faults: Sequence[str] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return an answer for scripts: all sentences in `detail`, each fault of the request once more in `faults`."""
-    words = [part for part in (sentence, *faults, hint) if part]
-    response = jsonify(detail=" ".join(words), **({"faults": list(faults)} if faults else {}))
+    sentences = [text for text in (sentence, *faults, hint) if text]
+    response = jsonify(detail=" ".join(sentences), **({"faults": list(faults)} if faults else {}))
     response.status_code = status
     response.headers.update(headers or {})
     return response
 
 
-def of_error(status: int, error: RockonwebError) -> Response:
+def error_to_response(status: int, error: RockonwebError) -> Response:
     """Return the answer to a request that can't be met, with what is wrong in it."""
-    faults = [say(fault) for fault in error.faults if fault != str(error)] if isinstance(error, BadInput) else []
-    return answer(status, say(error.sentence), say(error.hint), faults)
+    faults = [translate(fault) for fault in error.faults if fault != str(error)] if isinstance(error, BadInput) else []
+    return api_error(status, translate(error.sentence), translate(error.hint), faults)

@@ -7,41 +7,45 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from rockonweb.core.containers.argv import Argv
-from rockonweb.core.secret import render, reveal
+from rockonweb.core.secret import format_command, reveal_argv
 
 
 @dataclass(frozen=True)
-class Piece:
+class ArgvPiece:
     """An option with its value, or another word of a command line, secrets masked."""
 
     text: str
     differs: bool = False
 
 
-def side_by_side(before: Argv | None, after: Argv | None) -> tuple[list[Piece], list[Piece]]:
+def diff_argv(before: Argv | None, after: Argv | None) -> tuple[list[ArgvPiece], list[ArgvPiece]]:
     """Return the pieces of both lines; a secret that differs is marked although its mask is the same."""
-    old, new = _pieces(before or ()), _pieces(after or ())
+    old, new = _group_options(before or ()), _group_options(after or ())
     if not old or not new:  # nothing to compare with
-        return [Piece(render(one)) for one in old], [Piece(render(one)) for one in new]
+        return [ArgvPiece(format_command(option)) for option in old], [
+            ArgvPiece(format_command(option)) for option in new
+        ]
     matcher = SequenceMatcher(
-        a=[tuple(reveal(one)) for one in old], b=[tuple(reveal(one)) for one in new], autojunk=False
+        a=[tuple(reveal_argv(option)) for option in old],
+        b=[tuple(reveal_argv(option)) for option in new],
+        autojunk=False,
     )
     blocks = matcher.get_matching_blocks()
-    kept_old = {match.a + place for match in blocks for place in range(match.size)}
-    kept_new = {match.b + place for match in blocks for place in range(match.size)}
+    unchanged_old = {match.a + index for match in blocks for index in range(match.size)}
+    unchanged_new = {match.b + index for match in blocks for index in range(match.size)}
     return (
-        [Piece(render(one), place not in kept_old) for place, one in enumerate(old)],
-        [Piece(render(one), place not in kept_new) for place, one in enumerate(new)],
+        [ArgvPiece(format_command(option), index not in unchanged_old) for index, option in enumerate(old)],
+        [ArgvPiece(format_command(option), index not in unchanged_new) for index, option in enumerate(new)],
     )
 
 
-def _pieces(argv: Sequence[str]) -> list[list[str]]:
+def _group_options(argv: Sequence[str]) -> list[list[str]]:
     """Cut before each option: its value, where it has one, stays with it."""
-    found: list[list[str]] = []
-    for place, word in enumerate(argv):
-        begins_with_option = bool(found) and found[-1][0].startswith("-") and len(found[-1]) == 1
-        if place and not word.startswith("-") and (begins_with_option or argv[place - 1] == "docker"):
-            found[-1].append(word)
+    options: list[list[str]] = []
+    for index, argument in enumerate(argv):
+        expects_value = bool(options) and options[-1][0].startswith("-") and len(options[-1]) == 1
+        if index and not argument.startswith("-") and (expects_value or argv[index - 1] == "docker"):
+            options[-1].append(argument)
         else:
-            found.append([word])
-    return found
+            options.append([argument])
+    return options

@@ -17,61 +17,65 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
-from rockonweb.web.permissions import public
+from rockonweb.web.permissions import allow_anonymous
 
 blueprint = Blueprint("assets", __name__)
-BASE = "vendor/bootstrap/bootstrap.min.css"
-FIRST = (BASE, "rockonweb.css", "wizard.css")  # what later sheets build upon; these follow in the order of their names
-FOR_EVER = 365 * 24 * 3600
-COMPRESSED = {
+BASE_STYLESHEET = "vendor/bootstrap/bootstrap.min.css"
+FIRST_STYLESHEETS = (
+    BASE_STYLESHEET,
+    "rockonweb.css",
+    "wizard.css",
+)  # what later sheets build upon; these follow in the order of their names
+IMMUTABLE_SECONDS = 365 * 24 * 3600
+COMPRESSIBLE_TYPES = {
     *("text/html", "text/css", "text/javascript", "text/plain"),
     *("application/javascript", "application/json", "image/svg+xml"),
 }
-LEAST = 600  # bytes; below, compressing saves nothing
-LEVEL = 6
-PADDING = 100  # bytes at most
+MIN_COMPRESSED_BYTES = 600  # bytes; below, compressing saves nothing
+GZIP_LEVEL = 6
+MAX_PADDING = 100  # bytes at most
 
 
 @blueprint.get("/style.css")
-@public
+@allow_anonymous
 def style() -> ResponseReturnValue:
     """Send all style sheets as one."""
-    answer = Response(_read(_folder()), mimetype="text/css")
-    answer.set_etag(_version(_folder()))
-    return answer.make_conditional(request)
+    response = Response(_read_static(_static_folder()), mimetype="text/css")
+    response.set_etag(_file_version(_static_folder()))
+    return response.make_conditional(request)
 
 
-def register(app: Flask) -> None:
+def register_assets(app: Flask) -> None:
     """Let addresses carry fingerprints, and answers be kept and compressed."""
     app.register_blueprint(blueprint)
-    app.jinja_env.globals["sprite"] = sprite
+    app.jinja_env.globals["sprite"] = icon_sprite_url
     app.url_defaults(_add_version)
-    app.after_request(_keep)
-    app.after_request(_compress)
+    app.after_request(_set_cache_headers)
+    app.after_request(_compress_response)
 
 
-def sprite() -> str:
+def icon_sprite_url() -> str:
     """Return the address of the icons; made once per request, since a list shows hundreds of them."""
     if "sprite" not in g:
         g.sprite = url_for("static", filename="icons.svg")
     return str(g.sprite)
 
 
-def sheets(folder: Path) -> list[str]:
+def list_stylesheets(folder: Path) -> list[str]:
     """Return the style sheets in their order."""
-    own = sorted(path.name for path in folder.glob("*.css"))
-    return [*FIRST, *(name for name in own if name not in FIRST)]
+    names = sorted(path.name for path in folder.glob("*.css"))
+    return [*FIRST_STYLESHEETS, *(name for name in names if name not in FIRST_STYLESHEETS)]
 
 
-def _folder() -> Path:
+def _static_folder() -> Path:
     return Path(current_app.static_folder or "")
 
 
-def _named(endpoint: str | None, values: dict[str, Any]) -> Path | None:
+def _requested_file(endpoint: str | None, values: dict[str, Any]) -> Path | None:
     """Return the file of ours that an address names, the folder for all style sheets as one; None for anything else."""
     if endpoint == "assets.style":
-        return _folder()
-    return _static_file(_folder(), str(values.get("filename", ""))) if endpoint == "static" else None
+        return _static_folder()
+    return _static_file(_static_folder(), str(values.get("filename", ""))) if endpoint == "static" else None
 
 
 @lru_cache(maxsize=500)  # a page names the same files again and again; others may ask for any name
@@ -82,79 +86,83 @@ def _static_file(folder: Path, name: str) -> Path | None:
 
 
 @cache
-def _read(path: Path) -> bytes:
+def _read_static(path: Path) -> bytes:
     """Return a file of ours, or all style sheets as one; kept, since all of them together have half a megabyte."""
-    return b"\n".join((path / name).read_bytes() for name in sheets(path)) if path.is_dir() else path.read_bytes()
+    return (
+        b"\n".join((path / name).read_bytes() for name in list_stylesheets(path))
+        if path.is_dir()
+        else path.read_bytes()
+    )
 
 
 @cache
-def _version(path: Path) -> str:
+def _file_version(path: Path) -> str:
     """Return a fingerprint of what is there; blank for what can't be read."""
     try:
-        return hashlib.sha256(_read(path)).hexdigest()[:12]
+        return hashlib.sha256(_read_static(path)).hexdigest()[:12]
     except OSError:
         return ""
 
 
 @cache
-def _small(path: Path) -> bytes:
+def _gzip_file(path: Path) -> bytes:
     """Return a file of ours, compressed as well as can be; once per process."""
-    return gzip.compress(_read(path), 9, mtime=0)
+    return gzip.compress(_read_static(path), 9, mtime=0)
 
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
-    if (path := _named(endpoint, values)) and (version := _version(path)):
+    if (path := _requested_file(endpoint, values)) and (version := _file_version(path)):
         values.setdefault("v", version)
 
 
-def _keep(response: Response) -> Response:
+def _set_cache_headers(response: Response) -> Response:
     """Let browsers keep a file whose address has its fingerprint; others must ask whether it is still true."""
     if request.endpoint not in ("static", "assets.style") or response.status_code not in (200, 304):
         return response
-    path = _named(request.endpoint, request.view_args or {})
-    if path and request.args.get("v") == _version(path):
-        response.headers["Cache-Control"] = f"public, max-age={FOR_EVER}, immutable"
+    path = _requested_file(request.endpoint, request.view_args or {})
+    if path and request.args.get("v") == _file_version(path):
+        response.headers["Cache-Control"] = f"public, max-age={IMMUTABLE_SECONDS}, immutable"
     else:
         response.headers["Cache-Control"] = "no-cache"
     return response
 
 
-def _compress(response: Response) -> Response:
+def _compress_response(response: Response) -> Response:
     """Compress an answer where that pays and the browser understands it."""
-    if response.mimetype not in COMPRESSED or not 200 <= response.status_code < 500:
+    if response.mimetype not in COMPRESSIBLE_TYPES or not 200 <= response.status_code < 500:
         return response
     if response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers:
         return response
     response.vary.add("Accept-Encoding")
     if request.method == "HEAD" or not request.accept_encodings["gzip"]:
         return response
-    path = _named(request.endpoint, request.view_args or {}) if response.status_code == 200 else None
+    path = _requested_file(request.endpoint, request.view_args or {}) if response.status_code == 200 else None
     if path:
         response.direct_passthrough = False
         response.close()  # the file that would have been sent
-        response.set_data(_small(path))
+        response.set_data(_gzip_file(path))
     elif response.direct_passthrough or response.is_streamed:
         return response
     else:
         body = response.get_data()
-        if len(body) < LEAST:
+        if len(body) < MIN_COMPRESSED_BYTES:
             return response
-        response.set_data(_padded(body))
+        response.set_data(_gzip_with_padding(body))
     response.headers["Content-Encoding"] = "gzip"
     if tag := response.get_etag()[0]:
         response.set_etag(tag, weak=True)
     return response
 
 
-def _padded(body: bytes) -> bytes:
+def _gzip_with_padding(body: bytes) -> bytes:
     """Return a page compressed, with a name of random length in its head.
 
     A page holds a token that must stay secret beside words of the address. Whoever can make a browser ask again and
     again and sees how long the answers are could guess the token letter by letter (BREACH): a length that differs by
     chance hides what a letter saves. That is why no library does it: the usual ones do not pad.
     """
-    found = BytesIO()
-    name = "x" * secrets.randbelow(PADDING + 1)
-    with gzip.GzipFile(filename=name, mode="wb", compresslevel=LEVEL, fileobj=found, mtime=0) as file:
-        file.write(body)
-    return found.getvalue()
+    compressed = BytesIO()
+    padding = "x" * secrets.randbelow(MAX_PADDING + 1)
+    with gzip.GzipFile(filename=padding, mode="wb", compresslevel=GZIP_LEVEL, fileobj=compressed, mtime=0) as writer:
+        writer.write(body)
+    return compressed.getvalue()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from rockonweb.core.docker.daemon_settings import TIGHT
+from rockonweb.core.docker.daemon_settings import LOW_SPACE
 from rockonweb.web.labels import size
 from rockonweb.work import heartbeat
 
 
-def troubles() -> list[tuple[str, str]]:
+def list_banners() -> list[tuple[str, str]]:
     """Return a sentence and a hint for each part that is down. Asks the queue's server, never Docker."""
     if not heartbeat.queue_alive():
         sentence = _("The job queue does not answer: nothing can be installed, started or stopped.")
@@ -28,13 +28,13 @@ def docker_notice() -> tuple[str, str, str] | None:
     engine = heartbeat.engine_status()
     if not engine.reachable or not engine.images_folder or engine.free is None:
         return None
-    room = _(
+    sentence = _(
         "Images will live in %(folder)s (%(kind)s), where %(free)s are left.",
         folder=engine.images_folder, kind=engine.file_system or "?", free=size(engine.free),
     )  # fmt: skip
-    if engine.free < TIGHT:
-        return room, _("That is little: the images of one app often take 1 to 3 GB."), "warning"
+    if engine.free < LOW_SPACE:
+        return sentence, _("That is little: the images of one app often take 1 to 3 GB."), "warning"
     hint = _(
         "The images of one app often take 1 to 3 GB. A larger disk is easier to choose now than later: see Docker."
     )
-    return room, hint, "info"
+    return sentence, hint, "info"

@@ -28,25 +28,25 @@ from sqlalchemy.orm import InstrumentedAttribute, Load, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 
 from rockonweb.catalog import icons
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.definition import search
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
-from rockonweb.core.operations.lifecycle import THERE
-from rockonweb.models import ACTIVE, Installation, Operation, RockOn, State, Status, db
-from rockonweb.models.installation import is_newer
-from rockonweb.models.repository import not_installed
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.models import ACTIVE_PROGRESS, Installation, Operation, RockOn, State, Status, db
+from rockonweb.models.installation import is_newer_definition
+from rockonweb.models.repository import blank_installation
 from rockonweb.models.rockon import has_word
 from rockonweb.web import ui_link
-from rockonweb.web.partials import mark_of
+from rockonweb.web.partials import fingerprint_of
 
-PAGE = 96  # a multiple of the columns that the grid may have
+CARDS_PER_PAGE = 96  # a multiple of the columns that the grid may have
 INSTALLED, ALL = "installed", "all"
-MAX_SEARCH = 200  # characters
-_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
+MAX_SEARCH_LENGTH = 200  # characters
+_IS_LISTED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)  # what a list may show
 _FROM = outerjoin(RockOn, Installation, Installation.entry_id == RockOn.id)
 
-_SHOWN = (
+_CARD_COLUMNS = (
     RockOn.name, RockOn.summary, RockOn.version, RockOn.website, RockOn.has_ui, RockOn.badges, RockOn.icon,
     RockOn.in_catalogue, Installation.name, Installation.entry_id, Installation.state, Installation.status,
     Installation.exit_code, Installation.status_error, Installation.error, Installation.installed_source,
@@ -68,7 +68,7 @@ class Condition(enum.StrEnum):
 URGENCY = (Condition.FAILED, Condition.BUSY, Condition.RUNNING, Condition.STOPPED, Condition.AVAILABLE)
 
 
-class Order(enum.StrEnum):
+class SortOrder(enum.StrEnum):
     """What comes first; without one, names, and what a search fits best."""
 
     NAME = "name"
@@ -77,7 +77,7 @@ class Order(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Wish:
+class CatalogueQuery:
     """What a person wants to see, as the address says it. What it does not know is left out."""
 
     tab: str = ""
@@ -87,49 +87,49 @@ class Wish:
     condition: Condition | None = None
     page: int = 1
     update: bool = False  # only what has a newer image
-    order: Order | None = None
+    order: SortOrder | None = None
 
     @classmethod
-    def read(cls, arguments: Any) -> Wish:
+    def parse_args(cls, arguments: Any) -> CatalogueQuery:
         """Return the wish of an address's arguments, a `MultiDict`."""
         tab = arguments.get("tab", "")
-        given = set(arguments.getlist("badge"))
+        badge_names = set(arguments.getlist("badge"))
         return cls(
             tab=tab if tab in (INSTALLED, ALL) else "",
-            search=arguments.get("q", "").replace("\0", "").strip()[:MAX_SEARCH],
-            category=next((one for one in Category if one == arguments.get("category")), None),
-            badges=tuple(badge for badge in Badge if badge in given),
-            condition=next((one for one in Condition if one == arguments.get("state")), None),
+            search=arguments.get("q", "").replace("\0", "").strip()[:MAX_SEARCH_LENGTH],
+            category=next((candidate for candidate in Category if candidate == arguments.get("category")), None),
+            badges=tuple(badge for badge in Badge if badge in badge_names),
+            condition=next((candidate for candidate in Condition if candidate == arguments.get("state")), None),
             update=arguments.get("update") == "1",
-            order=next((one for one in Order if one == arguments.get("order")), None),
+            order=next((candidate for candidate in SortOrder if candidate == arguments.get("order")), None),
             page=max(1, arguments.get("page", 1, type=int)),
         )
 
     @property
-    def filtered(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether more than the tab is chosen."""
         return bool(self.search or self.category or self.badges or self.condition or self.update)
 
-    def toggled(self, badge: Badge) -> tuple[Badge, ...]:
+    def toggle_badge(self, badge: Badge) -> tuple[Badge, ...]:
         """Return the badges with one more, or without one that is chosen."""
-        return tuple(one for one in Badge if (one in self.badges) != (one == badge))
+        return tuple(candidate for candidate in Badge if (candidate in self.badges) != (candidate == badge))
 
-    def arguments(self, **changes: Any) -> dict[str, Any]:
+    def query_args(self, **changes: Any) -> dict[str, Any]:
         """Return the address's arguments with some fields changed; a change begins on the first page."""
-        wish = replace(self, **{"page": 1, **changes})
+        query = replace(self, **{"page": 1, **changes})
         return {
-            "tab": wish.tab or None,
-            "q": wish.search or None,
-            "category": wish.category,
-            "badge": [*wish.badges],
-            "state": wish.condition,
-            "update": "1" if wish.update else None,
-            "order": wish.order,
-            "page": wish.page if wish.page > 1 else None,
+            "tab": query.tab or None,
+            "q": query.search or None,
+            "category": query.category,
+            "badge": [*query.badges],
+            "state": query.condition,
+            "update": "1" if query.update else None,
+            "order": query.order,
+            "page": query.page if query.page > 1 else None,
         }
 
 
-class Choice(NamedTuple):
+class FilterChoice(NamedTuple):
     """A filter that can be chosen, how many rock-ons it would show, and whether it is chosen."""
 
     key: enum.StrEnum
@@ -138,7 +138,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Card:
+class RockonCard:
     """A rock-on of the list.
 
     `link` leads to the app's own page, `operation` is the one that waits or runs, `icon` the version of its picture,
@@ -152,92 +152,108 @@ class Card:
     newer: bool = False
 
     @property
-    def lasting(self) -> tuple[object, ...] | None:
+    def cache_key(self) -> tuple[object, ...] | None:
         """All that the card shows of a rock-on that is only in the catalogue; None for one that has more to tell."""
-        one, entry = self.rockon, self.rockon.entry
-        if one.state is not State.AVAILABLE or self.operation or one.error:
+        installation, entry = self.rockon, self.rockon.entry
+        if installation.state is not State.AVAILABLE or self.operation or installation.error:
             return None
-        return (one.id, one.name, entry.version, entry.website, entry.summary, entry.badges, self.icon)
+        return (
+            installation.id,
+            installation.name,
+            entry.version,
+            entry.website,
+            entry.summary,
+            entry.badges,
+            self.icon,
+        )
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """A page of the catalogue. `found` counts what the wish matches, `installed` and `everything` the tabs, `updates`
-    what would be left of it where only newer images count. `instead` are the words that were searched for because
-    nothing has those that were typed.
+class CatalogueListing:
+    """A page of the catalogue. `match_count` counts what the query matches, `installed_count` and `total_count` the
+    tabs, `update_count` what would be left of it where only newer images count. `corrected_search` are the words that
+    were searched for because nothing has those that were typed.
     """
 
-    cards: list[Card]
-    wish: Wish
+    cards: list[RockonCard]
+    query: CatalogueQuery
     pages: int
-    found: int
-    installed: int
-    everything: int
-    updates: int
-    categories: list[Choice]
-    badges: list[Choice]
-    conditions: list[Choice]
-    instead: str = ""
+    match_count: int
+    installed_count: int
+    total_count: int
+    update_count: int
+    categories: list[FilterChoice]
+    badges: list[FilterChoice]
+    conditions: list[FilterChoice]
+    corrected_search: str = ""
 
     @property
-    def mark(self) -> str:
+    def listing_fingerprint(self) -> str:
         """A fingerprint of what can change, so that a page that polls is sent only news."""
         states = [
             (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.status_error,
              card.rockon.error, card.rockon.entry.version, card.rockon.entry.summary, card.rockon.entry.badges,
              card.icon, card.link, card.operation, card.newer, card.rockon.entry.in_catalogue,
-             card.rockon.update_known)
+             card.rockon.has_newer_image)
             for card in self.cards
         ]  # fmt: skip
-        counts = (self.found, self.installed, self.everything, self.updates)
+        counts = (self.match_count, self.installed_count, self.total_count, self.update_count)
         choices = (self.categories, self.badges, self.conditions)
-        return mark_of(states, counts, choices)
+        return fingerprint_of(states, counts, choices)
 
 
-def look(wish: Wish, hostname: str) -> Shelf:
+def list_catalogue(query: CatalogueQuery, hostname: str) -> CatalogueListing:
     """Return a page of the catalogue, with the same number of statements however long it is.
 
     Without a tab: what is installed, or all where nothing is.
     """
-    typed = words = search.words(wish.search)
-    groups = _groups(words)
-    instead: list[str] = []
-    if typed and not any(group.matches for group in groups) and (instead := search.meant(typed, _texts())):
-        words, groups = instead, _groups(instead)
-    installed = sum(group.number for group in groups if group.sort.installed)
-    wish = replace(wish, tab=wish.tab or (INSTALLED if installed else ALL))
-    sorts: Counter[_Sort] = Counter()
+    typed_words = search_words = search.split_query(query.search)
+    groups = _count_groups(search_words)
+    corrected_words: list[str] = []
+    if (
+        typed_words
+        and not any(group.matches for group in groups)
+        and (corrected_words := search.correct_words(typed_words, _searchable_texts()))
+    ):
+        search_words, groups = corrected_words, _count_groups(corrected_words)
+    installed_count = sum(group.rockon_count for group in groups if group.traits.installed)
+    query = replace(query, tab=query.tab or (INSTALLED if installed_count else ALL))
+    traits_counts: Counter[_RockonTraits] = Counter()
     for group in groups:
-        if group.matches and (group.sort.installed or wish.tab == ALL):
-            sorts[group.sort] += group.number
-    found = sum(number for sort, number in sorts.items() if sort.fits(wish))
-    pages = max(1, -(-found // PAGE))
-    wish = replace(wish, page=min(wish.page, pages))
-    return Shelf(
-        cards=_cards(_chosen(wish, words), hostname),
-        wish=wish,
+        if group.matches and (group.traits.installed or query.tab == ALL):
+            traits_counts[group.traits] += group.rockon_count
+    match_count = sum(traits_count for traits, traits_count in traits_counts.items() if traits.matches_query(query))
+    pages = max(1, -(-match_count // CARDS_PER_PAGE))
+    query = replace(query, page=min(query.page, pages))
+    return CatalogueListing(
+        cards=_build_cards(_select_page_ids(query, search_words), hostname),
+        query=query,
         pages=pages,
-        found=found,
-        installed=installed,
-        everything=sum(group.number for group in groups),
-        updates=sum(number for sort, number in sorts.items() if sort.newer and sort.fits(wish)),
-        **_choices(sorts, wish),
-        instead=" ".join(instead),
+        match_count=match_count,
+        installed_count=installed_count,
+        total_count=sum(group.rockon_count for group in groups),
+        update_count=sum(
+            traits_count
+            for traits, traits_count in traits_counts.items()
+            if traits.newer and traits.matches_query(query)
+        ),
+        **_filter_choices(traits_counts, query),
+        corrected_search=" ".join(corrected_words),
     )
 
 
-def installed(hostname: str) -> list[Card]:
+def installed_cards(hostname: str) -> list[RockonCard]:
     """Return all that is installed or failed to be, in the order of names, by four statements."""
-    there = select(RockOn.id).select_from(_FROM).where(Installation.state != State.AVAILABLE)
-    there = there.order_by(RockOn.sort_name, RockOn.name)
-    return _cards([*db.session.scalars(there)], hostname)
+    installed_query = select(RockOn.id).select_from(_FROM).where(Installation.state != State.AVAILABLE)
+    installed_query = installed_query.order_by(RockOn.sort_name, RockOn.name)
+    return _build_cards([*db.session.scalars(installed_query)], hostname)
 
 
 def active_operations(ids: list[int]) -> dict[int, int]:
     """Return the operation that runs, else the one that waits longest, by rock-on."""
     query = select(Operation.installation_id, Operation.id)
-    waits = query.where(Operation.installation_id.in_(ids), Operation.progress.in_(ACTIVE))
-    rows = db.session.execute(waits.order_by(Operation.id.desc()))
+    active_query = query.where(Operation.installation_id.in_(ids), Operation.progress.in_(ACTIVE_PROGRESS))
+    rows = db.session.execute(active_query.order_by(Operation.id.desc()))
     return {rockon: operation for rockon, operation in rows if rockon is not None}
 
 
@@ -251,7 +267,7 @@ def condition_of(state: State, status: Status) -> Condition:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sort:
+class _RockonTraits:
     """What filters look at. Thousands of rock-ons are of a few dozen sorts, and there is one object for each."""
 
     installed: bool
@@ -260,79 +276,95 @@ class _Sort:
     badges: tuple[str, ...]
     newer: bool  # whether a newer image is known
 
-    def fits(self, wish: Wish, *, but: str = "") -> bool:
+    def matches_query(self, query: CatalogueQuery, *, ignored_filter: str = "") -> bool:
         """Whether it is what the filters ask for, all of them or all but one."""
         return (
-            (but == "category" or wish.category is None or wish.category in self.categories)
-            and (not wish.badges or set(wish.badges) <= set(self.badges))
-            and (but == "condition" or wish.condition is None or wish.condition is self.condition)
-            and (self.newer or not wish.update)
+            (ignored_filter == "category" or query.category is None or query.category in self.categories)
+            and (not query.badges or set(query.badges) <= set(self.badges))
+            and (ignored_filter == "condition" or query.condition is None or query.condition is self.condition)
+            and (self.newer or not query.update)
         )
 
 
-class _Group(NamedTuple):
+class _TraitsGroup(NamedTuple):
     """Rock-ons of a sort that a list may show, how many there are, and whether the search finds them."""
 
     matches: bool
-    number: int
-    sort: _Sort
+    rockon_count: int
+    traits: _RockonTraits
 
 
 @lru_cache(maxsize=10_000)
-def _sort(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _Sort:
+def _traits_of(state: str | None, status: str | None, categories: str, badges: str, newer: int | None) -> _RockonTraits:
     """Return the sort of a rock-on from what its columns hold; some are empty where it was never installed."""
-    known = State[state] if state else State.AVAILABLE
-    installed = known in THERE
-    return _Sort(
+    rockon_state = State[state] if state else State.AVAILABLE
+    installed = rockon_state in INSTALLED_OR_PENDING
+    return _RockonTraits(
         installed=installed,
         newer=installed and bool(newer),
-        condition=condition_of(known, Status[status] if status else Status.STOPPED),
+        condition=condition_of(rockon_state, Status[status] if status else Status.STOPPED),
         categories=tuple(categories.split()),
         badges=tuple(badges.split()),
     )
 
 
-def _groups(words: Sequence[str]) -> list[_Group]:
+def _count_groups(search_words: Sequence[str]) -> list[_TraitsGroup]:
     """Return how many rock-ons a list may show, by what filters look at. The database counts: they may be thousands."""
     columns = (Installation.state, Installation.status, RockOn.categories, RockOn.badges)
-    sort: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # as they are stored
-    sort.append(type_coerce(Installation.newer_images, Integer))
-    matches = _matches(words).label("matches")
-    query = select(matches, func.count(), *sort).select_from(_FROM).where(_LISTED).group_by("matches", *sort)
-    return [_Group(bool(one), number, _sort(*stored)) for one, number, *stored in db.session.execute(query)]
+    traits_columns: list[ColumnElement[Any]] = [type_coerce(column, Text) for column in columns]  # as they are stored
+    traits_columns.append(type_coerce(Installation.newer_images, Integer))
+    matches = _search_condition(search_words).label("matches")
+    query = (
+        select(matches, func.count(), *traits_columns)
+        .select_from(_FROM)
+        .where(_IS_LISTED)
+        .group_by("matches", *traits_columns)
+    )
+    return [
+        _TraitsGroup(bool(is_match), rockon_count, _traits_of(*values))
+        for is_match, rockon_count, *values in db.session.execute(query)
+    ]
 
 
-def _chosen(wish: Wish, words: Sequence[str]) -> list[int]:
+def _select_page_ids(wanted_query: CatalogueQuery, search_words: Sequence[str]) -> list[int]:
     """Return the rock-ons of a page, in their order."""
-    query = select(RockOn.id).select_from(_FROM).where(_LISTED, _matches(words), *_filters(wish))
-    if wish.order is Order.STATE:
-        query = query.order_by(case(*((_is(condition), place) for place, condition in enumerate(URGENCY))))
-    elif wish.order is Order.NEWEST:
+    query = (
+        select(RockOn.id)
+        .select_from(_FROM)
+        .where(_IS_LISTED, _search_condition(search_words), *_query_conditions(wanted_query))
+    )
+    if wanted_query.order is SortOrder.STATE:
+        query = query.order_by(case(*((_condition_clause(condition), rank) for rank, condition in enumerate(URGENCY))))
+    elif wanted_query.order is SortOrder.NEWEST:
         query = query.order_by(RockOn.id.desc())
-    elif words and wish.order is None:
-        query = query.order_by(_distance(words))
-    query = query.order_by(RockOn.sort_name, RockOn.name).limit(PAGE).offset((wish.page - 1) * PAGE)
+    elif search_words and wanted_query.order is None:
+        query = query.order_by(_search_rank(search_words))
+    query = (
+        query.order_by(RockOn.sort_name, RockOn.name)
+        .limit(CARDS_PER_PAGE)
+        .offset((wanted_query.page - 1) * CARDS_PER_PAGE)
+    )
     return [*db.session.scalars(query)]
 
 
-def _matches(words: Sequence[str]) -> ColumnElement[bool]:
-    return and_(true(), *(RockOn.search.contains(word, autoescape=True) for word in words))
+def _search_condition(search_words: Sequence[str]) -> ColumnElement[bool]:
+    return and_(true(), *(RockOn.search.contains(search_word, autoescape=True) for search_word in search_words))
 
 
-def _filters(wish: Wish) -> Iterator[ColumnElement[bool]]:
-    """Return what `_Sort.fits` says, as conditions on rows, and the tab."""
-    if wish.tab != ALL:
-        yield Installation.state.in_(THERE)
-    if wish.category:
-        yield has_word(RockOn.categories, wish.category)
-    yield from (has_word(RockOn.badges, badge) for badge in wish.badges)
-    if wish.condition:
-        yield _is(wish.condition)
-    if wish.update:
-        yield and_(Installation.newer_images, Installation.state.in_(THERE))
+def _query_conditions(query: CatalogueQuery) -> Iterator[ColumnElement[bool]]:
+    """Return what `_RockonTraits.matches_query` says, as conditions on rows, and the tab."""
+    if query.tab != ALL:
+        yield Installation.state.in_(INSTALLED_OR_PENDING)
+    if query.category:
+        yield has_word(RockOn.categories, query.category)
+    yield from (has_word(RockOn.badges, badge) for badge in query.badges)
+    if query.condition:
+        yield _condition_clause(query.condition)
+    if query.update:
+        yield and_(Installation.newer_images, Installation.state.in_(INSTALLED_OR_PENDING))
 
 
-def _is(condition: Condition) -> ColumnElement[bool]:
+def _condition_clause(condition: Condition) -> ColumnElement[bool]:
     """Return what `condition_of` says, as a condition on rows."""
     return or_(
         Installation.id.is_(None) if condition is Condition.AVAILABLE else false(),
@@ -344,52 +376,56 @@ def _is(condition: Condition) -> ColumnElement[bool]:
     )
 
 
-def _distance(words: Sequence[str]) -> ColumnElement[int]:
+def _search_rank(search_words: Sequence[str]) -> ColumnElement[int]:
     """Return how far a rock-on is from a search: it is its name, begins it, stands in it, or stands elsewhere."""
-    name, whole = RockOn.sort_name, " ".join(words)
+    name, search_text = RockOn.sort_name, " ".join(search_words)
     return case(
-        (name == whole, 0),
-        (name.startswith(words[0], autoescape=True), 1),
-        (or_(*(name.contains(word, autoescape=True) for word in words)), 2),
+        (name == search_text, 0),
+        (name.startswith(search_words[0], autoescape=True), 1),
+        (or_(*(name.contains(search_word, autoescape=True) for search_word in search_words)), 2),
         else_=3,
     )
 
 
-def _texts() -> list[str]:
+def _searchable_texts() -> list[str]:
     """Return the names of the rock-ons that a list may show, and all that searches look through.
 
     The database joins them: ten thousand rows would take longer than the search.
     """
     listed = (
-        select(RockOn.sort_name, RockOn.search).select_from(_FROM).where(_LISTED).order_by(RockOn.sort_name).subquery()
+        select(RockOn.sort_name, RockOn.search)
+        .select_from(_FROM)
+        .where(_IS_LISTED)
+        .order_by(RockOn.sort_name)
+        .subquery()
     )
-    joined = (func.aggregate_strings(column, "\n") for column in (listed.c.sort_name, listed.c.search))
-    return [text or "" for text in db.session.execute(select(*joined)).one()]
+    aggregates = (func.aggregate_strings(column, "\n") for column in (listed.c.sort_name, listed.c.search))
+    return [text or "" for text in db.session.execute(select(*aggregates)).one()]
 
 
-def _choices(sorts: Counter[_Sort], wish: Wish) -> dict[str, list[Choice]]:
+def _filter_choices(traits_counts: Counter[_RockonTraits], query: CatalogueQuery) -> dict[str, list[FilterChoice]]:
     """Return the filters that would show something, each counted as if the others stayed."""
     categories: Counter[str] = Counter()
     badges: Counter[str] = Counter()
     conditions: Counter[str] = Counter()
-    for sort, times in sorts.items():
-        if sort.fits(wish, but="category"):
-            categories.update(dict.fromkeys(sort.categories, times))
-        if sort.fits(wish):
-            badges.update(dict.fromkeys(sort.badges, times))
-        if sort.fits(wish, but="condition"):
-            conditions[sort.condition] += times
+    for traits, rockon_count in traits_counts.items():
+        if traits.matches_query(query, ignored_filter="category"):
+            categories.update(dict.fromkeys(traits.categories, rockon_count))
+        if traits.matches_query(query):
+            badges.update(dict.fromkeys(traits.badges, rockon_count))
+        if traits.matches_query(query, ignored_filter="condition"):
+            conditions[traits.condition] += rockon_count
     return {
-        "categories": _offered(Category, categories, (wish.category,)),
-        "badges": _offered(Badge, badges, wish.badges),
-        "conditions": _offered(Condition, conditions, (wish.condition,)),
+        "categories": _nonempty_choices(Category, categories, (query.category,)),
+        "badges": _nonempty_choices(Badge, badges, query.badges),
+        "conditions": _nonempty_choices(Condition, conditions, (query.condition,)),
     }
 
 
-def _offered(
+def _nonempty_choices(
     keys: type[enum.StrEnum], counts: Mapping[str, int], chosen: tuple[enum.StrEnum | None, ...]
-) -> list[Choice]:
-    return [Choice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
+) -> list[FilterChoice]:
+    return [FilterChoice(key, counts.get(key, 0), key in chosen) for key in keys if counts.get(key) or key in chosen]
 
 
 def load_apps(
@@ -405,26 +441,32 @@ def load_apps(
         Load(Installation).load_only(*(column for column in columns if column.class_ is Installation)),
         Load(Installation).raiseload("*"),
     )
-    for entry, known, *values in db.session.execute(query):
-        app = known or not_installed(entry)
+    for entry, installation, *values in db.session.execute(query):
+        app = installation or blank_installation(entry)
         set_committed_value(app, "entry", entry)
         yield app, tuple(values)
 
 
-def _cards(ids: list[int], hostname: str) -> list[Card]:
+def _build_cards(ids: list[int], hostname: str) -> list[RockonCard]:
     # The newest definition of those alone that are installed with another one: few, and all are long.
     differs = case((and_(RockOn.in_catalogue, RockOn.source != Installation.installed_source), RockOn.source))
     rockons: dict[int, Installation] = {}
     newer = {}
-    for app, (source,) in load_apps(select(RockOn).where(RockOn.id.in_(ids)), _SHOWN, differs):
+    for app, (source,) in load_apps(select(RockOn).where(RockOn.id.in_(ids)), _CARD_COLUMNS, differs):
         rockons[app.entry.id] = app
         newer[app.entry.id] = (
-            app.installed and source is not None and is_newer(source, app.installed_source, app.ignored)
+            app.is_installed and source is not None and is_newer_definition(source, app.installed_source, app.ignored)
         )
-    links = ui_link.links(rockons.values(), hostname)
+    links = ui_link.ui_links_by_id(rockons.values(), hostname)
     operations = active_operations([app.id for app in rockons.values()])
-    folder = icons.folder(current_settings())
+    folder = icons.icons_folder(current_config())
     return [
-        Card(app, links.get(app.id), operations.get(app.id), icons.version(folder, app.entry.icon), newer[app.entry.id])
-        for app in (rockons[one] for one in ids if one in rockons)
+        RockonCard(
+            app,
+            links.get(app.id),
+            operations.get(app.id),
+            icons.icon_version(folder, app.entry.icon),
+            newer[app.entry.id],
+        )
+        for app in (rockons[entry_id] for entry_id in ids if entry_id in rockons)
     ]

@@ -11,15 +11,15 @@ from rockonweb.accounts import users
 from rockonweb.web import login_throttle
 
 
-def confirmed(field: Any) -> bool:
+def password_confirmed(field: Any) -> bool:
     """Whether a field holds the password of the person who is logged in; otherwise it says so.
 
     Wrong ones are counted and written down. Raises TooManyRequests.
     """
     name = current_user.name
-    login_throttle.check(name)
-    if users.password_is_right(current_user, field.data or ""):
+    login_throttle.check_login_throttle(name)
+    if users.check_password(current_user, field.data or ""):
         return True
-    login_throttle.failed(name, "password.wrong")
+    login_throttle.record_failed_login(name, "password.wrong")
     field.errors = [_("This is not your password.")]
     return False

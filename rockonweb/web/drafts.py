@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from rockonweb.core.answers.field_names import glued
-from rockonweb.core.definition.definition import Definition, digest
-from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.answers.field_names import plain_field_name
+from rockonweb.core.definition.definition import Definition, definition_digest
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.questions import wizard
-from rockonweb.models import Draft, Installation, db, repository, writing
+from rockonweb.models import Draft, Installation, db, repository, transaction
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredDraft:
     """A draft as the pages need it.
 
     `values` are by field name, as typed; `done` the pages that were accepted; `new_shares` those that did not exist
@@ -32,17 +32,17 @@ class Kept:
     dropped: tuple[str, ...] = ()
 
 
-def definition_of(rockon: Installation) -> Definition:
+def catalogue_definition(rockon: Installation) -> Definition:
     """Return the definition that an install takes: the catalogue's newest."""
-    return rockon.read(rockon.entry.source)
+    return rockon.parse_definition(rockon.entry.source)
 
 
-def load(rockon: Installation, definition: Definition, user_id: int) -> Kept:
+def load_draft(rockon: Installation, definition: Definition, user_id: int) -> StoredDraft:
     """Return a person's draft, an empty one where there is none. Only reads."""
-    return _kept(find(db.session(), rockon, user_id), rockon, definition)
+    return _read_stored_draft(find_draft(db.session(), rockon, user_id), rockon, definition)
 
 
-def save(
+def save_draft(
     rockon: Installation,
     definition: Definition,
     user_id: int,
@@ -57,57 +57,63 @@ def save(
     `accepted` is False for a page with errors, and None for one that was left by Back: it stays done when nothing
     on it was changed. `new_shares` come with the accepted shares page.
     """
-    with writing() as session:
-        kept = _kept(find(session, rockon, user_id), rockon, definition)
-        changed = any(kept.values.get(name) != value for name, value in typed.items())
-        done = set(kept.done) | ({page} if accepted else set())
+    with transaction() as session:
+        draft = _read_stored_draft(find_draft(session, rockon, user_id), rockon, definition)
+        changed = any(draft.values.get(name) != value for name, value in typed.items())
+        done = set(draft.done) | ({page} if accepted else set())
         if accepted is False or (accepted is None and changed):
             done.discard(page)
         data = {
-            "values": {**kept.values, **typed},
+            "values": {**draft.values, **typed},
             "done": sorted(done),
-            "new_shares": sorted(kept.new_shares if new_shares is None else new_shares),
+            "new_shares": sorted(draft.new_shares if new_shares is None else new_shares),
         }
-        keep(session, rockon, user_id, data)
+        store_draft(session, rockon, user_id, data)
 
 
-def prefill(rockon: Installation, definition: Definition, kept: Kept) -> dict[str, str]:
+def prefill_fields(rockon: Installation, definition: Definition, draft: StoredDraft) -> dict[str, str]:
     """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
-    return {**wizard.values_of(definition, repository.answers_of(rockon)), **kept.values}
+    return {**wizard.values_from_answers(definition, repository.load_answers(rockon)), **draft.values}
 
 
-def find(session: Session, rockon: Installation, user_id: int) -> Draft | None:
+def find_draft(session: Session, rockon: Installation, user_id: int) -> Draft | None:
     """Return a person's row: that of the settings of an app that is there, else that of an install."""
     query = select(Draft).where(Draft.rockon_id == rockon.entry_id, Draft.user_id == user_id)
-    return session.scalar(query.where(Draft.installation_id == _home(rockon)))
+    return session.scalar(query.where(Draft.installation_id == _draft_installation_id(rockon)))
 
 
-def keep(session: Session, rockon: Installation, user_id: int, data: dict[str, Any]) -> None:
+def store_draft(session: Session, rockon: Installation, user_id: int, data: dict[str, Any]) -> None:
     """Write a person's row."""
-    row, digested = find(session, rockon, user_id), digest(rockon.entry.source)
+    row, definition_hash = find_draft(session, rockon, user_id), definition_digest(rockon.entry.source)
     if row is None:
-        row = Draft(user_id=user_id, rockon_id=rockon.entry_id, installation_id=_home(rockon))
+        row = Draft(user_id=user_id, rockon_id=rockon.entry_id, installation_id=_draft_installation_id(rockon))
         session.add(row)
-    row.definition_hash, row.data = digested, data
+    row.definition_hash, row.typed_values = definition_hash, data
 
 
-def _home(rockon: Installation) -> int | None:
-    return rockon.id if rockon.state in THERE else None
+def _draft_installation_id(rockon: Installation) -> int | None:
+    return rockon.id if rockon.state in INSTALLED_OR_PENDING else None
 
 
-def _kept(row: Draft | None, rockon: Installation, definition: Definition) -> Kept:
+def _read_stored_draft(row: Draft | None, rockon: Installation, definition: Definition) -> StoredDraft:
     if row is None:
-        return Kept()
-    data, asks = row.data, wizard.all_asks(definition)
+        return StoredDraft()
+    data, questions = row.typed_values, wizard.all_questions(definition)
     # Older versions had one answer for two questions whose glued names are the same: it is neither's.
-    shared = {glued(ask.page, ask.container, ask.key) for ask in asks if ask.name not in data["values"]}
-    values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in shared}
-    if row.definition_hash == digest(rockon.entry.source):
-        unknown = {ask.page for ask in asks if ask.name not in values}
-        return Kept(values, tuple(page for page in data["done"] if page not in unknown), frozenset(data["new_shares"]))
-    asked = {ask.name for ask in asks}
-    return Kept(
-        {name: value for name, value in values.items() if name in asked},
+    ambiguous_names = {
+        plain_field_name(question.page, question.container, question.key)
+        for question in questions
+        if question.name not in data["values"]
+    }
+    values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in ambiguous_names}
+    if row.definition_hash == definition_digest(rockon.entry.source):
+        unanswered_pages = {question.page for question in questions if question.name not in values}
+        return StoredDraft(
+            values, tuple(page for page in data["done"] if page not in unanswered_pages), frozenset(data["new_shares"])
+        )
+    question_names = {question.name for question in questions}
+    return StoredDraft(
+        {name: value for name, value in values.items() if name in question_names},
         outdated=True,
-        dropped=tuple(name for name in values if name not in asked),
+        dropped=tuple(name for name in values if name not in question_names),
     )

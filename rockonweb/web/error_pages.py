@@ -23,13 +23,13 @@ from rockonweb.core.errors import (
     RockonwebError,
 )
 from rockonweb.core.invisible import one_line
-from rockonweb.languages import say
-from rockonweb.models.base import database_trouble
+from rockonweb.languages import translate
+from rockonweb.models.base import wrap_database_error
 from rockonweb.web import api_errors
-from rockonweb.web.partials import partial_wanted
+from rockonweb.web.partials import wants_partial
 from rockonweb.work import queue
 
-SENTENCES = {
+ERROR_SENTENCES = {
     400: (_l("This request can't be understood."), _l("Go back, reload the page and try again.")),
     401: (_l("You are not logged in."), _l("Log in and try again.")),
     403: (_l("Your account may not do this."), _l("Ask an owner of this Rockonweb.")),
@@ -41,23 +41,23 @@ SENTENCES = {
     500: (_l("Something went wrong in Rockonweb itself."), _l("Try again. The reason stands in its log.")),
 }
 DATABASE_STATUS = {DiskFull: 507, DatabaseOutdated: 500, DatabaseUnusable: 503}
-STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
+ERROR_STATUS = {BadInput: 422, Conflict: 409, EngineUnreachable: 503, QueueUnreachable: 503}
 
 
-def register(app: Flask) -> None:
+def register_error_handlers(app: Flask) -> None:
     """Add the error pages to the application."""
     app.register_error_handler(RockonwebError, _on_rockonweb_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DBAPIError, _on_database_error)
-    app.register_error_handler(RedisError, lambda error: _on_rockonweb_error(queue.unreachable(error)))
+    app.register_error_handler(RedisError, lambda error: _on_rockonweb_error(queue.unreachable_error(error)))
 
 
-def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str | Response, int]:
+def render_error(status: int, sentence: str, hint: str, output: str = "") -> tuple[str | Response, int]:
     """Return an error page, or the part of it that htmx shows above the page's content; JSON for the API."""
-    if api_errors.asked():
-        return api_errors.answer(status, sentence, hint), status
-    template = "_error.html" if partial_wanted() else "error.html"
+    if api_errors.is_api_request():
+        return api_errors.api_error(status, sentence, hint), status
+    template = "_error.html" if wants_partial() else "error.html"
     try:
         return render_template(template, status=status, sentence=sentence, hint=hint, output=output), status
     except SQLAlchemyError as error:
@@ -67,21 +67,21 @@ def answer(status: int, sentence: str, hint: str, output: str = "") -> tuple[str
         return bare.render(sentence=sentence, hint=hint), status
 
 
-def status_of(error: RockonwebError) -> int:
+def http_status_of(error: RockonwebError) -> int:
     """Return the status that an error of ours is answered with."""
-    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    return next((status for error_class, status in ERROR_STATUS.items() if isinstance(error, error_class)), 500)
 
 
 def _on_rockonweb_error(error: RockonwebError) -> ResponseReturnValue:
-    status = status_of(error)
+    status = http_status_of(error)
     if status == 500:
         current_app.logger.warning("%s %s", one_line(str(error)), one_line(error.output))
-    return answer(status, say(error.sentence), say(error.hint), error.output)
+    return render_error(status, translate(error.sentence), translate(error.hint), error.output)
 
 
 def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:
     current_app.logger.info("refused a form: %s", error.description)
-    return answer(
+    return render_error(
         400,
         _("This form is out of date, so nothing was done."),
         _("Go back, reload the page and send it again. Your browser must accept cookies."),
@@ -93,22 +93,22 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
         return error.get_response()
     if error.code == 500:
         current_app.logger.error("internal error", exc_info=getattr(error, "original_exception", None))
-    sentences = api_errors.SENTENCES if api_errors.asked() else SENTENCES
+    sentences = api_errors.API_ERROR_SENTENCES if api_errors.is_api_request() else ERROR_SENTENCES
     sentence, hint = sentences.get(error.code, sentences[500 if error.code > 499 else 400])
     if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
-        hint = _("Try again in %(time)s.", time=_time(error.retry_after))
-    body, status = answer(error.code, str(sentence), str(hint))
+        hint = _("Try again in %(time)s.", time=_format_wait(error.retry_after))
+    body, status = render_error(error.code, str(sentence), str(hint))
     return body, status, [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
 
 
-def _time(number: int) -> str:
+def _format_wait(seconds: int) -> str:
     """Return how long to wait, in the largest unit that fits, never too short."""
-    if number > 90:
-        return ngettext("%(num)s minute", "%(num)s minutes", -(-number // 60))  # type: ignore[no-any-return]
-    return ngettext("%(num)s second", "%(num)s seconds", number)  # type: ignore[no-any-return]
+    if seconds > 90:
+        return ngettext("%(num)s minute", "%(num)s minutes", -(-seconds // 60))  # type: ignore[no-any-return]
+    return ngettext("%(num)s second", "%(num)s seconds", seconds)  # type: ignore[no-any-return]
 
 
 def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
     current_app.logger.error("database: %s", error.orig)
-    found = database_trouble(error)
-    return answer(DATABASE_STATUS[type(found)], say(found.sentence), say(found.hint))
+    problem = wrap_database_error(error)
+    return render_error(DATABASE_STATUS[type(problem)], translate(problem.sentence), translate(problem.hint))

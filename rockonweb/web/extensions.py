@@ -1,4 +1,4 @@
-"""The Flask extensions, bound to an application by `faces.register`."""
+"""The Flask extensions, bound to an application by `faces.register_web`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rockonweb.accounts import sessions, tokens
 from rockonweb.models import Token, User
 from rockonweb.web import last_used, login_throttle
 
-KEY = "key"  # of a session, in its cookie
+SESSION_KEY = "key"  # of a session, in its cookie
 
 
-class Catalogues(Babel):  # type: ignore[misc]
+class CachingBabel(Babel):  # type: ignore[misc]
     """Flask-Babel, which would read the catalogue of a language anew for each request."""
 
     @property
@@ -23,7 +23,7 @@ class Catalogues(Babel):  # type: ignore[misc]
         return current_app.extensions.setdefault("catalogue of messages", Domain(domain=self.domain))
 
 
-babel = Catalogues()
+babel = CachingBabel()
 csrf = CSRFProtect()
 login = LoginManager()
 
@@ -31,27 +31,27 @@ login = LoginManager()
 @login.user_loader  # type: ignore[untyped-decorator]
 def load_user(user_id: str) -> User | None:
     """Return the person whose session this is, as long as it was not ended; one statement, as the account's alone."""
-    found = sessions.find(str(session.get(KEY, "")))
-    if found is None or str(found.user_id) != user_id:
+    login_session = sessions.find_session(str(session.get(SESSION_KEY, "")))
+    if login_session is None or str(login_session.user_id) != user_id:
         return None
-    g.login_session = found
-    last_used.note(found)
-    return found.user
+    g.login_session = login_session
+    last_used.record_use(login_session)
+    return login_session.user
 
 
 @login.request_loader  # type: ignore[untyped-decorator]
-def load_user_of_token(request: Request) -> User | None:
+def load_token_user(request: Request) -> User | None:
     """Return the account whose token a script sends in `Authorization: Bearer …`."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    return user_of_token(token.strip()) if kind.lower() == "bearer" else None
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return authenticate_token(token.strip()) if scheme.lower() == "bearer" else None
 
 
-def user_of_token(given: str) -> User | None:
+def authenticate_token(token_text: str) -> User | None:
     """Return the account of a token, which limits what the account may do in this request."""
-    token: Token | None = tokens.find(given)
+    token: Token | None = tokens.find_token(token_text)
     if token is None:
-        login_throttle.count("")
+        login_throttle.count_failed_login("")
         return None
     g.token_role = token.role
-    last_used.note(token)
+    last_used.record_use(token)
     return token.user

@@ -24,13 +24,13 @@ from rockonweb.core import text
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.core.secret import MASK
-from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, Installation, Operation, Progress, State, Status, now
+from rockonweb.languages import translate
+from rockonweb.models import CustomConfig, Environment, Installation, Operation, Progress, State, Status, utc_now
 from rockonweb.work import labels
 
 
 @dataclass(frozen=True)
-class Pill:
+class StatusPill:
     """A state as a page shows it: words, a tone (the colour) and an icon. `detail` may be blank."""
 
     words: str | LazyString
@@ -40,7 +40,7 @@ class Pill:
 
 
 @dataclass(frozen=True)
-class Tag:
+class BadgeTag:
     """A badge as a page shows it: a short word, the sentence that explains it, and an icon."""
 
     words: LazyString
@@ -48,33 +48,33 @@ class Tag:
     icon: str
 
 
-BADGES = {
-    Badge.UI: Tag(_l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
-    Badge.CONTAINERS: Tag(
+BADGE_TAGS = {
+    Badge.UI: BadgeTag(_l("Web page"), _l("It has a page of its own that you open in the browser."), "window"),
+    Badge.CONTAINERS: BadgeTag(
         _l("Several containers"),
         _l("It consists of several containers, which are installed, started and stopped together."),
         "boxes",
     ),
-    Badge.HOST_NETWORK: Tag(
+    Badge.HOST_NETWORK: BadgeTag(
         _l("Host network"),
         _l("It uses this machine's network directly: it may listen on any port, and its ports are fixed."),
         "ethernet",
     ),
-    Badge.PRIVILEGED: Tag(
+    Badge.PRIVILEGED: BadgeTag(
         _l("Privileged"),
         _l("It has nearly all rights on this machine, its disks and devices included. Install it if you trust it."),
         "shield-lock",
     ),
-    Badge.DOCKER_SOCKET: Tag(
+    Badge.DOCKER_SOCKET: BadgeTag(
         _l("Controls Docker"),
         _l("It may command Docker itself, and through it do anything on this machine. Install it if you trust it."),
         "key",
     ),
-    Badge.LOCAL: Tag(
+    Badge.LOCAL: BadgeTag(
         _l("Local"), _l("Its definition comes from this machine's own folder and not from a metastore."), "house"
     ),
 }
-CATEGORIES = {
+CATEGORY_LABELS = {
     Category.MEDIA: _l("Media"),
     Category.PHOTOS: _l("Photos"),
     Category.FILES: _l("Files and sync"),
@@ -93,7 +93,7 @@ CATEGORIES = {
     Category.OTHER: _l("Other"),
 }
 # What the doctor looks at; its text and JSON have the keys.
-DIAGNOSED = {
+CHECK_LABELS = {
     "program": _l("program"),
     "files": _l("files"),
     "database": _l("database"),
@@ -112,59 +112,59 @@ DIAGNOSED = {
     "certificate": _l("certificate"),
     "settings": _l("settings"),
 }
-STATES = {
-    State.AVAILABLE: Pill(_l("Not installed"), "quiet", "box-seam"),
-    State.PENDING_INSTALL: Pill(_l("Installing"), "busy", "hourglass-split"),
-    State.INSTALL_FAILED: Pill(_l("Install failed"), "bad", "exclamation-triangle"),
-    State.PENDING_UPDATE: Pill(_l("Updating"), "busy", "hourglass-split"),
-    State.PENDING_UNINSTALL: Pill(_l("Uninstalling"), "busy", "hourglass-split"),
+STATE_PILLS = {
+    State.AVAILABLE: StatusPill(_l("Not installed"), "quiet", "box-seam"),
+    State.PENDING_INSTALL: StatusPill(_l("Installing"), "busy", "hourglass-split"),
+    State.INSTALL_FAILED: StatusPill(_l("Install failed"), "bad", "exclamation-triangle"),
+    State.PENDING_UPDATE: StatusPill(_l("Updating"), "busy", "hourglass-split"),
+    State.PENDING_UNINSTALL: StatusPill(_l("Uninstalling"), "busy", "hourglass-split"),
 }
-STATUSES = {
-    Status.STOPPED: Pill(_l("Stopped"), "quiet", "stop-fill"),
-    Status.PENDING_START: Pill(_l("Starting"), "busy", "hourglass-split"),
-    Status.STARTED: Pill(_l("Running"), "good", "play-fill"),
-    Status.START_FAILED: Pill(_l("Start failed"), "bad", "exclamation-triangle"),
-    Status.PENDING_STOP: Pill(_l("Stopping"), "busy", "hourglass-split"),
-    Status.STOP_FAILED: Pill(_l("Stop failed"), "bad", "exclamation-triangle"),
+STATUS_PILLS = {
+    Status.STOPPED: StatusPill(_l("Stopped"), "quiet", "stop-fill"),
+    Status.PENDING_START: StatusPill(_l("Starting"), "busy", "hourglass-split"),
+    Status.STARTED: StatusPill(_l("Running"), "good", "play-fill"),
+    Status.START_FAILED: StatusPill(_l("Start failed"), "bad", "exclamation-triangle"),
+    Status.PENDING_STOP: StatusPill(_l("Stopping"), "busy", "hourglass-split"),
+    Status.STOP_FAILED: StatusPill(_l("Stop failed"), "bad", "exclamation-triangle"),
 }
-PROGRESS = {
-    Progress.QUEUED: Pill(_l("Waiting"), "quiet", "hourglass-split"),
-    Progress.RUNNING: Pill(_l("Running"), "busy", "arrow-repeat"),
-    Progress.DONE: Pill(_l("Done"), "good", "check-circle"),
-    Progress.FAILED: Pill(_l("Failed"), "bad", "x-circle"),
-    Progress.CANCELLED: Pill(_l("Cancelled"), "quiet", "x-circle"),
-    Progress.INTERRUPTED: Pill(_l("Interrupted"), "bad", "exclamation-triangle"),
-    Progress.UNDONE: Pill(_l("Taken back"), "quiet", "arrow-clockwise"),
-    Progress.SKIPPED: Pill(_l("Skipped"), "quiet", "chevron-right"),
+PROGRESS_PILLS = {
+    Progress.QUEUED: StatusPill(_l("Waiting"), "quiet", "hourglass-split"),
+    Progress.RUNNING: StatusPill(_l("Running"), "busy", "arrow-repeat"),
+    Progress.DONE: StatusPill(_l("Done"), "good", "check-circle"),
+    Progress.FAILED: StatusPill(_l("Failed"), "bad", "x-circle"),
+    Progress.CANCELLED: StatusPill(_l("Cancelled"), "quiet", "x-circle"),
+    Progress.INTERRUPTED: StatusPill(_l("Interrupted"), "bad", "exclamation-triangle"),
+    Progress.UNDONE: StatusPill(_l("Taken back"), "quiet", "arrow-clockwise"),
+    Progress.SKIPPED: StatusPill(_l("Skipped"), "quiet", "chevron-right"),
 }
 
 
-def pill_of(rockon: Installation) -> Pill:
+def status_pill(rockon: Installation) -> StatusPill:
     """Return how a rock-on is: its state, and where it is installed its status."""
     if rockon.state is not State.INSTALLED:
-        return STATES[rockon.state]
+        return STATE_PILLS[rockon.state]
     if rockon.status is Status.EXITED:
-        words = gettext("Ended with exit code %(code)s", code="?" if rockon.exit_code is None else rockon.exit_code)
-        return Pill(words, "bad", "exclamation-triangle", rockon.status_error)
-    return STATUSES[rockon.status]
+        label = gettext("Ended with exit code %(code)s", code="?" if rockon.exit_code is None else rockon.exit_code)
+        return StatusPill(label, "bad", "exclamation-triangle", rockon.status_error)
+    return STATUS_PILLS[rockon.status]
 
 
 def title_of(operation: Operation) -> str:
     """Return what an operation does, to what."""
-    return say(labels.title_of(operation))
+    return translate(labels.describe_operation(operation))
 
 
 def ended_title(operation: Operation) -> str:
     """Return what became of an operation that has ended."""
-    return say(labels.ended_title(operation))
+    return translate(labels.describe_outcome(operation))
 
 
 def state_title(operation: Operation, percent: int = 0) -> str:
     """Return an operation's title with how it is, for the browser's tab: `Install: Immich · 40 %`, then
     `✓ Immich was installed`.
     """
-    if operation.active:
-        state = f"{percent} %" if operation.progress is Progress.RUNNING else PROGRESS[operation.progress].words
+    if operation.is_active:
+        state = f"{percent} %" if operation.progress is Progress.RUNNING else PROGRESS_PILLS[operation.progress].words
         return f"{title_of(operation)} · {state}"
     return f"{mark_of(operation)} {ended_title(operation)}"
 
@@ -186,27 +186,27 @@ def left_words(seconds: float | None) -> str:
     return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
 
 
-def answer(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str:
+def masked_answer(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str:
     """Return what was answered, masked where it is a secret."""
     if not row.value:
         return ""
-    return MASK if rockon.hides(row, container) else row.value
+    return MASK if rockon.is_secret_answer(row, container) else row.value
 
 
 def moment(value: datetime | None, *, near: bool = False) -> Markup:
     """Return a moment as a `<time>` element, in the server's own time; `near` ones as people say it: today, 14:03."""
     if value is None:
         return Markup("")
-    there = value.astimezone()
-    time = format_time(there, "short", rebase=False)
-    days = (now().astimezone().date() - there.date()).days
+    local_time = value.astimezone()
+    time_text = format_time(local_time, "short", rebase=False)
+    days = (utc_now().astimezone().date() - local_time.date()).days
     if near and days == 0:
-        words = gettext("today, %(time)s", time=time)
+        text_value = gettext("today, %(time)s", time=time_text)
     elif near and days == 1:
-        words = gettext("yesterday, %(time)s", time=time)
+        text_value = gettext("yesterday, %(time)s", time=time_text)
     else:
-        words = gettext("%(date)s, %(time)s", date=format_date(there, "medium", rebase=False), time=time)
-    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), words)
+        text_value = gettext("%(date)s, %(time)s", date=format_date(local_time, "medium", rebase=False), time=time_text)
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), text_value)
 
 
 def duration(seconds: float | None) -> str:
@@ -220,46 +220,46 @@ def duration(seconds: float | None) -> str:
     return str(gettext("%(m)s min %(s)s s", m=int(seconds) // 60, s=int(seconds) % 60))
 
 
-def size(number: int | None) -> str:
+def size(byte_count: int | None) -> str:
     """Return a number of bytes for people."""
-    return "" if number is None else say(text.size(number))
+    return "" if byte_count is None else translate(text.format_size(byte_count))
 
 
-def count_words(number: int) -> str:
+def count_words(count: int) -> str:
     """Return how many rock-ons a list has."""
-    return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", number))
+    return str(ngettext("%(num)s rock-on", "%(num)s rock-ons", count))
 
 
 def report_words(data: Mapping[str, Any]) -> str:
     """Return what a refresh brought, in a few words."""
-    numbers = {key: len(data.get(key, ())) for key in ("added", "changed", "removed", "faulty")}
-    words = [
-        ngettext("%(num)s new", "%(num)s new", numbers["added"]),
-        ngettext("%(num)s changed", "%(num)s changed", numbers["changed"]),
-        ngettext("%(num)s removed", "%(num)s removed", numbers["removed"]),
-        ngettext("%(num)s faulty", "%(num)s faulty", numbers["faulty"]),
+    counts = {key: len(data.get(key, ())) for key in ("added", "changed", "removed", "faulty")}
+    labels = [
+        ngettext("%(num)s new", "%(num)s new", counts["added"]),
+        ngettext("%(num)s changed", "%(num)s changed", counts["changed"]),
+        ngettext("%(num)s removed", "%(num)s removed", counts["removed"]),
+        ngettext("%(num)s faulty", "%(num)s faulty", counts["faulty"]),
     ]
-    said = [str(words) for words, number in zip(words, numbers.values(), strict=True) if number]
-    return ", ".join(said) or str(gettext("nothing new"))
+    nonzero_labels = [str(labels) for labels, count in zip(labels, counts.values(), strict=True) if count]
+    return ", ".join(nonzero_labels) or str(gettext("nothing new"))
 
 
 def ago(value: datetime) -> str:
     """Return how long ago a moment was, coarsely."""
-    return format_timedelta(value - now(), add_direction=True)  # type: ignore[no-any-return]
+    return format_timedelta(value - utc_now(), add_direction=True)  # type: ignore[no-any-return]
 
 
 FILTERS: dict[str, Any] = {
-    "pill": pill_of,
-    "progress_pill": PROGRESS.__getitem__,
-    "badge": BADGES.__getitem__,
-    "kind_words": labels.KINDS.__getitem__,
-    "category_words": lambda category: CATEGORIES.get(category, category),
-    "diagnosed": lambda about: DIAGNOSED.get(about, about),
+    "pill": status_pill,
+    "progress_pill": PROGRESS_PILLS.__getitem__,
+    "badge": BADGE_TAGS.__getitem__,
+    "kind_words": labels.KIND_TITLES.__getitem__,
+    "category_words": lambda category: CATEGORY_LABELS.get(category, category),
+    "diagnosed": lambda about: CHECK_LABELS.get(about, about),
     "day_moment": partial(moment, near=True),
     **{
         one.__name__: one
         for one in (
-            answer, title_of, state_title, ended_title, mark_of, left_words, say, moment, duration, size,
+            masked_answer, title_of, state_title, ended_title, mark_of, left_words, translate, moment, duration, size,
             count_words, report_words, ago,
         )
     },

@@ -15,37 +15,37 @@ from redis.exceptions import RedisError
 from rockonweb.models import LoginSession, Token
 from rockonweb.work import queue
 
-PREFIX = "rockonweb:seen"
-EVERY = 60  # seconds
-KEPT = 400 * 86400  # seconds
-MOST = 10_000
-_noted: dict[str, float] = {}
+KEY_PREFIX = "rockonweb:seen"
+RECORD_INTERVAL = 60  # seconds
+EXPIRY_SECONDS = 400 * 86400  # seconds
+MAX_RECORDED = 10_000
+_recorded: dict[str, float] = {}
 
 
-def note(row: LoginSession | Token) -> None:
+def record_use(row: LoginSession | Token) -> None:
     """Remember that a session or token is used now."""
-    key, moment = _key(row), time.monotonic()
-    if moment - _noted.get(key, -EVERY) < EVERY:
+    key, current_time = _redis_key(row), time.monotonic()
+    if current_time - _recorded.get(key, -RECORD_INTERVAL) < RECORD_INTERVAL:
         return
-    if len(_noted) > MOST:
-        _noted.clear()
-    _noted[key] = moment
+    if len(_recorded) > MAX_RECORDED:
+        _recorded.clear()
+    _recorded[key] = current_time
     with suppress(RedisError):
-        queue.connection().set(key, int(time.time()), ex=KEPT)
+        queue.redis_connection().set(key, int(time.time()), ex=EXPIRY_SECONDS)
 
 
-def moments(rows: Iterable[LoginSession | Token]) -> dict[int, datetime]:
+def last_used_times(rows: Iterable[LoginSession | Token]) -> dict[int, datetime]:
     """Return when rows of one kind were last used, by their ids, where that is known."""
-    keys = {row.id: _key(row) for row in rows}
+    keys = {row.id: _redis_key(row) for row in rows}
     if not keys:
         return {}
     try:
-        found = queue.connection().mget([*keys.values()])
+        timestamps = queue.redis_connection().mget([*keys.values()])
     except RedisError:
         return {}
-    said = zip(keys, found if isinstance(found, list) else [], strict=False)
-    return {row_id: datetime.fromtimestamp(int(value), UTC) for row_id, value in said if value is not None}
+    timestamps_by_id = zip(keys, timestamps if isinstance(timestamps, list) else [], strict=False)
+    return {row_id: datetime.fromtimestamp(int(value), UTC) for row_id, value in timestamps_by_id if value is not None}
 
 
-def _key(row: LoginSession | Token) -> str:
-    return f"{PREFIX}:{type(row).__name__}:{row.id}"
+def _redis_key(row: LoginSession | Token) -> str:
+    return f"{KEY_PREFIX}:{type(row).__name__}:{row.id}"

@@ -20,63 +20,67 @@ from sqlalchemy import select
 from werkzeug.exceptions import TooManyRequests
 
 from rockonweb.accounts import audit, users
-from rockonweb.models import AuditLine, User, db
+from rockonweb.models import AuditEntry, User, db
 
 limiter = Limiter(get_remote_address, storage_uri="memory://")
-OF_BOTH = parse("5 per minute")
-OF_ADDRESS = parse("30 per minute")
-OF_ACCOUNT = parse("60 per hour")
-LOGGED_IN = "login.done"
+PER_ADDRESS_AND_ACCOUNT = parse("5 per minute")
+PER_ADDRESS = parse("30 per minute")
+PER_ACCOUNT = parse("60 per hour")
+LOGIN_ACTION = "login.done"
 
 
-def check(name: str) -> None:
+def check_login_throttle(name: str) -> None:
     """Refuse before a password or code is looked at. Raises TooManyRequests, which says when to try again."""
-    waits = [wait for item, keys in _limits(name) if (wait := _wait(item, keys)) and not _excused(item, name)]
+    waits = [
+        wait
+        for limit, keys in _applicable_limits(name)
+        if (wait := _seconds_to_wait(limit, keys)) and not _is_known_address(limit, name)
+    ]
     if waits:
         raise TooManyRequests(retry_after=max(waits))
 
 
-def failed(name: str, action: str = "login.failed") -> None:
+def record_failed_login(name: str, action: str = "login.failed") -> None:
     """Count a failure and write it down. A name that nobody has is not written: it may be a password."""
-    count(name)
-    known = db.session.scalar(select(User.name).where(User.name == users.asked(name))) if name else None
-    audit.record(action, user=known or "?")
+    count_failed_login(name)
+    user_name = db.session.scalar(select(User.name).where(User.name == users.clean_name(name))) if name else None
+    audit.record(action, user=user_name or "?")
 
 
-def count(name: str) -> None:
+def count_failed_login(name: str) -> None:
     """Count a failure; a token that is none has no name."""
-    for item, keys in _limits(name):
-        limiter.limiter.hit(item, *keys)
+    for limit, keys in _applicable_limits(name):
+        limiter.limiter.hit(limit, *keys)
 
 
-def _limits(name: str) -> Iterator[tuple[RateLimitItem, tuple[str, ...]]]:
-    address, account = _neighbourhood(), name.strip().casefold()[:200]
-    yield OF_ADDRESS, ("failed", address)
+def _applicable_limits(name: str) -> Iterator[tuple[RateLimitItem, tuple[str, ...]]]:
+    address, account = _client_network(), name.strip().casefold()[:200]
+    yield PER_ADDRESS, ("failed", address)
     if account:
-        yield OF_BOTH, ("failed", address, account)
-        yield OF_ACCOUNT, ("failed", account)
+        yield PER_ADDRESS_AND_ACCOUNT, ("failed", address, account)
+        yield PER_ACCOUNT, ("failed", account)
 
 
-def _wait(item: RateLimitItem, keys: tuple[str, ...]) -> int:
+def _seconds_to_wait(limit: RateLimitItem, keys: tuple[str, ...]) -> int:
     """Return how many seconds are left until there is a place below a limit; 0 where there is one."""
-    if limiter.limiter.test(item, *keys):
+    if limiter.limiter.test(limit, *keys):
         return 0
-    return max(1, math.ceil(limiter.limiter.get_window_stats(item, *keys).reset_time - time.time()))
+    return max(1, math.ceil(limiter.limiter.get_window_stats(limit, *keys).reset_time - time.time()))
 
 
-def _excused(item: RateLimitItem, name: str) -> bool:
+def _is_known_address(limit: RateLimitItem, name: str) -> bool:
     """Whether an account's limit does not concern this address: its owner has logged in here."""
-    if item is not OF_ACCOUNT:
+    if limit is not PER_ACCOUNT:
         return False
-    here = (
-        AuditLine.who == users.asked(name),
-        AuditLine.action == LOGGED_IN,
-        AuditLine.address == request.remote_addr,
+    conditions = (
+        AuditEntry.who == users.clean_name(name),
+        AuditEntry.action == LOGIN_ACTION,
+        AuditEntry.address == request.remote_addr,
     )
-    return db.session.scalar(select(AuditLine.id).where(*here).limit(1)) is not None
+    return db.session.scalar(select(AuditEntry.id).where(*conditions).limit(1)) is not None
 
 
-def _neighbourhood() -> str:
+def _client_network() -> str:
     """Return the address, or the network that one household has of the newer kind."""
     try:
         address = ip_address(request.remote_addr or "")

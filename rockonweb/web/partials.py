@@ -8,21 +8,21 @@ from typing import Any
 from flask import render_template, request
 
 
-def partial_wanted() -> bool:
+def wants_partial() -> bool:
     """Whether htmx asks for a part; when it restores its history it needs the page."""
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
-def render(page: str, partial: str, /, **context: Any) -> str:
+def render_page(page: str, partial: str, /, **context: Any) -> str:
     """Render the page, or only the partial that the page includes."""
-    return render_template(partial if partial_wanted() else page, **context)
+    return render_template(partial if wants_partial() else page, **context)
 
 
-def mark_of(*shown: object) -> str:
+def fingerprint_of(*values: object) -> str:
     """Return a fingerprint of what a page shows, for the address that it polls."""
-    return f"{zlib.crc32(repr(shown).encode()):08x}"
+    return f"{zlib.crc32(repr(values).encode()):08x}"
 
 
-def not_modified(mark: str) -> bool:
+def not_modified(fingerprint: str) -> bool:
     """Whether a page that polls shows this already; then it is answered with no content."""
-    return partial_wanted() and request.args.get("seen") == mark
+    return wants_partial() and request.args.get("seen") == fingerprint

@@ -18,32 +18,32 @@ View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
 
 
-def public(view: View) -> View:
+def allow_anonymous(view: View) -> View:
     """Mark a view that needs no login."""
     view.permission = PUBLIC  # type: ignore[attr-defined]
     return view
 
 
-def requires(role: Role) -> Callable[[View], View]:
+def require_role(role: Role) -> Callable[[View], View]:
     """Refuse a view to those who are not logged in or whose role does not include `role`."""
 
-    def decorate(view: View) -> View:
+    def decorate_view(view: View) -> View:
         @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        def guarded_view(*args: Any, **kwargs: Any) -> ResponseReturnValue:
             if not current_user.is_authenticated:
-                return to_login()
-            if not allowed(current_user, role):
+                return redirect_to_login()
+            if not role_allows(current_user, role):
                 abort(403)
-            answer: ResponseReturnValue = view(*args, **kwargs)
-            return answer
+            response: ResponseReturnValue = view(*args, **kwargs)
+            return response
 
-        guarded.permission = role  # type: ignore[attr-defined]
-        return guarded  # type: ignore[return-value]
+        guarded_view.permission = role  # type: ignore[attr-defined]
+        return guarded_view  # type: ignore[return-value]
 
-    return decorate
+    return decorate_view
 
 
-class Pages(Blueprint):
+class RoleBlueprint(Blueprint):
     """Pages for those whose role includes one and the same, but for the pages that say themselves whom they are for."""
 
     def __init__(self, name: str, import_name: str, role: Role, url_prefix: str | None = None) -> None:
@@ -54,23 +54,23 @@ class Pages(Blueprint):
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
     ) -> None:
         """Add a page, which those alone get."""
-        guarded = view_func if hasattr(view_func, "permission") else requires(self._role)(view_func)
+        guarded = view_func if hasattr(view_func, "permission") else require_role(self._role)(view_func)
         super().add_url_rule(rule, endpoint, guarded, *args, **kw)
 
 
-def may(role: str) -> bool:
+def user_has_role(role: str) -> bool:
     """Whether the person who is logged in has this role; for templates."""
-    return bool(current_user.is_authenticated) and allowed(current_user, Role(role))
+    return bool(current_user.is_authenticated) and role_allows(current_user, Role(role))
 
 
-def allowed(user: User, role: Role) -> bool:
+def role_allows(user: User, role: Role) -> bool:
     """Whether an account may do what `role` may; one that logged in by a token, no more than the token either."""
     return user.role.includes(role) and g.get("token_role", Role.OWNER).includes(role)
 
 
-def to_login() -> ResponseReturnValue:
+def redirect_to_login() -> ResponseReturnValue:
     """Send an anonymous person to log in, or to make the first account."""
-    target = url_for("auth.login", next=_wanted()) if users.exist() else url_for("auth.setup")
+    target = url_for("auth.login", next=_return_address()) if users.has_users() else url_for("auth.setup")
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": target})
     return redirect(target, code=303)
@@ -83,9 +83,9 @@ def safe_next(target: str | None) -> str:
     return url_for("dashboard.index")
 
 
-def _wanted() -> str | None:
+def _return_address() -> str | None:
     """Return the page to come back to: the asked one, or the one that a button or htmx stood on."""
     if request.method == "GET" and "HX-Request" not in request.headers:
         return f"{request.script_root}{request.full_path}".rstrip("?")
-    here = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
-    return f"{here.path}?{here.query}".rstrip("?") or None
+    current_url = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    return f"{current_url.path}?{current_url.query}".rstrip("?") or None

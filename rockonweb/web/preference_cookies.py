@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from rockonweb.web.permissions import safe_next
 
-YEAR = 365 * 24 * 3600
+COOKIE_SECONDS = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,23 @@ class BrowserChoice:
     """What can be chosen, under the name that its cookie has."""
 
     name: str
-    among: Collection[str]
+    choices: Collection[str]
 
     @property
-    def chosen(self) -> str:
+    def current_choice(self) -> str:
         """What this browser has chosen; empty without a choice."""
-        kept = request.cookies.get(self._cookie, "")
-        return kept if kept in self.among else ""
+        value = request.cookies.get(self._cookie_name, "")
+        return value if value in self.choices else ""
 
-    def keep(self, chosen: str) -> ResponseReturnValue:
+    def save_choice(self, value: str) -> ResponseReturnValue:
         """Keep a choice, and go back to the page that it was made on."""
-        answer = redirect(safe_next(request.form.get("next")), code=303)
-        answer.set_cookie(self._cookie, chosen, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
-        return answer
+        response = redirect(safe_next(request.form.get("next")), code=303)
+        response.set_cookie(
+            self._cookie_name, value, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+        return response
 
     @property
-    def _cookie(self) -> str:
+    def _cookie_name(self) -> str:
         """The cookie's name, with our port: browsers send a host's cookies to all its ports."""
         return f"rockonweb_{current_app.config['SETTINGS'].port}_{self.name}"

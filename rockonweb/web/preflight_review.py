@@ -10,93 +10,101 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from rockonweb.core.containers.owners import Mismatch
+from rockonweb.core.containers.owners import OwnerMismatch
 from rockonweb.core.errors import Conflict, QueueUnreachable, RockonwebError
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.privileges import Power
+from rockonweb.core.preflight.privileges import Privilege
 from rockonweb.core.questions import settings
 from rockonweb.forms import summary
 from rockonweb.models import Installation, Status
 from rockonweb.web import error_pages
-from rockonweb.web.argv_diff import side_by_side
-from rockonweb.web.responses import lead_to
+from rockonweb.web.argv_diff import diff_argv
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work.collect_facts import other_users
 from rockonweb.work.review import Review, submit_review
 
-LEVELS = ("block", "warn")
-MANY = 3  # notes that stand open
+SERIOUS_LEVELS = ("block", "warn")
+MAX_OPEN_NOTES = 3  # notes that stand open
 
 
 @dataclass(frozen=True)
-class Before:
+class PreflightReview:
     """What stands on the page. `serious` findings forbid or warn, the worst first; many `notes` are folded.
 
-    `offers` are shares and folders that can be given to another user and group, `users` the other rock-ons that have
-    data in each share.
+    `ownership_offers` are shares and folders that can be given to another user and group, `share_users` the other
+    rock-ons that have data in each share.
     """
 
     serious: list[Finding]
     notes: list[Finding]
-    powers: Sequence[Power]
-    offers: Sequence[Mismatch]
-    users: Mapping[str, Sequence[str]]
-    sent: bool  # whether the page answers to the button that begins
+    privileges: Sequence[Privilege]
+    ownership_offers: Sequence[OwnerMismatch]
+    share_users: Mapping[str, Sequence[str]]
+    submitted: bool  # whether the page answers to the button that begins
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """The fingerprint of the powers, which goes with the button that allows them."""
-        return summary.mark(self.powers)
+        return summary.privileges_fingerprint(self.privileges)
 
     @property
-    def unconfirmed(self) -> bool:
+    def is_unconfirmed(self) -> bool:
         """Whether somebody wanted to begin and had seen other powers."""
-        return self.sent and not summary.SummaryForm().confirmed(self.powers)
+        return self.submitted and not summary.SummaryForm().privileges_confirmed(self.privileges)
 
-    def ticked(self, offer: Mismatch) -> bool:
+    def is_ticked(self, offer: OwnerMismatch) -> bool:
         """Whether somebody wanted to give a place away."""
-        return offer.place in request.form.getlist(summary.GIVE)
+        return offer.place in request.form.getlist(summary.GIVE_FIELD)
 
     @property
-    def folded(self) -> bool:
+    def has_folded_notes(self) -> bool:
         """Whether the notes are too many to stand open."""
-        return len(self.notes) > MANY
+        return len(self.notes) > MAX_OPEN_NOTES
 
 
-def before(
+def preflight_review(
     findings: Iterable[Finding],
-    powers: Sequence[Power],
-    offers: Sequence[Mismatch],
+    privileges: Sequence[Privilege],
+    ownership_offers: Sequence[OwnerMismatch],
     rockon: Installation,
     *,
-    sent: str = "",
-) -> Before:
-    """Return what a page shows of a plan for a rock-on; `sent` is the button that begins, where there are others."""
-    told = [finding for finding in findings if not finding.confirm]
-    return Before(
-        sorted((one for one in told if one.level in LEVELS), key=lambda one: LEVELS.index(one.level)),
-        [one for one in told if one.level == "note"],
-        powers,
-        offers,
-        other_users(rockon) if offers else {},
-        request.method == "POST" and (not sent or sent in request.form),
+    submit_button: str = "",
+) -> PreflightReview:
+    """Return what a page shows of a plan for a rock-on; `submit_button` is the button that begins, where there are
+    others.
+    """
+    shown_findings = [finding for finding in findings if not finding.confirm]
+    return PreflightReview(
+        sorted(
+            (shown_finding for shown_finding in shown_findings if shown_finding.level in SERIOUS_LEVELS),
+            key=lambda shown_finding: SERIOUS_LEVELS.index(shown_finding.level),
+        ),
+        [shown_finding for shown_finding in shown_findings if shown_finding.level == "note"],
+        privileges,
+        ownership_offers,
+        other_users(rockon) if ownership_offers else {},
+        request.method == "POST" and (not submit_button or submit_button in request.form),
     )
 
 
-def change_of(found: Review, rockon: Installation) -> dict[str, Any]:
+def change_context(review: Review, rockon: Installation) -> dict[str, Any]:
     """Return what a page shows of a change that was reviewed: both command lines of each container, and what stops."""
-    change = found.changes
+    change = review.planned_change
     running = rockon.status is not Status.STOPPED
     return {
         "change": change,
-        "sides": {one.container: side_by_side(one.before, one.after) for one in change.containers},
-        "downtime": settings.downtime(change.rebuilt, len(change.containers), running=running),
+        "sides": {
+            command_change.container: diff_argv(command_change.before, command_change.after)
+            for command_change in change.containers
+        },
+        "downtime": settings.describe_downtime(change.recreated, len(change.containers), running=running),
     }
 
 
-def begin(found: Review, refused: Callable[[RockonwebError], str]) -> ResponseReturnValue:
-    """Begin what was reviewed and lead to its page; what stands in the way by now is on the page of `refused`."""
+def submit_reviewed(review: Review, render_refusal: Callable[[RockonwebError], str]) -> ResponseReturnValue:
+    """Begin what was reviewed and lead to its page; `render_refusal` is the page for what stands in the way by now."""
     try:
-        operation = submit_review(found, current_user.name)
+        operation = submit_review(review, current_user.name)
     except (Conflict, QueueUnreachable) as error:
-        return refused(error), error_pages.status_of(error)
-    return lead_to("operations.show", operation_id=operation)
+        return render_refusal(error), error_pages.http_status_of(error)
+    return redirect_to_view("operations.show", operation_id=operation)

@@ -13,57 +13,57 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Networks = Sequence[IPv4Network | IPv6Network]
-SAID = ("FOR", "PROTO", "HOST", "PREFIX", "PORT")
-PREFIX = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
+FORWARDED_FIELDS = ("FOR", "PROTO", "HOST", "PREFIX", "PORT")
+PREFIX_PATTERN = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 
 
-class FromProxies:
+class TrustedProxyMiddleware:
     """A WSGI application in front of ours: corrects what a configured proxy says, and drops what others say."""
 
     def __init__(self, app: WSGIApplication, proxies: Networks) -> None:
         self._app = app
         self._proxies = proxies
-        self._believing = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
+        self._proxy_fix = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        peer = environ["REMOTE_ADDR"] = plain(environ.get("REMOTE_ADDR", ""))
-        if not self._trusts(peer):
-            for word in SAID:
-                environ.pop(f"HTTP_X_FORWARDED_{word}", None)
+        peer = environ["REMOTE_ADDR"] = normalize_address(environ.get("REMOTE_ADDR", ""))
+        if not self._is_trusted(peer):
+            for field in FORWARDED_FIELDS:
+                environ.pop(f"HTTP_X_FORWARDED_{field}", None)
             return self._app(environ, start_response)
-        environ["REMOTE_ADDR"] = self._client(peer, environ.get("HTTP_X_FORWARDED_FOR", ""))
-        if not PREFIX.fullmatch(environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")):
+        environ["REMOTE_ADDR"] = self._client_address(peer, environ.get("HTTP_X_FORWARDED_FOR", ""))
+        if not PREFIX_PATTERN.fullmatch(environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/")):
             environ.pop("HTTP_X_FORWARDED_PREFIX", None)
         if environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip() not in ("http", "https"):
             environ.pop("HTTP_X_FORWARDED_PROTO", None)
-        return self._believing(environ, start_response)
+        return self._proxy_fix(environ, start_response)
 
-    def _client(self, peer: str, told: str) -> str:
+    def _client_address(self, peer: str, forwarded_for: str) -> str:
         """Return the nearest address that is no proxy of ours; what stands left of it, anybody may have written."""
-        for word in reversed(told.split(",")):
-            address = plain(word.strip())
+        for hop in reversed(forwarded_for.split(",")):
+            address = normalize_address(hop.strip())
             if not address:
                 return peer
             peer = address
-            if not self._trusts(address):
+            if not self._is_trusted(address):
                 return address
         return peer
 
-    def _trusts(self, address: str) -> bool:
+    def _is_trusted(self, address: str) -> bool:
         try:
-            known = ip_address(address)
+            parsed = ip_address(address)
         except ValueError:
             return False
-        return any(known in network for network in self._proxies)
+        return any(parsed in network for network in self._proxies)
 
 
-def plain(address: str) -> str:
+def normalize_address(address: str) -> str:
     """Return an address in its usual form, without the port that some proxies add; blank for what is none."""
-    for form in (address, address.rpartition(":")[0].strip("[]"), address.strip("[]")):
+    for candidate in (address, address.rpartition(":")[0].strip("[]"), address.strip("[]")):
         try:
-            known = ip_address(form)
+            parsed = ip_address(candidate)
         except ValueError:
             continue
-        return str(getattr(known, "ipv4_mapped", None) or known)
+        return str(getattr(parsed, "ipv4_mapped", None) or parsed)
     return ""

@@ -13,14 +13,14 @@ from flask_babel import lazy_gettext as _l
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import wizard
-from rockonweb.core.questions.suggestions import Suggestion, texts
+from rockonweb.core.questions.suggestions import Suggestion, suggest_texts
 from rockonweb.forms import PageForm, devices, environment, shares
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import Installation
 from rockonweb.web import partials
 from rockonweb.work.collect_facts import other_users
 
-TITLES = {
+PAGE_TITLES = {
     "shares": _l("Shares"),
     "storage": _l("More storage"),
     "ports": _l("Ports"),
@@ -33,71 +33,82 @@ TITLES = {
     "review": _l("Review"),
 }
 # A page that answers to a button or has errors is the page one is on: no new history, no scrolling away.
-STAYING = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
+STAY_HEADERS = {"HX-Push-Url": "false", "HX-Reswap": "outerHTML"}
 
 
 @dataclass(frozen=True)
-class Place:
+class RockonPageContext:
     """Where a person is among the pages about a rock-on; their blueprint has the name of their templates' folder."""
 
     rockon: Installation
     definition: Definition
     page: str
 
-    def url(self, page: str) -> str:
+    def page_url(self, page: str) -> str:
         """The address of a page beside this one."""
         return url_for(".show", rockon_id=self.rockon.id, page=page)
 
-    def go(self, page: str) -> ResponseReturnValue:
+    def redirect_to_page(self, page: str) -> ResponseReturnValue:
         """Send the browser to a page beside this one."""
-        return redirect(self.url(page), code=303)
+        return redirect(self.page_url(page), code=303)
 
-    def render(self, **context: Any) -> str:
+    def render_questions(self, **context: Any) -> str:
         """Render this page, or the part of it that htmx swaps."""
-        return partials.render(
+        return partials.render_page(
             f"{request.blueprint}/page.html",
             f"{request.blueprint}/_page.html",
             here=self,
             rockon=self.rockon,
-            titles=TITLES,
-            swapped=partials.partial_wanted(),
+            titles=PAGE_TITLES,
+            swapped=partials.wants_partial(),
             **context,
         )
 
 
-def room(rockon: Installation, button: str) -> shares.Room:
+def load_share_context(rockon: Installation, button: str) -> shares.ShareContext:
     """Return what questions about shares need to know of the host; `button` is what makes new ones."""
-    ground, known = host_of().shares.ground(), host_of().shares.listing()
-    return shares.Room(known, other_users(rockon), ground.refusal, ground.way_out, ground.words, button)
+    constraints, existing = get_host().shares.new_share_constraints(), get_host().shares.shares_by_name()
+    return shares.ShareContext(
+        existing, other_users(rockon), constraints.refusal, constraints.hint, constraints.description, button
+    )
 
 
-def suggested_shares(definition: Definition, here: shares.Room, taken: Collection[str] = ()) -> dict[str, str]:
+def suggest_free_shares(
+    definition: Definition, context: shares.ShareContext, excluded: Collection[str] = ()
+) -> dict[str, str]:
     """Return a share for each volume, none of those that are taken or that other rock-ons use."""
-    inside = host_of().shares.roomiest() if here.refusal else ""
-    used = [share for share, others in here.users.items() if others]
-    return wizard.suggested_shares(definition, inside=inside, taken=[*used, *taken])
+    parent_share = get_host().shares.roomiest_share() if context.refusal else ""
+    used_elsewhere = [share for share, users in context.users.items() if users]
+    return wizard.suggest_shares(definition, inside=parent_share, taken=[*used_elsewhere, *excluded])
 
 
-def suggested_texts(definition: Definition, page: str, values: wizard.Values) -> dict[str, Suggestion]:
+def suggest_field_texts(definition: Definition, page: str, values: wizard.FieldValues) -> dict[str, Suggestion]:
     """Return what can be said about the variables or settings of a page, where the fields hold these values."""
-    places = {values.get(ask.name, "") for ask in wizard.asks(definition, "shares")}
-    visited = urlsplit(request.host_url).hostname or ""
-    return texts(definition, page, values, host_of().surroundings(places, visited), environment.new_secret)
+    share_paths = {values.get(ask.name, "") for ask in wizard.page_questions(definition, "shares")}
+    hostname = urlsplit(request.host_url).hostname or ""
+    return suggest_texts(
+        definition, page, values, get_host().collect_surroundings(share_paths, hostname), environment.random_secret
+    )
 
 
-def look_again(form: PageForm, suggested: Callable[[], Mapping[str, Suggestion]]) -> None:
+def redisplay_form(form: PageForm, suggested: Callable[[], Mapping[str, Suggestion]]) -> None:
     """Let a form be looked at as it was sent, with a new secret, or with one to be read."""
     if name := request.form.get("Generate", ""):
-        environment.generate(form, name, suggested())
+        environment.fill_generated_secret(form, name, suggested())
     else:
-        environment.show(form, request.form.get("Reveal", ""))
+        environment.redisplay_secrets(form, request.form.get("Reveal", ""))
 
 
-def lists(pages: Collection[str]) -> dict[str, Any]:
+def datalist_context(pages: Collection[str]) -> dict[str, Any]:
     """Return what the fields of pages offer, and how the lists of that are called."""
-    host, names = host_of(), {"shares_list": shares.LIST_ID, "devices_list": devices.LIST_ID, "same": shares.SAME}
+    host, list_ids = (
+        get_host(),
+        {"shares_list": shares.LIST_ID, "devices_list": devices.LIST_ID, "same": shares.SAME_FOLDER},
+    )
     return {
-        **names,
-        "known_shares": [*host.shares.listing(), *host.shares.folders()] if {"shares", "storage"} & {*pages} else [],
+        **list_ids,
+        "known_shares": [*host.shares.shares_by_name(), *host.shares.list_folders()]
+        if {"shares", "storage"} & {*pages}
+        else [],
         "known_devices": host.devices() if "devices" in pages else [],
     }

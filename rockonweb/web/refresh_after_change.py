@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from rockonweb.core.errors import RockonwebError
-from rockonweb.languages import say
+from rockonweb.languages import translate
 from rockonweb.work import operations
 
 
@@ -15,8 +15,11 @@ def refresh_soon(sentence: str) -> None:
     """Tell what was changed, and begin a refresh of the catalogue; where that can't be, say so too."""
     flash(sentence, "success")
     try:
-        operations.begin_refresh(current_user.name)
+        operations.submit_refresh(current_user.name)
     except RockonwebError as error:
-        flash(_("The catalogue could not be refreshed: %(why)s Refresh it later.", why=say(error.sentence)), "warning")
+        flash(
+            _("The catalogue could not be refreshed: %(why)s Refresh it later.", why=translate(error.sentence)),
+            "warning",
+        )
     else:
         flash(_("The catalogue is being refreshed."), "info")

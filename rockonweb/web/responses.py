@@ -9,16 +9,16 @@ from flask import Response, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 
-def lead_to(endpoint: str, **values: Any) -> ResponseReturnValue:
+def redirect_to_view(endpoint: str, **values: Any) -> ResponseReturnValue:
     """Lead to another page, as after a form that was sent."""
     return redirect(url_for(endpoint, **values), code=303)
 
 
-def file(body: str | bytes, kind: str, disposition: str) -> Response:
+def send_download(body: str | bytes, mimetype: str, disposition: str) -> Response:
     """Send a file, which nothing keeps on the way."""
-    return Response(body, mimetype=kind, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"})
+    return Response(body, mimetype=mimetype, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"})
 
 
-def stem(name: str) -> str:
+def file_stem(name: str) -> str:
     """Return a name for a file about a rock-on."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rock-on"

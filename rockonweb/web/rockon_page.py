@@ -14,99 +14,101 @@ from rockonweb.core.questions import migrate_answers
 from rockonweb.models import Installation, Kind, Operation, Progress, Role, State, Status, db, repository
 from rockonweb.models.repository import find_installation
 from rockonweb.web import catalogue_listing, ui_link
-from rockonweb.web.partials import mark_of, partial_wanted
-from rockonweb.web.permissions import may
+from rockonweb.web.partials import fingerprint_of, wants_partial
+from rockonweb.web.permissions import user_has_role
 
 OVERVIEW, LOGS, RESOURCES, HISTORY, DEFINITION = "overview", "logs", "resources", "history", "definition"
 # What may have brought a rock-on to how it is.
-CAUSES = {
+CAUSING_KINDS = {
     Status.STARTED: (Kind.INSTALL, Kind.START, Kind.RESTART, Kind.CHANGE, Kind.UPDATE),
     Status.STOPPED: (Kind.STOP,),
 }
 
 
-def get(rockon_id: int) -> Installation:
+def rockon_or_404(rockon_id: int) -> Installation:
     """Return a rock-on with what its pages show; one that does not exist is not found."""
     return find_installation(rockon_id) or abort(404)
 
 
-def get_installed(rockon_id: int) -> Installation:
-    """Return a rock-on as `get`; what is not installed is not found either."""
-    rockon = get(rockon_id)
-    return rockon if rockon.installed else abort(404)
+def installed_or_404(rockon_id: int) -> Installation:
+    """Return a rock-on as `rockon_or_404`; what is not installed is not found either."""
+    rockon = rockon_or_404(rockon_id)
+    return rockon if rockon.is_installed else abort(404)
 
 
-def hostname() -> str:
+def request_hostname() -> str:
     """Return what the reader calls this host."""
     return urlsplit(f"//{request.host}").hostname or "localhost"
 
 
-def head(rockon: Installation) -> dict[str, Any]:
+def head_context(rockon: Installation) -> dict[str, Any]:
     """Return what the head of a rock-on's pages shows."""
-    last = _last(rockon)
-    shown = {
+    last = _last_ended_operation(rockon)
+    context = {
         "rockon": rockon,
-        "link": ui_link.links([rockon], hostname()).get(rockon.id),
+        "link": ui_link.ui_links_by_id([rockon], request_hostname()).get(rockon.id),
         "operation": catalogue_listing.active_operations([rockon.id]).get(rockon.id),
-        "icon": icons.version_of(rockon),
-        "succession": successors.to_tell(rockon),
-        "predecessors": successors.succeeded_by(rockon),
-        "again": rockon.state is State.AVAILABLE and answered_before(rockon),
-        "since": _since(rockon, last),
+        "icon": icons.app_icon_version(rockon),
+        "succession": successors.replacements_to_offer(rockon),
+        "predecessors": successors.replaceable_apps(rockon),
+        "again": rockon.state is State.AVAILABLE and was_answered_before(rockon),
+        "since": _state_since(rockon, last),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
-    return {**shown, "head_mark": _mark(shown)}
+    return {**context, "head_mark": _head_fingerprint(context)}
 
 
-def _mark(shown: dict[str, Any]) -> str:
+def _head_fingerprint(context: dict[str, Any]) -> str:
     """Return a fingerprint of what can change in a head."""
-    rockon, failed = shown["rockon"], shown["failed"]
-    own = (
+    rockon, failed = context["rockon"], context["failed"]
+    rockon_values = (
         rockon.name, rockon.entry.summary, rockon.entry.version, rockon.entry.website, rockon.entry.in_catalogue,
-        rockon.newer_definition,
-        rockon.state, rockon.status, rockon.exit_code, rockon.status_error, rockon.error, rockon.update_known,
+        rockon.has_newer_definition,
+        rockon.state, rockon.status, rockon.exit_code, rockon.status_error, rockon.error, rockon.has_newer_image,
     )  # fmt: skip
-    candidates = [one.name for one in shown["succession"].candidates]
-    others = [(one.id, one.name) for one in shown["predecessors"]]
-    plain = [shown[key] for key in ("link", "operation", "icon", "again", "since")]
-    return mark_of(own, candidates, others, plain, failed and failed.id)
+    candidates = [rockon_item.name for rockon_item in context["succession"].candidates]
+    predecessors = [(rockon_item.id, rockon_item.name) for rockon_item in context["predecessors"]]
+    plain_values = [context[key] for key in ("link", "operation", "icon", "again", "since")]
+    return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id)
 
 
-def tabs(rockon: Installation) -> list[str]:
+def available_tabs(rockon: Installation) -> list[str]:
     """Return the tabs that a rock-on has for the person who looks."""
-    found = [OVERVIEW]
-    if rockon.installed:
-        found += [LOGS] if may(Role.OPERATOR) else []
-        found += [RESOURCES]
-    return [*found, HISTORY, DEFINITION]
+    tab_names = [OVERVIEW]
+    if rockon.is_installed:
+        tab_names += [LOGS] if user_has_role(Role.OPERATOR) else []
+        tab_names += [RESOURCES]
+    return [*tab_names, HISTORY, DEFINITION]
 
 
-def render(rockon: Installation, tab: str, **context: Any) -> str:
+def render_tab(rockon: Installation, tab: str, **context: Any) -> str:
     """Render a tab of a rock-on with the page around it, or the tab alone where htmx swaps it."""
-    here = {"tab": tab, "tabs": tabs(rockon), **context}
-    if partial_wanted():
-        return render_template("rockons/_tab.html", rockon=rockon, swapped=True, **here)
-    return render_template("rockons/show.html", **head(rockon), **here)
+    tab_context = {"tab": tab, "tabs": available_tabs(rockon), **context}
+    if wants_partial():
+        return render_template("rockons/_tab.html", rockon=rockon, swapped=True, **tab_context)
+    return render_template("rockons/show.html", **head_context(rockon), **tab_context)
 
 
-def answered_before(rockon: Installation) -> bool:
+def was_answered_before(rockon: Installation) -> bool:
     """Whether it was installed once, and nothing is asked that was not answered then."""
     installs = select(Operation.id).where(
         Operation.installation_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
     )
     if db.session.scalar(installs.limit(1)) is None:
         return False
-    return not migrate_answers.carry(rockon.definition, repository.answers_of(rockon), rockon.definition).asks
+    return not migrate_answers.migrate_answers(
+        rockon.current_definition, repository.load_answers(rockon), rockon.current_definition
+    ).new_questions
 
 
-def _last(rockon: Installation) -> Operation | None:
+def _last_ended_operation(rockon: Installation) -> Operation | None:
     """Return the operation that ended last."""
     query = select(Operation).where(Operation.installation_id == rockon.id, Operation.finished.is_not(None))
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
-def _since(rockon: Installation, last: Operation | None) -> datetime | None:
+def _state_since(rockon: Installation, last: Operation | None) -> datetime | None:
     """Return since when a rock-on is as it is, where the operation that ended last has brought it there."""
     if last is None or rockon.state is not State.INSTALLED or last.progress is not Progress.DONE:
         return None
-    return last.finished if last.kind in CAUSES.get(rockon.status, ()) else None
+    return last.finished if last.kind in CAUSING_KINDS.get(rockon.status, ()) else None

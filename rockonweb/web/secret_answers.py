@@ -10,8 +10,8 @@ from flask import request
 
 from rockonweb.accounts import audit
 from rockonweb.core.text import t
-from rockonweb.languages import say
-from rockonweb.models import CustomConfig, Environment, Installation, repository, writing
+from rockonweb.languages import translate
+from rockonweb.models import CustomConfig, Environment, Installation, repository, transaction
 
 HIDE, UNHIDE = "secret", "no-secret"  # boxes of pages of questions: a question has the one that changes something
 
@@ -30,21 +30,25 @@ class SecretAnswer:
         return f"{self.container}/{self.row.key}"
 
 
-def of(rockon: Installation) -> list[SecretAnswer]:
+def list_secret_answers(rockon: Installation) -> list[SecretAnswer]:
     """Return the variables and settings that have an answer."""
-    found: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
-    found += [(container.name, variable) for container in rockon.containers for variable in container.environment]
-    return [SecretAnswer(container, row, rockon.hides(row, container)) for container, row in found if row.value]
+    answer_rows: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
+    answer_rows += [(container.name, variable) for container in rockon.containers for variable in container.environment]
+    return [
+        SecretAnswer(container, row, rockon.is_secret_answer(row, container))
+        for container, row in answer_rows
+        if row.value
+    ]
 
 
-def choose(rockon: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
+def mark_secret(rockon: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
     """Keep what a person says of an answer, which counts at once."""
-    with writing() as session:
-        repository.stored(session, rockon).choose_secret(container, key, label, secret=secret)
+    with transaction() as session:
+        repository.ensure_installation(session, rockon).set_secret(container, key, label, secret=secret)
         audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
 
 
-def take(rockon: Installation, fields: Iterable[Any]) -> bool:
+def apply_secret_boxes(rockon: Installation, fields: Iterable[Any]) -> bool:
     """Keep the boxes that were ticked on a page of questions.
 
     A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would
@@ -55,9 +59,9 @@ def take(rockon: Installation, fields: Iterable[Any]) -> bool:
     for field in fields:
         if field.name not in (unhide if field.ask.secret else hide):
             continue
-        if field.ask.secret and field.kept and not request.form.get(field.name):
-            field.errors = [*field.errors, say(t("Type the value again: it is shown from then on."))]
+        if field.ask.secret and field.stored and not request.form.get(field.name):
+            field.errors = [*field.errors, translate(t("Type the value again: it is shown from then on."))]
             accepted = False
             continue
-        choose(rockon, field.ask.container, field.ask.key, field.ask.question.label, secret=not field.ask.secret)
+        mark_secret(rockon, field.ask.container, field.ask.key, field.ask.spec.label, secret=not field.ask.secret)
     return accepted

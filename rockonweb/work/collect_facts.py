@@ -8,13 +8,13 @@ from dataclasses import replace
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from rockonweb.core.answers.answers import Answers, split_share
-from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, Mount
-from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.answers.answers import Answers, split_share_path
+from rockonweb.core.facts import ContainerFacts, HostFacts, PortListener, VolumeMount
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t
-from rockonweb.host import Engine, host_of
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Container, Installation, Port, State, Volume, db
-from rockonweb.models.repository import answers_of
+from rockonweb.models.repository import load_answers
 
 
 def gather_facts(
@@ -22,47 +22,49 @@ def gather_facts(
 ) -> HostFacts:
     """Return the facts for planning `rockon`, by default with the answers that it has; see `Host.look`."""
     claims = claimed_ports(db.session())
-    facts = host_of(rockon).look(answers or answers_of(rockon), claims, docker, named)
+    facts = get_host(rockon).collect_facts(answers or load_answers(rockon), claims, docker, named)
     return replace(
         facts,
         claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
-        kept_volumes=volumes(rockon, docker, facts.containers),
+        kept_volumes=collect_volumes(rockon, docker, facts.containers),
     )
 
 
-def volumes(
+def collect_volumes(
     rockon: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
-) -> dict[str, tuple[Mount, ...]]:
+) -> dict[str, tuple[VolumeMount, ...]]:
     """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
-    found: dict[str, dict[str, Mount]] = {}
+    mounts_by_container: dict[str, dict[str, VolumeMount]] = {}
     for volume in rockon.kept_volumes:
-        found.setdefault(volume.container, {})[volume.destination] = Mount(volume.volume, volume.destination)
+        mounts_by_container.setdefault(volume.container, {})[volume.destination] = VolumeMount(
+            volume.volume, volume.destination
+        )
     for container in rockon.containers:
-        known = (containers or {}).get(container.name)
-        if docker and known and known.rockon == rockon.name:
+        container_facts = (containers or {}).get(container.name)
+        if docker and container_facts and container_facts.rockon == rockon.name:
             for mount in docker.anonymous_volumes(container.name):
-                found.setdefault(container.name, {})[mount.destination] = mount
-    return {name: tuple(mounts.values()) for name, mounts in found.items()}
+                mounts_by_container.setdefault(container.name, {})[mount.destination] = mount
+    return {name: tuple(mounts.values()) for name, mounts in mounts_by_container.items()}
 
 
-def claimed_ports(session: Session) -> list[Listener]:
+def claimed_ports(session: Session) -> list[PortListener]:
     """Return the host ports of all installed rock-ons, running or not, and those that an update will publish."""
     rows = session.execute(
         select(Port, Installation.name)
         .join(Port.container)
         .join(Container.installation)
-        .where(Installation.state.in_(THERE), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
+        .where(Installation.state.in_(INSTALLED_OR_PENDING), or_(Port.host.is_not(None), Port.reserved.is_not(None)))
     )
     return [
-        Listener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
+        PortListener(host, protocol, "", t("the rock-on %(name)s", name=name), name)
         for port, name in rows
         for host in {port.host, port.reserved}
-        for protocol in port.protocols
+        for protocol in port.published_protocols
         if host is not None
     ]
 
 
-def share_users(states: Collection[State] = THERE) -> dict[str, list[tuple[int, str]]]:
+def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, list[tuple[int, str]]]:
     """Return who uses which share: the rock-ons in one of these states, by id and name."""
     query = select(Volume.share, Installation.id, Installation.name).join(
         Container, Volume.container_id == Container.id
@@ -73,15 +75,16 @@ def share_users(states: Collection[State] = THERE) -> dict[str, list[tuple[int, 
         .distinct()
         .order_by(Installation.name)
     )
-    found: dict[str, list[tuple[int, str]]] = {}
-    for place, rockon_id, name in rows:
-        users = found.setdefault(split_share(place or "")[0], [])
+    users_by_share: dict[str, list[tuple[int, str]]] = {}
+    for share, rockon_id, name in rows:
+        users = users_by_share.setdefault(split_share_path(share or "")[0], [])
         users += [(rockon_id, name)] if (rockon_id, name) not in users else []
-    return found
+    return users_by_share
 
 
-def other_users(rockon: Installation, states: Collection[State] = THERE) -> dict[str, tuple[str, ...]]:
+def other_users(rockon: Installation, states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, tuple[str, ...]]:
     """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
     return {
-        share: tuple(name for id_, name in users if id_ != rockon.id) for share, users in share_users(states).items()
+        share: tuple(name for user_id, name in users if user_id != rockon.id)
+        for share, users in share_users(states).items()
     }

@@ -31,80 +31,90 @@ from sqlalchemy.orm import Session
 from rockonweb import config, host
 from rockonweb.core.docker import daemon_settings
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.instance import diagnosis
-from rockonweb.core.instance.diagnosis import Finding
+from rockonweb.core.instance.diagnosis import CheckResult
 from rockonweb.core.text import t
 from rockonweb.migrations import upgrade
-from rockonweb.models import Base, Container, Installation, Operation, Progress, RefreshReport, Secret, State
-from rockonweb.models.address import checked, masked, open_to_read
-from rockonweb.models.base import cipher, database_trouble
+from rockonweb.models import Base, Container, EncryptedText, Installation, Operation, Progress, RefreshReport, State
+from rockonweb.models.address import mask_password, open_read_only, parse_database_url
+from rockonweb.models.base import make_cipher, wrap_database_error
 from rockonweb.work import heartbeat, queue
 from rockonweb.work.collect_facts import claimed_ports
 
-SECONDS = 5  # that a part gets to answer
-WAITING = timedelta(minutes=5)  # after which an operation that waits should have begun
-RECENT = timedelta(days=30)
-PENDING = (State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
-Findings = Finding | Sequence[Finding]
+TIMEOUT_SECONDS = 5  # that a part gets to answer
+MAX_QUEUED_TIME = timedelta(minutes=5)  # after which an operation that waits should have begun
+RECENT_PERIOD = timedelta(days=30)
+PENDING_STATES = (State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
+Findings = CheckResult | Sequence[CheckResult]
 
 
-def examine(settings: config.Settings, version: str) -> list[Finding]:
+def examine_instance(settings: config.Config, version: str) -> list[CheckResult]:
     """Return what was found, part by part. Never raises: a part that can't be looked at is a finding itself."""
-    visit = _Visit(settings, version)
-    parts: tuple[tuple[str, Callable[[], Findings]], ...] = (
-        ("program", visit.program),
-        ("files", visit.files),
-        ("room", visit.room),
-        ("database", visit.database),
-        ("queue", visit.queue),
-        ("web", visit.roles),
-        ("Docker", visit.docker),
-        ("clock", visit.clock),
-        ("certificate", visit.certificate),
+    probe = _InstanceProbe(settings, version)
+    checks: tuple[tuple[str, Callable[[], Findings]], ...] = (
+        ("program", probe.inspect_program),
+        ("files", probe.inspect_files),
+        ("room", probe.inspect_disks),
+        ("database", probe.inspect_database),
+        ("queue", probe.inspect_queue),
+        ("web", probe.inspect_roles),
+        ("Docker", probe.inspect_docker),
+        ("clock", probe.inspect_clock),
+        ("certificate", probe.inspect_certificate),
     )
-    upon: tuple[tuple[str, Callable[[], Findings]], ...] = (  # those above, which say it when they are down
-        ("secrets", visit.secrets),
-        ("operations", visit.operations),
-        ("ports", visit.ports),
-        ("containers", visit.rows),
-        ("catalogue", visit.catalogue),
+    dependent_checks: tuple[tuple[str, Callable[[], Findings]], ...] = (  # those above, which say it when they are down
+        ("secrets", probe.inspect_secrets),
+        ("operations", probe.inspect_operations),
+        ("ports", probe.inspect_ports),
+        ("containers", probe.inspect_rows),
+        ("catalogue", probe.inspect_catalogue),
     )
-    with visit.opened:
-        found = [finding for about, look in parts for finding in _alone(about, look)]
-        return found + [finding for about, look in upon for finding in _alone(about, look, upon=True)]
+    with probe.exit_stack:
+        findings = [finding for subject, check in checks for finding in _run_check(subject, check)]
+        return findings + [
+            finding for subject, check in dependent_checks for finding in _run_check(subject, check, dependent=True)
+        ]
 
 
-def _alone(about: str, look: Callable[[], Findings], *, upon: bool = False) -> Iterator[Finding]:
+def _run_check(subject: str, check: Callable[[], Findings], *, dependent: bool = False) -> Iterator[CheckResult]:
     try:
-        found = look()
+        findings = check()
     except RockonwebError as error:
-        yield _unknown(about, t("Docker")) if upon else Finding(about, "fail", error.sentence, error.hint)
+        yield (
+            _unknown_finding(subject, t("Docker"))
+            if dependent
+            else CheckResult(subject, "fail", error.sentence, error.hint)
+        )
     except DBAPIError as error:
-        trouble = database_trouble(error)
-        yield _unknown(about, t("the database")) if upon else Finding(about, "fail", trouble.sentence, trouble.hint)
+        trouble = wrap_database_error(error)
+        yield (
+            _unknown_finding(subject, t("the database"))
+            if dependent
+            else CheckResult(subject, "fail", trouble.sentence, trouble.hint)
+        )
     except RedisError:
-        yield Finding(about, "fail", t("The queue's server does not answer."), _QUEUE_HINT)
+        yield CheckResult(subject, "fail", t("The queue's server does not answer."), _QUEUE_HINT)
     except Exception as error:  # the words of an error may have an address with a password in it: its kind will do
-        yield Finding(about, "fail", t("It can't be looked at: %(kind)s.", kind=type(error).__name__))
+        yield CheckResult(subject, "fail", t("It can't be looked at: %(kind)s.", kind=type(error).__name__))
     else:
-        yield from [found] if isinstance(found, Finding) else found
+        yield from [findings] if isinstance(findings, CheckResult) else findings
 
 
-def _unknown(about: str, part: str) -> Finding:
-    return Finding(about, "warn", t("It can't be known while %(part)s is as it is, see above.", part=part))
+def _unknown_finding(subject: str, dependency: str) -> CheckResult:
+    return CheckResult(subject, "warn", t("It can't be known while %(part)s is as it is, see above.", part=dependency))
 
 
 _QUEUE_HINT = t("`rockonweb up` starts one of its own; a server of yours is named by REDIS_URL.")
 
 
-class _Visit:
+class _InstanceProbe:
     """One look at an instance; database, queue and engine are opened when they are first needed."""
 
-    def __init__(self, settings: config.Settings, version: str) -> None:
+    def __init__(self, settings: config.Config, version: str) -> None:
         self.settings = settings
         self.version = version
-        self.opened = ExitStack()
+        self.exit_stack = ExitStack()
         self.host = host.Host(settings)
         if not os.path.isfile(settings.instance / "secret.key"):  # there is no name to be known by yet
             self.host.instance = ""
@@ -112,56 +122,65 @@ class _Visit:
 
     # -- parts --------------------------------------------------------------------------------------------------
 
-    def program(self) -> Finding:
+    def inspect_program(self) -> CheckResult:
         """The versions, the system and the user."""
         facts = {
             "version": self.version,
             "python": platform.python_version(),
-            "system": _system(),
+            "system": _system_name(),
             "kernel": platform.release(),
             "machine": platform.machine(),
             "instance": str(self.settings.instance),
             "user": getpass.getuser(),
         }
-        said = t(
+        sentence = t(
             "Rockonweb %(version)s, Python %(python)s, %(system)s, Linux %(kernel)s (%(machine)s), user %(user)s.",
             **facts,
         )
-        return Finding("program", "ok", said, "", facts)
+        return CheckResult("program", "ok", sentence, "", facts)
 
-    def files(self) -> Finding:
+    def inspect_files(self) -> CheckResult:
         """Whose the instance's files are."""
         folder = self.settings.instance
         try:
-            names = sorted(path for path in folder.iterdir() if not path.is_symlink())
-            found = [_file(folder, folder), *(_file(path, folder) for path in names if path.name not in _NOT_OURS)]
+            paths = sorted(path for path in folder.iterdir() if not path.is_symlink())
+            files = [
+                _file_facts(folder, folder),
+                *(_file_facts(path, folder) for path in paths if path.name not in _USER_FOLDERS),
+            ]
         except OSError:
-            return diagnosis.files(str(folder), None, writable=False)
-        return diagnosis.files(str(folder), found, writable=os.access(folder, os.W_OK | os.X_OK))
+            return diagnosis.diagnose_files(str(folder), None, writable=False)
+        return diagnosis.diagnose_files(str(folder), files, writable=os.access(folder, os.W_OK | os.X_OK))
 
-    def room(self) -> Finding:
+    def inspect_disks(self) -> CheckResult:
         """The disks."""
         settings = self.settings
-        found = [diagnosis.RoomFacts("shares", str(settings.shares_root), self.host.free_bytes(settings.shares_root))]
-        found.append(diagnosis.RoomFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance)))
-        url = checked(settings.database_url)
+        disks = [
+            diagnosis.DiskSpaceFacts("shares", str(settings.shares_root), self.host.free_bytes(settings.shares_root))
+        ]
+        disks.append(
+            diagnosis.DiskSpaceFacts("instance", str(settings.instance), self.host.free_bytes(settings.instance))
+        )
+        url = parse_database_url(settings.database_url)
         if url.drivername == "sqlite" and url.database:
-            found.append(diagnosis.RoomFacts("database", url.database, self.host.free_bytes(Path(url.database).parent)))
+            disks.append(
+                diagnosis.DiskSpaceFacts("database", url.database, self.host.free_bytes(Path(url.database).parent))
+            )
         try:
-            docker = self._connected().settings()
+            docker = self._connect_docker().daemon_settings()
             free = docker.disk.free if docker.disk else None
-            found.append(diagnosis.RoomFacts("images", docker.images_folder, free, daemon_settings.TIGHT))
+            disks.append(diagnosis.DiskSpaceFacts("images", docker.images_folder, free, daemon_settings.LOW_SPACE))
         except RockonwebError:
-            found.append(diagnosis.RoomFacts("images", "", None))
-        return diagnosis.rooms(found)
+            disks.append(diagnosis.DiskSpaceFacts("images", "", None))
+        return diagnosis.diagnose_disks(disks)
 
-    def database(self) -> list[Finding]:
+    def inspect_database(self) -> list[CheckResult]:
         """The database and its schema."""
-        url = checked(self.settings.database_url)
-        with self._database.connect() as connection:
+        url = parse_database_url(self.settings.database_url)
+        with self._db_engine.connect() as connection:
             if connection.dialect.name == "sqlite":
-                told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
-                damage = tuple(word for word in told if word != "ok")
+                messages = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+                damage = tuple(message for message in messages if message != "ok")
                 dangling = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall())
                 version = connection.exec_driver_sql("SELECT sqlite_version()").scalar()
                 encoding, kind = connection.exec_driver_sql("PRAGMA encoding").scalar(), "SQLite"
@@ -169,90 +188,97 @@ class _Visit:
                 damage, dangling, kind = (), 0, "PostgreSQL"
                 version = connection.exec_driver_sql("SHOW server_version").scalar()
                 encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
-            revision = upgrade.revision(connection)
-        place = str(url.database) if kind == "SQLite" else masked(self.settings.database_url)
-        found = diagnosis.DatabaseFacts(kind, place, str(version), str(encoding), damage, dangling)
-        return [diagnosis.database(found), diagnosis.schema(revision, upgrade.revisions())]
+            revision = upgrade.database_revision(connection)
+        location = str(url.database) if kind == "SQLite" else mask_password(self.settings.database_url)
+        facts = diagnosis.DatabaseFacts(kind, location, str(version), str(encoding), damage, dangling)
+        return [diagnosis.diagnose_database(facts), diagnosis.diagnose_schema(revision, upgrade.known_revisions())]
 
-    def secrets(self) -> Finding:
+    def inspect_secrets(self) -> CheckResult:
         """Whether the instance's key opens what is stored."""
         path = self.settings.instance / "secret.key"
         key = path.read_text().strip() if path.is_file() else ""
         total = unreadable = 0
-        with Session(self._database) as session:
-            present = set(inspect(session.connection()).get_table_names())
+        with Session(self._db_engine) as session:
+            tables = set(inspect(session.connection()).get_table_names())
             for column in _secret_columns():
-                if column.table.name not in present:
+                if column.table.name not in tables:
                     continue
-                for stored in session.scalars(select(type_coerce(column, Text)).where(column.is_not(None))):
+                for ciphertext in session.scalars(select(type_coerce(column, Text)).where(column.is_not(None))):
                     total += 1
                     try:
-                        cipher(key).decrypt(stored.encode())
+                        make_cipher(key).decrypt(ciphertext.encode())
                     except InvalidToken:
                         unreadable += 1
-        return diagnosis.secrets(total, unreadable, key=bool(key))
+        return diagnosis.diagnose_secrets(total, unreadable, key=bool(key))
 
-    def queue(self) -> Finding:
+    def inspect_queue(self) -> CheckResult:
         """The queue's server."""
-        redis = self._queue
+        redis = self._redis_client
         server: Any = redis.info("server")
-        disk: Any = redis.info("persistence")
-        if not self.settings.redis_url or disk.get("aof_enabled"):
-            persistent = bool(disk.get("aof_enabled"))
+        persistence: Any = redis.info("persistence")
+        if not self.settings.redis_url or persistence.get("aof_enabled"):
+            persistent = bool(persistence.get("aof_enabled"))
         else:
             saves: Any = redis.config_get("save")
             persistent = bool(saves.get("save"))
-        writes = all(disk.get(key, "ok") == "ok" for key in ("aof_last_write_status", "rdb_last_bgsave_status"))
+        writes = all(persistence.get(key, "ok") == "ok" for key in ("aof_last_write_status", "rdb_last_bgsave_status"))
         version = server.get("valkey_version") or server.get("redis_version", "")
         waiting = len(Queue(queue.NAME, connection=redis).job_ids)
-        place = _without_password(self.settings.queue_url)
-        return diagnosis.queue(place, version, persistent=persistent, writes=writes, waiting=waiting)
+        address = _without_password(self.settings.queue_url)
+        return diagnosis.diagnose_queue(address, version, persistent=persistent, writes=writes, waiting=waiting)
 
-    def roles(self) -> list[Finding]:
+    def inspect_roles(self) -> list[CheckResult]:
         """The processes."""
         workers: int | None = None
         watcher: bool | None = None
         with suppress(RedisError):
-            workers = len(heartbeat.listening(self._queue))
-            watcher = bool(self._queue.exists(heartbeat.KEY))
-        return diagnosis.roles(self.settings.url, _at(self.settings.url), workers, self.settings.workers, watcher)
+            workers = len(heartbeat.listening_workers(self._redis_client))
+            watcher = bool(self._redis_client.exists(heartbeat.STATUS_KEY))
+        return diagnosis.diagnose_roles(
+            self.settings.local_url, _probe_address(self.settings.local_url), workers, self.settings.workers, watcher
+        )
 
-    def docker(self) -> Finding:
+    def inspect_docker(self) -> CheckResult:
         """The engine."""
-        return diagnosis.engine(self._connected().settings())
+        return diagnosis.diagnose_engine(self._connect_docker().daemon_settings())
 
-    def clock(self) -> Finding:
+    def inspect_clock(self) -> CheckResult:
         """The time, beside Docker's."""
         offset: float | None = None
         with suppress(RockonwebError):
-            docker = self._connected()
-            before = time.time()
-            told = docker.clock()
-            offset = told - (before + time.time()) / 2
-        return diagnosis.clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
+            docker = self._connect_docker()
+            started = time.time()
+            docker_time = docker.system_time()
+            offset = docker_time - (started + time.time()) / 2
+        return diagnosis.diagnose_clock(offset, self.host.time_zone(), self.host.clock_is_synchronised())
 
-    def ports(self) -> Finding:
+    def inspect_ports(self) -> CheckResult:
         """The ports that installed rock-ons are to have."""
-        with Session(self._database) as session:
+        with Session(self._db_engine) as session:
             claims = claimed_ports(session)
         containers: dict[str, ContainerFacts] = {}
-        published: list[Listener] = []
+        published: list[PortListener] = []
         with suppress(RockonwebError):
-            containers, published = self._connected().containers(), self._connected().published()
-        held = self.host.listening(claims, containers, published)
-        taken = [
-            replace(claim, holder=holder.holder)
+            containers, published = (
+                self._connect_docker().list_containers(),
+                self._connect_docker().list_published_ports(),
+            )
+        listeners = self.host.collect_listeners(claims, containers, published)
+        conflicts = [
+            replace(claim, holder=listener.holder)
             for claim in claims
-            for holder in held
-            if (holder.port, holder.protocol) == (claim.port, claim.protocol) and holder.rockon != claim.rockon
+            for listener in listeners
+            if (listener.port, listener.protocol) == (claim.port, claim.protocol) and listener.rockon != claim.rockon
         ]
-        return diagnosis.ports(len(claims), list(dict.fromkeys(taken)))
+        return diagnosis.diagnose_ports(len(claims), list(dict.fromkeys(conflicts)))
 
-    def rows(self) -> Finding:
+    def inspect_rows(self) -> CheckResult:
         """Rows beside Docker."""
-        ours = {name: one.rockon for name, one in self._connected().containers().items() if one.rockon}
-        with Session(self._database) as session:
-            pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING))))
+        managed = {
+            name: facts.rockon for name, facts in self._connect_docker().list_containers().items() if facts.rockon
+        }
+        with Session(self._db_engine) as session:
+            pending = set(session.scalars(select(Installation.name).where(Installation.state.in_(PENDING_STATES))))
             states = (State.INSTALLED, State.PENDING_UPDATE, State.PENDING_UNINSTALL)
             query = (
                 select(Installation.name, Container.name)
@@ -260,94 +286,104 @@ class _Visit:
                 .where(Installation.state.in_(states))
             )
             expected = {(container, rockon) for rockon, container in session.execute(query)}
-        kept = {rockon for _, rockon in expected} | pending
-        strays = [name for name, rockon in ours.items() if rockon not in kept]
+        known_rockons = {rockon for _, rockon in expected} | pending
+        orphans = [name for name, rockon in managed.items() if rockon not in known_rockons]
         missing = [
-            f"{name} ({rockon})" for name, rockon in sorted(expected) if name not in ours and rockon not in pending
+            f"{name} ({rockon})" for name, rockon in sorted(expected) if name not in managed and rockon not in pending
         ]
-        return diagnosis.rows(sorted(strays), missing)
+        return diagnosis.diagnose_containers(sorted(orphans), missing)
 
-    def operations(self) -> Finding:
+    def inspect_operations(self) -> CheckResult:
         """Operations that nobody works on, and those that failed."""
-        moment = datetime.now(UTC)
+        current_time = datetime.now(UTC)
         columns = (Operation.id, Operation.kind, Installation.name)
         query = select(*columns, Operation.progress, Operation.created).outerjoin(Operation.installation)
-        with Session(self._database) as session:
+        with Session(self._db_engine) as session:
             active = session.execute(query.where(Operation.progress.in_((Progress.QUEUED, Progress.RUNNING)))).all()
-            busy = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
-            last = select(func.max(Operation.id)).group_by(Operation.installation_id)
-            ended = (Progress.FAILED, Progress.INTERRUPTED)
+            busy_rockons = {name for _, _, name, progress, _ in active if progress is Progress.RUNNING}
+            latest_ids = select(func.max(Operation.id)).group_by(Operation.installation_id)
+            failed_states = (Progress.FAILED, Progress.INTERRUPTED)
             failures = session.execute(
-                query.where(Operation.id.in_(last), Operation.progress.in_(ended), Operation.created > moment - RECENT)
+                query.where(
+                    Operation.id.in_(latest_ids),
+                    Operation.progress.in_(failed_states),
+                    Operation.created > current_time - RECENT_PERIOD,
+                )
             ).all()
         stuck = [
-            diagnosis.OperationFacts(number, str(kind), name or "")
-            for number, kind, name, progress, created in active
-            if (progress is Progress.RUNNING and not self._is_worked_on(number))
-            or (progress is Progress.QUEUED and name not in busy and moment - created > WAITING)
+            diagnosis.OperationFacts(operation_id, str(kind), name or "")
+            for operation_id, kind, name, progress, created in active
+            if (progress is Progress.RUNNING and not self._is_locked(operation_id))
+            or (progress is Progress.QUEUED and name not in busy_rockons and current_time - created > MAX_QUEUED_TIME)
         ]
-        return diagnosis.operations(
-            stuck, [diagnosis.OperationFacts(number, str(kind), name or "") for number, kind, name, *_ in failures]
+        return diagnosis.diagnose_operations(
+            stuck,
+            [
+                diagnosis.OperationFacts(operation_id, str(kind), name or "")
+                for operation_id, kind, name, *_ in failures
+            ],
         )
 
-    def catalogue(self) -> Finding:
+    def inspect_catalogue(self) -> CheckResult:
         """The last refresh."""
-        with Session(self._database) as session:
-            report = RefreshReport.newest(session)
+        with Session(self._db_engine) as session:
+            report = RefreshReport.load_latest(session)
             if report is None:
-                return diagnosis.catalogue("", 0, ())
+                return diagnosis.diagnose_catalogue("", 0, ())
             age = (datetime.now(UTC) - report.finished).total_seconds() / 86400
-            faulty = [_without_password(one["file"]) for one in report.data.get("faulty", ())]
-            return diagnosis.catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
+            faulty = [_without_password(entry["file"]) for entry in report.report_data.get("faulty", ())]
+            return diagnosis.diagnose_catalogue(f"{report.finished:%Y-%m-%d %H:%M} UTC", age, faulty)
 
-    def certificate(self) -> list[Finding]:
+    def inspect_certificate(self) -> list[CheckResult]:
         """The certificate of the TLS variables; nothing where they are not set."""
         key, path = self.settings.tls_key, self.settings.tls_certificate
         if not key or not path:
             return []
         try:
-            found = x509.load_pem_x509_certificate(path.read_bytes())
-            private = load_pem_private_key(key.read_bytes(), None)
+            certificate = x509.load_pem_x509_certificate(path.read_bytes())
+            private_key = load_pem_private_key(key.read_bytes(), None)
         except OSError as error:
-            return [diagnosis.certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
+            return [diagnosis.diagnose_certificate(str(path), "", 0, f"{error.filename}: {error.strerror}")]
         except (ValueError, TypeError):
-            return [diagnosis.certificate(str(path), "", 0, t("it, or its key, is no PEM file without a password"))]
-        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        if private.public_key().public_bytes(*form) != found.public_key().public_bytes(*form):
-            return [diagnosis.certificate(str(path), "", 0, t("the key is not the certificate's"))]
-        until = found.not_valid_after_utc
-        days = (until - datetime.now(UTC)).total_seconds() / 86400
-        return [diagnosis.certificate(str(path), f"{until:%Y-%m-%d}", days)]
+            return [
+                diagnosis.diagnose_certificate(str(path), "", 0, t("it, or its key, is no PEM file without a password"))
+            ]
+        encoding = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if private_key.public_key().public_bytes(*encoding) != certificate.public_key().public_bytes(*encoding):
+            return [diagnosis.diagnose_certificate(str(path), "", 0, t("the key is not the certificate's"))]
+        expires = certificate.not_valid_after_utc
+        days = (expires - datetime.now(UTC)).total_seconds() / 86400
+        return [diagnosis.diagnose_certificate(str(path), f"{expires:%Y-%m-%d}", days)]
 
     # -- what they look at --------------------------------------------------------------------------------------
 
     @cached_property
-    def _database(self) -> Engine:
-        found = open_to_read(checked(self.settings.database_url))
-        self.opened.callback(found.dispose)
-        return found
+    def _db_engine(self) -> Engine:
+        engine = open_read_only(parse_database_url(self.settings.database_url))
+        self.exit_stack.callback(engine.dispose)
+        return engine
 
     @cached_property
-    def _queue(self) -> Redis:
+    def _redis_client(self) -> Redis:
         url = self.settings.queue_url
-        found = Redis.from_url(url, socket_connect_timeout=SECONDS, socket_timeout=SECONDS)
-        return self.opened.enter_context(closing(found))
+        redis = Redis.from_url(url, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS)
+        return self.exit_stack.enter_context(closing(redis))
 
-    def _connected(self) -> host.Engine:
+    def _connect_docker(self) -> host.Engine:
         """Return the engine. Raises EngineUnreachable, also the next time, without waiting again."""
         if self._docker is None:
             try:
-                self._docker = self.opened.enter_context(self.host.connect())
+                self._docker = self.exit_stack.enter_context(self.host.connect_docker())
             except RockonwebError as error:
                 self._docker = error
         if isinstance(self._docker, RockonwebError):
             raise self._docker
         return self._docker
 
-    def _is_worked_on(self, number: int) -> bool:
+    def _is_locked(self, operation_id: int) -> bool:
         """Whether a process holds an operation's lock; asked for with a lock that others may have too."""
         try:
-            with open(self.settings.locks / f"operation-{number}.lock") as file:
+            with open(self.settings.locks_folder / f"operation-{operation_id}.lock") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -356,36 +392,39 @@ class _Visit:
         return False
 
 
-_NOT_OURS = {"shares", "rockons", ".gitkeep"}  # folders that people fill
+_USER_FOLDERS = {"shares", "rockons", ".gitkeep"}  # folders that people fill
 
 
-def _file(path: Path, folder: Path) -> diagnosis.FileFacts:
-    about = path.lstat()
-    return diagnosis.FileFacts("." if path == folder else path.name, about.st_mode & 0o777, about.st_uid)
+def _file_facts(path: Path, folder: Path) -> diagnosis.FileFacts:
+    status = path.lstat()
+    return diagnosis.FileFacts("." if path == folder else path.name, status.st_mode & 0o777, status.st_uid)
 
 
 def _secret_columns() -> list[Any]:
     return [
-        column for table in Base.metadata.sorted_tables for column in table.columns if isinstance(column.type, Secret)
+        column
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, EncryptedText)
     ]
 
 
-def _at(url: str) -> Literal["ours", "another", "nothing"]:
+def _probe_address(url: str) -> Literal["ours", "another", "nothing"]:
     """What answers at our address."""
     with requests.Session() as session, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the certificate, which names another host than this address
         session.trust_env = False
         try:
-            answer = session.get(f"{url}/healthz", timeout=SECONDS, verify=False, allow_redirects=False)
+            response = session.get(f"{url}/healthz", timeout=TIMEOUT_SECONDS, verify=False, allow_redirects=False)
         except requests.RequestException:
             return "nothing"
     try:
-        return "ours" if {"status", "database", "queue"} <= set(answer.json()) else "another"
+        return "ours" if {"status", "database", "queue"} <= set(response.json()) else "another"
     except (ValueError, TypeError):
         return "another"
 
 
-def _system() -> str:
+def _system_name() -> str:
     try:
         return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     except OSError:
@@ -401,5 +440,5 @@ def _without_password(address: str) -> str:
         return "?"
     if password is None and not parts.query:
         return address
-    host = parts.netloc if password is None else f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"
-    return urlunsplit(parts._replace(netloc=host, query="***" if parts.query else ""))
+    netloc = parts.netloc if password is None else f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"
+    return urlunsplit(parts._replace(netloc=netloc, query="***" if parts.query else ""))

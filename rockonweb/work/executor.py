@@ -8,206 +8,227 @@ from functools import cached_property
 
 from sqlalchemy import select
 
-from rockonweb.core.errors import EngineError, EngineUnreachable, LeftAlone, RockonwebError, Unhealthy
-from rockonweb.core.operations.steps import AwaitHealth, Create, Discard, RemoveNetwork, RunOnce, Step, step_from_data
-from rockonweb.core.secret import SecretWord, redact
-from rockonweb.core.text import joined, reworded, t
+from rockonweb.core.errors import EngineError, EngineUnreachable, RockonwebError, UndoSkipped, Unhealthy
+from rockonweb.core.operations.steps import (
+    AwaitHealth,
+    CreateContainer,
+    RemoveNetwork,
+    RemoveOld,
+    RunOnce,
+    Step,
+    step_from_data,
+)
+from rockonweb.core.secret import SecretWord, redact_secrets
+from rockonweb.core.text import join_texts, map_text_values, t
 from rockonweb.host import Engine, Host
-from rockonweb.models import Operation, OperationStep, Progress, db, now, writing
+from rockonweb.models import Operation, OperationStep, Progress, db, transaction, utc_now
 from rockonweb.work import rollback
-from rockonweb.work.step_actions import Cancelled, Memory, Work, action_of
+from rockonweb.work.step_actions import Cancelled, StepContext, UndoState, action_of
 
 OUTPUT_LIMIT = 20_000  # characters of a step's output that are kept
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _StartedStep:
     """A step that was begun, as its row tells of it."""
 
-    row: int
+    row_id: int
     step: Step
     progress: Progress
-    memory: Memory | None
+    undo_state: UndoState | None
 
 
-class Executor(Work):
+class Executor(StepContext):
     """Performs the steps of one operation, or takes back those that it performed before its process ended."""
 
     def __init__(self, host: Host, engine: Engine, operation: Operation) -> None:
         super().__init__(host, engine, operation.id)
-        self.undoes = operation.transition.undoes
-        self.owes = False  # whether something could not be taken back because Docker was away
-        self.refusals: list[RockonwebError] = []  # why something could not be taken back for another reason
-        self.words: list[str] = []  # of the command lines that are run, secrets among them
+        self.rolls_back = operation.transition.rolls_back
+        self.cleanup_pending = False  # whether something could not be taken back because Docker was away
+        self.rollback_errors: list[RockonwebError] = []  # why something could not be taken back for another reason
+        self.arguments: list[str] = []  # of the command lines that are run, secrets among them
 
-    def perform(self, steps: Iterable[Step]) -> None:
+    def perform_steps(self, steps: Iterable[Step]) -> None:
         """Do all steps in order. Raises what the failing step raised, after taking back, or Cancelled."""
         steps = list(steps)
-        self.words += [word for step in steps if isinstance(step, Create | RunOnce) for word in step.argv]
-        holds = False  # once the replacements of a change hold there is only forward
-        ended: tuple[int, str] | None = None  # the row of the step before, and what is worth reading of it
-        for step, row in zip(steps, self._announce(steps), strict=True):
-            holds |= isinstance(step, Discard)
+        self.arguments += [
+            argument for step in steps if isinstance(step, CreateContainer | RunOnce) for argument in step.argv
+        ]
+        committed = False  # once the replacements of a change hold there is only forward
+        previous: tuple[int, str] | None = None  # the row of the step before, and what is worth reading of it
+        for step, row_id in zip(steps, self._insert_steps(steps), strict=True):
+            committed |= isinstance(step, RemoveOld)
             try:
-                self._go_on(ended, row, self._look(step, ended), stops=not holds)
-                output = action_of(step).do(self, step, row) or ""
+                self._begin_step(previous, row_id, self._prepare_undo(step, previous), cancellable=not committed)
+                output = action_of(step).do(self, step, row_id) or ""
             except (RockonwebError, Cancelled) as error:
                 output = error.output if isinstance(error, RockonwebError) else ""
-                if holds and isinstance(error, RockonwebError):
+                if committed and isinstance(error, RockonwebError):
                     output = t("It stays for now: %(why)s", why=output or error.sentence)
                 else:
-                    self._fail(step, row, error, output)
+                    self._fail_step(step, row_id, error, output)
                     raise
-            ended = row, output
-        if ended:
-            self._mark(ended[0], Progress.DONE, ended[1])
+            previous = row_id, output
+        if previous:
+            self._set_progress(previous[0], Progress.DONE, previous[1])
 
-    def _look(self, step: Step, ended: tuple[int, str] | None) -> Memory | None:
+    def _prepare_undo(self, step: Step, previous: tuple[int, str] | None) -> UndoState | None:
         """Return what the step's undo has to know; where that can't be told, the one before is done all the same."""
         try:
-            return action_of(step).look(self, step)
+            return action_of(step).prepare_undo(self, step)
         except RockonwebError:
-            if ended:
-                self._mark(ended[0], Progress.DONE, ended[1])
+            if previous:
+                self._set_progress(previous[0], Progress.DONE, previous[1])
             raise
 
-    def _fail(self, step: Step, row: int, error: RockonwebError | Cancelled, output: str) -> None:
+    def _fail_step(self, step: Step, row_id: int, error: RockonwebError | Cancelled, output: str) -> None:
         """Write why a step did not go well, and take back what was done before it, unless that is to stay."""
-        self._mark(row, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
-        stays = isinstance(error, Unhealthy) and isinstance(step, AwaitHealth) and step.stays
-        if self.undoes and not stays:
-            self.take_back()
+        self._set_progress(row_id, Progress.CANCELLED if isinstance(error, Cancelled) else Progress.FAILED, output)
+        keep_on_failure = isinstance(error, Unhealthy) and isinstance(step, AwaitHealth) and step.stays
+        if self.rolls_back and not keep_on_failure:
+            self.roll_back_steps()
 
     # -- taking back --------------------------------------------------------------------------------------------
 
-    def recover(self, *, done: bool = False) -> bool:
+    def finish_or_rollback(self, *, done: bool = False) -> bool:
         """Bring to an end what this operation did before its process ended, from what its rows and Docker tell.
 
         A change whose old containers were being removed already is done to its end, as is one that is known to be
-        `done`; returns whether it was. Everything else is taken back. What that can't be is in `owes` and `refusals`.
+        `done`; returns whether it was. Everything else is taken back. What that can't be is in `cleanup_pending` and
+        `rollback_errors`.
         """
-        begun = [*self._begun()]
-        if done or any(isinstance(one.step, Discard) for one in begun):
-            self._finish(begun)
+        started_steps = [*self._started_steps()]
+        if done or any(isinstance(started.step, RemoveOld) for started in started_steps):
+            self._remove_replaced(started_steps)
             return True
-        if any(isinstance(one.step, RunOnce) for one in begun):
-            rollback.has_run(self.operation_id)
-        self.take_back()
+        if any(isinstance(started.step, RunOnce) for started in started_steps):
+            rollback.mark_ran(self.operation_id)
+        self.roll_back_steps()
         return False
 
-    def take_back(self) -> None:
+    def roll_back_steps(self) -> None:
         """Take back what this operation did, the last first; what can't be is told on its step and remembered.
 
         A step that failed or was cut short stays shown so, also where half of it was taken back.
         """
         try:
-            for name in self.engine.made_by(self.operation_id):
+            for name in self.engine.operation_containers(self.operation_id):
                 self.note_run(name)
-            for one in reversed([*self._begun()]):
-                if one.memory is not None and one.progress is not Progress.UNDONE:
-                    self._take_one_back(one, one.memory)
-            for name in self.engine.made_by(self.operation_id):  # whoever lost track of them
-                self.remove(name)
-            self._resume()
+            for started in reversed([*self._started_steps()]):
+                if started.undo_state is not None and started.progress is not Progress.UNDONE:
+                    self._undo_step(started, started.undo_state)
+            for name in self.engine.operation_containers(self.operation_id):  # whoever lost track of them
+                self.remove_own_container(name)
+            self._restart_containers()
         except EngineUnreachable:
-            self.owes = True
+            self.cleanup_pending = True
         except EngineError as error:
-            self.refusals.append(error)
+            self.rollback_errors.append(error)
 
-    def _take_one_back(self, one: _Begun, memory: Memory) -> None:
+    def _undo_step(self, started: _StartedStep, undo_state: UndoState) -> None:
         try:
-            ended = one.progress is Progress.DONE
-            told = action_of(one.step).undo(self, one.step, memory, ended=ended) or ""
+            ended = started.progress is Progress.DONE
+            message = action_of(started.step).undo(self, started.step, undo_state, ended=ended) or ""
         except RockonwebError as error:
-            self._mark(one.row, Progress.FAILED, error.words)
+            self._set_progress(started.row_id, Progress.FAILED, error.message_with_hint)
             if isinstance(error, EngineUnreachable):
                 raise
-            if not isinstance(error, LeftAlone):
-                self.refusals.append(error)
+            if not isinstance(error, UndoSkipped):
+                self.rollback_errors.append(error)
         else:
-            if one.progress is Progress.DONE or told:
-                self._mark(one.row, Progress.UNDONE, told)
+            if started.progress is Progress.DONE or message:
+                self._set_progress(started.row_id, Progress.UNDONE, message)
 
-    def _finish(self, begun: Iterable[_Begun]) -> None:
+    def _remove_replaced(self, started_steps: Iterable[_StartedStep]) -> None:
         """Remove what a change has replaced; what it set aside goes, whether its row says so or not."""
-        for name in self.engine.aside():
-            action_of(step := Discard(container=name, why="")).do(self, step, 0)
-        for one in begun:
-            if isinstance(one.step, RemoveNetwork):
-                action_of(one.step).do(self, one.step, one.row)
-        self._resume()
+        for name in self.engine.renamed_containers():
+            action_of(step := RemoveOld(container=name, why="")).do(self, step, 0)
+        for started in started_steps:
+            if isinstance(started.step, RemoveNetwork):
+                action_of(started.step).do(self, started.step, started.row_id)
+        self._restart_containers()
 
-    def _resume(self) -> None:
+    def _restart_containers(self) -> None:
         """Start what ran before: a Docker that was killed leaves what is `unless-stopped` stopped."""
         running = db.session.get_one(Operation, self.operation_id).notes.running or ()
         db.session.rollback()
         for name in running:
-            if self.engine.container(name) and not self.engine.runs(name):
-                self.engine.start(name)
+            if self.engine.inspect_container(name) and not self.engine.is_container_up(name):
+                self.engine.start_container(name)
 
-    def _begun(self) -> Iterator[_Begun]:
+    def _started_steps(self) -> Iterator[_StartedStep]:
         """Yield the steps that were begun."""
         rows = [*db.session.scalars(select(OperationStep).where(OperationStep.operation_id == self.operation_id))]
-        found = [(one.id, one.kind, one.data, one.progress, one.memory) for one in rows if one.started]
+        started_rows = [
+            (step_row.id, step_row.kind, step_row.data, step_row.progress, step_row.memory)
+            for step_row in rows
+            if step_row.started
+        ]
         db.session.rollback()
-        for row, kind, data, progress, memory in sorted(found):
+        for row_id, kind, data, progress, undo_state in sorted(started_rows):
             if step := step_from_data(kind, data):
-                yield _Begun(row, step, progress, memory)
+                yield _StartedStep(row_id, step, progress, undo_state)
 
     # -- the rows -----------------------------------------------------------------------------------------------
 
     @cached_property
-    def secrets(self) -> list[SecretWord]:
+    def secret_answers(self) -> list[SecretWord]:
         """The secret answers of the rock-on."""
         rockon = db.session.get_one(Operation, self.operation_id).installation
-        return rockon.secrets if rockon else []
+        return rockon.secret_values if rockon else []
 
-    def _masked(self, output: str) -> str:
+    def _mask_secrets(self, output: str) -> str:
         """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""
-        return reworded(output, lambda text: redact(text, [*self.words, *self.secrets])) if output else ""
+        return (
+            map_text_values(output, lambda text: redact_secrets(text, [*self.arguments, *self.secret_answers]))
+            if output
+            else ""
+        )
 
-    def _announce(self, steps: list[Step]) -> list[int]:
-        with writing() as session:
+    def _insert_steps(self, steps: list[Step]) -> list[int]:
+        with transaction() as session:
             rows = [
                 OperationStep(
                     operation_id=self.operation_id,
-                    position=place,
+                    position=position,
                     kind=step.kind,
                     data=step.to_data(),
                     title=step.title,
                     why=step.why,
                 )
-                for place, step in enumerate(steps)
+                for position, step in enumerate(steps)
             ]
             session.add_all(rows)
             session.flush()
             return [row.id for row in rows]
 
-    def _go_on(self, ended: tuple[int, str] | None, row: int, memory: Memory | None, *, stops: bool) -> None:
+    def _begin_step(
+        self, previous: tuple[int, str] | None, row_id: int, undo_state: UndoState | None, *, cancellable: bool
+    ) -> None:
         """Write that a step is done and that the next one begins, with what its undo has to know, in one transaction.
 
-        With `stops`, it does not begin where somebody asked to stop.
+        With `cancellable`, it does not begin where somebody asked to stop.
         """
-        asked = False
-        with writing() as session:
-            if ended:
-                self._mark(ended[0], Progress.DONE, ended[1])
-            if stops:
-                asked = self.cancel_requested
-            if not asked:
-                session.get_one(OperationStep, row).memory = memory
-                self._mark(row, Progress.RUNNING)
-        if asked:
+        cancelled = False
+        with transaction() as session:
+            if previous:
+                self._set_progress(previous[0], Progress.DONE, previous[1])
+            if cancellable:
+                cancelled = self.cancel_requested
+            if not cancelled:
+                session.get_one(OperationStep, row_id).memory = undo_state
+                self._set_progress(row_id, Progress.RUNNING)
+        if cancelled:
             raise Cancelled
 
-    def _mark(self, row: int, progress: Progress, output: str = "") -> None:
-        with writing() as session:
-            step = session.get_one(OperationStep, row)
+    def _set_progress(self, row_id: int, progress: Progress, output: str = "") -> None:
+        with transaction() as session:
+            step = session.get_one(OperationStep, row_id)
             step.progress = progress
             if progress is Progress.RUNNING:
-                step.started = now()
+                step.started = utc_now()
             else:
-                step.finished = now()
+                step.finished = utc_now()
             if output:
-                told = joined("\n", (step.output, self._masked(output)))
-                step.output = told if len(told) <= OUTPUT_LIMIT else told[-OUTPUT_LIMIT:]
+                printed = join_texts("\n", (step.output, self._mask_secrets(output)))
+                step.output = printed if len(printed) <= OUTPUT_LIMIT else printed[-OUTPUT_LIMIT:]

@@ -11,10 +11,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
-from rockonweb.work.queue import connection
+from rockonweb.work.queue import redis_connection
 
-KEY = "rockonweb:engine"
-LIFETIME = 30  # seconds; the watcher speaks every few
+STATUS_KEY = "rockonweb:engine"
+STATUS_LIFETIME = 30  # seconds; the watcher speaks every few
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class EngineStatus:
     free: int | None = None  # bytes on that disk
 
 
-def tell(redis: Redis, status: EngineStatus) -> None:
+def publish_status(redis: Redis, status: EngineStatus) -> None:
     """Remember how the engine is. Called by the watcher."""
-    redis.set(KEY, json.dumps(asdict(status)), ex=LIFETIME)
+    redis.set(STATUS_KEY, json.dumps(asdict(status)), ex=STATUS_LIFETIME)
 
 
 def engine_status() -> EngineStatus:
     """Return what the watcher last said; unknown when it has been silent or the queue is down."""
     try:
-        raw = connection().get(KEY)
+        raw = redis_connection().get(STATUS_KEY)
     except RedisError:
         return EngineStatus()
     return EngineStatus(**json.loads(raw)) if isinstance(raw, bytes | str) else EngineStatus()
@@ -46,28 +46,28 @@ def engine_status() -> EngineStatus:
 def queue_alive() -> bool:
     """Whether the queue's server answers."""
     try:
-        connection().ping()
+        redis_connection().ping()
     except RedisError:
         return False
     return True
 
 
-def workers() -> int:
+def count_workers() -> int:
     """Return how many workers are listening; 0 when the queue is down."""
     try:
-        return len(listening())
+        return len(listening_workers())
     except RedisError:
         return 0
 
 
-def listening(redis: Redis | None = None) -> set[str]:
+def listening_workers(redis: Redis | None = None) -> set[str]:
     """Return the names of the workers that are listening. Raises RedisError.
 
     The queue remembers a worker that was killed for minutes; one of this machine whose process is gone is not counted.
     """
-    here = socket.gethostname()
+    hostname = socket.gethostname()
     return {
-        one.name
-        for one in Worker.all(connection=redis or connection())
-        if one.hostname != here or one.pid is None or psutil.pid_exists(one.pid)
+        worker.name
+        for worker in Worker.all(connection=redis or redis_connection())
+        if worker.hostname != hostname or worker.pid is None or psutil.pid_exists(worker.pid)
     }

@@ -7,44 +7,44 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from rockonweb.core.docker.images import Kept, familiar, judge
+from rockonweb.core.docker.images import ImageUsage, classify_images, familiar_image_name
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.host import Engine, host_of
-from rockonweb.models import Container, Installation, PulledImage, RollbackPoint, State, db, writing
+from rockonweb.host import Engine, get_host
+from rockonweb.models import Container, Installation, PulledImage, RollbackPoint, State, db, transaction
 
 
 @dataclass(frozen=True)
-class Removed:
+class ImageRemoval:
     """What became of images that were to go: their names, and the bytes that are free now."""
 
-    gone: list[str]
-    stayed: list[str]
+    removed: list[str]
+    remaining: list[str]
     freed: int
 
 
-def look() -> list[Kept]:
+def list_images() -> list[ImageUsage]:
     """Return all images with who uses them, the largest first. Raises EngineError."""
-    with host_of().connect() as docker:
-        return _judged(docker)
+    with get_host().connect_docker() as docker:
+        return _assess_images(docker)
 
 
-def remove(ids: Collection[str]) -> Removed:
+def remove_images(ids: Collection[str]) -> ImageRemoval:
     """Remove those of these images that nothing uses now; any other stays. Raises EngineUnreachable."""
-    gone, stayed, freed = [], [], 0
-    with host_of().connect() as docker:
-        for one in [one for one in _judged(docker) if one.image.id in ids]:
-            if one.unused and _remove(docker, one):
-                gone.append(one.image.name)
-                freed += one.image.own
-                _forget(one.image.id)
+    removed, remaining, freed = [], [], 0
+    with get_host().connect_docker() as docker:
+        for usage in [usage for usage in _assess_images(docker) if usage.image.id in ids]:
+            if usage.is_unused and _remove_image_names(docker, usage):
+                removed.append(usage.image.name)
+                freed += usage.image.freed_bytes
+                _forget_pulled(usage.image.id)
             else:
-                stayed.append(one.image.name)
-    return Removed(gone, stayed, freed)
+                remaining.append(usage.image.name)
+    return ImageRemoval(removed, remaining, freed)
 
 
-def _remove(docker: Engine, one: Kept) -> bool:
+def _remove_image_names(docker: Engine, usage: ImageUsage) -> bool:
     """Take all names from an image; with the last one it goes. Docker itself keeps what a container uses."""
-    names = one.image.tags or one.image.digests or (one.image.id,)
+    names = usage.image.tags or usage.image.digests or (usage.image.id,)
     try:
         return all(docker.remove_image(name) for name in names)
     except EngineUnreachable:
@@ -53,24 +53,24 @@ def _remove(docker: Engine, one: Kept) -> bool:
         return False
 
 
-def _judged(docker: Engine) -> list[Kept]:
-    found, containers = docker.images(), docker.containers()
+def _assess_images(docker: Engine) -> list[ImageUsage]:
+    images, containers = docker.all_images(), docker.list_containers()
     query = (
         select(Container.image, Installation.name)
         .join(Container.installation)
         .where(Installation.state != State.AVAILABLE)
     )
-    wanted: dict[str, set[str]] = {}
+    rockons_by_image: dict[str, set[str]] = {}
     for reference, rockon in db.session.execute(query):
-        wanted.setdefault(familiar(reference), set()).add(rockon)
+        rockons_by_image.setdefault(familiar_image_name(reference), set()).add(rockon)
     points = db.session.scalars(select(RollbackPoint))
-    rollback = {kept.image_id for point in points for kept in point.kept.values()}
-    pulled = set(db.session.scalars(select(PulledImage.id)))
+    rollback_ids = {container.image_id for point in points for container in point.kept.values()}
+    pulled_ids = set(db.session.scalars(select(PulledImage.id)))
     db.session.rollback()
-    return judge(found, containers.values(), wanted, pulled, rollback)
+    return classify_images(images, containers.values(), rockons_by_image, pulled_ids, rollback_ids)
 
 
-def _forget(image_id: str) -> None:
-    with writing() as session:
+def _forget_pulled(image_id: str) -> None:
+    with transaction() as session:
         if row := session.get(PulledImage, image_id):
             session.delete(row)

@@ -12,14 +12,14 @@ from rockonweb.work import queue
 JOB = "rockonweb.jobs.fetch_icons"
 
 
-def begin() -> None:
+def enqueue_icon_fetch() -> None:
     """Queue it. Without a queue the next refresh does it: nothing but pictures is missing until then."""
     with suppress(QueueUnreachable):
-        queue.enqueue(JOB, job_id=f"icons-{secrets.token_hex(4)}")
+        queue.enqueue_job(JOB, job_id=f"icons-{secrets.token_hex(4)}")
 
 
-def follow(operation_id: int) -> None:
+def fetch_after_refresh(operation_id: int) -> None:
     """Queue it when an operation was a refresh that is done."""
     operation = db.session.get(Operation, operation_id)
     if operation is not None and operation.kind is Kind.REFRESH and operation.progress is Progress.DONE:
-        begin()
+        enqueue_icon_fetch()

@@ -15,91 +15,96 @@ from rockonweb.core.facts import HostFacts, ImageFacts
 from rockonweb.core.text import t
 from rockonweb.host import Engine
 from rockonweb.remote import registry
-from rockonweb.remote.registry import Missing, Unknown
+from rockonweb.remote.registry import ImageNotFound, LookupFailed
 
-KEPT_SECONDS = 300  # an answer
-KEPT_SECONDS_UNKNOWN = 30  # that there was none
-MOST = 500  # images that are remembered
+CACHE_SECONDS = 300  # an answer
+CACHE_SECONDS_UNKNOWN = 30  # that there was none
+MAX_ANSWERS = 500  # images that are remembered
 
 
 @dataclass
-class _Desk:
+class _ImageFactsCache:
     """The answers of this process, by image, with the moment until which they hold; and who is being asked."""
 
     answers: dict[str, tuple[float, ImageFacts]] = field(default_factory=dict)
-    asking: dict[str, threading.Thread] = field(default_factory=dict)
+    pending: dict[str, threading.Thread] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, images: Collection[str], seconds: float) -> dict[str, ImageFacts]:
+    def get_facts(self, images: Collection[str], seconds: float) -> dict[str, ImageFacts]:
         """Return what is known of each image after so many seconds at most."""
         deadline = time.monotonic() + seconds
-        for thread in [thread for image in images if (thread := self._begin(image))]:
+        for thread in [thread for image in images if (thread := self._start_thread(image))]:
             thread.join(max(0.0, deadline - time.monotonic()))
-        late = ImageFacts(unknown=t("its registry did not answer in time"))
+        no_answer = ImageFacts(unknown=t("its registry did not answer in time"))
         with self.lock:
-            return {image: self.answers[image][1] if image in self.answers else late for image in images}
+            return {image: self.answers[image][1] if image in self.answers else no_answer for image in images}
 
-    def forget(self) -> None:
+    def clear_answers(self) -> None:
         """Ask anew from now on."""
         with self.lock:
             self.answers.clear()
 
-    def _begin(self, image: str) -> threading.Thread | None:
+    def _start_thread(self, image: str) -> threading.Thread | None:
         """Return the thread that asks about an image; None where the answer is there."""
         with self.lock:
             if self.answers.get(image, (0.0,))[0] > time.monotonic():
                 return None
             self.answers.pop(image, None)
-            if image not in self.asking:
+            if image not in self.pending:
                 # A thread of our own: one that a registry holds on to must not keep the program from ending.
-                self.asking[image] = threading.Thread(target=self._look, args=(image,), name="image", daemon=True)
-                self.asking[image].start()
-            return self.asking[image]
+                self.pending[image] = threading.Thread(
+                    target=self._store_answer, args=(image,), name="image", daemon=True
+                )
+                self.pending[image].start()
+            return self.pending[image]
 
-    def _look(self, image: str) -> None:
-        found = _looked(image)
+    def _store_answer(self, image: str) -> None:
+        image_facts = _fetch_image_facts(image)
         with self.lock:
-            until = time.monotonic() + (KEPT_SECONDS_UNKNOWN if found.unknown else KEPT_SECONDS)
-            if len(self.answers) >= MOST:
+            expires = time.monotonic() + (CACHE_SECONDS_UNKNOWN if image_facts.unknown else CACHE_SECONDS)
+            if len(self.answers) >= MAX_ANSWERS:
                 self.answers.clear()
-            self.answers[image] = (until, found)
-            del self.asking[image]
+            self.answers[image] = (expires, image_facts)
+            del self.pending[image]
 
 
-DESK = _Desk()
+CACHE = _ImageFactsCache()
 
 
-def added(facts: HostFacts, images: Collection[str], docker: Engine, seconds: float) -> HostFacts:
+def add_image_facts(facts: HostFacts, images: Collection[str], docker: Engine, seconds: float) -> HostFacts:
     """Return the facts with what registries and Docker know of images; as they are where nothing is to be asked.
 
     A registry's own answer counts for nothing where Docker has a mirror of it. Raises EngineError.
     """
     if not images or not seconds:
         return facts
-    about = docker.settings()
-    asked = [image for image in images if not (about.mirrors and _of_the_default_registry(image))]
-    found = {image: replace(one, here=docker.has_image(image)) for image, one in DESK.ask(asked, seconds).items()}
-    machine = about.machine or platform.machine()
+    engine_info = docker.daemon_settings()
+    candidates = [image for image in images if not (engine_info.mirrors and _from_default_registry(image))]
+    facts_by_image = {
+        image: replace(image_facts, here=docker.has_image(image))
+        for image, image_facts in CACHE.get_facts(candidates, seconds).items()
+    }
+    machine = engine_info.machine or platform.machine()
     return replace(
         facts,
-        images=found,
-        image_room=about.disk.free if about.disk else None,
-        machine=registry.MACHINES.get(machine, machine),
+        images=facts_by_image,
+        image_room=engine_info.disk.free if engine_info.disk else None,
+        machine=registry.ARCHITECTURES.get(machine, machine),
     )
 
 
-def _of_the_default_registry(image: str) -> bool:
+def _from_default_registry(image: str) -> bool:
     try:
-        return registry.name_of(image).host == registry.DEFAULT_SERVER
-    except Missing:
+        return registry.parse_image_name(image).host == registry.DEFAULT_SERVER
+    except ImageNotFound:
         return False
 
 
-def _looked(image: str) -> ImageFacts:
+def _fetch_image_facts(image: str) -> ImageFacts:
     try:
-        found = registry.look(image)
-    except Missing as error:
+        remote = registry.lookup_image(image)
+    except ImageNotFound as error:
         return ImageFacts(missing=error.sentence)
-    except Unknown as error:
+    except LookupFailed as error:
         return ImageFacts(unknown=error.sentence)
-    return ImageFacts(found.platforms, found.size)
+    return ImageFacts(remote.platforms, remote.size)

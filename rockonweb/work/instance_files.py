@@ -12,37 +12,37 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.errors import RockonwebError
 
 UMASK = 0o077
-FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock")
-FOLDERS = ("icons", "locks", "redis", "tls")
-OTHERS = 0o077  # what a group and everybody else may do
+PRIVATE_FILES = ("secret.key*", "setup-code*", "rockonweb.db*", "before-*", "*.lock")
+PRIVATE_FOLDERS = ("icons", "locks", "redis", "tls")
+GROUP_AND_OTHERS = 0o077  # what a group and everybody else may do
 
 
-def begin() -> None:
+def restrict_umask() -> None:
     """Make what this process creates from now on its owner's alone; for the first line of a program."""
     os.umask(UMASK)
 
 
-def mend(settings: Settings) -> list[str]:
+def fix_permissions(settings: Config) -> list[str]:
     """Take from group and others what they may do with an instance's files, and return and log the paths of those.
 
     Raises RockonwebError for one that stays open to others.
     """
-    mended = []
-    for path in _ours(settings):
+    fixed = []
+    for path in _instance_paths(settings):
         try:
-            about = path.lstat()
+            status = path.lstat()
         except OSError:  # gone meanwhile, as journals come and go
             continue
-        if stat.S_ISLNK(about.st_mode) or not about.st_mode & OTHERS:
+        if stat.S_ISLNK(status.st_mode) or not status.st_mode & GROUP_AND_OTHERS:
             continue
-        wanted = stat.S_IMODE(about.st_mode) & ~OTHERS
+        mode = stat.S_IMODE(status.st_mode) & ~GROUP_AND_OTHERS
         try:
-            path.chmod(wanted, follow_symlinks=True)
-            if path.stat().st_mode & OTHERS:
+            path.chmod(mode, follow_symlinks=True)
+            if path.stat().st_mode & GROUP_AND_OTHERS:
                 raise OSError(0, "the file system keeps no permissions")
         except FileNotFoundError:
             continue
@@ -51,28 +51,32 @@ def mend(settings: Settings) -> list[str]:
                 f"Others may read {path}, and that can't be mended: {error.strerror}.",
                 f"Run chmod go= {path} as its owner, or keep the instance on a file system that has permissions.",
             ) from None
-        mended.append(str(path))
+        fixed.append(str(path))
         logging.getLogger(__name__).warning("%s was open to other users; it is its owner's alone now", path)
-    return mended
+    return fixed
 
 
-def _ours(settings: Settings) -> Iterator[Path]:
+def _instance_paths(settings: Config) -> Iterator[Path]:
     instance = settings.instance
     if not (instance / "secret.key").is_file():
         return
     yield instance
-    for pattern in FILES:
+    for pattern in PRIVATE_FILES:
         yield from sorted(instance.glob(pattern))
-    for name in FOLDERS:
+    for name in PRIVATE_FOLDERS:
         folder = instance / name
         if folder.is_dir() and not folder.is_symlink():
             yield folder
-            yield from (Path(here, one) for here, below, files in os.walk(folder) for one in (*below, *files))
-    if database := _sqlite(settings):
+            yield from (
+                Path(parent, name_below)
+                for parent, subfolders, files in os.walk(folder)
+                for name_below in (*subfolders, *files)
+            )
+    if database := _sqlite_path(settings):
         yield from sorted(database.parent.glob(f"{database.name}*") if database.parent != instance else ())
 
 
-def _sqlite(settings: Settings) -> Path | None:
+def _sqlite_path(settings: Config) -> Path | None:
     """Return the path of the database where it is a file."""
     from sqlalchemy.engine import make_url  # here: every program begins with this module
     from sqlalchemy.exc import ArgumentError

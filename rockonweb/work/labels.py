@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rockonweb.core.text import filled, joined, t
+from rockonweb.core.text import fill_template, join_texts, t
 from rockonweb.models import Kind, Operation, Progress
 
-KINDS = {
+KIND_TITLES = {
     Kind.INSTALL: t("Install"),
     Kind.START: t("Start"),
     Kind.STOP: t("Stop"),
@@ -16,9 +16,9 @@ KINDS = {
     Kind.ACTION: t("Task"),
     Kind.REFRESH: t("Refresh of the catalogue"),
 }
-BACK = t("Go back")
+ROLLBACK_TITLE = t("Go back")
 # What became of it: done, failed.
-ENDED = {
+ENDED_TITLES = {
     Kind.INSTALL: (t("%(name)s was installed"), t("%(name)s could not be installed")),
     Kind.START: (t("%(name)s was started"), t("%(name)s could not be started")),
     Kind.STOP: (t("%(name)s was stopped"), t("%(name)s could not be stopped")),
@@ -29,23 +29,23 @@ ENDED = {
     Kind.ACTION: (t("The task of %(name)s is done"), t("The task of %(name)s failed")),
     Kind.REFRESH: (t("The catalogue was refreshed"), t("The catalogue could not be refreshed")),
 }
-INSTALLED_UNHEALTHY = t("%(name)s was installed, but does not hold")
-ENDED_BACK = (t("%(name)s went back"), t("%(name)s could not go back"))
-OTHERWISE = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interrupted")}
+INSTALLED_UNHEALTHY_TITLE = t("%(name)s was installed, but does not hold")
+ENDED_ROLLBACK_TITLES = (t("%(name)s went back"), t("%(name)s could not go back"))
+ABORTED_TITLES = {Progress.CANCELLED: t("Cancelled"), Progress.INTERRUPTED: t("Interrupted")}
 
 
-def title_of(operation: Operation) -> str:
+def describe_operation(operation: Operation) -> str:
     """Return what an operation does, to what: `Install: Immich`."""
-    words = BACK if operation.goes_back else KINDS[operation.kind]
-    return joined(": ", (words, operation.installation.name)) if operation.installation else words
+    title = ROLLBACK_TITLE if operation.is_rollback else KIND_TITLES[operation.kind]
+    return join_texts(": ", (title, operation.installation.name)) if operation.installation else title
 
 
-def ended_title(operation: Operation) -> str:
+def describe_outcome(operation: Operation) -> str:
     """Return what became of an operation that has ended: `Immich was installed`."""
-    if operation.progress in OTHERWISE:
-        return joined(" · ", (title_of(operation), OTHERWISE[operation.progress]))
-    done, failed = ENDED_BACK if operation.goes_back else ENDED[operation.kind]
+    if operation.progress in ABORTED_TITLES:
+        return join_texts(" · ", (describe_operation(operation), ABORTED_TITLES[operation.progress]))
+    done, failed = ENDED_ROLLBACK_TITLES if operation.is_rollback else ENDED_TITLES[operation.kind]
     if operation.notes.stays:
-        failed = INSTALLED_UNHEALTHY
-    words = done if operation.progress is Progress.DONE else failed
-    return filled(words, name=operation.installation.name) if operation.installation else words
+        failed = INSTALLED_UNHEALTHY_TITLE
+    title = done if operation.progress is Progress.DONE else failed
+    return fill_template(title, name=operation.installation.name) if operation.installation else title

@@ -13,101 +13,106 @@ from collections.abc import Iterable
 from redis import Redis
 from redis.exceptions import RedisError
 
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.errors import EngineError
 from rockonweb.core.instance import resources
 from rockonweb.core.instance.resources import Counters, Sample
 from rockonweb.host import Engine, Host
 from rockonweb.work import queue
 
-SECONDS = 20  # between two looks
-SOON = 4  # seconds to the second look at what is new: one alone tells no rate
-KEPT = 190  # samples of a container: a little more than an hour
-LIFETIME = 70 * 60
-NEWEST = "rockonweb:samples"  # the newest sample of each container that runs
-NEWEST_LIFETIME = 4 * SECONDS
-HISTORY = "rockonweb:samples:"  # and a container's name: its samples, newest first
+SAMPLE_SECONDS = 20  # between two looks
+FIRST_RATE_SECONDS = 4  # seconds to the second look at what is new: one alone tells no rate
+MAX_SAMPLES = 190  # samples of a container: a little more than an hour
+HISTORY_LIFETIME = 70 * 60
+LATEST_KEY = "rockonweb:samples"  # the newest sample of each container that runs
+LATEST_LIFETIME = 4 * SAMPLE_SECONDS
+HISTORY_PREFIX = "rockonweb:samples:"  # and a container's name: its samples, newest first
 logger = logging.getLogger(__name__)
 
-Seen = dict[str, tuple[str, Counters]]  # by container's name: its id, and what it had used
+CounterReadings = dict[str, tuple[str, Counters]]  # by container's name: its id, and what it had used
 
 
-def newest() -> dict[str, Sample]:
+def latest_samples() -> dict[str, Sample]:
     """Return the newest sample of each running container of ours, by the container's name; none while the queue's
     server or the watcher is silent. One question to the queue's server, whatever runs.
     """
     try:
-        raw = queue.connection().get(NEWEST)
+        raw = queue.redis_connection().get(LATEST_KEY)
     except RedisError:
         return {}
-    found = json.loads(raw) if isinstance(raw, bytes | str) else {}
-    return {name: one for name, line in found.items() if (one := resources.read(line))}
+    encoded_samples = json.loads(raw) if isinstance(raw, bytes | str) else {}
+    return {name: sample for name, encoded in encoded_samples.items() if (sample := resources.load_sample(encoded))}
 
 
-def of(names: Iterable[str]) -> dict[str, list[Sample]] | None:
+def sample_history(names: Iterable[str]) -> dict[str, list[Sample]] | None:
     """Return the samples of the last hour by container, oldest first; None when the queue's server is silent."""
-    wanted = list(names)
+    container_names = list(names)
     try:
-        line = queue.connection().pipeline(transaction=False)
-        for name in wanted:
-            line.lrange(f"{HISTORY}{name}", 0, KEPT)
-        answers = line.execute()
+        pipeline = queue.redis_connection().pipeline(transaction=False)
+        for name in container_names:
+            pipeline.lrange(f"{HISTORY_PREFIX}{name}", 0, MAX_SAMPLES)
+        replies = pipeline.execute()
     except RedisError:
         return None
-    found = {
-        name: [one for raw in answer if (one := resources.read(raw))]
-        for name, answer in zip(wanted, answers, strict=True)
+    history = {
+        name: [sample for raw in reply if (sample := resources.load_sample(raw))]
+        for name, reply in zip(container_names, replies, strict=True)
     }
-    return {name: sorted(samples, key=lambda one: one.at) for name, samples in found.items()}
+    return {name: sorted(samples, key=lambda sample: sample.at) for name, samples in history.items()}
 
 
-def keep(redis: Redis, samples: dict[str, Sample]) -> None:
+def store_samples(redis: Redis, samples: dict[str, Sample]) -> None:
     """Put the samples of one look with those before them."""
-    line = redis.pipeline(transaction=False)
-    for name, one in samples.items():
-        line.lpush(f"{HISTORY}{name}", resources.write(one))
-        line.ltrim(f"{HISTORY}{name}", 0, KEPT - 1)
-        line.expire(f"{HISTORY}{name}", LIFETIME)
-    line.set(NEWEST, json.dumps({name: resources.write(one) for name, one in samples.items()}), ex=NEWEST_LIFETIME)
-    line.execute()
+    pipeline = redis.pipeline(transaction=False)
+    for name, sample in samples.items():
+        pipeline.lpush(f"{HISTORY_PREFIX}{name}", resources.dump_sample(sample))
+        pipeline.ltrim(f"{HISTORY_PREFIX}{name}", 0, MAX_SAMPLES - 1)
+        pipeline.expire(f"{HISTORY_PREFIX}{name}", HISTORY_LIFETIME)
+    pipeline.set(
+        LATEST_KEY,
+        json.dumps({name: resources.dump_sample(sample) for name, sample in samples.items()}),
+        ex=LATEST_LIFETIME,
+    )
+    pipeline.execute()
 
 
-def look(docker: Engine, before: Seen) -> tuple[Seen, dict[str, Sample]]:
-    """Look once at the containers of ours that run; return what they have used, and the samples since `before`.
+def collect_samples(docker: Engine, previous_readings: CounterReadings) -> tuple[CounterReadings, dict[str, Sample]]:
+    """Look once at the containers of ours that run; return what they have used, and the samples since
+    `previous_readings`.
 
     Asks Docker one question when nothing runs, and one more for each container that does.
     """
-    seen: Seen = {}
+    readings: CounterReadings = {}
     samples: dict[str, Sample] = {}
-    for name, known in docker.containers().items():
-        if not known.rockon or known.state != "running":
+    for name, container in docker.list_containers().items():
+        if not container.rockon or container.state != "running":
             continue
-        stats = docker.stats(known.id)
-        after = resources.counters(stats, time.time()) if stats else None
-        if after is None:
+        stats = docker.container_stats(container.id)
+        counters = resources.read_counters(stats, time.time()) if stats else None
+        if counters is None:
             continue
-        seen[name] = (known.id, after)
-        old = before.get(name)
-        if old and old[0] == known.id and (one := resources.sample(old[1], after)):
-            samples[name] = one
-    return seen, samples
+        readings[name] = (container.id, counters)
+        previous = previous_readings.get(name)
+        if previous and previous[0] == container.id and (sample := resources.compute_sample(previous[1], counters)):
+            samples[name] = sample
+    return readings, samples
 
 
-def watch(settings: Settings) -> None:
+def run_sampler(settings: Config) -> None:
     """Look for ever, in a thread of its own with a connection of its own: a slow engine holds up nobody else."""
-    redis, host = queue.connect(settings), Host(settings)  # a thread is in no application
+    redis, host = queue.connect_redis(settings), Host(settings)  # a thread is in no application
     docker: Engine | None = None
-    seen: Seen = {}
+    readings: CounterReadings = {}
     while True:
-        pause = SECONDS
+        pause = SAMPLE_SECONDS
         try:
-            docker = docker or host.connect()
-            before = seen
-            seen, samples = look(docker, before)
-            keep(redis, samples)
-            pause = SOON if seen.keys() - before.keys() else SECONDS
+            docker = docker or host.connect_docker()
+            previous_readings = readings
+            readings, samples = collect_samples(docker, previous_readings)
+            store_samples(redis, samples)
+            pause = FIRST_RATE_SECONDS if readings.keys() - previous_readings.keys() else SAMPLE_SECONDS
         except EngineError:
-            docker, seen = None, {}
+            docker, readings = None, {}
         except RedisError:
             logger.info("the queue does not answer; samples of what containers use are left out")
         except Exception as error:  # the thread goes on: pages say that nothing was sampled

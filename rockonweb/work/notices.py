@@ -18,25 +18,35 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rockonweb.config import current_settings
-from rockonweb.core.docker.daemon_settings import TIGHT
+from rockonweb.config import current_config
+from rockonweb.core.docker.daemon_settings import LOW_SPACE
 from rockonweb.core.errors import QueueUnreachable, RockonwebError
 from rockonweb.core.instance import notices
-from rockonweb.core.instance.notices import Event, Message, Trouble, Way, Words
+from rockonweb.core.instance.notices import NoticeChannel, NoticeContent, NoticeEvent, RenderedNotice, TroubleState
 from rockonweb.core.text import t
-from rockonweb.languages import say, speaking
-from rockonweb.models import ACTIVE, Installation, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
+from rockonweb.languages import translate, use_language
+from rockonweb.models import (
+    ACTIVE_PROGRESS,
+    Installation,
+    NoticeMessage,
+    NoticeTarget,
+    Operation,
+    Progress,
+    db,
+    transaction,
+    utc_now,
+)
 from rockonweb.work import heartbeat, labels, notifier, queue
 
 JOB = "rockonweb.jobs.send_notice"
-PAUSES = (60, 300, 1800)  # seconds before each further try
-TRIES = len(PAUSES) + 1
-LEASE = 120  # seconds for which a job has a message for itself
-MOST_WAITING = 100  # messages of one target
-AT_ONCE = 10
-JUST_NOW = timedelta(minutes=1)  # what ended earlier was told then
-KEY = "rockonweb:trouble"
-CALM_ENDS = {
+RETRY_DELAYS = (60, 300, 1800)  # seconds before each further try
+MAX_TRIES = len(RETRY_DELAYS) + 1
+LEASE_SECONDS = 120  # seconds for which a job has a message for itself
+MAX_WAITING = 100  # messages of one target
+BATCH_SIZE = 10
+RECENT = timedelta(minutes=1)  # what ended earlier was told then
+TROUBLE_KEY = "rockonweb:trouble"
+GOOD_ENDS = {
     Progress.DONE: t("All is done."),
     Progress.CANCELLED: t("It was cancelled; what it did was taken back."),
 }
@@ -46,145 +56,158 @@ logger = logging.getLogger(__name__)
 # -- what happened ------------------------------------------------------------------------------------------------
 
 
-def is_active(operation_id: int) -> bool:
+def is_operation_active(operation_id: int) -> bool:
     """Whether an operation waits or runs: its end is still to come."""
-    found = db.session.scalar(select(Operation.progress).where(Operation.id == operation_id))
+    progress = db.session.scalar(select(Operation.progress).where(Operation.id == operation_id))
     db.session.rollback()
-    return found in ACTIVE
+    return progress in ACTIVE_PROGRESS
 
 
-def operation_ended(operation_id: int) -> None:
+def notify_operation_ended(operation_id: int) -> None:
     """Tell of an operation that has ended."""
-    with _quietly():
+    with _log_failures():
         operation = db.session.get(Operation, operation_id)
-        if operation is None or operation.finished is None or now() - operation.finished > JUST_NOW:
+        if operation is None or operation.finished is None or utc_now() - operation.finished > RECENT:
             return
-        calm = CALM_ENDS.get(operation.progress)
-        lines = (calm,) if calm else (operation.error, operation.hint or t("Look at its steps, then repeat it."))
-        message = Message(labels.ended_title(operation), lines, _link(f"/operations/{operation_id}"))
-        tell(Event.ENDED if calm else Event.FAILED, message)
+        good_end = GOOD_ENDS.get(operation.progress)
+        lines = (
+            (good_end,) if good_end else (operation.error, operation.hint or t("Look at its steps, then repeat it."))
+        )
+        message = NoticeContent(labels.describe_outcome(operation), lines, _public_link(f"/operations/{operation_id}"))
+        notify_targets(NoticeEvent.ENDED if good_end else NoticeEvent.FAILED, message)
 
 
-def with_newer() -> set[int]:
+def outdated_rockons() -> set[int]:
     """Return the rock-ons of which newer images are known."""
-    found = set(db.session.scalars(select(Installation.id).where(Installation.newer_images)))
+    rockon_ids = set(db.session.scalars(select(Installation.id).where(Installation.newer_images)))
     db.session.rollback()
-    return found
+    return rockon_ids
 
 
-def images_found(rockon_ids: Collection[int]) -> None:
+def notify_newer_images(rockon_ids: Collection[int]) -> None:
     """Tell of newer images."""
-    with _quietly():
+    with _log_failures():
         names = (
             list(db.session.scalars(select(Installation.name).where(Installation.id.in_(rockon_ids))))
             if rockon_ids
             else []
         )
         if names:
-            tell(Event.IMAGES, notices.of_images(names, _link("/updates")))
+            notify_targets(NoticeEvent.IMAGES, notices.newer_images_notice(names, _public_link("/updates")))
 
 
-def keep_up() -> None:
+def process_notices() -> None:
     """Look whether Docker is away or room is low, and send what waits. Called by the watcher now and then."""
-    with _quietly():
+    with _log_failures():
         if db.session.scalar(select(NoticeTarget.id).limit(1)) is None:
             return
-        _look_for_trouble()
-        due = select(NoticeMessage.id).where(NoticeMessage.due <= now()).order_by(NoticeMessage.id).limit(AT_ONCE)
-        _enqueue(list(db.session.scalars(due)))
+        _check_trouble()
+        due = (
+            select(NoticeMessage.id).where(NoticeMessage.due <= utc_now()).order_by(NoticeMessage.id).limit(BATCH_SIZE)
+        )
+        _enqueue_messages(list(db.session.scalars(due)))
 
 
-def _look_for_trouble() -> None:
+def _check_trouble() -> None:
     status = heartbeat.engine_status()
     if status.reachable is None:
         return
-    raw = queue.connection().get(KEY)
-    before = Trouble(**json.loads(raw)) if isinstance(raw, bytes | str) else Trouble()
-    found, messages = notices.watch_trouble(
-        before, time.time(), away=not status.reachable, free=status.free, tight=TIGHT, link=_link("/docker")
+    raw = queue.redis_connection().get(TROUBLE_KEY)
+    previous = TroubleState(**json.loads(raw)) if isinstance(raw, bytes | str) else TroubleState()
+    trouble, messages = notices.track_trouble(
+        previous,
+        time.time(),
+        away=not status.reachable,
+        free=status.free,
+        low_bytes=LOW_SPACE,
+        link=_public_link("/docker"),
     )
     for message in messages:
-        tell(Event.TROUBLE, message)
-    if found != before:
-        queue.connection().set(KEY, json.dumps(asdict(found)))
+        notify_targets(NoticeEvent.TROUBLE, message)
+    if trouble != previous:
+        queue.redis_connection().set(TROUBLE_KEY, json.dumps(asdict(trouble)))
 
 
 # -- sending ------------------------------------------------------------------------------------------------------
 
 
-def tell(event: Event, message: Message) -> None:
+def notify_targets(event: NoticeEvent, message: NoticeContent) -> None:
     """Put a message on record for each target that wants it, and queue its job."""
     targets = list(db.session.execute(select(NoticeTarget.id, NoticeTarget.events, NoticeTarget.language)))
-    wanting = {one: language for one, events, language in targets if notices.wanted(events.split(), event)}
+    languages = {
+        target_id: language for target_id, events, language in targets if notices.wants_event(events.split(), event)
+    }
     db.session.rollback()
-    if wanting:
-        _enqueue(_record(wanting, message))
+    if languages:
+        _enqueue_messages(_record_messages(languages, message))
 
 
-def begin_test(target_id: int) -> None:
+def submit_test(target_id: int) -> None:
     """Queue a message by which a person tries a target; it is tried once. Raises QueueUnreachable."""
     queue.ping()
-    with writing() as session:
+    with transaction() as session:
         target = session.get_one(NoticeTarget, target_id)
         target.fine = None
         language = target.language
-    _enqueue(_record({target_id: language}, notices.of_test(_link("/notices")), tries=TRIES - 1))
+    _enqueue_messages(
+        _record_messages({target_id: language}, notices.trial_notice(_public_link("/notices")), tries=MAX_TRIES - 1)
+    )
 
 
-def send(message_id: int) -> None:
+def send_message(message_id: int) -> None:
     """Send a message; what does not get through is tried again later, a few times."""
-    with writing() as session:
+    with transaction() as session:
         message = session.get(NoticeMessage, message_id)
-        if message is None or message.due > now():
+        if message is None or message.due > utc_now():
             return
-        message.due, message.tries = now() + timedelta(seconds=LEASE), message.tries + 1
-        way, parts, tries = Way(message.target.way), message.target.parts, message.tries
-        words = Words(message.title, message.body)
-    why = notifier.send(way, parts, words)
-    with writing() as session:
+        message.due, message.tries = utc_now() + timedelta(seconds=LEASE_SECONDS), message.tries + 1
+        way, parts, tries = NoticeChannel(message.target.way), message.target.address_parts, message.tries
+        notice_text = RenderedNotice(message.title, message.body)
+    failure = notifier.deliver_message(way, parts, notice_text)
+    with transaction() as session:
         message = session.get(NoticeMessage, message_id)
         if message is None:
             return  # its target was removed meanwhile
         target = message.target
-        target.fine, target.said, target.said_at = not why, why, now()
-        if why and tries < TRIES:
-            message.due = now() + timedelta(seconds=PAUSES[tries - 1])
+        target.fine, target.said, target.said_at = not failure, failure, utc_now()
+        if failure and tries < MAX_TRIES:
+            message.due = utc_now() + timedelta(seconds=RETRY_DELAYS[tries - 1])
         else:
             session.delete(message)
 
 
-def _record(targets: Mapping[int, str], message: Message, tries: int = 0) -> list[int]:
+def _record_messages(targets: Mapping[int, str], message: NoticeContent, tries: int = 0) -> list[int]:
     """Put a message on record for targets, whose languages are given; return the ids of the rows."""
-    said = {}
+    texts = {}
     for language in set(targets.values()):
-        with speaking(language):
-            said[language] = notices.words(message, say)
-    with writing() as session:
+        with use_language(language):
+            texts[language] = notices.render_notice(message, translate)
+    with transaction() as session:
         query = select(NoticeMessage.target_id, func.count()).group_by(NoticeMessage.target_id)
-        waiting = {target: number for target, number in session.execute(query)}  # noqa: C416 - rows are no pairs
+        waiting = {target: count for target, count in session.execute(query)}  # noqa: C416 - rows are no pairs
         rows = [
-            NoticeMessage(target_id=target, title=said[language].title, body=said[language].body, tries=tries)
+            NoticeMessage(target_id=target, title=texts[language].title, body=texts[language].body, tries=tries)
             for target, language in targets.items()
-            if waiting.get(target, 0) < MOST_WAITING
+            if waiting.get(target, 0) < MAX_WAITING
         ]
         session.add_all(rows)
         session.flush()
         return [row.id for row in rows]
 
 
-def _enqueue(message_ids: Collection[int]) -> None:
+def _enqueue_messages(message_ids: Collection[int]) -> None:
     with suppress(QueueUnreachable):  # the watcher does it then
         for message_id in message_ids:
-            queue.enqueue(JOB, message_id, job_id=f"notice-{message_id}")
+            queue.enqueue_job(JOB, message_id, job_id=f"notice-{message_id}")
 
 
-def _link(path: str) -> str:
-    settings = current_settings()
+def _public_link(path: str) -> str:
+    settings = current_config()
     return f"{settings.public_url}{path}" if settings.public_url else ""
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _log_failures() -> Iterator[None]:
     """Let nothing out: what is told of goes on whatever happens to the notice."""
     db.session.rollback()
     try:

@@ -9,87 +9,94 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from rockonweb.core.instance.notices import SENTENCE, Way, Words, inert, stays_here, without_secrets
+from rockonweb.core.instance.notices import (
+    MAX_SENTENCE,
+    NoticeChannel,
+    RenderedNotice,
+    defuse_text,
+    is_local_service,
+    mask_secrets,
+)
 from rockonweb.core.text import t
 
 if TYPE_CHECKING:
     import apprise
 
-SECONDS = 8.0  # to connect, and to be answered
-SECURITY = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
-_CAUSE = "Exception: "  # begins what Apprise tells of a cause
+TIMEOUT = 8.0  # to connect, and to be answered
+SECURE_MODES = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
+_CAUSE_PREFIX = "Exception: "  # begins what Apprise tells of a cause
 
 
-def send(way: Way, parts: Mapping[str, str], message: Words) -> str:
+def deliver_message(way: NoticeChannel, parts: Mapping[str, str], message: RenderedNotice) -> str:
     """Send a message. Returns a blank when it was taken, else a sentence on why not, without a secret in it."""
-    if way is Way.APPRISE and stays_here(parts["url"]):
+    if way is NoticeChannel.APPRISE and is_local_service(parts["url"]):
         return t("Such an address leads to this machine itself. Notices go into the network only.")
     import apprise
 
-    heard = _Heard()
+    failure_log = _FailureLog()
     logger = logging.getLogger("apprise")
-    before = logger.level, logger.propagate
-    logger.addHandler(heard)
+    logger_state = logger.level, logger.propagate
+    logger.addHandler(failure_log)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False  # what it says may have an address in it
     try:
-        target = _target(way, parts)
+        target = _build_service(way, parts)
         if target is None:
             return t("Apprise does not know such an address.")
         sender = apprise.Apprise(asset=target.asset)
         sender.add(target)
         if sender.notify(title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT):
             return ""
-        why = heard.why
+        reason = failure_log.reason
     except Exception as error:  # whatever a service's plug-in trips over, an operation is not concerned
-        why = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
     finally:
-        logger.removeHandler(heard)
-        logger.level, logger.propagate = before
-    return inert(without_secrets(why, parts), SENTENCE) or t("It was not taken, without a reason.")
+        logger.removeHandler(failure_log)
+        logger.level, logger.propagate = logger_state
+    return defuse_text(mask_secrets(reason, parts), MAX_SENTENCE) or t("It was not taken, without a reason.")
 
 
-def _target(way: Way, parts: Mapping[str, str]) -> apprise.NotifyBase | None:
+def _build_service(way: NoticeChannel, parts: Mapping[str, str]) -> apprise.NotifyBase | None:
     import apprise
 
     asset = apprise.AppriseAsset(
         app_id="Rockonweb", app_desc="Rockonweb", app_url="", image_url_mask="", image_url_logo="", async_mode=False
     )
-    common: dict[str, Any] = {"asset": asset, "cto": SECONDS, "rto": SECONDS}
-    if way is Way.MAIL:
+    common: dict[str, Any] = {"asset": asset, "cto": TIMEOUT, "rto": TIMEOUT}
+    if way is NoticeChannel.MAIL:
         from apprise.plugins.email import NotifyEmail
 
         return NotifyEmail(  # type: ignore[no-untyped-call]
             host=parts["from"].rpartition("@")[2],
             smtp_host=parts["server"],
             port=int(parts["port"]),
-            secure_mode=SECURITY[parts["security"]],
+            secure_mode=SECURE_MODES[parts["security"]],
             user=parts["user"] or None,
             password=parts["password"] or None,
             from_addr=f"Rockonweb <{parts['from']}>",
-            targets=[word.strip() for word in parts["to"].split(",") if word.strip()],
+            targets=[recipient.strip() for recipient in parts["to"].split(",") if recipient.strip()],
             format="text",
             **common,
         )
     url = parts["url"]
-    if way is Way.HOOK and (found := apprise.Apprise.instantiate(url, asset=asset)) is None:
+    if way is NoticeChannel.HOOK and (native_service := apprise.Apprise.instantiate(url, asset=asset)) is None:
         from apprise.plugins.custom_json import NotifyJSON
 
-        split = urlsplit(url)
+        url_parts = urlsplit(url)
         return NotifyJSON(  # type: ignore[no-untyped-call]
-            host=split.hostname,
-            port=split.port,
-            secure=split.scheme == "https",
-            user=unquote(split.username or "") or None,
-            password=unquote(split.password or "") or None,
-            fullpath=split.path or "/",
-            params=dict(parse_qsl(split.query)),
+            host=url_parts.hostname,
+            port=url_parts.port,
+            secure=url_parts.scheme == "https",
+            user=unquote(url_parts.username or "") or None,
+            password=unquote(url_parts.password or "") or None,
+            fullpath=url_parts.path or "/",
+            params=dict(parse_qsl(url_parts.query)),
             **common,
         )
-    return found if way is Way.HOOK else apprise.Apprise.instantiate(url, asset=asset)
+    return native_service if way is NoticeChannel.HOOK else apprise.Apprise.instantiate(url, asset=asset)
 
 
-class _Heard(logging.Handler):
+class _FailureLog(logging.Handler):
     """Remembers what Apprise says of a failure."""
 
     def __init__(self) -> None:
@@ -98,13 +105,13 @@ class _Heard(logging.Handler):
         self.causes: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        words = record.getMessage()
+        line = record.getMessage()
         if record.levelno >= logging.WARNING:
-            self.warnings.append(words)
-        elif _CAUSE in words:
-            self.causes.append(words.partition(_CAUSE)[2])
+            self.warnings.append(line)
+        elif _CAUSE_PREFIX in line:
+            self.causes.append(line.partition(_CAUSE_PREFIX)[2])
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         """What it said, the cause behind it."""
         return " ".join([*self.warnings[-1:], *self.causes[-1:]])

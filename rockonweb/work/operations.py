@@ -9,31 +9,31 @@ from sqlalchemy.orm import Session
 
 from rockonweb.accounts import audit
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import Conflict
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.lifecycle import (
-    KIND_WORDS,
-    STATE_WORDS,
-    THERE,
+    INSTALLED_OR_PENDING,
+    KIND_LABELS,
+    STATE_LABELS,
     TRANSITIONS,
+    Admission,
     Kind,
     Progress,
     State,
-    Turn,
-    turn,
+    decide_admission,
 )
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, Notes, Request, RestartRequest
 from rockonweb.core.preflight.ports import port_conflict, wanted_ports
 from rockonweb.core.status.status import Status
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Draft, Installation, Operation, db, repository, writing
+from rockonweb.models import ACTIVE_PROGRESS, Draft, Installation, Operation, db, repository, transaction
 from rockonweb.work import queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
 
 
-def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
+def submit_operation(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
     """Queue an operation on a rock-on and return its id; one that is the same as the last that waits is joined.
 
     `reviewed` is what the person saw and agreed to; without it, what is assembled when it runs counts. An install
@@ -41,27 +41,27 @@ def begin(rockon: Installation, request: Request, user: str, reviewed: Sequence[
     it has succeeded. Raises Conflict when the rock-on is busy or a port was taken meanwhile, QueueUnreachable.
     """
     queue.ping()
-    with writing() as session:
-        rockon = repository.stored(session, rockon)
-        operation = _insert(session, rockon, request, user)
+    with transaction() as session:
+        rockon = repository.ensure_installation(session, rockon)
+        operation = _insert_operation(session, rockon, request, user)
         operation.reviewed = None if reviewed is None else [*reviewed]
         if isinstance(request, InstallRequest):
-            _prepare_install(session, rockon, request)
+            _store_install(session, rockon, request)
         elif isinstance(request, ChangeRequest):
-            definition = rockon.read(request.source) if request.source else rockon.definition
-            wanted = fixed_ports(definition, request.answers or repository.answers_of(rockon))
-            _refuse_claimed_ports(session, rockon, definition, wanted)
-            repository.reserve(rockon, wanted)
-    return scheduler.put(operation.id)
+            definition = rockon.parse_definition(request.source) if request.source else rockon.current_definition
+            answers = resolve_host_ports(definition, request.answers or repository.load_answers(rockon))
+            _refuse_claimed_ports(session, rockon, definition, answers)
+            repository.reserve_ports(rockon, answers)
+    return scheduler.dispatch_operation(operation.id)
 
 
-def _prepare_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
+def _store_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
     """Put what an install is made from on the rows; drafts have served their purpose."""
     rockon.installed_source = request.source or rockon.entry.source
-    repository.sync_children(rockon, rockon.definition)
-    answers = fixed_ports(rockon.definition, request.answers or repository.answers_of(rockon))
-    _refuse_claimed_ports(session, rockon, rockon.definition, answers)
-    repository.store(rockon, answers)
+    repository.sync_children(rockon, rockon.current_definition)
+    answers = resolve_host_ports(rockon.current_definition, request.answers or repository.load_answers(rockon))
+    _refuse_claimed_ports(session, rockon, rockon.current_definition, answers)
+    repository.store_answers(rockon, answers)
     drafts = select(Draft).where(Draft.rockon_id == rockon.entry_id)
     drafts = drafts.where(or_(Draft.installation_id.is_(None), Draft.installation_id == rockon.id))
     for draft in session.scalars(drafts):
@@ -72,102 +72,102 @@ def refuse_unchangeable(rockon: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
     then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
     """
-    active = [operation.kind for operation in scheduler.active(rockon.id)]
-    if turn(Kind.CHANGE, active) is Turn.REFUSE:
+    active_kinds = [operation.kind for operation in scheduler.unfinished_operations(rockon.id)]
+    if decide_admission(Kind.CHANGE, active_kinds) is Admission.REJECT:
         raise Conflict(
             t("%(name)s is being changed, so what you would review now is out of date soon.", name=rockon.name),
             t("Wait until that has ended: its page shows how far it is. What you typed before is kept."),
         )
-    if not active and rockon.state is not State.INSTALLED:
+    if not active_kinds and rockon.state is not State.INSTALLED:
         raise Conflict(t("%(name)s is not installed.", name=rockon.name), hint)
 
 
-def begin_refresh(user: str) -> int:
+def submit_refresh(user: str) -> int:
     """Queue a refresh of the catalogue and return the operation's id; one that waits or runs is joined."""
     queue.ping()
-    with writing() as session:
+    with transaction() as session:
         running = session.scalar(
-            select(Operation).where(Operation.kind == Kind.REFRESH, Operation.progress.in_(ACTIVE))
+            select(Operation).where(Operation.kind == Kind.REFRESH, Operation.progress.in_(ACTIVE_PROGRESS))
         )
         if running is not None:
             return running.id
         operation = Operation(kind=Kind.REFRESH, user=user)
         session.add(operation)
         audit.record("operation.refresh", user=user)
-    return scheduler.put(operation.id)
+    return scheduler.dispatch_operation(operation.id)
 
 
-def cancel(operation_id: int) -> None:
+def cancel_operation(operation_id: int) -> None:
     """Ask an operation to stop at the next step and take back what it did; one that waits ends at once.
 
     Raises Conflict when it has ended.
     """
-    with writing() as session:
-        scheduler.alone(session)
+    with transaction() as session:
+        scheduler.lock_operations(session)
         operation = session.get(Operation, operation_id)
-        if operation is None or not operation.active:
+        if operation is None or not operation.is_active:
             raise Conflict(t("This operation has ended already."))
         operation.cancel_requested = True
-        waited = operation.progress is Progress.QUEUED
-        if waited:
-            _withdraw(session, operation)
+        was_queued = operation.progress is Progress.QUEUED
+        if was_queued:
+            _cancel_queued(session, operation)
         rockon_id = operation.installation_id
-    if waited and rockon_id is not None:
-        scheduler.go_on()
-        sync_status.look(rockon_id)
+    if was_queued and rockon_id is not None:
+        scheduler.dispatch_next()
+        sync_status.sync_status(rockon_id)
 
 
-def _withdraw(session: Session, operation: Operation) -> None:
+def _cancel_queued(session: Session, operation: Operation) -> None:
     """End an operation that waits; its rock-on gets back the state that it had, unless another operation runs."""
-    operation.end(Progress.CANCELLED, t("Cancelled."))
+    operation.mark_finished(Progress.CANCELLED, t("Cancelled."))
     rockon = operation.installation
     if rockon is None:
         return
-    if operation.transition.reserves:
-        repository.release_reserved(rockon)
-    if scheduler.runs(rockon.id):
+    if operation.transition.reserves_ports:
+        repository.release_reserved_ports(rockon)
+    if scheduler.is_rockon_busy(rockon.id):
         return
-    transition, before = operation.transition, operation.notes
+    transition, notes = operation.transition, operation.notes
     if rockon.state == transition.state:
-        rockon.state = transition.state_after(Progress.CANCELLED, before.state or State.INSTALLED)
+        rockon.state = transition.state_after(Progress.CANCELLED, notes.state or State.INSTALLED)
     if rockon.status == transition.status:
-        rockon.status = before.status or rockon.status
-    release(rockon)
+        rockon.status = notes.status or rockon.status
+    reset_uninstalled(rockon)
 
 
-def retry(operation_id: int, user: str) -> int:
+def retry_operation(operation_id: int, user: str) -> int:
     """Begin again what failed and return the new operation's id."""
     operation = db.session.get(Operation, operation_id)
-    if operation is None or operation.active or operation.progress is Progress.DONE:
+    if operation is None or operation.is_active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
     rockon = operation.installation
     if rockon is None:
-        return begin_refresh(user)
-    if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed:
-        return begin(rockon, RestartRequest(), user)  # its install is complete, but not healthy
-    return begin(rockon, operation.request, user, operation.reviewed)
+        return submit_refresh(user)
+    if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed_states:
+        return submit_operation(rockon, RestartRequest(), user)  # its install is complete, but not healthy
+    return submit_operation(rockon, operation.request, user, operation.reviewed)
 
 
-def _insert(session: Session, rockon: Installation, request: Request, user: str) -> Operation:
+def _insert_operation(session: Session, rockon: Installation, request: Request, user: str) -> Operation:
     """Add an operation, which waits where others of its rock-on do; the last of these where it is the same.
 
     Raises Conflict where it makes no sense after them, or in the state of the rock-on.
     """
-    scheduler.alone(session)
+    scheduler.lock_operations(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
-    before = scheduler.active(rockon.id)
-    same = bool(before) and before[-1].request == request and not before[-1].cancel_requested
-    match turn(kind, [operation.kind for operation in before], same=same):
-        case Turn.JOIN:
-            return before[-1]
-        case Turn.REFUSE:
+    earlier = scheduler.unfinished_operations(rockon.id)
+    same = bool(earlier) and earlier[-1].request == request and not earlier[-1].cancel_requested
+    match decide_admission(kind, [operation.kind for operation in earlier], same_request=same):
+        case Admission.COALESCE:
+            return earlier[-1]
+        case Admission.REJECT:
             raise Conflict(
                 t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
             )
-    if not before and rockon.state not in transition.allowed:
+    if not earlier and rockon.state not in transition.allowed_states:
         raise Conflict(
-            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_WORDS[rockon.state]),
-            t("It can't be asked to %(kind)s now.", kind=KIND_WORDS[kind]),
+            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_LABELS[rockon.state]),
+            t("It can't be asked to %(kind)s now.", kind=KIND_LABELS[kind]),
         )
     operation = Operation(
         kind=kind, installation_id=rockon.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
@@ -176,8 +176,8 @@ def _insert(session: Session, rockon: Installation, request: Request, user: str)
     session.add(operation)
     session.flush()
     audit.record(f"operation.{kind}", rockon.name, user=user)
-    if not before:
-        scheduler.mark(operation, rockon)
+    if not earlier:
+        scheduler.set_pending(operation, rockon)
     return operation
 
 
@@ -193,8 +193,8 @@ def _refuse_claimed_ports(session: Session, rockon: Installation, definition: De
             )  # fmt: skip
 
 
-def release(rockon: Installation) -> None:
+def reset_uninstalled(rockon: Installation) -> None:
     """Let a rock-on that is not installed be one of the catalogue again."""
-    if rockon.state not in THERE:
+    if rockon.state not in INSTALLED_OR_PENDING:
         rockon.installed_source = None
         rockon.status = Status.STOPPED

@@ -30,106 +30,108 @@ from rockonweb.core.text import t
 from rockonweb.host import Engine
 from rockonweb.models import Installation, Operation
 from rockonweb.work import handler_tasks
-from rockonweb.work.review import Review, Reviewed, prepare_review
+from rockonweb.work.review import Review, ReviewableRequest, prepare_review
 
 Planner = Callable[[Operation, Any, Installation, Engine], Plan]  # with the request of its kind
 
 
-class Refused(RockonwebError):
+class ReviewOutdated(RockonwebError):
     """The job itself decided not to act; `output` shows why."""
 
 
-def _install(operation: Operation, request: InstallRequest, rockon: Installation, docker: Engine) -> Plan:
-    found = _change(operation, request, rockon, docker)
-    return plan.unstarted(found) if request.stopped else found
+def _plan_install(operation: Operation, request: InstallRequest, rockon: Installation, docker: Engine) -> Plan:
+    install_plan = _plan_change(operation, request, rockon, docker)
+    return plan.without_starting(install_plan) if request.stopped else install_plan
 
 
-def _change(
+def _plan_change(
     operation: Operation, request: InstallRequest | ChangeRequest, rockon: Installation, docker: Engine
 ) -> Plan:
     """Assemble an install or a change anew; where a person reviewed it, it must still be the same."""
-    found = _prepared(rockon, request, docker)
+    review = _review_again(rockon, request, docker)
     if operation.reviewed is not None:
-        _refuse_changed(found.lines, operation.lines)
-    return found.plan
+        _refuse_changed(review.reviewed_lines, operation.reviewed_commands)
+    return review.plan
 
 
-def _pull(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_pull(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to get the newest images, which touches nothing that runs.
 
     Of one that was got already and does not run yet that may fail: then the update is to that one.
     """
-    known = docker.containers()
-    got = {
-        spec.reference
-        for name, spec in rockon.definition.launch_order
-        if name in known and docker.image_id(spec.reference) not in (None, known[name].image_id)
+    containers = docker.list_containers()
+    pulled = {
+        spec.image_reference
+        for name, spec in rockon.current_definition.launch_order
+        if name in containers and docker.image_id(spec.image_reference) not in (None, containers[name].image_id)
     }
-    return plan.pull(rockon.definition, () if request.only_pull else got)
+    return plan.plan_pull(rockon.current_definition, () if request.only_pull else pulled)
 
 
-def _update(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_update(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
-    return Plan(rockon.name, ()) if request.only_pull else _prepared(rockon, request, docker).plan
+    return Plan(rockon.name, ()) if request.only_pull else _review_again(rockon, request, docker).plan
 
 
-def _start(operation: Operation, request: Request, rockon: Installation, docker: Engine) -> Plan:
+def _plan_start(operation: Operation, request: Request, rockon: Installation, docker: Engine) -> Plan:
     """Plan a start, or a restart; a container that was removed by hand is made anew."""
-    stops = plan.stop(rockon.definition).steps if isinstance(request, RestartRequest) else ()
-    known = docker.containers()
-    if all(name in known and known[name].rockon == rockon.name for name in rockon.definition.containers):
-        return Plan(rockon.name, (*stops, *plan.start(rockon.definition).steps))
-    found = _prepared(rockon, StartRequest(), docker).plan
-    return replace(found, steps=(*stops, *found.steps))
+    stops = plan.plan_stop(rockon.current_definition).steps if isinstance(request, RestartRequest) else ()
+    containers = docker.list_containers()
+    if all(
+        name in containers and containers[name].rockon == rockon.name for name in rockon.current_definition.containers
+    ):
+        return Plan(rockon.name, (*stops, *plan.plan_start(rockon.current_definition).steps))
+    start_plan = _review_again(rockon, StartRequest(), docker).plan
+    return replace(start_plan, steps=(*stops, *start_plan.steps))
 
 
-def _stop(operation: Operation, request: StopRequest, rockon: Installation, docker: Engine) -> Plan:
-    return plan.stop(rockon.definition)
+def _plan_stop(operation: Operation, request: StopRequest, rockon: Installation, docker: Engine) -> Plan:
+    return plan.plan_stop(rockon.current_definition)
 
 
-def _uninstall(operation: Operation, request: UninstallRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_uninstall(operation: Operation, request: UninstallRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan to remove what is there and ours; a stranger's container of the same name is not."""
-    ours = {name for name, facts in docker.containers().items() if facts.rockon == rockon.name}
-    return plan.uninstall(rockon.definition, ours, request.images)
+    ours = {name for name, facts in docker.list_containers().items() if facts.rockon == rockon.name}
+    return plan.plan_uninstall(rockon.current_definition, ours, request.images)
 
 
-def _do_task(operation: Operation, request: TaskRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_handler_task(operation: Operation, request: TaskRequest, rockon: Installation, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by what its files say now."""
-    return handler_tasks.planned(rockon, request, docker)
+    return handler_tasks.plan_task(rockon, request, docker)
 
 
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
-    Kind.INSTALL: (_install,),
-    Kind.START: (_start,),
-    Kind.STOP: (_stop,),
-    Kind.RESTART: (_start,),
-    Kind.CHANGE: (_change,),
-    Kind.UPDATE: (_pull, _update),
-    Kind.UNINSTALL: (_uninstall,),
-    Kind.ACTION: (_do_task,),
+    Kind.INSTALL: (_plan_install,),
+    Kind.START: (_plan_start,),
+    Kind.STOP: (_plan_stop,),
+    Kind.RESTART: (_plan_start,),
+    Kind.CHANGE: (_plan_change,),
+    Kind.UPDATE: (_plan_pull, _plan_update),
+    Kind.UNINSTALL: (_plan_uninstall,),
+    Kind.ACTION: (_plan_handler_task,),
 }
 
 
-def _prepared(rockon: Installation, request: Reviewed, docker: Engine) -> Review:
+def _review_again(rockon: Installation, request: ReviewableRequest, docker: Engine) -> Review:
     """Prepare a request again. Raises RockonwebError where something forbids it by now."""
-    found = prepare_review(rockon, request, docker)
-    if found.blocked:
-        first = found.blocked[0]
-        raise RockonwebError(first.sentence, first.hint)
-    return found
+    review = prepare_review(rockon, request, docker)
+    if review.blocking_findings:
+        finding = review.blocking_findings[0]
+        raise RockonwebError(finding.sentence, finding.hint)
+    return review
 
 
-def _refuse_changed(now: list[str], reviewed: list[str]) -> None:
-    if _without_kept(now) == _without_kept(reviewed):
+def _refuse_changed(current: list[str], reviewed: list[str]) -> None:
+    if _without_volumes(current) == _without_volumes(reviewed):
         return
-    difference = "\n".join(line for line in ndiff(reviewed, now) if line[0] in "+-")
-    raise Refused(
+    difference = "\n".join(line for line in ndiff(reviewed, current) if line[0] in "+-")
+    raise ReviewOutdated(
         t("Something changed since you looked; nothing was done."),
         t("Look at the summary again and submit it."),
         output=difference,
     )
 
 
-def _without_kept(lines: list[str]) -> list[str]:
+def _without_volumes(lines: list[str]) -> list[str]:
     """Return the lines without the volumes that Docker made: a failed try leaves some, and the next one has them."""
     return [re.sub(r" -v (?:'[0-9a-f]{64}:[^']*'|[0-9a-f]{64}:\S+)", "", line) for line in lines]

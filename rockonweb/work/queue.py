@@ -9,64 +9,64 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
-from rockonweb.config import Settings, current_settings
+from rockonweb.config import Config, current_config
 from rockonweb.core.errors import QueueUnreachable
 
 NAME = "rockonweb"
 JOB_TIMEOUT = 6 * 3600  # seconds; an image of many gigabytes on a slow line takes hours
-KEEP_RESULT = 24 * 3600
-KEEP_FAILURE = 7 * 24 * 3600
+RESULT_SECONDS = 24 * 3600
+FAILURE_SECONDS = 7 * 24 * 3600
 
 
-def connect(settings: Settings) -> Redis:
+def connect_redis(settings: Config) -> Redis:
     """Return a connection pool to the queue's server. Connects at the first command."""
     return Redis.from_url(settings.queue_url, socket_connect_timeout=3)
 
 
-def connection() -> Redis:
+def redis_connection() -> Redis:
     """Return this process's connection pool."""
-    found = current_app.extensions.get("redis")
-    if found is None:
-        found = current_app.extensions["redis"] = connect(current_settings())
-    return found
+    pool = current_app.extensions.get("redis")
+    if pool is None:
+        pool = current_app.extensions["redis"] = connect_redis(current_config())
+    return pool
 
 
-def enqueue(function: str, *ids: int, job_id: str) -> None:
+def enqueue_job(function: str, *ids: int, job_id: str) -> None:
     """Put a job on the queue, by the dotted name of its function; only ids cross.
 
     Call it after the commit. Raises QueueUnreachable.
     """
     try:
-        Queue(NAME, connection=connection()).enqueue(
+        Queue(NAME, connection=redis_connection()).enqueue(
             function,
             args=ids,
             job_id=job_id,
             job_timeout=JOB_TIMEOUT,
-            result_ttl=KEEP_RESULT,
-            failure_ttl=KEEP_FAILURE,
+            result_ttl=RESULT_SECONDS,
+            failure_ttl=FAILURE_SECONDS,
         )
     except RedisError as error:
-        raise unreachable(error) from None
+        raise unreachable_error(error) from None
 
 
-def waiting() -> set[str]:
+def waiting_jobs() -> set[str]:
     """Return the ids of the jobs that no worker has taken up yet. Raises QueueUnreachable."""
     try:
-        return {*Queue(NAME, connection=connection()).job_ids}
+        return {*Queue(NAME, connection=redis_connection()).job_ids}
     except RedisError as error:
-        raise unreachable(error) from None
+        raise unreachable_error(error) from None
 
 
 def ping() -> dict[str, Any]:
     """Return the server's name and version. Raises QueueUnreachable."""
     try:
-        info: Any = connection().info("server")
+        info: Any = redis_connection().info("server")
     except RedisError as error:
-        raise unreachable(error) from None
+        raise unreachable_error(error) from None
     return {"version": info.get("valkey_version") or info.get("redis_version", "")}
 
 
-def unreachable(error: Exception) -> QueueUnreachable:
+def unreachable_error(error: Exception) -> QueueUnreachable:
     """Return the sentence for a server that does not answer."""
     return QueueUnreachable(
         "The job queue does not answer.",

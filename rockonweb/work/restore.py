@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, select
 
 from rockonweb.catalog import local, sources
-from rockonweb.config import Settings, current_settings
+from rockonweb.config import Config, current_config
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import from_source
+from rockonweb.core.definition.definition import definition_from_source
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.backup import Backup, Hidden, SavedRockOn
-from rockonweb.core.formats.restored import Entry, Part
-from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.formats.backup import Backup, SavedRockOn, SecretLocation
+from rockonweb.core.formats.restored import RestoredPart, RestoredRockOn
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.requests import InstallRequest
-from rockonweb.core.text import Text, joined, t
-from rockonweb.host import Engine, host_of
+from rockonweb.core.text import TranslatableText, join_texts, t
+from rockonweb.host import Engine, get_host
 from rockonweb.models import (
     Installation,
     KeptVolume,
@@ -33,56 +33,58 @@ from rockonweb.models import (
     RockOn,
     State,
     db,
-    now,
     repository,
-    writing,
+    transaction,
+    utc_now,
 )
 from rockonweb.work import backup, operations, queue, rocknets
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import assemble_install, prepare_review, submit_review
 
-KEPT = 5  # restores that are remembered
+MAX_RESTORES = 5  # restores that are remembered
 
 
 @dataclass(frozen=True)
-class Prospect:
-    """A rock-on of a backup: why it is `left` alone, which secrets must be typed first, what should be known."""
+class RestoreItem:
+    """A rock-on of a backup: why it is `skip_reason` alone, which secrets must be typed first, what should be known."""
 
     name: str
     running: bool
-    left: str = ""
-    hidden: tuple[Hidden, ...] = ()
+    skip_reason: str = ""
+    missing_secrets: tuple[SecretLocation, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Outlook:
+class RestorePlan:
     """What a restore would do here."""
 
-    rockons: tuple[Prospect, ...]
-    parts: tuple[Part, ...]
+    rockons: tuple[RestoreItem, ...]
+    parts: tuple[RestoredPart, ...]
 
     @property
-    def new_shares(self) -> list[str]:
+    def created_shares(self) -> list[str]:
         """The shares that will be made, empty."""
         return [part.name for part in self.parts if part.kind == "share" and part.new]
 
 
 @dataclass(frozen=True)
-class Line:
-    """How far a rock-on of a restore is. `operation` is None where none was begun; `hidden` must be typed first."""
+class RestoreItemStatus:
+    """How far a rock-on of a restore is. `operation` is None where none was begun; `missing_secrets` must be typed
+    first.
+    """
 
     name: str
     id: int | None
     operation: Operation | None
-    left: str = ""
-    told: tuple[str, ...] = ()
-    hidden: tuple[Hidden, ...] = ()
+    skip_reason: str = ""
+    notes: tuple[str, ...] = ()
+    missing_secrets: tuple[SecretLocation, ...] = ()
 
     @property
-    def active(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether something is being done."""
-        return self.operation is not None and self.operation.active
+        return self.operation is not None and self.operation.is_active
 
     @property
     def done(self) -> bool:
@@ -90,119 +92,128 @@ class Line:
         return self.operation is not None and self.operation.progress is Progress.DONE
 
     @property
-    def open(self) -> bool:
+    def retryable(self) -> bool:
         """Whether it can be tried (again)."""
-        return not (self.left or self.active or self.done)
+        return not (self.skip_reason or self.in_progress or self.done)
 
 
 @dataclass(frozen=True)
-class Standing:
+class RestoreStatus:
     """How far a restore is."""
 
     restore: Restore
-    lines: tuple[Line, ...]
-    parts: tuple[Part, ...]
+    items: tuple[RestoreItemStatus, ...]
+    parts: tuple[RestoredPart, ...]
 
     @property
-    def active(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether something is being done."""
-        return any(line.active for line in self.lines)
+        return any(item.in_progress for item in self.items)
 
     @property
-    def open(self) -> list[Line]:
+    def retryable(self) -> list[RestoreItemStatus]:
         """The rock-ons that can be tried (again)."""
-        return [line for line in self.lines if line.open]
+        return [item for item in self.items if item.retryable]
 
     @property
-    def hidden(self) -> list[Hidden]:
+    def missing_secrets(self) -> list[SecretLocation]:
         """The secrets that must be typed."""
-        return [place for line in self.lines for place in line.hidden]
+        return [secret for item in self.items for secret in item.missing_secrets]
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to do, and nothing went wrong."""
-        return not self.active and not self.open and all(part.well for part in self.parts)
+        return not self.in_progress and not self.retryable and all(part.well for part in self.parts)
 
 
 # -- before -------------------------------------------------------------------------------------------------------
 
 
-def take(content: bytes, passphrase: str, user: str) -> int:
+def create_restore(content: bytes, passphrase: str, user: str) -> int:
     """Read a backup, remember it as a restore that has not begun, and return its id. Raises BadInput."""
-    found = core.read(content)
+    uploaded = core.read_backup(content)
     if passphrase:
-        found = backup.unseal(found, passphrase)
-    with writing() as session:
+        uploaded = backup.unseal_secrets(uploaded, passphrase)
+    with transaction() as session:
         session.execute(delete(Restore).where(Restore.begun.is_(None)))
-        newest = select(Restore.id).order_by(Restore.id.desc()).limit(KEPT - 1)
+        newest = select(Restore.id).order_by(Restore.id.desc()).limit(MAX_RESTORES - 1)
         session.execute(delete(Restore).where(Restore.id.not_in(newest.scalar_subquery())))
-        row = Restore(user=user, content=core.to_json(replace(found, sealed=None)))
+        row = Restore(user=user, content=core.backup_to_json(replace(uploaded, sealed=None)))
         session.add(row)
     return row.id
 
 
-def content_of(restore: Restore) -> Backup:
+def stored_backup(restore: Restore) -> Backup:
     """Return the backup of a restore, with the secrets that are known."""
-    return core.read(restore.content)
+    return core.read_backup(restore.content)
 
 
-def look(found: Backup) -> Outlook:
+def plan_restore(archive: Backup) -> RestorePlan:
     """Return what a restore would do here. Changes nothing. Raises EngineError."""
-    settings = current_settings()
-    with host_of().connect() as docker:
+    settings = current_config()
+    with get_host().connect_docker() as docker:
         facts = gather_facts(
-            repository.not_installed(RockOn(name="", source="{}", ports=())), _everything_asked(found), docker
+            repository.blank_installation(RockOn(name="", source="{}", ports=())), _combined_answers(archive), docker
         )
-        volumes = docker.volumes()
-    parts = tuple(_parts(settings, found, facts))
-    left = _all_left_alone(found, facts)
+        volumes = docker.volume_names()
+    parts = tuple(_plan_parts(settings, archive, facts))
+    skip_reasons = _skip_reasons(archive, facts)
     db.session.rollback()
-    new = frozenset(part.name for part in parts if part.kind == "share")
-    return Outlook(tuple(_prospect(saved, left[saved.name], facts, volumes, new) for saved in found.rockons), parts)
+    new_shares = frozenset(part.name for part in parts if part.kind == "share")
+    return RestorePlan(
+        tuple(_plan_item(saved, skip_reasons[saved.name], facts, volumes, new_shares) for saved in archive.rockons),
+        parts,
+    )
 
 
-def _everything_asked(found: Backup) -> Answers:
+def _combined_answers(archive: Backup) -> Answers:
     """Return the devices and shares of all rock-ons at once: the host is asked about them once."""
     devices: dict[str, dict[str, str]] = {}
-    places: dict[str, dict[str, str]] = {}
-    for saved in found.rockons:
-        for part, into in (("devices", devices), ("shares", places), ("storage", places)):
-            for container, values in saved.given.get(part, {}).items():
+    shares: dict[str, dict[str, str]] = {}
+    for saved in archive.rockons:
+        for section, target in (("devices", devices), ("shares", shares), ("storage", shares)):
+            for container, values in saved.given.get(section, {}).items():
                 for key, value in values.items():
-                    into.setdefault(f"{saved.name} {container} {part}", {})[key] = str(value or "")
-    return Answers(devices=devices, shares=places)
+                    target.setdefault(f"{saved.name} {container} {section}", {})[key] = str(value or "")
+    return Answers(devices=devices, shares=shares)
 
 
-def _prospect(
-    saved: SavedRockOn, left: str, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
-) -> Prospect:
-    hidden = tuple(saved.hidden)
-    if left:
-        return Prospect(saved.name, saved.running, left)
-    known = core.fill(Backup("", "", (saved,)), dict.fromkeys(hidden, "x")).rockons[0]
-    mounts: dict[str, tuple[Mount, ...]] = {}
+def _plan_item(
+    saved: SavedRockOn, skip_reason: str, facts: HostFacts, volumes: set[str], new_shares: frozenset[str]
+) -> RestoreItem:
+    missing_secrets = tuple(saved.withheld_secrets)
+    if skip_reason:
+        return RestoreItem(saved.name, saved.running, skip_reason)
+    filled = core.fill_secrets(Backup("", "", (saved,)), dict.fromkeys(missing_secrets, "x")).rockons[0]
+    mounts: dict[str, tuple[VolumeMount, ...]] = {}
     notes: list[str] = []
     for volume in saved.volumes:
         if volume.volume in volumes:
             mounts[volume.container] = (
                 *mounts.get(volume.container, ()),
-                Mount(volume.volume, volume.destination),
+                VolumeMount(volume.volume, volume.destination),
             )
         else:
-            notes.append(_lost_volume(volume))
+            notes.append(_lost_volume_note(volume))
     claimed = tuple(claim for claim in facts.claimed if claim.rockon != saved.name)
-    request = InstallRequest(known.answers(), new_shares, source=saved.source)
-    _, planned = assemble_install(saved.definition, request, replace(facts, kept_volumes=mounts, claimed=claimed))
-    return Prospect(saved.name, saved.running, "", hidden, (*(finding.words for finding in planned.blocked), *notes))
+    request = InstallRequest(filled.parse_answers(), new_shares, source=saved.source)
+    _, install_plan = assemble_install(saved.definition, request, replace(facts, kept_volumes=mounts, claimed=claimed))
+    return RestoreItem(
+        saved.name,
+        saved.running,
+        "",
+        missing_secrets,
+        (*(finding.full_message for finding in install_plan.blockers), *notes),
+    )
 
 
-def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Text | str:
+def _skip_reason(saved: SavedRockOn, state: State | None, facts: HostFacts) -> TranslatableText | str:
     """Return why a rock-on is left alone, blank where it is not."""
-    if state in THERE:
+    if state in INSTALLED_OR_PENDING:
         return t("It is installed here already, and is left as it is.")
     for name in saved.definition.containers:
-        known = (facts.containers or {}).get(name)
-        if known and known.rockon != saved.name:
+        container = (facts.containers or {}).get(name)
+        if container and container.rockon != saved.name:
             return t(
                 'There is a container "%(name)s" already, which is not from this rock-on. Both are left alone.',
                 name=name,
@@ -210,13 +221,13 @@ def _left_alone(saved: SavedRockOn, state: State | None, facts: HostFacts) -> Te
     return ""
 
 
-def _all_left_alone(found: Backup, facts: HostFacts) -> dict[str, Text | str]:
+def _skip_reasons(archive: Backup, facts: HostFacts) -> dict[str, TranslatableText | str]:
     """Return for each rock-on why it is left alone, blank where it is not."""
     states = {row.name: row.state for row in db.session.execute(select(Installation.name, Installation.state))}
-    return {saved.name: _left_alone(saved, states.get(saved.name), facts) for saved in found.rockons}
+    return {saved.name: _skip_reason(saved, states.get(saved.name), facts) for saved in archive.rockons}
 
 
-def _lost_volume(volume: core.Volume) -> Text:
+def _lost_volume_note(volume: core.SavedVolume) -> TranslatableText:
     return t(
         "The volume that Docker made for %(container)s at %(path)s is not on this machine: it begins empty.",
         container=volume.container,
@@ -224,184 +235,209 @@ def _lost_volume(volume: core.Volume) -> Text:
     )
 
 
-def _parts(settings: Settings, found: Backup, facts: HostFacts) -> Iterator[Part]:
-    yield from _definitions(settings, found)
-    yield from _metastores(settings, found)
-    yield from _networks(found, facts)
-    yield from _shares(settings, found, facts)
+def _plan_parts(settings: Config, archive: Backup, facts: HostFacts) -> Iterator[RestoredPart]:
+    yield from _plan_definitions(settings, archive)
+    yield from _plan_metastores(settings, archive)
+    yield from _plan_networks(archive, facts)
+    yield from _plan_shares(settings, archive, facts)
 
 
-def _definitions(settings: Settings, found: Backup) -> Iterator[Part]:
-    there = backup.definitions(settings)
-    for file, text in found.definitions.items():
-        if file not in there and not (settings.local_metastore / file).exists():
-            yield Part("definition", file, t("It is put back."))
-        elif there.get(file) == text:
-            yield Part("definition", file, t("It is here already."), new=False)
+def _plan_definitions(settings: Config, archive: Backup) -> Iterator[RestoredPart]:
+    existing = backup.local_definitions(settings)
+    for file, text in archive.definitions.items():
+        if file not in existing and not (settings.local_metastore / file).exists():
+            yield RestoredPart("definition", file, t("It is put back."))
+        elif existing.get(file) == text:
+            yield RestoredPart("definition", file, t("It is here already."), new=False)
         else:
-            yield Part("definition", file, t("There is another file of this name: that one is kept."), False, new=False)
+            yield RestoredPart(
+                "definition", file, t("There is another file of this name: that one is kept."), False, new=False
+            )
 
 
-def _metastores(settings: Settings, found: Backup) -> Iterator[Part]:
-    there = {source.shown for source in sources.listed(settings)}
-    for store in found.metastores:
-        if store.place in there:
-            yield Part("metastore", store.place, t("It is in the list already."), new=False)
+def _plan_metastores(settings: Config, archive: Backup) -> Iterator[RestoredPart]:
+    existing = {source.shown for source in sources.list_sources(settings)}
+    for store in archive.metastores:
+        if store.address_without_password in existing:
+            yield RestoredPart("metastore", store.address_without_password, t("It is in the list already."), new=False)
         elif store.withheld:
-            yield Part("metastore", store.place, t("It is added without its password: enter it again."), well=False)
+            yield RestoredPart(
+                "metastore",
+                store.address_without_password,
+                t("It is added without its password: enter it again."),
+                well=False,
+            )
         else:
-            yield Part("metastore", store.place, t("It is added."))
+            yield RestoredPart("metastore", store.address_without_password, t("It is added."))
 
 
-def _networks(found: Backup, facts: HostFacts) -> Iterator[Part]:
-    for spec in found.networks:
+def _plan_networks(archive: Backup, facts: HostFacts) -> Iterator[RestoredPart]:
+    for spec in archive.networks:
         if spec.name in (facts.networks or {}):
-            yield Part("network", spec.name, t("There is a network of this name: it is left as it is."), new=False)
+            yield RestoredPart(
+                "network", spec.name, t("There is a network of this name: it is left as it is."), new=False
+            )
         else:
-            yield Part("network", spec.name, t("It is made."))
+            yield RestoredPart("network", spec.name, t("It is made."))
 
 
-def _shares(settings: Settings, found: Backup, facts: HostFacts) -> Iterator[Part]:
+def _plan_shares(settings: Config, archive: Backup, facts: HostFacts) -> Iterator[RestoredPart]:
     """Yield the shares that are missing and used by what is not left alone."""
-    there = host_of().shares.listing()
-    left = _all_left_alone(found, facts)
-    used = {name for saved in found.rockons if not left[saved.name] for name in _used_shares(saved)}
-    for name in sorted(used - there.keys()):
-        yield Part("share", name, t("It is made new, and is EMPTY."))
+    existing = get_host().shares.shares_by_name()
+    skip_reasons = _skip_reasons(archive, facts)
+    used = {name for saved in archive.rockons if not skip_reasons[saved.name] for name in _used_shares(saved)}
+    for name in sorted(used - existing.keys()):
+        yield RestoredPart("share", name, t("It is made new, and is EMPTY."))
 
 
 def _used_shares(saved: SavedRockOn) -> Iterator[str]:
-    for part in ("shares", "storage"):
-        for places in saved.given.get(part, {}).values():
-            yield from (str(place).partition("/")[0] for place in places.values() if place)
+    for section in ("shares", "storage"):
+        for paths in saved.given.get(section, {}).values():
+            yield from (str(path).partition("/")[0] for path in paths.values() if path)
 
 
 # -- doing --------------------------------------------------------------------------------------------------------
 
 
-def begin(restore_id: int, typed: Mapping[Hidden, str], user: str) -> None:
+def apply_restore(restore_id: int, entered_secrets: Mapping[SecretLocation, str], user: str) -> None:
     """Put back what can be: files, metastores, networks and shares at once, rock-ons as operations.
 
-    `typed` are secrets that the person entered. What was done before is not done twice. Raises EngineError or
+    `entered_secrets` are secrets that the person entered. What was done before is not done twice. Raises EngineError or
     QueueUnreachable before anything was changed.
     """
-    settings = current_settings()
+    settings = current_config()
     queue.ping()
-    with host_of().connect() as docker:
-        volumes = docker.volumes()
-        with writing() as session:
+    with get_host().connect_docker() as docker:
+        volumes = docker.volume_names()
+        with transaction() as session:
             row = session.get_one(Restore, restore_id)
-            found = core.fill(content_of(row), {place: value for place, value in typed.items() if value})
-            row.content, row.begun = core.to_json(found), row.begun or now()
-            known = row.outcome.rockons
+            archive = core.fill_secrets(
+                stored_backup(row), {secret: value for secret, value in entered_secrets.items() if value}
+            )
+            row.content, row.begun = core.backup_to_json(archive), row.begun or utc_now()
+            recorded = row.outcome.rockons
             entries = {
-                saved.name: replace(known.get(saved.name, Entry()), hidden=tuple(saved.hidden))
-                for saved in found.rockons
+                saved.name: replace(recorded.get(saved.name, RestoredRockOn()), hidden=tuple(saved.withheld_secrets))
+                for saved in archive.rockons
             }
-            row.outcome = outcome = replace(row.outcome, rockons={**known, **entries})
+            row.outcome = outcome = replace(row.outcome, rockons={**recorded, **entries})
         if outcome.parts is None:
-            parts = tuple(_put_back(settings, found, docker))
-            with writing() as session:
+            parts = tuple(_restore_parts(settings, archive, docker))
+            with transaction() as session:
                 row = session.get_one(Restore, restore_id)
                 row.outcome = replace(row.outcome, parts=parts)
             if any(part.new and part.kind in ("definition", "metastore") for part in parts):
-                operations.begin_refresh(user)
-        for saved in found.rockons:
-            if not saved.hidden and _line(saved.name, entries[saved.name]).open:
-                _note(restore_id, saved.name, _begin_one(saved, docker, volumes, user))
+                operations.submit_refresh(user)
+        for saved in archive.rockons:
+            if not saved.withheld_secrets and _item_status(saved.name, entries[saved.name]).retryable:
+                _record_entry(restore_id, saved.name, _submit_rockon(saved, docker, volumes, user))
 
 
-def _note(restore_id: int, name: str, entry: Entry) -> None:
+def _record_entry(restore_id: int, name: str, entry: RestoredRockOn) -> None:
     """Write what became of a rock-on, unless somebody else began it meanwhile."""
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Restore, restore_id)
-        if entry.operation or _line(name, row.outcome.rockons[name]).open:
+        if entry.operation or _item_status(name, row.outcome.rockons[name]).retryable:
             row.outcome = replace(row.outcome, rockons={**row.outcome.rockons, name: entry})
 
 
-def _put_back(settings: Settings, found: Backup, docker: Engine) -> Iterator[Part]:
+def _restore_parts(settings: Config, archive: Backup, docker: Engine) -> Iterator[RestoredPart]:
     """Put back everything but rock-ons, and yield what became of each."""
-    expected = list(_parts(settings, found, HostFacts(containers=docker.containers(), networks=docker.networks())))
+    planned_parts = list(
+        _plan_parts(settings, archive, HostFacts(containers=docker.list_containers(), networks=docker.list_networks()))
+    )
     db.session.rollback()
-    for part in expected:
+    for part in planned_parts:
         if not part.new:
             yield part
             continue
         try:
-            yield _put_one_back(settings, found, part)
+            yield _restore_part(settings, archive, part)
         except RockonwebError as error:
-            yield replace(part, sentence=joined(" ", _told(error)), well=False)
+            yield replace(part, sentence=join_texts(" ", _error_sentences(error)), well=False)
 
 
-def _put_one_back(settings: Settings, found: Backup, part: Part) -> Part:
+def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> RestoredPart:
     if part.kind == "definition":
-        if not local.put_back(settings, found.definitions[part.name], part.name):
+        if not local.restore_file(settings, archive.definitions[part.name], part.name):
             return replace(part, sentence=t("There is another file of this name: that one is kept."), well=False)
         return replace(part, sentence=t("It was put back."))
     if part.kind == "metastore":
-        store = next(store for store in found.metastores if store.place == part.name)
-        sources.add(sources.read_place(store.place if store.withheld else store.address, settings))
+        store = next(store for store in archive.metastores if store.address_without_password == part.name)
+        sources.add_metastore(
+            sources.parse_place(store.address_without_password if store.withheld else store.address, settings)
+        )
         if not store.enabled:
-            sources.enable(sources.listed(settings)[-2].id or 0, enabled=False)
+            sources.enable_metastore(sources.list_sources(settings)[-2].id or 0, enabled=False)
         if store.withheld:
             return replace(part, sentence=t("It was added without its password: enter it again."), well=False)
         return replace(part, sentence=t("It was added."))
     if part.kind == "network":
-        rocknets.make(next(spec for spec in found.networks if spec.name == part.name))
+        rocknets.create_rocknet(next(spec for spec in archive.networks if spec.name == part.name))
         return replace(part, sentence=t("It was made."))
-    shares = host_of().shares
-    made = shares.make(part.name)
-    owner = next((share for share in found.shares if share.name == part.name), core.Share(part.name))
-    same = (made.uid, made.gid) == (owner.uid, owner.gid)
-    if why := "" if same else shares.give(part.name, owner.uid, owner.gid):
-        sentence = t("It was made new and is EMPTY. Its owner could not be set: %(why)s.", why=why)
+    shares = get_host().shares
+    created = shares.create_share(part.name)
+    saved_share = next((share for share in archive.shares if share.name == part.name), core.SavedShare(part.name))
+    same_owner = (created.uid, created.gid) == (saved_share.uid, saved_share.gid)
+    if refusal := "" if same_owner else shares.change_owner(part.name, saved_share.uid, saved_share.gid):
+        sentence = t("It was made new and is EMPTY. Its owner could not be set: %(why)s.", why=refusal)
         return replace(part, sentence=sentence, well=False)
     return replace(part, sentence=t("It was made new and is EMPTY."))
 
 
-def _begin_one(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> Entry:
+def _submit_rockon(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> RestoredRockOn:
     """Begin the install of a rock-on; return its outcome so far."""
     rockon = db.session.scalar(select(Installation).where(Installation.name == saved.name))
     state = rockon.state if rockon else None
-    if left := _left_alone(saved, state, HostFacts(containers=docker.containers())):
-        return Entry(left=left) if state in THERE else Entry(told=(left,))  # a container may go away
-    there = [volume for volume in saved.volumes if volume.volume in volumes]
-    told = [_lost_volume(volume) for volume in saved.volumes if volume not in there]
+    if skip_reason := _skip_reason(saved, state, HostFacts(containers=docker.list_containers())):
+        return (
+            RestoredRockOn(left=skip_reason) if state in INSTALLED_OR_PENDING else RestoredRockOn(told=(skip_reason,))
+        )  # a container may go away
+    present_volumes = [volume for volume in saved.volumes if volume.volume in volumes]
+    notes = [_lost_volume_note(volume) for volume in saved.volumes if volume not in present_volumes]
     try:
-        request = InstallRequest(saved.answers(), source=saved.source, stopped=not saved.running)
-        found = prepare_review(_row(saved, there), request, docker)
-        if found.blocked:
-            return Entry(told=(*(finding.words for finding in found.blocked), *told))
-        operation = submit_review(found, user)
+        request = InstallRequest(saved.parse_answers(), source=saved.source, stopped=not saved.running)
+        review = prepare_review(_ensure_installation(saved, present_volumes), request, docker)
+        if review.blocking_findings:
+            return RestoredRockOn(told=(*(finding.full_message for finding in review.blocking_findings), *notes))
+        operation = submit_review(review, user)
     except RockonwebError as error:
         db.session.rollback()
-        return Entry(told=(*_told(error), *told))
-    return Entry(operation, told=tuple(told))
+        return RestoredRockOn(told=(*_error_sentences(error), *notes))
+    return RestoredRockOn(operation, told=tuple(notes))
 
 
-def _told(error: RockonwebError) -> list[str]:
-    return error.faults if isinstance(error, BadInput) else [error.words]
+def _error_sentences(error: RockonwebError) -> list[str]:
+    return error.faults if isinstance(error, BadInput) else [error.message_with_hint]
 
 
-def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> Installation:
+def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]) -> Installation:
     """Return the rock-on's row, made from the backup's own definition where the catalogue does not know it, with the
     volumes that wait for its containers.
     """
-    with writing() as session:
+    with transaction() as session:
         entry = session.scalar(select(RockOn).where(RockOn.name == saved.name))
         if entry is None:
-            definition = from_source(saved.name, saved.newest)
-            suggestions = repository.Suggestions.load(session)
-            entry, _ = repository.put(session, None, definition, saved.newest, suggestions, origin="", position=0)
+            definition = definition_from_source(saved.name, saved.newest)
+            suggestions = repository.PortSuggestions.load_taken(session)
+            entry, _ = repository.upsert_entry(
+                session, None, definition, saved.newest, suggestions, origin="", position=0
+            )
             entry.in_catalogue = False
             session.flush()
-        rockon = repository.stored(session, repository.not_installed(entry))
-        rockon.secret_choices = {name: dict(chosen) for name, chosen in saved.secrets.items()}
-        fresh = {(one.container, one.destination): one.volume for one in volumes}
-        others = [kept for kept in rockon.kept_volumes if (kept.container, kept.destination) not in fresh]
-        rockon.kept_volumes = others + [
+        rockon = repository.ensure_installation(session, repository.blank_installation(entry))
+        rockon.secret_choices = {name: dict(choices) for name, choices in saved.secrets.items()}
+        new_volumes = {
+            (saved_volume.container, saved_volume.destination): saved_volume.volume for saved_volume in volumes
+        }
+        old_volumes = [
+            existing
+            for existing in rockon.kept_volumes
+            if (existing.container, existing.destination) not in new_volumes
+        ]
+        rockon.kept_volumes = old_volumes + [
             KeptVolume(container=container, destination=destination, volume=volume)
-            for (container, destination), volume in fresh.items()
+            for (container, destination), volume in new_volumes.items()
         ]
     return rockon
 
@@ -409,27 +445,27 @@ def _row(saved: SavedRockOn, volumes: Iterable[core.Volume]) -> Installation:
 # -- after --------------------------------------------------------------------------------------------------------
 
 
-def standing(restore: Restore) -> Standing:
+def restore_status(restore: Restore) -> RestoreStatus:
     """Return how far a restore is."""
     ids = {row.name: row.id for row in db.session.execute(select(RockOn.name, RockOn.id))}
-    lines = (_line(name, entry, ids.get(name)) for name, entry in restore.outcome.rockons.items())
-    return Standing(restore, tuple(lines), restore.outcome.parts or ())
+    items = (_item_status(name, entry, ids.get(name)) for name, entry in restore.outcome.rockons.items())
+    return RestoreStatus(restore, tuple(items), restore.outcome.parts or ())
 
 
-def _line(name: str, entry: Entry, rockon_id: int | None = None) -> Line:
+def _item_status(name: str, entry: RestoredRockOn, rockon_id: int | None = None) -> RestoreItemStatus:
     operation = db.session.get(Operation, entry.operation) if entry.operation else None
-    return Line(name, rockon_id, operation, entry.left, entry.told, entry.hidden)
+    return RestoreItemStatus(name, rockon_id, operation, entry.left, entry.told, entry.hidden)
 
 
-def forget(restore_id: int) -> None:
+def delete_restore(restore_id: int) -> None:
     """Forget a restore, and the secrets that it holds. Raises Conflict while it runs."""
     restore = db.session.get(Restore, restore_id)
-    if restore is not None and standing(restore).active:
+    if restore is not None and restore_status(restore).in_progress:
         raise Conflict(t("This restore has not ended yet."), t("Wait until it has."))
-    with writing() as session:
+    with transaction() as session:
         session.execute(delete(Restore).where(Restore.id == restore_id))
 
 
-def latest() -> Restore | None:
+def latest_restore() -> Restore | None:
     """Return the newest restore that has begun."""
     return db.session.scalar(select(Restore).where(Restore.begun.is_not(None)).order_by(Restore.id.desc()).limit(1))

@@ -14,27 +14,27 @@ from typing import Any
 
 from sqlalchemy import select
 
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import fixed_ports
+from rockonweb.core.containers.argv import resolve_host_ports
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.facts import HostFacts, Mount
+from rockonweb.core.facts import HostFacts, VolumeMount
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, StartRequest, UpdateRequest
 from rockonweb.core.plan import plan
-from rockonweb.core.plan.change import Change, Made, change
+from rockonweb.core.plan.change import Change, DesiredState, plan_change
 from rockonweb.core.plan.plan import Plan
-from rockonweb.core.plan.rollback import AS_IT_IS
+from rockonweb.core.plan.rollback import NO_ROLLBACK
 from rockonweb.core.preflight import Finding
 from rockonweb.core.preflight.ports import host_ports
-from rockonweb.core.text import joined, t
-from rockonweb.host import Engine, host_of
+from rockonweb.core.text import join_texts, t
+from rockonweb.host import Engine, get_host
 from rockonweb.models import Installation, RockOn, State, db, repository
 from rockonweb.work import image_facts, operations, rollback, updates
-from rockonweb.work.collect_facts import gather_facts, other_users, volumes
+from rockonweb.work.collect_facts import collect_volumes, gather_facts, other_users
 
-Reviewed = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
+ReviewableRequest = InstallRequest | ChangeRequest | UpdateRequest | StartRequest
 
 
 @dataclass(frozen=True)
@@ -42,111 +42,120 @@ class Review:
     """What a request would do on this host today.
 
     The answers in `request` are those that will be stored. `change` tells what becomes of each container of a rock-on
-    that is installed. `missing` are the shares that are used, do not exist and are not to be made. `trouble` is why
-    Docker could not be asked: then what only it knows is left out.
+    that is installed. `missing_shares` are the shares that are used, do not exist and are not to be made. `trouble` is
+    why Docker could not be asked: then what only it knows is left out.
     """
 
     rockon: Installation
-    request: Reviewed
+    request: ReviewableRequest
     plan: Plan
     change: Change | None = None
-    missing: tuple[str, ...] = ()
+    missing_shares: tuple[str, ...] = ()
     trouble: EngineError | None = field(default=None, compare=False)
 
     @property
-    def answers(self) -> Answers:
+    def final_answers(self) -> Answers:
         """The answers as they will be stored; of a start and an update those that are."""
-        given = self.request.answers if isinstance(self.request, InstallRequest | ChangeRequest) else None
-        return given or repository.answers_of(self.rockon)
+        requested = self.request.answers if isinstance(self.request, InstallRequest | ChangeRequest) else None
+        return requested or repository.load_answers(self.rockon)
 
     @property
-    def changes(self) -> Change:
+    def planned_change(self) -> Change:
         """What becomes of each container; asked only of a rock-on that is installed."""
         if self.change is None:
             raise TypeError("an install changes nothing that is there")
         return self.change
 
     @property
-    def lines(self) -> list[str]:
+    def reviewed_lines(self) -> list[str]:
         """What a person agrees to, secrets masked."""
-        return self.change.reviewed if self.change else self.plan.lines
+        return self.change.reviewed if self.change else self.plan.masked_lines
 
     @property
     def fingerprint(self) -> str:
         """What tells these lines from others."""
-        return fingerprint(self.lines)
+        return fingerprint_lines(self.reviewed_lines)
 
     @property
-    def blocked(self) -> list[Finding]:
+    def blocking_findings(self) -> list[Finding]:
         """What forbids it."""
-        return self.plan.blocked
+        return self.plan.blockers
 
-    def choosing(self, **choices: Any) -> Review:
+    def with_choices(self, **choices: Any) -> Review:
         """Return it with what a person chose beside the lines: `give` and `asked` of its request."""
         return replace(self, request=replace(self.request, **choices))
 
 
-def fingerprint(lines: Iterable[str]) -> str:
+def fingerprint_lines(lines: Iterable[str]) -> str:
     """Return what tells lines from others."""
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
-def review_request(rockon: Installation, request: Reviewed) -> Review:
+def review_request(rockon: Installation, request: ReviewableRequest) -> Review:
     """Prepare for a person to look: with what registries say of images; without Docker's part where it is away."""
-    seconds = current_settings().registry_seconds
-    found, trouble = host_of(rockon).ask(lambda docker: prepare_review(rockon, request, docker, seconds, foresees=True))
-    return replace(found, trouble=trouble)
+    registry_seconds = current_config().registry_seconds
+    review, trouble = get_host(rockon).call_with_engine(
+        lambda docker: prepare_review(rockon, request, docker, registry_seconds, preview=True)
+    )
+    return replace(review, trouble=trouble)
 
 
-def review_or_refuse(rockon: Installation, request: Reviewed, hint: str = "") -> Review:
+def review_or_refuse(rockon: Installation, request: ReviewableRequest, hint: str = "") -> Review:
     """Prepare for a submit without a look. Raises EngineError where Docker can't be asked, and Conflict, with a `hint`
     on what to do, where something forbids it.
     """
-    with host_of(rockon).connect() as docker:
-        found = prepare_review(rockon, request, docker)
-    if found.blocked:
-        raise Conflict(joined("\n", (one.sentence if hint else one.words for one in found.blocked)), hint)
-    return found
+    with get_host(rockon).connect_docker() as docker:
+        review = prepare_review(rockon, request, docker)
+    if review.blocking_findings:
+        raise Conflict(
+            join_texts(
+                "\n", (finding.sentence if hint else finding.full_message for finding in review.blocking_findings)
+            ),
+            hint,
+        )
+    return review
 
 
-def submit_review(found: Review, user: str) -> int:
+def submit_review(review: Review, user: str) -> int:
     """Queue what was reviewed and return the operation's id. Raises Conflict or QueueUnreachable."""
-    return operations.begin(found.rockon, found.request, user, found.lines)
+    return operations.submit_operation(review.rockon, review.request, user, review.reviewed_lines)
 
 
 def prepare_review(
     rockon: Installation,
-    request: Reviewed,
+    request: ReviewableRequest,
     docker: Engine | None,
     registry_seconds: float = 0,
     *,
-    foresees: bool = False,
+    preview: bool = False,
 ) -> Review:
     """Return what a request would do now. `registry_seconds` is how long registries may take to tell of images.
 
-    Before an update has got its images it `foresees` what becomes of those that are known to be newer; afterwards what
+    Before an update has got its images it `preview` what becomes of those that are known to be newer; afterwards what
     Docker has by then counts.
 
     Without an engine, what only it knows is left out. Raises EngineError when an engine was given and fails, Conflict
     for what can't be had any more.
     """
     if isinstance(request, InstallRequest):
-        return _prepare_install(rockon, request, docker, registry_seconds, foresees=foresees)
-    return _prepare_change(rockon, request, docker, registry_seconds, foresees=foresees)
+        return _review_install(rockon, request, docker, registry_seconds, preview=preview)
+    return _review_change(rockon, request, docker, registry_seconds, preview=preview)
 
 
-def _prepare_install(
-    rockon: Installation, request: InstallRequest, docker: Engine | None, seconds: float, *, foresees: bool
+def _review_install(
+    rockon: Installation, request: InstallRequest, docker: Engine | None, registry_seconds: float, *, preview: bool
 ) -> Review:
-    definition = rockon.read(request.source or rockon.entry.source)
-    answers = request.answers or repository.answers_of(rockon)
-    facts = gather_facts(rockon, answers, docker, host_ports(definition, fixed_ports(definition, answers)))
-    if foresees:  # a look says what the answers come to, whichever containers there are by now
-        facts = replace(facts, kept_volumes=volumes(rockon, None, None))
+    definition = rockon.parse_definition(request.source or rockon.entry.source)
+    answers = request.answers or repository.load_answers(rockon)
+    facts = gather_facts(rockon, answers, docker, host_ports(definition, resolve_host_ports(definition, answers)))
+    if preview:  # a look says what the answers come to, whichever containers there are by now
+        facts = replace(facts, kept_volumes=collect_volumes(rockon, None, None))
     if docker:
-        facts = image_facts.added(facts, plan.images(definition), docker, seconds)
-    request, found = assemble_install(definition, replace(request, answers=answers), facts)
-    return Review(rockon, request, found, missing=_missing(request.answers or answers, request.new_shares))
+        facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
+    request, install_plan = assemble_install(definition, replace(request, answers=answers), facts)
+    return Review(
+        rockon, request, install_plan, missing_shares=_missing_shares(request.answers or answers, request.new_shares)
+    )
 
 
 def assemble_install(definition: Definition, request: InstallRequest, facts: HostFacts) -> tuple[InstallRequest, Plan]:
@@ -154,170 +163,213 @@ def assemble_install(definition: Definition, request: InstallRequest, facts: Hos
 
     Ports of containers on the host's own network are those of the containers, whatever was answered.
     """
-    answers = fixed_ports(definition, request.answers or Answers())
-    return replace(request, answers=answers), plan.install(definition, answers, facts, request.new_shares, request.give)
+    answers = resolve_host_ports(definition, request.answers or Answers())
+    return replace(request, answers=answers), plan.plan_install(
+        definition, answers, facts, request.new_shares, request.give
+    )
 
 
-def _prepare_change(
+def _review_change(
     rockon: Installation,
     request: ChangeRequest | UpdateRequest | StartRequest,
     docker: Engine | None,
-    seconds: float,
+    registry_seconds: float,
     *,
-    foresees: bool,
+    preview: bool,
 ) -> Review:
     """Prepare what makes a rock-on as if it had been installed so: a change, newer images, or a start."""
-    wanted = request if isinstance(request, ChangeRequest) else ChangeRequest()
-    old = Made(rockon.definition, repository.answers_of(rockon))
-    name = _name_of(wanted.successor) if wanted.successor else rockon.name
-    definition = rockon.read(wanted.source, name) if wanted.source else rockon.definition
-    new = Made(definition, fixed_ports(definition, wanted.answers or old.answers))
-    facts = _facts(rockon, old, new, docker)
-    again: Mapping[str, str] = {}
+    change_request = request if isinstance(request, ChangeRequest) else ChangeRequest()
+    old = DesiredState(rockon.current_definition, repository.load_answers(rockon))
+    name = _replacement_name(change_request.successor) if change_request.successor else rockon.name
+    definition = (
+        rockon.parse_definition(change_request.source, name) if change_request.source else rockon.current_definition
+    )
+    new = DesiredState(definition, resolve_host_ports(definition, change_request.answers or old.answers))
+    facts = _gather_change_facts(rockon, old, new, docker)
+    recreate_reasons: Mapping[str, str] = {}
     if isinstance(request, UpdateRequest):
-        again = {
+        recreate_reasons = {
             name: t("its image is newer")
-            for name in (_foreseen(rockon) if foresees else _with_other_images(rockon, docker))
+            for name in (_updatable_containers(rockon) if preview else _outdated_containers(rockon, docker))
         }
-        facts = _of_newest(new.definition, again, facts, docker, seconds) if docker else facts
+        facts = (
+            _with_newest_images(new.definition, recreate_reasons, facts, docker, registry_seconds) if docker else facts
+        )
     else:
-        again = {name: t("it was asked for") for name in rockon.definition.containers} if wanted.rebuild else {}
-        facts = _of_kept(old.definition, new.definition, facts, docker, seconds) if docker else facts
-    asked = request.asked if isinstance(request, ChangeRequest | UpdateRequest) else frozenset()
-    point = rollback.point_of(rockon, wanted.point) if wanted.point else None
-    back = AS_IT_IS
-    if point:
-        back = rollback.way_back(point, old.definition, facts, docker, data=wanted.data, asked=asked)
-        gone = {image for image in back.images.values() if docker and not docker.has_image(image)}
-        facts = replace(facts, absent_images=facts.absent_images | gone)
-    found = change(
+        recreate_reasons = (
+            {name: t("it was asked for") for name in rockon.current_definition.containers}
+            if change_request.rebuild
+            else {}
+        )
+        facts = (
+            _with_pinned_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts
+        )
+    confirmed_shares = request.asked if isinstance(request, ChangeRequest | UpdateRequest) else frozenset()
+    rollback_point = rollback.get_point(rockon, change_request.point) if change_request.point else None
+    rollback_target = NO_ROLLBACK
+    if rollback_point:
+        rollback_target = rollback.build_target(
+            rollback_point, old.definition, facts, docker, data=change_request.data, asked=confirmed_shares
+        )
+        missing_images = {image for image in rollback_target.images.values() if docker and not docker.has_image(image)}
+        facts = replace(facts, absent_images=facts.absent_images | missing_images)
+    planned_change = plan_change(
         old,
         new,
         facts,
-        again=again,
-        start=isinstance(request, StartRequest),
-        new_shares=wanted.new_shares,
-        give=wanted.give,
-        asked=asked,
-        back=back,
+        recreate=recreate_reasons,
+        start_all=isinstance(request, StartRequest),
+        new_shares=change_request.new_shares,
+        ownership_changes=change_request.give,
+        requested_shares=confirmed_shares,
+        rollback_target=rollback_target,
     )
-    if docker and back.shares:
-        own = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
-        blocked = rollback.in_the_way(back.shares, own, docker)
-        found = replace(found, plan=replace(found.plan, findings=(*found.plan.findings, *blocked)))
-    kept = replace(wanted, answers=new.answers) if isinstance(request, ChangeRequest) else request
-    return Review(rockon, kept, found.plan, found, _missing(new.answers, wanted.new_shares))
+    if docker and rollback_target.shares:
+        own_containers = {
+            name for name, container in (facts.containers or {}).items() if container.rockon == new.definition.name
+        }
+        blocked = rollback.find_share_conflicts(rollback_target.shares, own_containers, docker)
+        planned_change = replace(
+            planned_change, plan=replace(planned_change.plan, findings=(*planned_change.plan.findings, *blocked))
+        )
+    stored_request = replace(change_request, answers=new.answers) if isinstance(request, ChangeRequest) else request
+    return Review(
+        rockon,
+        stored_request,
+        planned_change.plan,
+        planned_change,
+        _missing_shares(new.answers, change_request.new_shares),
+    )
 
 
-def _missing(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
+def _missing_shares(answers: Answers, new_shares: Collection[str]) -> tuple[str, ...]:
     """Return the shares that are used, do not exist and are not to be made."""
-    known = {*host_of().shares.listing(), *new_shares}
-    return tuple(share for share in answers.used_shares() if share not in known)
+    available = {*get_host().shares.shares_by_name(), *new_shares}
+    return tuple(share for share in answers.used_shares() if share not in available)
 
 
-def _foreseen(rockon: Installation) -> list[str]:
+def _updatable_containers(rockon: Installation) -> list[str]:
     """Return the containers for which a newer image is known of."""
-    return [image.container.name for image in updates.images_of(rockon.id) if image.newer]
+    return [image.container.name for image in updates.rockon_images(rockon.id) if image.has_update]
 
 
-def _with_other_images(rockon: Installation, docker: Engine | None) -> list[str]:
+def _outdated_containers(rockon: Installation, docker: Engine | None) -> list[str]:
     """Return the containers that run on another image than the one that its name means on this host."""
-    known = docker.containers() if docker else {}
+    containers = docker.list_containers() if docker else {}
     return [
         name
-        for name, spec in rockon.definition.launch_order
-        if docker and name in known and known[name].image_id != docker.image_id(spec.reference)
+        for name, spec in rockon.current_definition.launch_order
+        if docker and name in containers and containers[name].image_id != docker.image_id(spec.image_reference)
     ]
 
 
-def _of_kept(old: Definition, new: Definition, facts: HostFacts, docker: Engine, seconds: float) -> HostFacts:
+def _with_pinned_images(
+    old: Definition, new: Definition, facts: HostFacts, docker: Engine, registry_seconds: float
+) -> HostFacts:
     """Return the facts with the images that containers keep, as a change of settings is no update of the app, and with
     what registries say of those to be got.
     """
-    known = facts.containers or {}
+    containers = facts.containers or {}
     pinned = {
-        name: known[name].image_id
+        name: containers[name].image_id
         for name, spec in new.launch_order
         if name in old.containers
-        and old.containers[name].reference == spec.reference
-        and name in known
-        and known[name].rockon == new.name
-        and known[name].image_id
-        and known[name].image_id != docker.image_id(spec.reference)
+        and old.containers[name].image_reference == spec.image_reference
+        and name in containers
+        and containers[name].rockon == new.name
+        and containers[name].image_id
+        and containers[name].image_id != docker.image_id(spec.image_reference)
     }
-    kept = {new.containers[name].reference for name in pinned}
-    absent, had = facts.absent_images - kept, plan.images(old)
-    pulled = [one for one in plan.images(new) if one not in had or one in absent]
-    return image_facts.added(replace(facts, pinned=pinned, absent_images=absent), pulled, docker, seconds)
+    pinned_references = {new.containers[name].image_reference for name in pinned}
+    absent_images, old_images = facts.absent_images - pinned_references, plan.image_references(old)
+    pulled_images = [image for image in plan.image_references(new) if image not in old_images or image in absent_images]
+    return image_facts.add_image_facts(
+        replace(facts, pinned=pinned, absent_images=absent_images), pulled_images, docker, registry_seconds
+    )
 
 
-def _of_newest(
-    definition: Definition, again: Collection[str], facts: HostFacts, docker: Engine, seconds: float
+def _with_newest_images(
+    definition: Definition, recreated: Collection[str], facts: HostFacts, docker: Engine, registry_seconds: float
 ) -> HostFacts:
     """Return the facts with what registries say of the images of the containers that an update makes anew; of these
     an image counts as here where it was got already: what runs is not the one that is wanted.
     """
-    wanted = {definition.containers[name].reference for name in again if name in definition.containers}
-    facts = image_facts.added(facts, sorted(wanted), docker, seconds)
-    running = {known.image_id for known in (facts.containers or {}).values() if known.rockon == definition.name}
-    got = {image for image in facts.images if docker.image_id(image) not in {None, *running}}
-    return replace(facts, images={image: replace(one, here=image in got) for image, one in facts.images.items()})
+    references = {definition.containers[name].image_reference for name in recreated if name in definition.containers}
+    facts = image_facts.add_image_facts(facts, sorted(references), docker, registry_seconds)
+    running_ids = {
+        container.image_id for container in (facts.containers or {}).values() if container.rockon == definition.name
+    }
+    pulled_images = {image for image in facts.images if docker.image_id(image) not in {None, *running_ids}}
+    return replace(
+        facts,
+        images={image: replace(image_info, here=image in pulled_images) for image, image_info in facts.images.items()},
+    )
 
 
-def _name_of(successor: int) -> str:
+def _replacement_name(entry_id: int) -> str:
     """Return the name that is taken over. Raises Conflict where it can't be had any more."""
-    found = db.session.get(RockOn, successor)
-    used = select(Installation.id).where(Installation.entry_id == successor, Installation.state != State.AVAILABLE)
-    if found is None or db.session.scalar(used) is not None:
+    entry = db.session.get(RockOn, entry_id)
+    installed_query = select(Installation.id).where(
+        Installation.entry_id == entry_id, Installation.state != State.AVAILABLE
+    )
+    if entry is None or db.session.scalar(installed_query) is not None:
         raise Conflict(
             t("The name that was to be taken over is gone from the catalogue, or installed by itself."),
             t("What is installed stays. Look at the rock-on's page again."),
         )
-    return found.name
+    return entry.name
 
 
-def _facts(rockon: Installation, old: Made, new: Made, docker: Engine | None) -> HostFacts:
+def _gather_change_facts(
+    rockon: Installation, old: DesiredState, new: DesiredState, docker: Engine | None
+) -> HostFacts:
     ports = host_ports(new.definition, new.answers)
     facts = gather_facts(rockon, new.answers, docker, ports)
-    host = host_of(rockon)
-    facts = renamed(facts, rockon.name, new.definition.name)
+    host = get_host(rockon)
+    facts = rename_in_facts(facts, rockon.name, new.definition.name)
     used = {*old.answers.used_shares(), *new.answers.used_shares()}
     nested = {
-        name: replace(known, nested=host.snapshots.nested(name))
-        for name, known in facts.shares.items()
-        if name in used and known.snapshots
+        name: replace(item, nested=host.snapshots.nested_subvolumes(name))
+        for name, item in facts.shares.items()
+        if name in used and item.snapshots
     }
     facts = replace(facts, shares={**facts.shares, **nested}, share_users=other_users(rockon))
     if docker is None:
         return facts
-    present = {name for name, known in (facts.containers or {}).items() if known.rockon == new.definition.name}
+    present = {name for name, item in (facts.containers or {}).items() if item.rockon == new.definition.name}
     return replace(
         facts,
-        absent_images=frozenset(image for image in plan.images(new.definition) if not docker.has_image(image)),
-        kept_volumes={**facts.kept_volumes, **_lent(old.definition, present, docker)},
+        absent_images=frozenset(
+            image for image in plan.image_references(new.definition) if not docker.has_image(image)
+        ),
+        kept_volumes={**facts.kept_volumes, **_inherited_volumes(old.definition, present, docker)},
     )
 
 
-def renamed(facts: HostFacts, old: str, new: str) -> HostFacts:
+def rename_in_facts(facts: HostFacts, old: str, new: str) -> HostFacts:
     """Return the facts with what belongs to the rock-on under its old name under its new one."""
     if old == new:
         return facts
     return replace(
         facts,
-        listening=tuple(replace(one, rockon=new) if one.rockon == old else one for one in facts.listening),
+        listening=tuple(replace(item, rockon=new) if item.rockon == old else item for item in facts.listening),
         containers=facts.containers
-        and {n: replace(one, rockon=new) if one.rockon == old else one for n, one in facts.containers.items()},
+        and {
+            name: replace(item, rockon=new) if item.rockon == old else item for name, item in facts.containers.items()
+        },
     )
 
 
-def _lent(definition: Definition, present: Collection[str], docker: Engine) -> dict[str, tuple[Mount, ...]]:
+def _inherited_volumes(
+    definition: Definition, present: Collection[str], docker: Engine
+) -> dict[str, tuple[VolumeMount, ...]]:
     """Return the volumes of containers that were removed by hand, where another one still has them from there."""
     return {
-        one.container: tuple(docker.anonymous_volumes(name))
+        reference.container: tuple(docker.anonymous_volumes(name))
         for name, spec in definition.launch_order
-        for one in spec.options.references
-        if one.relation is Relation.VOLUMES
+        for reference in spec.run_options.references
+        if reference.relation is Relation.VOLUMES
         and name in present
-        and one.container in definition.containers
-        and one.container not in present
+        and reference.container in definition.containers
+        and reference.container not in present
     }

@@ -9,17 +9,33 @@ from ipaddress import ip_network
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from rockonweb.core.containers.networks import DOCKERS_OWN, Fault, Ground, NetworkSpec, check
+from rockonweb.core.containers.networks import (
+    BUILT_IN_NETWORKS,
+    NetworkConstraints,
+    NetworkFault,
+    NetworkSpec,
+    network_faults,
+)
 from rockonweb.core.errors import BadInput, Conflict, EngineError
 from rockonweb.core.facts import NetworkFacts
-from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.text import t
-from rockonweb.host import Engine, host_of
-from rockonweb.models import ACTIVE, Container, Installation, Network, NetworkMember, Operation, State, db, writing
+from rockonweb.host import Engine, get_host
+from rockonweb.models import (
+    ACTIVE_PROGRESS,
+    Container,
+    Installation,
+    Network,
+    NetworkMember,
+    Operation,
+    State,
+    db,
+    transaction,
+)
 
 
 @dataclass(frozen=True)
-class Member:
+class NetworkMembership:
     """A container on a network, or one that belongs on it. Without a rock-on it is not ours."""
 
     container: str
@@ -32,149 +48,150 @@ class Member:
 class Rocknet:
     """A network as the page shows it. `facts` is None where Docker does not have it, or was not asked.
 
-    `links` are the rock-ons that make it to link their containers, `needed_by` those that an option of their
+    `linked_by` are the rock-ons that make it to link their containers, `needed_by` those that an option of their
     definition puts on it.
     """
 
     name: str
-    members: tuple[Member, ...] = ()
+    members: tuple[NetworkMembership, ...] = ()
     spec: NetworkSpec | None = None  # where an owner made it
     facts: NetworkFacts | None = None
-    links: tuple[str, ...] = ()
+    linked_by: tuple[str, ...] = ()
     needed_by: tuple[str, ...] = ()
 
     @property
-    def strangers(self) -> list[str]:
+    def unmanaged_containers(self) -> list[str]:
         """The containers on it that are not ours."""
         return [member.container for member in self.members if not member.rockon]
 
     @property
-    def rockons(self) -> list[str]:
+    def rockon_names(self) -> list[str]:
         """The rock-ons on it."""
         return sorted({member.rockon for member in self.members if member.rockon})
 
     @property
-    def taken(self) -> bool:
+    def name_taken(self) -> bool:
         """Whether Docker has a network of this name that is not ours."""
         return self.facts is not None and not self.facts.ours
 
     @property
-    def wanted(self) -> NetworkSpec:
+    def desired_spec(self) -> NetworkSpec:
         """What it is to be like; where nobody said it, Docker chooses."""
         return self.spec or NetworkSpec(self.name)
 
 
 @dataclass(frozen=True)
-class Listing:
+class NetworkListing:
     """All networks, by whose they are. `trouble` says why only what is remembered is known."""
 
     rocknets: tuple[Rocknet, ...] = ()
-    links: tuple[Rocknet, ...] = ()
-    own: tuple[Rocknet, ...] = ()  # Docker's
-    strangers: tuple[Rocknet, ...] = ()
+    link_networks: tuple[Rocknet, ...] = ()
+    builtin: tuple[Rocknet, ...] = ()  # Docker's
+    unmanaged: tuple[Rocknet, ...] = ()
     trouble: EngineError | None = None
 
-    def find(self, name: str) -> Rocknet | None:
+    def find_rocknet(self, name: str) -> Rocknet | None:
         """Return a rocknet, or a network of links."""
-        return next((net for net in (*self.rocknets, *self.links) if net.name == name), None)
+        return next((net for net in (*self.rocknets, *self.link_networks) if net.name == name), None)
 
 
-class Unfit(BadInput):
-    """A network that can't be had: `found` says for each part why."""
+class InvalidNetwork(BadInput):
+    """A network that can't be had: `field_faults` says for each part why."""
 
-    def __init__(self, name: str, found: list[Fault]) -> None:
+    def __init__(self, name: str, field_faults: list[NetworkFault]) -> None:
         super().__init__(
-            t('The network "%(name)s" can\'t be made like this.', name=name), faults=[fault.sentence for fault in found]
+            t('The network "%(name)s" can\'t be made like this.', name=name),
+            faults=[fault.sentence for fault in field_faults],
         )
-        self.found = found
+        self.field_faults = field_faults
 
 
 # -- seeing -----------------------------------------------------------------------------------------------------
 
 
-def listing() -> Listing:
+def list_rocknets() -> NetworkListing:
     """Return all networks; those that are remembered alone when Docker does not answer."""
-    found, trouble = host_of().ask(lambda docker: [*_everything(docker)])
-    return _sorted(found, trouble)
+    networks, trouble = get_host().call_with_engine(lambda docker: [*_collect_rocknets(docker)])
+    return _group_rocknets(networks, trouble)
 
 
-def remembered(name: str) -> NetworkSpec | None:
+def stored_spec(name: str) -> NetworkSpec | None:
     """Return how an owner wants the network of this name."""
     row = db.session.scalar(select(Network).where(Network.name == name))
-    spec = row.spec if row else None
+    spec = row.network_spec if row else None
     db.session.rollback()
     return spec
 
 
-def _everything(docker: Engine | None) -> Iterator[Rocknet]:
-    containers = docker.containers() if docker else {}
-    facts = docker.networks(containers) if docker else {}
-    specs = {row.name: row.spec for row in db.session.scalars(select(Network))}
+def _collect_rocknets(docker: Engine | None) -> Iterator[Rocknet]:
+    containers = docker.list_containers() if docker else {}
+    facts = docker.list_networks(containers) if docker else {}
+    specs = {row.name: row.network_spec for row in db.session.scalars(select(Network))}
     ids: dict[str, int] = {
         name: rockon_id for rockon_id, name in db.session.execute(select(Installation.id, Installation.name))
     }
-    joined = _joined()
-    links, needed = _named_by_definitions()
+    joined = _joined_containers()
+    links, needed = _defined_networks()
     names = {*facts, *specs, *joined, *links}
     db.session.rollback()
     for name in sorted(names, key=lambda name: (name.lower(), name)):
-        known = facts.get(name)
+        network_facts = facts.get(name)
         members = {
-            container: Member(container, rockon := containers[container].rockon, ids.get(rockon))
-            for container in (known.containers if known else ())
+            container: NetworkMembership(container, rockon := containers[container].rockon, ids.get(rockon))
+            for container in (network_facts.containers if network_facts else ())
         }
         for container, rockon in joined.get(name, ()):
-            members.setdefault(container, Member(container, rockon, ids.get(rockon), connected=False))
+            members.setdefault(container, NetworkMembership(container, rockon, ids.get(rockon), connected=False))
         yield Rocknet(
             name,
             tuple(members[container] for container in sorted(members)),
             specs.get(name),
-            known,
+            network_facts,
             tuple(links.get(name, ())),
             tuple(needed.get(name, ())),
         )
 
 
-def _sorted(found: Iterable[Rocknet], trouble: EngineError | None) -> Listing:
-    rocknets, links, own, strangers = [], [], [], []
-    for net in found:
-        if net.name in DOCKERS_OWN:
-            own.append(net)
+def _group_rocknets(networks: Iterable[Rocknet], trouble: EngineError | None) -> NetworkListing:
+    rocknets, links, builtin, unmanaged = [], [], [], []
+    for net in networks:
+        if net.name in BUILT_IN_NETWORKS:
+            builtin.append(net)
         elif net.spec:
             rocknets.append(net)
-        elif net.links:
+        elif net.linked_by:
             links.append(net)
-        elif net.taken:
-            strangers.append(net)
+        elif net.name_taken:
+            unmanaged.append(net)
         else:
             rocknets.append(net)
-    return Listing(tuple(rocknets), tuple(links), tuple(own), tuple(strangers), trouble)
+    return NetworkListing(tuple(rocknets), tuple(links), tuple(builtin), tuple(unmanaged), trouble)
 
 
-def _joined() -> dict[str, list[tuple[str, str]]]:
+def _joined_containers() -> dict[str, list[tuple[str, str]]]:
     """Return who was joined to which network: container and rock-on."""
     rows = db.session.execute(
         select(NetworkMember.network, Container.name, Installation.name)
         .join(Container, NetworkMember.container_id == Container.id)
         .join(Installation, Container.installation_id == Installation.id)
-        .where(Installation.state.in_(THERE))
+        .where(Installation.state.in_(INSTALLED_OR_PENDING))
         .order_by(Container.name)
     )
-    found: dict[str, list[tuple[str, str]]] = {}
+    members: dict[str, list[tuple[str, str]]] = {}
     for network, container, rockon in rows:
-        found.setdefault(network, []).append((container, rockon))
-    return found
+        members.setdefault(network, []).append((container, rockon))
+    return members
 
 
-def _named_by_definitions() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _defined_networks() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return the networks that definitions of installed rock-ons name for links, and those that options name."""
     links: dict[str, list[str]] = {}
     options: dict[str, list[str]] = {}
     for rockon in db.session.scalars(
         select(Installation).where(Installation.state != State.AVAILABLE).order_by(Installation.name)
     ):
-        definition = rockon.definition
-        for name in {link.network for link in definition.links}:
+        definition = rockon.current_definition
+        for name in {link.network for link in definition.network_links}:
             links.setdefault(name, []).append(rockon.name)
         for name in {spec.network for spec in definition.containers.values() if spec.network}:
             options.setdefault(name, []).append(rockon.name)
@@ -184,82 +201,82 @@ def _named_by_definitions() -> tuple[dict[str, list[str]], dict[str, list[str]]]
 # -- doing ------------------------------------------------------------------------------------------------------
 
 
-def make(spec: NetworkSpec) -> None:
+def create_rocknet(spec: NetworkSpec) -> None:
     """Make a network and remember it. Raises Unfit, EngineError."""
-    with host_of().connect() as docker:
-        facts = docker.networks()
-        _refuse_unfit(spec, facts, _names() | set(facts))
+    with get_host().connect_docker() as docker:
+        facts = docker.list_networks()
+        _refuse_invalid(spec, facts, _reserved_names() | set(facts))
         try:
-            with writing() as session:
-                session.add(Network(spec=spec))
+            with transaction() as session:
+                session.add(Network(network_spec=spec))
         except IntegrityError:
             raise Conflict(
                 t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
             ) from None
         try:
-            docker.make_network(spec.name, spec=spec)
+            docker.ensure_network(spec.name, spec=spec)
         except EngineError:
-            _forget(spec.name)
+            _delete_network(spec.name)
             raise
 
 
-def change(net: Rocknet, spec: NetworkSpec) -> bool:
+def update_rocknet(net: Rocknet, spec: NetworkSpec) -> bool:
     """Make a network anew where Docker must, and remember what it is to be like; its containers stay on it.
 
     Returns whether it was made anew. Raises Unfit, Conflict, EngineError.
     """
     if refusal := change_refusal(net):
         raise refusal
-    anew = net.facts is None or _of_docker(spec) != _of_docker(net.wanted)
-    with host_of().connect(*net.rockons) as docker:
-        facts = docker.networks()
-        _refuse_unfit(spec, facts, ())
-        if anew and spec.name in facts:
-            docker.remake_network(spec)
-        elif anew:
-            _make_again(docker, spec, net)
-    with writing() as session:
+    recreated = net.facts is None or _docker_fields(spec) != _docker_fields(net.desired_spec)
+    with get_host().connect_docker(*net.rockon_names) as docker:
+        facts = docker.list_networks()
+        _refuse_invalid(spec, facts, ())
+        if recreated and spec.name in facts:
+            docker.recreate_network(spec)
+        elif recreated:
+            _recreate_network(docker, spec, net)
+    with transaction() as session:
         row = session.scalar(select(Network).where(Network.name == spec.name))
         if row is None:
-            session.add(Network(spec=spec))
+            session.add(Network(network_spec=spec))
         else:
-            row.spec = spec
-    return anew
+            row.network_spec = spec
+    return recreated
 
 
-def restore(net: Rocknet) -> None:
+def recreate_rocknet(net: Rocknet) -> None:
     """Make a network that Docker lost again, and connect the containers that belong on it.
 
     Raises Conflict, EngineError.
     """
-    if net.taken:
-        raise _not_ours(net)
-    if busy := _busy(net):
+    if net.name_taken:
+        raise _unmanaged_conflict(net)
+    if busy := _busy_conflict(net):
         raise busy
-    with host_of().connect(*net.rockons) as docker:
-        _make_again(docker, net.wanted, net)
+    with get_host().connect_docker(*net.rockon_names) as docker:
+        _recreate_network(docker, net.desired_spec, net)
 
 
-def remove(net: Rocknet) -> None:
+def remove_rocknet(net: Rocknet) -> None:
     """Cut off who is on a network, remove it and forget it. Raises Conflict, EngineError."""
     if refusal := removal_refusal(net):
         raise refusal
-    with host_of().connect(*net.rockons) as docker:
-        if not net.taken and net.name in docker.networks():
-            docker.close_network(net.name)
-    _forget(net.name, members=True)
+    with get_host().connect_docker(*net.rockon_names) as docker:
+        if not net.name_taken and net.name in docker.list_networks():
+            docker.disconnect_and_remove(net.name)
+    _delete_network(net.name, members=True)
 
 
 def change_refusal(net: Rocknet) -> Conflict | None:
     """Return why a network can't be changed now; None when it can."""
-    if net.taken:
-        return _not_ours(net)
-    return _refusal(net)
+    if net.name_taken:
+        return _unmanaged_conflict(net)
+    return _common_refusal(net)
 
 
 def removal_refusal(net: Rocknet) -> Conflict | None:
     """Return why a network can't be removed now; None when it can. One that is not ours is only forgotten."""
-    if net.taken:
+    if net.name_taken:
         return None
     if net.needed_by:
         return Conflict(
@@ -267,37 +284,38 @@ def removal_refusal(net: Rocknet) -> Conflict | None:
               rockons=", ".join(net.needed_by)),
             t("Uninstall that first."),
         )  # fmt: skip
-    return _refusal(net)
+    return _common_refusal(net)
 
 
-def _refusal(net: Rocknet) -> Conflict | None:
-    if net.links and not net.spec:
+def _common_refusal(net: Rocknet) -> Conflict | None:
+    if net.linked_by and not net.spec:
         return Conflict(
             t("The definition of %(rockons)s makes this network to link its containers.",
-              rockons=", ".join(net.links)),
+              rockons=", ".join(net.linked_by)),
             t("It comes and goes with the rock-on and can't be changed."),
         )  # fmt: skip
-    if net.strangers:
+    if net.unmanaged_containers:
         return Conflict(
-            t("On it are containers that this Rockonweb did not make: %(names)s.", names=", ".join(net.strangers)),
+            t("On it are containers that this Rockonweb did not make: %(names)s.",
+              names=", ".join(net.unmanaged_containers)),
             t("Disconnect them first, for example: docker network disconnect %(network)s %(container)s",
-              network=net.name, container=net.strangers[0]),
+              network=net.name, container=net.unmanaged_containers[0]),
         )  # fmt: skip
-    return _busy(net)
+    return _busy_conflict(net)
 
 
-def _not_ours(net: Rocknet) -> Conflict:
+def _unmanaged_conflict(net: Rocknet) -> Conflict:
     return Conflict(
         t('Docker has a network "%(name)s" that this Rockonweb did not make; it is left alone.', name=net.name),
         t("Remove that one, or forget this one and make one of another name."),
     )
 
 
-def _busy(net: Rocknet) -> Conflict | None:
+def _busy_conflict(net: Rocknet) -> Conflict | None:
     names = db.session.scalars(
         select(Installation.name)
         .join(Operation, Operation.installation_id == Installation.id)
-        .where(Installation.name.in_(net.rockons), Operation.progress.in_(ACTIVE))
+        .where(Installation.name.in_(net.rockon_names), Operation.progress.in_(ACTIVE_PROGRESS))
         .order_by(Installation.name)
     ).all()
     db.session.rollback()
@@ -310,51 +328,53 @@ def _busy(net: Rocknet) -> Conflict | None:
     )  # fmt: skip
 
 
-def _make_again(docker: Engine, spec: NetworkSpec, net: Rocknet) -> None:
-    docker.make_network(spec.name, spec=spec)
-    there = docker.containers()
+def _recreate_network(docker: Engine, spec: NetworkSpec, net: Rocknet) -> None:
+    docker.ensure_network(spec.name, spec=spec)
+    containers = docker.list_containers()
     for member in net.members:
-        if member.container in there and docker.acts_on(there[member.container]):
-            docker.rejoin(spec.name, member.container)
+        if member.container in containers and docker.acts_on(containers[member.container]):
+            docker.reconnect_network(spec.name, member.container)
 
 
-def _refuse_unfit(spec: NetworkSpec, facts: Mapping[str, NetworkFacts], names: Iterable[str]) -> None:
-    found = list(check(spec, _ground(spec.name, facts, frozenset(names))))
-    if found:
-        raise Unfit(spec.name, found)
+def _refuse_invalid(spec: NetworkSpec, facts: Mapping[str, NetworkFacts], names: Iterable[str]) -> None:
+    faults = list(network_faults(spec, _network_constraints(spec.name, facts, frozenset(names))))
+    if faults:
+        raise InvalidNetwork(spec.name, faults)
 
 
-def _ground(name: str, facts: Mapping[str, NetworkFacts], names: frozenset[str]) -> Ground:
+def _network_constraints(name: str, facts: Mapping[str, NetworkFacts], names: frozenset[str]) -> NetworkConstraints:
     """Return what a network must fit beside; what an interface of Docker's own reaches is told by the network."""
-    subnets = {other: known.subnets for other, known in facts.items()}
-    theirs = [ip_network(one, strict=False) for found in subnets.values() for one in found]
-    reached = {
-        interface: tuple(one for one in found if not any(_inside(one, other) for other in theirs))
-        for interface, found in host_of().subnets().items()
+    subnets = {other: network.subnets for other, network in facts.items()}
+    docker_subnets = [ip_network(subnet, strict=False) for ranges in subnets.values() for subnet in ranges]
+    reachable = {
+        interface: tuple(
+            subnet for subnet in ranges if not any(_is_subnet_of(subnet, other) for other in docker_subnets)
+        )
+        for interface, ranges in get_host().subnets().items()
     }
-    return Ground(
-        names, {other: found for other, found in subnets.items() if other != name}, reached, host_of().addresses()
+    return NetworkConstraints(
+        names, {other: ranges for other, ranges in subnets.items() if other != name}, reachable, get_host().addresses()
     )
 
 
-def _inside(subnet: str, other: object) -> bool:
-    found = ip_network(subnet)
-    return type(found) is type(other) and found.subnet_of(other)  # type: ignore[arg-type]
+def _is_subnet_of(subnet: str, other: object) -> bool:
+    network = ip_network(subnet)
+    return type(network) is type(other) and network.subnet_of(other)  # type: ignore[arg-type]
 
 
-def _of_docker(spec: NetworkSpec) -> dict[str, object]:
+def _docker_fields(spec: NetworkSpec) -> dict[str, object]:
     return {key: value for key, value in vars(spec).items() if key != "comment"}
 
 
-def _names() -> set[str]:
+def _reserved_names() -> set[str]:
     """Return the names of networks that are remembered, joined or made for links, whether Docker has them or not."""
-    names = {*db.session.scalars(select(Network.name)), *_joined(), *_named_by_definitions()[0]}
+    names = {*db.session.scalars(select(Network.name)), *_joined_containers(), *_defined_networks()[0]}
     db.session.rollback()
     return names
 
 
-def _forget(name: str, *, members: bool = False) -> None:
-    with writing() as session:
+def _delete_network(name: str, *, members: bool = False) -> None:
+    with transaction() as session:
         session.execute(delete(Network).where(Network.name == name))
         if members:
             session.execute(delete(NetworkMember).where(NetworkMember.network == name))

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from rq import Worker
 
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.invisible import one_line
 from rockonweb.models import db
@@ -35,9 +35,9 @@ def forget_connections(app: Flask) -> None:
     app.extensions.pop("redis", None)
 
 
-def web(app: Flask, socket_fd: int | None = None) -> None:
+def serve_web(app: Flask, socket_fd: int | None = None) -> None:
     """Serve the pages, on a socket that is open already or on the configured address."""
-    settings: Settings = app.config["SETTINGS"]
+    settings: Config = app.config["SETTINGS"]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
 
     def after_fork(_server: object, _worker: object) -> None:
@@ -46,8 +46,8 @@ def web(app: Flask, socket_fd: int | None = None) -> None:
 
     web_server.check_tls(settings)
     bind = f"fd://{socket_fd}" if socket_fd is not None else f"{host}:{settings.port}"
-    application = web_server.WholeBodies(app, app.config["MAX_CONTENT_LENGTH"])
-    web_server.Server(application, web_server.options(settings, bind, after_fork)).run()
+    application = web_server.BodyBufferingMiddleware(app, app.config["MAX_CONTENT_LENGTH"])
+    web_server.GunicornServer(application, web_server.gunicorn_options(settings, bind, after_fork)).run()
 
 
 class _QueueWorker(Worker):
@@ -70,19 +70,19 @@ class _QueueWorker(Worker):
             super().handle_exception(job, *exc_info)
 
 
-def worker(app: Flask) -> None:
+def run_worker(app: Flask) -> None:
     """Run jobs, one at a time, each in a process of its own."""
-    settings: Settings = app.config["SETTINGS"]
+    settings: Config = app.config["SETTINGS"]
     with app.app_context():
-        one = _QueueWorker(
-            [queue.NAME], connection=queue.connect(settings), maintenance_interval=60, log_job_description=False
+        queue_worker = _QueueWorker(
+            [queue.NAME], connection=queue.connect_redis(settings), maintenance_interval=60, log_job_description=False
         )
-        one.app = app
-        one.work(logging_level="WARNING")
+        queue_worker.app = app
+        queue_worker.work(logging_level="WARNING")
 
 
-def watch(app: Flask) -> None:
+def run_watcher(app: Flask) -> None:
     """Keep the rows true."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with app.app_context():
-        watcher.watch()
+        watcher.watch_forever()

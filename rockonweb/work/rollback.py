@@ -7,90 +7,93 @@ from collections.abc import Collection, Iterable, Iterator
 
 from sqlalchemy import select
 
-from rockonweb.config import current_settings
-from rockonweb.core.answers.answers import Answers, from_json
-from rockonweb.core.definition.definition import Definition, from_source
-from rockonweb.core.errors import Conflict, LeftAlone, RockonwebError
+from rockonweb.config import current_config
+from rockonweb.core.answers.answers import Answers, answers_from_json
+from rockonweb.core.definition.definition import Definition, definition_from_source
+from rockonweb.core.errors import Conflict, RockonwebError, UndoSkipped
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.operations.lifecycle import THERE
-from rockonweb.core.operations.steps import Create, PutBack, SetAside, Snapshot, Step
-from rockonweb.core.plan.rollback import Back, Kept, restorable
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.core.operations.steps import CreateContainer, RenameOld, RestoreSnapshot, Step, TakeSnapshot
+from rockonweb.core.plan.rollback import PreviousImage, RollbackTarget, restorable_scopes
 from rockonweb.core.preflight import Finding
 from rockonweb.core.text import t
-from rockonweb.host import Engine, host_of
-from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, writing
+from rockonweb.host import Engine, get_host
+from rockonweb.models import Installation, Operation, Progress, RollbackPoint, Status, db, repository, transaction
 
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-def points(rockon: Installation) -> list[RollbackPoint]:
+def list_points(rockon: Installation) -> list[RollbackPoint]:
     """Return the rollback points of a rock-on, the newest first, without that of a change which is under way."""
     query = select(RollbackPoint).where(RollbackPoint.installation_id == rockon.id).order_by(RollbackPoint.id.desc())
-    return [point for point in db.session.scalars(query) if point.operation is None or not point.operation.active]
+    return [point for point in db.session.scalars(query) if point.operation is None or not point.operation.is_active]
 
 
-def point_of(rockon: Installation, point_id: int) -> RollbackPoint:
+def get_point(rockon: Installation, point_id: int) -> RollbackPoint:
     """Return a rollback point of a rock-on. Raises Conflict where there is none any more."""
-    found = next((point for point in points(rockon) if point.id == point_id), None)
-    if found is None:
+    match = next((point for point in list_points(rockon) if point.id == point_id), None)
+    if match is None:
         raise Conflict(
             t("%(name)s has no such rollback point any more.", name=rockon.name),
             t("Only the newest are kept. Choose another one on its page."),
         )
-    return found
+    return match
 
 
-def made_from(point: RollbackPoint) -> tuple[Definition, Answers]:
+def load_point(point: RollbackPoint) -> tuple[Definition, Answers]:
     """Return the definition and the answers that a point remembers."""
-    return point.installation.read(point.definition), from_json(json.loads(point.answers))
+    return point.installation.parse_definition(point.definition), answers_from_json(json.loads(point.answers))
 
 
-def way_back(
+def build_target(
     point: RollbackPoint,
-    old: Definition,
+    present: Definition,
     facts: HostFacts,
     docker: Engine | None,
     *,
     data: bool,
     asked: Collection[str],
-) -> Back:
-    """Return how a rock-on that is made from the definition `old` goes back to a point, with its data if wanted.
+) -> RollbackTarget:
+    """Return how a rock-on that is made from the definition `present` goes back to a point, with its data if wanted.
 
     What was stopped on purpose stays so; otherwise what ran then, runs again.
     """
-    covers = restorable(point.shares, facts, asked) if data else []
+    scopes = restorable_scopes(point.shares, facts, asked) if data else []
     stopped = point.installation.status is Status.STOPPED
-    return Back(
+    return RollbackTarget(
         point.id,
-        dict(_images(point, old, facts, docker)),
-        None if stopped else frozenset(name for name, kept in point.kept.items() if kept.ran),
-        tuple(one.share for one in covers if one.covered),
+        dict(_changed_images(point, present, facts, docker)),
+        None if stopped else frozenset(name for name, container in point.kept.items() if container.ran),
+        tuple(scope.share for scope in scopes if scope.is_included),
     )
 
 
-def _images(
-    point: RollbackPoint, old: Definition, facts: HostFacts, docker: Engine | None
+def _changed_images(
+    point: RollbackPoint, present: Definition, facts: HostFacts, docker: Engine | None
 ) -> Iterator[tuple[str, str]]:
     """Yield the image of each container that is to have another one than now: by its id, or by its digest where Docker
     has it no more.
     """
-    new = from_source(point.installation.name, point.definition)
-    for name, kept in point.kept.items():
-        if name not in new.containers or not kept.image_id:
+    target = definition_from_source(point.installation.name, point.definition)
+    for name, saved in point.kept.items():
+        if name not in target.containers or not saved.image_id:
             continue
-        known = (facts.containers or {}).get(name)
-        same_name = name in old.containers and old.containers[name].reference == new.containers[name].reference
-        if same_name and known and known.image_id == kept.image_id:
+        container = (facts.containers or {}).get(name)
+        same_name = (
+            name in present.containers
+            and present.containers[name].image_reference == target.containers[name].image_reference
+        )
+        if same_name and container and container.image_id == saved.image_id:
             continue  # it has it
-        if docker is None or docker.has_image(kept.image_id):
-            yield name, kept.image_id
-        elif kept.digest:
-            yield name, kept.digest
+        if docker is None or docker.has_image(saved.image_id):
+            yield name, saved.image_id
+        elif saved.digest:
+            yield name, saved.digest
 
 
-def in_the_way(shares: Iterable[str], own: Collection[str], docker: Engine) -> list[Finding]:
+def find_share_conflicts(shares: Iterable[str], own_containers: Collection[str], docker: Engine) -> list[Finding]:
     """Return what forbids to put other data into shares: containers of others that are up and use them."""
-    root = host_of().shares.root
+    root = get_host().shares.root
     return [
         Finding(
             "block",
@@ -98,166 +101,169 @@ def in_the_way(shares: Iterable[str], own: Collection[str], docker: Engine) -> l
             t("Stop it first; it would go on with the data that is taken away."),
         )
         for share in shares
-        for name in docker.mounting(str(root / share))
-        if name not in own
+        for name in docker.containers_mounting(str(root / share))
+        if name not in own_containers
     ]
 
 
 # -- before and after a change ----------------------------------------------------------------------------------------
 
 
-def needed(steps: Iterable[Step]) -> bool:
+def needs_point(steps: Iterable[Step]) -> bool:
     """Whether steps change something that one may want to go back from."""
-    return any(isinstance(step, Create | SetAside | Snapshot | PutBack) for step in steps)
+    return any(isinstance(step, CreateContainer | RenameOld | TakeSnapshot | RestoreSnapshot) for step in steps)
 
 
-def remember(operation_id: int, docker: Engine) -> None:
+def create_point(operation_id: int, docker: Engine) -> None:
     """Write what an operation's rock-on is like before it, unless that is done, and hold its images."""
     operation = db.session.get_one(Operation, operation_id)
     rockon = operation.installation
-    if rockon is None or _of(operation_id) is not None:
+    if rockon is None or _operation_point(operation_id) is not None:
         return
-    known = {name: facts for name, facts in docker.containers().items() if docker.acts_on(facts)}
+    containers = {name: facts for name, facts in docker.list_containers().items() if docker.acts_on(facts)}
     running = operation.notes.running or ()
-    kept = {}
-    for name, spec in rockon.definition.launch_order:
-        image_id = known[name].image_id if name in known else ""
-        digest, created = docker.image_history(image_id, spec.reference) if image_id else ("", "")
-        kept[name] = Kept(spec.reference, image_id, digest, created, name in running)
-    with writing() as session:
+    saved = {}
+    for name, spec in rockon.current_definition.launch_order:
+        image_id = containers[name].image_id if name in containers else ""
+        digest, created = docker.image_history(image_id, spec.image_reference) if image_id else ("", "")
+        saved[name] = PreviousImage(spec.image_reference, image_id, digest, created, name in running)
+    with transaction() as session:
         point = RollbackPoint(
             installation_id=rockon.id,
             operation_id=operation_id,
             definition=rockon.installed_source or rockon.entry.source,
-            answers=json.dumps(repository.answers_of(rockon).to_json()),
-            kept=kept,
+            answers=json.dumps(repository.load_answers(rockon).to_dict()),
+            kept=saved,
         )
         session.add(point)
         session.flush()
         point_id = point.id
-    for name, one in kept.items():
-        if one.image_id:
-            docker.hold_image(one.image_id, _repository(docker), _tag(point_id, name))
+    for name, image in saved.items():
+        if image.image_id:
+            docker.tag_image(image.image_id, _image_repository(docker), _image_tag(point_id, name))
 
 
-def tidy(rockon_id: int, docker: Engine) -> None:
+def prune_points(rockon_id: int, docker: Engine) -> None:
     """Remove the points of changes that were undone, those of a rock-on that is gone, and the oldest that are too many;
     then the images and snapshots that no point has any more.
     """
-    snapshots, most = host_of().snapshots, current_settings().rollback_points
-    tags, kept = docker.held_images(_repository(docker)), snapshots.kept_for()
-    with writing() as session:
+    snapshots, limit = get_host().snapshots, current_config().rollback_points
+    tags, snapshot_ids = docker.repository_tags(_image_repository(docker)), snapshots.shares_by_point()
+    with transaction() as session:
         query = (
             select(RollbackPoint).where(RollbackPoint.installation_id == rockon_id).order_by(RollbackPoint.id.desc())
         )
-        found = list(session.scalars(query))
-        wanted = [point for point in found if _is_wanted(point)]
-        under_way = [point for point in wanted if point.operation and point.operation.active]
-        ended = [point for point in wanted if point not in under_way]
-        for point in found:
-            if point not in [*under_way, *ended[:most]]:
+        all_points = list(session.scalars(query))
+        usable = [point for point in all_points if _is_usable(point)]
+        under_way = [point for point in usable if point.operation and point.operation.is_active]
+        ended = [point for point in usable if point not in under_way]
+        for point in all_points:
+            if point not in [*under_way, *ended[:limit]]:
                 session.delete(point)
         session.flush()
-        left = list(session.scalars(select(RollbackPoint)))
-        ids, held = {point.id for point in left}, {_tag(point.id, name) for point in left for name in point.kept}
-    for point_id in kept:
+        remaining = list(session.scalars(select(RollbackPoint)))
+        ids, needed_tags = (
+            {point.id for point in remaining},
+            {_image_tag(point.id, name) for point in remaining for name in point.kept},
+        )
+    for point_id in snapshot_ids:
         if point_id not in ids:
-            snapshots.drop(point_id)
+            snapshots.delete_snapshots(point_id)
     for tag in tags:
-        if tag not in held:
-            docker.remove_image_name(f"{_repository(docker)}:{tag}")
+        if tag not in needed_tags:
+            docker.untag_image(f"{_image_repository(docker)}:{tag}")
 
 
-def _is_wanted(point: RollbackPoint) -> bool:
+def _is_usable(point: RollbackPoint) -> bool:
     """Whether one can go back to it: not where its change was undone, with the data, nor after an uninstall."""
     operation = point.operation
-    undone = operation and not operation.active and operation.progress is not Progress.DONE
+    undone = operation and not operation.is_active and operation.progress is not Progress.DONE
     if undone and not (point.ran and point.shares):
         return False
-    return point.installation.state in THERE
+    return point.installation.state in INSTALLED_OR_PENDING
 
 
 # -- data -------------------------------------------------------------------------------------------------------------
 
 
-def take(operation_id: int, step: Snapshot) -> None:
+def snapshot_share(operation_id: int, step: TakeSnapshot) -> None:
     """Take a snapshot of a share for the point of an operation."""
-    with writing():
-        if (point := _of(operation_id)) is None:
+    with transaction():
+        if (point := _operation_point(operation_id)) is None:
             raise RuntimeError("there is no rollback point for this operation")
         point.shares = {**point.shares, step.share: list(step.containers)}
         point_id = point.id
-    host_of().snapshots.take(point_id, step.share)
+    get_host().snapshots.take_snapshot(point_id, step.share)
 
 
-def asks_whether_run(operation_id: int) -> bool:
+def lacks_run_mark(operation_id: int) -> bool:
     """Whether it is still to be noted that what an operation made has run."""
-    point = _of(operation_id)
+    point = _operation_point(operation_id)
     return point is not None and not point.ran
 
 
-def has_run(operation_id: int) -> None:
+def mark_ran(operation_id: int) -> None:
     """Note that what an operation made has run, or that it replaced data: to undo it, data must be put back too."""
-    if (point := _of(operation_id)) and not point.ran:
-        with writing():
+    if (point := _operation_point(operation_id)) and not point.ran:
+        with transaction():
             point.ran = True
 
 
-def put_back(operation_id: int, step: PutBack, docker: Engine) -> str:
+def restore_snapshot(operation_id: int, step: RestoreSnapshot, docker: Engine) -> str:
     """Put a share's data of a point in its place; return where what was there lies."""
-    if step.share not in host_of().snapshots.kept_for().get(step.point, ()):
+    if step.share not in get_host().snapshots.shares_by_point().get(step.point, ()):
         raise RockonwebError(
             t('The snapshot of the share "%(share)s" is gone.', share=step.share), t("Go back without the data.")
         )
-    for finding in in_the_way([step.share], (), docker):
+    for finding in find_share_conflicts([step.share], (), docker):
         raise RockonwebError(finding.sentence, finding.hint)
-    has_run(operation_id)
-    lies = host_of().snapshots.put(step.point, step.share, _aside(operation_id, step.share))
-    return _lies(lies)
+    mark_ran(operation_id)
+    moved_to = get_host().snapshots.restore_share(step.point, step.share, _old_data_name(operation_id, step.share))
+    return _location_sentence(moved_to)
 
 
-def undo(operation_id: int, share: str, docker: Engine) -> str:
+def revert_share(operation_id: int, share: str, docker: Engine) -> str:
     """Put a share's data from before an operation in its place, where something of the operation has run.
 
     Returns a sentence on where the newer data lies. Raises LeftAlone.
     """
-    point = _of(operation_id)
+    point = _operation_point(operation_id)
     if point is None or not point.ran or share not in point.shares:
         return ""
     for name in point.shares[share]:
-        docker.stop(name)
-    for finding in in_the_way([share], (), docker):
-        raise LeftAlone(
+        docker.stop_container(name)
+    for finding in find_share_conflicts([share], (), docker):
+        raise UndoSkipped(
             t(
                 "The share %(share)s was left as it is: %(why)s Its data from before lies in %(path)s.",
                 share=share,
                 why=finding.sentence,
-                path=str(host_of().snapshots.where(point.id, share)),
+                path=str(get_host().snapshots.snapshot_path(point.id, share)),
             )
         )
-    lies = host_of().snapshots.put(point.id, share, f"{_aside(operation_id, share)}-undone")
-    with writing():
-        point.shares = {name: by for name, by in point.shares.items() if name != share}
-    return _lies(lies)
+    moved_to = get_host().snapshots.restore_share(point.id, share, f"{_old_data_name(operation_id, share)}-undone")
+    with transaction():
+        point.shares = {name: containers for name, containers in point.shares.items() if name != share}
+    return _location_sentence(moved_to)
 
 
-def _aside(operation_id: int, share: str) -> str:
+def _old_data_name(operation_id: int, share: str) -> str:
     operation = db.session.get_one(Operation, operation_id)
-    began = operation.started or operation.created
-    return f"{share}-{began:%Y%m%d-%H%M%S}-{operation_id}"
+    started = operation.started or operation.created
+    return f"{share}-{started:%Y%m%d-%H%M%S}-{operation_id}"
 
 
-def _lies(path: object) -> str:
+def _location_sentence(path: object) -> str:
     return t("The newer data lies in %(path)s.", path=str(path)) if path else ""
 
 
-def _of(operation_id: int) -> RollbackPoint | None:
+def _operation_point(operation_id: int) -> RollbackPoint | None:
     return db.session.scalar(select(RollbackPoint).where(RollbackPoint.operation_id == operation_id))
 
 
-def _repository(docker: Engine) -> str:
+def _image_repository(docker: Engine) -> str:
     return f"rockonweb/rollback-{docker.instance}"
 
 
-def _tag(point_id: int, container: str) -> str:
+def _image_tag(point_id: int, container: str) -> str:
     return f"{point_id}-{container}"[:128]

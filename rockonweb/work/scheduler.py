@@ -9,30 +9,40 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rockonweb.core.definition.definition import from_source
+from rockonweb.core.definition.definition import definition_from_source
 from rockonweb.core.errors import QueueUnreachable
 from rockonweb.core.operations import conflicts
-from rockonweb.core.operations.lifecycle import STATE_WORDS, Progress
+from rockonweb.core.operations.lifecycle import STATE_LABELS, Progress
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.text import t
-from rockonweb.models import ACTIVE, Container, Installation, NetworkMember, Operation, db, now, repository, writing
+from rockonweb.models import (
+    ACTIVE_PROGRESS,
+    Container,
+    Installation,
+    NetworkMember,
+    Operation,
+    db,
+    repository,
+    transaction,
+    utc_now,
+)
 from rockonweb.work import queue
 
 JOB = "rockonweb.jobs.run"
 
 
-def active(rockon_id: int) -> list[Operation]:
+def unfinished_operations(rockon_id: int) -> list[Operation]:
     """Return the operations of a rock-on that wait or run, in the order in which they were begun."""
-    query = select(Operation).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE))
+    query = select(Operation).where(Operation.installation_id == rockon_id, Operation.progress.in_(ACTIVE_PROGRESS))
     return [*db.session.scalars(query.order_by(Operation.id))]
 
 
-def runs(rockon_id: int) -> bool:
+def is_rockon_busy(rockon_id: int) -> bool:
     """Whether an operation works on a rock-on."""
-    return any(operation.progress is Progress.RUNNING for operation in active(rockon_id))
+    return any(operation.progress is Progress.RUNNING for operation in unfinished_operations(rockon_id))
 
 
-def before(operation: Operation) -> list[Operation]:
+def blocking_operations(operation: Operation) -> list[Operation]:
     """Return what an operation that waits has to wait for, the one that ends first in front.
 
     These are the operations of its rock-on that run or waited earlier, and those that run on a rock-on which shares
@@ -40,65 +50,69 @@ def before(operation: Operation) -> list[Operation]:
     """
     if operation.installation_id is None or operation.progress is not Progress.QUEUED:
         return []
-    own = active(operation.installation_id)
-    earlier = [one for one in own if one.id < operation.id or one.progress is Progress.RUNNING]
+    own_operations = unfinished_operations(operation.installation_id)
+    earlier = [
+        candidate
+        for candidate in own_operations
+        if candidate.id < operation.id or candidate.progress is Progress.RUNNING
+    ]
     if earlier:
-        return sorted(earlier, key=lambda one: one.progress is not Progress.RUNNING)
+        return sorted(earlier, key=lambda candidate: candidate.progress is not Progress.RUNNING)
     elsewhere = select(Operation).where(
         Operation.progress == Progress.RUNNING,
         Operation.installation_id.is_not(None),
         Operation.installation_id != operation.installation_id,
     )
     running = [*db.session.scalars(elsewhere.order_by(Operation.id))]
-    mine = _touched(operation) if running else frozenset()
-    return [other for other in running if mine & _touched(other)]
+    own_resources = _operation_resources(operation) if running else frozenset()
+    return [other for other in running if own_resources & _operation_resources(other)]
 
 
-def claim(operation_id: int) -> bool:
+def claim_operation(operation_id: int) -> bool:
     """Let an operation run whose turn it is. Returns False where it has to wait, has run, or can't be done any more.
 
     What it finds and what it writes are one transaction: of two that get in each other's way one runs. That two of
     one rock-on never do is a unique index's word besides.
     """
     try:
-        with writing() as session:
-            alone(session)
+        with transaction() as session:
+            lock_operations(session)
             operation = session.get(Operation, operation_id)
-            if operation is None or operation.progress is not Progress.QUEUED or before(operation):
+            if operation is None or operation.progress is not Progress.QUEUED or blocking_operations(operation):
                 return False
-            if operation.installation and not _fits(operation, operation.installation):
+            if operation.installation and not _apply_transition(operation, operation.installation):
                 return False
-            operation.progress, operation.started = Progress.RUNNING, now()
+            operation.progress, operation.started = Progress.RUNNING, utc_now()
     except IntegrityError as error:
-        if not _is_taken(error):
+        if not _is_running_conflict(error):
             raise
         return False
     return True
 
 
-def go_on() -> list[int]:
+def dispatch_next() -> list[int]:
     """Put the jobs of those on the queue whose turn has come and that have none; returns the operations."""
     waiting = select(Operation).where(Operation.progress == Progress.QUEUED).order_by(Operation.id)
-    free = [operation.id for operation in db.session.scalars(waiting).all() if not before(operation)]
+    ready = [operation.id for operation in db.session.scalars(waiting).all() if not blocking_operations(operation)]
     db.session.rollback()
     with suppress(QueueUnreachable):
-        there = queue.waiting() if free else set()
-        return [enqueue(found) for found in free if job_id(found) not in there]
+        queued_jobs = queue.waiting_jobs() if ready else set()
+        return [enqueue_operation(operation_id) for operation_id in ready if job_id(operation_id) not in queued_jobs]
     return []
 
 
-def put(operation_id: int) -> int:
+def dispatch_operation(operation_id: int) -> int:
     """Put the job of an operation on the queue unless others come first: who ends those does it then."""
     operation = db.session.get_one(Operation, operation_id)
-    free = operation.progress is Progress.QUEUED and not before(operation)
+    ready = operation.progress is Progress.QUEUED and not blocking_operations(operation)
     db.session.rollback()
-    return enqueue(operation_id) if free else operation_id
+    return enqueue_operation(operation_id) if ready else operation_id
 
 
-def enqueue(operation_id: int) -> int:
+def enqueue_operation(operation_id: int) -> int:
     """Put the job on the queue. Should the queue have gone since it was asked, the watcher does it later."""
     with suppress(QueueUnreachable):
-        queue.enqueue(JOB, operation_id, job_id=job_id(operation_id))
+        queue.enqueue_job(JOB, operation_id, job_id=job_id(operation_id))
     return operation_id
 
 
@@ -107,52 +121,52 @@ def job_id(operation_id: int) -> str:
     return f"operation-{operation_id}"
 
 
-def alone(session: Session) -> None:
+def lock_operations(session: Session) -> None:
     """Keep others from beginning and claiming until the transaction ends. On SQLite nobody else writes anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def mark(operation: Operation, rockon: Installation) -> None:
+def set_pending(operation: Operation, rockon: Installation) -> None:
     """Show on a rock-on what is done to it, and note how it was before."""
     transition = operation.transition
-    if rockon.state in transition.allowed:
+    if rockon.state in transition.allowed_states:
         operation.notes = replace(operation.notes, state=rockon.state)
     rockon.state = transition.state or rockon.state
     rockon.status = transition.status or rockon.status
     rockon.error = None
 
 
-def _fits(operation: Operation, rockon: Installation) -> bool:
+def _apply_transition(operation: Operation, rockon: Installation) -> bool:
     """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
     transition = operation.transition
-    if rockon.state not in transition.allowed and rockon.state != transition.state:
-        operation.end(
+    if rockon.state not in transition.allowed_states and rockon.state != transition.state:
+        operation.mark_finished(
             Progress.FAILED,
-            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_WORDS[rockon.state]),
+            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_LABELS[rockon.state]),
             t("What ran before it has ended otherwise than expected, so nothing was done."),
         )
-        if transition.reserves:
-            repository.release_reserved(rockon)
+        if transition.reserves_ports:
+            repository.release_reserved_ports(rockon)
         return False
-    mark(operation, rockon)
+    set_pending(operation, rockon)
     return True
 
 
-def _touched(operation: Operation) -> frozenset[str]:
+def _operation_resources(operation: Operation) -> frozenset[str]:
     rockon = operation.installation
     if rockon is None:
         return frozenset()
-    definition, request = rockon.definition, operation.request
-    joined = select(NetworkMember.network).join(Container).where(Container.installation_id == rockon.id)
-    found = conflicts.touched(definition, db.session.scalars(joined))
+    definition, request = rockon.current_definition, operation.request
+    present_networks = select(NetworkMember.network).join(Container).where(Container.installation_id == rockon.id)
+    resources = conflicts.rockon_resources(definition, db.session.scalars(present_networks))
     if isinstance(request, ChangeRequest):
-        newer = from_source(rockon.name, request.source) if request.source else definition
-        wanted = request.answers.networks.values() if request.answers else ()
-        found |= conflicts.touched(newer, (name for names in wanted for name in names))
-    return found
+        new_definition = definition_from_source(rockon.name, request.source) if request.source else definition
+        new_networks = request.answers.networks.values() if request.answers else ()
+        resources |= conflicts.rockon_resources(new_definition, (name for names in new_networks for name in names))
+    return resources
 
 
-def _is_taken(error: IntegrityError) -> bool:
+def _is_running_conflict(error: IntegrityError) -> bool:
     """Whether a row was refused because another operation of its rock-on runs."""
     return "uq_operation_running" in str(error) or "operation.installation_id" in str(error)

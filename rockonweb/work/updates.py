@@ -19,14 +19,14 @@ from rq.job import Job
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.docker import image_diff
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.operations.lifecycle import THERE
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
 from rockonweb.core.operations.requests import UpdateRequest
-from rockonweb.core.status.updates import Outcome, compare, due, in_window
+from rockonweb.core.status.updates import UpdateStatus, compare_digests, in_window, is_check_due
 from rockonweb.core.text import t
-from rockonweb.host import Inspected, host_of
+from rockonweb.host import InspectedImage, get_host
 from rockonweb.models import (
     Container,
     ContainerImage,
@@ -36,29 +36,29 @@ from rockonweb.models import (
     RockOn,
     State,
     db,
-    now,
-    writing,
+    transaction,
+    utc_now,
 )
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue
 
 JOB = "rockonweb.jobs.look_for_updates"
-ALL = 0  # instead of a rock-on's id
-AT_ONCE = 2  # rock-ons that become due at the same time and are looked at: the others have their turn later
+ALL_ROCKONS = 0  # instead of a rock-on's id
+MAX_DUE_CHECKS = 2  # rock-ons that become due at the same time and are looked at: the others have their turn later
 AUTOMATIC = "automatic update"  # who began the operation
 
-Told = registry.Remote | registry.Missing | registry.Unknown
+RegistryAnswer = registry.RemoteImage | registry.ImageNotFound | registry.LookupFailed
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalImage:
     """A container's image on this host: the one that it runs, and the one that its name means now."""
 
     container_id: int
     reference: str  # its name
     image_id: str  # blank: there is no container
-    running: Inspected | None
-    named: Inspected | None
+    running: InspectedImage | None
+    named: InspectedImage | None
 
     @property
     def digests(self) -> frozenset[str]:
@@ -69,102 +69,102 @@ class Here:
 # -- looking ------------------------------------------------------------------------------------------------------
 
 
-def begin_look(rockon_id: int = ALL) -> None:
+def submit_check(rockon_id: int = ALL_ROCKONS) -> None:
     """Queue a look at the registries, for one rock-on or for all, unless one waits or runs. Raises QueueUnreachable."""
-    if not looking(rockon_id):
-        queue.enqueue(JOB, rockon_id, job_id=_job_id(rockon_id))
+    if not is_checking(rockon_id):
+        queue.enqueue_job(JOB, rockon_id, job_id=_job_id(rockon_id))
 
 
-def looking(rockon_id: int = ALL) -> bool:
+def is_checking(rockon_id: int = ALL_ROCKONS) -> bool:
     """Whether such a look waits or runs."""
     try:
-        status = Job.fetch(_job_id(rockon_id), connection=queue.connection()).get_status()
+        status = Job.fetch(_job_id(rockon_id), connection=queue.redis_connection()).get_status()
     except (NoSuchJobError, RedisError):
         return False
     return status is not None and status.value in ("queued", "started", "deferred", "scheduled")
 
 
-def look(rockon_id: int = ALL) -> None:
+def check_registries(rockon_id: int = ALL_ROCKONS) -> None:
     """Ask the registries what the names of images mean now, and write down what differs from what runs.
 
     What a registry does not tell stays unknown. Raises EngineError.
     """
-    here = _look_here(rockon_id)
-    known: dict[str, set[str]] = {}
-    for one in sorted(here, key=lambda one: one.reference):
-        known.setdefault(one.reference, set()).update(one.digests)
-    _write(here, dict(registry.look_all(known, known)))
+    images = _inspect_local_images(rockon_id)
+    known_digests: dict[str, set[str]] = {}
+    for image in sorted(images, key=lambda image: image.reference):
+        known_digests.setdefault(image.reference, set()).update(image.digests)
+    _store_results(images, dict(registry.lookup_images(known_digests, known_digests)))
 
 
-def follow(operation_id: int) -> None:
+def refresh_after_operation(operation_id: int) -> None:
     """Look at this host's images again after an operation; the registries are not asked."""
     operation = db.session.get(Operation, operation_id)
-    if operation is None or operation.installation is None or operation.active:
+    if operation is None or operation.installation is None or operation.is_active:
         return
     rockon_id, state = operation.installation.id, operation.installation.state
-    went_back = operation.progress is Progress.DONE and operation.goes_back
-    if state not in THERE:
-        _forget(rockon_id)
+    went_back = operation.progress is Progress.DONE and operation.is_rollback
+    if state not in INSTALLED_OR_PENDING:
+        _delete_image_rows(rockon_id)
         return
     with suppress(EngineError):  # the next look finds it
-        _write(_look_here(rockon_id), {})
+        _store_results(_inspect_local_images(rockon_id), {})
     if went_back:
-        _leave_aside(rockon_id)
+        _mark_tried(rockon_id)
 
 
-def _look_here(rockon_id: int) -> list[Here]:
+def _inspect_local_images(rockon_id: int) -> list[LocalImage]:
     query = select(Container.id, Installation.name, Container.name, Container.image).join(Container.installation)
     query = query.where(Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE)))
-    if rockon_id != ALL:
+    if rockon_id != ALL_ROCKONS:
         query = query.where(Installation.id == rockon_id)
-    places = db.session.execute(query).all()
+    rows = db.session.execute(query).all()
     db.session.rollback()
-    with host_of().connect() as docker:
-        containers = docker.containers()
+    with get_host().connect_docker() as docker:
+        containers = docker.list_containers()
         inspect = functools.cache(docker.inspect_image)
-        found = []
-        for container_id, rockon, name, reference in places:
-            known = containers.get(name)
-            image_id = known.image_id if known and known.rockon == rockon else ""
+        images = []
+        for container_id, rockon, name, reference in rows:
+            container = containers.get(name)
+            image_id = container.image_id if container and container.rockon == rockon else ""
             running = inspect(image_id) if image_id else None
-            found.append(Here(container_id, reference, image_id, running, inspect(reference)))
-        return found
+            images.append(LocalImage(container_id, reference, image_id, running, inspect(reference)))
+        return images
 
 
-def _write(here: Collection[Here], told: Mapping[str, Told]) -> None:
+def _store_results(images: Collection[LocalImage], answers: Mapping[str, RegistryAnswer]) -> None:
     """Write what was found; without an answer of the registry what it told before still counts."""
-    with writing() as session:
+    with transaction() as session:
         query = (
             select(Container.id, Installation, ContainerImage)
             .join(Container.installation)
             .outerjoin(ContainerImage, ContainerImage.container_id == Container.id)
-            .where(Container.id.in_([found.container_id for found in here]))
+            .where(Container.id.in_([image.container_id for image in images]))
         )
-        known = {container_id: (rockon, row) for container_id, rockon, row in session.execute(query)}
-        for found in here:
-            if found.container_id not in known:
+        stored = {container_id: (rockon, row) for container_id, rockon, row in session.execute(query)}
+        for image in images:
+            if image.container_id not in stored:
                 continue  # it went meanwhile
-            _, row = known[found.container_id]
-            if row is None or row.reference != found.reference:
-                row = _fresh(session, row, found)
-            _note_answer(row, found, told.get(found.reference))
-            _note_images(row, found)
+            _, row = stored[image.container_id]
+            if row is None or row.reference != image.reference:
+                row = _replace_row(session, row, image)
+            _record_answer(row, image, answers.get(image.reference))
+            _record_images(row, image)
         session.flush()
-        for rockon in {rockon for rockon, _ in known.values()}:
-            rockon.newer_images = any(row.newer for row in session.scalars(_of(rockon.id)))
-            if told:
-                rockon.images_looked = now()
+        for rockon in {rockon for rockon, _ in stored.values()}:
+            rockon.newer_images = any(row.has_update for row in session.scalars(_image_query(rockon.id)))
+            if answers:
+                rockon.images_looked = utc_now()
 
 
-def _fresh(session: Session, old: ContainerImage | None, found: Here) -> ContainerImage:
-    """Return a row of which nothing is known; `old` was for another image."""
-    if old is not None:
-        session.delete(old)
+def _replace_row(session: Session, old_row: ContainerImage | None, image: LocalImage) -> ContainerImage:
+    """Return a row of which nothing is known; `old_row` was for another image."""
+    if old_row is not None:
+        session.delete(old_row)
         session.flush()
     row = ContainerImage(
-        container_id=found.container_id,
-        reference=found.reference,
-        outcome=Outcome.UNKNOWN,
+        container_id=image.container_id,
+        reference=image.reference,
+        outcome=UpdateStatus.UNKNOWN,
         said="",
         running="",
         remote_digest="",
@@ -173,53 +173,57 @@ def _fresh(session: Session, old: ContainerImage | None, found: Here) -> Contain
     return row
 
 
-def _note_answer(row: ContainerImage, found: Here, told: Told | None) -> None:
+def _record_answer(row: ContainerImage, image: LocalImage, answer: RegistryAnswer | None) -> None:
     """Write what the registry told; one that refuses takes back nothing that it told of this very image before."""
-    digests = found.digests - {found.image_id}
-    if isinstance(told, registry.Remote):
-        row.outcome, row.said, row.seen = compare(found.image_id, digests, told.digests), "", now()
-        row.remote_digest, row.remote_created, row.remote_size = told.digest, told.created, told.size
-    elif told is not None:
-        row.said = told.sentence
-        if row.outcome is not Outcome.NEWER or row.running != found.image_id:
-            row.outcome = Outcome.GONE if isinstance(told, registry.Missing) else Outcome.UNKNOWN
-    elif row.remote_digest and row.running != found.image_id:
-        row.outcome, row.said = compare(found.image_id, digests, (row.remote_digest,)), ""
-    if row.outcome is Outcome.UNKNOWN and not row.said:
-        row.said = _why_unknown(row, found)
+    digests = image.digests - {image.image_id}
+    if isinstance(answer, registry.RemoteImage):
+        row.outcome, row.said, row.seen = compare_digests(image.image_id, digests, answer.all_digests), "", utc_now()
+        row.remote_digest, row.remote_created, row.remote_size = answer.digest, answer.created, answer.size
+    elif answer is not None:
+        row.said = answer.sentence
+        if row.outcome is not UpdateStatus.NEWER or row.running != image.image_id:
+            row.outcome = UpdateStatus.GONE if isinstance(answer, registry.ImageNotFound) else UpdateStatus.UNKNOWN
+    elif row.remote_digest and row.running != image.image_id:
+        row.outcome, row.said = compare_digests(image.image_id, digests, (row.remote_digest,)), ""
+    if row.outcome is UpdateStatus.UNKNOWN and not row.said:
+        row.said = _why_unknown(row, image)
 
 
-def _why_unknown(row: ContainerImage, found: Here) -> str:
-    if not found.image_id:
+def _why_unknown(row: ContainerImage, image: LocalImage) -> str:
+    if not image.image_id:
         return t("there is no container")
     if not row.remote_digest:
         return ""  # nobody has asked yet
     return t("the image that runs was not pulled from a registry, so there is nothing to compare")
 
 
-def _note_images(row: ContainerImage, found: Here) -> None:
+def _record_images(row: ContainerImage, image: LocalImage) -> None:
     """Write which image runs, which one the name means on this host, and what differs between them."""
-    running, named = found.running, found.named
-    row.running = found.image_id
+    running, named = image.running, image.named
+    row.running = image.image_id
     row.digest = running.digest if running else ""
     row.created, row.size = (running.created, running.image.size) if running else (None, None)
-    got = named if named and running and named.image.id != running.image.id else None
-    row.got, row.got_digest = (got.image.id, got.digest) if got else ("", "")
-    row.got_created, row.got_size = (got.created, got.image.size) if got else (None, None)
-    row.differences = image_diff.pack(image_diff.compare(running.body, got.body)) if running and got else ""
+    pulled = named if named and running and named.image.id != running.image.id else None
+    row.got, row.got_digest = (pulled.image.id, pulled.digest) if pulled else ("", "")
+    row.got_created, row.got_size = (pulled.created, pulled.image.size) if pulled else (None, None)
+    row.differences = (
+        image_diff.pack_differences(image_diff.compare_images(running.details, pulled.details))
+        if running and pulled
+        else ""
+    )
 
 
-def _forget(rockon_id: int) -> None:
+def _delete_image_rows(rockon_id: int) -> None:
     """Forget the images of a rock-on that has no containers any more; what an owner set stays."""
-    with writing() as session:
-        for row in session.scalars(_of(rockon_id)):
+    with transaction() as session:
+        for row in session.scalars(_image_query(rockon_id)):
             session.delete(row)
         rockon = session.get(Installation, rockon_id)
         if rockon is not None:
             rockon.newer_images, rockon.images_looked, rockon.auto_tried = False, None, ""
 
 
-def _of(rockon_id: int) -> Select[ContainerImage]:
+def _image_query(rockon_id: int) -> Select[ContainerImage]:
     return (
         select(ContainerImage)
         .join(ContainerImage.container)
@@ -228,42 +232,42 @@ def _of(rockon_id: int) -> Select[ContainerImage]:
     )
 
 
-def images_of(rockon_id: int) -> list[ContainerImage]:
+def rockon_images(rockon_id: int) -> list[ContainerImage]:
     """Return what is known of the images of a rock-on's containers, in their order."""
-    return list(db.session.scalars(_of(rockon_id)))
+    return list(db.session.scalars(_image_query(rockon_id)))
 
 
 # -- by themselves ------------------------------------------------------------------------------------------------
 
 
-def keep_up() -> None:
+def submit_due_jobs() -> None:
     """Queue the looks that are due, and begin the updates that owners want done by themselves. Called by the watcher.
 
     Raises QueueUnreachable.
     """
-    for rockon_id in due_looks():
-        begin_look(rockon_id)
+    for rockon_id in due_checks():
+        submit_check(rockon_id)
     for rockon_id in due_updates(datetime.now()):  # a window is in this machine's own time
-        _begin_automatic(rockon_id)
+        _submit_automatic(rockon_id)
 
 
-def due_looks() -> list[int]:
+def due_checks() -> list[int]:
     """Return the rock-ons whose images are to be looked up now; few at once, those that wait longest first."""
-    hours = current_settings().update_hours
+    hours = current_config().update_hours
     query = select(Installation.id, Installation.images_looked).where(Installation.state == State.INSTALLED)
     order = query.order_by(Installation.images_looked.is_not(None), Installation.images_looked)
-    at = now()
-    found = [
-        one
-        for one, looked in db.session.execute(order)
-        if due((at - looked).total_seconds() if looked else None, hours, one)
+    current_time = utc_now()
+    due_ids = [
+        rockon_id
+        for rockon_id, last_check in db.session.execute(order)
+        if is_check_due((current_time - last_check).total_seconds() if last_check else None, hours, rockon_id)
     ]
-    return found[:AT_ONCE]
+    return due_ids[:MAX_DUE_CHECKS]
 
 
-def due_updates(at: datetime) -> list[int]:
+def due_updates(moment: datetime) -> list[int]:
     """Return the rock-ons that are to be updated by themselves at this moment, in this machine's own time."""
-    minute = at.hour * 60 + at.minute
+    minute = moment.hour * 60 + moment.minute
     query = select(Installation).where(
         Installation.auto_update, Installation.newer_images, Installation.state == State.INSTALLED
     )
@@ -278,27 +282,33 @@ def was_tried(rockon: Installation) -> bool:
     """Whether the images that are newer were taken by themselves before, or an owner went back from them: then they
     are not tried again.
     """
-    return bool(rockon.auto_tried) and rockon.auto_tried == _mark(images_of(rockon.id))
+    return bool(rockon.auto_tried) and rockon.auto_tried == _update_fingerprint(rockon_images(rockon.id))
 
 
-def _mark(images: Iterable[ContainerImage]) -> str:
+def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
     """Return what tells the images that an update would bring from others."""
     return " ".join(
-        sorted({one.remote_digest if one.outcome is Outcome.NEWER else one.got for one in images if one.newer})
+        sorted(
+            {
+                image.remote_digest if image.outcome is UpdateStatus.NEWER else image.got
+                for image in images
+                if image.has_update
+            }
+        )
     )
 
 
-def _begin_automatic(rockon_id: int) -> None:
+def _submit_automatic(rockon_id: int) -> None:
     rockon = db.session.get_one(Installation, rockon_id)
     with suppress(Conflict):  # it is busy; the next time then
-        operations.begin(rockon, UpdateRequest(), AUTOMATIC)
-        _leave_aside(rockon_id)
+        operations.submit_operation(rockon, UpdateRequest(), AUTOMATIC)
+        _mark_tried(rockon_id)
 
 
-def _leave_aside(rockon_id: int) -> None:
+def _mark_tried(rockon_id: int) -> None:
     """Remember the images that are newer now, so that they are not taken by themselves any more."""
-    with writing() as session:
-        session.get_one(Installation, rockon_id).auto_tried = _mark(images_of(rockon_id))
+    with transaction() as session:
+        session.get_one(Installation, rockon_id).auto_tried = _update_fingerprint(rockon_images(rockon_id))
 
 
 def last_automatic(rockon_id: int) -> Operation | None:
@@ -311,27 +321,31 @@ def last_automatic(rockon_id: int) -> Operation | None:
 
 
 @dataclass(frozen=True)
-class Overview:
+class InstalledImages:
     """What is known of the images of a rock-on that is installed."""
 
     installation: Installation
     images: list[ContainerImage]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> UpdateStatus:
         """What counts of all its containers: what is newer first, then what is not known."""
-        if self.installation.update_known:
-            return Outcome.NEWER
-        found = {image.outcome for image in self.images} or {Outcome.UNKNOWN}
-        return next(one for one in (Outcome.GONE, Outcome.UNKNOWN, Outcome.NEWER, Outcome.CURRENT) if one in found)
+        if self.installation.has_newer_image:
+            return UpdateStatus.NEWER
+        outcomes = {image.outcome for image in self.images} or {UpdateStatus.UNKNOWN}
+        return next(
+            outcome
+            for outcome in (UpdateStatus.GONE, UpdateStatus.UNKNOWN, UpdateStatus.NEWER, UpdateStatus.CURRENT)
+            if outcome in outcomes
+        )
 
     @property
-    def said(self) -> str:
+    def unknown_reason(self) -> str:
         """Why something is not known; blank where all is, or nobody asked yet."""
         return next((image.said for image in self.images if image.said), "")
 
 
-def overview() -> list[Overview]:
+def installed_images() -> list[InstalledImages]:
     """Return what is known of all that is installed, in name order, by two statements."""
     installed = Installation.state.in_((State.INSTALLED, State.PENDING_UPDATE))
     rockons = list(
@@ -345,23 +359,23 @@ def overview() -> list[Overview]:
     images: dict[int, list[ContainerImage]] = {}
     for rockon_id, image in db.session.execute(query):
         images.setdefault(rockon_id, []).append(image)
-    return [Overview(rockon, images.get(rockon.id, [])) for rockon in rockons]
+    return [InstalledImages(rockon, images.get(rockon.id, [])) for rockon in rockons]
 
 
-def begin_all(user: str) -> tuple[list[int], list[str]]:
+def submit_updates(user: str) -> tuple[list[int], list[str]]:
     """Begin an update of each rock-on that has a newer image. Returns the operations, and the names of those that are
     busy. Raises QueueUnreachable.
     """
-    begun, busy = [], []
+    operation_ids, busy = [], []
     query = select(Installation).join(Installation.entry).order_by(RockOn.sort_name)
     query = query.where(Installation.newer_images, Installation.state == State.INSTALLED)
     for rockon in list(db.session.scalars(query)):
         name = rockon.name
         try:
-            begun.append(operations.begin(rockon, UpdateRequest(), user))
+            operation_ids.append(operations.submit_operation(rockon, UpdateRequest(), user))
         except Conflict:
             busy.append(name)
-    return begun, busy
+    return operation_ids, busy
 
 
 def _job_id(rockon_id: int) -> str:

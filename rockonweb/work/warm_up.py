@@ -13,7 +13,7 @@ import secrets
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
-from rockonweb.core.definition.definition import canonical, from_body
+from rockonweb.core.definition.definition import canonical_json, definition_from_body
 from rockonweb.models import (
     ContainerImage,
     Installation,
@@ -23,83 +23,87 @@ from rockonweb.models import (
     Progress,
     State,
     Status,
-    now,
     repository,
+    utc_now,
 )
-from rockonweb.models.base import db, writing
+from rockonweb.models.base import db, transaction
 from rockonweb.work import scheduler, sync_status, updates
 from rockonweb.work.collect_facts import gather_facts
 
 
-class _Rehearsed(Exception):
+class _WarmUpDone(Exception):
     """Nothing of it is kept."""
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Do what an operation does to the rows, from its turn to its end, take it back, and keep no connection open. A
     database that is away, or has no tables yet, is left alone.
     """
     configure_mappers()
     try:
-        with writing() as session:
-            _act(session)
-            raise _Rehearsed
-    except (_Rehearsed, SQLAlchemyError):
+        with transaction() as session:
+            _simulate_operation(session)
+            raise _WarmUpDone
+    except (_WarmUpDone, SQLAlchemyError):
         db.session.remove()
     db.engine.dispose()
 
 
-def _act(session: Session) -> None:
+def _simulate_operation(session: Session) -> None:
     name = f"rehearsal {secrets.token_hex(8)}"
     body = {"description": "", "website": "", "version": "1", "containers": _CONTAINERS}
-    definition, source = from_body(name, body), canonical(body)
-    entry, _ = repository.put(session, None, definition, source, repository.Suggestions(), origin="", position=0)
+    definition, source = definition_from_body(name, body), canonical_json(body)
+    entry, _ = repository.upsert_entry(
+        session, None, definition, source, repository.PortSuggestions(), origin="", position=0
+    )
     session.flush()
-    rockon = repository.stored(session, repository.not_installed(entry))
+    rockon = repository.ensure_installation(session, repository.blank_installation(entry))
     repository.sync_children(rockon, definition)
     session.flush()
-    home = rockon.id
-    operation = Operation(kind=Kind.INSTALL, installation_id=home, reviewed=[])
+    rockon_id = rockon.id
+    operation = Operation(kind=Kind.INSTALL, installation_id=rockon_id, reviewed=[])
     session.add(operation)
     session.flush()
-    key = operation.id
-    _again(session)
+    operation_id = operation.id
+    _flush_and_expunge(session)
 
-    operation = session.get_one(Operation, key)
-    scheduler.before(operation)
-    operation.progress, operation.started = Progress.RUNNING, now()
-    _again(session)
+    operation = session.get_one(Operation, operation_id)
+    scheduler.blocking_operations(operation)
+    operation.progress, operation.started = Progress.RUNNING, utc_now()
+    _flush_and_expunge(session)
 
-    rockon = session.get_one(Installation, home)
+    rockon = session.get_one(Installation, rockon_id)
     gather_facts(rockon, None, None)
-    session.add_all(OperationStep(operation_id=key, position=n, title="", why="") for n in range(4))
+    session.add_all(
+        OperationStep(operation_id=operation_id, position=position, title="", why="") for position in range(4)
+    )
     session.flush()
-    step_key = session.get_one(Operation, key).steps[0].id
-    _again(session)
+    step_key = session.get_one(Operation, operation_id).steps[0].id
+    _flush_and_expunge(session)
     for change in (
-        {"progress": Progress.RUNNING, "started": now()},
+        {"progress": Progress.RUNNING, "started": utc_now()},
         {"current": 1, "total": 1, "layers": "[]"},
-        {"progress": Progress.DONE, "finished": now()},
-        {"progress": Progress.FAILED, "finished": now(), "output": "."},
+        {"progress": Progress.DONE, "finished": utc_now()},
+        {"progress": Progress.FAILED, "finished": utc_now(), "output": "."},
     ):
         step = session.get_one(OperationStep, step_key)
         for field, value in change.items():
             setattr(step, field, value)
-        _again(session)
+        _flush_and_expunge(session)
 
-    operation = session.get_one(Operation, key)
-    operation.end(Progress.DONE)
-    rockon = session.get_one(Installation, home)
+    operation = session.get_one(Operation, operation_id)
+    operation.mark_finished(Progress.DONE)
+    rockon = session.get_one(Installation, rockon_id)
     rockon.state = State.INSTALLED
     session.flush()
     rockon.status = Status.STARTED
-    sync_status.write(rockon, {})
+    sync_status.write_status(rockon, {})
     session.add(ContainerImage(container_id=rockon.containers[0].id, reference="box.example/rehearsal:latest"))
-    _again(session)
-    updates.images_of(rockon.id)
+    _flush_and_expunge(session)
+    updates.rockon_images(rockon.id)
 
 
-def _again(session: Session) -> None:
+def _flush_and_expunge(session: Session) -> None:
     """Write, and read anew what is asked for next, as another transaction would."""
     session.flush()
     session.expunge_all()

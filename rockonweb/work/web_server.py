@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.wsgi import get_content_length
 
-from rockonweb.config import Settings
+from rockonweb.config import Config
 from rockonweb.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ HEAD_SECONDS = 15  # for the request's line and headers, the TLS handshake inclu
 BODY_SECONDS = 60  # for the body
 LARGE_SECONDS = 600  # for one that only a page or two take, and for what they do with it
 SEND_SECONDS = 120  # for the answer, once it is there
-LONGEST_LINE = 8190
-MOST_HEADERS, LONGEST_HEADER = 60, 8190
+MAX_LINE_BYTES = 8190
+MAX_HEADERS, MAX_HEADER_BYTES = 60, 8190
 
 
 class Deadlines:
@@ -41,29 +41,29 @@ class Deadlines:
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[float, Any]] = {}  # by thread: the moment, and its connection
 
-    def begin(self, connection: Any, seconds: float) -> None:
+    def set_deadline(self, connection: Any, seconds: float) -> None:
         """Note that this thread waits for a connection, at most so long."""
         with self._lock:
             self._waiting[threading.get_ident()] = (time.monotonic() + seconds, connection)
 
-    def again(self, seconds: float | None) -> None:
+    def extend_deadline(self, seconds: float | None) -> None:
         """Give this thread's connection another deadline, or none."""
         with self._lock:
-            if known := self._waiting.get(threading.get_ident()):
-                moment = float("inf") if seconds is None else time.monotonic() + seconds
-                self._waiting[threading.get_ident()] = (moment, known[1])
+            if entry := self._waiting.get(threading.get_ident()):
+                deadline = float("inf") if seconds is None else time.monotonic() + seconds
+                self._waiting[threading.get_ident()] = (deadline, entry[1])
 
-    def end(self) -> None:
+    def clear_deadline(self) -> None:
         """Forget this thread's connection."""
         with self._lock:
             self._waiting.pop(threading.get_ident(), None)
 
-    def cut(self) -> None:
+    def close_expired(self) -> None:
         """End the connections whose time is over: their threads then find them closed."""
         now = time.monotonic()
         with self._lock:
-            for moment, connection in self._waiting.values():
-                if now > moment:
+            for deadline, connection in self._waiting.values():
+                if now > deadline:
                     with suppress(OSError):  # of the class of all sockets: TLS would want to say goodbye first
                         socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
@@ -71,49 +71,49 @@ class Deadlines:
 deadlines = Deadlines()
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class DeadlineWorker(ThreadWorker):  # type: ignore[misc]
     """Gunicorn's worker with threads, which cuts connections that take too long."""
 
     def notify(self) -> None:
         """Tell that it lives, once a second."""
         super().notify()
-        deadlines.cut()
+        deadlines.close_expired()
 
     def handle(self, connection: Any) -> Any:
         """Read and answer a request."""
-        deadlines.begin(connection, HEAD_SECONDS)
+        deadlines.set_deadline(connection, HEAD_SECONDS)
         try:
             return super().handle(connection)
         finally:
-            deadlines.end()
+            deadlines.clear_deadline()
 
 
-class WholeBodies:
+class BodyBufferingMiddleware:
     """A WSGI application in front of ours: reads a body before ours begins, so that only we wait for slow senders."""
 
-    def __init__(self, app: WSGIApplication, most: int) -> None:
+    def __init__(self, app: WSGIApplication, max_bytes: int) -> None:
         self._app = app
-        self._most = most
+        self._max_bytes = max_bytes
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request. One with more than most pages take is left to ours, to read or to refuse."""
-        deadlines.again(BODY_SECONDS)
-        if (get_content_length(environ) or 0) > self._most:
-            deadlines.again(LARGE_SECONDS)
+        deadlines.extend_deadline(BODY_SECONDS)
+        if (get_content_length(environ) or 0) > self._max_bytes:
+            deadlines.extend_deadline(LARGE_SECONDS)
         else:
-            body = environ["wsgi.input"].read(self._most + 1)
+            body = environ["wsgi.input"].read(self._max_bytes + 1)
             environ["wsgi.input"] = BytesIO(body)
             if "HTTP_TRANSFER_ENCODING" in environ:  # of unknown length until now
                 del environ["HTTP_TRANSFER_ENCODING"]
                 environ["CONTENT_LENGTH"] = str(len(body))
-            deadlines.again(None)
+            deadlines.extend_deadline(None)
         try:
             return self._app(environ, start_response)
         finally:
-            deadlines.again(SEND_SECONDS)
+            deadlines.extend_deadline(SEND_SECONDS)
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class GunicornServer(BaseApplication):  # type: ignore[misc]
     """Gunicorn, configured by us alone."""
 
     def __init__(self, app: WSGIApplication, options: dict[str, Any]) -> None:
@@ -131,12 +131,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self.app
 
 
-def options(settings: Settings, bind: str, after_fork: Callable[[object, object], None]) -> dict[str, Any]:
+def gunicorn_options(settings: Config, bind: str, after_fork: Callable[[object, object], None]) -> dict[str, Any]:
     """Return Gunicorn's options."""
     tls = {"keyfile": str(settings.tls_key), "certfile": str(settings.tls_certificate)} if settings.tls_key else {}
     return {
         "bind": bind,
-        "worker_class": Worker,
+        "worker_class": DeadlineWorker,
         "workers": 1,
         "threads": THREADS,
         "timeout": 120,
@@ -145,9 +145,9 @@ def options(settings: Settings, bind: str, after_fork: Callable[[object, object]
         "preload_app": True,
         "post_fork": after_fork,
         "control_socket_disable": True,
-        "limit_request_line": LONGEST_LINE,
-        "limit_request_fields": MOST_HEADERS,
-        "limit_request_field_size": LONGEST_HEADER,
+        "limit_request_line": MAX_LINE_BYTES,
+        "limit_request_fields": MAX_HEADERS,
+        "limit_request_field_size": MAX_HEADER_BYTES,
         # Gunicorn would believe whoever connects from this machine; see web/proxies.py.
         "forwarded_allow_ips": "",
         "secure_scheme_headers": {},
@@ -157,7 +157,7 @@ def options(settings: Settings, bind: str, after_fork: Callable[[object, object]
     }
 
 
-def check_tls(settings: Settings) -> None:
+def check_tls(settings: Config) -> None:
     """Raise BadInput where the key and the certificate that the pages shall be served with can't be used."""
     if not (settings.tls_key and settings.tls_certificate):
         return

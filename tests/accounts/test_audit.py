@@ -6,22 +6,24 @@ from flask import Flask
 from flask_login import login_user
 
 from rockonweb.accounts import audit
-from rockonweb.core.operations.requests import plain_request
-from rockonweb.models import AuditLine, Kind, User, db, writing
+from rockonweb.core.operations.requests import blank_request
+from rockonweb.models import AuditEntry, Kind, User, db, transaction
 from rockonweb.work import operations
-from tests.support.app import install, shelve
+from tests.support.app import add_rockon, mark_installed
 
 
 def lines() -> list[tuple[str, str, str, str]]:
-    return [(one.who, one.action, one.about, one.address) for one in db.session.query(AuditLine).order_by(AuditLine.id)]
+    return [
+        (one.who, one.action, one.about, one.address) for one in db.session.query(AuditEntry).order_by(AuditEntry.id)
+    ]
 
 
 def test_a_line_names_who_is_logged_in_and_from_where(app: Flask) -> None:
     with app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.7"}):
         login_user(db.session.query(User).one())
-        assert not audit.written()
+        assert not audit.was_recorded()
         audit.record("share.made", "pictures")
-        assert audit.written()
+        assert audit.was_recorded()
     assert lines()[-1] == ("ada", "share.made", "pictures", "192.0.2.7")
 
 
@@ -52,7 +54,7 @@ def test_what_no_request_did_was_typed_or_happened_by_itself(app: Flask, command
 
 def test_what_was_rolled_back_leaves_no_line(app: Flask) -> None:
     def fail() -> None:
-        with writing():
+        with transaction():
             audit.record("share.made", "pictures", user="ada")
             raise RuntimeError
 
@@ -62,34 +64,34 @@ def test_what_was_rolled_back_leaves_no_line(app: Flask) -> None:
 
 
 def test_an_operation_leaves_a_line_in_its_own_transaction(app: Flask) -> None:
-    rockon = install(shelve("Files"))
-    operations.begin(rockon, plain_request(Kind.STOP), "bob (command line)")
+    rockon = mark_installed(add_rockon("Files"))
+    operations.submit_operation(rockon, blank_request(Kind.STOP), "bob (command line)")
     assert lines()[-1][:3] == ("bob (command line)", "operation.stop", "Files")
 
 
 def test_a_refresh_of_the_catalogue_leaves_one_with_who_asked_and_one_that_is_joined_none(app: Flask) -> None:
-    first = operations.begin_refresh("ada")
+    first = operations.submit_refresh("ada")
     assert lines()[-1][:3] == ("ada", "operation.refresh", "")
     before = lines()
-    assert operations.begin_refresh("bob") == first
+    assert operations.submit_refresh("bob") == first
     assert lines() == before
 
 
 def test_only_the_newest_are_kept(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "KEPT", 150)
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 150)
     for number in range(300):
         audit.record("share.made", str(number), user="ada")
     kept = [line[2] for line in lines()]
-    assert 150 <= len(kept) < 150 + audit.TRIMMED_EVERY
+    assert 150 <= len(kept) < 150 + audit.TRIM_INTERVAL
     assert kept[-1] == "299"
 
 
 def test_guessing_for_days_pushes_out_nothing_that_was_done(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "KEPT", 150)
-    monkeypatch.setattr(audit, "KEPT_FAILURES", 50)
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 150)
+    monkeypatch.setattr(audit, "MAX_FAILURES", 50)
     audit.record("share.made", "pictures", user="ada")
     for _ in range(300):
         audit.record("login.failed", user="eve")
     kept = [line[1] for line in lines()]
     assert "share.made" in kept
-    assert 50 <= kept.count("login.failed") < 50 + audit.TRIMMED_EVERY
+    assert 50 <= kept.count("login.failed") < 50 + audit.TRIM_INTERVAL

@@ -11,8 +11,8 @@ from flask import Flask
 
 from rockonweb.accounts import second_step, users
 from rockonweb.core.errors import Conflict, RockonwebError
-from rockonweb.models import RecoveryCode, Role, User, db, writing
-from tests.support.app import add_user
+from rockonweb.models import RecoveryCode, Role, User, db, transaction
+from tests.support.app import create_test_user
 
 # The examples of RFC 6238, cut to six digits: the key, and the code at a moment.
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -20,7 +20,7 @@ EXAMPLES = [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (123
 
 
 def ada() -> User:
-    return users.get("ada")
+    return users.get_user("ada")
 
 
 def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
@@ -44,73 +44,75 @@ def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
 @pytest.mark.parametrize(("moment", "code"), EXAMPLES)
 def test_codes_are_those_of_the_standard(moment: int, code: str) -> None:
     at = datetime.fromtimestamp(moment, UTC)
-    assert second_step._counter(KEY, code, 0, at) == moment // 30
-    assert second_step._counter(KEY, f"{code[:3]} {code[3:]}", 0, at) == moment // 30
-    assert second_step._counter(KEY, code, moment // 30, at) is None
+    assert second_step._match_counter(KEY, code, 0, at) == moment // 30
+    assert second_step._match_counter(KEY, f"{code[:3]} {code[3:]}", 0, at) == moment // 30
+    assert second_step._match_counter(KEY, code, moment // 30, at) is None
     for wrong in ("", "x", code + "0", code[1:], "٢٨٧٠٨٢", "\ud800"):
         with_surrogate = wrong.encode("utf-8", "replace").decode()
-        assert second_step._counter(KEY, with_surrogate, 0, at) is None
+        assert second_step._match_counter(KEY, with_surrogate, 0, at) is None
 
 
 def test_one_code_lets_in_one_of_many_at_the_same_moment(app: Flask) -> None:
-    second_step.prepare(ada())
+    second_step.create_pending_key(ada())
     key = ada().totp_pending or ""
-    recovery = second_step.enable(ada(), pyotp.TOTP(key).now())
-    with writing():
+    recovery = second_step.enable_second_step(ada(), pyotp.TOTP(key).now())
+    with transaction():
         ada().totp_counter = 0
     code = pyotp.TOTP(key).now()
-    found = at_once(app, *[lambda: second_step.passes(ada(), code)] * 6)
+    found = at_once(app, *[lambda: second_step.verify_code(ada(), code)] * 6)
     assert sorted(map(bool, found)) == [False] * 5 + [True]
-    found = at_once(app, *[lambda: second_step.passes(ada(), recovery[0])] * 6)
+    found = at_once(app, *[lambda: second_step.verify_code(ada(), recovery[0])] * 6)
     assert sorted(map(bool, found)) == [False] * 5 + [True]
     assert db.session.query(RecoveryCode).count() == 9
 
 
 def test_a_recovery_code_is_its_owner_s_alone(app: Flask) -> None:
-    add_user("eve")
+    create_test_user("eve")
     codes = {}
     for name in ("ada", "eve"):
-        second_step.prepare(users.get(name))
-        codes[name] = second_step.enable(users.get(name), pyotp.TOTP(users.get(name).totp_pending or "").now())
-    assert not second_step.passes(ada(), codes["eve"][0])
-    assert second_step.passes(ada(), codes["ada"][0])
+        second_step.create_pending_key(users.get_user(name))
+        codes[name] = second_step.enable_second_step(
+            users.get_user(name), pyotp.TOTP(users.get_user(name).totp_pending or "").now()
+        )
+    assert not second_step.verify_code(ada(), codes["eve"][0])
+    assert second_step.verify_code(ada(), codes["ada"][0])
 
 
 def test_a_key_that_is_on_is_not_replaced_by_a_new_one(app: Flask) -> None:
-    second_step.prepare(ada())
-    second_step.enable(ada(), pyotp.TOTP(ada().totp_pending or "").now())
+    second_step.create_pending_key(ada())
+    second_step.enable_second_step(ada(), pyotp.TOTP(ada().totp_pending or "").now())
     with pytest.raises(Conflict, match="on already"):
-        second_step.prepare(ada())
+        second_step.create_pending_key(ada())
     with pytest.raises(Conflict, match="Begin again"):
-        second_step.enable(ada(), "123456")
+        second_step.enable_second_step(ada(), "123456")
 
 
 def test_two_owners_who_remove_each_other_leave_one(app: Flask) -> None:
-    add_user("grace")
+    create_test_user("grace")
     at_once(
         app,
-        lambda: users.remove(users.get("grace")),
+        lambda: users.remove_user(users.get_user("grace")),
         lambda: users.set_role(ada(), Role.VIEWER),
-        lambda: users.set_role(users.get("grace"), Role.OPERATOR),
+        lambda: users.set_role(users.get_user("grace"), Role.OPERATOR),
     )
     assert db.session.query(User).filter_by(role=Role.OWNER).count() == 1
 
 
 def test_an_account_that_was_removed_meanwhile_is_told(app: Flask) -> None:
-    add_user("grace")
-    grace = users.get("grace")
+    create_test_user("grace")
+    grace = users.get_user("grace")
     with app.app_context():
-        users.remove(users.get("grace"))
+        users.remove_user(users.get_user("grace"))
     with pytest.raises(Conflict, match="removed meanwhile"):
         users.set_role(grace, Role.VIEWER)
     with pytest.raises(Conflict, match="removed meanwhile"):
-        users.remove(grace)
+        users.remove_user(grace)
 
 
 def test_the_picture_is_made_here_and_says_whose_key_it_is(app: Flask) -> None:
-    said = second_step.address("ada", KEY, "rock.example:8000")
+    said = second_step.provisioning_uri("ada", KEY, "rock.example:8000")
     assert pyotp.parse_uri(said).secret == KEY
     assert (pyotp.parse_uri(said).name, pyotp.parse_uri(said).issuer) == ("ada@rock.example:8000", "Rockonweb")
-    picture = second_step.picture(said)
+    picture = second_step.render_qr_code(said)
     assert picture.startswith("<svg")
     assert not {"style=", "<script", "http"} & {word for word in ("style=", "<script", "http") if word in picture}

@@ -6,35 +6,35 @@ from redis import Redis
 from sqlalchemy import event
 
 from rockonweb.models import Role, db
-from tests.support.app import Visitor, add_user, new_visitor
-from tests.support.docker_stand_in import Docker
-from tests.support.filled import fill, fill_queue
+from tests.support.app import FormClient, create_test_user, new_visitor
+from tests.support.docker_stand_in import FakeDocker
+from tests.support.filled import fill_database, fill_queue
 
 
 @pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+def docker(monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
     """An engine that has nothing, for pages that ask one; see `Docker`."""
-    return Docker().take_place(monkeypatch)
+    return FakeDocker().replace_engine(monkeypatch)
 
 
 @pytest.fixture
-def viewer(app: Flask) -> Visitor:
+def viewer(app: Flask) -> FormClient:
     """Somebody who only looks, logged in."""
-    add_user("viv", Role.VIEWER)
+    create_test_user("viv", Role.VIEWER)
     return new_visitor(app).log_in("viv")
 
 
 @pytest.fixture
-def operator(app: Flask) -> Visitor:
+def operator(app: Flask) -> FormClient:
     """Somebody who starts and stops, logged in."""
-    add_user("olga", Role.OPERATOR)
+    create_test_user("olga", Role.OPERATOR)
     return new_visitor(app).log_in("olga")
 
 
 @pytest.fixture(params=[Role.VIEWER, Role.OPERATOR])
-def no_owner(app: Flask, request: pytest.FixtureRequest) -> Visitor:
+def no_owner(app: Flask, request: pytest.FixtureRequest) -> FormClient:
     """Somebody who is logged in and no owner: one of each role in turn."""
-    add_user("otto", request.param)
+    create_test_user("otto", request.param)
     return new_visitor(app).log_in("otto")
 
 
@@ -56,4 +56,4 @@ def queue(redis: Redis) -> Redis:
 @pytest.fixture
 def filled(app: Flask, queue: Redis) -> None:
     """Rows of most kinds: ids from 1 on."""
-    fill(app)
+    fill_database(app)

@@ -19,8 +19,8 @@ from rockonweb.accounts import tokens, users
 from rockonweb.blueprints import api
 from rockonweb.blueprints.api import fields, login
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.facts import ContainerFacts, Listener
-from rockonweb.core.operations.requests import UninstallRequest, plain_request
+from rockonweb.core.facts import ContainerFacts, PortListener
+from rockonweb.core.operations.requests import UninstallRequest, blank_request
 from rockonweb.models import (
     Installation,
     Kind,
@@ -33,24 +33,33 @@ from rockonweb.models import (
     User,
     db,
     repository,
-    writing,
+    transaction,
 )
 from rockonweb.work import operations, queue
-from tests.support.app import PASSWORD, Visitor, add_user, install, installation_of, make_shares, put, shelve
-from tests.support.docker_stand_in import Docker
-from tests.support.examples import examples
-from tests.support.samples import parsed, port, questions
+from tests.support.app import (
+    PASSWORD,
+    FormClient,
+    add_rockon,
+    create_test_user,
+    installation_of,
+    make_shares,
+    mark_installed,
+    put_definitions,
+)
+from tests.support.docker_stand_in import FakeDocker
+from tests.support.examples import example_settings
+from tests.support.samples import label_questions, parse_rockon, port_question
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
     "notes": {
         "volumes": {"/data": {"label": "Notes", "description": "Kept here.", "min_size": 1024}},
-        "ports": {"80": port(8080, ui=True)},
-        "environment": questions(TITLE="Title", PASSWORD="Password"),
-        "devices": questions(gpu="Graphics"),
+        "ports": {"80": port_question(8080, ui=True)},
+        "environment": label_questions(TITLE="Title", PASSWORD="Password"),
+        "devices": label_questions(gpu="Graphics"),
         "uid": -1,
     },
-    "notes-db": {"ports": {"80": port(8081, "Other", "")}},
+    "notes-db": {"ports": {"80": port_question(8081, "Other", "")}},
 }
 BODY = {
     "shares": {"files": "/data"},
@@ -68,26 +77,26 @@ pytestmark = pytest.mark.usefixtures("docker")
 
 @pytest.fixture(autouse=True)
 def nobody_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "passed", login.Passed())
+    monkeypatch.setattr(login, "login_cache", login.LoginCache())
 
 
 @pytest.fixture
 def notes(app: Flask) -> Installation:
     """A rock-on that can be installed, and the share for it."""
     make_shares(app, ["files", "more"])
-    return shelve(
-        "Notes", CONTAINERS, custom_config=questions(name="Name"), ui={"slug": "login"}, volume_add_support=True,
+    return add_rockon(
+        "Notes", CONTAINERS, custom_config=label_questions(name="Name"), ui={"slug": "login"}, volume_add_support=True,
         more_info="<p onclick=x>More.</p>",
     )  # fmt: skip
 
 
 @pytest.fixture
-def installed(notes: Installation, docker: Docker) -> Installation:
+def installed(notes: Installation, docker: FakeDocker) -> Installation:
     """The same, installed with everything answered, and running."""
-    install(notes)
-    docker.run("Notes", "notes", "notes-db")
-    with writing():
-        repository.store(
+    mark_installed(notes)
+    docker.run_containers("Notes", "notes", "notes-db")
+    with transaction():
+        repository.store_answers(
             notes,
             Answers(
                 shares={"notes": {"/data": "files"}},
@@ -108,7 +117,7 @@ def basic(name: str = "ada", password: str = PASSWORD) -> dict[str, str]:
 
 
 @pytest.fixture
-def call(client: Visitor) -> Call:
+def call(client: FormClient) -> Call:
     """`call("POST", "/rockons/1/stop", json=…)` as ada, an owner."""
 
     def make(method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> TestResponse:
@@ -157,12 +166,12 @@ def test_a_rockon_has_the_original_s_fields(call: Call, installed: Installation)
 
 
 def test_states_statuses_tasks_and_errors_are_told(call: Call, installed: Installation) -> None:
-    with writing():
+    with transaction():
         installed.status, installed.exit_code, installed.status_error = Status.EXITED, 3, "no luck"
         installed.error = "It failed."
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["error"]) == ("exitcode: 3 error: no luck", "It failed.")
-    operation = operations.begin(installed, plain_request(Kind.STOP), "ada")
+    operation = operations.submit_operation(installed, blank_request(Kind.STOP), "ada")
     found = call("GET", f"/rockons/{installed.id}").json or {}
     assert (found["status"], found["taskid"]) == ("pending_stop", str(operation))
 
@@ -177,17 +186,21 @@ def test_a_rockon_that_is_not_installed_names_the_suggested_port(call: Call, not
 def test_after_an_uninstall_the_port_is_that_of_the_last_install_also_where_another_one_is_the_app_s_own_now(
     call: Call,
 ) -> None:
-    rockon = install(shelve("App", {"web": {"ports": {"80": port(8080, ui=True), "81": port(8081)}}}))
-    with writing():
+    rockon = mark_installed(
+        add_rockon("App", {"web": {"ports": {"80": port_question(8080, ui=True), "81": port_question(8081)}}})
+    )
+    with transaction():
         rockon.containers[0].ports[1].host = 9191
         rockon.state, rockon.installed_source = State.AVAILABLE, None
-    put(parsed({"web": {"ports": {"80": port(8080), "81": port(8081, ui=True)}}}, "App"))
+    put_definitions(
+        parse_rockon({"web": {"ports": {"80": port_question(8080), "81": port_question(8081, ui=True)}}}, "App")
+    )
     assert (call("GET", f"/rockons/{rockon.id}").json or {})["ui_port"] == 9191
 
 
 def test_on_the_host_s_network_the_port_is_the_container_s_own(call: Call) -> None:
-    web = {"ports": {"80": port(8080, ui=True)}, "opts": [["--net=host", ""]]}
-    hostly = shelve("Hostly", {"web": web})
+    web = {"ports": {"80": port_question(8080, ui=True)}, "opts": [["--net=host", ""]]}
+    hostly = add_rockon("Hostly", {"web": web})
     found = call("GET", f"/rockons/{hostly.id}").json or {}
     assert (found["host_network"], found["ui_port"]) == (True, 80)
     assert (call("GET", f"/rockons/ports/{hostly.id}").json or {})["results"][0]["hostp"] == 80
@@ -254,7 +267,7 @@ def test_what_was_never_answered_is_null(call: Call, notes: Installation) -> Non
 
 @pytest.mark.parametrize("role", list(Role))
 def test_no_role_sees_a_secret(call: Call, installed: Installation, role: Role) -> None:
-    add_user("bob", role)
+    create_test_user("bob", role)
     for path in (f"/rockons/{installed.id}", "/rockons", *(f"/rockons/{name}/{installed.id}" for name in READS)):
         answer = call("GET", path, headers=basic("bob"))
         assert answer.status_code == 200
@@ -263,7 +276,7 @@ def test_no_role_sees_a_secret(call: Call, installed: Installation, role: Role) 
 
 def test_the_list_comes_in_pages(call: Call) -> None:
     for number in range(17):
-        shelve(f"App {number:02}")
+        add_rockon(f"App {number:02}")
     first = call("GET", "/rockons").json or {}
     assert (first["count"], first["next"], first["previous"]) == (17, "http://localhost/api/rockons?page=2", None)
     assert [one["name"] for one in first["results"]] == [f"App {number:02}" for number in range(15)]
@@ -289,15 +302,15 @@ def test_a_list_that_is_not_there(call: Call) -> None:
 
 
 def test_what_left_the_catalogue_is_listed_while_it_is_installed(call: Call) -> None:
-    gone, kept = shelve("Gone"), install(shelve("Kept"))
-    with writing():
+    gone, kept = add_rockon("Gone"), mark_installed(add_rockon("Kept"))
+    with transaction():
         gone.entry.in_catalogue = kept.entry.in_catalogue = False
     assert [one["name"] for one in (call("GET", "/rockons").json or {})["results"]] == ["Kept"]
 
 
 def test_a_definition_of_another_age_spoils_no_list(call: Call) -> None:
-    old = shelve("Old")
-    with writing():
+    old = add_rockon("Old")
+    with transaction():
         old.entry.source = '{"containers": 7}'
     found = (call("GET", "/rockons").json or {})["results"]
     assert [(one["name"], one["ui"], one["ui_port"]) for one in found] == [("Old", False, None)]
@@ -348,34 +361,36 @@ def test_an_install_begins_with_what_was_sent(call: Call, notes: Installation) -
     answer = call("POST", f"/rockons/{notes.id}/install", data=json.dumps(BODY))  # as scripts without a content type do
     assert answer.status_code == 200, answer.text
     assert (answer.json or {})["state"] == "pending_install"
-    found = repository.answers_of(notes)
+    found = repository.load_answers(notes)
     assert found.ports == {"notes": {80: 9001}, "notes-db": {80: 9002}}
     assert found.environment["notes"] == {"TITLE": "Mine", "PASSWORD": SECRET}
     operation = last()
-    assert (operation.kind, operation.user, len(operation.lines)) == (Kind.INSTALL, "ada", 2)
+    assert (operation.kind, operation.user, len(operation.reviewed_commands)) == (Kind.INSTALL, "ada", 2)
     assert SECRET not in answer.text + str(operation.reviewed)
 
 
 def test_a_port_that_was_not_published_is_published_by_the_next_install(
-    call: Call, installed: Installation, docker: Docker
+    call: Call, installed: Installation, docker: FakeDocker
 ) -> None:
-    docker.found.clear()
-    with writing():
+    docker.known_containers.clear()
+    with transaction():
         installed.state = State.AVAILABLE
     assert call("POST", f"/rockons/{installed.id}/install").status_code == 200
-    assert repository.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: 8081}}
+    assert repository.load_answers(installed).ports == {"notes": {80: 9001}, "notes-db": {80: 8081}}
 
 
-def test_a_failed_install_is_repeated_with_its_own_answers(call: Call, installed: Installation, docker: Docker) -> None:
-    docker.found.clear()
-    with writing():
+def test_a_failed_install_is_repeated_with_its_own_answers(
+    call: Call, installed: Installation, docker: FakeDocker
+) -> None:
+    docker.known_containers.clear()
+    with transaction():
         installed.state = State.INSTALL_FAILED
     assert call("POST", f"/rockons/{installed.id}/install", json={}).status_code == 200
-    assert repository.answers_of(installed).ports == {"notes": {80: 9001}, "notes-db": {80: None}}
+    assert repository.load_answers(installed).ports == {"notes": {80: 9001}, "notes-db": {80: None}}
 
 
 def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: Installation) -> None:
-    before = repository.answers_of(installed)
+    before = repository.load_answers(installed)
     body = {"labels": {"colour=red": "notes-db"}, "cnets": {"notes": ["orchard"]}, "update_mode": "normal"}
     answer = call("POST", f"/rockons/{installed.id}/update", json=body)
     assert answer.status_code == 200, answer.text
@@ -386,7 +401,7 @@ def test_an_update_begins_and_the_rows_keep_what_is(call: Call, installed: Insta
     assert wanted.labels == {"notes": ["team=home"], "notes-db": ["colour=red"]}
     assert wanted.networks == {"notes": ["orchard"]}
     assert wanted.environment == before.environment
-    assert repository.answers_of(installed) == before
+    assert repository.load_answers(installed) == before
 
 
 @pytest.fixture
@@ -395,12 +410,12 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def prepare(progress: Progress, error: str = "", data: dict[str, Any] | None = None) -> None:
         def work(_job: str, operation_id: int, job_id: str) -> None:
-            with writing() as session:
-                session.get_one(Operation, operation_id).end(progress, error)
+            with transaction() as session:
+                session.get_one(Operation, operation_id).mark_finished(progress, error)
                 if data is not None:
                     session.add(RefreshReport(content=json.dumps(data)))
 
-        monkeypatch.setattr(queue, "enqueue", work)
+        monkeypatch.setattr(queue, "enqueue_job", work)
 
     return prepare
 
@@ -452,7 +467,7 @@ def test_an_install_that_can_t_be(
     answer = call("POST", f"/rockons/{notes.id}/install", **options)
     assert words in refused(answer, status)
     assert unchanged(notes)
-    assert repository.answers_of(notes).environment == {"notes": {}}
+    assert repository.load_answers(notes).environment == {"notes": {}}
 
 
 def test_every_fault_stands_alone_too(call: Call, notes: Installation) -> None:
@@ -481,10 +496,12 @@ def test_an_update_that_can_t_be(call: Call, installed: Installation, body: obje
     assert unchanged(installed, State.INSTALLED)
 
 
-def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker: Docker) -> None:
-    install(shelve("First", {"web": {}}))  # whose rows take the first ids
-    entry = shelve("Pair", {"aa": {"ports": {"80": port(7001)}}, "bb": {"ports": {"80": port(7002)}}}).entry
-    with writing() as session:
+def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker: FakeDocker) -> None:
+    mark_installed(add_rockon("First", {"web": {}}))  # whose rows take the first ids
+    entry = add_rockon(
+        "Pair", {"aa": {"ports": {"80": port_question(7001)}}, "bb": {"ports": {"80": port_question(7002)}}}
+    ).entry
+    with transaction() as session:
         session.delete(session.get_one(Installation, entry.id))  # it was never installed
 
     def ids(part: str) -> list[int]:
@@ -494,11 +511,11 @@ def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker:
     assert len({*containers, *ports}) == 4
     body = {"ports": {str(containers[0]): {"80": 7101}, str(containers[1]): {"80": 7102}}}
     assert call("POST", f"/rockons/{entry.id}/install", json=body).status_code == 200
-    assert repository.answers_of(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
-    pair = install(installation_of(entry))
+    assert repository.load_answers(installation_of(entry)).ports == {"aa": {80: 7101}, "bb": {80: 7102}}
+    pair = mark_installed(installation_of(entry))
     assert (ids("docker/containers"), ids("ports")) == (containers, ports)
     assert containers == [one.id for one in pair.containers]
-    with writing() as session:
+    with transaction() as session:
         for operation in session.query(Operation):
             session.delete(operation)
     body = {"labels": {"x=1": containers[1]}, "edit_ports": {str(ports[0]): "unchecked"}}
@@ -509,7 +526,7 @@ def test_the_ids_of_the_lists_are_good_after_the_install_too(call: Call, docker:
 
 
 def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Installation) -> None:
-    other = install(shelve("Other", {"web": {"ports": {"80": port(7000)}}}))
+    other = mark_installed(add_rockon("Other", {"web": {"ports": {"80": port_question(7000)}}}))
     foreign = other.containers[0].ports[0].id
     body = {"edit_ports": {str(foreign): "unchecked"}}
     assert "has no port with the id" in refused(call("POST", f"/rockons/{installed.id}/update", json=body), 400)
@@ -519,10 +536,10 @@ def test_a_port_of_another_rockon_is_none_of_this_one(call: Call, installed: Ins
 
 
 def test_what_the_host_speaks_against_is_a_conflict(
-    call: Call, notes: Installation, docker: Docker, monkeypatch: pytest.MonkeyPatch
+    call: Call, notes: Installation, docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docker.found = {"notes": ContainerFacts("notes", id="x", state="running")}
-    docker.ports = [Listener(9002, "tcp", "", "the container of somebody")]
+    docker.known_containers = {"notes": ContainerFacts("notes", id="x", state="running")}
+    docker.published_ports = [PortListener(9002, "tcp", "", "the container of somebody")]
     found = refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 409)
     assert 'A container named "notes" exists already' in found
     assert "Port 9002 (tcp) is in use by the container of somebody." in found
@@ -530,9 +547,9 @@ def test_what_the_host_speaks_against_is_a_conflict(
 
 
 def test_an_update_that_the_host_speaks_against_is_a_conflict(
-    call: Call, installed: Installation, docker: Docker
+    call: Call, installed: Installation, docker: FakeDocker
 ) -> None:
-    docker.ports = [Listener(9500, "tcp", "", "the container of somebody")]
+    docker.published_ports = [PortListener(9500, "tcp", "", "the container of somebody")]
     body = {"ports": {str(installed.containers[0].id): {"80": 9500}}}
     found = refused(call("POST", f"/rockons/{installed.id}/update", json=body), 409)
     assert "Port 9500 (tcp) is in use by the container of somebody." in found
@@ -552,7 +569,7 @@ def test_what_is_installed_is_not_installed_again(call: Call, installed: Install
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart", "uninstall"])
 def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: Installation, command: str) -> None:
-    operations.begin(installed, plain_request(Kind.STOP), "ada")
+    operations.submit_operation(installed, blank_request(Kind.STOP), "ada")
     answer = call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}})
     assert answer.status_code == 200, answer.text
     kinds = [operation.kind for operation in db.session.query(Operation).order_by(Operation.id)]
@@ -562,16 +579,16 @@ def test_what_is_asked_of_a_busy_one_waits_in_line(call: Call, installed: Instal
 
 @pytest.mark.parametrize("command", ["update", "start", "stop", "restart"])
 def test_nothing_waits_behind_an_uninstall(call: Call, installed: Installation, command: str) -> None:
-    operations.begin(installed, UninstallRequest(), "ada")
+    operations.submit_operation(installed, UninstallRequest(), "ada")
     assert refused(call("POST", f"/rockons/{installed.id}/{command}", json={"labels": {"x": "notes"}}), 409)
     assert db.session.query(Operation).count() == 1
 
 
-def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: Installation, docker: Docker) -> None:
-    docker.down = True
+def test_without_docker_nothing_is_installed_or_changed(call: Call, notes: Installation, docker: FakeDocker) -> None:
+    docker.is_down = True
     assert "Docker does not answer." in refused(call("POST", f"/rockons/{notes.id}/install", json=BODY), 503)
     assert unchanged(notes)
-    install(notes)
+    mark_installed(notes)
     assert "Docker does not answer." in refused(call("POST", f"/rockons/{notes.id}/update", json={}), 503)
     assert unchanged(notes, State.INSTALLED)
 
@@ -608,12 +625,12 @@ def test_a_database_in_trouble_is_told_in_json(call: Call, monkeypatch: pytest.M
     def fail() -> int:
         raise OperationalError("SELECT secret", {}, sqlite3.OperationalError("database is locked"))
 
-    monkeypatch.setattr(fields, "count", fail)
+    monkeypatch.setattr(fields, "count_rockons", fail)
     assert "The database is busy." in refused(call("GET", "/rockons"), 503)
 
 
 def test_a_mistake_of_ours_shows_no_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fields, "count", lambda: 1 / 0)
+    monkeypatch.setattr(fields, "count_rockons", lambda: 1 / 0)
     assert "ZeroDivision" not in refused(call("GET", "/rockons"), 500)
 
 
@@ -632,7 +649,7 @@ def test_a_mistake_of_ours_shows_no_traceback(call: Call, monkeypatch: pytest.Mo
     ],
 )
 def test_roles(call: Call, installed: Installation, role: Role, method: str, path: str, allowed: bool) -> None:
-    add_user("bob", role)
+    create_test_user("bob", role)
     answer = call(method, path.format(id=installed.id), headers=basic("bob"))
     if allowed:
         assert answer.status_code == 200
@@ -668,27 +685,27 @@ def test_without_a_login_that_is_right_nothing_is_told(
 
 
 def test_a_token_stands_for_its_account(call: Call, installed: Installation) -> None:
-    add_user("viv", Role.VIEWER)
+    create_test_user("viv", Role.VIEWER)
     for name, status in (("ada", 200), ("viv", 403)):
-        token = {"Authorization": f"Bearer {tokens.make(users.get(name))}"}
+        token = {"Authorization": f"Bearer {tokens.create_token(users.get_user(name))}"}
         assert call("GET", "/rockons", headers=token).status_code == 200
         assert call("POST", f"/rockons/{installed.id}/stop", headers=token).status_code == status
 
 
 def test_a_browser_s_session_reads_but_changes_nothing_without_its_token(
-    owner_client: Visitor, installed: Installation
+    owner_client: FormClient, installed: Installation
 ) -> None:
     stop = f"/api/rockons/{installed.id}/stop"
     assert owner_client.get("/api/rockons").status_code == 200
     assert "X-CSRFToken" in refused(owner_client.post(stop), 400)
     assert "X-CSRFToken" in refused(owner_client.post(stop, headers={"X-CSRFToken": "made up"}), 400)
     assert db.session.query(Operation).count() == 0
-    token = owner_client.token("/rockons")
+    token = owner_client.csrf_token("/rockons")
     assert owner_client.post(stop, headers={"X-CSRFToken": token}).status_code == 200
 
 
-def test_a_wrong_login_is_not_made_good_by_a_session(owner_client: Visitor, installed: Installation) -> None:
-    headers = {**basic("ada", "wrong"), "X-CSRFToken": owner_client.token("/rockons")}
+def test_a_wrong_login_is_not_made_good_by_a_session(owner_client: FormClient, installed: Installation) -> None:
+    headers = {**basic("ada", "wrong"), "X-CSRFToken": owner_client.csrf_token("/rockons")}
     refused(owner_client.get("/api/rockons", headers=headers), 401)
     refused(owner_client.post(f"/api/rockons/{installed.id}/stop", headers=headers), 401)
     assert db.session.query(Operation).count() == 0
@@ -718,7 +735,7 @@ def test_passwords_can_t_be_guessed_fast(call: Call) -> None:
     codes = [call("GET", path, headers=basic("ada", f"wrong {n}")).status_code for n, path in enumerate(paths)]
     assert codes == [401] * 5 + [429]
     assert re.search(r"Try again in \d+ seconds?\.", refused(call("GET", "/rockons"), 429))
-    add_user("bob")
+    create_test_user("bob")
     assert call("GET", "/rockons", headers=basic("bob")).status_code == 200
 
 
@@ -758,17 +775,17 @@ def test_a_script_that_polls_has_its_password_checked_once(call: Call, checked: 
 def test_a_login_is_remembered_for_a_while_only(
     call: Call, checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(login, "LOGIN_CACHE_SECONDS", 0)
     call("GET", "/rockons")
     call("GET", "/rockons")
     assert checked == ["ada", "ada"]
 
 
 def test_a_new_password_and_a_removed_account_count_at_once(call: Call) -> None:
-    add_user("bob")
+    create_test_user("bob")
     for name in ("ada", "bob"):
         assert call("GET", "/rockons", headers=basic(name)).status_code == 200
-    with writing() as session:
+    with transaction() as session:
         ada = session.scalars(select(User).where(User.name == "ada")).one()
         ada.password_hash = users._hasher.hash("another password")
         session.delete(session.scalars(select(User).where(User.name == "bob")).one())
@@ -777,18 +794,18 @@ def test_a_new_password_and_a_removed_account_count_at_once(call: Call) -> None:
 
 
 def test_few_logins_are_remembered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "MOST_KEPT", 2)
+    monkeypatch.setattr(login, "MAX_CACHED_LOGINS", 2)
     user = db.session.scalars(select(User)).one()
-    passed = login.Passed()
+    passed = login.LoginCache()
     for name in ("one", "two", "three"):
-        passed.keep(name, "x", user)
-    assert [passed.find(name, "x") for name in ("one", "two", "three")] == [None, user, user]
+        passed.store_login(name, "x", user)
+    assert [passed.find_user(name, "x") for name in ("one", "two", "three")] == [None, user, user]
 
 
 # -- its page -----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_tells_of_every_call(app: Flask, owner_client: Visitor) -> None:
+def test_the_page_tells_of_every_call(app: Flask, owner_client: FormClient) -> None:
     text = owner_client.get("/api").text
     assert owner_client.get("/api/").status_code == 200
     for rule in app.url_map.iter_rules():
@@ -803,7 +820,7 @@ def test_the_page_tells_of_every_call(app: Flask, owner_client: Visitor) -> None
         assert f"<code>{status}</code>" in text
 
 
-def test_the_page_is_for_those_who_are_logged_in_and_has_a_link(client: Visitor, viewer: Visitor) -> None:
+def test_the_page_is_for_those_who_are_logged_in_and_has_a_link(client: FormClient, viewer: FormClient) -> None:
     answer = client.get("/api")
     assert (answer.status_code, answer.location) == (303, "/login?next=/api")
     assert viewer.get("/api").status_code == 200
@@ -837,21 +854,21 @@ BODIES = SENT | SENT.map(lambda sent: {**BODY, **sent}) | ANYTHING | st.dictiona
 SPOILED = st.sampled_from(
     [b"", b"{", b"[]", b"null", b'{"a":1,"a":2}', b"\xff\xfe{}", b"[" * 50_000, b'{"cc":1e999999999}']
 )
-LONG = examples(200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+LONG = example_settings(200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @LONG
 @given(action=st.sampled_from(["install", "update"]), body=BODIES.map(lambda body: json.dumps(body).encode()) | SPOILED)
 def test_whatever_is_sent_there_is_a_sentence(
-    call: Call, installed: Installation, docker: Docker, action: str, body: bytes
+    call: Call, installed: Installation, docker: FakeDocker, action: str, body: bytes
 ) -> None:
     """Never a failure of ours, never a traceback; what is accepted is one operation."""
-    with writing() as session:
+    with transaction() as session:
         session.execute(delete(Operation))
         installed.state = State.INSTALLED if action == "update" else State.AVAILABLE
-    docker.found.clear()
+    docker.known_containers.clear()
     if action == "update":
-        docker.run("Notes", "notes", "notes-db")
+        docker.run_containers("Notes", "notes", "notes-db")
     answer = call("POST", f"/rockons/{installed.id}/{action}", data=body)
     begun = [one.kind for one in db.session.scalars(select(Operation))]
     if answer.status_code == 200:

@@ -15,10 +15,10 @@ from rockonweb.catalog import sources
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.facts import ContainerFacts
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.restored import Entry, Outcome
+from rockonweb.core.formats.restored import RestoredRockOn, RestoreOutcome
 from rockonweb.host import Host
 from rockonweb.models import (
-    AuditLine,
+    AuditEntry,
     Installation,
     Kind,
     Metastore,
@@ -30,15 +30,15 @@ from rockonweb.models import (
     State,
     Status,
     db,
-    now,
     repository,
-    writing,
+    transaction,
+    utc_now,
 )
 from rockonweb.work import backup as edges
 from rockonweb.work import restore
 from tests.support import samples
-from tests.support.app import HX, PASSWORD, Visitor, install, shelve
-from tests.support.docker_stand_in import Docker
+from tests.support.app import HX, PASSWORD, FormClient, add_rockon, mark_installed
+from tests.support.docker_stand_in import FakeDocker
 
 PASSPHRASE = "a long enough passphrase"
 SECRET = "s3cret-value"
@@ -49,14 +49,14 @@ pytestmark = pytest.mark.usefixtures("docker")
 def filled(name: str = "Notes", status: Status = Status.STARTED) -> Installation:
     """An installed rock-on with a secret."""
     web = {
-        "ports": {"80": samples.port(9080, ui=True)},
-        "volumes": samples.questions({"/data": "Data"}),
-        "environment": samples.questions(ADMIN_PASSWORD="", MODE=""),
+        "ports": {"80": samples.port_question(9080, ui=True)},
+        "volumes": samples.label_questions({"/data": "Data"}),
+        "environment": samples.label_questions(ADMIN_PASSWORD="", MODE=""),
     }
     container = name.lower()
-    rockon = install(shelve(name, {container: web}), status)
-    with writing():
-        repository.store(
+    rockon = mark_installed(add_rockon(name, {container: web}), status)
+    with transaction():
+        repository.store_answers(
             rockon,
             Answers(
                 shares={container: {"/data": f"{container}-data"}},
@@ -68,19 +68,19 @@ def filled(name: str = "Notes", status: Status = Status.STARTED) -> Installation
     return rockon
 
 
-def download(client: Visitor, **fields: str) -> TestResponse:
-    return client.send("/backup", fields, "/backup")
+def download(client: FormClient, **fields: str) -> TestResponse:
+    return client.submit_form("/backup", fields, "/backup")
 
 
-def upload(client: Visitor, content: bytes, **fields: str) -> TestResponse:
+def upload(client: FormClient, content: bytes, **fields: str) -> TestResponse:
     """Send a backup as a browser does."""
-    data = {"csrf_token": client.token("/backup"), "file": (io.BytesIO(content), "backup.json"), **fields}
+    data = {"csrf_token": client.csrf_token("/backup"), "file": (io.BytesIO(content), "backup.json"), **fields}
     return client.post("/backup/restore", data=data, content_type="multipart/form-data")
 
 
 def wipe() -> None:
     """Forget everything that is installed."""
-    with writing() as session:
+    with transaction() as session:
         for rockon in session.scalars(select(Installation)):
             session.delete(rockon)
         session.flush()
@@ -89,10 +89,10 @@ def wipe() -> None:
 
 
 def made(app: Flask, passphrase: str | None = None) -> bytes:
-    return edges.make(app.config["SETTINGS"], "1.0", passphrase)[0].encode()
+    return edges.create_backup(app.config["SETTINGS"], "1.0", passphrase)[0].encode()
 
 
-def moved(app: Flask, client: Visitor, passphrase: str = "") -> str:
+def moved(app: Flask, client: FormClient, passphrase: str = "") -> str:
     """Where a restore is reviewed, on a machine where nothing is installed any more."""
     content = made(app, passphrase or None)
     wipe()
@@ -101,9 +101,9 @@ def moved(app: Flask, client: Visitor, passphrase: str = "") -> str:
 
 def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
     """Let what waits have ended."""
-    with writing() as session:
+    with transaction() as session:
         for operation in session.scalars(select(Operation)):
-            operation.end(progress, error)
+            operation.mark_finished(progress, error)
             if operation.installation:
                 operation.installation.state = State.INSTALLED if progress is Progress.DONE else State.INSTALL_FAILED
 
@@ -111,16 +111,16 @@ def end_operations(progress: Progress = Progress.DONE, error: str = "") -> None:
 # -- making one ----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_says_in_large_letters_what_is_not_in_it(owner_client: Visitor) -> None:
+def test_the_page_says_in_large_letters_what_is_not_in_it(owner_client: FormClient) -> None:
     text = owner_client.get("/backup").text
     assert '<p class="loud-words">THE DATA IN YOUR SHARES IS NOT IN A BACKUP.</p>' in text
     assert "Accounts and tokens are not in it." in text
     assert 'href="/backup"' in owner_client.get("/shares").text
 
 
-def test_a_backup_is_downloaded_without_secrets(owner_client: Visitor) -> None:
+def test_a_backup_is_downloaded_without_secrets(owner_client: FormClient) -> None:
     filled()
-    with writing() as session:
+    with transaction() as session:
         session.add(Metastore(place=f"https://me:{SECRET}@example.org/a", position=0))
     answer = download(owner_client)
     assert answer.status_code == 200
@@ -128,18 +128,18 @@ def test_a_backup_is_downloaded_without_secrets(owner_client: Visitor) -> None:
     assert re.fullmatch(r'attachment; filename="rockonweb-backup-[\d-]+\.json"', answer.headers["Content-Disposition"])
     assert SECRET not in answer.text
     assert "argon2" not in answer.text
-    found = core.read(answer.data)
-    assert [place.key for place in found.hidden] == ["ADMIN_PASSWORD", "https://example.org/a"]
+    found = core.read_backup(answer.data)
+    assert [place.key for place in found.withheld_secrets] == ["ADMIN_PASSWORD", "https://example.org/a"]
     assert found.sealed is None
 
 
-def test_secrets_are_encrypted_with_a_passphrase(owner_client: Visitor) -> None:
+def test_secrets_are_encrypted_with_a_passphrase(owner_client: FormClient) -> None:
     filled()
     answer = download(owner_client, secrets="y", passphrase=PASSPHRASE, again=PASSPHRASE)
-    written = db.session.scalars(select(AuditLine).where(AuditLine.action == "backup.make")).one()
+    written = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "backup.make")).one()
     assert (written.who, written.about) == ("ada", "with secrets")
     assert SECRET not in answer.text
-    opened = edges.unseal(core.read(answer.data), PASSPHRASE)
+    opened = edges.unseal_secrets(core.read_backup(answer.data), PASSPHRASE)
     assert opened.rockons[0].given["environment"]["notes"]["ADMIN_PASSWORD"] == SECRET
 
 
@@ -152,7 +152,7 @@ def test_secrets_are_encrypted_with_a_passphrase(owner_client: Visitor) -> None:
         ({"passphrase": PASSPHRASE, "again": PASSPHRASE}, "without secrets nothing is encrypted"),
     ],
 )
-def test_a_passphrase_that_does_not_fit(owner_client: Visitor, fields: dict[str, str], sentence: str) -> None:
+def test_a_passphrase_that_does_not_fit(owner_client: FormClient, fields: dict[str, str], sentence: str) -> None:
     answer = download(owner_client, **fields)
     assert answer.status_code == 422
     assert sentence in answer.text
@@ -163,17 +163,17 @@ def test_running_or_stopped_is_in_it(app: Flask) -> None:
     filled("One")
     filled("Two", Status.STOPPED)
     filled("Three", Status.EXITED)
-    found = core.read(made(app))
+    found = core.read_backup(made(app))
     assert [(one.name, one.running) for one in found.rockons] == [("One", True), ("Two", False), ("Three", True)]
 
 
-def test_only_owners(operator: Visitor) -> None:
+def test_only_owners(operator: FormClient) -> None:
     rockon = filled()
     for path in ("/backup", "/backup/restore/1", f"/rockons/{rockon.id}/export"):
         assert operator.get(path).status_code == 403
     for path in ("/backup", "/backup/restore", "/backup/restore/1/begin", "/backup/restore/1/forget"):
-        assert operator.send(path, page="/rockons").status_code == 403
-    assert operator.send(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
+        assert operator.submit_form(path, page="/rockons").status_code == 403
+    assert operator.submit_form(f"/rockons/{rockon.id}/export", page="/rockons").status_code == 403
     assert "Export for Docker Compose" not in operator.get(f"/rockons/{rockon.id}").text
     assert 'href="/backup"' not in operator.get("/rockons").text
 
@@ -181,7 +181,7 @@ def test_only_owners(operator: Visitor) -> None:
 # -- restoring -----------------------------------------------------------------------------------------------------
 
 
-def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owner_client: Visitor) -> None:
+def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owner_client: FormClient) -> None:
     filled("Notes")
     filled("Sleeper", Status.STOPPED)
     content = made(app, PASSPHRASE)
@@ -197,17 +197,17 @@ def test_the_review_shows_what_will_be_done_and_changes_nothing(app: Flask, owne
     assert 'name="secret-' not in text
     assert db.session.query(Installation).count() == 0
     assert db.session.query(Operation).count() == 0
-    assert Host(app.config["SETTINGS"]).shares.listing() == {}
+    assert Host(app.config["SETTINGS"]).shares.shares_by_name() == {}
 
 
-def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, owner_client: Visitor) -> None:
+def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, owner_client: FormClient) -> None:
     filled("Notes")
     filled("Sleeper", Status.STOPPED)
     content = made(app, PASSPHRASE)
     source = db.session.scalar(select(RockOn.source).where(RockOn.name == "Notes"))
     wipe()
     here = upload(owner_client, content, opening=PASSPHRASE).location
-    answer = owner_client.send(f"{here}/begin", page=here)
+    answer = owner_client.submit_form(f"{here}/begin", page=here)
     assert (answer.status_code, answer.location) == (303, here)
     text = owner_client.get(here).text
     assert 'hx-trigger="every 1s"' in text
@@ -220,87 +220,89 @@ def test_a_restore_begins_the_installs_and_shows_how_far_they_are(app: Flask, ow
     ]
     notes = db.session.scalars(select(Installation).where(Installation.name == "Notes")).one()
     assert (notes.state, notes.entry.source, notes.entry.in_catalogue) == (State.PENDING_INSTALL, source, False)
-    assert repository.answers_of(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
-    assert repository.answers_of(notes).labels == {"notes": ["team=home"]}
-    assert list(Host(app.config["SETTINGS"]).shares.listing()) == ["notes-data", "sleeper-data"]
+    assert repository.load_answers(notes).environment == {"notes": {"ADMIN_PASSWORD": SECRET, "MODE": "quiet"}}
+    assert repository.load_answers(notes).labels == {"notes": ["team=home"]}
+    assert list(Host(app.config["SETTINGS"]).shares.shares_by_name()) == ["notes-data", "sleeper-data"]
     end_operations()
     text = owner_client.get(here).text
     assert "hx-trigger" not in text.partition('id="restore"')[2]
     assert "All is done." in text
     assert "Try what is left" not in text
-    owner_client.send(f"{here}/begin", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 2  # nothing is done twice
 
 
-def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: Visitor) -> None:
+def test_what_failed_is_told_and_tried_again(app: Flask, owner_client: FormClient) -> None:
     filled()
     here = moved(app, owner_client, PASSPHRASE)
-    owner_client.send(f"{here}/begin", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
     end_operations(Progress.FAILED, "Docker's disk is full.")
     text = owner_client.get(here).text
     assert "Not everything could be restored." in text
     assert "Docker&#39;s disk is full." in text
-    owner_client.send(f"{here}/begin", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 2
     assert "0 of 1 have ended" in owner_client.get(here).text
 
 
-def test_missing_secrets_are_asked_for(app: Flask, owner_client: Visitor) -> None:
+def test_missing_secrets_are_asked_for(app: Flask, owner_client: FormClient) -> None:
     filled()
     here = moved(app, owner_client)
     text = owner_client.get(here).text
     assert "Secrets are missing." in text
     (field,) = re.findall(r'<input class="form-control" type="password" id="(secret-\w+)"', text)
-    owner_client.send(f"{here}/begin", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
     text = owner_client.get(here).text
     assert "waits for its secrets" in text
     assert f'name="{field}"' in text
     assert db.session.query(Operation).count() == 0
-    owner_client.send(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
+    owner_client.submit_form(f"{here}/begin", {field: "typed again", "secret-0000000000000000": "x"}, page=here)
     rockon = db.session.scalars(select(Installation)).one()
-    assert repository.answers_of(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
+    assert repository.load_answers(rockon).environment["notes"]["ADMIN_PASSWORD"] == "typed again"
     assert "typed again" not in owner_client.get(here).text
 
 
-def test_what_is_installed_or_a_strangers_is_left_alone(app: Flask, owner_client: Visitor, docker: Docker) -> None:
+def test_what_is_installed_or_a_strangers_is_left_alone(
+    app: Flask, owner_client: FormClient, docker: FakeDocker
+) -> None:
     filled("Notes")
     other = filled("Other")
     content = made(app, PASSPHRASE)
-    with writing() as session:
+    with transaction() as session:
         session.delete(other)
-    docker.found = {"other": ContainerFacts("other", state="running")}
-    Host(app.config["SETTINGS"]).shares.make("notes-data")
+    docker.known_containers = {"other": ContainerFacts("other", state="running")}
+    Host(app.config["SETTINGS"]).shares.create_share("notes-data")
     here = upload(owner_client, content, opening=PASSPHRASE).location
     for _ in range(2):
         text = owner_client.get(here).text
         assert "It is installed here already, and is left as it is." in text
         assert "There is a container &#34;other&#34; already" in text
-        owner_client.send(f"{here}/begin", page=here)
+        owner_client.submit_form(f"{here}/begin", page=here)
     assert db.session.query(Operation).count() == 0
 
 
-def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: Visitor) -> None:
+def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: FormClient) -> None:
     settings = app.config["SETTINGS"]
     folder: Path = settings.local_metastore
     folder.mkdir(parents=True)
-    (folder / "own.json").write_text(samples.source({"own": {}}, "Own"))
+    (folder / "own.json").write_text(samples.definition_source({"own": {}}, "Own"))
     (folder / "taken.json").write_text("{}")
-    with writing() as session:
+    with transaction() as session:
         session.add(Metastore(place="https://me:pw@example.org/a", position=0, enabled=False))
         session.add(Metastore(place="https://example.org/b", position=1))
     content = made(app)
     (folder / "own.json").unlink()
     (folder / "taken.json").write_text("[]")
-    for source in sources.listed(settings):
-        sources.remove(source.id or 0)
+    for source in sources.list_sources(settings):
+        sources.remove_metastore(source.id or 0)
     here = upload(owner_client, content).location
     text = owner_client.get(here).text
     assert "There is another file of this name: that one is kept." in text
     assert "It is added without its password: enter it again." in text
-    owner_client.send(f"{here}/begin", page=here)
-    assert (folder / "own.json").read_text() == samples.source({"own": {}}, "Own")
+    owner_client.submit_form(f"{here}/begin", page=here)
+    assert (folder / "own.json").read_text() == samples.definition_source({"own": {}}, "Own")
     assert (folder / "taken.json").read_text() == "[]"
-    assert [(one.place, one.enabled) for one in sources.listed(settings)[1:-1]] == [
+    assert [(one.place, one.enabled) for one in sources.list_sources(settings)[1:-1]] == [
         ("https://example.org/a", False),
         ("https://example.org/b", True),
     ]
@@ -308,15 +310,15 @@ def test_definitions_metastores_and_shares_come_back(app: Flask, owner_client: V
     assert "It was added without its password: enter it again." in owner_client.get(here).text
 
 
-def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: Visitor) -> None:
-    with writing() as session:
+def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: FormClient) -> None:
+    with transaction() as session:
         network = Network(name="mine", comment="", subnet="127.0.0.0/24")
         session.add(network)
     content = made(app)
-    with writing() as session:
+    with transaction() as session:
         session.delete(session.scalars(select(Network)).one())
     here = upload(owner_client, content).location
-    owner_client.send(f"{here}/begin", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
     text = owner_client.get(here).text
     assert "Not everything could be restored." in text
     assert "127.0.0.0/24" in text
@@ -335,39 +337,39 @@ def test_a_network_that_can_not_be_made_is_told(app: Flask, owner_client: Visito
         (b" " * 10_000_001, "larger than 10 MB"),
     ],
 )
-def test_what_is_no_backup_is_refused(owner_client: Visitor, content: bytes, sentence: str) -> None:
+def test_what_is_no_backup_is_refused(owner_client: FormClient, content: bytes, sentence: str) -> None:
     answer = upload(owner_client, content)
     assert answer.status_code == 422
     assert sentence in answer.text
     assert db.session.query(Restore).count() == 0
 
 
-def test_a_truncated_backup_is_refused(app: Flask, owner_client: Visitor) -> None:
+def test_a_truncated_backup_is_refused(app: Flask, owner_client: FormClient) -> None:
     filled()
     answer = upload(owner_client, made(app)[:-100])
     assert answer.status_code == 422
     assert "cut off" in answer.text
 
 
-def test_a_file_of_50_mb_is_refused(owner_client: Visitor) -> None:
+def test_a_file_of_50_mb_is_refused(owner_client: FormClient) -> None:
     answer = upload(owner_client, b" " * 50_000_000)
     assert answer.status_code == 413
     assert "What was sent is too large." in answer.text
 
 
-def test_no_file_is_told(owner_client: Visitor) -> None:
-    answer = owner_client.send("/backup/restore", page="/backup")
+def test_no_file_is_told(owner_client: FormClient) -> None:
+    answer = owner_client.submit_form("/backup/restore", page="/backup")
     assert answer.status_code == 422
     assert "Choose the file of a backup." in answer.text
 
 
-def test_a_backup_of_more_than_other_pages_take_is_read(app: Flask, owner_client: Visitor) -> None:
+def test_a_backup_of_more_than_other_pages_take_is_read(app: Flask, owner_client: FormClient) -> None:
     data = json.loads(made(app))
     data["definitions"] = [{"file": f"{place}.json", "text": "x" * 900_000} for place in range(4)]
     assert upload(owner_client, json.dumps(data).encode()).status_code == 303
 
 
-def test_a_wrong_passphrase_is_told(app: Flask, owner_client: Visitor) -> None:
+def test_a_wrong_passphrase_is_told(app: Flask, owner_client: FormClient) -> None:
     filled()
     answer = upload(owner_client, made(app, PASSPHRASE), opening="another one, wrong")
     assert answer.status_code == 422
@@ -376,7 +378,7 @@ def test_a_wrong_passphrase_is_told(app: Flask, owner_client: Visitor) -> None:
     assert db.session.query(Restore).count() == 0
 
 
-def test_without_its_passphrase_a_backup_asks_for_each_secret(app: Flask, owner_client: Visitor) -> None:
+def test_without_its_passphrase_a_backup_asks_for_each_secret(app: Flask, owner_client: FormClient) -> None:
     filled()
     content = made(app, PASSPHRASE)
     wipe()
@@ -384,27 +386,27 @@ def test_without_its_passphrase_a_backup_asks_for_each_secret(app: Flask, owner_
     assert 'name="secret-' in owner_client.get(here).text
 
 
-def test_a_restore_is_forgotten(app: Flask, owner_client: Visitor) -> None:
+def test_a_restore_is_forgotten(app: Flask, owner_client: FormClient) -> None:
     filled()
     here = moved(app, owner_client, PASSPHRASE)
-    owner_client.send(f"{here}/begin", page=here)
-    refused = owner_client.send(f"{here}/forget", page=here)
+    owner_client.submit_form(f"{here}/begin", page=here)
+    refused = owner_client.submit_form(f"{here}/forget", page=here)
     assert refused.status_code == 409
     assert "This restore has not ended yet." in refused.text
     end_operations()
-    assert owner_client.send(f"{here}/forget", page=here).location == "/backup"
+    assert owner_client.submit_form(f"{here}/forget", page=here).location == "/backup"
     assert owner_client.get(here).status_code == 404
 
 
 def test_secrets_of_a_restore_are_encrypted_in_the_database(app: Flask, tmp_path: Path) -> None:
     filled()
-    restore.take(made(app, PASSPHRASE), PASSPHRASE, "tester")
+    restore.create_restore(made(app, PASSPHRASE), PASSPHRASE, "tester")
     assert SECRET in db.session.scalars(select(Restore)).one().content
     raw = b"".join(path.read_bytes() for path in (tmp_path / "instance").glob("rockonweb.db*"))
     assert SECRET.encode() not in raw
 
 
-def test_another_upload_takes_the_place_of_one_that_was_not_begun(app: Flask, owner_client: Visitor) -> None:
+def test_another_upload_takes_the_place_of_one_that_was_not_begun(app: Flask, owner_client: FormClient) -> None:
     first = upload(owner_client, made(app)).location
     second = upload(owner_client, made(app)).location
     found = db.session.scalars(select(Restore.id)).all()
@@ -412,13 +414,13 @@ def test_another_upload_takes_the_place_of_one_that_was_not_begun(app: Flask, ow
     assert first == second or owner_client.get(first).status_code == 404
 
 
-def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: Visitor) -> None:
+def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: FormClient) -> None:
     filled()
-    restore_id = restore.take(made(app, PASSPHRASE), PASSPHRASE, "tester")
+    restore_id = restore.create_restore(made(app, PASSPHRASE), PASSPHRASE, "tester")
     wipe()
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Restore, restore_id)
-        row.begun, row.outcome = now(), Outcome(parts=(), rockons={"Notes": Entry()})
+        row.begun, row.outcome = utc_now(), RestoreOutcome(parts=(), rockons={"Notes": RestoredRockOn()})
     here = f"/backup/restore/{restore_id}"
     text = owner_client.get(here).text
     assert "not begun" in text
@@ -426,10 +428,10 @@ def test_a_restore_that_was_cut_off_can_go_on(app: Flask, owner_client: Visitor)
 
 
 @pytest.mark.parametrize("path", ["/backup/restore/99", "/rockons/99/export"])
-def test_unknown_ids(owner_client: Visitor, path: str) -> None:
+def test_unknown_ids(owner_client: FormClient, path: str) -> None:
     assert owner_client.get(path).status_code == 404
     for action in ("", "/begin", "/forget"):
-        assert owner_client.send(path + action, page="/backup").status_code in (404, 405)
+        assert owner_client.submit_form(path + action, page="/backup").status_code in (404, 405)
 
 
 # -- export --------------------------------------------------------------------------------------------------------
@@ -440,14 +442,14 @@ def unpacked(answer: TestResponse) -> dict[str, str]:
         return {name: file.read(name).decode() for name in file.namelist()}
 
 
-def test_a_rockon_is_exported(owner_client: Visitor) -> None:
+def test_a_rockon_is_exported(owner_client: FormClient) -> None:
     rockon = filled()
     here = f"/rockons/{rockon.id}/export"
     assert f'href="{here}"' in owner_client.get(f"/rockons/{rockon.id}").text
     text = owner_client.get(here).text
     assert "container_name: notes" in text
     assert SECRET not in text
-    answer = owner_client.send(here, page=here)
+    answer = owner_client.submit_form(here, page=here)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="notes-compose.zip"'
     files = unpacked(answer)
@@ -455,19 +457,19 @@ def test_a_rockon_is_exported(owner_client: Visitor) -> None:
     assert SECRET not in "".join(files.values())
     assert "\nADMIN_PASSWORD=\n" in files[".env"]
     for password in ("", "not mine"):
-        refused = owner_client.send(here, {"secrets": "y", "password": password}, page=here)
+        refused = owner_client.submit_form(here, {"secrets": "y", "password": password}, page=here)
         assert refused.status_code == 422
         assert SECRET not in refused.text
-    revealed = unpacked(owner_client.send(here, {"secrets": "y", "password": PASSWORD}, page=here))
-    written = db.session.scalars(select(AuditLine).where(AuditLine.action == "secret.exported")).one()
+    revealed = unpacked(owner_client.submit_form(here, {"secrets": "y", "password": PASSWORD}, page=here))
+    written = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "secret.exported")).one()
     assert (written.who, written.about) == ("ada", rockon.name)
     assert f"ADMIN_PASSWORD='{SECRET}'" in revealed[".env"]
     assert SECRET not in revealed["compose.yaml"]
 
 
-def test_what_is_not_installed_is_not_exported(owner_client: Visitor) -> None:
-    rockon = shelve("Notes")
+def test_what_is_not_installed_is_not_exported(owner_client: FormClient) -> None:
+    rockon = add_rockon("Notes")
     assert owner_client.get(f"/rockons/{rockon.id}/export").location == f"/rockons/{rockon.id}"
-    answer = owner_client.send(f"/rockons/{rockon.id}/export", page="/backup")
+    answer = owner_client.submit_form(f"/rockons/{rockon.id}/export", page="/backup")
     assert answer.status_code == 409
     assert "Notes is not installed." in answer.text

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from rockonweb.models import db
-from tests.support.app import Visitor, install, shelve
+from tests.support.app import FormClient, add_rockon, mark_installed
 from tests.support.filled import WEB
 
 LISTS = ("/", "/rockons", "/rockons?tab=all", "/rockons?q=app", "/rockons?q=apq", "/rockons?tab=all&state=available")
@@ -11,7 +11,7 @@ OTHERS = ("/operations", "/updates", "/shares", "/networks", "/images", "/rockon
 
 
 def test_a_page_asks_as_much_of_many_rock_ons_as_of_few(
-    app: Flask, owner_client: Visitor, statements: list[str]
+    app: Flask, owner_client: FormClient, statements: list[str]
 ) -> None:
     def counts() -> dict[str, int]:
         found = {}
@@ -23,10 +23,10 @@ def test_a_page_asks_as_much_of_many_rock_ons_as_of_few(
             found[path] = len(statements)
         return found
 
-    install(shelve("App 0", WEB))
-    shelve("App 1", WEB)
-    install(shelve("App 2", WEB))
+    mark_installed(add_rockon("App 0", WEB))
+    add_rockon("App 1", WEB)
+    mark_installed(add_rockon("App 2", WEB))
     few = counts()
     for number in range(3, 23):
-        (install if number % 2 else str)(shelve(f"App {number}", WEB))
+        (mark_installed if number % 2 else str)(add_rockon(f"App {number}", WEB))
     assert counts() == few

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.app import Visitor
+from tests.support.app import FormClient
 
 
-def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: Visitor) -> None:
+def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: FormClient) -> None:
     answer = owner_client.get("/doctor")
     assert answer.status_code == 200
     assert "Something is broken." in answer.text
@@ -13,7 +13,7 @@ def test_an_owner_sees_what_is_broken_first_and_what_to_do(owner_client: Visitor
     assert "/rockonweb.db; nothing in it is damaged." in answer.text
 
 
-def test_the_report_is_a_file(owner_client: Visitor) -> None:
+def test_the_report_is_a_file(owner_client: FormClient) -> None:
     text = owner_client.get("/doctor/report.txt")
     assert text.headers["Content-Disposition"] == "attachment; filename=rockonweb-doctor.txt"
     assert "[FAIL] web: " in text.text
@@ -24,6 +24,6 @@ def test_the_report_is_a_file(owner_client: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/doctor", "/doctor/report.txt"])
-def test_it_is_for_owners(operator: Visitor, path: str) -> None:
+def test_it_is_for_owners(operator: FormClient, path: str) -> None:
     assert operator.get(path).status_code == 403
     assert "/doctor" not in operator.get("/").text

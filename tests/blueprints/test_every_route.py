@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from rockonweb.accounts import tokens, users
 from rockonweb.models import Operation, Role, User, db
-from tests.support.app import HX, PASSWORD, Visitor, add_user, new_visitor
-from tests.support.filled import PAGES, address, keys, rows
+from tests.support.app import HX, PASSWORD, FormClient, create_test_user, new_visitor
+from tests.support.filled import PAGES, dump_keys, dump_rows, route_address
 
 pytestmark = pytest.mark.waits
 
@@ -83,7 +83,7 @@ def routes(app: Flask, method: str) -> Iterator[tuple[str, Rule]]:
 def paths(rule: Rule) -> list[str]:
     """The addresses of a route: with the id of something that is there, and of something that is not."""
     page = PAGES[0] if not rule.rule.startswith("/jobs") else "1"
-    return sorted({address(rule, number, page) for number in ("1", "99")})
+    return sorted({route_address(rule, number, page) for number in ("1", "99")})
 
 
 def may(role: Role | None, endpoint: str) -> bool:
@@ -96,10 +96,10 @@ def may(role: Role | None, endpoint: str) -> bool:
 def people(app: Flask, filled: None) -> None:
     """An account of each role."""
     for role in Role:
-        add_user(str(role), role)
+        create_test_user(str(role), role)
 
 
-def visitor(app: Flask, role: Role | None) -> Visitor:
+def visitor(app: Flask, role: Role | None) -> FormClient:
     """A browser of somebody with this role."""
     return new_visitor(app).log_in(str(role)) if role else new_visitor(app)
 
@@ -110,10 +110,10 @@ def basic(role: Role) -> dict[str, str]:
 
 def bearer(name: str, role: Role) -> dict[str, str]:
     """A token of an account, for a role."""
-    return {"Authorization": f"Bearer {tokens.make(users.get(name), role)}"}
+    return {"Authorization": f"Bearer {tokens.create_token(users.get_user(name), role)}"}
 
 
-def look(client: Visitor, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
+def look(client: FormClient, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
     """Get a page, from its own address where the one that was asked for is another of it."""
     answer = client.get(path, headers=headers)
     return client.get(answer.location, headers=headers) if answer.status_code == 308 else answer
@@ -137,7 +137,7 @@ def due(role: Role | None, endpoint: str) -> str:
 def state(app: Flask, queue: Redis) -> tuple[Any, Any]:
     """All that could be changed."""
     db.session.rollback()
-    return rows(app), keys(queue)
+    return dump_rows(app), dump_keys(queue)
 
 
 # -- the table ----------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_no_route_hides_another(app: Flask) -> None:
         assert sorted(found) == sorted({*found})
 
 
-def test_a_view_that_says_nothing_is_for_nobody(app: Flask, owner_client: Visitor) -> None:
+def test_a_view_that_says_nothing_is_for_nobody(app: Flask, owner_client: FormClient) -> None:
     del app.view_functions["shares.index"].permission  # type: ignore[attr-defined]
     try:
         assert owner_client.get("/shares").status_code == 403
@@ -214,7 +214,7 @@ def test_whoever_may_not_changes_nothing_even_with_a_forms_token(
     app: Flask, people: None, queue: Redis, role: Role | None, tell: Callable[[str], None]
 ) -> None:
     client = visitor(app, role)
-    headers = {"X-CSRFToken": client.token("/account" if role else "/login")}
+    headers = {"X-CSRFToken": client.csrf_token("/account" if role else "/login")}
     before, asked = state(app, queue), 0
     for endpoint, rule in routes(app, "POST"):
         if may(role, endpoint):
@@ -246,7 +246,7 @@ def test_without_the_forms_token_nobody_changes_anything(
 
 @pytest.mark.parametrize("role", [*Role])
 def test_somebody_elses_form_token_counts_for_nothing(app: Flask, people: None, queue: Redis, role: Role) -> None:
-    stolen = visitor(app, Role.OWNER).token("/account")
+    stolen = visitor(app, Role.OWNER).csrf_token("/account")
     client = visitor(app, role)
     client.get("/account")
     before = state(app, queue)
@@ -260,7 +260,7 @@ def test_somebody_elses_form_token_counts_for_nothing(app: Flask, people: None, 
 def test_each_role_reaches_what_the_table_says(app: Flask, people: None, role: Role) -> None:
     """With ids of what is not there, so that one answer does not spoil the next."""
     client = visitor(app, role)
-    headers = {"X-CSRFToken": client.token("/account")}
+    headers = {"X-CSRFToken": client.csrf_token("/account")}
     for endpoint, rule in routes(app, "POST"):
         if not may(role, endpoint) or endpoint in ENDS | WAITS:
             continue
@@ -285,7 +285,7 @@ def test_the_api_lets_change_what_the_table_says(app: Flask, people: None, queue
                 assert client.post(path, headers=headers).status_code == 403, path
             assert state(app, queue) == before
         elif endpoint not in WAITS:
-            assert client.post(address(rule, "99"), headers=headers).status_code == 404, rule
+            assert client.post(route_address(rule, "99"), headers=headers).status_code == 404, rule
     answer = client.post("/api/rockons/1/stop", headers=headers)
     assert answer.status_code == (200 if may(counts, "api.act") else 403)
     assert db.session.query(Operation).count() - begun == may(counts, "api.act")
@@ -308,6 +308,6 @@ def test_the_test_would_notice(app: Flask, people: None, queue: Redis) -> None:
     client = visitor(app, Role.OWNER)
     assert state(app, queue) != before  # a login writes a session and a line of the audit
     before = state(app, queue)
-    client.post("/shares", data={"name": "new"}, headers={"X-CSRFToken": client.token("/account")})
+    client.post("/shares", data={"name": "new"}, headers={"X-CSRFToken": client.csrf_token("/account")})
     assert state(app, queue) != before
     assert db.session.query(User).count() == 5

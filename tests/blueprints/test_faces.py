@@ -8,15 +8,15 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from rockonweb.app import POLICY
+from rockonweb.app import CONTENT_SECURITY_POLICY
 from rockonweb.core.errors import BadInput, Conflict, EngineUnreachable, QueueUnreachable, RockonwebError
-from rockonweb.core.operations.requests import plain_request
+from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Role
 from rockonweb.web import catalogue_listing
 from rockonweb.web.permissions import PUBLIC
 from rockonweb.work import heartbeat, operations
 from rockonweb.work.heartbeat import EngineStatus
-from tests.support.app import HX, Visitor, add_user, install, shelve
+from tests.support.app import HX, FormClient, add_rockon, create_test_user, mark_installed
 
 ANYBODY = {
     *("assets.style", "static", "language.choose", "theme.choose", "health.healthz"),
@@ -46,14 +46,14 @@ def test_every_view_says_who_may_use_it(app: Flask) -> None:
     assert public == ANYBODY
 
 
-def test_a_view_that_says_nothing_serves_nobody(app: Flask, owner_client: Visitor) -> None:
+def test_a_view_that_says_nothing_serves_nobody(app: Flask, owner_client: FormClient) -> None:
     with app.test_request_context():
         app.view_functions["shares.index"] = lambda: "open"
     assert owner_client.get("/shares").status_code == 403
 
 
-def test_every_address_refuses_anonymous_people(app: Flask, client: Visitor) -> None:
-    token = client.token("/login")
+def test_every_address_refuses_anonymous_people(app: Flask, client: FormClient) -> None:
+    token = client.csrf_token("/login")
     for rule in app.url_map.iter_rules():
         if rule.endpoint in ANYBODY:
             continue
@@ -87,19 +87,19 @@ def test_every_address_refuses_anonymous_people(app: Flask, client: Visitor) -> 
         (Role.OWNER, "POST", "/rockons/refresh", True),
     ],
 )
-def test_roles(client: Visitor, role: Role, method: str, path: str, allowed: bool) -> None:
-    add_user("bob", role)
-    path = path.format(id=install(shelve("Notes")).id)
+def test_roles(client: FormClient, role: Role, method: str, path: str, allowed: bool) -> None:
+    create_test_user("bob", role)
+    path = path.format(id=mark_installed(add_rockon("Notes")).id)
     client.log_in("bob")
-    answer = client.get(path) if method == "GET" else client.send(path, page="/rockons")
+    answer = client.get(path) if method == "GET" else client.submit_form(path, page="/rockons")
     assert (answer.status_code != 403) is allowed
     if not allowed:
         assert "Your account may not do this." in answer.text
 
 
-def test_people_see_only_the_buttons_that_they_may_press(viewer: Visitor) -> None:
-    notes = install(shelve("Notes"))
-    shelve("Other")
+def test_people_see_only_the_buttons_that_they_may_press(viewer: FormClient) -> None:
+    notes = mark_installed(add_rockon("Notes"))
+    add_rockon("Other")
     for path in ("/rockons?tab=all", f"/rockons/{notes.id}", "/shares"):
         forms = re.findall(r'<form[^>]* method="post" action="([^"]+)"', viewer.get(path).text)
         assert set(forms) <= {"/logout", "/theme/system", "/language/en"}, path
@@ -108,7 +108,7 @@ def test_people_see_only_the_buttons_that_they_may_press(viewer: Visitor) -> Non
 # -- CSRF ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_post_without_a_token_is_refused(app: Flask, owner_client: Visitor) -> None:
+def test_every_post_without_a_token_is_refused(app: Flask, owner_client: FormClient) -> None:
     for rule in app.url_map.iter_rules():
         if "POST" in (rule.methods or ()):
             answer = owner_client.post(example(rule))
@@ -122,16 +122,16 @@ def test_every_post_without_a_token_is_refused(app: Flask, owner_client: Visitor
 @pytest.mark.parametrize(
     "path", ["/login", "/rockons", "/rockons/1", "/operations", "/shares", "/healthz", "/no/such", "/static/icons.svg"]
 )
-def test_every_answer_carries_the_headers(owner_client: Visitor, path: str) -> None:
-    shelve("Notes")
+def test_every_answer_carries_the_headers(owner_client: FormClient, path: str) -> None:
+    add_rockon("Notes")
     headers = owner_client.get(path).headers
-    assert headers["Content-Security-Policy"] == POLICY
-    assert "unsafe" not in POLICY
+    assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
 
 
-def test_pages_are_not_kept_by_caches_and_vary(client: Visitor) -> None:
+def test_pages_are_not_kept_by_caches_and_vary(client: FormClient) -> None:
     assert "Cache-Control" not in client.get("/login").headers
     client.log_in("ada")
     answer = client.get("/rockons")
@@ -142,8 +142,10 @@ def test_pages_are_not_kept_by_caches_and_vary(client: Visitor) -> None:
 @pytest.mark.parametrize(
     "path", ["/rockons?tab=all", "/rockons/1", "/rockons/1/uninstall", "/operations", "/shares", "/rockons/report"]
 )
-def test_pages_have_nothing_that_the_policy_forbids(owner_client: Visitor, path: str) -> None:
-    install(shelve("Notes", description="<p onclick=alert(1)>x</p><script>alert(1)</script><b style='color:red'>y</b>"))
+def test_pages_have_nothing_that_the_policy_forbids(owner_client: FormClient, path: str) -> None:
+    mark_installed(
+        add_rockon("Notes", description="<p onclick=alert(1)>x</p><script>alert(1)</script><b style='color:red'>y</b>")
+    )
     text = owner_client.get(path).text
     assert not re.search(r"<[^>]+\s(on\w+|style|hx-on[\w:-]*)=", text)
     assert not re.search(r"<script(?![^>]* src=)", text)
@@ -151,7 +153,7 @@ def test_pages_have_nothing_that_the_policy_forbids(owner_client: Visitor, path:
     assert not re.search(r'hx-trigger="[^"]*\[', text)
 
 
-def test_the_scripts_settings_are_strict(client: Visitor) -> None:
+def test_the_scripts_settings_are_strict(client: FormClient) -> None:
     text = client.get("/login").text
     for setting in (
         '"allowEval": false',
@@ -166,9 +168,9 @@ def test_the_scripts_settings_are_strict(client: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/rockons", "/rockons/1", "/operations", "/operations/1", "/rockons/1/logs"])
-def test_htmx_gets_the_part_and_everybody_else_the_page(owner_client: Visitor, path: str) -> None:
-    notes = install(shelve("Notes"))
-    operations.begin(notes, plain_request(operations.Kind.STOP), "ada")
+def test_htmx_gets_the_part_and_everybody_else_the_page(owner_client: FormClient, path: str) -> None:
+    notes = mark_installed(add_rockon("Notes"))
+    operations.submit_operation(notes, blank_request(operations.Kind.STOP), "ada")
     page = owner_client.get(path).text
     part = owner_client.get(path, headers=HX).text
     restored = owner_client.get(path, headers={**HX, "HX-History-Restore-Request": "true"}).text
@@ -177,7 +179,7 @@ def test_htmx_gets_the_part_and_everybody_else_the_page(owner_client: Visitor, p
     assert restored.lstrip().startswith("<!DOCTYPE html>")
 
 
-def test_errors_are_parts_for_htmx(owner_client: Visitor) -> None:
+def test_errors_are_parts_for_htmx(owner_client: FormClient) -> None:
     answer = owner_client.get("/rockons/99", headers=HX)
     assert answer.status_code == 404
     assert "There is no such page." in answer.text
@@ -198,12 +200,12 @@ def test_errors_are_parts_for_htmx(owner_client: Visitor) -> None:
     ],
 )
 def test_known_errors_give_their_sentence_and_hint(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch, error: RockonwebError, status: int
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch, error: RockonwebError, status: int
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(catalogue_listing, "look", fail)
+    monkeypatch.setattr(catalogue_listing, "list_catalogue", fail)
     answer = owner_client.get("/rockons")
     assert answer.status_code == status
     assert error.sentence in answer.text
@@ -221,17 +223,17 @@ def test_known_errors_give_their_sentence_and_hint(
     ],
 )
 def test_a_database_in_trouble_gives_a_sentence(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch, words: str, status: int, sentence: str
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch, words: str, status: int, sentence: str
 ) -> None:
     def fail(*_: object) -> None:
         raise OperationalError("SELECT secret", {}, sqlite3.OperationalError(words))
 
-    monkeypatch.setattr(catalogue_listing, "look", fail)
+    monkeypatch.setattr(catalogue_listing, "list_catalogue", fail)
     answer = owner_client.get("/rockons")
     assert (answer.status_code, sentence in answer.text, "SELECT" in answer.text) == (status, True, False)
 
 
-def test_a_page_without_any_database_still_has_its_sentence(app: Flask, owner_client: Visitor) -> None:
+def test_a_page_without_any_database_still_has_its_sentence(app: Flask, owner_client: FormClient) -> None:
     folder = app.config["SETTINGS"].instance
     for table in ("user", "rockon"):
         with sqlite3.connect(folder / "rockonweb.db") as database:
@@ -242,21 +244,21 @@ def test_a_page_without_any_database_still_has_its_sentence(app: Flask, owner_cl
     assert "The database is older than this program." in answer.text
 
 
-def test_a_mistake_of_ours_shows_no_traceback(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue_listing, "look", lambda *_: 1 / 0)
+def test_a_mistake_of_ours_shows_no_traceback(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_listing, "list_catalogue", lambda *_: 1 / 0)
     answer = owner_client.get("/rockons")
     assert answer.status_code == 500
     assert "Something went wrong in Rockonweb itself." in answer.text
     assert "ZeroDivisionError" not in answer.text
 
 
-def test_too_much_is_refused_with_a_sentence(owner_client: Visitor) -> None:
+def test_too_much_is_refused_with_a_sentence(owner_client: FormClient) -> None:
     answer = owner_client.post("/shares", data={"name": "x" * 3_000_000})
     assert answer.status_code == 413
     assert "too large" in answer.text
 
 
-def test_a_wrong_method_says_so(owner_client: Visitor) -> None:
+def test_a_wrong_method_says_so(owner_client: FormClient) -> None:
     answer = owner_client.get("/rockons/refresh")
     assert answer.status_code == 405
     assert "Use the buttons of the pages." in answer.text
@@ -266,7 +268,7 @@ def test_a_wrong_method_says_so(owner_client: Visitor) -> None:
 # -- the banner ---------------------------------------------------------------------------------------------------
 
 
-def test_a_banner_tells_that_docker_does_not_answer(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_banner_tells_that_docker_does_not_answer(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Docker does not answer" not in owner_client.get("/shares").text
     monkeypatch.setattr(heartbeat, "engine_status", lambda: EngineStatus(False, "Start the service docker."))
     text = owner_client.get("/shares").text
@@ -274,12 +276,12 @@ def test_a_banner_tells_that_docker_does_not_answer(owner_client: Visitor, monke
     assert "Start the service docker." in text
 
 
-def test_a_banner_tells_that_the_queue_is_down(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_banner_tells_that_the_queue_is_down(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: False)
     assert "The job queue does not answer" in owner_client.get("/shares").text
 
 
-def test_the_banner_goes_when_all_is_well_again(owner_client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_banner_goes_when_all_is_well_again(owner_client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: False)
     assert 'hx-get="/banner"' in owner_client.get("/banner").text
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: True)

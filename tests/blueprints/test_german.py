@@ -73,9 +73,9 @@ def test_a_household_s_pages_are_german_and_what_its_forms_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
+    app = scenes.make_filled_app(tmp_path, monkeypatch, scenes.fill_household)
     with app.app_context():
-        paths = scenes.pages_of(app)
+        paths = scenes.list_pages(app)
     client = new_visitor(app).log_in("ada")
     english, pages, forms = English(), {}, set()
     for path in paths:
@@ -84,7 +84,7 @@ def test_a_household_s_pages_are_german_and_what_its_forms_answer(
         asking.feed(pages[path])
         forms |= {*asking.found}
     for action in sorted(forms):
-        answer = client.post(action, data={"csrf_token": client.token()}, headers=GERMAN)
+        answer = client.post(action, data={"csrf_token": client.csrf_token()}, headers=GERMAN)
         if answer.status_code == 422:
             pages[f"POST {action}"] = answer.text
     found = sorted({f"{path}: {line}" for path, page in pages.items() for line in filter(is_ours, english.of(page))})

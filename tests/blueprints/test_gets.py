@@ -9,13 +9,13 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from rockonweb.models import Operation, RockOn, db, writing
-from tests.support.app import HX, Visitor
-from tests.support.filled import addresses, keys, rows
+from rockonweb.models import Operation, RockOn, db, transaction
+from tests.support.app import HX, FormClient
+from tests.support.filled import dump_keys, dump_rows, list_addresses
 
 
 def test_no_address_that_is_got_changes_anything_or_starts_a_process(
-    app: Flask, owner_client: Visitor, filled: None, queue: Redis, monkeypatch: pytest.MonkeyPatch
+    app: Flask, owner_client: FormClient, filled: None, queue: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Any] = []
     start = subprocess.Popen.__init__
@@ -27,7 +27,7 @@ def test_no_address_that_is_got_changes_anything_or_starts_a_process(
     monkeypatch.setattr(subprocess.Popen, "__init__", starting)
     for path in ("/", "/rockons"):
         owner_client.get(path)  # what a first visit prepares
-    before, held = rows(app), keys(queue)
+    before, held = dump_rows(app), dump_keys(queue)
     assert {name for name, found in before.items() if found} >= {
         "rockon",
         "container",
@@ -36,14 +36,14 @@ def test_no_address_that_is_got_changes_anything_or_starts_a_process(
         "metastore",
     }
     statuses: dict[int, int] = {}
-    asked = sorted({*addresses(app)})
+    asked = sorted({*list_addresses(app)})
     for path in asked:
         for headers in ({}, HX):
             status = owner_client.get(path, headers=headers).status_code
             statuses[status] = statuses.get(status, 0) + 1
             assert status < 500 or status == 503, f"{status} {path}"
-        assert rows(app) == before, path
-        assert keys(queue) == held, path
+        assert dump_rows(app) == before, path
+        assert dump_keys(queue) == held, path
         assert started == [], path
     assert len(asked) > 100
     assert statuses[200] > 80
@@ -57,17 +57,17 @@ def test_no_address_that_is_got_changes_anything_or_starts_a_process(
     ],
 )
 def test_what_changes_something_cannot_be_got(
-    app: Flask, owner_client: Visitor, filled: None, queue: Redis, path: str
+    app: Flask, owner_client: FormClient, filled: None, queue: Redis, path: str
 ) -> None:
-    before, held = rows(app), keys(queue)
+    before, held = dump_rows(app), dump_keys(queue)
     assert owner_client.get(path).status_code in (404, 405)
     assert owner_client.head(path).status_code in (404, 405)
-    assert (rows(app), keys(queue)) == (before, held)
+    assert (dump_rows(app), dump_keys(queue)) == (before, held)
 
 
-def test_the_test_would_notice(app: Flask, owner_client: Visitor, filled: None, queue: Redis) -> None:
-    before = rows(app)
-    with writing() as session:
+def test_the_test_would_notice(app: Flask, owner_client: FormClient, filled: None, queue: Redis) -> None:
+    before = dump_rows(app)
+    with transaction() as session:
         session.get_one(RockOn, 1).position += 1
-    assert rows(app) != before
+    assert dump_rows(app) != before
     assert db.session.query(Operation).count()

@@ -4,13 +4,13 @@ import pytest
 
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
-from tests.support.app import Visitor
+from tests.support.app import FormClient
 
 
 def parts(monkeypatch: pytest.MonkeyPatch, queue: bool, engine: bool | None, workers: int) -> None:
     monkeypatch.setattr(heartbeat, "queue_alive", lambda: queue)
     monkeypatch.setattr(heartbeat, "engine_status", lambda: EngineStatus(engine))
-    monkeypatch.setattr(heartbeat, "workers", lambda: workers)
+    monkeypatch.setattr(heartbeat, "count_workers", lambda: workers)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def parts(monkeypatch: pytest.MonkeyPatch, queue: bool, engine: bool | None, wor
     ],
 )
 def test_it_tells_of_each_part(
-    client: Visitor,
+    client: FormClient,
     monkeypatch: pytest.MonkeyPatch,
     queue: bool,
     engine: bool | None,
@@ -38,7 +38,7 @@ def test_it_tells_of_each_part(
     assert set(answer.json or {}) == {"status", "database", "queue", "docker", "workers"}
 
 
-def test_a_database_that_is_gone_is_an_error(client: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_gone_is_an_error(client: FormClient, monkeypatch: pytest.MonkeyPatch) -> None:
     parts(monkeypatch, True, True, 1)
     monkeypatch.setattr("rockonweb.blueprints.health._database_alive", lambda: False)
     answer = client.get("/healthz")

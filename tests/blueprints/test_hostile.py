@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from rockonweb import catalog
-from rockonweb.core.invisible import UNSEEN
+from rockonweb.core.invisible import INVISIBLE_CHARACTERS
 from rockonweb.models import RockOn, db
 from tests.support import hostile
-from tests.support.app import Visitor, app_numbered, install
-from tests.support.examples import examples
+from tests.support.app import FormClient, installation_by_id, mark_installed
+from tests.support.examples import example_settings
 
-WHOLE = examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WHOLE = example_settings(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
 ANY_JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
@@ -33,9 +33,9 @@ FIELDS = st.text("abc01.-_/\0\n\x1b\u202e<'{", max_size=20) | st.text(max_size=2
 @pytest.fixture(autouse=True)
 def catalogue(app: Flask) -> None:
     """Definitions that mean harm."""
-    hostile.put(app.config["SETTINGS"].local_metastore)
-    catalog.refresh()
-    assert {*hostile.names()} <= {*db.session.scalars(select(RockOn.name))}
+    hostile.write_catalogue(app.config["SETTINGS"].local_metastore)
+    catalog.refresh_catalogue()
+    assert {*hostile.loadable_names()} <= {*db.session.scalars(select(RockOn.name))}
 
 
 def _id(name: str = hostile.NAME) -> int:
@@ -50,8 +50,8 @@ def pages(rockon: int) -> list[str]:
     ]
 
 
-def test_no_page_has_an_attack_of_a_definition_unescaped(owner_client: Visitor) -> None:
-    for name in hostile.names():
+def test_no_page_has_an_attack_of_a_definition_unescaped(owner_client: FormClient) -> None:
+    for name in hostile.loadable_names():
         for path in pages(_id(name)):
             answer = owner_client.get(path)
             assert answer.status_code == 200, path
@@ -63,10 +63,10 @@ def test_no_page_has_an_attack_of_a_definition_unescaped(owner_client: Visitor) 
                 assert not re.search(r"hx-get=.{0,3}//", re.sub(r'="[^"]*&[^"]*"', '=""', tag)), (path, tag)
             assert "49" not in re.findall(r"h0stile[^<]{0,40}?(49)", html.unescape(text)), path
             if "/edit" not in path:  # an editor shows what stands in the file
-                assert not UNSEEN.search(text), (path, UNSEEN.search(text))
+                assert not INVISIBLE_CHARACTERS.search(text), (path, INVISIBLE_CHARACTERS.search(text))
 
 
-def test_links_to_a_stranger_tell_it_nothing(owner_client: Visitor) -> None:
+def test_links_to_a_stranger_tell_it_nothing(owner_client: FormClient) -> None:
     text = owner_client.get(f"/rockons/{_id('Website')}").text
     links = [tag for tag in re.findall(r"<a\s[^>]*>", text) if 'href="http' in tag]
     assert any(hostile.STRANGER in tag for tag in links)
@@ -76,7 +76,7 @@ def test_links_to_a_stranger_tell_it_nothing(owner_client: Visitor) -> None:
     assert "javascript:" not in owner_client.get(f"/rockons/{_id()}").text.replace("&#39;javascript:", "")
 
 
-def test_the_api_answers_in_json_and_nothing_else(owner_client: Visitor) -> None:
+def test_the_api_answers_in_json_and_nothing_else(owner_client: FormClient) -> None:
     answer = owner_client.get("/api/rockons")
     assert answer.mimetype == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -88,29 +88,29 @@ def test_nothing_that_steers_a_terminal_comes_out_of_the_command_line(app: Flask
     done = app.test_cli_runner().invoke(args=["catalog", "refresh"])
     assert "faulty" in done.output
     assert "\\u202e" in done.output
-    assert not UNSEEN.search(done.output)
+    assert not INVISIBLE_CHARACTERS.search(done.output)
 
 
 @WHOLE
 @given(
     body=ANY_JSON | st.dictionaries(PARTS, ANY_JSON), call=st.sampled_from(["install", "update", "start", "uninstall"])
 )
-def test_whatever_is_sent_to_the_api_there_is_an_answer(owner_client: Visitor, body: Any, call: str) -> None:
+def test_whatever_is_sent_to_the_api_there_is_an_answer(owner_client: FormClient, body: Any, call: str) -> None:
     answer = owner_client.post(f"/api/rockons/{_id()}/{call}", json=body, headers={"X-CSRFToken": _token(owner_client)})
     assert answer.status_code < 500 or answer.status_code == 503, answer.text
     assert answer.mimetype == "application/json"
 
 
-def _token(visitor: Visitor) -> str:
+def _token(visitor: FormClient) -> str:
     if "token" not in vars(visitor):
-        vars(visitor)["token"] = visitor.token("/rockons")
+        vars(visitor)["token"] = visitor.csrf_token("/rockons")
     return str(vars(visitor)["token"])
 
 
 VALUES = st.lists(FIELDS, min_size=12, max_size=12)
 
 
-def send(visitor: Visitor, path: str, values: list[str]) -> int:
+def send(visitor: FormClient, path: str, values: list[str]) -> int:
     """Put these values into the fields of a page, in turn, and return the status of the answer."""
     page = visitor.get(path, follow_redirects=True).text
     names = [html.unescape(one) for one in re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]*)"', page)]
@@ -120,7 +120,9 @@ def send(visitor: Visitor, path: str, values: list[str]) -> int:
 
 @WHOLE
 @given(page=st.sampled_from(["shares", "ports", "devices", "environment", "custom-config"]), values=VALUES)
-def test_whatever_is_typed_into_the_wizard_there_is_a_page(owner_client: Visitor, page: str, values: list[str]) -> None:
+def test_whatever_is_typed_into_the_wizard_there_is_a_page(
+    owner_client: FormClient, page: str, values: list[str]
+) -> None:
     assert send(owner_client, f"/rockons/{_id()}/install/{page}", values) in (200, 302, 303, 404, 422)
 
 
@@ -128,8 +130,8 @@ def test_whatever_is_typed_into_the_wizard_there_is_a_page(owner_client: Visitor
 @given(
     page=st.sampled_from(["shares", "ports", "devices", "environment", "storage", "labels", "networks"]), values=VALUES
 )
-def test_nor_does_a_settings_page_fail(owner_client: Visitor, page: str, values: list[str]) -> None:
-    rockon = app_numbered(_id("Website"))
-    if not rockon.installed:
-        install(rockon)
+def test_nor_does_a_settings_page_fail(owner_client: FormClient, page: str, values: list[str]) -> None:
+    rockon = installation_by_id(_id("Website"))
+    if not rockon.is_installed:
+        mark_installed(rockon)
     assert send(owner_client, f"/rockons/{rockon.id}/settings/{page}", values) in (200, 302, 303, 404, 409, 422)

@@ -12,30 +12,30 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import Parsed
-from rockonweb.core.facts import ContainerFacts, Listener
+from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.facts import ContainerFacts, PortListener
 from rockonweb.core.text import t
-from rockonweb.host import Device, Ground, Host
+from rockonweb.host import Host, HostDevice, ShareConstraints
 from rockonweb.host.shares import Shares
-from rockonweb.models import Draft, Installation, Kind, Operation, State, db, repository, writing
-from tests.support.app import HX, Visitor, app_numbered, make_app, make_shares, new_visitor, put
-from tests.support.docker_stand_in import Docker
-from tests.support.pages import field_errors, find, words
-from tests.support.samples import NAMES, parsed, parsed_file, port, questions
+from rockonweb.models import Draft, Installation, Kind, Operation, State, db, repository, transaction
+from tests.support.app import HX, FormClient, installation_by_id, make_app, make_shares, new_visitor, put_definitions
+from tests.support.docker_stand_in import FakeDocker
+from tests.support.pages import field_errors, find_pattern, visible_text
+from tests.support.samples import NAMES, label_questions, parse_rockon, parsed_file, port_question
 
 
-def fixture(file: str) -> Parsed:
+def fixture(file: str) -> ParsedDefinition:
     return parsed_file(file)[0]
 
 
-def small(name: str = "Sample", **web: Any) -> Parsed:
-    return parsed({"web": web}, name)
+def small(name: str = "Sample", **web: Any) -> ParsedDefinition:
+    return parse_rockon({"web": web}, name)
 
 
 class Wizard:
     """A rock-on's wizard, walked with a client."""
 
-    def __init__(self, client: Visitor, rockon_id: int) -> None:
+    def __init__(self, client: FormClient, rockon_id: int) -> None:
         self.client = client
         self.id = rockon_id
         self.url = f"/rockons/{rockon_id}/install"
@@ -44,7 +44,7 @@ class Wizard:
         return self.client.get(f"{self.url}/{page}")
 
     def post(self, page: str, button: str = "Next", **fields: str) -> TestResponse:
-        return self.client.send(f"{self.url}/{page}", {**fields, **({button: button} if button else {})})
+        return self.client.submit_form(f"{self.url}/{page}", {**fields, **({button: button} if button else {})})
 
     def fill(self, page: str, button: str = "Next", **over: str) -> TestResponse:
         """Send a page's form as it is, with `over` typed into it."""
@@ -59,15 +59,15 @@ class Wizard:
         return response.location.rsplit("/", 1)[-1]
 
 
-Start = Callable[[Parsed], Wizard]
+Start = Callable[[ParsedDefinition], Wizard]
 
 
 @pytest.fixture
-def start(owner_client: Visitor, docker: Docker) -> Start:
+def start(owner_client: FormClient, docker: FakeDocker) -> Start:
     """`start(definition)` puts it into the catalogue and returns its wizard."""
 
-    def begin(found: Parsed) -> Wizard:
-        return Wizard(owner_client, put(found)[0])
+    def begin(found: ParsedDefinition) -> Wizard:
+        return Wizard(owner_client, put_definitions(found)[0])
 
     return begin
 
@@ -113,29 +113,29 @@ def test_an_unknown_page_is_404(start: Start, page: str) -> None:
     assert start(fixture("everything")).get(page).status_code == 404
 
 
-def test_an_unknown_rockon_is_404(owner_client: Visitor) -> None:
+def test_an_unknown_rockon_is_404(owner_client: FormClient) -> None:
     for path in ("", "/shares", "/summary"):
         assert owner_client.get(f"/rockons/99/install{path}").status_code == 404
 
 
 def test_an_installed_rockon_leads_to_its_page(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with writing():
-        app_numbered(wizard.id).state = State.INSTALLED
+    with transaction():
+        installation_by_id(wizard.id).state = State.INSTALLED
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("ports"), wizard.get("summary")):
         assert (response.status_code, response.location) == (303, f"/rockons/{wizard.id}")
 
 
 def test_a_busy_rockon_leads_to_its_operation(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with writing() as session:
-        app_numbered(wizard.id).state = State.PENDING_INSTALL
-        session.add(Operation(kind=Kind.INSTALL, installation_id=app_numbered(wizard.id).id))
+    with transaction() as session:
+        installation_by_id(wizard.id).state = State.PENDING_INSTALL
+        session.add(Operation(kind=Kind.INSTALL, installation_id=installation_by_id(wizard.id).id))
     for response in (wizard.client.get(wizard.url), wizard.get("ports"), wizard.post("summary", "Submit")):
         assert (response.status_code, response.location) == (303, "/operations/1")
 
 
-def test_only_an_owner_may_install(start: Start, app: Flask, viewer: Visitor) -> None:
+def test_only_an_owner_may_install(start: Start, app: Flask, viewer: FormClient) -> None:
     wizard = start(fixture("vpn"))
     wizard.client = viewer
     assert wizard.get("ports").status_code == 403
@@ -197,8 +197,8 @@ def test_going_back_and_forth_keeps_every_answer(start: Start) -> None:
     wizard.post("summary", "Back")
     found = inputs(wizard.get("ports"))
     assert (found["ports-front-80"], found["ports-back-80"]) == ("4001", "4002")
-    assert "-p 4001:80/tcp" in words(wizard.get("summary").text)
-    assert "-p 4002:80/tcp" in words(wizard.get("summary").text)
+    assert "-p 4001:80/tcp" in visible_text(wizard.get("summary").text)
+    assert "-p 4002:80/tcp" in visible_text(wizard.get("summary").text)
 
 
 def test_a_draft_survives_a_restart(start: Start, tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Start) -> None:
     shares = {"box-store": {"/var/lib/store": "old-store"}, "box": {"/config": "old-config", "/data": "old-data"}}
     ports = {"box": {8443: 4443, 5353: None, 9000: 4900}}
     secret = {"box": {"API_KEY": "hush", "ZONE": "Europe/Lisbon"}}
-    with writing():
-        repository.store(app_numbered(wizard.id), Answers(shares, ports, {}, secret))
+    with transaction():
+        repository.store_answers(installation_by_id(wizard.id), Answers(shares, ports, {}, secret))
     assert inputs(wizard.get("shares"))["shares-box-/data"] == "old-data"
     found = inputs(wizard.get("ports"))
     assert [found[f"ports-box-{port}"] for port in (8443, 5353, 9000)] == ["4443", "", "4900"]
@@ -240,17 +240,17 @@ def test_the_answers_of_an_earlier_install_fill_the_pages(start: Start) -> None:
 
 
 def test_a_changed_definition_keeps_answers_and_names_what_was_dropped(start: Start) -> None:
-    wizard = start(small(volumes={"/data": {}}, ports={"80": port(8080), "81": port(8080)}))
+    wizard = start(small(volumes={"/data": {}}, ports={"80": port_question(8080), "81": port_question(8080)}))
     wizard.fill("shares", **{"shares-web-/data": "kept"})
     wizard.fill("ports")
-    start(small(volumes={"/data": {}}, ports={"80": port(8080)}))
+    start(small(volumes={"/data": {}}, ports={"80": port_question(8080)}))
     assert wizard.page_of(wizard.get("summary")) == "shares"
     page = wizard.get("shares")
     assert inputs(page)["shares-web-/data"] == "kept"
-    assert "The definition of Sample changed since you began." in words(page.text)
-    assert "ports-web-81" in words(page.text)
+    assert "The definition of Sample changed since you began." in visible_text(page.text)
+    assert "ports-web-81" in visible_text(page.text)
     wizard.fill("shares")
-    assert "changed since you began" not in words(wizard.get("shares").text)
+    assert "changed since you began" not in visible_text(wizard.get("shares").text)
 
 
 # -- shares
@@ -262,9 +262,9 @@ def test_shares_are_suggested_and_those_there_are_offered(start: Start, app: Fla
     page = wizard.get("shares")
     assert inputs(page)["shares-box-/config"] == "box-config"
     assert '<option value="media">' in page.text
-    assert 'The share "box-config" does not exist yet' in words(page.text)
-    assert 'The share "box-data" does not exist yet' not in words(page.text)
-    assert "Needs room for at least 1.0 GiB." in words(page.text)
+    assert 'The share "box-config" does not exist yet' in visible_text(page.text)
+    assert 'The share "box-data" does not exist yet' not in visible_text(page.text)
+    assert "Needs room for at least 1.0 GiB." in visible_text(page.text)
 
 
 def test_a_faulty_share_is_422_beside_its_field_with_the_focus(start: Start) -> None:
@@ -291,14 +291,14 @@ def test_a_share_that_is_gone_at_the_summary_is_not_made_anew(start: Start, app:
     wizard.fill("shares", **{"shares-web-/data": "media", "shares-web-/more": "fresh"})
     (app.config["SETTINGS"].shares_root / "media").rmdir()
     page = wizard.get("summary")
-    assert 'The share "media" does not exist.' in words(page.text)
-    assert 'The share "fresh" does not exist.' not in words(page.text)
-    assert "make share fresh" in words(page.text)
+    assert 'The share "media" does not exist.' in visible_text(page.text)
+    assert 'The share "fresh" does not exist.' not in visible_text(page.text)
+    assert "make share fresh" in visible_text(page.text)
     response = wizard.submit()
     assert response.status_code == 422
-    assert 'The share "media" does not exist.' in words(response.text)
+    assert 'The share "media" does not exist.' in visible_text(response.text)
     wizard.fill("shares")
-    assert "make share media" in words(wizard.get("summary").text)
+    assert "make share media" in visible_text(wizard.get("summary").text)
 
 
 def test_labels_and_descriptions_are_plain_text(start: Start) -> None:
@@ -311,15 +311,15 @@ def test_labels_and_descriptions_are_plain_text(start: Start) -> None:
 # -- ports
 
 
-def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Start, docker: Docker) -> None:
-    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+def test_a_port_in_use_gets_a_free_suggestion_that_says_why(start: Start, docker: FakeDocker) -> None:
+    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
     page = start(fixture("star")).get("ports")
     assert inputs(page)["ports-star-web-80"] == "8091"
-    assert "Port 8090 is in use by the container web, so 8091 is suggested." in words(page.text)
+    assert "Port 8090 is in use by the container web, so 8091 is suggested." in visible_text(page.text)
 
 
-def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, docker: Docker) -> None:
-    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, docker: FakeDocker) -> None:
+    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
     wizard = start(fixture("star"))
     response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
     assert response.status_code == 422
@@ -328,10 +328,10 @@ def test_a_port_in_use_is_422_and_names_the_holder_and_a_free_one(start: Start, 
 
 def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
     other = start(fixture("same-inner-port"))
-    with writing():
-        rockon = app_numbered(other.id)
+    with transaction():
+        rockon = installation_by_id(other.id)
         rockon.state = State.INSTALLED
-        repository.store(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
+        repository.store_answers(rockon, Answers(ports={"front": {80: 8090}, "back": {80: None}}))
     wizard = start(fixture("star"))
     assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8091"
     response = wizard.fill("ports", **{"ports-star-web-80": "8090"})
@@ -339,7 +339,7 @@ def test_a_port_of_another_installed_rockon_is_taken(start: Start) -> None:
 
 
 def test_protocols_and_the_apps_own_page_are_marked(start: Start) -> None:
-    page = words(start(fixture("everything")).get("ports").text)
+    page = visible_text(start(fixture("everything")).get("ports").text)
     assert "Panel [e.g. 8443] the app's own page TCP" in page
     assert "Talk [e.g. 9000] TCP + UDP" in page
 
@@ -350,17 +350,17 @@ def test_a_port_on_the_hosts_network_is_read_only(start: Start) -> None:
     assert inputs(page)["ports-hostly-80"] == "80"
     assert "readonly" in page.text
     assert wizard.page_of(wizard.post("ports")) == "summary"
-    assert "80 TCP fixed" in words(wizard.get("summary").text)
+    assert "80 TCP fixed" in visible_text(wizard.get("summary").text)
 
 
-def test_the_ports_page_works_without_docker(start: Start, docker: Docker) -> None:
-    docker.down = True
+def test_the_ports_page_works_without_docker(start: Start, docker: FakeDocker) -> None:
+    docker.is_down = True
     wizard = start(fixture("star"))
     assert inputs(wizard.get("ports"))["ports-star-web-80"] == "8090"
     assert wizard.page_of(wizard.fill("ports")) == "summary"
 
 
-def test_only_ports_and_summary_ask_docker(start: Start, docker: Docker) -> None:
+def test_only_ports_and_summary_ask_docker(start: Start, docker: FakeDocker) -> None:
     wizard = start(fixture("everything"))
     for page in ("shares", "devices", "environment", "custom-config"):
         wizard.get(page)
@@ -402,7 +402,7 @@ def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(star
     finish(wizard, **{"environment-box-API_KEY": "hush-hush", "custom-config-region": "north"})
     page = wizard.get("summary")
     assert "hush-hush" not in page.text
-    seen = words(page.text)
+    seen = visible_text(page.text)
     assert "API key box API_KEY ********" in seen
     assert "Region region north" in seen
     assert "Config [e.g. box-config] box /config box-config new, made on Submit" in seen
@@ -420,7 +420,7 @@ def test_the_summary_shows_every_answer_and_the_exact_lines_without_secrets(star
 def test_a_port_left_blank_is_shown_as_not_published(start: Start) -> None:
     wizard = start(fixture("vpn"))
     finish(wizard, **{"ports-vpn-1194": ""})
-    assert "vpn 1194 not published" in words(wizard.get("summary").text)
+    assert "vpn 1194 not published" in visible_text(wizard.get("summary").text)
 
 
 def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Start) -> None:
@@ -429,12 +429,12 @@ def test_two_volumes_in_one_folder_are_confirmed_and_noted(start: Start) -> None
     refused = wizard.fill("shares", **same)
     assert refused.status_code == 422
     assert field_errors(refused.text)[0] == '"/data" and "/more" are both in same: they see each other\'s files.'
-    box = find(r'name="same-place" value="(\w+)"', refused.text)
+    box = find_pattern(r'name="same-place" value="(\w+)"', refused.text)
     wrong = wizard.fill("shares", **{"shares-web-/data": "b", "shares-web-/more": "b", "same-place": box})
     assert wrong.status_code == 422  # another folder than the one that the page told of
     assert wizard.page_of(wizard.fill("shares", **same, **{"same-place": box})) == "summary"
     assert re.search(r'name="same-place" value="\w+" checked', wizard.get("shares").text)
-    assert '"/data" and "/more" are both in same' in words(wizard.get("summary").text)
+    assert '"/data" and "/more" are both in same' in visible_text(wizard.get("summary").text)
     assert wizard.submit().status_code == 303
 
 
@@ -447,16 +447,16 @@ def test_submit_begins_the_install_with_what_was_reviewed(start: Start, app: Fla
     rockon = db.session.get_one(Installation, wizard.id)
     assert (operation.kind, operation.user, rockon.state) == (Kind.INSTALL, "ada", State.PENDING_INSTALL)
     assert operation.request.new_shares == {"box-config", "box-data", "box-store"}
-    assert [line.split()[1] for line in operation.lines] == ["run", "run"]
-    assert "hush-hush" not in str(operation.lines)
-    assert repository.answers_of(rockon).environment["box"]["API_KEY"] == "hush-hush"
+    assert [line.split()[1] for line in operation.reviewed_commands] == ["run", "run"]
+    assert "hush-hush" not in str(operation.reviewed_commands)
+    assert repository.load_answers(rockon).environment["box"]["API_KEY"] == "hush-hush"
     assert db.session.query(Draft).count() == 0
     assert app.extensions["redis"].exists("rq:job:operation-1")
 
 
 def test_containers_whose_names_and_keys_run_together_are_asked_and_answered_apart(start: Start) -> None:
-    wizard = start(parsed({"web": {"environment": questions({"db-X": "Of web"})},
-                           "web-db": {"environment": questions(X="Of its database")}}))  # fmt: skip
+    wizard = start(parse_rockon({"web": {"environment": label_questions({"db-X": "Of web"})},
+                           "web-db": {"environment": label_questions(X="Of its database")}}))  # fmt: skip
     page = wizard.get("environment")
     labels = dict(re.findall(r'<label [^>]*for="(environment-\d)">([^<]+)<', form_of(page)))
     named = dict(re.findall(r'<input [^>]*id="(environment-\d)" name="([^"]+)"', form_of(page)))
@@ -466,12 +466,12 @@ def test_containers_whose_names_and_keys_run_together_are_asked_and_answered_apa
     }
     typed = {named[field]: label.replace(" ", "-") for field, label in labels.items()}
     assert wizard.page_of(wizard.fill("environment", **typed)) == "summary"
-    told = words(wizard.get("summary").text)
+    told = visible_text(wizard.get("summary").text)
     lines = told[told.index("docker run") :].split("docker run ")[1:]
     assert ["-e db-X=Of-web " in line and " --name web " in line for line in lines] == [True, False]
     assert ["-e X=Of-its-database " in line and " --name web-db " in line for line in lines] == [False, True]
     assert wizard.submit().location == "/operations/1"
-    stored = repository.answers_of(db.session.get_one(Installation, wizard.id)).environment
+    stored = repository.load_answers(db.session.get_one(Installation, wizard.id)).environment
     assert stored == {"web": {"db-X": "Of-web"}, "web-db": {"X": "Of-its-database"}}
 
 
@@ -484,15 +484,15 @@ def test_a_rockon_without_questions_is_submitted_at_once(start: Start) -> None:
 def test_what_a_definition_may_do_to_the_host_is_confirmed(start: Start) -> None:
     wizard = start(small(opts=[["--privileged", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]]))
     page = wizard.get("summary")
-    assert "web has all rights on this host, as its administrator has." in words(page.text)
-    assert "web has Docker's socket (/var/run/docker.sock), by which it can do anything on this host." in words(
+    assert "web has all rights on this host, as its administrator has." in visible_text(page.text)
+    assert "web has Docker's socket (/var/run/docker.sock), by which it can do anything on this host." in visible_text(
         page.text
     )
     seen = inputs(page)
     assert page.text.index("What Submit allows") < page.text.index('value="Submit"')
     response = wizard.post("summary", "Submit", **{**seen, "confirm": "0123456789abcdef"})
     assert response.status_code == 422
-    assert "what it may do to this host has changed since you looked." in words(response.text)
+    assert "what it may do to this host has changed since you looked." in visible_text(response.text)
     assert begun() == 0
     assert wizard.submit().status_code == 303
 
@@ -505,10 +505,10 @@ def test_a_rockon_without_powers_needs_no_box(start: Start) -> None:
 
 def private(start: Start, app: Flask, *files: str) -> Wizard:
     """A rock-on that works as user 1000 in a share of root's, up to its summary."""
-    made = Host(app.config["SETTINGS"]).shares.make("films")
+    made = Host(app.config["SETTINGS"]).shares.create_share("films")
     for file in files:
         Path(made.path, file).write_text("")
-    wizard = start(small(volumes=questions({"/data": "Data"}), environment=questions(PUID="User")))
+    wizard = start(small(volumes=label_questions({"/data": "Data"}), environment=label_questions(PUID="User")))
     finish(wizard, **{"shares-web-/data": "films", "environment-web-PUID": "1000"})
     return wizard
 
@@ -516,27 +516,27 @@ def private(start: Start, app: Flask, *files: str) -> Wizard:
 def test_a_share_can_be_given_to_the_apps_user(start: Start, app: Flask) -> None:
     wizard = private(start, app)
     page = wizard.get("summary")
-    assert "web works as user 1000, who may not write to films" in words(page.text)
-    assert "Give films to user 1000 and group 0" in words(page.text)
-    assert "Only the folder itself changes hands." not in words(page.text)
+    assert "web works as user 1000, who may not write to films" in visible_text(page.text)
+    assert "Give films to user 1000 and group 0" in visible_text(page.text)
+    assert "Only the folder itself changes hands." not in visible_text(page.text)
     assert wizard.fill("summary", "Submit", give="films").status_code == 303
     assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
 
 
 def test_a_share_stays_whose_it_is_unless_its_box_is_ticked(start: Start, app: Flask) -> None:
     wizard = private(start, app, "old")
-    assert "Only the folder itself changes hands." in words(wizard.get("summary").text)
+    assert "Only the folder itself changes hands." in visible_text(wizard.get("summary").text)
     assert wizard.fill("summary", "Submit", give="../etc").status_code == 303
     assert not db.session.query(Operation).one().request.give
 
 
-def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, docker: Docker) -> None:
-    Host(app.config["SETTINGS"]).shares.make("films")
+def test_many_notes_are_folded_below_what_is_serious(start: Start, app: Flask, docker: FakeDocker) -> None:
+    Host(app.config["SETTINGS"]).shares.create_share("films")
     wizard = start(small(volumes={f"/{name}": {} for name in "abcd"}))
     finish(wizard, **{f"shares-web-/{name}": f"films/{name}" for name in "abcd"})
-    docker.found = {"web": ContainerFacts("web")}
+    docker.known_containers = {"web": ContainerFacts("web")}
     page = wizard.get("summary")
-    assert "4 things to know" in words(page.text)
+    assert "4 things to know" in visible_text(page.text)
     assert page.text.index("finding-block") < page.text.index("finding-notes") < page.text.index("is new.")
 
 
@@ -548,23 +548,23 @@ def kept() -> int:
     return db.session.query(Draft).count()
 
 
-def test_a_blocking_finding_refuses_the_submit(start: Start, docker: Docker) -> None:
+def test_a_blocking_finding_refuses_the_submit(start: Start, docker: FakeDocker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
-    docker.found = {"star-web": ContainerFacts("star-web")}
+    docker.known_containers = {"star-web": ContainerFacts("star-web")}
     response = wizard.submit()
     assert response.status_code == 422
-    assert 'A container named "star-web" exists already' in words(response.text)
+    assert 'A container named "star-web" exists already' in visible_text(response.text)
     assert (begun(), kept()) == (0, 1)
 
 
-def test_a_port_that_was_taken_meanwhile_refuses_the_submit(start: Start, docker: Docker) -> None:
+def test_a_port_that_was_taken_meanwhile_refuses_the_submit(start: Start, docker: FakeDocker) -> None:
     wizard = start(fixture("star"))
     finish(wizard)
-    docker.ports = [Listener(8090, "tcp", holder="the container web")]
+    docker.published_ports = [PortListener(8090, "tcp", holder="the container web")]
     response = wizard.submit()
     assert response.status_code == 422
-    assert "Port 8090 (tcp) is in use by the container web." in words(response.text)
+    assert "Port 8090 (tcp) is in use by the container web." in visible_text(response.text)
     assert begun() == 0
 
 
@@ -575,7 +575,7 @@ def test_lines_that_changed_since_the_person_looked_begin_nothing_until_seen(sta
     wizard.fill("shares", **{"shares-web-/data": "new"})
     response = wizard.post("summary", "Submit", **seen)
     assert response.status_code == 422
-    assert "changed since you looked" in words(response.text)
+    assert "changed since you looked" in visible_text(response.text)
     assert "shares/new:/data" in response.text
     assert begun() == 0
     assert wizard.submit().status_code == 303
@@ -588,16 +588,16 @@ def test_a_submit_from_a_program_that_saw_no_lines_begins_what_is_assembled_now(
     assert begun() == 1
 
 
-def test_without_docker_the_summary_shows_and_the_submit_is_refused(start: Start, docker: Docker) -> None:
-    docker.down = True
+def test_without_docker_the_summary_shows_and_the_submit_is_refused(start: Start, docker: FakeDocker) -> None:
+    docker.is_down = True
     wizard = start(fixture("vpn"))
     finish(wizard)
     page = wizard.get("summary")
     assert page.status_code == 200
-    assert "Docker does not answer." in words(page.text)
+    assert "Docker does not answer." in visible_text(page.text)
     response = wizard.submit()
     assert response.status_code == 503
-    assert "Docker does not answer." in words(response.text)
+    assert "Docker does not answer." in visible_text(response.text)
     assert (begun(), kept()) == (0, 1)
 
 
@@ -607,7 +607,7 @@ def test_without_a_queue_the_submit_is_refused_and_nothing_is_lost(start: Start,
     finish(wizard)
     response = wizard.submit()
     assert response.status_code == 503
-    assert "The job queue does not answer." in words(response.text)
+    assert "The job queue does not answer." in visible_text(response.text)
     assert (begun(), kept()) == (0, 1)
 
 
@@ -646,7 +646,7 @@ def test_htmx_follows_the_303_to_the_next_part(start: Start) -> None:
 
 def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    part = wizard.client.send(f"{wizard.url}/ports", {"ports-vpn-1194": "x"}, headers=HX)
+    part = wizard.client.submit_form(f"{wizard.url}/ports", {"ports-vpn-1194": "x"}, headers=HX)
     assert part.status_code == 422
     assert part.headers["HX-Push-Url"] == "false"
     assert "<html" not in part.text
@@ -654,9 +654,9 @@ def test_htmx_gets_errors_as_a_part_that_does_not_change_the_history(start: Star
 
 def test_htmx_is_told_to_leave_the_wizard_of_a_busy_rockon(start: Start) -> None:
     wizard = start(fixture("vpn"))
-    with writing() as session:
-        session.add(Operation(kind=Kind.INSTALL, installation_id=app_numbered(wizard.id).id))
-    response = wizard.client.send(f"{wizard.url}/ports", headers=HX)
+    with transaction() as session:
+        session.add(Operation(kind=Kind.INSTALL, installation_id=installation_by_id(wizard.id).id))
+    response = wizard.client.submit_form(f"{wizard.url}/ports", headers=HX)
     assert response.headers["HX-Redirect"] == "/operations/1"
 
 
@@ -666,7 +666,7 @@ def test_the_forms_are_plain_forms_with_htmx_on_top_and_the_submit_is_plain(star
     assert f'<form method="post" action="{wizard.url}/ports" hx-post="{wizard.url}/ports"' in page
     assert 'hx-push-url="true"' in page
     finish(wizard)
-    assert "hx-" not in find(r"<form[^>]*/install/summary[^>]*>", wizard.get("summary").text)
+    assert "hx-" not in find_pattern(r"<form[^>]*/install/summary[^>]*>", wizard.get("summary").text)
 
 
 def test_a_form_without_its_token_is_refused(start: Start) -> None:
@@ -680,8 +680,8 @@ def test_a_form_without_its_token_is_refused(start: Start) -> None:
 
 
 SECRETS: dict[str, Any] = {
-    "environment": questions(ADMIN_PASSWORD="Admin password", API_TOKEN="Token", PUID="UID", TZ="Zone"),
-    "volumes": questions({"/data": ""}),
+    "environment": label_questions(ADMIN_PASSWORD="Admin password", API_TOKEN="Token", PUID="UID", TZ="Zone"),
+    "volumes": label_questions({"/data": ""}),
 }
 PASSWORD, TOKEN, PUID, TZ = (f"environment-web-{key}" for key in ("ADMIN_PASSWORD", "API_TOKEN", "PUID", "TZ"))
 
@@ -712,8 +712,8 @@ def test_suggestions_fill_the_page_and_say_where_they_come_from(secretive: Wizar
     found = inputs(page)
     assert (found[PUID], len(found[PASSWORD]), found[TOKEN]) == ("1234", 24, "")
     assert found[TZ]
-    assert "The owner of media." in words(page.text)
-    assert "The time zone of this server." in words(page.text)
+    assert "The owner of media." in visible_text(page.text)
+    assert "The time zone of this server." in visible_text(page.text)
     assert page.text.count('"badge-suggested"') == 3
     assert kinds(page)[PASSWORD] == "password"
     assert secretive.get("environment").text != page.text  # looking keeps nothing, so it is another one
@@ -726,7 +726,7 @@ def test_a_generated_secret_is_kept_by_next_and_then_not_shown(secretive: Wizard
     assert secretive.page_of(secretive.post("environment", **fields)) == "summary"
     page = secretive.get("environment")
     assert secret not in page.text
-    assert "A value was given and is not shown." in words(page.text)
+    assert "A value was given and is not shown." in visible_text(page.text)
     assert secret not in secretive.get("summary").text
 
 
@@ -746,7 +746,7 @@ def test_reveal_shows_one_secret_and_keeps_everything_typed(secretive: Wizard, n
 
 
 def drafted() -> dict[str, str]:
-    values: dict[str, str] = db.session.query(Draft).one().data["values"]
+    values: dict[str, str] = db.session.query(Draft).one().typed_values["values"]
     return values
 
 
@@ -806,8 +806,8 @@ def test_enter_presses_next_also_where_a_secret_has_buttons(secretive: Wizard) -
 
 
 def test_devices_of_the_host_are_offered(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Host, "devices", lambda _: [Device("/dev/ttyUSB7", t("serial port"))])
-    wizard = start(small(devices=questions(stick="Stick")))
+    monkeypatch.setattr(Host, "devices", lambda _: [HostDevice("/dev/ttyUSB7", t("serial port"))])
+    wizard = start(small(devices=label_questions(stick="Stick")))
     page = wizard.get("devices")
     assert '<option value="/dev/ttyUSB7">serial port</option>' in page.text
     assert 'list="known-devices"' in page.text
@@ -818,29 +818,29 @@ def test_folders_of_shares_are_offered(start: Start, app: Flask) -> None:
     make_shares(app, ["media", "media/films"])
     page = start(small(volumes={"/data": {}})).get("shares")
     assert '<option value="media/films">' in page.text
-    assert "A new share is a" in words(page.text)
+    assert "A new share is a" in visible_text(page.text)
 
 
 def test_a_share_that_another_rockon_uses_says_so_and_is_not_suggested(start: Start, app: Flask) -> None:
     make_shares(app, ["sample-data"])
     other = start(small("Other", volumes={"/data": {}}))
-    with writing():
-        rockon = app_numbered(other.id)
-        repository.store(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
+    with transaction():
+        rockon = installation_by_id(other.id)
+        repository.store_answers(rockon, Answers({"web": {"/data": "sample-data"}}, {}, {}, {}))
         rockon.state = State.INSTALLED
     wizard = start(small("Sample", volumes={"/data": {}}))
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "sample-web-data"
     refused = wizard.fill("shares", **{"shares-web-/data": "sample-data"})
     assert wizard.page_of(refused) == "summary"
-    assert 'The share "sample-data" is used by Other too.' in words(wizard.get("shares").text)
+    assert 'The share "sample-data" is used by Other too.' in visible_text(wizard.get("shares").text)
 
 
 def test_where_no_share_can_be_made_a_folder_of_one_is_suggested(
     start: Start, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_shares(app, ["disk"])
-    ground = Ground(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
-    monkeypatch.setattr(Shares, "ground", lambda _: ground)
+    ground = ShareConstraints(Path("/mnt2"), None, 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(Shares, "new_share_constraints", lambda _: ground)
     wizard = start(small(volumes={"/data": {}}))
     assert inputs(wizard.get("shares"))["shares-web-/data"] == "disk/sample-data"
     refused = wizard.fill("shares", **{"shares-web-/data": "fresh"})

@@ -5,34 +5,34 @@ import pytest
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.facts import ContainerFacts, NetworkFacts
 from rockonweb.host import Host
-from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, writing
+from rockonweb.models import Installation, Kind, Network, NetworkMember, Operation, Progress, db, transaction
 from rockonweb.work import rocknets
 from tests.support import docker_stand_in as stand_in
-from tests.support.app import Visitor, install, shelve
+from tests.support.app import FormClient, add_rockon, mark_installed
 
 PLAIN = {"icc": "y", "ip_masquerade": "y"}  # the boxes that are ticked unless somebody unticks them
 
 
-class Docker(stand_in.Docker):
+class Docker(stand_in.FakeDocker):
     """It has Docker's own networks, and notes what it is told to do."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.nets = {
+        self.known_networks = {
             "bridge": NetworkFacts("bridge", driver="bridge", subnets=("172.17.0.0/16",)),
             "host": NetworkFacts("host", driver="host"),
             "none": NetworkFacts("none", driver="null"),
         }
         self.told: list[str] = []
 
-    def make_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
+    def ensure_network(self, name: str, operation: int | None = None, spec: NetworkSpec | None = None) -> bool:
         self.told.append(f"make {name}")
         return True
 
-    def remake_network(self, spec: NetworkSpec) -> None:
+    def recreate_network(self, spec: NetworkSpec) -> None:
         self.told.append(f"remake {spec.name}")
 
-    def close_network(self, name: str) -> None:
+    def disconnect_and_remove(self, name: str) -> None:
         self.told.append(f"close {name}")
 
 
@@ -41,28 +41,30 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     """Docker, and a machine that reaches one subnet."""
     monkeypatch.setattr(Host, "subnets", lambda _: {"eth0": ("192.168.1.0/24",)})
     monkeypatch.setattr(Host, "addresses", lambda _: frozenset({"192.168.1.5"}))
-    return Docker().take_place(monkeypatch)
+    return Docker().replace_engine(monkeypatch)
 
 
 def keep(name: str, **parts: object) -> None:
     """Let the database remember a network."""
-    with writing() as session:
-        session.add(Network(spec=NetworkSpec(name, **parts)))  # type: ignore[arg-type]
+    with transaction() as session:
+        session.add(Network(network_spec=NetworkSpec(name, **parts)))  # type: ignore[arg-type]
 
 
 def join(rockon: Installation, network: str) -> None:
     """Let the database say that the first container of a rock-on is on a network."""
-    with writing():
+    with transaction():
         rockon.containers[0].networks.append(NetworkMember(network=network))
 
 
 def media(docker: Docker) -> Installation:
     """A network with the container of a rock-on on it."""
-    rockon = install(shelve("Films", {"films": {}}))
+    rockon = mark_installed(add_rockon("Films", {"films": {}}))
     keep("media", subnet="10.5.0.0/24", comment="for films")
     join(rockon, "media")
-    docker.nets["media"] = NetworkFacts("media", ("films",), ours=True, driver="bridge", subnets=("10.5.0.0/24",))
-    docker.found["films"] = ContainerFacts("films", rockon="Films")
+    docker.known_networks["media"] = NetworkFacts(
+        "media", ("films",), ours=True, driver="bridge", subnets=("10.5.0.0/24",)
+    )
+    docker.known_containers["films"] = ContainerFacts("films", rockon="Films")
     return rockon
 
 
@@ -70,15 +72,17 @@ def kept() -> list[str]:
     return [name for (name,) in db.session.query(Network.name)]
 
 
-def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_client: Visitor) -> None:
+def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_client: FormClient) -> None:
     rockon = media(docker)
-    docker.nets["foreign"] = NetworkFacts("foreign", ("theirs",), driver="macvlan", subnets=("192.168.1.0/24",))
-    docker.found["theirs"] = ContainerFacts("theirs")
-    linked = shelve(
+    docker.known_networks["foreign"] = NetworkFacts(
+        "foreign", ("theirs",), driver="macvlan", subnets=("192.168.1.0/24",)
+    )
+    docker.known_containers["theirs"] = ContainerFacts("theirs")
+    linked = add_rockon(
         "Two", {"one": {}, "two": {}}, container_links={"one": [{"name": "Link", "source_container": "two"}]}
     )
-    install(linked)
-    docker.nets["Link"] = NetworkFacts("Link", ours=True)
+    mark_installed(linked)
+    docker.known_networks["Link"] = NetworkFacts("Link", ours=True)
     text = owner_client.get("/networks").text
     parts = [text.index(words) for words in ("Your networks", "Made by rock-ons", "Networks of others", "Docker's own")]
     assert parts == sorted(parts)
@@ -97,11 +101,11 @@ def test_the_list_tells_who_is_on_what_by_whose_they_are(docker: Docker, owner_c
         assert "/remove" not in part
 
 
-def test_without_a_network_of_theirs_people_are_told(owner_client: Visitor) -> None:
+def test_without_a_network_of_theirs_people_are_told(owner_client: FormClient) -> None:
     assert "There is no network of yours yet." in owner_client.get("/networks").text
 
 
-def test_viewers_see_and_change_nothing(docker: Docker, viewer: Visitor) -> None:
+def test_viewers_see_and_change_nothing(docker: Docker, viewer: FormClient) -> None:
     media(docker)
     text = viewer.get("/networks").text
     assert "media" in text
@@ -109,12 +113,12 @@ def test_viewers_see_and_change_nothing(docker: Docker, viewer: Visitor) -> None
     assert 'href="/networks/new"' not in text
     for path in ("/networks/new", "/networks/media/edit", "/networks/media/remove"):
         assert viewer.get(path).status_code == 403
-        assert viewer.send(path, {"name": "x"}, page="/networks").status_code == 403
-    assert viewer.send("/networks/media/restore", page="/networks").status_code == 403
+        assert viewer.submit_form(path, {"name": "x"}, page="/networks").status_code == 403
+    assert viewer.submit_form("/networks/media/restore", page="/networks").status_code == 403
     assert docker.told == []
 
 
-def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor) -> None:
+def test_a_network_is_made_and_remembered(docker: Docker, owner_client: FormClient) -> None:
     form = {
         **PLAIN,
         "name": " media ",
@@ -123,10 +127,10 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor)
         "mtu": "1400",
         "comment": "<b>films</b>",
     }
-    answer = owner_client.send("/networks/new", form, page="/networks/new")
+    answer = owner_client.submit_form("/networks/new", form, page="/networks/new")
     assert (answer.status_code, answer.location) == (303, "/networks")
     assert docker.told == ["make media"]
-    assert rocknets.remembered("media") == NetworkSpec(
+    assert rocknets.stored_spec("media") == NetworkSpec(
         "media",
         subnet="10.5.0.0/24",
         aux_addresses=(("nas", "10.5.0.2"), ("tv", "10.5.0.3")),
@@ -160,10 +164,10 @@ def test_a_network_is_made_and_remembered(docker: Docker, owner_client: Visitor)
     ],
 )
 def test_what_cannot_be_is_told_beside_its_field(
-    docker: Docker, owner_client: Visitor, typed: dict[str, str], words: str
+    docker: Docker, owner_client: FormClient, typed: dict[str, str], words: str
 ) -> None:
     keep("taken")
-    answer = owner_client.send("/networks/new", {**PLAIN, "name": "home", **typed}, page="/networks/new")
+    answer = owner_client.submit_form("/networks/new", {**PLAIN, "name": "home", **typed}, page="/networks/new")
     assert answer.status_code == 422
     field = next(iter(typed))
     errors = answer.text[answer.text.index(f'id="{field}-errors"') :]
@@ -172,82 +176,86 @@ def test_what_cannot_be_is_told_beside_its_field(
     assert kept() == ["taken"]
 
 
-def test_a_fault_in_a_folded_field_unfolds_it(owner_client: Visitor) -> None:
+def test_a_fault_in_a_folded_field_unfolds_it(owner_client: FormClient) -> None:
     assert '<details class="group">' in owner_client.get("/networks/new").text
-    answer = owner_client.send("/networks/new", {**PLAIN, "name": "home", "mtu": "x"}, page="/networks/new")
+    answer = owner_client.submit_form("/networks/new", {**PLAIN, "name": "home", "mtu": "x"}, page="/networks/new")
     assert '<details class="group" open>' in answer.text
 
 
-def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_client: Visitor) -> None:
+def test_a_change_says_beforehand_whose_connection_is_cut(docker: Docker, owner_client: FormClient) -> None:
     media(docker)
     text = owner_client.get("/networks/media/edit").text
     assert "it is made anew" in text
     assert '<code class="break">films</code>' in text
     assert 'value="10.5.0.0/24"' in text
     assert docker.told == []
-    answer = owner_client.send("/networks/media/edit", {**PLAIN, "subnet": "10.6.0.0/24"}, page="/networks/media/edit")
+    answer = owner_client.submit_form(
+        "/networks/media/edit", {**PLAIN, "subnet": "10.6.0.0/24"}, page="/networks/media/edit"
+    )
     assert answer.status_code == 303
     assert docker.told == ["remake media"]
-    assert rocknets.remembered("media") == NetworkSpec("media", subnet="10.6.0.0/24")
+    assert rocknets.stored_spec("media") == NetworkSpec("media", subnet="10.6.0.0/24")
 
 
 def test_its_own_subnet_is_in_nobodys_way(
-    docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    docker: Docker, owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media(docker)
     monkeypatch.setattr(Host, "subnets", lambda _: {"br-1": ("10.5.0.0/24",), "eth0": ("192.168.1.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/25"}
-    assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
+    assert owner_client.submit_form("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
     assert docker.told == ["remake media"]
 
 
 def test_a_comment_alone_makes_nothing_anew(
-    docker: Docker, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    docker: Docker, owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media(docker)
     monkeypatch.setattr(Host, "subnets", lambda _: {"br-1": ("10.5.0.0/24",)})
     form = {**PLAIN, "subnet": "10.5.0.0/24", "comment": "films and music"}
-    assert owner_client.send("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
+    assert owner_client.submit_form("/networks/media/edit", form, page="/networks/media/edit").status_code == 303
     assert docker.told == []
     assert "films and music" in owner_client.get("/networks").text
 
 
-def test_a_change_that_cannot_be_keeps_what_was_typed(docker: Docker, owner_client: Visitor) -> None:
+def test_a_change_that_cannot_be_keeps_what_was_typed(docker: Docker, owner_client: FormClient) -> None:
     media(docker)
-    answer = owner_client.send("/networks/media/edit", {**PLAIN, "subnet": "10.6.0.7/24"}, page="/networks/media/edit")
+    answer = owner_client.submit_form(
+        "/networks/media/edit", {**PLAIN, "subnet": "10.6.0.7/24"}, page="/networks/media/edit"
+    )
     assert answer.status_code == 422
     assert "the subnet is 10.6.0.0/24" in answer.text
     assert 'value="10.6.0.7/24"' in answer.text
     assert docker.told == []
 
 
-def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
+def test_a_removal_asks_first_and_forgets_who_was_joined(docker: Docker, owner_client: FormClient) -> None:
     rockon = media(docker)
     join(rockon, "other")
     text = owner_client.get("/networks/media/remove").text
     assert "Who is cut off" in text
     assert "Films</a>" in text
     assert docker.told == []
-    answer = owner_client.send("/networks/media/remove", page="/networks/media/remove")
+    answer = owner_client.submit_form("/networks/media/remove", page="/networks/media/remove")
     assert (answer.status_code, answer.location) == (303, "/networks")
     assert docker.told == ["close media"]
     assert kept() == []
     assert [row.network for row in db.session.query(NetworkMember)] == ["other"]
 
 
-def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: Visitor) -> None:
+def test_an_empty_one_cuts_off_nobody(docker: Docker, owner_client: FormClient) -> None:
     keep("media")
-    docker.nets["media"] = NetworkFacts("media", ours=True)
+    docker.known_networks["media"] = NetworkFacts("media", ours=True)
     assert "nobody is cut off" in owner_client.get("/networks/media/remove").text
     assert "a change disturbs nobody" in owner_client.get("/networks/media/edit").text
 
 
-def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: Visitor) -> None:
+def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_client: FormClient) -> None:
     rockon = media(docker)
-    with writing() as session:
+    with transaction() as session:
         session.add(Operation(kind=Kind.RESTART, installation_id=rockon.id, progress=Progress.RUNNING))
     for path in ("edit", "remove"):
-        answer = owner_client.send(f"/networks/media/{path}", {**PLAIN}, page="/networks/new")
+        answer = owner_client.submit_form(f"/networks/media/{path}", {**PLAIN}, page="/networks/new")
         assert answer.status_code == 409
         assert "Films is busy with another operation" in answer.text
     assert owner_client.get("/networks/media/edit").status_code == 409
@@ -255,41 +263,43 @@ def test_while_a_rockon_on_it_is_busy_it_is_left_alone(docker: Docker, owner_cli
     assert kept() == ["media"]
 
 
-def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: Visitor) -> None:
+def test_one_that_docker_lost_is_shown_and_made_again(docker: Docker, owner_client: FormClient) -> None:
     media(docker)
-    del docker.nets["media"]
-    docker.found.clear()
+    del docker.known_networks["media"]
+    docker.known_containers.clear()
     text = owner_client.get("/networks").text
     assert "Docker no longer has this network." in text
     assert "films</code>" in text
-    assert owner_client.send("/networks/media/restore", page="/networks").status_code == 303
+    assert owner_client.submit_form("/networks/media/restore", page="/networks").status_code == 303
     assert docker.told == ["make media"]
 
 
-def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(docker: Docker, owner_client: Visitor) -> None:
-    join(install(shelve("Films", {"films": {}})), "plain")
-    join(shelve("Wiki", {"wiki": {}}), "never")
+def test_one_that_a_plan_made_and_docker_lost_is_known_by_who_was_joined(
+    docker: Docker, owner_client: FormClient
+) -> None:
+    join(mark_installed(add_rockon("Films", {"films": {}})), "plain")
+    join(add_rockon("Wiki", {"wiki": {}}), "never")
     text = owner_client.get("/networks").text
     assert "Docker no longer has this network." in text
     assert "never" not in text
-    assert owner_client.send("/networks/plain/restore", page="/networks").status_code == 303
+    assert owner_client.submit_form("/networks/plain/restore", page="/networks").status_code == 303
     assert docker.told == ["make plain"]
 
 
 @pytest.mark.parametrize(
     "path", ["nobody/edit", "nobody/remove", "a/b/edit", "bridge/edit", "none/remove", "x" * 300 + "/edit", "%00/edit"]
 )
-def test_what_is_not_there_or_not_ours_is_not_found(docker: Docker, owner_client: Visitor, path: str) -> None:
+def test_what_is_not_there_or_not_ours_is_not_found(docker: Docker, owner_client: FormClient, path: str) -> None:
     assert owner_client.get(f"/networks/{path}").status_code == 404
-    assert owner_client.send(f"/networks/{path}", PLAIN, page="/networks/new").status_code == 404
-    assert owner_client.send("/networks/nobody/restore", page="/networks/new").status_code == 404
+    assert owner_client.submit_form(f"/networks/{path}", PLAIN, page="/networks/new").status_code == 404
+    assert owner_client.submit_form("/networks/nobody/restore", page="/networks/new").status_code == 404
     assert docker.told == []
 
 
-def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(docker: Docker, owner_client: Visitor) -> None:
-    docker.down = True
+def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(docker: Docker, owner_client: FormClient) -> None:
+    docker.is_down = True
     keep("media", subnet="10.5.0.0/24")
-    join(install(shelve("Films", {"films": {}})), "media")
+    join(mark_installed(add_rockon("Films", {"films": {}})), "media")
     text = owner_client.get("/networks").text
     assert "Docker does not answer." in text
     assert "10.5.0.0/24" in text
@@ -298,15 +308,15 @@ def test_without_docker_the_remembered_ones_are_shown_with_a_sentence(docker: Do
     assert "Make it again" not in text
 
 
-def test_without_docker_nothing_is_changed_and_what_was_typed_stays(docker: Docker, owner_client: Visitor) -> None:
-    docker.down = True
+def test_without_docker_nothing_is_changed_and_what_was_typed_stays(docker: Docker, owner_client: FormClient) -> None:
+    docker.is_down = True
     keep("media", subnet="10.5.0.0/24")
     for path, typed in (("new", {"name": "home"}), ("media/edit", {"subnet": "10.6.0.0/24"})):
-        answer = owner_client.send(f"/networks/{path}", {**PLAIN, **typed}, page=f"/networks/{path}")
+        answer = owner_client.submit_form(f"/networks/{path}", {**PLAIN, **typed}, page=f"/networks/{path}")
         assert answer.status_code == 503
         assert "Docker does not answer." in answer.text
         assert f'value="{next(iter(typed.values()))}"' in answer.text
     for path in ("media/remove", "media/restore"):
-        assert owner_client.send(f"/networks/{path}", page="/networks/new").status_code == 503
-    assert rocknets.remembered("media") == NetworkSpec("media", subnet="10.5.0.0/24")
+        assert owner_client.submit_form(f"/networks/{path}", page="/networks/new").status_code == 503
+    assert rocknets.stored_spec("media") == NetworkSpec("media", subnet="10.5.0.0/24")
     assert kept() == ["media"]

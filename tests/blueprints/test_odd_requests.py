@@ -8,7 +8,7 @@ from flask import Flask
 
 from rockonweb.core.errors import RockonwebError
 from rockonweb.web import error_pages
-from tests.support.app import PASSWORD, Visitor, install, shelve
+from tests.support.app import PASSWORD, FormClient, add_rockon, mark_installed
 
 LONG = "x" * 5_000
 ODD: list[tuple[str, str, dict[str, Any]]] = [
@@ -71,9 +71,9 @@ ODD: list[tuple[str, str, dict[str, Any]]] = [
 )
 @pytest.mark.parametrize("logged_in", [False, True], ids=["a stranger", "an owner"])
 def test_an_odd_request_gets_a_sentence(
-    app: Flask, client: Visitor, method: str, path: str, options: dict[str, Any], logged_in: bool
+    app: Flask, client: FormClient, method: str, path: str, options: dict[str, Any], logged_in: bool
 ) -> None:
-    install(shelve("Notes"))
+    mark_installed(add_rockon("Notes"))
     if logged_in:
         client.log_in("ada")
     answer = client.open(path, method=method, **options)
@@ -86,7 +86,7 @@ def test_an_odd_request_gets_a_sentence(
         assert answer.mimetype in ("text/html", "application/json"), answer.mimetype
 
 
-def test_nothing_that_was_sent_stands_in_a_header(client: Visitor) -> None:
+def test_nothing_that_was_sent_stands_in_a_header(client: FormClient) -> None:
     for path in ("/login?next=/a%0d%0aSet-Cookie:%20x=1", "/rockons?q=%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201"):
         answer = client.get(path)
         assert "X-Evil" not in answer.headers
@@ -108,13 +108,13 @@ def test_what_another_program_says_is_one_line_of_the_log(app: Flask, caplog: py
     "value",
     ["", "x", ".eJwrTi0GAAK9AUo.x.x", "a" * 4_000, "\xff", '{"_user_id":"1"}', "eyJfdXNlcl9pZCI6IjEifQ.aaaaaa.bbbb"],
 )
-def test_cookies_of_others_are_nothing(app: Flask, client: Visitor, value: str) -> None:
+def test_cookies_of_others_are_nothing(app: Flask, client: FormClient, value: str) -> None:
     """An app on another port of this name can set them."""
     name = app.config["SESSION_COOKIE_NAME"]
     for cookie in (name, f"{name}_theme", "_csrf_token", "session", "remember_token"):
         client.set_cookie(cookie, value, path="/")
     assert client.get("/shares").status_code == 303
     assert client.get("/login").status_code == 200
-    answer = client.send("/login", {"name": "ada", "password": PASSWORD})
+    answer = client.submit_form("/login", {"name": "ada", "password": PASSWORD})
     assert answer.status_code in (303, 400)
     assert client.get("/login").status_code in (200, 303)

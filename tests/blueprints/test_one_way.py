@@ -15,9 +15,9 @@ from flask import Flask
 from redis import Redis
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import fixed_ports
-from rockonweb.core.definition.definition import Parsed, parse
-from rockonweb.core.formats.backup import Backup, SavedRockOn, to_json
+from rockonweb.core.containers.argv import resolve_host_ports
+from rockonweb.core.definition.definition import ParsedDefinition, parse_definitions
+from rockonweb.core.formats.backup import Backup, SavedRockOn, backup_to_json
 from rockonweb.core.operations.lifecycle import Kind, Progress, State
 from rockonweb.core.questions import wizard
 from rockonweb.host import Host
@@ -25,9 +25,9 @@ from rockonweb.models import Installation, Operation, db, repository
 from rockonweb.work import operations, restore
 from rockonweb.work.review import prepare_review
 from tests.support import samples
-from tests.support.app import PASSWORD, Visitor, put
+from tests.support.app import PASSWORD, FormClient, put_definitions
 from tests.support.command_line import CommandLine
-from tests.support.docker_stand_in import Docker
+from tests.support.docker_stand_in import FakeDocker
 from tests.support.queue_server import QueueServer
 from tests.support.samples import NAMES
 
@@ -42,11 +42,11 @@ def everything() -> Iterator[object]:
         for place, one in enumerate(samples.parsed_file(name)):
             yield pytest.param(one, id=f"{name}-{place}")
     for file in FILES:
-        for place, one in enumerate(parse(file.read_bytes())):
+        for place, one in enumerate(parse_definitions(file.read_bytes())):
             yield pytest.param(one, id=f"{file.stem}-{place}", marks=pytest.mark.registry)
 
 
-def chosen(found: Parsed) -> Answers:
+def chosen(found: ParsedDefinition) -> Answers:
     """An answer of its own to each question; ports that the definition does not suggest, on the host's network too."""
     definition, number = found.definition, iter(range(20_000, 60_000))
     devices = dict.fromkeys([name for spec in definition.containers.values() for name in spec.devices], "/dev/null")
@@ -66,7 +66,9 @@ def chosen(found: Parsed) -> Answers:
 class Asker:
     """Asks for the install of a rock-on by each face, and takes it back after that."""
 
-    def __init__(self, app: Flask, client: Visitor, command_line: CommandLine, queue_url: str, found: Parsed) -> None:
+    def __init__(
+        self, app: Flask, client: FormClient, command_line: CommandLine, queue_url: str, found: ParsedDefinition
+    ) -> None:
         self.client, self.command_line, self.found = client, command_line, found
         self.settings = app.config["SETTINGS"]
         self.environ = {
@@ -74,10 +76,10 @@ class Asker:
             "ROCKONWEB_SHARES_ROOT": str(self.settings.shares_root),
             "REDIS_URL": queue_url,
         }
-        [self.id] = put(found)
+        [self.id] = put_definitions(found)
         self.answers = chosen(found)
         for share in self.answers.used_shares():
-            Host(self.settings).shares.make(share)
+            Host(self.settings).shares.create_share(share)
 
     @property
     def rockon(self) -> Installation:
@@ -87,13 +89,13 @@ class Asker:
         return found
 
     def by_wizard(self) -> None:
-        definition, here = self.rockon.read(self.found.source), f"/rockons/{self.id}/install"
-        values = wizard.values_of(definition, self.answers)
-        for page in wizard.pages(definition)[:-1]:
-            fields = {ask.name: values.get(ask.name, "") for ask in wizard.asks(definition, page)}
-            answer = self.client.send(f"{here}/{page}", {**fields, "Next": ""})
+        definition, here = self.rockon.parse_definition(self.found.source), f"/rockons/{self.id}/install"
+        values = wizard.values_from_answers(definition, self.answers)
+        for page in wizard.wizard_pages(definition)[:-1]:
+            fields = {ask.name: values.get(ask.name, "") for ask in wizard.page_questions(definition, page)}
+            answer = self.client.submit_form(f"{here}/{page}", {**fields, "Next": ""})
             assert answer.status_code == 303, (page, answer.text)
-        answer = self.client.send(f"{here}/summary", {"Submit": ""})
+        answer = self.client.submit_form(f"{here}/summary", {"Submit": ""})
         assert answer.status_code == 303, answer.text
 
     def by_api(self) -> None:
@@ -112,16 +114,16 @@ class Asker:
 
     def by_command_line(self) -> None:
         done = self.command_line.run(
-            "install", self.found.definition.name, "--answers", "-", stdin=json.dumps(self.answers.to_json()),
+            "install", self.found.definition.name, "--answers", "-", stdin=json.dumps(self.answers.to_dict()),
             **self.environ,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
     def by_restore(self) -> None:
         source = self.found.source
-        saved = SavedRockOn(self.found.definition.name, True, source, source, self.answers.to_json())
-        number = restore.take(to_json(Backup("", "", (saved,))).encode(), "", "ada")
-        restore.begin(number, {}, "ada")
+        saved = SavedRockOn(self.found.definition.name, True, source, source, self.answers.to_dict())
+        number = restore.create_restore(backup_to_json(Backup("", "", (saved,))).encode(), "", "ada")
+        restore.apply_restore(number, {}, "ada")
 
     def ask(self, face: str) -> tuple[list[str], Answers, State]:
         """Return the lines that were reviewed, the answers that were stored, and the state; then take it back."""
@@ -136,9 +138,9 @@ class Asker:
         operation = query.order_by(Operation.id.desc()).first()
         assert operation is not None, face
         job = prepare_review(self.rockon, operation.request, None)
-        assert job.lines == operation.lines, "what the job assembles is what was reviewed"
-        outcome = operation.lines, repository.answers_of(self.rockon), self.rockon.state
-        operations.cancel(operation.id)
+        assert job.reviewed_lines == operation.reviewed_commands, "what the job assembles is what was reviewed"
+        outcome = operation.reviewed_commands, repository.load_answers(self.rockon), self.rockon.state
+        operations.cancel_operation(operation.id)
         assert db.session.get_one(Operation, operation.id).progress is Progress.CANCELLED
         return outcome
 
@@ -150,23 +152,25 @@ def basic() -> dict[str, str]:
 @pytest.fixture
 def asker(
     app: Flask,
-    owner_client: Visitor,
-    docker: Docker,
+    owner_client: FormClient,
+    docker: FakeDocker,
     redis: Redis,
     queue_server: QueueServer,
     command_line: CommandLine,
-) -> Callable[[Parsed], Asker]:
+) -> Callable[[ParsedDefinition], Asker]:
     """`asker(definition)` has it in the catalogue and its shares made."""
     return lambda found: Asker(app, owner_client, command_line, queue_server.url, found)
 
 
 @pytest.mark.parametrize("found", list(everything()))
-def test_each_face_gives_the_same_lines_and_rows(asker: Callable[[Parsed], Asker], found: Parsed) -> None:
+def test_each_face_gives_the_same_lines_and_rows(
+    asker: Callable[[ParsedDefinition], Asker], found: ParsedDefinition
+) -> None:
     one = asker(found)
     outcomes = {face: one.ask(face) for face in FACES}
     lines, answers, state = outcomes["wizard"]
     assert state is State.PENDING_INSTALL
-    assert answers.ports == fixed_ports(found.definition, one.answers).ports
+    assert answers.ports == resolve_host_ports(found.definition, one.answers).ports
     assert len(lines) >= len(found.definition.containers)
     for face in FACES[1:]:
         assert outcomes[face] == (lines, answers, state), face

@@ -10,8 +10,8 @@ from sqlalchemy import event
 from rockonweb.accounts import audit, second_step, users
 from rockonweb.blueprints.audit import audit_hook
 from rockonweb.core.errors import Conflict
-from rockonweb.models import AuditLine, Role, User, db, now, writing
-from tests.support.app import PASSWORD, Visitor, add_user, install, new_visitor, shelve
+from rockonweb.models import AuditEntry, Role, User, db, transaction, utc_now
+from tests.support.app import PASSWORD, FormClient, add_rockon, create_test_user, mark_installed, new_visitor
 
 NEW = "another long password"
 
@@ -20,20 +20,20 @@ def person(name: str) -> User:
     return db.session.query(User).filter_by(name=name).one()
 
 
-def logged_in(app: Flask, name: str) -> Visitor:
+def logged_in(app: Flask, name: str) -> FormClient:
     return new_visitor(app).log_in(name)
 
 
 def lines() -> list[tuple[str, str, str]]:
-    return [(one.who, one.action, one.about) for one in db.session.query(AuditLine).order_by(AuditLine.id)]
+    return [(one.who, one.action, one.about) for one in db.session.query(AuditEntry).order_by(AuditEntry.id)]
 
 
 # -- accounts -----------------------------------------------------------------------------------------------------
 
 
-def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: Visitor) -> None:
+def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: FormClient) -> None:
     new = {"name": "eve", "role": "viewer", "password": PASSWORD}
-    assert owner_client.send("/people", new, page="/people").location == "/people"
+    assert owner_client.submit_form("/people", new, page="/people").location == "/people"
     assert person("eve").role is Role.VIEWER
     page = owner_client.get("/people").text
     assert "Viewer: sees" in page
@@ -53,75 +53,77 @@ def test_an_owner_makes_an_account_that_can_log_in(app: Flask, owner_client: Vis
     ],
 )
 def test_a_faulty_account_is_told_beside_the_field(
-    owner_client: Visitor, changes: dict[str, str], sentence: str
+    owner_client: FormClient, changes: dict[str, str], sentence: str
 ) -> None:
     new = {"name": "eve", "role": "viewer", "password": PASSWORD, **changes}
-    answer = owner_client.send("/people", new, page="/people")
+    answer = owner_client.submit_form("/people", new, page="/people")
     assert (answer.status_code, sentence in answer.text) == (422, True)
     assert db.session.query(User).count() == 1
 
 
-def test_another_role_counts_at_once(app: Flask, owner_client: Visitor) -> None:
-    add_user("eve", Role.OWNER)
+def test_another_role_counts_at_once(app: Flask, owner_client: FormClient) -> None:
+    create_test_user("eve", Role.OWNER)
     eve = logged_in(app, "eve")
     assert eve.get("/people").status_code == 200
     path = f"/people/{person('eve').id}"
-    assert owner_client.send(f"{path}/role", {"role": "viewer"}, page=path).location == path
+    assert owner_client.submit_form(f"{path}/role", {"role": "viewer"}, page=path).location == path
     assert (eve.get("/people").status_code, eve.get("/rockons").status_code) == (403, 200)
     assert ("ada", "user.role", "eve: viewer") in lines()
 
 
-def test_the_last_owner_stays_an_owner_and_stays(app: Flask, owner_client: Visitor) -> None:
-    add_user("eve", Role.OPERATOR)
+def test_the_last_owner_stays_an_owner_and_stays(app: Flask, owner_client: FormClient) -> None:
+    create_test_user("eve", Role.OPERATOR)
     path = f"/people/{person('ada').id}"
-    answer = owner_client.send(f"{path}/role", {"role": "viewer"}, page=path)
+    answer = owner_client.submit_form(f"{path}/role", {"role": "viewer"}, page=path)
     assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
-    answer = owner_client.send(f"{path}/remove", page=f"{path}/remove")
+    answer = owner_client.submit_form(f"{path}/remove", page=f"{path}/remove")
     assert (answer.status_code, "Make another owner first." in answer.text) == (409, True)
-    for change in (lambda: users.remove(person("ada")), lambda: users.set_role(person("ada"), Role.OPERATOR)):
+    for change in (lambda: users.remove_user(person("ada")), lambda: users.set_role(person("ada"), Role.OPERATOR)):
         with pytest.raises(Conflict, match="the last owner"):
             change()
     assert person("ada").role is Role.OWNER
 
 
-def test_one_of_two_owners_may_step_down_and_go(app: Flask, owner_client: Visitor) -> None:
-    add_user("eve", Role.OWNER)
+def test_one_of_two_owners_may_step_down_and_go(app: Flask, owner_client: FormClient) -> None:
+    create_test_user("eve", Role.OWNER)
     path = f"/people/{person('ada').id}"
-    assert owner_client.send(f"{path}/role", {"role": "viewer"}, page=path).location == "/rockons"
+    assert owner_client.submit_form(f"{path}/role", {"role": "viewer"}, page=path).location == "/rockons"
     assert owner_client.get("/people").status_code == 403
     eve = logged_in(app, "eve")
-    assert eve.send(f"{path}/remove", page=f"{path}/remove").location == "/people"
+    assert eve.submit_form(f"{path}/remove", page=f"{path}/remove").location == "/people"
     assert owner_client.get("/rockons").status_code == 303
     assert [one.name for one in db.session.query(User)] == ["eve"]
 
 
-def test_a_reset_password_ends_the_sessions_and_one_s_own_asks_for_the_old(app: Flask, owner_client: Visitor) -> None:
-    add_user("eve", Role.VIEWER)
+def test_a_reset_password_ends_the_sessions_and_one_s_own_asks_for_the_old(
+    app: Flask, owner_client: FormClient
+) -> None:
+    create_test_user("eve", Role.VIEWER)
     eve = logged_in(app, "eve")
     path = f"/people/{person('eve').id}"
-    assert owner_client.send(f"{path}/password", {"password": "short"}, page=path).status_code == 422
-    assert owner_client.send(f"{path}/password", {"password": NEW}, page=path).location == path
+    assert owner_client.submit_form(f"{path}/password", {"password": "short"}, page=path).status_code == 422
+    assert owner_client.submit_form(f"{path}/password", {"password": NEW}, page=path).location == path
     assert eve.get("/rockons").status_code == 303
-    assert users.password_is_right(person("eve"), NEW)
+    assert users.check_password(person("eve"), NEW)
     own = f"/people/{person('ada').id}"
-    assert owner_client.send(f"{own}/password", {"password": NEW}, page=own).status_code == 409
-    assert users.password_is_right(person("ada"), PASSWORD)
+    assert owner_client.submit_form(f"{own}/password", {"password": NEW}, page=own).status_code == 409
+    assert users.check_password(person("ada"), PASSWORD)
 
 
-def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, owner_client: Visitor) -> None:
-    add_user("eve", Role.VIEWER)
+def test_an_owner_turns_off_the_second_step_of_who_lost_the_device(app: Flask, owner_client: FormClient) -> None:
+    create_test_user("eve", Role.VIEWER)
     for name in ("eve", "ada"):
-        with writing():
+        with transaction():
             one = person(name)
-            one.totp_since, one.totp_secret = now(), "JBSWY3DPEHPK3PXP"
+            one.totp_since, one.totp_secret = utc_now(), "JBSWY3DPEHPK3PXP"
     path = f"/people/{person('eve').id}"
     assert "second step on" in owner_client.get("/people").text
-    assert owner_client.send(f"{path}/second-step/off", page=path).location == path
+    assert owner_client.submit_form(f"{path}/second-step/off", page=path).location == path
     assert person("eve").totp_since is None
     own = f"/people/{person('ada').id}"
-    assert owner_client.send(f"{own}/second-step/off", page=own).status_code == 409
+    assert owner_client.submit_form(f"{own}/second-step/off", page=own).status_code == 409
     assert person("ada").totp_since
-    assert second_step.passes(person("eve"), "123456") is False
+    assert second_step.verify_code(person("eve"), "123456") is False
 
 
 # -- what each role may reach -------------------------------------------------------------------------------------
@@ -135,8 +137,8 @@ OWNS = ("/people", "/audit", "/backup", "/metastores", "/definitions", "/jobs/")
 def test_each_role_reaches_its_pages_and_sees_links_to_no_others(
     app: Flask, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_user("eve", role)
-    rockon = install(shelve("Files"))
+    create_test_user("eve", role)
+    rockon = mark_installed(add_rockon("Files"))
     eve = logged_in(app, "eve")
     parts = {Role.VIEWER: SEES, Role.OPERATOR: (*SEES, *OPERATES), Role.OWNER: (*SEES, *OPERATES, *OWNS)}[role]
     found = {path: eve.get(path, follow_redirects=True).status_code for path in (*SEES, *OPERATES, *OWNS)}
@@ -155,9 +157,9 @@ def test_each_role_reaches_its_pages_and_sees_links_to_no_others(
 # -- the audit ----------------------------------------------------------------------------------------------------
 
 
-def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(client: Visitor) -> None:
-    client.log_in_by_form("ada").send("/logout", page="/rockons")
-    client.send("/login", {"name": "ada", "password": "wrong"})
+def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(client: FormClient) -> None:
+    client.log_in_by_form("ada").submit_form("/logout", page="/rockons")
+    client.submit_form("/login", {"name": "ada", "password": "wrong"})
     assert [line[:2] for line in lines()][-3:] == [
         ("ada", "login.done"),
         ("ada", "login.ended"),
@@ -165,20 +167,20 @@ def test_logins_right_and_wrong_and_their_ends_are_in_the_audit(client: Visitor)
     ]
 
 
-def test_every_change_by_a_page_leaves_a_line_without_the_view_doing_anything(owner_client: Visitor) -> None:
-    owner_client.send("/shares", {"name": "pictures"}, page="/shares")
+def test_every_change_by_a_page_leaves_a_line_without_the_view_doing_anything(owner_client: FormClient) -> None:
+    owner_client.submit_form("/shares", {"name": "pictures"}, page="/shares")
     assert lines()[-1] == ("ada", "shares.make", "pictures")
     before = len(lines())
-    assert owner_client.send("/shares", {"name": "../x"}, page="/shares").status_code == 422
+    assert owner_client.submit_form("/shares", {"name": "../x"}, page="/shares").status_code == 422
     owner_client.get("/shares")
     assert len(lines()) == before  # what was refused changed nothing, and who only looks neither
 
 
-def test_a_line_names_the_rock_on_whose_settings_were_changed(app: Flask, owner_client: Visitor) -> None:
-    rockon = install(shelve("Files"))
+def test_a_line_names_the_rock_on_whose_settings_were_changed(app: Flask, owner_client: FormClient) -> None:
+    rockon = mark_installed(add_rockon("Files"))
     path = f"/rockons/{rockon.id}"
-    owner_client.send(f"{path}/updates/automatic", {"start": "03:00", "until": "05:00"}, page=path)
-    owner_client.send(f"{path}/stop", page=path)
+    owner_client.submit_form(f"{path}/updates/automatic", {"start": "03:00", "until": "05:00"}, page=path)
+    owner_client.submit_form(f"{path}/stop", page=path)
     found = lines()
     assert ("ada", "updates.automatic", "Files") in found
     assert ("ada", "operation.stop", "Files") in found
@@ -186,7 +188,9 @@ def test_a_line_names_the_rock_on_whose_settings_were_changed(app: Flask, owner_
 
 
 def test_every_change_has_plain_words(app: Flask) -> None:
-    """A new view that changes something is given its words in `trail.WORDS`, or begins an operation that has some."""
+    """A new view that changes something is given its words in `trail.ACTION_LABELS`, or begins an operation that has
+    some.
+    """
     operations = {
         *("rockons.refresh", "rockons.act", "rockons.uninstall", "rockons.reinstall", "install.install"),
         *("settings.apply", "succession.decide", "succession.decide_successor", "rollback.begin", "updates.get"),
@@ -199,12 +203,12 @@ def test_every_change_has_plain_words(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ()) and not rule.endpoint.startswith("rq_dashboard.")
     }
-    silent = {one for one in changing if one not in audit_hook.WORDS and one.split(".")[0] not in own_lines}
-    assert silent - operations - {*audit_hook.UNTOLD} == set()
+    silent = {one for one in changing if one not in audit_hook.ACTION_LABELS and one.split(".")[0] not in own_lines}
+    assert silent - operations - {*audit_hook.UNRECORDED_ENDPOINTS} == set()
 
 
-def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_client: Visitor) -> None:
-    with writing():
+def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_client: FormClient) -> None:
+    with transaction():
         for number in range(150):
             audit.record("networks.make", f"net{number}", user="eve")
         audit.record("backup.make", "100%", user="bob")
@@ -222,20 +226,20 @@ def test_the_audit_is_filtered_by_person_and_text_and_paged(app: Flask, owner_cl
     assert owner_client.get("/audit?page=x&who=%00").status_code == 200
 
 
-def test_what_a_line_says_is_inert(owner_client: Visitor) -> None:
+def test_what_a_line_says_is_inert(owner_client: FormClient) -> None:
     audit.record("networks.make", "<script>alert(1)</script>", user="<b>eve</b>")
     page = owner_client.get("/audit").text
     assert "<script>alert(1)" not in page
     assert "<b>eve" not in page
 
 
-def test_a_nul_in_a_name_or_a_filter_is_only_a_name_that_nobody_has(app: Flask, client: Visitor) -> None:
+def test_a_nul_in_a_name_or_a_filter_is_only_a_name_that_nobody_has(app: Flask, client: FormClient) -> None:
     """PostgreSQL refuses it, and SQLite ends a text there."""
-    assert client.send("/login", {"name": "ada\0", "password": PASSWORD}).status_code == 422
-    assert client.send("/login", {"name": "ada\0x", "password": PASSWORD}).status_code == 422
+    assert client.submit_form("/login", {"name": "ada\0", "password": PASSWORD}).status_code == 422
+    assert client.submit_form("/login", {"name": "ada\0x", "password": PASSWORD}).status_code == 422
     statements: list[Any] = []
     event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[3]))
     client.log_in("ada").get("/audit?who=%00&q=a%00b")
-    client.send("/logout", page="/audit")
-    client.send("/login", {"name": "x\0", "password": "x"})
+    client.submit_form("/logout", page="/audit")
+    client.submit_form("/login", {"name": "x\0", "password": "x"})
     assert not [given for given in statements if "\\x00" in repr(given)]

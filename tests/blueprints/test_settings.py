@@ -13,8 +13,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.facts import Listener, NetworkFacts
-from rockonweb.core.operations.requests import ChangeRequest, plain_request
+from rockonweb.core.facts import NetworkFacts, PortListener
+from rockonweb.core.operations.requests import ChangeRequest, blank_request
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
 from rockonweb.models import (
@@ -28,36 +28,38 @@ from rockonweb.models import (
     Status,
     db,
     repository,
-    writing,
+    transaction,
 )
 from rockonweb.work import operations
-from tests.support.app import HX, Visitor, add_user, install, make_shares, new_visitor, shelve
-from tests.support.docker_stand_in import Docker
-from tests.support.pages import field_errors, words
-from tests.support.person import Form, forms
-from tests.support.samples import port, questions
+from tests.support.app import HX, FormClient, add_rockon, create_test_user, make_shares, mark_installed, new_visitor
+from tests.support.docker_stand_in import FakeDocker
+from tests.support.pages import field_errors, visible_text
+from tests.support.person import Form, parse_forms
+from tests.support.samples import label_questions, port_question
 
 SECRET = "blue horses dream"
 CONTAINERS: Mapping[str, Mapping[str, Any]] = {
     "notes": {
-        "volumes": questions({"/data": "Notes"}),
-        "ports": {"80": port(8080, ui=True)},
-        "environment": questions(TITLE="Title", PASSWORD="Password"),
-        "devices": questions(gpu="Graphics"),
+        "volumes": label_questions({"/data": "Notes"}),
+        "ports": {"80": port_question(8080, ui=True)},
+        "environment": label_questions(TITLE="Title", PASSWORD="Password"),
+        "devices": label_questions(gpu="Graphics"),
     },
-    "notes-vpn": {"opts": [["--net", "host"]], "ports": {"5000": port(None, "Tunnel", "udp")}},
+    "notes-vpn": {"opts": [["--net", "host"]], "ports": {"5000": port_question(None, "Tunnel", "udp")}},
 }
 
 
 @pytest.fixture
-def notes(app: Flask, docker: Docker) -> Installation:
+def notes(app: Flask, docker: FakeDocker) -> Installation:
     """An installed rock-on with everything answered, and running."""
-    docker.run("Notes", "notes", "notes-vpn")
-    docker.nets = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
-    rockon = install(shelve("Notes", CONTAINERS, volume_add_support=True, custom_config=questions(name="Name")))
+    docker.run_containers("Notes", "notes", "notes-vpn")
+    docker.known_networks = {"bridge": NetworkFacts("bridge"), "family": NetworkFacts("family")}
+    rockon = mark_installed(
+        add_rockon("Notes", CONTAINERS, volume_add_support=True, custom_config=label_questions(name="Name"))
+    )
     make_shares(app, ["notes", "films", "other"])
-    with writing():
-        repository.store(
+    with transaction():
+        repository.store_answers(
             rockon,
             Answers(
                 shares={"notes": {"/data": "notes"}},
@@ -73,7 +75,7 @@ def notes(app: Flask, docker: Docker) -> Installation:
 class Settings:
     """The settings of a rock-on, used by somebody."""
 
-    def __init__(self, client: Visitor, rockon: Installation) -> None:
+    def __init__(self, client: FormClient, rockon: Installation) -> None:
         self.client = client
         self.url = f"/rockons/{rockon.id}/settings"
 
@@ -84,12 +86,12 @@ class Settings:
         """What a browser would send of a page's form."""
         answer = self.get(page)
         checked = re.findall(r'<input checked [^>]*name="([^"]+)" type="checkbox" value="y">', answer.text)
-        return form_of(answer, page).data() | {unescape(name): "y" for name in checked}
+        return form_of(answer, page).form_data() | {unescape(name): "y" for name in checked}
 
     def save(self, page: str, button: str = "Save", value: str = "Save", **typed: str) -> TestResponse:
-        return self.send(page, self.fields(page), typed, {button: value})
+        return self.submit_form(page, self.fields(page), typed, {button: value})
 
-    def send(self, page: str, *fields: Mapping[str, str]) -> TestResponse:
+    def submit_form(self, page: str, *fields: Mapping[str, str]) -> TestResponse:
         data: dict[str, str] = {}
         for one in fields:
             data |= one
@@ -101,18 +103,18 @@ class Settings:
 
 
 @pytest.fixture
-def here(owner_client: Visitor, notes: Installation) -> Settings:
+def here(owner_client: FormClient, notes: Installation) -> Settings:
     return Settings(owner_client, notes)
 
 
 def form_of(answer: TestResponse, page: str) -> Form:
-    return next(form for form in forms(answer.text) if form.action.endswith(f"/settings/{page}"))
+    return next(form for form in parse_forms(answer.text) if form.action.endswith(f"/settings/{page}"))
 
 
 def wanted() -> dict[str, Any]:
     """What the draft says; nothing where there is none."""
     draft = db.session.scalar(db.select(Draft))
-    return draft.data["wanted"] if draft else {}
+    return draft.typed_values["wanted"] if draft else {}
 
 
 ALL_PAGES = ["shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks"]
@@ -121,47 +123,47 @@ ALL_PAGES = ["shares", "storage", "ports", "devices", "environment", "custom-con
 # -- who and where ----------------------------------------------------------------------------------------------------
 
 
-def test_settings_begin_with_the_first_page_that_applies(owner_client: Visitor, here: Settings) -> None:
+def test_settings_begin_with_the_first_page_that_applies(owner_client: FormClient, here: Settings) -> None:
     answer = owner_client.get(here.url)
     assert (answer.status_code, answer.location) == (303, f"{here.url}/shares")
-    bare = install(shelve("Bare"))
+    bare = mark_installed(add_rockon("Bare"))
     assert owner_client.get(f"/rockons/{bare.id}/settings").location == f"/rockons/{bare.id}/settings/storage"
     assert owner_client.get(f"/rockons/{bare.id}/settings/ports").status_code == 404
 
 
-def test_unknown_pages_and_rockons_are_not_found(owner_client: Visitor, here: Settings) -> None:
+def test_unknown_pages_and_rockons_are_not_found(owner_client: FormClient, here: Settings) -> None:
     assert here.get("colours").status_code == 404
     assert owner_client.get("/rockons/999/settings").status_code == 404
     assert owner_client.get("/rockons/999/settings/labels").status_code == 404
 
 
-def test_only_owners_change_settings(operator: Visitor, notes: Installation) -> None:
+def test_only_owners_change_settings(operator: FormClient, notes: Installation) -> None:
     for page in (*ALL_PAGES, "review"):
         assert operator.get(f"/rockons/{notes.id}/settings/{page}").status_code == 403
     assert "settings/" not in operator.get(f"/rockons/{notes.id}").text
 
 
-def test_what_is_not_installed_has_no_settings(owner_client: Visitor, here: Settings, notes: Installation) -> None:
-    other = shelve("Other")
+def test_what_is_not_installed_has_no_settings(owner_client: FormClient, here: Settings, notes: Installation) -> None:
+    other = add_rockon("Other")
     answer = owner_client.get(f"/rockons/{other.id}/settings/labels")
     assert answer.status_code == 409
-    assert "Other is not installed. Install it first; its questions are asked then." in words(answer.text)
+    assert "Other is not installed. Install it first; its questions are asked then." in visible_text(answer.text)
 
 
 def test_while_it_is_changed_the_page_says_so_and_keeps_nothing(here: Settings, notes: Installation) -> None:
     fields = here.fields("labels")
-    operations.begin(notes, ChangeRequest(repository.answers_of(notes)), "ada")
-    answer = here.send("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
+    operations.submit_operation(notes, ChangeRequest(repository.load_answers(notes)), "ada")
+    answer = here.submit_form("labels", fields, {"new-1-key": "a=b", "new-1-container": "notes"})
     assert answer.status_code == 409
-    assert "Notes is being changed, so what you would review now is out of date soon." in words(answer.text)
+    assert "Notes is being changed, so what you would review now is out of date soon." in visible_text(answer.text)
     assert wanted() == {}
     assert here.get("review").status_code == 409
 
 
 def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, notes: Installation) -> None:
-    stopping = operations.begin(notes, plain_request(Kind.STOP), "ada")
-    here.send("labels", here.fields("labels"), {"new-1-key": "a=b", "new-1-container": "notes"})
-    answer = here.send("review", here.fields("review"))
+    stopping = operations.submit_operation(notes, blank_request(Kind.STOP), "ada")
+    here.submit_form("labels", here.fields("labels"), {"new-1-key": "a=b", "new-1-container": "notes"})
+    answer = here.submit_form("review", here.fields("review"))
     assert answer.status_code == 303
     change = db.session.query(Operation).order_by(Operation.id.desc()).first()
     assert change is not None
@@ -173,8 +175,8 @@ def test_a_change_waits_for_a_stop_that_was_asked_for_before(here: Settings, not
 
 
 @pytest.mark.parametrize("down", [False, True], ids=["Docker answers", "Docker does not answer"])
-def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker: Docker, down: bool) -> None:
-    docker.down = down
+def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker: FakeDocker, down: bool) -> None:
+    docker.is_down = down
     pages = {page: here.get(page) for page in ALL_PAGES}
     assert {page: answer.status_code for page, answer in pages.items()} == dict.fromkeys(ALL_PAGES, 200)
     assert here.fields("shares")["shares-notes-/data"] == "notes"
@@ -183,9 +185,9 @@ def test_every_page_shows_what_was_answered_and_no_secret(here: Settings, docker
     assert here.fields("environment")["environment-notes-PASSWORD"] == ""
     assert here.fields("custom-config")["custom-config-name"] == "attic"
     assert all(SECRET not in answer.text for answer in pages.values())
-    assert "Fixed: this app uses the server's own network" in words(pages["ports"].text)
+    assert "Fixed: this app uses the server's own network" in visible_text(pages["ports"].text)
     refusal = "It uses the host's own network, and Docker lets it join no other one beside that."
-    assert refusal in words(pages["networks"].text)
+    assert refusal in visible_text(pages["networks"].text)
 
 
 def test_looking_writes_nothing(here: Settings) -> None:
@@ -199,11 +201,11 @@ def test_a_page_that_is_saved_unchanged_changes_nothing(here: Settings) -> None:
         here.accept(page, {})
         assert wanted() == {}, page
     answer = here.get("review")
-    assert "Nothing is changed, so there is nothing to apply." in words(answer.text)
+    assert "Nothing is changed, so there is nothing to apply." in visible_text(answer.text)
     assert ">Apply<" not in answer.text
 
 
-def test_with_htmx_the_page_alone_is_sent(owner_client: Visitor, here: Settings) -> None:
+def test_with_htmx_the_page_alone_is_sent(owner_client: FormClient, here: Settings) -> None:
     part = owner_client.get(f"{here.url}/labels", headers=HX).text
     assert part.lstrip().startswith("<title>Labels: settings of Notes")
     assert "<html" not in part
@@ -213,7 +215,7 @@ def test_with_htmx_the_page_alone_is_sent(owner_client: Visitor, here: Settings)
 
 
 def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, notes: Installation) -> None:
-    before = repository.answers_of(notes)
+    before = repository.load_answers(notes)
     here.accept("shares", {"shares-notes-/data": "other"})
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films/", "new-1-value": "films/old"})
     here.accept("ports", {"ports-notes-80": "8181"})
@@ -231,7 +233,7 @@ def test_what_is_wanted_is_kept_apart_from_the_rows(app: Flask, here: Settings, 
         "labels": {"notes": ["proxy.enable=true"], "notes-vpn": ["proxy.enable=true"]},
         "networks": {"notes": ["family", "lan"]},
     }
-    assert repository.answers_of(db.session.get_one(Installation, notes.id)) == before
+    assert repository.load_answers(db.session.get_one(Installation, notes.id)) == before
     with closing(sqlite3.connect(app.config["SETTINGS"].instance / "rockonweb.db")) as file:
         assert "red horses" not in str(file.execute("SELECT * FROM draft").fetchall())
 
@@ -248,7 +250,7 @@ def test_variables_are_added_changed_and_removed(here: Settings) -> None:
     assert shorter.status_code == 200
     assert "environment-notes-LOG" not in shorter.text
     form = form_of(shorter, "environment")
-    assert here.send("environment", form.data(Save="Save")).status_code == 303
+    assert here.submit_form("environment", form.form_data(Save="Save")).status_code == 303
     assert wanted()["variables"] == {"notes": {"API_TOKEN": SECRET}}
 
 
@@ -260,7 +262,7 @@ def test_storage_and_labels_that_were_added_are_removed(here: Settings) -> None:
         shorter = here.save(page, "Remove", name)
         form = form_of(shorter, page)
         assert name not in form.fields
-        assert here.send(page, form.data(Save="Save")).status_code == 303
+        assert here.submit_form(page, form.form_data(Save="Save")).status_code == 303
     assert wanted()["storage"] == {"notes-vpn": {"/films": "films"}}
     assert wanted()["labels"] == {"notes": ["b=2"]}
 
@@ -274,23 +276,25 @@ def test_another_row_keeps_what_was_typed(here: Settings) -> None:
     assert form.fields["new-2-key"].value == ""
     assert '<option selected value="notes-vpn">' in answer.text
     assert wanted() == {}
-    here.send(
+    here.submit_form(
         "storage",
-        form.data(Save="Save"),
+        form.form_data(Save="Save"),
         {"new-1-container": "notes-vpn", "new-2-container": "notes", "new-2-key": "/x", "new-2-value": "other"},
     )
     assert wanted()["storage"] == {"notes": {"/x": "other"}, "notes-vpn": {"/films": "films"}}
 
 
 def test_networks_are_left_and_those_that_an_owner_made_are_offered(here: Settings, notes: Installation) -> None:
-    with writing() as session:
+    with transaction() as session:
         session.add(Network(name="attic"))
-        repository.store(notes, Answers(**{**vars(repository.answers_of(notes)), "networks": {"notes": ["old"]}}))
+        repository.store_answers(
+            notes, Answers(**{**vars(repository.load_answers(notes)), "networks": {"notes": ["old"]}})
+        )
     offered = re.findall(r'name="networks-notes-([^"]+)"', here.get("networks").text)
     assert offered == ["attic", "family", "old"]
     fields = here.fields("networks")
     assert fields.pop("networks-notes-old") == "y"
-    assert here.send("networks", fields, {"Save": "Save"}).status_code == 303
+    assert here.submit_form("networks", fields, {"Save": "Save"}).status_code == 303
     assert "networks" not in wanted()
 
 
@@ -315,8 +319,8 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
     here.accept("ports", {"ports-notes-80": ""})
     assert wanted()["ports"]["notes"] == {"80": None}
     warning = "The page of Notes will not be reachable at this server's address any more."
-    assert warning in words(here.get("ports").text)
-    assert warning in words(here.get("review").text)
+    assert warning in visible_text(here.get("ports").text)
+    assert warning in visible_text(here.get("review").text)
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------
@@ -348,9 +352,9 @@ def test_the_port_of_the_apps_page_may_be_unpublished_with_a_warning(here: Setti
     ],
 )
 def test_bad_input_is_told_beside_its_field_and_changes_nothing(
-    here: Settings, docker: Docker, page: str, typed: dict[str, str], sentence: str
+    here: Settings, docker: FakeDocker, page: str, typed: dict[str, str], sentence: str
 ) -> None:
-    docker.ports = [Listener(9000, "tcp", "", "the container other")]
+    docker.published_ports = [PortListener(9000, "tcp", "", "the container other")]
     answer = here.save(page, **{**({"new-1-container": "notes"} if "new-1-key" in typed else {}), **typed})
     assert answer.status_code == 422
     assert field_errors(answer.text)[0].startswith(sentence)
@@ -366,7 +370,7 @@ def test_fields_that_belong_nowhere_are_refused(here: Settings, name: str) -> No
     page = name.partition("-")[0]
     answer = here.save(page, **{name: "1"})
     assert answer.status_code == 422
-    assert f"Notes has no setting “{name}”." in words(answer.text)
+    assert f"Notes has no setting “{name}”." in visible_text(answer.text)
     assert wanted() == {}
 
 
@@ -381,7 +385,7 @@ def test_a_row_can_be_told_apart_from_one_that_is_there(here: Settings) -> None:
 
 
 def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
-    owner_client: Visitor, here: Settings, notes: Installation
+    owner_client: FormClient, here: Settings, notes: Installation
 ) -> None:
     line, page = "Changes that are not applied yet", f"/rockons/{notes.id}"
     assert line not in owner_client.get(page).text
@@ -390,7 +394,7 @@ def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
         answer = owner_client.get(path)
         assert line in answer.text
         assert f'href="{here.url}/review"' in answer.text
-    gone = owner_client.send(f"{here.url}/discard", page=f"{here.url}/review")
+    gone = owner_client.submit_form(f"{here.url}/discard", page=f"{here.url}/review")
     assert (gone.status_code, gone.location) == (303, page)
     assert wanted() == {}
     assert line not in owner_client.get(page).text
@@ -398,17 +402,19 @@ def test_changes_that_are_not_applied_are_told_and_can_be_discarded(
 
 def test_changes_are_a_persons_own(app: Flask, here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
-    add_user("otto")
+    create_test_user("otto")
     other = new_visitor(app).log_in("otto")
     assert "Changes that are not applied yet" not in other.get(f"/rockons/{notes.id}").text
 
 
 def test_what_others_applied_meanwhile_is_not_undone(here: Settings, notes: Installation) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
-    with writing():
-        old = repository.answers_of(notes)
-        repository.store(notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}}))
-    told = words(here.get("review").text)
+    with transaction():
+        old = repository.load_answers(notes)
+        repository.store_answers(
+            notes, Answers(**{**vars(old), "ports": {"notes": {80: 9999}, "notes-vpn": {5000: 5000}}})
+        )
+    told = visible_text(here.get("review").text)
     assert "a=b" in told
     assert "9999" in told
     assert "8080" not in told
@@ -429,7 +435,7 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
         ("ins", "new", "-e PASSWORD=********"),
     ]
     assert "horses" not in html
-    told = words(html)
+    told = visible_text(html)
     assert "notes rebuilt Why: its command line changes." in told
     assert "notes-vpn stays It is not touched." in told
     assert "1 of 2 containers are replaced; the others keep running." in told
@@ -437,14 +443,14 @@ def test_the_review_shows_both_lines_and_marks_what_differs(here: Settings) -> N
 
 
 def test_containers_whose_names_and_keys_run_together_are_changed_apart(
-    owner_client: Visitor, app: Flask, docker: Docker
+    owner_client: FormClient, app: Flask, docker: FakeDocker
 ) -> None:
-    docker.run("Pair", "web", "web-db")
-    docker.nets = {name: NetworkFacts(name) for name in ("bridge", "net", "db-net")}
-    pair = install(shelve("Pair", {"web": {"environment": questions({"db-X": "Of web"})},
-                                   "web-db": {"environment": questions(X="Of its database")}}))  # fmt: skip
-    with writing():
-        repository.store(pair, Answers(environment={"web": {"db-X": "old"}, "web-db": {"X": "old"}},
+    docker.run_containers("Pair", "web", "web-db")
+    docker.known_networks = {name: NetworkFacts(name) for name in ("bridge", "net", "db-net")}
+    pair = mark_installed(add_rockon("Pair", {"web": {"environment": label_questions({"db-X": "Of web"})},
+                                   "web-db": {"environment": label_questions(X="Of its database")}}))  # fmt: skip
+    with transaction():
+        repository.store_answers(pair, Answers(environment={"web": {"db-X": "old"}, "web-db": {"X": "old"}},
                                  variables={"web": {"db-MORE": "old"}, "web-db": {"MORE": "old"}}))  # fmt: skip
     here = Settings(owner_client, pair)
     names = [name for name in here.fields("environment") if name.startswith("environment-")]
@@ -460,7 +466,7 @@ def test_containers_whose_names_and_keys_run_together_are_changed_apart(
         "environment-web-db-MORE": "-e MORE=",
     }
     assert typed.keys() == expected.keys()
-    told = words(here.get("review").text)
+    told = visible_text(here.get("review").text)
     for name, option in expected.items():
         assert f" {option}{typed[name]} " in told
     assert wanted()["networks"] == {"web": ["db-net"], "web-db": ["net"]}
@@ -471,27 +477,29 @@ def test_containers_whose_names_and_keys_run_together_are_changed_apart(
 
 def test_of_a_plain_folder_the_review_says_that_its_data_can_not_be_undone(here: Settings) -> None:
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
-    told = words(here.get("review").text)
+    told = visible_text(here.get("review").text)
     assert "The data of notes can't be undone. It is a plain folder" in told
 
 
 def test_a_share_of_which_a_snapshot_is_taken_is_named_with_what_that_does_not_cover(
     here: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Shares.listing
+    real = Shares.shares_by_name
     monkeypatch.setattr(
-        Shares, "listing", lambda where: {name: replace(one, snapshots=True) for name, one in real(where).items()}
+        Shares,
+        "shares_by_name",
+        lambda where: {name: replace(one, snapshots=True) for name, one in real(where).items()},
     )
-    monkeypatch.setattr(Snapshots, "nested", lambda *_: ("inner",))
+    monkeypatch.setattr(Snapshots, "nested_subvolumes", lambda *_: ("inner",))
     here.accept("labels", {"new-1-container": "notes", "new-1-key": "a=b"})
-    told = words(here.get("review").text)
+    told = visible_text(here.get("review").text)
     assert "The data of notes can come back too: a snapshot is taken first." in told
     assert "Not covered are the subvolumes inside it: inner." in told
 
 
 def test_networks_alone_rebuild_nothing(here: Settings) -> None:
     here.accept("networks", {"networks-notes-family": "y"})
-    told = words(here.get("review").text)
+    told = visible_text(here.get("review").text)
     assert "Nothing is rebuilt: the app keeps running the whole time." in told
     assert "joins the network family" in told
     assert "docker run" not in told
@@ -505,7 +513,7 @@ def test_apply_begins_what_was_reviewed(here: Settings, notes: Installation) -> 
     assert (operation.kind, operation.user) == (Kind.CHANGE, "ada")
     rockon = db.session.get_one(Installation, notes.id)
     assert rockon.state is State.PENDING_UPDATE
-    assert repository.answers_of(rockon).labels == {}  # until it has succeeded
+    assert repository.load_answers(rockon).labels == {}  # until it has succeeded
 
 
 def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings, notes: Installation) -> None:
@@ -513,27 +521,27 @@ def test_after_a_change_that_failed_nothing_has_to_be_typed_again(here: Settings
     here.save("review", "Apply", "Apply")
     page = here.url.removesuffix("/settings")
     assert "Changes that are not applied yet" not in here.client.get(page).text  # it is being applied
-    with writing():
+    with transaction():
         operation = db.session.scalars(db.select(Operation)).one()
         operation.progress = Progress.FAILED
         notes.state = State.INSTALLED
     assert "Changes that are not applied yet" in here.client.get(page).text
-    assert "a=b" in words(here.get("review").text)
+    assert "a=b" in visible_text(here.get("review").text)
 
 
 def test_a_program_that_sends_no_fingerprint_relies_on_what_is_assembled(here: Settings) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
     token = here.fields("review")["csrf_token"]
-    assert here.send("review", {"csrf_token": token}).status_code == 303
+    assert here.submit_form("review", {"csrf_token": token}).status_code == 303
 
 
 def test_what_changed_since_the_look_is_shown_again(here: Settings) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
     seen = here.fields("review")
     here.accept("labels", {"new-1-key": "c=d"})
-    answer = here.send("review", seen)
+    answer = here.submit_form("review", seen)
     assert answer.status_code == 409
-    assert "Something changed since you looked, so nothing was begun." in words(answer.text)
+    assert "Something changed since you looked, so nothing was begun." in visible_text(answer.text)
     assert "c=d" in answer.text
     assert db.session.scalar(db.select(Operation)) is None
 
@@ -541,17 +549,17 @@ def test_what_changed_since_the_look_is_shown_again(here: Settings) -> None:
 def test_nothing_to_apply_is_refused(here: Settings) -> None:
     here.accept("labels", {"new-1-key": "a=b"})
     seen = here.fields("review")
-    here.client.send(f"{here.url}/discard", page=f"{here.url}/review")
-    answer = here.send("review", seen)
+    here.client.submit_form(f"{here.url}/discard", page=f"{here.url}/review")
+    answer = here.submit_form("review", seen)
     assert answer.status_code == 422
-    assert "Nothing is changed, so there is nothing to apply." in words(answer.text)
+    assert "Nothing is changed, so there is nothing to apply." in visible_text(answer.text)
 
 
-def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: Docker) -> None:
+def test_a_finding_that_forbids_it_disables_apply(here: Settings, docker: FakeDocker) -> None:
     here.accept("ports", {"ports-notes-80": "9000"})
-    docker.ports = [Listener(9000, "tcp", "", "the container other")]
+    docker.published_ports = [PortListener(9000, "tcp", "", "the container other")]
     page = here.get("review")
-    assert "Port 9000 (tcp) is in use by the container other." in words(page.text)
+    assert "Port 9000 (tcp) is in use by the container other." in visible_text(page.text)
     assert re.search(r"<button[^>]*name=\"Apply\"[^>]* disabled", page.text)
     answer = here.save("review", "Apply", "Apply")
     assert answer.status_code == 422
@@ -563,19 +571,19 @@ def test_a_share_is_given_to_the_apps_user_if_its_box_is_ticked(here: Settings) 
     here.accept("storage", {"new-1-container": "notes", "new-1-key": "/films", "new-1-value": "films"})
     here.accept("environment", {"new-1-container": "notes", "new-1-key": "PUID", "new-1-value": "1000"})
     page = here.get("review")
-    assert "notes works as user 1000, who may not write to films" in words(page.text)
-    assert "Give films to user 1000 and group 0" in words(page.text)
+    assert "notes works as user 1000, who may not write to films" in visible_text(page.text)
+    assert "Give films to user 1000 and group 0" in visible_text(page.text)
     fields = here.fields("review")
-    assert here.send("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
+    assert here.submit_form("review", {**fields, "Apply": "Apply", "give": "films"}).status_code == 303
     assert db.session.query(Operation).one().request.give == {"films": (1000, 0)}
 
 
-def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Docker) -> None:
-    docker.down = True
+def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: FakeDocker) -> None:
+    docker.is_down = True
     here.accept("labels", {"new-1-key": "a=b"})
     page = here.get("review")
     assert page.status_code == 200
-    assert "Docker does not answer." in words(page.text)
+    assert "Docker does not answer." in visible_text(page.text)
     answer = here.save("review", "Apply", "Apply")
     assert answer.status_code == 503
     assert wanted()["labels"]
@@ -584,28 +592,28 @@ def test_without_docker_it_is_said_and_nothing_begins(here: Settings, docker: Do
 
 def test_a_new_share_is_made_but_never_one_that_vanished(app: Flask, here: Settings) -> None:
     here.accept("shares", {"shares-notes-/data": "brand-new"})
-    assert "make share brand-new" in words(here.get("review").text)
+    assert "make share brand-new" in visible_text(here.get("review").text)
     here.accept("shares", {"shares-notes-/data": "notes"})
     (app.config["SETTINGS"].shares_root / "notes").rmdir()
     here.accept("labels", {"new-1-key": "a=b"})
-    told = words(here.get("review").text)
+    told = visible_text(here.get("review").text)
     assert 'The share "notes" does not exist.' in told
     assert "make share" not in told
 
 
 def test_a_stopped_app_stays_stopped(here: Settings, notes: Installation) -> None:
-    with writing():
+    with transaction():
         notes.status = Status.STOPPED
     here.accept("labels", {"new-1-key": "a=b"})
-    assert "The app is stopped now and stays stopped" in words(here.get("review").text)
+    assert "The app is stopped now and stays stopped" in visible_text(here.get("review").text)
 
 
 # -- the rock-on's page -----------------------------------------------------------------------------------------------
 
 
-def test_the_rockons_page_links_to_each_part_that_can_be_changed(owner_client: Visitor, here: Settings) -> None:
+def test_the_rockons_page_links_to_each_part_that_can_be_changed(owner_client: FormClient, here: Settings) -> None:
     page = owner_client.get(here.url.removesuffix("/settings")).text
     for part in ALL_PAGES:
         assert f'href="{here.url}/{part}"' in page
-    available = shelve("Other", CONTAINERS)
+    available = add_rockon("Other", CONTAINERS)
     assert "settings/" not in owner_client.get(f"/rockons/{available.id}").text

@@ -5,29 +5,29 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from rockonweb.config import Settings
-from rockonweb.host import Ground, Host
+from rockonweb.config import Config
+from rockonweb.host import Host, ShareConstraints
 from rockonweb.host.shares import Shares
 from rockonweb.host.snapshots import Snapshots
-from rockonweb.models import writing
-from tests.support.app import Visitor, install, shelve
+from rockonweb.models import transaction
+from tests.support.app import FormClient, add_rockon, mark_installed
 
 VOLUME = {"web": {"volumes": {"/data": {"label": "", "description": ""}}}}
 
 
 def root(app: Flask) -> Path:
-    settings: Settings = app.config["SETTINGS"]
+    settings: Config = app.config["SETTINGS"]
     return settings.shares_root
 
 
-def test_the_list_tells_path_owner_and_who_uses_it(app: Flask, owner_client: Visitor) -> None:
+def test_the_list_tells_path_owner_and_who_uses_it(app: Flask, owner_client: FormClient) -> None:
     for name in ("photos", "music"):
         (root(app) / name).mkdir()
     for name in ("Notes", "Wiki"):
-        rockon = shelve(name, VOLUME)
+        rockon = add_rockon(name, VOLUME)
         if name == "Notes":
-            install(rockon)
-        with writing():
+            mark_installed(rockon)
+        with transaction():
             rockon.containers[0].volumes[0].share = "photos/notes"
     text = owner_client.get("/shares").text
     assert str(root(app) / "photos") in text
@@ -36,21 +36,21 @@ def test_the_list_tells_path_owner_and_who_uses_it(app: Flask, owner_client: Vis
     assert text.count("not used") == 1
 
 
-def test_without_a_share_the_page_says_so(owner_client: Visitor) -> None:
+def test_without_a_share_the_page_says_so(owner_client: FormClient) -> None:
     assert "There is no share yet." in owner_client.get("/shares").text
 
 
-def test_a_share_is_made(app: Flask, owner_client: Visitor) -> None:
-    answer = owner_client.send("/shares", {"name": " photos "}, page="/shares")
+def test_a_share_is_made(app: Flask, owner_client: FormClient) -> None:
+    answer = owner_client.submit_form("/shares", {"name": " photos "}, page="/shares")
     assert (answer.status_code, answer.location) == (303, "/shares")
     assert (root(app) / "photos").is_dir()
     assert "The share &#34;photos&#34; is there." in owner_client.get("/shares").text
 
 
 @pytest.mark.parametrize("name", ["", " ", ".hidden", "../etc", "a/b", "a b\n", "photos", "<b>", "x" * 300])
-def test_a_name_that_cannot_be_is_refused_beside_the_field(app: Flask, owner_client: Visitor, name: str) -> None:
+def test_a_name_that_cannot_be_is_refused_beside_the_field(app: Flask, owner_client: FormClient, name: str) -> None:
     (root(app) / "photos").mkdir()
-    answer = owner_client.send("/shares", {"name": name}, page="/shares")
+    answer = owner_client.submit_form("/shares", {"name": name}, page="/shares")
     assert answer.status_code == 422
     assert 'class="form-control is-invalid"' in answer.text
     assert 'aria-describedby="name-help name-errors"' in answer.text
@@ -59,38 +59,38 @@ def test_a_name_that_cannot_be_is_refused_beside_the_field(app: Flask, owner_cli
     assert [path.name for path in root(app).iterdir()] == ["photos"]
 
 
-def test_the_page_says_where_a_new_share_goes(owner_client: Visitor) -> None:
+def test_the_page_says_where_a_new_share_goes(owner_client: FormClient) -> None:
     text = owner_client.get("/shares").text
     assert "A new share is a" in text
     assert "are free." in text
 
 
 def test_where_none_can_be_made_the_page_says_why_and_what_to_do(
-    app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    app: Flask, owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = Ground(root(app), None, 5 * 10**9, only_mounts=True, on_system_disk=True)
-    monkeypatch.setattr(Shares, "ground", lambda _: ground)
+    ground = ShareConstraints(root(app), None, 5 * 10**9, only_mounts=True, on_system_disk=True)
+    monkeypatch.setattr(Shares, "new_share_constraints", lambda _: ground)
     text = owner_client.get("/shares").text
     assert "would fill the system&#39;s disk" in text
     assert "5.0 GB are free" in text
     assert 'name="name"' not in text
-    answer = owner_client.send("/shares", {"name": "photos"}, page="/shares")
+    answer = owner_client.submit_form("/shares", {"name": "photos"}, page="/shares")
     assert answer.status_code == 422
     assert not (root(app) / "photos").exists()
 
 
 def test_data_that_lies_aside_is_shown_and_asked_about_before_it_goes(
-    app: Flask, owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    app: Flask, owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
-    monkeypatch.setattr(Snapshots, "remove_aside", lambda _, name: removed.append(name))
+    monkeypatch.setattr(Snapshots, "delete_replaced", lambda _, name: removed.append(name))
     assert "lies aside" not in owner_client.get("/shares").text
-    Host(app.config["SETTINGS"]).snapshots.replaced("photos-20260301-120000-7").mkdir(parents=True)
+    Host(app.config["SETTINGS"]).snapshots.replaced_path("photos-20260301-120000-7").mkdir(parents=True)
     here = "/shares/aside/photos-20260301-120000-7"
     assert f'href="{here}"' in owner_client.get("/shares").text
     page = owner_client.get(here)
     assert "can't be brought back" in page.text
     assert removed == []
-    answer = owner_client.send(here, {}, page=here)
+    answer = owner_client.submit_form(here, {}, page=here)
     assert (answer.status_code, answer.location, removed) == (303, "/shares", ["photos-20260301-120000-7"])
     assert owner_client.get("/shares/aside/photos").status_code == 404

@@ -14,8 +14,8 @@ from babel.messages.pofile import read_po
 from flask import Flask
 
 import rockonweb
-from tests.support.app import Visitor
-from tests.support.filled import addresses
+from tests.support.app import FormClient
+from tests.support.filled import list_addresses
 
 PACKAGE = Path(rockonweb.__file__).parent
 GERMAN = PACKAGE / "translations/de/LC_MESSAGES/messages.po"
@@ -91,12 +91,12 @@ def left_over(page: str) -> set[str]:
 
 
 def test_every_page_can_be_translated(
-    app: Flask, owner_client: Visitor, filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, owner_client: FormClient, filled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_marked(tmp_path / "translations")
     monkeypatch.setattr(app.extensions["babel"], "translation_directories", [str(tmp_path / "translations")])
     pages, found = 0, set()
-    for path in sorted({*addresses(app)}):
+    for path in sorted({*list_addresses(app)}):
         answer = owner_client.get(path, headers={"Accept-Language": "de"})
         if answer.mimetype != "text/html" or answer.status_code in (302, 303, 308) or path.startswith("/jobs"):
             continue

@@ -8,15 +8,15 @@ from flask import Flask
 from rq.job import Job
 
 from rockonweb.core.docker import image_diff
-from rockonweb.core.docker.image_diff import Difference
+from rockonweb.core.docker.image_diff import ImageDifference
 from rockonweb.core.errors import EngineUnreachable
 from rockonweb.core.operations.requests import UpdateRequest
-from rockonweb.core.status.updates import Outcome
+from rockonweb.core.status.updates import UpdateStatus
 from rockonweb.host import engine
-from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, writing
+from rockonweb.models import ContainerImage, Installation, Kind, Operation, Progress, State, db, transaction
 from rockonweb.remote import registry
 from rockonweb.work import operations, queue, updates
-from tests.support.app import HX, Visitor, install, shelve
+from tests.support.app import HX, FormClient, add_rockon, mark_installed
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -29,13 +29,13 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a page asks somebody")
 
-    monkeypatch.setattr(engine, "connect", refuse)
-    monkeypatch.setattr(registry, "look", refuse)
+    monkeypatch.setattr(engine, "connect_engine", refuse)
+    monkeypatch.setattr(registry, "lookup_image", refuse)
 
 
-def know(rockon: Installation, outcome: Outcome = Outcome.NEWER, **columns: Any) -> Installation:
+def know(rockon: Installation, outcome: UpdateStatus = UpdateStatus.NEWER, **columns: Any) -> Installation:
     """Let the rows say what a look found of the first container of an installed rock-on."""
-    with writing() as session:
+    with transaction() as session:
         row = ContainerImage(
             container_id=rockon.containers[0].id,
             reference=rockon.containers[0].image,
@@ -45,7 +45,7 @@ def know(rockon: Installation, outcome: Outcome = Outcome.NEWER, **columns: Any)
                 "digest": OLD,
                 "created": DAY,
                 "size": 50_000_000,
-                "remote_digest": NEW if outcome is Outcome.NEWER else OLD,
+                "remote_digest": NEW if outcome is UpdateStatus.NEWER else OLD,
                 "remote_size": 20_000_000,
                 "seen": DAY,
                 **columns,
@@ -53,7 +53,7 @@ def know(rockon: Installation, outcome: Outcome = Outcome.NEWER, **columns: Any)
         )
         session.add(row)
         session.flush()
-        rockon.newer_images, rockon.images_looked = row.newer, DAY
+        rockon.newer_images, rockon.images_looked = row.has_update, DAY
     return rockon
 
 
@@ -69,12 +69,12 @@ def begun() -> list[tuple[str, str, bool]]:
 
 def looks(app: Flask) -> list[str]:
     """The looks that wait on the queue."""
-    found = [key.decode() for key in queue.connection().keys("rq:job:updates-*")]
+    found = [key.decode() for key in queue.redis_connection().keys("rq:job:updates-*")]
     return sorted(key.removeprefix("rq:job:") for key in found if not key.endswith(":dependents"))
 
 
-def test_both_digests_dates_and_sizes_are_shown(owner_client: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")), remote_created=DAY)
+def test_both_digests_dates_and_sizes_are_shown(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")), remote_created=DAY)
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     for words in (OLD, NEW, "50.0 MB", "20.0 MB to download, at most", "Newer", "Mar 1, 2026"):
         assert words in page
@@ -82,11 +82,11 @@ def test_both_digests_dates_and_sizes_are_shown(owner_client: Visitor) -> None:
     assert f'action="/rockons/{rockon.id}/update"' in page
 
 
-def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> None:
-    found = [Difference("added", "port", after="9090/tcp"), Difference("changed", "variable", "A=1", "A=2")]
+def test_what_was_got_is_told_with_its_differences(owner_client: FormClient) -> None:
+    found = [ImageDifference("added", "port", after="9090/tcp"), ImageDifference("changed", "variable", "A=1", "A=2")]
     rockon = know(
-        install(shelve("Syncer")), got="sha256:2", got_digest=NEW, got_size=60_000_000,
-        differences=image_diff.pack(found),
+        mark_installed(add_rockon("Syncer")), got="sha256:2", got_digest=NEW, got_size=60_000_000,
+        differences=image_diff.pack_differences(found),
     )  # fmt: skip
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     for words in ("9090/tcp", "A=1", "A=2", "a new port", "60.0 MB", "Newer, got already"):
@@ -97,15 +97,19 @@ def test_what_was_got_is_told_with_its_differences(owner_client: Visitor) -> Non
 @pytest.mark.parametrize(
     ("outcome", "said", "words"),
     [
-        (Outcome.CURRENT, "", ["Newest"]),
-        (Outcome.UNKNOWN, "box.example was asked too often and answers later", ["Unknown", "asked too often", "asked"]),
-        (Outcome.GONE, "box.example has no such image", ["Gone", "no longer has an image"]),
+        (UpdateStatus.CURRENT, "", ["Newest"]),
+        (
+            UpdateStatus.UNKNOWN,
+            "box.example was asked too often and answers later",
+            ["Unknown", "asked too often", "asked"],
+        ),
+        (UpdateStatus.GONE, "box.example has no such image", ["Gone", "no longer has an image"]),
     ],
 )
 def test_what_is_not_newer_says_what_it_is(
-    owner_client: Visitor, outcome: Outcome, said: str, words: list[str]
+    owner_client: FormClient, outcome: UpdateStatus, said: str, words: list[str]
 ) -> None:
-    rockon = know(install(shelve("Syncer")), outcome, said=said)
+    rockon = know(mark_installed(add_rockon("Syncer")), outcome, said=said)
     for path in (f"/rockons/{rockon.id}/updates", "/updates"):
         page = owner_client.get(path).text
         assert words[0] in page
@@ -113,25 +117,25 @@ def test_what_is_not_newer_says_what_it_is(
         assert f'action="/rockons/{rockon.id}/update"' not in page
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     assert [one for one in words if one not in page] == []
-    assert ("Newest" in page) is (outcome is Outcome.CURRENT)
+    assert ("Newest" in page) is (outcome is UpdateStatus.CURRENT)
 
 
-def test_the_update_shows_in_the_list_and_on_the_page_and_goes_with_it(owner_client: Visitor) -> None:
-    rockon = install(shelve("Syncer"))
+def test_the_update_shows_in_the_list_and_on_the_page_and_goes_with_it(owner_client: FormClient) -> None:
+    rockon = mark_installed(add_rockon("Syncer"))
     badge = "There is a newer image of it."
     assert badge not in owner_client.get("/rockons").text
     know(rockon)
     assert badge in owner_client.get("/rockons").text
     assert f'href="/rockons/{rockon.id}/updates"' in owner_client.get(f"/rockons/{rockon.id}").text
-    with writing():
+    with transaction():
         rockon.state = State.AVAILABLE
     assert badge not in owner_client.get("/rockons?tab=all").text
 
 
-def test_the_list_can_be_narrowed_to_what_is_newer(owner_client: Visitor) -> None:
-    know(install(shelve("Syncer")))
-    know(install(shelve("Current")), Outcome.CURRENT)
-    shelve("Neither")
+def test_the_list_can_be_narrowed_to_what_is_newer(owner_client: FormClient) -> None:
+    know(mark_installed(add_rockon("Syncer")))
+    know(mark_installed(add_rockon("Current")), UpdateStatus.CURRENT)
+    add_rockon("Neither")
     page = owner_client.get("/rockons?tab=all").text
     assert 'href="/rockons?tab=all&amp;update=1"' in page
     for address in ("/rockons?tab=all&update=1", "/rockons?update=1"):
@@ -141,90 +145,90 @@ def test_the_list_can_be_narrowed_to_what_is_newer(owner_client: Visitor) -> Non
     assert "No rock-on is all of this." in owner_client.get("/rockons?update=1&state=stopped").text
 
 
-def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: Visitor) -> None:
-    rockon = install(shelve("Syncer"))
+def test_a_look_is_a_job_and_one_at_a_time(app: Flask, owner_client: FormClient) -> None:
+    rockon = mark_installed(add_rockon("Syncer"))
     for path, back in (
         (f"/rockons/{rockon.id}/updates/look", f"/rockons/{rockon.id}/updates"),
         ("/updates/look", "/updates"),
     ):
         for _ in range(2):
-            answer = owner_client.send(path, page=back)
+            answer = owner_client.submit_form(path, page=back)
             assert (answer.status_code, answer.location) == (303, back)
         page = owner_client.get(back).text
         assert "The registries are being asked…" in page
         assert 'hx-trigger="every 2s"' in page
         assert "<title>" not in owner_client.get(back, headers=HX).text
     assert looks(app) == [f"updates-{rockon.id}", "updates-all"]
-    job = Job.fetch("updates-all", connection=queue.connection())
+    job = Job.fetch("updates-all", connection=queue.redis_connection())
     assert (job.func_name, job.args) == ("rockonweb.jobs.look_for_updates", (0,))
 
 
-def test_only_getting_it_is_an_operation_too(owner_client: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")))
+def test_only_getting_it_is_an_operation_too(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
     here = f"/rockons/{rockon.id}/updates"
-    answer = owner_client.send(f"{here}/get", page=here)
+    answer = owner_client.submit_form(f"{here}/get", page=here)
     assert answer.status_code == 303
     assert answer.location.startswith("/operations/")
     assert begun() == [("update", "Syncer", True)]
-    assert owner_client.send(f"{here}/get", page="/updates").location == answer.location  # once is enough
+    assert owner_client.submit_form(f"{here}/get", page="/updates").location == answer.location  # once is enough
     assert len(begun()) == 1
 
 
-def test_all_are_updated_each_by_its_own_operation(owner_client: Visitor) -> None:
-    _, _, busy, current = (know(install(shelve(name))) for name in ("One", "Other", "Busy", "Current"))
-    with writing() as session:
+def test_all_are_updated_each_by_its_own_operation(owner_client: FormClient) -> None:
+    _, _, busy, current = (know(mark_installed(add_rockon(name))) for name in ("One", "Other", "Busy", "Current"))
+    with transaction() as session:
         current.newer_images = False
         session.add(Operation(kind=Kind.UNINSTALL, installation_id=busy.id, progress=Progress.RUNNING, user="ada"))
-    answer = owner_client.send("/updates", page="/updates")
+    answer = owner_client.submit_form("/updates", page="/updates")
     assert (answer.status_code, answer.location) == (303, "/operations")
     assert begun()[1:] == [("update", "One", False), ("update", "Other", False)]
     assert "left for later: Busy" in owner_client.get("/operations").text
 
 
-def test_the_window_is_kept_and_shown(owner_client: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")))
+def test_the_window_is_kept_and_shown(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
     here = f"/rockons/{rockon.id}/updates"
     page = owner_client.get(here).text
     assert 'value="03:00"' in page
     form = {"enabled": "y", "start": "22:15", "until": "01:00"}
-    assert owner_client.send(f"{here}/automatic", form, page=here).status_code == 303
+    assert owner_client.submit_form(f"{here}/automatic", form, page=here).status_code == 303
     assert (rockon.auto_update, rockon.auto_from, rockon.auto_until) == (True, 22 * 60 + 15, 60)
     assert 'value="22:15"' in owner_client.get(here).text
     assert "updated by itself" in owner_client.get("/updates").text
-    answer = owner_client.send(f"{here}/automatic", {**form, "start": "late"}, page=here)
+    answer = owner_client.submit_form(f"{here}/automatic", {**form, "start": "late"}, page=here)
     assert answer.status_code == 422
     assert "A time of day looks like 03:30." in answer.text
     assert rockon.auto_from == 22 * 60 + 15
 
 
-def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owner_client: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")))
-    with writing():
+def test_an_update_by_itself_begins_within_its_window_and_once_for_an_image(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
+    with transaction():
         rockon.auto_update = True
     at = datetime(2026, 3, 1, 4, 59)
     assert updates.due_updates(at) == [rockon.id]
     assert updates.due_updates(at.replace(hour=5)) == []
-    updates._begin_automatic(rockon.id)
+    updates._submit_automatic(rockon.id)
     assert begun() == [("update", "Syncer", False)]
-    with writing() as session:
+    with transaction() as session:
         operation = session.query(Operation).one()
-        operation.end(Progress.FAILED, "It did not hold.", "")
+        operation.mark_finished(Progress.FAILED, "It did not hold.", "")
         rockon.state = State.INSTALLED
     assert updates.due_updates(at) == []
     page = owner_client.get(f"/rockons/{rockon.id}/updates").text
     assert "The update that began by itself failed" in page
     assert "It did not hold." in page
-    with writing():
-        updates.images_of(rockon.id)[0].remote_digest = OLD.replace("a", "c")
+    with transaction():
+        updates.rockon_images(rockon.id)[0].remote_digest = OLD.replace("a", "c")
     assert updates.due_updates(at) == [rockon.id]  # another image: worth a try
 
 
 def test_what_somebody_went_back_from_is_not_taken_by_itself(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rockon = know(install(shelve("Syncer")))
-    monkeypatch.setattr(updates, "_look_here", lambda _: {})
-    with writing() as session:
+    rockon = know(mark_installed(add_rockon("Syncer")))
+    monkeypatch.setattr(updates, "_inspect_local_images", lambda _: {})
+    with transaction() as session:
         rockon.auto_update = True
         operation = Operation(
             kind=Kind.CHANGE, installation_id=rockon.id, progress=Progress.DONE, parameters='{"point": 7}'
@@ -232,7 +236,7 @@ def test_what_somebody_went_back_from_is_not_taken_by_itself(
         session.add(operation)
     at = datetime(2026, 3, 1, 4)
     assert updates.due_updates(at) == [rockon.id]
-    updates.follow(operation.id)
+    updates.refresh_after_operation(operation.id)
     assert updates.due_updates(at) == []
     assert "You went back from them." in owner_client.get(f"/rockons/{rockon.id}/updates").text
 
@@ -241,14 +245,14 @@ def test_what_somebody_went_back_from_is_not_taken_by_itself(
 def test_looks_are_queued_a_few_at_a_time_unless_that_is_off(app: Flask, hours: str, due: bool) -> None:
     settings = app.config["SETTINGS"]
     app.config["SETTINGS"] = type(settings)(**{**vars(settings), "update_hours": int(hours)})
-    ids = [install(shelve(f"App {number}")).id for number in range(5)]
-    shelve("Not installed")
-    updates.keep_up()
-    assert looks(app) == ([f"updates-{one}" for one in ids[: updates.AT_ONCE]] if due else [])
+    ids = [mark_installed(add_rockon(f"App {number}")).id for number in range(5)]
+    add_rockon("Not installed")
+    updates.submit_due_jobs()
+    assert looks(app) == ([f"updates-{one}" for one in ids[: updates.MAX_DUE_CHECKS]] if due else [])
 
 
-def test_who_may_only_look_changes_nothing(app: Flask, viewer: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")))
+def test_who_may_only_look_changes_nothing(app: Flask, viewer: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
     here = f"/rockons/{rockon.id}/updates"
     for path in (here, "/updates"):
         page = viewer.get(path)
@@ -256,25 +260,25 @@ def test_who_may_only_look_changes_nothing(app: Flask, viewer: Visitor) -> None:
         assert '"look"' not in page.text
         assert "/automatic" not in page.text
     for path in (f"{here}/look", f"{here}/get", f"{here}/automatic", "/updates/look", "/updates"):
-        assert viewer.send(path, page="/updates").status_code == 403
+        assert viewer.submit_form(path, page="/updates").status_code == 403
     assert (begun(), looks(app)) == ([], [])
 
 
-def test_what_is_not_installed_has_no_updates(owner_client: Visitor) -> None:
-    rockon = shelve("Syncer")
+def test_what_is_not_installed_has_no_updates(owner_client: FormClient) -> None:
+    rockon = add_rockon("Syncer")
     assert owner_client.get(f"/rockons/{rockon.id}/updates").status_code == 404
     assert owner_client.get("/rockons/99/updates").status_code == 404
-    assert owner_client.send(f"/rockons/{rockon.id}/updates/get", page="/rockons").status_code == 409
+    assert owner_client.submit_form(f"/rockons/{rockon.id}/updates/get", page="/rockons").status_code == 409
 
 
 def test_what_an_update_does_stands_on_a_page_before_it_is_begun(
-    owner_client: Visitor, monkeypatch: pytest.MonkeyPatch
+    owner_client: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: str) -> None:
         raise EngineUnreachable("Docker does not answer.", "Start it.")
 
-    monkeypatch.setattr(engine, "connect", away)
-    rockon = know(install(shelve("Syncer")))
+    monkeypatch.setattr(engine, "connect_engine", away)
+    rockon = know(mark_installed(add_rockon("Syncer")))
     page = owner_client.get(f"/rockons/{rockon.id}/updates/review")
     assert page.status_code == 200
     for words in ("What an update of Syncer does", "rebuilt", "Docker does not answer.", "It can't be updated before"):
@@ -282,13 +286,13 @@ def test_what_an_update_does_stands_on_a_page_before_it_is_begun(
     assert begun() == []
 
 
-def test_shares_that_were_ticked_go_with_the_update(owner_client: Visitor) -> None:
-    rockon = know(install(shelve("Syncer")))
-    owner_client.send(f"/rockons/{rockon.id}/update", {"asked": "photos"}, page=f"/rockons/{rockon.id}/updates")
+def test_shares_that_were_ticked_go_with_the_update(owner_client: FormClient) -> None:
+    rockon = know(mark_installed(add_rockon("Syncer")))
+    owner_client.submit_form(f"/rockons/{rockon.id}/update", {"asked": "photos"}, page=f"/rockons/{rockon.id}/updates")
     operation = db.session.query(Operation).one()
     assert operation.request == UpdateRequest(asked=frozenset({"photos"}))
-    with writing():
-        operation.end(Progress.FAILED, "It failed.")
+    with transaction():
+        operation.mark_finished(Progress.FAILED, "It failed.")
         rockon.state = State.INSTALLED
-    again = db.session.get_one(Operation, operations.retry(operation.id, "ada"))
+    again = db.session.get_one(Operation, operations.retry_operation(operation.id, "ada"))
     assert again.request == operation.request

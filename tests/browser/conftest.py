@@ -13,31 +13,31 @@ from playwright.sync_api import Browser
 
 from rockonweb.host import engine as host_engine
 from rockonweb.models import Operation, Progress, db
-from rockonweb.work.notices import is_active
+from rockonweb.work.notices import is_operation_active
 from tests.browser.notes import SECRET, notes
-from tests.support.app import add_user, lend_app
-from tests.support.apps import eventually
+from tests.support.app import create_test_user, lend_app
+from tests.support.apps import wait_for
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance, describe_steps
 from tests.support.queue_server import QueueServer
-from tests.support.serving import Site, served, worked
+from tests.support.serving import ServedApp, run_worker, serve_app
 
 
 @pytest.fixture
-def site(app: Flask, browser: Browser) -> Iterator[Site]:
+def site(app: Flask, browser: Browser) -> Iterator[ServedApp]:
     """`app`, served: `with site.visit("/shares") as page:` is a browser that is logged in and looks at that page.
 
     The way to test what only a browser shows. A test or a module's `app` brings the rows, as for a test of a page;
     what changes meanwhile is written while the page is open. Without JavaScript: `site.visit(path, javascript=False)`.
     A page that asks again each second need not be waited for: `page.clock.install()`, then `page.clock.run_for(1000)`.
     """
-    with served(app) as url:
-        yield Site(app, url, browser)
+    with serve_app(app) as url:
+        yield ServedApp(app, url, browser)
 
 
 @dataclass(frozen=True)
-class Product(Site):
+class Product(ServedApp):
     """A site whose operations are done, on an engine; with `instance`, rock-ons are added and installed at once."""
 
     instance: Instance
@@ -46,16 +46,16 @@ class Product(Site):
         self, name: str, containers: dict[str, Any], keys: Mapping[str, Any] | None = None, **answers: Any
     ) -> None:
         """Put a rock-on into the catalogue and install it, which must work; `answers` as for `Instance.review`."""
-        rockon = self.instance.add(name, containers, **(keys or {}))
-        operation_id = self.instance.submit(self.instance.review(rockon, **answers))
-        eventually(lambda: not is_active(operation_id))
+        rockon = self.instance.add_rockon(name, containers, **(keys or {}))
+        operation_id = self.instance.submit_review(self.instance.prepare_install(rockon, **answers))
+        wait_for(lambda: not is_operation_active(operation_id))
         operation = db.session.get_one(Operation, operation_id)
-        assert operation.progress is Progress.DONE, f"{operation.error}\n{told(operation)}"
+        assert operation.progress is Progress.DONE, f"{operation.error}\n{describe_steps(operation)}"
 
 
 @pytest.fixture
 def product(
-    browser: Browser, engine: Engine, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, engine: DockerDaemon, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Product]:
     """Like `site`, on the tests' engine and with a worker: for what pages show while Docker does something.
 
@@ -64,15 +64,15 @@ def product(
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
     monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
-    queue_server.flush()
+    queue_server.flush_queue()
     instance = Instance(tmp_path, queue_server.url, lend_app)
     try:
-        with instance.app.app_context(), worked(instance.app), served(instance.app) as url:
-            add_user()
+        with instance.app.app_context(), run_worker(instance.app), serve_app(instance.app) as url:
+            create_test_user()
             yield Product(instance.app, url, browser, instance)
     finally:
-        engine.clear()
-        queue_server.flush()
+        engine.remove_everything()
+        queue_server.flush_queue()
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from rockonweb.models import Installation, Operation, Progress, Status, User, db, writing
+from rockonweb.models import Installation, Operation, Progress, Status, User, db, transaction
 from tests.support import scenes
-from tests.support.app import PASSWORD, install, shelve
-from tests.support.serving import Site
+from tests.support.app import PASSWORD, add_rockon, mark_installed
+from tests.support.serving import ServedApp
 
 MOVING = """
 [...document.querySelectorAll("*")].filter((one) => {
@@ -28,7 +28,7 @@ MOVING = """
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """A household with apps in every state."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
+    app = scenes.make_filled_app(tmp_path, monkeypatch, scenes.fill_household)
     with app.app_context():
         yield app
 
@@ -38,7 +38,7 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.id || document.activeElement.href || ''"))
 
 
-def test_a_person_logs_in_by_keyboard_and_the_first_tab_skips_to_the_content(site: Site, page: Page) -> None:
+def test_a_person_logs_in_by_keyboard_and_the_first_tab_skips_to_the_content(site: ServedApp, page: Page) -> None:
     page.goto(f"{site.url}/login")
     expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("ada")
@@ -59,8 +59,10 @@ def test_a_person_logs_in_by_keyboard_and_the_first_tab_skips_to_the_content(sit
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_nothing_moves_for_those_who_want_no_motion(site: Site, motion: Literal["reduce", "no-preference"]) -> None:
-    with site.visit(reduced_motion=motion) as page:
+def test_nothing_moves_for_those_who_want_no_motion(
+    site: ServedApp, motion: Literal["reduce", "no-preference"]
+) -> None:
+    with site.open_page(reduced_motion=motion) as page:
         moving = []
         for path in ("/", "/rockons?tab=all", "/rockons/1", "/rockons/1/logs?follow=1", "/operations/6"):
             page.goto(path)
@@ -68,28 +70,28 @@ def test_nothing_moves_for_those_who_want_no_motion(site: Site, motion: Literal[
         assert bool(moving) is (motion == "no-preference")
 
 
-def test_the_focus_stays_where_it_is_when_a_page_looks_again(site: Site) -> None:
-    with site.visit("/rockons?tab=all") as page:
+def test_the_focus_stays_where_it_is_when_a_page_looks_again(site: ServedApp) -> None:
+    with site.open_page("/rockons?tab=all") as page:
         cards = page.locator(".app")
         count = cards.count()
         page.locator("#rockon-1-name").focus()
-        with writing():
-            install(shelve("Another"), Status.STARTED)
+        with transaction():
+            mark_installed(add_rockon("Another"), Status.STARTED)
         expect(cards).to_have_count(count + 1, timeout=15_000)
         assert focused(page) == "rockon-1-name"
         page.goto("/rockons/1")
         switch = page.get_by_role("button", name="Runs")
         switch.focus()
-        with writing() as session:
+        with transaction() as session:
             session.get_one(Installation, 1).status = Status.STOPPED
         expect(switch).to_have_attribute("aria-pressed", "false", timeout=15_000)
         expect(switch).to_be_focused()
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_the_bar_fits_into_any_window(site: Site, language: str) -> None:
-    with site.visit("/shares", locale=language) as page:
-        with writing() as session:
+def test_the_bar_fits_into_any_window(site: ServedApp, language: str) -> None:
+    with site.open_page("/shares", locale=language) as page:
+        with transaction() as session:
             session.query(User).filter_by(name="ada").one().name = "ada-with-a-name-as-long-as-many"
         page.reload()
         expect(page.locator("#running")).to_contain_text("%")
@@ -98,8 +100,8 @@ def test_the_bar_fits_into_any_window(site: Site, language: str) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_without_javascript_the_catalogue_is_put_in_another_order(site: Site) -> None:
-    with site.visit("/rockons?tab=all", javascript=False) as page:
+def test_without_javascript_the_catalogue_is_put_in_another_order(site: ServedApp) -> None:
+    with site.open_page("/rockons?tab=all", javascript=False) as page:
         names = page.locator(".app-name").all_inner_texts()
         page.get_by_role("navigation", name="Order").get_by_role("link", name="State").click()
         expect(page).to_have_url(re.compile("order=state"))
@@ -107,11 +109,11 @@ def test_without_javascript_the_catalogue_is_put_in_another_order(site: Site) ->
         assert (sorted(others), others == names) == (sorted(names), False)
 
 
-def test_without_javascript_an_operation_is_followed(site: Site) -> None:
+def test_without_javascript_an_operation_is_followed(site: ServedApp) -> None:
     running = db.session.query(Operation).filter_by(progress=Progress.RUNNING).one().id
     db.session.rollback()
-    with site.visit(f"/operations/{running}", javascript=False) as page:
-        with writing() as session:
-            session.get_one(Operation, running).end(Progress.DONE)
+    with site.open_page(f"/operations/{running}", javascript=False) as page:
+        with transaction() as session:
+            session.get_one(Operation, running).mark_finished(Progress.DONE)
         expect(page.get_by_text("All is done.")).to_be_visible(timeout=10_000)
         expect(page.locator("noscript meta")).to_have_count(0)  # it does not go on asking

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.app import install, shelve
-from tests.support.serving import Site
+from tests.support.app import add_rockon, mark_installed
+from tests.support.serving import ServedApp
 
 CALL = """async ([path, method]) => {
     const answer = await fetch(path, {method: method, redirect: "manual"});
@@ -13,9 +13,9 @@ CALL = """async ([path, method]) => {
 }"""
 
 
-def test_a_session_reads_and_a_bare_post_changes_nothing(site: Site) -> None:
-    install(shelve("Notes"))
-    with site.visit() as page:
+def test_a_session_reads_and_a_bare_post_changes_nothing(site: ServedApp) -> None:
+    mark_installed(add_rockon("Notes"))
+    with site.open_page() as page:
         page.locator(".topbar-menu:visible > summary").first.click()
         page.locator(".topbar-panel:visible a[href='/api']").click()
         page.wait_for_url("**/api")

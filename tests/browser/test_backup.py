@@ -13,9 +13,9 @@ from playwright.sync_api import Page
 from rockonweb.core.formats import backup
 from rockonweb.host import engine
 from rockonweb.models import Progress, Status
-from tests.blueprints.test_backup import SECRET, Docker, end_operations, filled, wipe
-from tests.support.browser import accessibility_violations, complaints
-from tests.support.serving import Site
+from tests.blueprints.test_backup import SECRET, FakeDocker, end_operations, filled, wipe
+from tests.support.browser import collect_console_errors, find_accessibility_violations
+from tests.support.serving import ServedApp
 
 PASSPHRASE = "a long enough passphrase"
 
@@ -23,7 +23,7 @@ PASSPHRASE = "a long enough passphrase"
 @pytest.fixture
 def app(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An application with two installed rock-ons and an engine that has nothing."""
-    monkeypatch.setattr(engine, "connect", lambda *_: Docker())
+    monkeypatch.setattr(engine, "connect_engine", lambda *_: FakeDocker())
     filled("Notes")
     filled("Sleeper", Status.STOPPED)
     return app
@@ -59,7 +59,7 @@ def closing_download(file: Any) -> Any:
 def fits(page: Page, width: int, javascript: bool) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if javascript:  # axe is a script too
-        assert accessibility_violations(page) == []
+        assert find_accessibility_violations(page) == []
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,21 @@ def fits(page: Page, width: int, javascript: bool) -> None:
     ],
 )
 def test_from_a_download_to_a_restore(
-    site: Site,
+    site: ServedApp,
     tmp_path: Path,
     width: int,
     scheme: Literal["dark", "light"],
     javascript: bool,
 ) -> None:
     viewport = {"width": width, "height": 900}
-    with site.visit(javascript=javascript, viewport=viewport, color_scheme=scheme) as page:
-        heard = complaints(page)
+    with site.open_page(javascript=javascript, viewport=viewport, color_scheme=scheme) as page:
+        heard = collect_console_errors(page)
         open_backup(page)
         fits(page, width, javascript)
         assert float(page.locator(".loud-words").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) >= 20
         file = download(page, tmp_path, secrets=False)
         assert SECRET not in file.read_text()
-        assert [one.name for one in backup.read(file.read_bytes()).rockons] == ["Notes", "Sleeper"]
+        assert [one.name for one in backup.read_backup(file.read_bytes()).rockons] == ["Notes", "Sleeper"]
 
         wipe()
         page.set_input_files("#file", file)
@@ -112,8 +112,8 @@ def test_from_a_download_to_a_restore(
         assert heard == []
 
 
-def test_a_backup_with_its_secrets_asks_for_none(site: Site, tmp_path: Path) -> None:
-    with site.visit() as page:
+def test_a_backup_with_its_secrets_asks_for_none(site: ServedApp, tmp_path: Path) -> None:
+    with site.open_page() as page:
         open_backup(page)
         file = download(page, tmp_path, secrets=True)
         assert SECRET not in file.read_text()

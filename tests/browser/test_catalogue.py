@@ -10,10 +10,10 @@ from flask import Flask
 from playwright.sync_api import Page, Route, expect
 
 from rockonweb.catalog import icons
-from tests.support.app import install, shelve
-from tests.support.browser import complaints
-from tests.support.metastore import Metastore
-from tests.support.serving import Site
+from tests.support.app import add_rockon, mark_installed
+from tests.support.browser import collect_console_errors
+from tests.support.metastore import MetastoreServer
+from tests.support.serving import ServedApp
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://stranger.invalid/x.png"/></svg>'
 UI = {"ports": {"80": {"label": "Page", "description": "", "host_default": 8080, "ui": True}}}
@@ -21,22 +21,22 @@ SOCKET = {"opts": [["-v", "/var/run/docker.sock:/var/run/docker.sock"]]}
 
 
 @pytest.fixture
-def store(metastore: Callable[..., Metastore]) -> Metastore:
+def store(metastore: Callable[..., MetastoreServer]) -> MetastoreServer:
     return metastore({"a.svg": SVG})
 
 
 @pytest.fixture
-def app(app: Flask, store: Metastore) -> Flask:
+def app(app: Flask, store: MetastoreServer) -> Flask:
     """A small catalogue, with definitions that name pictures of strangers."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], remote_metastore=store.url)
     stranger = '<p>Music <img src="http://stranger.invalid/y.png">for all</p>'
-    shelve("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
-    shelve("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
-    shelve("Navidrome", {"web": {}}, description="Songs")
-    shelve("Jukebox", {"web": {"image": "box.example/songs/juke"}, "db": {}}, description="Plays")
-    shelve("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
-    install(shelve("Gitea", {"web": UI}, description="Code"))
-    icons.refresh()
+    add_rockon("Jellyfin", {"web": UI}, description=stranger, icon=f"{store.url}/a.svg", more_info=stranger)
+    add_rockon("Plex", {"web": UI}, description="Films", icon="http://stranger.invalid/z.png")
+    add_rockon("Navidrome", {"web": {}}, description="Songs")
+    add_rockon("Jukebox", {"web": {"image": "box.example/songs/juke"}, "db": {}}, description="Plays")
+    add_rockon("Watchtower", {"web": SOCKET}, description="Keeps you up to date")
+    mark_installed(add_rockon("Gitea", {"web": UI}, description="Code"))
+    icons.refresh_icons()
     return app
 
 
@@ -46,9 +46,9 @@ def javascript(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def visit(site: Site, javascript: bool) -> Iterator[Page]:
+def visit(site: ServedApp, javascript: bool) -> Iterator[Page]:
     """The whole catalogue, and a person in front of it."""
-    with site.visit("/rockons", javascript=javascript) as page:
+    with site.open_page("/rockons", javascript=javascript) as page:
         page.get_by_role("link", name=re.compile("^All")).click()
         expect(page.locator(".app")).to_have_count(6)
         yield page
@@ -64,7 +64,7 @@ def wanted(page: Page) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)
 def test_the_search_narrows_as_one_types(visit: Page) -> None:
-    heard = complaints(visit)
+    heard = collect_console_errors(visit)
     field = visit.get_by_role("searchbox")
     field.press_sequentially("song")
     expect(visit.locator(".app")).to_have_count(2)
@@ -82,7 +82,7 @@ def test_the_search_narrows_as_one_types(visit: Page) -> None:
 
 
 def test_filters_combine_and_stay(visit: Page, javascript: bool) -> None:
-    heard = complaints(visit)
+    heard = collect_console_errors(visit)
     filters = visit.get_by_role("navigation", name="Filters")
     filters.get_by_role("link", name="Media").click()
     expect(visit.locator(".app")).to_have_count(3)
@@ -124,7 +124,7 @@ def test_the_keyboard_reaches_a_filter_and_stays_there(visit: Page) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)
-def test_no_request_leaves_for_a_stranger(visit: Page, site: Site) -> None:
+def test_no_request_leaves_for_a_stranger(visit: Page, site: ServedApp) -> None:
     asked: list[str] = []
 
     def record(route: Route) -> None:

@@ -19,13 +19,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from rockonweb.config import instance_id
 from rockonweb.core.containers.argv import INSTANCE_LABEL, ROCKON_LABEL
-from rockonweb.models import User, now, repository, writing
+from rockonweb.models import User, repository, transaction, utc_now
 from tests.support import scenes
 from tests.support.app import PASSWORD, make_app
-from tests.support.browser import complaints, enter, new_page, prepare_axe, run_axe
-from tests.support.engine import Engine
-from tests.support.nu import html_faults
-from tests.support.serving import served
+from tests.support.browser import collect_console_errors, log_in_by_form, new_page, prepare_axe, run_axe
+from tests.support.engine import DockerDaemon
+from tests.support.nu import find_html_faults
+from tests.support.serving import serve_app
 
 WIDTHS = (320, 360, 768, 1280)
 Theme = Literal["light", "dark"]
@@ -97,27 +97,27 @@ class Scene:
 
     fill: Callable[[Flask], None]
     up: bool = True
-    addresses: Callable[[Flask], list[str]] = field(default=lambda app: scenes.pages_of(app))
+    addresses: Callable[[Flask], list[str]] = field(default=lambda app: scenes.list_pages(app))
     thorough: bool = False
     only_longer: bool = False
 
 
 SCENES = {
-    "empty": Scene(scenes.empty),
-    "household": Scene(scenes.household, thorough=True),
-    "long": Scene(scenes.with_long_names, up=False, only_longer=True),
-    "many": Scene(scenes.many, addresses=lambda _: [*OF_MANY]),
+    "empty": Scene(scenes.fill_nothing),
+    "household": Scene(scenes.fill_household, thorough=True),
+    "long": Scene(scenes.fill_long_names, up=False, only_longer=True),
+    "many": Scene(scenes.fill_many, addresses=lambda _: [*OF_MANY]),
 }
 
 
-def run_containers(engine: Engine, image: str, app: Flask) -> None:
+def run_containers(engine: DockerDaemon, image: str, app: Flask) -> None:
     """Let the containers of the app with most in it run."""
     rockon = repository.find_installation(1)
     assert rockon
     labels = {ROCKON_LABEL: rockon.name, INSTANCE_LABEL: instance_id(app.config["SETTINGS"])}
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     for container in rockon.containers:
-        engine.docker("run", "-d", "--name", container.name, *words, image)
+        engine.run_docker("run", "-d", "--name", container.name, *words, image)
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Outcome:
 
     def check(self, folder: Path, tell: Callable[[str], None]) -> None:
         """Nothing was found, and the HTML checker finds nothing."""
-        faults = html_faults(self.texts, folder)
+        faults = find_html_faults(self.texts, folder)
         widths = ", ".join(map(str, WIDTHS))
         tell(
             f"{len(self.texts)} pages, {'each in every window' if self.every else 'each in one window'}: "
@@ -185,7 +185,7 @@ def look(
 @contextmanager
 def opened(browser: Browser, app: Flask) -> Iterator[tuple[Page, str]]:
     """A page of Chromium's that notes what moves, and the address of the application."""
-    with served(app) as url, new_page(browser, reduced_motion="reduce") as page:
+    with serve_app(app) as url, new_page(browser, reduced_motion="reduce") as page:
         page.context.add_init_script(MOVED)
         yield page, url
 
@@ -219,18 +219,18 @@ def look_at_scene(
     scene = SCENES[name]
     host = request.getfixturevalue("engine").host if scene.thorough else f"unix://{folder}/no-docker.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
-    app = scenes.inhabited(folder, monkeypatch, scene.fill, up=scene.up)
+    app = scenes.make_filled_app(folder, monkeypatch, scene.fill, running=scene.up)
     with app.app_context():
         if scene.thorough:
             run_containers(request.getfixturevalue("engine"), request.getfixturevalue("standin")("scenes/photos"), app)
         addresses = scene.addresses(app)
     with opened(request.getfixturevalue("browser"), app) as (page, url):
-        enter(page, url)
-        heard = complaints(page)
+        log_in_by_form(page, url)
+        heard = collect_console_errors(page)
         for path in addresses:
             reach = going(page, url + path)
             look(page, f"{name}: {path}", reach, outcome, thorough=scene.thorough, axe=not scene.only_longer)
-            outcome.found += [f"{name}: {path} console: {line}" for line in heard if path != scenes.NOWHERE]
+            outcome.found += [f"{name}: {path} console: {line}" for line in heard if path != scenes.MISSING_PAGE]
             heard.clear()
             if scene.thorough:
                 outcome.forms = dict.fromkeys(page.evaluate(WRITABLE), path) | outcome.forms
@@ -239,10 +239,10 @@ def look_at_scene(
 def look_at_forms(browser: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> None:
     """What each form of the thorough scene answers that is sent empty."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/no-docker.sock")
-    app = scenes.inhabited(folder, monkeypatch, scenes.household)
+    app = scenes.make_filled_app(folder, monkeypatch, scenes.fill_household)
     refused = []
     with opened(browser, app) as (page, url):
-        enter(page, url)
+        log_in_by_form(page, url)
         for action, path in outcome.forms.items():
             if not action.endswith(FILES):
                 name = f"{action} of {path}"
@@ -259,10 +259,10 @@ def look_at_the_way_in(browser: Browser, folder: Path, monkeypatch: pytest.Monke
     with opened(browser, make_app(made(folder / "new"))) as (page, url):
         look(page, "setup", going(page, f"{url}/setup"), outcome, thorough=True)
         look(page, "setup, empty", sending(page, f"{url}/setup", "/setup", {}), outcome, thorough=True)
-    app = scenes.inhabited(folder, monkeypatch, scenes.empty)
-    with app.app_context(), writing() as session:
+    app = scenes.make_filled_app(folder, monkeypatch, scenes.fill_nothing)
+    with app.app_context(), transaction() as session:
         owner = session.query(User).one()
-        owner.totp_secret, owner.totp_since = pyotp.random_base32(), now()
+        owner.totp_secret, owner.totp_since = pyotp.random_base32(), utc_now()
     entering = {"name": "ada", "password": PASSWORD}
     with opened(browser, app) as (page, url):
         for name, reach in {

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Product
 from tests.browser.notes import LONG
-from tests.support.browser import complaints
+from tests.support.browser import collect_console_errors
 from tests.support.claims import free_port
 
 MOST_CLICKS = 8
@@ -29,9 +29,9 @@ def test_a_first_install_needs_few_clicks_and_no_typing(
         "volumes": volumes,
         "environment": asked,
     }
-    product.instance.add("Album", {"album": container})
-    with product.visit(javascript=javascript) as page:
-        heard = complaints(page)
+    product.instance.add_rockon("Album", {"album": container})
+    with product.open_page(javascript=javascript) as page:
+        heard = collect_console_errors(page)
         clicks = 0
 
         def click(what: Locator) -> None:

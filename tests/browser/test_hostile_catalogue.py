@@ -20,11 +20,11 @@ from sqlalchemy import select
 from rockonweb import catalog
 from rockonweb.accounts import tokens, users
 from rockonweb.core.errors import EngineError
-from rockonweb.core.formats.backup import Backup, to_json
+from rockonweb.core.formats.backup import Backup, backup_to_json
 from rockonweb.core.text import t
 from rockonweb.host import engine
 from rockonweb.models import (
-    AuditLine,
+    AuditEntry,
     Environment,
     Kind,
     Label,
@@ -40,16 +40,16 @@ from rockonweb.models import (
     Role,
     RollbackPoint,
     db,
-    now,
     repository,
-    writing,
+    transaction,
+    utc_now,
 )
 from rockonweb.work import restore
 from tests.support import filled, hostile
-from tests.support.app import PASSWORD, add_user, install, installation_of, make_app
-from tests.support.browser import complaints
+from tests.support.app import PASSWORD, create_test_user, installation_of, make_app, mark_installed
+from tests.support.browser import collect_console_errors
 from tests.support.queue_server import QueueServer
-from tests.support.serving import served
+from tests.support.serving import serve_app
 
 TEXT = hostile.TEXT
 RAN = "main script, main img[src='x'], main iframe, main style, main svg[onload], main object, main embed, main base"
@@ -62,7 +62,7 @@ NO_PAGES = ("/logout", "/healthz", "/static/")
 class Docker:
     """An engine whose containers write attacks, and which refuses everything else with one."""
 
-    def logs(self, name: str, *_: object, **__: object) -> str:
+    def read_logs(self, name: str, *_: object, **__: object) -> str:
         return f"{hostile.MARK} {TEXT}\n{hostile.HTML}\n"
 
     def __enter__(self) -> Self:
@@ -88,7 +88,7 @@ class Place:
     @property
     def paths(self) -> list[str]:
         """Addresses with the ids and names of what is there."""
-        first = {*filled.addresses(self.app)}
+        first = {*filled.list_addresses(self.app)}
         known = db.session.scalars(select(RockOn.id).where(RockOn.name == hostile.NAME)).one()
         own = {path.replace("/rockons/1", f"/rockons/{known}", 1) for path in first}
         found = {path.replace("/networks/family", "/networks/hostile-net") for path in first | own}
@@ -100,15 +100,17 @@ class Place:
 
 def taint(app: Flask, queue: Redis) -> None:
     """Install the hostile rock-on, and let everything around it that is not ours be hostile too."""
-    rockon = install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one()))
-    install(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one()))
-    add_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
-    tokens.make(users.get("ada"), Role.VIEWER, 9, hostile.NAME[:60])
-    with writing() as session:
+    rockon = mark_installed(
+        installation_of(db.session.scalars(select(RockOn).where(RockOn.name == hostile.NAME)).one())
+    )
+    mark_installed(installation_of(db.session.scalars(select(RockOn).where(RockOn.name == "Website")).one()))
+    create_test_user(f"<img src=x onerror={hostile.RUN}>"[:100], Role.VIEWER)
+    tokens.create_token(users.get_user("ada"), Role.VIEWER, 9, hostile.NAME[:60])
+    with transaction() as session:
         newer = json.loads(rockon.entry.source)
         newer["description"] = f"{hostile.HTML} newer"
         newer["containers"]["hostile-app"]["image"] = "box.example/hostile/newer"
-        newer["custom_config"]["NEW_<b>"] = hostile.question()
+        newer["custom_config"]["NEW_<b>"] = hostile.hostile_question()
         rockon.entry.source = json.dumps(newer)
         rockon.status_error = rockon.error = f"{hostile.MARK} {TEXT}"
         for variable in session.scalars(select(Environment)):
@@ -118,25 +120,25 @@ def taint(app: Flask, queue: Redis) -> None:
             session.add(operation := Operation(installation_id=rockon.id, kind=kind, progress=Progress.FAILED))
             operation.user, operation.error, operation.hint = hostile.NAME[:90], f"{hostile.MARK} {TEXT}", TEXT
             operation.reviewed = [f"docker run {TEXT}"]
-            operation.started = operation.finished = now()
+            operation.started = operation.finished = utc_now()
             step = OperationStep(position=1, title=TEXT, why=TEXT, output=hostile.HTML, progress=Progress.FAILED)
             step.layers = json.dumps({})
             operation.steps.append(step)
         session.flush()
-        session.add(AuditLine(who=hostile.NAME[:90], action="a<b>", about=TEXT[:200], address="<b onclick=alert(1)>"))
+        session.add(AuditEntry(who=hostile.NAME[:90], action="a<b>", about=TEXT[:200], address="<b onclick=alert(1)>"))
         session.add(Network(name="hostile-net", comment=f"{hostile.MARK} {TEXT}"))
         session.add(Metastore(place=f"http://{hostile.STRANGER}/\"'><script>{hostile.RUN}</script>", position=1))
         address = json.dumps({"url": f"https://{hostile.STRANGER}/\"'><script>{hostile.RUN}</script>"})
         session.add(target := NoticeTarget(way="hook", address=address, events="failed", fine=False))
-        target.said, target.said_at = f"{hostile.MARK} {TEXT}", now()
+        target.said, target.said_at = f"{hostile.MARK} {TEXT}", utc_now()
         target.messages.append(NoticeMessage(title=TEXT, body=TEXT))
         point = RollbackPoint(installation_id=rockon.id, definition=rockon.installed_source)
-        point.answers = json.dumps(repository.answers_of(rockon).to_json())
+        point.answers = json.dumps(repository.load_answers(rockon).to_dict())
         session.add(point)
         for one in session.scalars(select(LoginSession)):
             one.browser = TEXT[:200]
     broken = Backup("<b>1</b>", "2026-01-01T00:00:00+00:00")
-    restore.take(to_json(broken).encode(), "", "ada")
+    restore.create_restore(backup_to_json(broken).encode(), "", "ada")
     line = Queue("rockonweb", connection=queue)
     line.enqueue("rockonweb.jobs.run", TEXT, job_id="job-2", description=TEXT)
     job = Job.create("rockonweb.jobs.run", (TEXT,), connection=queue, id="job-1", origin="rockonweb", description=TEXT)
@@ -147,19 +149,19 @@ def taint(app: Flask, queue: Redis) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, queue_server: QueueServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    queue_server.flush()
+    queue_server.flush_queue()
     app: Flask = make_app(tmp_path, ROCKONWEB_REMOTE_METASTORE="")
     queue = app.extensions["redis"] = Redis.from_url(queue_server.url)
-    hostile.put(app.config["SETTINGS"].local_metastore)
-    monkeypatch.setattr(engine, "connect", lambda *_, **__: Docker())
+    hostile.write_catalogue(app.config["SETTINGS"].local_metastore)
+    monkeypatch.setattr(engine, "connect_engine", lambda *_, **__: Docker())
     with app.app_context():
-        add_user()
-        assert {*catalog.refresh().added} == {*hostile.names()}
+        create_test_user()
+        assert {*catalog.refresh_catalogue().added} == {*hostile.loadable_names()}
         taint(app, queue)
         db.session.rollback()
-    with served(app) as address, app.app_context():
+    with serve_app(app) as address, app.app_context():
         yield Place(address, app)
-    queue_server.flush()
+    queue_server.flush_queue()
 
 
 def pages_of(place: Place, page: Page) -> list[str]:
@@ -192,7 +194,7 @@ def test_nothing_runs_and_no_stranger_is_asked_on_any_page(
         dialog.dismiss()
 
     page.on("dialog", hear)
-    heard = complaints(page)
+    heard = collect_console_errors(page)
 
     def complained() -> list[str]:
         return [words for words in heard if REFUSED not in words]

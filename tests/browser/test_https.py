@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from rockonweb.host.certificate import self_signed
-from tests.support.browser import complaints, new_page
+from rockonweb.host.certificate import create_self_signed
+from tests.support.browser import collect_console_errors, new_page
 from tests.support.stack import Stack
 
 
@@ -14,13 +14,13 @@ def test_a_person_logs_in_and_makes_a_share_by_https(
     browser: Browser, stack: Callable[..., Stack], tmp_path: Path
 ) -> None:
     pair = {}
-    for name, content in zip(("KEY", "CERT"), self_signed("localhost"), strict=True):
+    for name, content in zip(("KEY", "CERT"), create_self_signed("localhost"), strict=True):
         (tmp_path / name).write_bytes(content)
         pair[f"ROCKONWEB_TLS_{name}"] = str(tmp_path / name)
     made = stack(environment=pair, started=False)
     address = made.start().replace("127.0.0.1", "localhost")
     with new_page(browser, ignore_https_errors=True) as page:
-        heard = complaints(page)
+        heard = collect_console_errors(page)
         page.goto(f"{address}/shares")
         page.get_by_label("Name").fill(made.user)
         page.get_by_label("Password").fill(made.password)

@@ -10,17 +10,17 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, now, writing
+from rockonweb.models import Installation, Kind, Operation, OperationStep, Progress, State, transaction, utc_now
 from tests.browser.conftest import Product
 from tests.browser.notes import LONG
 from tests.docker.test_progress import slow_line
-from tests.support.app import install, shelve
-from tests.support.apps import eventually
-from tests.support.browser import accessibility_violations, complaints
+from tests.support.app import add_rockon, mark_installed
+from tests.support.apps import wait_for
+from tests.support.browser import collect_console_errors, find_accessibility_violations
 from tests.support.claims import free_port
-from tests.support.receivers import Hook, hook
-from tests.support.registry import Registry
-from tests.support.serving import Site
+from tests.support.receivers import WebhookReceiver, webhook_receiver
+from tests.support.registry import RegistryServer
+from tests.support.serving import ServedApp
 
 APP = "slowly"
 SIZE = 6_000_000
@@ -28,20 +28,20 @@ BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScrip
 
 
 @pytest.fixture
-def slowly(product: Product, standin: Callable[..., str], registry: Registry) -> Iterator[None]:
+def slowly(product: Product, standin: Callable[..., str], registry: RegistryServer) -> Iterator[None]:
     """An app whose image takes some seconds to come."""
     name = standin(f"browser/{APP}:1", padding=SIZE).removeprefix(f"{registry.address}/")
     port = {"label": "Web", "description": "", "host_default": free_port(), "protocol": "tcp", "ui": True}
     with slow_line(registry, 1_500_000) as address:
-        product.instance.add("Slowly", {APP: {"image": f"{address}/{name}", "tag": "", "ports": {"8080": port}}})
+        product.instance.add_rockon("Slowly", {APP: {"image": f"{address}/{name}", "tag": "", "ports": {"8080": port}}})
         yield
 
 
 @pytest.fixture
-def nowhere(product: Product, registry: Registry) -> None:
+def nowhere(product: Product, registry: RegistryServer) -> None:
     """An app whose image is nowhere, which nobody asks before the install."""
     product.app.config["SETTINGS"] = replace(product.instance.settings, registry_seconds=0)
-    product.instance.add("Nowhere", {"nowhere": {"image": f"{registry.address}/no/such:1", "tag": ""}})
+    product.instance.add_rockon("Nowhere", {"nowhere": {"image": f"{registry.address}/no/such:1", "tag": ""}})
 
 
 def begin(page: Page, name: str) -> None:
@@ -61,8 +61,8 @@ def begin(page: Page, name: str) -> None:
 
 
 def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Product, slowly: None) -> None:
-    with product.visit() as page:
-        heard = complaints(page)
+    with product.open_page() as page:
+        heard = collect_console_errors(page)
         begin(page, "Slowly")
         seen: list[int] = []
         titles: set[str] = set()
@@ -82,43 +82,43 @@ def test_the_bar_moves_and_never_back_and_the_title_tells_the_end(product: Produ
         assert folds.count() == page.locator(".step").count()
         assert page.locator(".step-fold[open]").count() == 0
         assert page.locator(".toast-line").count() == 0  # its own page has told it
-        assert accessibility_violations(page) == []
+        assert find_accessibility_violations(page) == []
         assert heard == []
 
 
 @pytest.fixture
 def updating(app: Flask) -> int:
     """An update under way, as the rows say: one step is done, one runs, one waits; returns its id."""
-    rockon = install(shelve("Slowly"), state=State.PENDING_UPDATE)
+    rockon = mark_installed(add_rockon("Slowly"), state=State.PENDING_UPDATE)
     progress = (Progress.DONE, Progress.RUNNING, Progress.QUEUED)
     operation = Operation(
-        installation_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada", started=now()
+        installation_id=rockon.id, kind=Kind.UPDATE, progress=Progress.RUNNING, user="ada", started=utc_now()
     )
     operation.steps = [
         OperationStep(position=place, title=f"step {place}", why="it has to be", progress=one)
         for place, one in enumerate(progress)
     ]
-    with writing() as session:
+    with transaction() as session:
         session.add(operation)
     return operation.id
 
 
 def go_on(operation_id: int) -> bool:
     """Let the step that runs be done, and the next one run; the last one ends the operation. Returns whether it has."""
-    with writing() as session:
+    with transaction() as session:
         operation = session.get_one(Operation, operation_id)
         over, *waiting = [step for step in operation.steps if step.progress is not Progress.DONE]
         over.progress = Progress.DONE
         if waiting:
             waiting[0].progress = Progress.RUNNING
             return False
-        operation.end(Progress.DONE)
+        operation.mark_finished(Progress.DONE)
         session.get_one(Installation, operation.installation_id).state = State.INSTALLED
         return True
 
 
-def test_what_a_person_opened_stays_open_while_the_rest_goes_on(site: Site, updating: int) -> None:
-    with site.visit(f"/operations/{updating}") as page:
+def test_what_a_person_opened_stays_open_while_the_rest_goes_on(site: ServedApp, updating: int) -> None:
+    with site.open_page(f"/operations/{updating}") as page:
         folds, opened = page.locator(".step-fold"), page.locator(".step-fold[open]")
         expect(page.locator(".step-is-running")).to_have_count(1)
         page.locator(".step-fold > summary").first.click()
@@ -132,9 +132,9 @@ def test_what_a_person_opened_stays_open_while_the_rest_goes_on(site: Site, upda
         expect(opened.locator(".break")).to_have_text(["step 0"])
 
 
-def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: Site, updating: int) -> None:
-    with site.visit() as page:
-        heard = complaints(page)
+def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: ServedApp, updating: int) -> None:
+    with site.open_page() as page:
+        heard = collect_console_errors(page)
         page.clock.install()
         page.goto("/shares")
         own = page.title()
@@ -146,7 +146,7 @@ def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: S
         expect(toast).to_contain_text("Slowly was updated")
         expect(page).to_have_title(f"✓ Slowly was updated · {own}")
         assert page.locator("#toasts[role=status][aria-live=polite]").count() == 1
-        assert accessibility_violations(page) == []
+        assert find_accessibility_violations(page) == []
         page.get_by_role("button", name="Dismiss: Slowly was updated").press("Enter")
         expect(toast).to_have_count(0)
         expect(page).to_have_title(own)
@@ -164,7 +164,7 @@ def test_a_page_elsewhere_is_told_of_the_end_and_can_put_the_notice_away(site: S
 def test_a_failure_stands_open_and_its_log_can_be_taken_along(
     product: Product, nowhere: None, javascript: bool
 ) -> None:
-    with product.visit(javascript=javascript) as page:
+    with product.open_page(javascript=javascript) as page:
         begin(page, "Nowhere")
         expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
         expect(page).to_have_title("✗ Nowhere could not be installed · Rockonweb")
@@ -189,18 +189,18 @@ def test_a_failure_stands_open_and_its_log_can_be_taken_along(
 
 
 def test_a_hook_hears_of_what_failed(product: Product, nowhere: None) -> None:
-    with hook("/t0ken-of-mine") as seen, product.visit() as page:
+    with webhook_receiver("/t0ken-of-mine") as seen, product.open_page() as page:
         add_hook(page, seen)
         page.get_by_role("button", name="Send a test").click()
         expect(page.get_by_text("The last message was taken:")).to_be_visible(timeout=LONG)
         assert "t0ken" not in page.content()
         begin(page, "Nowhere")
         expect(page.get_by_role("alert")).to_be_visible(timeout=LONG)
-        eventually(lambda: len(seen.got) > 1, LONG / 1000)
+        wait_for(lambda: len(seen.got) > 1, LONG / 1000)
     assert [body["title"] for _, body in seen.got] == ["A test of Rockonweb", "Nowhere could not be installed"]
 
 
-def add_hook(page: Page, seen: Hook) -> None:
+def add_hook(page: Page, seen: WebhookReceiver) -> None:
     page.goto("/notices")
     page.get_by_role("link", name="Web hook").click()
     page.get_by_label("Address").fill(seen.url)

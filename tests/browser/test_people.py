@@ -9,17 +9,17 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rockonweb.models import User, db, writing
-from tests.support.app import PASSWORD, add_user, install, shelve
-from tests.support.browser import accessibility_violations, complaints, new_page
-from tests.support.serving import Site
+from rockonweb.models import User, db, transaction
+from tests.support.app import PASSWORD, add_rockon, create_test_user, mark_installed
+from tests.support.browser import collect_console_errors, find_accessibility_violations, new_page
+from tests.support.serving import ServedApp
 
 
 @pytest.fixture
-def url(site: Site) -> str:
+def url(site: ServedApp) -> str:
     """The address of an application with two accounts."""
-    add_user("eve-with-a-name-that-is-much-longer-than-those-that-people-usually-choose-for-themselves")
-    install(shelve("Notes"))
+    create_test_user("eve-with-a-name-that-is-much-longer-than-those-that-people-usually-choose-for-themselves")
+    mark_installed(add_rockon("Notes"))
     return site.url
 
 
@@ -32,7 +32,7 @@ def log_in(page: Page, url: str) -> None:
 
 def forget_used_code() -> None:
     """As if half a minute and more had gone by since the last code."""
-    with writing() as session:
+    with transaction() as session:
         session.query(User).filter_by(name="ada").one().totp_counter -= 10
     db.session.rollback()
 
@@ -40,7 +40,7 @@ def forget_used_code() -> None:
 def right(page: Page, width: int, javascript: bool) -> None:
     """The page fits, and axe, which is a script, finds nothing."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    assert not javascript or accessibility_violations(page) == [], page.url
+    assert not javascript or find_accessibility_violations(page) == [], page.url
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_person_sets_the_second_step_up_logs_in_by_it_and_is_found_in_the_audi
 ) -> None:
     looks: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with new_page(browser, javascript=javascript, **looks) as page:
-        heard = complaints(page)
+        heard = collect_console_errors(page)
         log_in(page, url)
         page.wait_for_url(f"{url}/")
         page.locator(".topbar-menu:visible > summary").last.click()

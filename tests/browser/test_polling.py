@@ -10,10 +10,10 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from rockonweb.blueprints.dashboard import overview
-from rockonweb.core.instance.attention import Room
-from rockonweb.models import Installation, Status, writing
+from rockonweb.core.instance.attention import Capacity
+from rockonweb.models import Installation, Status, transaction
 from tests.support import scenes
-from tests.support.serving import Site
+from tests.support.serving import ServedApp
 
 PARTS = {"/": "#home", "/rockons?tab=installed": "#shelf", "/rockons/1": "#rockon-head"}
 SHOW = """(hidden) => {
@@ -26,8 +26,8 @@ SHOW = """(hidden) => {
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """A household with apps in every state."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    monkeypatch.setattr(overview, "_memory", Room)  # that of this machine may change meanwhile
-    app = scenes.inhabited(tmp_path, monkeypatch, scenes.household)
+    monkeypatch.setattr(overview, "_memory_capacity", Capacity)  # that of this machine may change meanwhile
+    app = scenes.make_filled_app(tmp_path, monkeypatch, scenes.fill_household)
     with app.app_context():
         yield app
 
@@ -40,8 +40,8 @@ def polls(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PARTS)
-def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(site: Site, path: str) -> None:
-    with site.visit() as page:
+def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(site: ServedApp, path: str) -> None:
+    with site.open_page() as page:
         page.clock.install()
         page.goto(path)
         heard, part = polls(page), page.locator(PARTS[path])
@@ -53,7 +53,7 @@ def test_a_page_asks_while_it_is_seen_and_at_once_when_it_is_seen_again(site: Si
         page.evaluate(SHOW, True)
         expect(page.locator(".htmx-request")).to_have_count(0)  # one that was under way
         heard.clear()
-        with writing() as session:
+        with transaction() as session:
             session.get_one(Installation, 1).status = Status.STOPPED
         for _ in range(3):
             page.clock.run_for(1000)

@@ -14,28 +14,28 @@ from rockonweb.core.instance.resources import Sample
 from rockonweb.work import metrics, queue
 from tests.browser.conftest import Product
 from tests.browser.notes import APP, DATABASE, SECRET, await_done, notes
-from tests.support.app import install, shelve
-from tests.support.apps import eventually
-from tests.support.browser import complaints
-from tests.support.engine import Engine
-from tests.support.serving import Site
+from tests.support.app import add_rockon, mark_installed
+from tests.support.apps import wait_for
+from tests.support.browser import collect_console_errors
+from tests.support.engine import DockerDaemon
+from tests.support.serving import ServedApp
 
 TABS = {"Overview": "", "Logs": "/logs", "Resources": "/resources", "History": "/history", "Definition": "/source"}
 BOTH = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
-def say(engine: Engine, words: str, container: str = APP) -> None:
+def say(engine: DockerDaemon, words: str, container: str = APP) -> None:
     """Let a container write a line into its log."""
-    engine.docker("exec", container, "sh", "-c", f"echo '{words}' >/proc/1/fd/1")
+    engine.run_docker("exec", container, "sh", "-c", f"echo '{words}' >/proc/1/fd/1")
 
 
 def sampled() -> None:
     """Put half an hour of samples where the watcher keeps them."""
-    redis, now = queue.connection(), time.time()
+    redis, now = queue.redis_connection(), time.time()
     for place in range(90):
         at, wave = now - 1800 + 20 * place, 1 + math.sin(place / 7)
         one = Sample(at, 20 * wave, int(60e6 + 20e6 * wave), 2_000_000_000, 9e4 * wave, 3e4 * wave, 0.0, 2e5 * wave)
-        metrics.keep(redis, {APP: one, DATABASE: one})
+        metrics.store_samples(redis, {APP: one, DATABASE: one})
 
 
 def current(page: Page) -> str:
@@ -44,16 +44,16 @@ def current(page: Page) -> str:
 
 
 @BOTH
-def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: Engine, javascript: bool) -> None:
-    with product.visit(javascript=javascript) as page:
-        heard = complaints(page)
+def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: DockerDaemon, javascript: bool) -> None:
+    with product.open_page(javascript=javascript) as page:
+        heard = collect_console_errors(page)
         for before, after in (("true", "exited"), ("false", "running")):
             page.goto("/rockons/1")
             switch = page.get_by_role("button", name="Runs")
             expect(switch).to_have_attribute("aria-pressed", before)
             switch.press("Space" if javascript else "Enter")
             await_done(page)
-            assert {*engine.docker("ps", "--all", "--format", "{{.State}}").split()} == {after}
+            assert {*engine.run_docker("ps", "--all", "--format", "{{.State}}").split()} == {after}
         page.goto("/rockons/1")
         expect(page.locator(".hero-status")).to_contain_text(re.compile("Running.*since today"))
         expect(page.get_by_role("link", name="Open UI")).to_be_visible()
@@ -61,17 +61,17 @@ def test_the_switch_stops_and_starts(product: Product, notes_port: int, engine: 
 
 
 @pytest.fixture
-def site(site: Site) -> Site:
+def site(site: ServedApp) -> ServedApp:
     """Family Notes is installed, as the rows say."""
     name, containers, keys = notes(lambda image, **_: image)
-    install(shelve(name, containers, **keys))
+    mark_installed(add_rockon(name, containers, **keys))
     return site
 
 
 @BOTH
-def test_tabs_are_pages_and_need_no_mouse(site: Site, javascript: bool) -> None:
-    with site.visit("/rockons/1", javascript=javascript) as page:
-        heard = complaints(page)
+def test_tabs_are_pages_and_need_no_mouse(site: ServedApp, javascript: bool) -> None:
+    with site.open_page("/rockons/1", javascript=javascript) as page:
+        heard = collect_console_errors(page)
         for name, path in [*TABS.items()][1:]:
             link = page.get_by_role("navigation", name="Pages of Family Notes").get_by_role("link", name=name)
             link.focus()
@@ -91,10 +91,10 @@ def test_tabs_are_pages_and_need_no_mouse(site: Site, javascript: bool) -> None:
 
 @BOTH
 def test_logs_are_followed_searched_and_taken_along(
-    product: Product, notes_port: int, engine: Engine, javascript: bool, tmp_path: Path
+    product: Product, notes_port: int, engine: DockerDaemon, javascript: bool, tmp_path: Path
 ) -> None:
-    with product.visit("/rockons/1/logs", javascript=javascript) as page:
-        heard = complaints(page)
+    with product.open_page("/rockons/1/logs", javascript=javascript) as page:
+        heard = collect_console_errors(page)
         box = page.get_by_role("region", name=f"Log of {APP}", exact=True)
         expect(box).to_be_visible()
         expect(page.get_by_role("region", name=f"Log of {DATABASE}")).to_be_visible()
@@ -103,7 +103,7 @@ def test_logs_are_followed_searched_and_taken_along(
         say(engine, f"a heron landed, {SECRET}")
         line, again = page.get_by_text("a heron landed"), page.get_by_role("link", name="Read again")
         if not javascript:
-            eventually(lambda: line.is_visible() or again.click())
+            wait_for(lambda: line.is_visible() or again.click())
         expect(line).to_be_visible()
         page.get_by_role("link", name="Pause").click()
         expect(page.get_by_role("link", name="Follow")).to_be_visible()
@@ -135,16 +135,16 @@ def test_logs_are_followed_searched_and_taken_along(
         assert re.search(r"Z a heron landed, \*{8}\n", text)
         assert SECRET not in text + page.content()
 
-        engine.docker("stop", APP)
+        engine.run_docker("stop", APP)
         page.goto(f"/rockons/1/logs?container={APP}")
         expect(box).to_contain_text("asked to stop")
         assert heard == []
 
 
 @BOTH
-def test_resources_are_drawn_and_told(site: Site, javascript: bool) -> None:
-    with site.visit(javascript=javascript) as page:
-        heard = complaints(page)
+def test_resources_are_drawn_and_told(site: ServedApp, javascript: bool) -> None:
+    with site.open_page(javascript=javascript) as page:
+        heard = collect_console_errors(page)
         if javascript:
             page.clock.install()
         page.goto("/rockons/1/resources")

@@ -12,21 +12,21 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Product
 from tests.browser.notes import APP, DATABASE, SECRET, await_done, notes
 from tests.browser.test_settings import apply, open_settings, save
-from tests.support.apps import page as page_of
-from tests.support.browser import accessibility_violations, complaints
+from tests.support.apps import fetch_app_page as page_of
+from tests.support.browser import collect_console_errors, find_accessibility_violations
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.loop_btrfs import mounted
+from tests.support.engine import DockerDaemon
+from tests.support.loop_btrfs import mounted_btrfs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
 
 @pytest.fixture
-def notes_port(product: Product, engine: Engine, standin: Callable[..., str], tmp_path: Path) -> Iterator[int]:
+def notes_port(product: Product, engine: DockerDaemon, standin: Callable[..., str], tmp_path: Path) -> Iterator[int]:
     """Family Notes runs, one container on a subvolume and one on a plain folder; yields its port."""
     port = free_port()
     root = product.instance.settings.shares_root
-    with mounted(tmp_path / "image", root):
+    with mounted_btrfs(tmp_path / "image", root):
         (root / "plain").mkdir()
         product.install(
             *notes(standin),
@@ -35,15 +35,15 @@ def notes_port(product: Product, engine: Engine, standin: Callable[..., str], tm
             environment={APP: {"NOTES_TITLE": "Our notes", "NOTES_PASSWORD": SECRET}},
         )
         yield port
-        engine.clear()
+        engine.remove_everything()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, javascript: bool) -> None:
     root = product.instance.settings.shares_root
     (root / "notes" / "precious").write_text("mine")
-    with product.visit(javascript=javascript) as page:
-        heard = complaints(page)
+    with product.open_page(javascript=javascript) as page:
+        heard = collect_console_errors(page)
         open_settings(page, "Environment")
         page.locator(f'[name="environment-{APP}-NOTES_TITLE"]').fill("Their notes")
         save(page)
@@ -53,7 +53,7 @@ def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, ja
         (root / "notes" / "precious").unlink()
 
         page.goto("/rockons/1")
-        assert not javascript or accessibility_violations(page) == []  # axe is a script too
+        assert not javascript or find_accessibility_violations(page) == []  # axe is a script too
         page.get_by_role("link", name="What comes back").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Go back")
         text = page.locator("main").inner_text()
@@ -61,7 +61,7 @@ def test_a_setting_and_a_file_come_back(product: Product, notes_port: int, *, ja
         assert "Our notes" in text
         assert "plain: stays as it is. There is no snapshot of it from then." in text
         assert "notes: comes back as it was then." in text
-        assert not javascript or accessibility_violations(page) == []  # axe is a script too
+        assert not javascript or find_accessibility_violations(page) == []  # axe is a script too
         page.set_viewport_size({"width": 360, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         if javascript:  # the page before it has the same button, for those who need not look

@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.app import shelve
-from tests.support.browser import accessibility_violations, complaints
-from tests.support.serving import Site
+from tests.support.app import add_rockon
+from tests.support.browser import collect_console_errors, find_accessibility_violations
+from tests.support.serving import ServedApp
 
 VARIABLES = {
     "ADMIN_PASSWORD": {"label": "Admin password", "description": ""},
@@ -18,11 +18,11 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
-def test_a_secret_is_shown_made_anew_and_kept(site: Site, javascript: bool) -> None:
-    rockon = shelve("Web", {"web": {"environment": VARIABLES}})
+def test_a_secret_is_shown_made_anew_and_kept(site: ServedApp, javascript: bool) -> None:
+    rockon = add_rockon("Web", {"web": {"environment": VARIABLES}})
     path = f"/rockons/{rockon.id}/install/environment"
-    with site.visit(path, javascript=javascript) as page:
-        heard = complaints(page)
+    with site.open_page(path, javascript=javascript) as page:
+        heard = collect_console_errors(page)
         secret = page.locator("[name='environment-web-ADMIN_PASSWORD']")
         page.locator("[name='environment-web-NOTE']").fill("typed before")
         expect(secret).to_have_attribute("type", "password")
@@ -39,7 +39,7 @@ def test_a_secret_is_shown_made_anew_and_kept(site: Site, javascript: bool) -> N
         expect(page).to_have_url(site.url + path)
         expect(page.locator("[name='environment-web-NOTE']")).to_have_value("typed before")
         if javascript:
-            assert accessibility_violations(page) == []
+            assert find_accessibility_violations(page) == []
         secret.press("Enter")
         expect(page).to_have_url(re.compile("/summary$"))
         page.goto(path)

@@ -9,16 +9,16 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Product
 from tests.browser.notes import APP, DATABASE, SECRET, await_done
-from tests.support.apps import page as page_of
-from tests.support.apps import silent
-from tests.support.browser import complaints
+from tests.support.apps import fetch_app_page as page_of
+from tests.support.apps import nothing_answers
+from tests.support.browser import collect_console_errors
 from tests.support.claims import free_port
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 
 
-def ids(engine: Engine) -> dict[str, str]:
+def ids(engine: DockerDaemon) -> dict[str, str]:
     """The ids of all containers by name."""
-    lines = engine.docker("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
+    lines = engine.run_docker("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
     return dict(line.split() for line in lines)
 
 
@@ -41,12 +41,12 @@ def apply(page: Page) -> None:
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
-    product: Product, notes_port: int, engine: Engine, javascript: bool
+    product: Product, notes_port: int, engine: DockerDaemon, javascript: bool
 ) -> None:
     old_port, new_port = notes_port, free_port()
     before = ids(engine)
-    with product.visit(javascript=javascript) as page:
-        heard = complaints(page)
+    with product.open_page(javascript=javascript) as page:
+        heard = collect_console_errors(page)
         open_settings(page, "Ports")
         page.locator(f'[name="ports-{APP}-8080"]').fill(str(new_port))
         save(page)
@@ -83,8 +83,8 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert "NOTES_TITLE=Their notes" in told
         assert "LOG_LEVEL=debug" in told
         assert f"NOTES_PASSWORD={SECRET}" in told
-        assert silent(old_port)
-        assert engine.docker("inspect", "-f", '{{index .Config.Labels "proxy.enable"}}', APP).strip() == "true"
+        assert nothing_answers(old_port)
+        assert engine.run_docker("inspect", "-f", '{{index .Config.Labels "proxy.enable"}}', APP).strip() == "true"
         page.goto("/rockons/1")
         assert "Changes that are not applied yet" not in page.content()
         expect(page.get_by_role("link", name=re.compile("Open UI"))).to_have_attribute(
@@ -98,14 +98,14 @@ def test_a_port_a_variable_and_a_label_are_changed_and_a_network_is_joined(
         assert "Nothing is rebuilt: the app keeps running the whole time." in page.locator("main").inner_text()
         apply(page)
         assert ids(engine) == after
-        assert "attic" in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
+        assert "attic" in engine.run_docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 
         open_settings(page, "Networks")
         page.locator(f'[name="networks-{DATABASE}-attic"]').uncheck()
         save(page)
         apply(page)
         assert ids(engine) == after
-        assert "attic" not in engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
+        assert "attic" not in engine.run_docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", DATABASE)
 
         open_settings(page, "Labels")
         page.get_by_role("button", name="Remove proxy.enable=true").click()

@@ -10,10 +10,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Product
 from tests.browser.notes import LONG, await_done
-from tests.support.apps import page as page_of
-from tests.support.browser import accessibility_violations, complaints
+from tests.support.apps import fetch_app_page as page_of
+from tests.support.browser import collect_console_errors, find_accessibility_violations
 from tests.support.claims import free_port
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 
 APP = "board"
 IMAGE = "browser/board:1"
@@ -31,17 +31,17 @@ def port(product: Product, standin: Callable[..., str]) -> int:
 
 def seen_wrong(page: Page, *, javascript: bool) -> list[str]:
     """What axe finds wrong; it never comes to an end on a page without JavaScript."""
-    return accessibility_violations(page) if javascript else []
+    return find_accessibility_violations(page) if javascript else []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_newer_image_is_looked_for_got_and_taken(
-    product: Product, port: int, engine: Engine, standin: Callable[..., str], javascript: bool
+    product: Product, port: int, engine: DockerDaemon, standin: Callable[..., str], javascript: bool
 ) -> None:
     standin(IMAGE, (8080, 9090), revision="2", environment={"BOARD_PASSWORD": "hush-hush"})
-    running = engine.docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", APP)
-    with product.visit("/rockons/1", javascript=javascript) as page:
-        heard = complaints(page)
+    running = engine.run_docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", APP)
+    with product.open_page("/rockons/1", javascript=javascript) as page:
+        heard = collect_console_errors(page)
         page.get_by_role("button", name="Look for updates").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Updates of Board")
         get = page.get_by_role("button", name="Get it")
@@ -56,7 +56,7 @@ def test_a_newer_image_is_looked_for_got_and_taken(
         assert "9090/tcp" in text
         assert "BOARD_PASSWORD=********" in text
         assert "hush-hush" not in page.content()
-        assert engine.docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", APP) == running
+        assert engine.run_docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", APP) == running
         violations += seen_wrong(page, javascript=javascript)
 
         page.goto("/rockons?tab=installed&update=1")

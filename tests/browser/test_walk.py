@@ -10,27 +10,27 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.notes import LONG, SECRET, await_done, text
-from tests.support.browser import complaints, new_page
+from tests.support.browser import collect_console_errors, new_page
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.metastore import Metastore
+from tests.support.engine import DockerDaemon
+from tests.support.metastore import MetastoreServer
 from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def running(engine: Engine, standin: Callable[..., str]) -> Iterator[Stack]:
+def running(engine: DockerDaemon, standin: Callable[..., str]) -> Iterator[Stack]:
     """The product as a person starts it, with a metastore that offers an app of two containers for each walk."""
     notes, files = text(standin), {"root.json": '{"family": "family.json", "village": "village.json"}'}
     for who in ("family", "village"):
         own = notes.replace("family", who).replace("Family", who.title())
         files[f"{who}.json"] = own.replace("8090,", f"{free_port()},")
     with (
-        closing(Metastore(files)) as store,
+        closing(MetastoreServer(files)) as store,
         closing(Stack(engine.host, store.url)) as running,
     ):
         running.start()
         yield running
-    engine.clear()
+    engine.remove_everything()
 
 
 def log_in(page: Page, running: Stack) -> None:
@@ -72,11 +72,11 @@ def fill_wizard(page: Page, app: str) -> None:
     ("who", "javascript"), [("family", True), ("village", False)], ids=["with JavaScript", "without JavaScript"]
 )
 def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
-    browser: Browser, engine: Engine, running: Stack, who: str, javascript: bool
+    browser: Browser, engine: DockerDaemon, running: Stack, who: str, javascript: bool
 ) -> None:
     app, shares = f"{who}-notes", {path.name for path in running.shares.iterdir()}
     with new_page(browser, javascript=javascript) as page:
-        heard = complaints(page)
+        heard = collect_console_errors(page)
         log_in(page, running)
         refresh(page)
 
@@ -100,7 +100,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         expect(popup.value.locator("body")).to_contain_text("NOTES_TITLE=Our notes")
         assert popup.value.url.endswith("/notes") or popup.value.url.endswith("/notes/")
         popup.value.close()
-        assert sorted(engine.docker("ps", "--format", "{{.Names}}").split()) == [app, f"{app}-db"]
+        assert sorted(engine.run_docker("ps", "--format", "{{.Names}}").split()) == [app, f"{app}-db"]
 
         page.get_by_role("link", name=f"To {who.title()} Notes").click()
         if javascript:
@@ -110,7 +110,7 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         for button, state in ((switch, "exited"), (switch, "running"), (again, "running")):
             button.click()
             await_done(page)
-            states = engine.docker("ps", "--all", "--format", "{{.State}}").split()
+            states = engine.run_docker("ps", "--all", "--format", "{{.State}}").split()
             assert states == [state, state]
             page.goto(here)
 
@@ -118,15 +118,15 @@ def test_from_the_login_to_the_running_app_and_back_to_uninstalled(
         expect(page.locator("main")).to_contain_text("What stays")
         page.get_by_role("button", name="Uninstall").click()
         await_done(page)
-        assert engine.docker("ps", "--all", "--quiet") == ""
-        assert f"{app}-net" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+        assert engine.run_docker("ps", "--all", "--quiet") == ""
+        assert f"{app}-net" not in engine.run_docker("network", "ls", "--format", "{{.Name}}")
         assert {path.name for path in running.shares.iterdir()} - shares == {app, f"{app}-db"}
         assert heard == [] or all("422" in line for line in heard)
 
 
 def test_the_jobs_dashboard_shows_the_queue(browser: Browser, running: Stack) -> None:
     with new_page(browser) as page:
-        heard = complaints(page)
+        heard = collect_console_errors(page)
         log_in(page, running)
         refresh(page)
         page.goto(f"{running.url}/jobs")

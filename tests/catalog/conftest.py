@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.metastore import Metastore
+from tests.support.metastore import MetastoreServer
 
 
 @pytest.fixture
-def store() -> Iterator[Metastore]:
+def store() -> Iterator[MetastoreServer]:
     """The configured metastore; it serves what is put into `store.files`."""
-    store = Metastore({})
+    store = MetastoreServer({})
     yield store
     store.close()
 
 
 @pytest.fixture
-def environ(store: Metastore) -> dict[str, str]:
+def environ(store: MetastoreServer) -> dict[str, str]:
     """An application's configuration: that metastore."""
     return {"ROCKONWEB_REMOTE_METASTORE": store.url}

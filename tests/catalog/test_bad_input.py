@@ -20,7 +20,7 @@ from rockonweb.models import RockOn, db
 from rockonweb.remote import http_client
 from tests.support import samples
 from tests.support.app import make_app
-from tests.support.odd_server import Answer, odd_server, say, send_to
+from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
 
 SECONDS = 100  # of a refresh, where no other limit is given: a fraction of it is usual
 MEGABYTES = 320  # more than an idle process has
@@ -51,7 +51,7 @@ def nothing(handler: BaseHTTPRequestHandler) -> None:
 
 
 def good(name: str = "Good", **keys: Any) -> str:
-    return samples.source({name.lower(): {}}, name, **keys)
+    return samples.definition_source({name.lower(): {}}, name, **keys)
 
 
 def many(word: str, count: int, after: int = 0) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def refresh_here(folder: Path, url: str) -> dict[str, Any]:
     with app.app_context():
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         before, begun = megabytes("VmRSS"), time.monotonic()
-        report = catalog.refresh()
+        report = catalog.refresh_catalogue()
         return {
             "report": report.to_json(),
             "text": str(report),
@@ -93,7 +93,7 @@ def megabytes(what: str) -> float:
 
 def with_root(files: dict[str, Answer], root: object = None) -> dict[str, Answer]:
     listed = root if root is not None else {name: name for name in files}
-    return {"/root.json": say(json.dumps(listed)), **{f"/{name}": answer for name, answer in files.items()}}
+    return {"/root.json": respond_with(json.dumps(listed)), **{f"/{name}": answer for name, answer in files.items()}}
 
 
 def faults(told: dict[str, Any]) -> dict[str, list[str]]:
@@ -106,15 +106,15 @@ def faults(told: dict[str, Any]) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("root", "words"),
     [
-        (say("<!doctype html><title>Welcome</title>"), "is a web page and not JSON"),
-        (send_to("http://[::1]:9/"), ""),
-        (send_to("file:///etc/passwd"), "is redirected to something other than a web address"),
+        (respond_with("<!doctype html><title>Welcome</title>"), "is a web page and not JSON"),
+        (redirect_to("http://[::1]:9/"), ""),
+        (redirect_to("file:///etc/passwd"), "is redirected to something other than a web address"),
         (endless, "is larger than 1.0 MB"),
-        (say(""), "is empty"),
+        (respond_with(""), "is empty"),
         (nothing, "was not there in time"),
         (drip, "was not there in time"),
-        (say("[" * 900_000), "is not JSON"),
-        (say("{" + ",".join(f'"{n}":"{n}.json"' for n in range(45_000)) + "}"), "names more than 20000 files"),
+        (respond_with("[" * 900_000), "is not JSON"),
+        (respond_with("{" + ",".join(f'"{n}":"{n}.json"' for n in range(45_000)) + "}"), "names more than 20000 files"),
     ],
     ids=["html", "private", "file", "2-GB", "empty", "nothing", "drip", "nested", "many"],
 )
@@ -128,27 +128,33 @@ def test_a_metastore_that_is_none_is_reported_and_the_starter_serves(tmp_path: P
 
 def test_one_bad_file_of_each_kind_and_the_rest_loads(tmp_path: Path) -> None:
     bad: dict[str, tuple[Answer, str]] = {
-        "html.json": (say("<html>"), "not JSON"),
+        "html.json": (respond_with("<html>"), "not JSON"),
         "large.json": (endless, "is larger than"),
         "drip.json": (drip, "too slow"),
         "silent.json": (nothing, "too slow"),
-        "away.json": (send_to("gopher://127.0.0.1/"), "is redirected"),
-        "keys.json": (say(json.dumps({"A": dict.fromkeys(map(str, range(1_000_000)))})), "is larger than"),
-        "keys2.json": (say(json.dumps({str(n): 1 for n in range(70_000)})), "must be an object"),
-        "variables.json": (say(samples.source({"aa": {"environment": many("V", 70_000)}})), "allowed"),
-        "ports.json": (say(samples.source({f"c{n:02}": {"ports": many("", 999)} for n in range(80)})), "allowed"),
-        "nested.json": (say('{"a":' * 150_000 + "1" + "}" * 150_000), "nested too deeply"),
-        "lists.json": (say('{"A":' + "[" * 400_000 + "]" * 400_000 + "}"), "nested too deeply"),
-        "html2.json": (say(good("Tags", description="<div>" * 150_000)), "more than 20000 characters"),
-        "signs.json": (say(good("Signs", more_info="&" * 900_000)), "more than 20000 characters"),
-        "twice.json": (say('{"A":{"containers":{"aa":{},"aa":{}}}}'), 'the key "aa" stands twice'),
-        "newline.json": (say(good("New\nline")), "printable"),
-        "surrogate.json": (say('{"\\ud800": {}}'), "half a character"),
-        "number.json": (say('{"A": {"version": ' + "9" * 500_000 + "}}"), "not JSON"),
-        "taken.json": (say(good("Good")), 'the rock-on "Good" is in good.json already'),
+        "away.json": (redirect_to("gopher://127.0.0.1/"), "is redirected"),
+        "keys.json": (respond_with(json.dumps({"A": dict.fromkeys(map(str, range(1_000_000)))})), "is larger than"),
+        "keys2.json": (respond_with(json.dumps({str(n): 1 for n in range(70_000)})), "must be an object"),
+        "variables.json": (
+            respond_with(samples.definition_source({"aa": {"environment": many("V", 70_000)}})),
+            "allowed",
+        ),
+        "ports.json": (
+            respond_with(samples.definition_source({f"c{n:02}": {"ports": many("", 999)} for n in range(80)})),
+            "allowed",
+        ),
+        "nested.json": (respond_with('{"a":' * 150_000 + "1" + "}" * 150_000), "nested too deeply"),
+        "lists.json": (respond_with('{"A":' + "[" * 400_000 + "]" * 400_000 + "}"), "nested too deeply"),
+        "html2.json": (respond_with(good("Tags", description="<div>" * 150_000)), "more than 20000 characters"),
+        "signs.json": (respond_with(good("Signs", more_info="&" * 900_000)), "more than 20000 characters"),
+        "twice.json": (respond_with('{"A":{"containers":{"aa":{},"aa":{}}}}'), 'the key "aa" stands twice'),
+        "newline.json": (respond_with(good("New\nline")), "printable"),
+        "surrogate.json": (respond_with('{"\\ud800": {}}'), "half a character"),
+        "number.json": (respond_with('{"A": {"version": ' + "9" * 500_000 + "}}"), "not JSON"),
+        "taken.json": (respond_with(good("Good")), 'the rock-on "Good" is in good.json already'),
     }
     files = {name: answer for name, (answer, _) in bad.items()}
-    files = {"good.json": say(good()), **files, "last.json": say(good("Last"))}
+    files = {"good.json": respond_with(good()), **files, "last.json": respond_with(good("Last"))}
     with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert told["names"] == ["Good", "Last"]
@@ -176,7 +182,7 @@ def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_p
     ]
     root = {"good": "good.json", **{f"bad {place}": entry for place, entry in enumerate(elsewhere)}}
     asked: list[str] = []
-    with odd_server(with_root({"good.json": say(good())}, root), asked) as url:
+    with odd_server(with_root({"good.json": respond_with(good())}, root), asked) as url:
         told = refresh(tmp_path, url)
     assert sorted(asked) == ["/good.json", "/root.json"]
     assert told["names"] == ["Good"]
@@ -184,7 +190,7 @@ def test_entries_that_lead_elsewhere_are_reported_and_nothing_is_asked_for(tmp_p
 
 
 def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: Path) -> None:
-    files = {f"{n}.json": say(good(f"App{n}")) for n in range(4)} | {f"slow{n}.json": drip for n in range(60)}
+    files = {f"{n}.json": respond_with(good(f"App{n}")) for n in range(4)} | {f"slow{n}.json": drip for n in range(60)}
     with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert told["names"] == ["App0", "App1", "App2", "App3"]
@@ -194,9 +200,9 @@ def test_a_metastore_that_gives_a_definition_a_minute_is_left_in_time(tmp_path: 
 
 def test_every_port_of_every_rock_on_may_be_asked_for(tmp_path: Path) -> None:
     def asking(number: int) -> str:
-        return samples.source({f"c{number}": {"ports": many("", 998, number)}}, f"App{number}")
+        return samples.definition_source({f"c{number}": {"ports": many("", 998, number)}}, f"App{number}")
 
-    files = {f"{number}.json": say(asking(number)) for number in range(12)}
+    files = {f"{number}.json": respond_with(asking(number)) for number in range(12)}
     with odd_server(with_root(files)) as url:
         told = refresh(tmp_path, url)
     assert len(told["names"]) == 12

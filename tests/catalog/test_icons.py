@@ -10,12 +10,12 @@ import pytest
 from flask import Flask
 
 from rockonweb.catalog import icons, pictures
-from rockonweb.catalog.metastore import Unusable
-from rockonweb.models import RockOn, db, writing
+from rockonweb.catalog.metastore import UnusableFile
+from rockonweb.models import RockOn, db, transaction
 from rockonweb.remote import http_client
-from tests.support.app import Visitor, shelve
-from tests.support.metastore import Metastore
-from tests.support.odd_server import Answer, odd_server, say, send_to
+from tests.support.app import FormClient, add_rockon
+from tests.support.metastore import MetastoreServer
+from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 32
@@ -23,13 +23,13 @@ SVG = b'<?xml version="1.0"?>\n<!-- a - comment -->\n<svg xmlns="http://www.w3.o
 
 
 @pytest.fixture
-def store(metastore: Callable[..., Metastore]) -> Metastore:
+def store(metastore: Callable[..., MetastoreServer]) -> MetastoreServer:
     """A server on this machine."""
     return metastore({"a.png": PNG, "b.svg": SVG, "page.png": b"<!doctype html><html><svg></svg></html>"})
 
 
 def folder(app: Flask) -> Path:
-    return icons.folder(app.config["SETTINGS"])
+    return icons.icons_folder(app.config["SETTINGS"])
 
 
 # -- what is a picture --------------------------------------------------------------------------------------------
@@ -58,17 +58,17 @@ def folder(app: Flask) -> Path:
     ],
 )
 def test_a_picture_is_told_by_its_first_bytes(body: bytes, kind: str) -> None:
-    assert pictures.kind_of(body) == kind
+    assert pictures.picture_type(body) == kind
 
 
 # -- fetching -----------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore, owner_client: Visitor) -> None:
-    rockon = shelve("Notes", icon=f"{store.url}/a.png")
-    assert icons.version(folder(app), rockon.entry.icon) == ""
-    assert icons.refresh() == icons.Outcome(fetched=1)
-    version = icons.version(folder(app), rockon.entry.icon)
+def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: MetastoreServer, owner_client: FormClient) -> None:
+    rockon = add_rockon("Notes", icon=f"{store.url}/a.png")
+    assert icons.icon_version(folder(app), rockon.entry.icon) == ""
+    assert icons.refresh_icons() == icons.IconRefresh(fetched=1)
+    version = icons.icon_version(folder(app), rockon.entry.icon)
     assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get("/rockons").text
     assert f'src="/rockons/{rockon.id}/icon?v={version}"' in owner_client.get(f"/rockons/{rockon.id}").text
     answer = owner_client.get(f"/rockons/{rockon.id}/icon")
@@ -77,21 +77,21 @@ def test_a_picture_is_fetched_kept_and_sent(app: Flask, store: Metastore, owner_
     assert answer.cache_control.private
     again = owner_client.get(f"/rockons/{rockon.id}/icon", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    assert icons.refresh() == icons.Outcome()
-    assert store.count("a.png") == 1
+    assert icons.refresh_icons() == icons.IconRefresh()
+    assert store.count_requests("a.png") == 1
 
 
-def test_an_svg_may_do_nothing(app: Flask, store: Metastore, owner_client: Visitor) -> None:
-    rockon = shelve("Notes", icon=f"{store.url}/b.svg")
-    icons.refresh()
+def test_an_svg_may_do_nothing(app: Flask, store: MetastoreServer, owner_client: FormClient) -> None:
+    rockon = add_rockon("Notes", icon=f"{store.url}/b.svg")
+    icons.refresh_icons()
     answer = owner_client.get(f"/rockons/{rockon.id}/icon")
     assert answer.mimetype == "image/svg+xml"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_without_a_picture_there_is_the_letter(app: Flask, owner_client: Visitor) -> None:
-    rockon = shelve("<Notes", icon="")
+def test_without_a_picture_there_is_the_letter(app: Flask, owner_client: FormClient) -> None:
+    rockon = add_rockon("<Notes", icon="")
     assert "/icon?" not in owner_client.get("/rockons").text
     answer = owner_client.get(f"/rockons/{rockon.id}/icon")
     assert answer.mimetype == "image/svg+xml"
@@ -100,69 +100,69 @@ def test_without_a_picture_there_is_the_letter(app: Flask, owner_client: Visitor
 
 
 def test_strangers_get_no_picture(app: Flask) -> None:
-    rockon = shelve("Notes")
+    rockon = add_rockon("Notes")
     answer = app.test_client().get(f"/rockons/{rockon.id}/icon")
     assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/login")
 
 
 @pytest.mark.parametrize("name", ["missing.png", "page.png"])
-def test_what_is_no_picture_is_left_alone_for_a_week(app: Flask, store: Metastore, name: str) -> None:
-    rockon = shelve("Notes", icon=f"{store.url}/{name}")
-    assert icons.refresh() == icons.Outcome(failed=1)
-    assert icons.refresh() == icons.Outcome()
-    assert store.count(name) == 1
+def test_what_is_no_picture_is_left_alone_for_a_week(app: Flask, store: MetastoreServer, name: str) -> None:
+    rockon = add_rockon("Notes", icon=f"{store.url}/{name}")
+    assert icons.refresh_icons() == icons.IconRefresh(failed=1)
+    assert icons.refresh_icons() == icons.IconRefresh()
+    assert store.count_requests(name) == 1
     (failed,) = folder(app).glob("*.failed")
-    week_ago = time.time() - icons.FAILED - 1
+    week_ago = time.time() - icons.RETRY_AGE - 1
     os.utime(failed, (week_ago, week_ago))
-    assert icons.refresh() == icons.Outcome(failed=1)
+    assert icons.refresh_icons() == icons.IconRefresh(failed=1)
     store.files["other.png"] = PNG
-    with writing():
+    with transaction():
         rockon.entry.icon = f"{store.url}/other.png"
-    assert icons.refresh() == icons.Outcome(fetched=1, removed=1)
+    assert icons.refresh_icons() == icons.IconRefresh(fetched=1, removed=1)
 
 
-def test_an_old_picture_is_fetched_anew_and_stays_when_that_fails(app: Flask, store: Metastore) -> None:
-    rockon = shelve("Notes", icon=f"{store.url}/a.png")
-    icons.refresh()
-    (kept,) = (path for path in folder(app).iterdir() if path.name != icons.LOCK)
-    old = time.time() - icons.KEPT - 1
+def test_an_old_picture_is_fetched_anew_and_stays_when_that_fails(app: Flask, store: MetastoreServer) -> None:
+    rockon = add_rockon("Notes", icon=f"{store.url}/a.png")
+    icons.refresh_icons()
+    (kept,) = (path for path in folder(app).iterdir() if path.name != icons.LOCK_FILE)
+    old = time.time() - icons.MAX_AGE - 1
     os.utime(kept, (old, old))
-    store.answers["a.png"] = 500
-    assert icons.refresh() == icons.Outcome(failed=1)
-    assert icons.load(folder(app), rockon.entry.icon) == pictures.Picture("image/png", PNG)
-    assert icons.refresh() == icons.Outcome()
+    store.statuses["a.png"] = 500
+    assert icons.refresh_icons() == icons.IconRefresh(failed=1)
+    assert icons.load_icon(folder(app), rockon.entry.icon) == pictures.Picture("image/png", PNG)
+    assert icons.refresh_icons() == icons.IconRefresh()
 
 
-def test_a_picture_that_no_rockon_has_is_removed(app: Flask, store: Metastore) -> None:
-    rockon = shelve("Notes", icon=f"{store.url}/a.png")
-    icons.refresh()
+def test_a_picture_that_no_rockon_has_is_removed(app: Flask, store: MetastoreServer) -> None:
+    rockon = add_rockon("Notes", icon=f"{store.url}/a.png")
+    icons.refresh_icons()
     (folder(app) / "0123.half").write_bytes(b"")
-    with writing() as session:
+    with transaction() as session:
         session.delete(rockon)
         session.flush()
         session.delete(db.session.get_one(RockOn, rockon.id))
-    assert icons.refresh() == icons.Outcome(removed=2)
-    assert [path.name for path in folder(app).iterdir()] == [icons.LOCK]
+    assert icons.refresh_icons() == icons.IconRefresh(removed=2)
+    assert [path.name for path in folder(app).iterdir()] == [icons.LOCK_FILE]
 
 
-def test_only_one_process_at_a_time_is_at_it(app: Flask, store: Metastore) -> None:
-    shelve("Notes", icon=f"{store.url}/a.png")
+def test_only_one_process_at_a_time_is_at_it(app: Flask, store: MetastoreServer) -> None:
+    add_rockon("Notes", icon=f"{store.url}/a.png")
     folder(app).mkdir()
-    with icons._alone(folder(app)) as alone:
+    with icons._lock_folder(folder(app)) as alone:
         assert alone
-        assert icons.refresh() == icons.Outcome()
-    assert icons.refresh() == icons.Outcome(fetched=1)
+        assert icons.refresh_icons() == icons.IconRefresh()
+    assert icons.refresh_icons() == icons.IconRefresh(fetched=1)
 
 
 def test_one_that_hangs_does_not_hold_up_the_others_for_long(
-    app: Flask, store: Metastore, monkeypatch: pytest.MonkeyPatch
+    app: Flask, store: MetastoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(icons, "REFRESH_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        shelve("Hangs", icon=f"http://127.0.0.1:{silent.getsockname()[1]}/x.png")
-        shelve("Notes", icon=f"{store.url}/a.png")
+        add_rockon("Hangs", icon=f"http://127.0.0.1:{silent.getsockname()[1]}/x.png")
+        add_rockon("Notes", icon=f"{store.url}/a.png")
         start = time.monotonic()
-        assert icons.refresh() == icons.Outcome(fetched=1)
+        assert icons.refresh_icons() == icons.IconRefresh(fetched=1)
         assert time.monotonic() - start < 5
 
 
@@ -189,38 +189,40 @@ def test_one_that_hangs_does_not_hold_up_the_others_for_long(
         "",
     ],
 )
-def test_nothing_of_this_machine_or_its_network_is_asked(store: Metastore, url: str) -> None:
-    with pytest.raises(Unusable):
-        pictures.fetch(url.format(port=store.url.rpartition(":")[2]), ["https://93.184.216.34/rockons"])
-    assert store.count() == 0
+def test_nothing_of_this_machine_or_its_network_is_asked(store: MetastoreServer, url: str) -> None:
+    with pytest.raises(UnusableFile):
+        pictures.fetch_picture(url.format(port=store.url.rpartition(":")[2]), ["https://93.184.216.34/rockons"])
+    assert store.count_requests() == 0
 
 
-def test_a_redirect_to_this_machine_is_not_followed(store: Metastore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with odd_server({"/a": send_to(f"{store.url}/a.png")}) as address:
+def test_a_redirect_to_this_machine_is_not_followed(store: MetastoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with odd_server({"/a": redirect_to(f"{store.url}/a.png")}) as address:
         # Stands for a machine of the public internet.
-        judge = http_client.inner_addresses
-        monkeypatch.setattr(http_client, "inner_addresses", lambda host: set() if host == "localhost" else judge(host))
-        with pytest.raises(Unusable, match=r"127\.0\.0\.1"):
-            pictures.fetch(f"http://localhost:{address.rpartition(':')[2]}/a", [])
-    assert store.count() == 0
+        judge = http_client.internal_addresses
+        monkeypatch.setattr(
+            http_client, "internal_addresses", lambda host: set() if host == "localhost" else judge(host)
+        )
+        with pytest.raises(UnusableFile, match=r"127\.0\.0\.1"):
+            pictures.fetch_picture(f"http://localhost:{address.rpartition(':')[2]}/a", [])
+    assert store.count_requests() == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (send_to("/a"), "redirected more than 3 times"),
-        (send_to("file:///etc/passwd"), "no web address"),
-        (say(PNG + b"\0" * 500_000, Content_Type="image/png"), "larger than 500.0 kB"),
-        (say(b"<html>", Content_Type="image/png"), "no PNG"),
-        (say(b"", 204), "204"),
-        (say(PNG, 403), "403"),
+        (redirect_to("/a"), "redirected more than 3 times"),
+        (redirect_to("file:///etc/passwd"), "no web address"),
+        (respond_with(PNG + b"\0" * 500_000, Content_Type="image/png"), "larger than 500.0 kB"),
+        (respond_with(b"<html>", Content_Type="image/png"), "no PNG"),
+        (respond_with(b"", 204), "204"),
+        (respond_with(PNG, 403), "403"),
     ],
 )
 def test_limits(answer: Answer, words: str) -> None:
-    with odd_server({"/a": answer}) as address, pytest.raises(Unusable, match=words):
-        pictures.fetch(f"{address}/a", [address])
+    with odd_server({"/a": answer}) as address, pytest.raises(UnusableFile, match=words):
+        pictures.fetch_picture(f"{address}/a", [address])
 
 
 def test_a_redirect_is_followed() -> None:
-    with odd_server({"/a": send_to("b", 301), "/b": say(JPEG)}) as address:
-        assert pictures.fetch(f"{address}/a", [address]) == pictures.Picture("image/jpeg", JPEG)
+    with odd_server({"/a": redirect_to("b", 301), "/b": respond_with(JPEG)}) as address:
+        assert pictures.fetch_picture(f"{address}/a", [address]) == pictures.Picture("image/jpeg", JPEG)

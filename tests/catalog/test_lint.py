@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.definition.advice import advice
-from rockonweb.core.definition.definition import parse
+from rockonweb.core.definition.advice import collect_warnings
+from rockonweb.core.definition.definition import parse_definitions
 from tests.support import samples
 from tests.support.claims import free_port
 from tests.support.command_line import CommandLine
-from tests.support.pushing import put_image
-from tests.support.registry import Registry
+from tests.support.pushing import push_image
+from tests.support.registry import RegistryServer
 
 GOOD = (samples.FOLDER / "everything.json").read_text()
 BAD = json.dumps({"App": {"description": "", "version": "1", "containers": {}}})
@@ -96,7 +96,7 @@ def test_a_root_json_given_by_mistake_is_recognised(lint_samples: Lint) -> None:
 
 def app_named(name: str, container: str, image: str = "example/app", **keys: Any) -> str:
     """The text of a definition with one container."""
-    return samples.source({container: {"image": image}}, name, **keys)
+    return samples.definition_source({container: {"image": image}}, name, **keys)
 
 
 @pytest.fixture
@@ -179,8 +179,8 @@ def test_faults_of_files_that_were_not_asked_for_are_not_told(lint: Lint, store:
 # -- images -------------------------------------------------------------------------------------------------------
 
 
-def test_images_are_looked_for_on_their_registry(lint: Lint, tmp_path: Path, registry: Registry) -> None:
-    put_image(registry, "lint/app", "1", "arm64", layers=2)
+def test_images_are_looked_for_on_their_registry(lint: Lint, tmp_path: Path, registry: RegistryServer) -> None:
+    push_image(registry, "lint/app", "1", "arm64", layers=2)
     there, missing, away = f"{registry.address}/lint/app", f"{registry.address}/lint/none", f"127.0.0.1:{free_port()}/x"
     for name, image in {"there": f"{there}:1", "missing": missing, "away": away}.items():
         (tmp_path / f"{name}.json").write_text(app_named(name, f"{name}-box", image))
@@ -202,8 +202,8 @@ def test_images_are_looked_for_on_their_registry(lint: Lint, tmp_path: Path, reg
 
 def advised(text: str) -> list[str]:
     """What is told to the author of a definition, without reasons."""
-    [one] = parse(text)
-    return [each.path for each in advice(one.definition, json.loads(one.source))]
+    [one] = parse_definitions(text)
+    return [each.path for each in collect_warnings(one.definition, json.loads(one.source))]
 
 
 def test_advice_is_no_fault_and_not_in_the_json(lint: Lint, tmp_path: Path) -> None:
@@ -257,4 +257,4 @@ def test_advice_is_no_fault_and_not_in_the_json(lint: Lint, tmp_path: Path) -> N
     ],
 )
 def test_what_is_advised(container: dict[str, Any], keys: dict[str, Any], paths: list[str]) -> None:
-    assert advised(samples.source({"app": container}, **keys)) == paths
+    assert advised(samples.definition_source({"app": container}, **keys)) == paths

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from rockonweb.catalog import metastore
-from rockonweb.catalog.metastore import Unusable, listing, local_files
+from rockonweb.catalog.metastore import UnusableFile, parse_root, read_local_files
 from rockonweb.core.definition.definition import MAX_BYTES
 
 
 def test_root_json_names_the_files_in_its_order():
-    assert list(listing('{"zebra": "z.json", "ant": "a b.json", "émile": "é.json"}').files) == [
+    assert list(parse_root('{"zebra": "z.json", "ant": "a b.json", "émile": "é.json"}').files) == [
         "z.json",
         "a b.json",
         "é.json",
@@ -20,13 +20,13 @@ def test_root_json_names_the_files_in_its_order():
 
 
 def test_a_file_that_root_json_names_twice_counts_once():
-    found = listing('{"one": "a.json", "two": "b.json", "three": "a.json"}')
+    found = parse_root('{"one": "a.json", "two": "b.json", "three": "a.json"}')
     assert list(found.files) == ["a.json", "b.json"]
     assert not found.faults
 
 
 def test_two_entries_with_the_same_display_name_both_count():
-    assert list(listing('{"app": "a.json", "app": "b.json"}').files) == ["a.json", "b.json"]
+    assert list(parse_root('{"app": "a.json", "app": "b.json"}').files) == ["a.json", "b.json"]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_two_entries_with_the_same_display_name_both_count():
     ],
 )
 def test_an_entry_that_is_no_plain_file_name_is_a_fault_and_is_not_fetched(name):
-    found = listing(json.dumps({"good": "good.json", "bad": name}))
+    found = parse_root(json.dumps({"good": "good.json", "bad": name}))
     assert list(found.files) == ["good.json"]
     [(shown, fault)] = found.faults.items()
     assert shown.isprintable()
@@ -65,32 +65,32 @@ def test_an_entry_that_is_no_plain_file_name_is_a_fault_and_is_not_fetched(name)
     ],
 )
 def test_a_root_json_that_is_none_is_refused_with_a_clear_sentence(text, words):
-    with pytest.raises(Unusable, match=words):
-        listing(text)
+    with pytest.raises(UnusableFile, match=words):
+        parse_root(text)
 
 
 def test_a_root_json_with_too_many_entries_is_refused():
-    with pytest.raises(Unusable, match="more than 20000 files"):
-        listing(json.dumps({str(n): f"{n}.json" for n in range(20_001)}))
+    with pytest.raises(UnusableFile, match="more than 20000 files"):
+        parse_root(json.dumps({str(n): f"{n}.json" for n in range(20_001)}))
 
 
 def test_local_files_come_by_name_without_root_json_and_others(tmp_path: Path):
     for name in ("b.json", "a.json", "root.json", "c.txt", "d.json~"):
         (tmp_path / name).write_text(name)
-    assert [(one.file, one.content and one.content.body) for one in local_files(tmp_path)] == [
+    assert [(one.file, one.content and one.content.body) for one in read_local_files(tmp_path)] == [
         ("a.json", "a.json"),
         ("b.json", "b.json"),
     ]
 
 
 def test_a_folder_that_does_not_exist_has_no_files(tmp_path: Path):
-    assert list(local_files(tmp_path / "nothing")) == []
+    assert list(read_local_files(tmp_path / "nothing")) == []
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unusable, match="can't be read: Not a directory"):
-        list(local_files(tmp_path / "file"))
+    with pytest.raises(UnusableFile, match="can't be read: Not a directory"):
+        list(read_local_files(tmp_path / "file"))
 
 
 def test_what_is_no_readable_text_file_is_a_fault_each(tmp_path: Path):
@@ -103,7 +103,7 @@ def test_what_is_no_readable_text_file_is_a_fault_each(tmp_path: Path):
         file.truncate(50 * MAX_BYTES)
     (tmp_path / "g-good.json").write_bytes(b"\xef\xbb\xbf{}")
     (tmp_path / os.fsdecode(b"h\xff\n.json")).write_text("{}")
-    found = {one.file: one.fault or (one.content and one.content.body) for one in local_files(tmp_path)}
+    found = {one.file: one.fault or (one.content and one.content.body) for one in read_local_files(tmp_path)}
     assert found["a-pipe.json"] == found["b-folder.json"] == "is not a file"
     assert found["c-gone.json"] == "there is no such file"
     assert found["d-loop.json"]

@@ -10,19 +10,19 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from rockonweb.catalog import metastore_client
-from rockonweb.catalog.metastore import Content, Fetched
-from rockonweb.catalog.metastore_client import Remote
+from rockonweb.catalog.metastore import FetchedFile, FileContent
+from rockonweb.catalog.metastore_client import RemoteMetastore
 from rockonweb.core.definition.definition import MAX_BYTES
 from rockonweb.remote import http_client
 from tests.support.claims import free_port
-from tests.support.metastore import Metastore
-from tests.support.odd_server import Answer, odd_server, say, send_to
+from tests.support.metastore import MetastoreServer
+from tests.support.odd_server import Answer, odd_server, redirect_to, respond_with
 
 pytestmark = pytest.mark.waits
 
 
-def fetch(base: str, *names: str, known: Mapping[str, Content] | None = None) -> dict[str, Fetched]:
-    return {one.file: one for one in Remote(base, known or {}).files(names)}
+def fetch(base: str, *names: str, known: Mapping[str, FileContent] | None = None) -> dict[str, FetchedFile]:
+    return {one.file: one for one in RemoteMetastore(base, known or {}).fetch_files(names)}
 
 
 def fault(answer: Answer) -> str:
@@ -58,7 +58,7 @@ def test_connections_are_kept():
     def answer(handler: BaseHTTPRequestHandler) -> None:
         ports.add(handler.client_address)
         time.sleep(0.01)
-        say(b"x")(handler)
+        respond_with(b"x")(handler)
 
     names = [f"{n}.json" for n in range(100)]
     with odd_server({f"/{name}": answer for name in names}) as url:
@@ -73,20 +73,20 @@ def test_an_unchanged_file_is_not_sent_again(metastore):
     store.files["b.json"] = "second"
     found = fetch(store.url, *store.files, known=known)
     assert (found["a.json"].content.body, found["b.json"].content.body) == ("first", "second")
-    assert store.count("a.json", 304) == 1
-    assert store.count("b.json", 200) == 2
+    assert store.count_requests("a.json", 304) == 1
+    assert store.count_requests("b.json", 200) == 2
 
 
 def test_a_server_without_validators_is_asked_in_full(metastore):
     store = metastore({"a.json": "text"})
     store.validators = False
-    known = {f"{store.url}/a.json": Content("text")}
-    assert fetch(store.url, "a.json", known=known)["a.json"].content == Content("text")
-    assert store.count("a.json", 200) == 1
+    known = {f"{store.url}/a.json": FileContent("text")}
+    assert fetch(store.url, "a.json", known=known)["a.json"].content == FileContent("text")
+    assert store.count_requests("a.json", 200) == 1
 
 
 def test_a_304_that_nobody_asked_for_is_a_fault():
-    assert "304" in fault(say(b"", 304))
+    assert "304" in fault(respond_with(b"", 304))
 
 
 def test_validators_that_can_not_be_sent_back_are_not_kept():
@@ -95,7 +95,7 @@ def test_validators_that_can_not_be_sent_back_are_not_kept():
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nETag: \xe9\r\nLast-Modified: %b\r\nContent-Length: 1\r\n\r\nx" % long)
 
     with odd_server({"/a.json": answer}) as url:
-        assert fetch(url, "a.json")["a.json"].content == Content("x")
+        assert fetch(url, "a.json")["a.json"].content == FileContent("x")
 
 
 def test_a_password_in_the_address_is_used_and_not_kept():
@@ -103,28 +103,28 @@ def test_a_password_in_the_address_is_used_and_not_kept():
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         seen.append(handler.headers["Authorization"])
-        say(b"x")(handler)
+        respond_with(b"x")(handler)
 
     with odd_server({"/a.json": answer}) as url:
-        store = Remote(url.replace("//", "//me:hush@"), {})
-        assert [one.content.body for one in store.files(["a.json"])] == ["x"]
-        assert store.key("a.json") == f"{url}/a.json"
+        store = RemoteMetastore(url.replace("//", "//me:hush@"), {})
+        assert [one.content.body for one in store.fetch_files(["a.json"])] == ["x"]
+        assert store.file_key("a.json") == f"{url}/a.json"
     assert seen == ["Basic bWU6aHVzaA=="]
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (say(b"", 404), "is missing: the metastore answers 404 Not Found"),
-        (say(b"", 403), "answers 403 Forbidden"),
-        (say(b"", 500), "answers 500 Internal Server Error"),
-        (say(b"", 299), "answers 299"),
-        (say(b"", 302), "answers 302 Found"),  # to nowhere
-        (say(b"\xff\xfe"), "is not text in UTF-8"),
-        (say(gzip.compress(b"{}"), Content_Encoding="gzip"), "came compressed"),
-        (say(b"short", Content_Length="500", Connection="close"), "the connection to the metastore broke"),
-        (say(b"x" * (MAX_BYTES + 1)), "is larger than 1.0 MB"),
-        (say(b"x", Content_Length="9" * 5000), "is larger than 1.0 MB"),
+        (respond_with(b"", 404), "is missing: the metastore answers 404 Not Found"),
+        (respond_with(b"", 403), "answers 403 Forbidden"),
+        (respond_with(b"", 500), "answers 500 Internal Server Error"),
+        (respond_with(b"", 299), "answers 299"),
+        (respond_with(b"", 302), "answers 302 Found"),  # to nowhere
+        (respond_with(b"\xff\xfe"), "is not text in UTF-8"),
+        (respond_with(gzip.compress(b"{}"), Content_Encoding="gzip"), "came compressed"),
+        (respond_with(b"short", Content_Length="500", Connection="close"), "the connection to the metastore broke"),
+        (respond_with(b"x" * (MAX_BYTES + 1)), "is larger than 1.0 MB"),
+        (respond_with(b"x", Content_Length="9" * 5000), "is larger than 1.0 MB"),
         (lambda handler: handler.wfile.write(b"mumble\r\n\r\n"), "the connection to the metastore broke"),
         (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection to the metastore broke"),
         (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000 + b"\r\n"), "broke"),
@@ -158,7 +158,7 @@ def test_two_gigabytes_are_not_read():
 def test_all_files_together_have_a_limit(monkeypatch):
     monkeypatch.setattr(metastore_client, "MAX_TOTAL_BYTES", 250)
     names = [f"{n}.json" for n in range(5)]
-    with odd_server({f"/{name}": say(b"x" * 100) for name in names}) as url:
+    with odd_server({f"/{name}": respond_with(b"x" * 100) for name in names}) as url:
         found = fetch(url, *names)
     assert sum(one.content is not None for one in found.values()) == 2
     assert all(one.content or "too large together" in one.fault for one in found.values())
@@ -167,7 +167,7 @@ def test_all_files_together_have_a_limit(monkeypatch):
 def test_a_slow_file_is_a_fault_and_the_others_come(monkeypatch):
     monkeypatch.setattr(http_client, "READ_SECONDS", 0.3)
     slow = threading.Event()
-    with odd_server({"/slow.json": lambda handler: slow.wait(5) and None, "/a.json": say(b"x")}) as url:
+    with odd_server({"/slow.json": lambda handler: slow.wait(5) and None, "/a.json": respond_with(b"x")}) as url:
         found = fetch(url, "slow.json", "a.json")
         slow.set()
     assert found["slow.json"].fault == "was not there in time: the metastore is too slow"
@@ -201,7 +201,7 @@ def test_headers_that_never_end_hold_nobody_for_ever(monkeypatch):
             time.sleep(0.1)
 
     start = time.monotonic()
-    with odd_server({"/drip.json": answer, "/a.json": say(b"x")}) as url:
+    with odd_server({"/drip.json": answer, "/a.json": respond_with(b"x")}) as url:
         found = fetch(url, "drip.json", "a.json")
     assert "too slow" in found["drip.json"].fault
     assert found["a.json"].content
@@ -212,7 +212,7 @@ def test_a_refresh_has_an_end_and_new_files_come_first(monkeypatch, metastore):
     monkeypatch.setattr(metastore_client, "REFRESH_SECONDS", 0.5)
     monkeypatch.setattr(metastore_client, "THREADS", 2)
     store = metastore({f"{n}.json": "x" for n in range(20)}, delay=0.2)
-    known = {f"{store.url}/{n}.json": Content("x") for n in range(18)}
+    known = {f"{store.url}/{n}.json": FileContent("x") for n in range(18)}
     start = time.monotonic()
     found = fetch(store.url, *store.files, known=known)
     assert time.monotonic() - start < 5
@@ -231,12 +231,12 @@ def test_a_host_that_refuses_or_is_not_known_is_said_in_words():
 
 @pytest.mark.parametrize("base", ["ftp://example.org", "example.org/rockons", "file:///etc", "http://", "nonsense"])
 def test_an_address_that_is_none_is_a_fault(base):
-    assert "must begin with http" in Remote(base, {}).root().fault
+    assert "must begin with http" in RemoteMetastore(base, {}).fetch_root().fault
 
 
 @pytest.mark.parametrize("base", ["http://[::1", "http://127.0.0.1:99999", "http://a b", "http://*"])
 def test_an_address_that_can_not_be_used_is_a_fault(base):
-    assert Remote(base, {}).root().fault
+    assert RemoteMetastore(base, {}).fetch_root().fault
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_fault():
@@ -247,7 +247,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_fault():
         if len(seen) == 2:
             handler.close_connection = True  # without an answer
         else:
-            say(b"x")(handler)
+            respond_with(b"x")(handler)
 
     names = ["a.json", "b.json"]
     with odd_server({f"/{name}": answer for name in names}) as url, pytest.MonkeyPatch.context() as patch:
@@ -277,7 +277,7 @@ def test_an_untrusted_certificate_is_a_fault(tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-    store = Metastore({"a.json": "x"})
+    store = MetastoreServer({"a.json": "x"})
     store._server.socket = context.wrap_socket(store._server.socket, server_side=True)
     try:
         found = fetch(store.url.replace("http:", "https:").replace("127.0.0.1", "localhost"), "a.json")
@@ -288,21 +288,21 @@ def test_an_untrusted_certificate_is_a_fault(tmp_path):
 
 def test_up_to_three_redirects_are_followed():
     hops = {
-        "/a.json": send_to("/1"),
-        "/1": send_to("2"),
-        "/2": send_to("/3"),
-        "/3": say(b"found"),
-        "/b.json": send_to("/a.json"),
+        "/a.json": redirect_to("/1"),
+        "/1": redirect_to("2"),
+        "/2": redirect_to("/3"),
+        "/3": respond_with(b"found"),
+        "/b.json": redirect_to("/a.json"),
     }
     with odd_server(hops) as url:
         found = fetch(url, "a.json", "b.json")
-    assert found["a.json"].content == Content("found")
+    assert found["a.json"].content == FileContent("found")
     assert found["b.json"].fault == "is redirected more than 3 times"
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.org/a", "javascript:alert(1)"])
 def test_a_redirect_to_something_else_than_a_web_address_is_refused(location):
-    assert fault(send_to(location)) == "is redirected to something other than a web address"
+    assert fault(redirect_to(location)) == "is redirected to something other than a web address"
 
 
 @pytest.mark.parametrize(
@@ -318,21 +318,21 @@ def test_a_public_metastore_can_not_redirect_into_the_own_network(target, monkey
 
     public = ["127.0.0.1"]  # for the connection
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    judge = http_client.inner_addresses
+    judge = http_client.internal_addresses
 
     def judged(host: str) -> set[str]:
         public[0] = "93.184.215.14"
         return judge(host)
 
-    monkeypatch.setattr(http_client, "inner_addresses", judged)
-    with odd_server({"/a.json": send_to(f"http://{target}:9/x")}) as url:
+    monkeypatch.setattr(http_client, "internal_addresses", judged)
+    with odd_server({"/a.json": redirect_to(f"http://{target}:9/x")}) as url:
         found = fetch(url.replace("127.0.0.1", "public.example"), "a.json")
     assert "which is on this machine or its network" in found["a.json"].fault
 
 
 def test_a_metastore_on_the_own_network_may_redirect_within_it(metastore):
     store = metastore({"there.json": "found"})
-    with odd_server({"/a.json": send_to(f"{store.url}/there.json")}) as url:
+    with odd_server({"/a.json": redirect_to(f"{store.url}/there.json")}) as url:
         assert fetch(url, "a.json")["a.json"].content.body == "found"
 
 
@@ -341,8 +341,8 @@ def test_a_password_does_not_travel_with_a_redirect():
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         seen.append(handler.headers["Authorization"])
-        say(b"x")(handler)
+        respond_with(b"x")(handler)
 
-    with odd_server({"/x": answer}) as other, odd_server({"/a.json": send_to(f"{other}/x")}) as url:
+    with odd_server({"/x": answer}) as other, odd_server({"/a.json": redirect_to(f"{other}/x")}) as url:
         assert fetch(url.replace("//", "//me:hush@"), "a.json")["a.json"].content
     assert seen == [None]

@@ -9,27 +9,27 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from rockonweb.catalog import refresh, sources
-from rockonweb.catalog.sources import Source, home
-from rockonweb.config import Settings
+from rockonweb.catalog import refresh_catalogue, sources
+from rockonweb.catalog.sources import Source, prefix_of_key
+from rockonweb.config import Config
 from rockonweb.core.errors import BadInput
 from rockonweb.models import Metastore as Row
-from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, writing
+from rockonweb.models import MetastoreFile, RefreshReport, RockOn, State, db, transaction
 from tests.catalog.test_catalog import app_of, changes, rockons
 from tests.support.app import installation_of
-from tests.support.metastore import Metastore
+from tests.support.metastore import MetastoreServer
 
 
 @pytest.fixture
-def other() -> Iterator[Metastore]:
+def other() -> Iterator[MetastoreServer]:
     """One that an owner adds."""
-    store = Metastore({})
+    store = MetastoreServer({})
     yield store
     store.close()
 
 
-def configured(app: Flask) -> Settings:
-    settings: Settings = app.config["SETTINGS"]
+def configured(app: Flask) -> Config:
+    settings: Config = app.config["SETTINGS"]
     return settings
 
 
@@ -48,63 +48,63 @@ def part(report: Any, origin: str) -> dict[str, Any]:
 
 
 @pytest.mark.both_databases
-def test_the_configured_ones_are_first_and_last(app: Flask, store: Metastore, other: Metastore) -> None:
-    sources.add(other.url)
-    found = sources.listed(configured(app))
+def test_the_configured_ones_are_first_and_last(app: Flask, store: MetastoreServer, other: MetastoreServer) -> None:
+    sources.add_metastore(other.url)
+    found = sources.list_sources(configured(app))
     assert [one.shown for one in found] == [store.url, other.url, str(configured(app).local_metastore)]
     assert [one.configured for one in found] == [True, False, True]
     assert [one.remote for one in found] == [True, True, False]
 
 
 def test_a_later_metastore_replaces_a_rock_on_of_the_same_name(
-    app: Flask, store: Metastore, other: Metastore, tmp_path: Path
+    app: Flask, store: MetastoreServer, other: MetastoreServer, tmp_path: Path
 ) -> None:
-    store.publish(a=app_of("A", version="first"), b=app_of("B", version="first"))
-    other.publish(b=app_of("B", version="second"), c=app_of("C", version="second"))
+    store.publish_files(a=app_of("A", version="first"), b=app_of("B", version="first"))
+    other.publish_files(b=app_of("B", version="second"), c=app_of("C", version="second"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "c.json").write_text(_text(app_of("C", version="third")))
     for place in (other.url, str(folder)):
-        sources.add(place)
-    report = refresh()
+        sources.add_metastore(place)
+    report = refresh_catalogue()
     assert {name: row.version for name, row in rockons().items()} == {"A": "first", "B": "second", "C": "third"}
     assert report.added == ["A", "B", "C"]
     assert part(report, "remote") == _part(2, added=["A"])
     assert part(report, f"metastore-{ids()[0]}") == _part(2, added=["B"])
     assert part(report, f"metastore-{ids()[1]}") == _part(1, added=["C"])
     assert part(report, "local") == _part(0)
-    again = refresh()
+    again = refresh_catalogue()
     assert (changes(again)["unchanged"], part(again, f"metastore-{ids()[0]}")["unchanged"]) == (3, 1)
 
 
 @pytest.mark.both_databases
-def test_the_order_can_be_changed(app: Flask, store: Metastore, other: Metastore, tmp_path: Path) -> None:
-    store.publish(a=app_of("A"))
-    other.publish(b=app_of("B", version="other"))
+def test_the_order_can_be_changed(app: Flask, store: MetastoreServer, other: MetastoreServer, tmp_path: Path) -> None:
+    store.publish_files(a=app_of("A"))
+    other.publish_files(b=app_of("B", version="other"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "b.json").write_text(_text(app_of("B", version="folder")))
     for place in (other.url, str(folder)):
-        sources.add(place)
-    refresh()
+        sources.add_metastore(place)
+    refresh_catalogue()
     first, second = ids()
     assert rockon("B").version == "folder"
-    sources.move(first, 1)
+    sources.move_metastore(first, 1)
     assert ids() == [second, first]
-    refresh()
+    refresh_catalogue()
     assert rockon("B").version == "other"
-    sources.move(first, 1)  # the last one can't go further
-    sources.move(99, 1)
+    sources.move_metastore(first, 1)  # the last one can't go further
+    sources.move_metastore(99, 1)
     assert ids() == [second, first]
-    sources.move(first, -1)
+    sources.move_metastore(first, -1)
     assert ids() == [first, second]
 
 
-def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: Metastore, other: Metastore) -> None:
-    store.publish(a=app_of("A"), bad="{")
-    other.publish(b=app_of("B"), worse="<html>")
-    sources.add(other.url)
-    report = refresh()
+def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: MetastoreServer, other: MetastoreServer) -> None:
+    store.publish_files(a=app_of("A"), bad="{")
+    other.publish_files(b=app_of("B"), worse="<html>")
+    sources.add_metastore(other.url)
+    report = refresh_catalogue()
     assert [one.file for one in report.faulty] == ["bad.json", "worse.json"]
     assert [one["file"] for one in part(report, "remote")["faulty"]] == ["bad.json"]
     assert [one["file"] for one in part(report, f"metastore-{ids()[0]}")["faulty"]] == ["worse.json"]
@@ -113,13 +113,15 @@ def test_each_ones_faults_stand_in_its_own_part(app: Flask, store: Metastore, ot
     assert f"{other.url}: 1 rock-ons, 1 added, 1 faulty" in lines
 
 
-def test_what_one_metastore_had_stays_while_it_is_out_of_reach(app: Flask, store: Metastore, other: Metastore) -> None:
-    store.publish(a=app_of("A"), b=app_of("B", version="first"))
-    other.publish(b=app_of("B", version="second"), c=app_of("C"))
-    sources.add(other.url)
-    refresh()
-    other.answers["root.json"] = 500
-    report = refresh()
+def test_what_one_metastore_had_stays_while_it_is_out_of_reach(
+    app: Flask, store: MetastoreServer, other: MetastoreServer
+) -> None:
+    store.publish_files(a=app_of("A"), b=app_of("B", version="first"))
+    other.publish_files(b=app_of("B", version="second"), c=app_of("C"))
+    sources.add_metastore(other.url)
+    refresh_catalogue()
+    other.statuses["root.json"] = 500
+    report = refresh_catalogue()
     assert (report.added, report.changed, report.removed) == ([], [], [])
     assert (rockon("B").version, rockon("B").origin) == ("second", f"metastore-{ids()[0]}")
     assert set(rockons()) == {"A", "B", "C"}
@@ -127,100 +129,104 @@ def test_what_one_metastore_had_stays_while_it_is_out_of_reach(app: Flask, store
 
 
 def test_a_later_one_gets_a_place_whose_earlier_one_is_out_of_reach(
-    app: Flask, store: Metastore, other: Metastore
+    app: Flask, store: MetastoreServer, other: MetastoreServer
 ) -> None:
-    store.publish(b=app_of("B", version="first"))
-    refresh()
-    store.answers["root.json"] = 500
-    other.publish(b=app_of("B", version="second"))
-    sources.add(other.url)
-    assert refresh().changed == ["B"]
+    store.publish_files(b=app_of("B", version="first"))
+    refresh_catalogue()
+    store.statuses["root.json"] = 500
+    other.publish_files(b=app_of("B", version="second"))
+    sources.add_metastore(other.url)
+    assert refresh_catalogue().changed == ["B"]
     assert rockon("B").version == "second"
 
 
 @pytest.mark.both_databases
 def test_a_removed_or_disabled_one_takes_its_rock_ons_along_but_not_the_installed(
-    app: Flask, store: Metastore, other: Metastore
+    app: Flask, store: MetastoreServer, other: MetastoreServer
 ) -> None:
-    store.publish(a=app_of("A"))
-    other.publish(b=app_of("B"), c=app_of("C"))
-    sources.add(other.url)
-    refresh()
-    with writing() as session:
+    store.publish_files(a=app_of("A"))
+    other.publish_files(b=app_of("B"), c=app_of("C"))
+    sources.add_metastore(other.url)
+    refresh_catalogue()
+    with transaction() as session:
         app = installation_of(session.scalars(select(RockOn).where(RockOn.name == "C")).one())
         app.state, app.installed_source = State.INSTALLED, app.entry.source
     (one,) = ids()
-    assert sources.rockons_of(f"metastore-{one}") == (["B"], ["C"])
-    sources.enable(one, False)
-    assert set(refresh().removed) == {"B", "C"}
+    assert sources.metastore_rockons(f"metastore-{one}") == (["B"], ["C"])
+    sources.enable_metastore(one, False)
+    assert set(refresh_catalogue().removed) == {"B", "C"}
     assert set(rockons()) == {"A"}
     assert rockon("C").in_catalogue is False
-    sources.enable(one, True)
-    assert set(refresh().added) == {"B", "C"}
-    sources.remove(one)
-    assert all(home(key) == f"{store.url}/" for key in db.session.scalars(select(MetastoreFile.url)))
-    assert set(refresh().removed) == {"B", "C"}
+    sources.enable_metastore(one, True)
+    assert set(refresh_catalogue().added) == {"B", "C"}
+    sources.remove_metastore(one)
+    assert all(prefix_of_key(key) == f"{store.url}/" for key in db.session.scalars(select(MetastoreFile.url)))
+    assert set(refresh_catalogue().removed) == {"B", "C"}
     assert rockon("C").in_catalogue is False
-    sources.remove(one)
-    sources.enable(one, True)
+    sources.remove_metastore(one)
+    sources.enable_metastore(one, True)
 
 
 def test_a_new_metastore_with_the_number_of_a_removed_one_does_not_keep_its_rock_ons(
-    app: Flask, store: Metastore, other: Metastore
+    app: Flask, store: MetastoreServer, other: MetastoreServer
 ) -> None:
-    store.publish(a=app_of("A"))
-    other.publish(b=app_of("B"))
-    sources.add(other.url)
-    refresh()
+    store.publish_files(a=app_of("A"))
+    other.publish_files(b=app_of("B"))
+    sources.add_metastore(other.url)
+    refresh_catalogue()
     before = ids()
-    sources.remove(before[0])
-    sources.add("http://127.0.0.1:9")
+    sources.remove_metastore(before[0])
+    sources.add_metastore("http://127.0.0.1:9")
     assert ids() == before
-    assert refresh().removed == ["B"]
+    assert refresh_catalogue().removed == ["B"]
 
 
-def test_a_folder_that_is_gone_is_reported_and_loses_nothing(app: Flask, store: Metastore, tmp_path: Path) -> None:
-    store.publish(a=app_of("A"))
+def test_a_folder_that_is_gone_is_reported_and_loses_nothing(
+    app: Flask, store: MetastoreServer, tmp_path: Path
+) -> None:
+    store.publish_files(a=app_of("A"))
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "b.json").write_text(_text(app_of("B")))
-    sources.add(str(folder))
-    refresh()
+    sources.add_metastore(str(folder))
+    refresh_catalogue()
     folder.rename(tmp_path / "away")
-    report = refresh()
+    report = refresh_catalogue()
     assert dict(report.faulty) == {str(folder): ["there is no such folder"]}
     assert set(rockons()) == {"A", "B"}
 
 
-def test_two_folders_may_have_files_of_the_same_name(app: Flask, store: Metastore, tmp_path: Path) -> None:
-    store.publish(a=app_of("A"))
+def test_two_folders_may_have_files_of_the_same_name(app: Flask, store: MetastoreServer, tmp_path: Path) -> None:
+    store.publish_files(a=app_of("A"))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.json").write_text(_text(app_of(name)))
-        sources.add(str(tmp_path / name))
-    refresh()
+        sources.add_metastore(str(tmp_path / name))
+    refresh_catalogue()
     for name in ("one", "two"):  # what was kept of each is its own
         (tmp_path / name / "x.json").write_text("{")
-    assert refresh().removed == []
+    assert refresh_catalogue().removed == []
     assert set(rockons()) == {"A", "one", "two"}
 
 
-def test_a_slow_metastore_does_not_hold_up_the_others(app: Flask, store: Metastore, other: Metastore) -> None:
+def test_a_slow_metastore_does_not_hold_up_the_others(
+    app: Flask, store: MetastoreServer, other: MetastoreServer
+) -> None:
     import time
 
-    store.publish(a=app_of("A"))
-    other.publish(b=app_of("B"))
+    store.publish_files(a=app_of("A"))
+    other.publish_files(b=app_of("B"))
     store.delay = other.delay = 0.5
-    sources.add(other.url)
+    sources.add_metastore(other.url)
     begin = time.monotonic()
-    assert refresh().added == ["A", "B"]
+    assert refresh_catalogue().added == ["A", "B"]
     assert time.monotonic() - begin < 1.8  # one after another: 2
 
 
-def test_a_password_is_used_but_shown_nowhere(app: Flask, store: Metastore, other: Metastore) -> None:
-    other.publish(b=app_of("B"))
-    sources.add(other.url.replace("//", "//me:hush@"))
-    report = refresh()
+def test_a_password_is_used_but_shown_nowhere(app: Flask, store: MetastoreServer, other: MetastoreServer) -> None:
+    other.publish_files(b=app_of("B"))
+    sources.add_metastore(other.url.replace("//", "//me:hush@"))
+    report = refresh_catalogue()
     assert "B" in report.added
     kept = db.session.scalars(select(RefreshReport.content)).one() + str(report)
     assert "hush" not in kept
@@ -238,7 +244,7 @@ def test_a_password_is_used_but_shown_nowhere(app: Flask, store: Metastore, othe
     ],
 )
 def test_an_address_is_taken_in_one_spelling(app: Flask, typed: str, kept: str) -> None:
-    assert sources.read_place(typed, configured(app)) == kept
+    assert sources.parse_place(typed, configured(app)) == kept
 
 
 @pytest.mark.parametrize(
@@ -251,31 +257,31 @@ def test_an_address_is_taken_in_one_spelling(app: Flask, typed: str, kept: str) 
 )  # fmt: skip
 def test_what_is_no_place_is_refused_with_a_sentence(app: Flask, typed: str) -> None:
     with pytest.raises(BadInput):
-        sources.read_place(typed, configured(app))
+        sources.parse_place(typed, configured(app))
 
 
-def test_a_place_that_is_there_already_is_refused(app: Flask, store: Metastore, tmp_path: Path) -> None:
+def test_a_place_that_is_there_already_is_refused(app: Flask, store: MetastoreServer, tmp_path: Path) -> None:
     configured(app).local_metastore.mkdir()
-    sources.add("http://example.org/x")
+    sources.add_metastore("http://example.org/x")
     for place in (store.url + "/", str(configured(app).local_metastore), "http://me:pw@example.org/x/root.json"):
         with pytest.raises(BadInput, match="in the list already"):
-            sources.read_place(place, configured(app))
+            sources.parse_place(place, configured(app))
 
 
 @pytest.mark.both_databases
 def test_there_is_a_limit(app: Flask) -> None:
-    for number in range(sources.MOST):
-        sources.add(f"http://example.org/{number}")
+    for number in range(sources.MAX_ADDED):
+        sources.add_metastore(f"http://example.org/{number}")
     with pytest.raises(BadInput, match="20 metastores already"):
-        sources.add("http://example.org/more")
+        sources.add_metastore("http://example.org/more")
 
 
 def test_the_addresses_that_configurations_may_hold_never_raise(app: Flask) -> None:
     for place in ("http://[::1", "nonsense", "", "http://me:pw@[::1"):
         source = Source("remote", place)
-        assert "pw" not in source.shown + source.home
+        assert "pw" not in source.shown + source.key_prefix
         app.config["SETTINGS"] = replace(configured(app), remote_metastore=place)
-        refresh()
+        refresh_catalogue()
 
 
 def _part(rockons: int, **keys: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from rockonweb.catalog import refresh
-from tests.support.app import make_app, take_back_apps
-from tests.support.definitions_strategy import bodies
-from tests.support.examples import examples
+from rockonweb.catalog import refresh_catalogue
+from tests.support.app import make_app, reclaim_apps
+from tests.support.definitions_strategy import definition_bodies
+from tests.support.examples import example_settings
 
 
-@examples(5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(bodies(), min_size=20, max_size=20))
+@example_settings(5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(definition_bodies(), min_size=20, max_size=20))
 def test_twenty_random_definitions_all_load(found: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         app = make_app(Path(name))
@@ -24,7 +24,7 @@ def test_twenty_random_definitions_all_load(found: list[dict[str, Any]]) -> None
         for number, body in enumerate(found):
             (folder / f"{number:02}.json").write_text(json.dumps({f"App {number:02}": body}))
         with app.app_context():
-            report = refresh()
-        take_back_apps()
+            report = refresh_catalogue()
+        reclaim_apps()
     assert report.faulty == []
     assert report.added == [f"App {number:02}" for number in range(20)]

@@ -4,11 +4,18 @@ import pytest
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.facts import ContainerFacts, HostFacts, Listener, NetworkFacts
-from rockonweb.core.plan.plan import install
-from rockonweb.core.preflight import examine
-from rockonweb.core.preflight.ports import free_port, port_conflict, wanted_ports
-from tests.support.samples import NAMES, answer, definition, host, port, rockon
+from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, PortListener
+from rockonweb.core.plan.plan import plan_install
+from rockonweb.core.preflight import collect_findings
+from rockonweb.core.preflight.ports import find_free_port, port_conflict, wanted_ports
+from tests.support.samples import (
+    NAMES,
+    build_definition,
+    complete_answers,
+    load_definition,
+    make_host_facts,
+    port_question,
+)
 
 OPEN = "Whoever reaches this host reaches its published ports"
 
@@ -17,27 +24,27 @@ def found(
     rockon: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> list[str]:
     """Return the findings as text, without what is said of any published port and what is to be confirmed."""
-    every = examine(rockon, answers, facts, new_shares)
+    every = collect_findings(rockon, answers, facts, new_shares)
     return [f"{one.level}: {one}" for one in every if not one.confirm and not one.sentence.startswith(OPEN)]
 
 
 def web(protocol: str | None = "tcp", **more: object) -> Definition:
     """Return a rock-on that listens on port 80, suggested at 8080."""
-    return rockon({"web": {"ports": {"80": port(8080, protocol=protocol)}, **more}})
+    return build_definition({"web": {"ports": {"80": port_question(8080, protocol=protocol)}, **more}})
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("no-volumes", "same-inner-port")])
 def test_nothing_forbids_a_fixture_on_a_host_where_all_is_well(name: str):
-    sample = definition(name)
-    answers = answer(sample)
-    assert [line for line in found(sample, answers, host(answers)) if not line.startswith("note")] == []
+    sample = load_definition(name)
+    answers = complete_answers(sample)
+    assert [line for line in found(sample, answers, make_host_facts(answers)) if not line.startswith("note")] == []
 
 
 # Shares
 
 
 def test_a_share_that_is_gone_is_named_with_what_to_do():
-    sample = rockon({"app": {"volumes": {"/a": {}, "/b": {}}}})
+    sample = build_definition({"app": {"volumes": {"/a": {}, "/b": {}}}})
     answers = Answers(shares={"app": {"/a": "films/old", "/b": "films"}})
     assert found(sample, answers, HostFacts()) == [
         'block: The share "films" does not exist. Choose another one, or make it: rockonweb share add films',
@@ -46,15 +53,15 @@ def test_a_share_that_is_gone_is_named_with_what_to_do():
 
 
 def test_a_share_of_added_storage_counts_too():
-    sample = definition("bare")
-    answers = answer(sample, storage={"bare": {"/films": "films"}})
+    sample = load_definition("bare")
+    answers = complete_answers(sample, storage={"bare": {"/films": "films"}})
     assert found(sample, answers, HostFacts())[0].startswith('block: The share "films" does not exist.')
 
 
 def test_a_folder_that_docker_would_make_is_noted():
-    sample = rockon({"app": {"volumes": {"/a": {}}}})
+    sample = build_definition({"app": {"volumes": {"/a": {}}}})
     answers = Answers(shares={"app": {"/a": "films/old/b"}})
-    assert found(sample, answers, host(answers, missing_folders=frozenset({"films/old/b"}))) == [
+    assert found(sample, answers, make_host_facts(answers, missing_folders=frozenset({"films/old/b"}))) == [
         'note: The folder "old/b" of share "films" is new. Docker makes it, owned by root.',
     ]
 
@@ -63,80 +70,88 @@ def test_a_folder_that_docker_would_make_is_noted():
 
 
 def test_a_port_that_the_host_listens_on_is_explained_and_a_free_one_named():
-    facts = host(listening=(Listener(8080, "tcp", holder="nginx (process 12)"), Listener(8081, "tcp")))
-    assert found(web(), answer(web()), facts) == [
+    facts = make_host_facts(
+        listening=(PortListener(8080, "tcp", holder="nginx (process 12)"), PortListener(8081, "tcp"))
+    )
+    assert found(web(), complete_answers(web()), facts) == [
         "block: Port 8080 (tcp) is in use by nginx (process 12). Port 8082 is free.",
     ]
 
 
 def test_who_holds_a_port_may_be_unknown():
-    facts = host(listening=(Listener(8080, "tcp"),))
-    assert found(web(), answer(web()), facts) == [
+    facts = make_host_facts(listening=(PortListener(8080, "tcp"),))
+    assert found(web(), complete_answers(web()), facts) == [
         "block: Port 8080 (tcp) is in use by another program. Port 8081 is free.",
     ]
 
 
 def test_a_port_that_is_held_on_one_address_alone_is_named_with_it():
-    facts = host(listening=(Listener(8080, "tcp", "127.0.0.1", "nginx"), Listener(8081, "tcp", "0.0.0.0", "php")))
-    assert found(web(), answer(web()), facts) == [
+    facts = make_host_facts(
+        listening=(PortListener(8080, "tcp", "127.0.0.1", "nginx"), PortListener(8081, "tcp", "0.0.0.0", "php"))
+    )
+    assert found(web(), complete_answers(web()), facts) == [
         "block: Port 8080 (tcp) is in use by nginx, at the address 127.0.0.1. Port 8082 is free.",
     ]
-    assert found(web(), answer(web(), ports={"web": {"80": 8081}}), facts) == [
+    assert found(web(), complete_answers(web(), ports={"web": {"80": 8081}}), facts) == [
         "block: Port 8081 (tcp) is in use by php. Port 8082 is free.",
     ]
 
 
 def test_udp_does_not_stand_in_the_way_of_tcp():
-    facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"),))
-    assert found(web("tcp"), answer(web("tcp")), facts) == []
-    assert found(web("udp"), answer(web("udp")), facts) == [
+    facts = make_host_facts(listening=(PortListener(8080, "udp", holder="dnsmasq"),))
+    assert found(web("tcp"), complete_answers(web("tcp")), facts) == []
+    assert found(web("udp"), complete_answers(web("udp")), facts) == [
         "block: Port 8080 (udp) is in use by dnsmasq. Port 8081 is free.",
     ]
 
 
 def test_no_protocol_needs_both_and_the_free_port_is_free_in_both():
-    facts = host(listening=(Listener(8080, "udp", holder="dnsmasq"), Listener(8081, "tcp"), Listener(8082, "udp")))
-    assert found(web(None), answer(web(None)), facts) == [
+    facts = make_host_facts(
+        listening=(PortListener(8080, "udp", holder="dnsmasq"), PortListener(8081, "tcp"), PortListener(8082, "udp"))
+    )
+    assert found(web(None), complete_answers(web(None)), facts) == [
         "block: Port 8080 (udp) is in use by dnsmasq. Port 8083 is free.",
     ]
 
 
 def test_a_port_of_another_installed_rockon_is_taken_also_while_that_is_stopped():
-    facts = host(claimed=(Listener(8080, "tcp", holder="the rock-on Other", rockon="Other"),))
-    assert found(web(), answer(web()), facts) == [
+    facts = make_host_facts(claimed=(PortListener(8080, "tcp", holder="the rock-on Other", rockon="Other"),))
+    assert found(web(), complete_answers(web()), facts) == [
         "block: Port 8080 (tcp) is in use by the rock-on Other. Port 8081 is free.",
     ]
 
 
 def test_a_port_that_the_rockon_itself_holds_is_its_own():
-    facts = host(listening=(Listener(8080, "tcp", rockon="Sample"),), claimed=(Listener(8080, "tcp", rockon="Sample"),))
-    assert found(web(), answer(web()), facts) == []
+    facts = make_host_facts(
+        listening=(PortListener(8080, "tcp", rockon="Sample"),), claimed=(PortListener(8080, "tcp", rockon="Sample"),)
+    )
+    assert found(web(), complete_answers(web()), facts) == []
 
 
 def test_a_port_that_is_not_published_is_in_nobodys_way():
-    facts = host(listening=(Listener(8080, "tcp"),))
-    assert found(web(), answer(web(), ports={"web": {"80": None}}), facts) == []
+    facts = make_host_facts(listening=(PortListener(8080, "tcp"),))
+    assert found(web(), complete_answers(web(), ports={"web": {"80": None}}), facts) == []
 
 
 def test_a_port_that_is_wanted_twice_is_said_for_both():
-    sample = definition("same-inner-port")
-    assert found(sample, answer(sample), host()) == [
+    sample = load_definition("same-inner-port")
+    assert found(sample, complete_answers(sample), make_host_facts()) == [
         "block: Host port 8080 (tcp) is wanted twice: for front 80 and for back 80. Give one of them another port.",
     ]
 
 
 def test_tcp_and_udp_of_one_number_may_be_two_ports():
-    sample = rockon({"app": {"ports": {"1": {"protocol": "tcp"}, "2": {"protocol": "udp"}}}})
-    assert found(sample, answer(sample, ports={"app": {"1": 9, "2": 9}}), host()) == []
+    sample = build_definition({"app": {"ports": {"1": {"protocol": "tcp"}, "2": {"protocol": "udp"}}}})
+    assert found(sample, complete_answers(sample, ports={"app": {"1": 9, "2": 9}}), make_host_facts()) == []
 
 
 def test_on_the_hosts_network_the_containers_own_port_counts():
-    sample = definition("host-network")
-    free = host(listening=(Listener(8080, "tcp", holder="nginx"),))
-    held = host(listening=(Listener(80, "tcp", holder="nginx"),))
+    sample = load_definition("host-network")
+    free = make_host_facts(listening=(PortListener(8080, "tcp", holder="nginx"),))
+    held = make_host_facts(listening=(PortListener(80, "tcp", holder="nginx"),))
     note = "note: hostly uses the host's own network: its ports are the host's and can't be mapped."
-    assert found(sample, answer(sample), free) == [note]
-    assert found(sample, answer(sample), held) == [
+    assert found(sample, complete_answers(sample), free) == [note]
+    assert found(sample, complete_answers(sample), held) == [
         "block: Port 80 (tcp) is in use by nginx."
         " hostly runs on the host's own network and can't use another: stop it first.",
         note,
@@ -144,8 +159,8 @@ def test_on_the_hosts_network_the_containers_own_port_counts():
 
 
 def test_wanted_ports_are_those_that_will_really_listen():
-    sample = definition("everything")
-    assert wanted_ports(sample, answer(sample, ports={"box": {"5353": None}})) == [
+    sample = load_definition("everything")
+    assert wanted_ports(sample, complete_answers(sample, ports={"box": {"5353": None}})) == [
         ("box", 8443, 8443, "tcp"),
         ("box", 9000, 9000, "tcp"),
         ("box", 9000, 9000, "udp"),
@@ -153,43 +168,43 @@ def test_wanted_ports_are_those_that_will_really_listen():
 
 
 def test_the_next_free_port_may_be_nowhere():
-    facts = host(listening=(Listener(65535, "tcp"),))
-    assert free_port("Sample", 65534, ("tcp",), facts) == 65534
-    assert free_port("Sample", 65535, ("tcp",), facts) is None
-    full = host(listening=(Listener(65534, "tcp", holder="x"), Listener(65535, "tcp")))
-    assert found(web(), answer(web(), ports={"web": {"80": 65534}}), full) == [
+    facts = make_host_facts(listening=(PortListener(65535, "tcp"),))
+    assert find_free_port("Sample", 65534, ("tcp",), facts) == 65534
+    assert find_free_port("Sample", 65535, ("tcp",), facts) is None
+    full = make_host_facts(listening=(PortListener(65534, "tcp", holder="x"), PortListener(65535, "tcp")))
+    assert found(web(), complete_answers(web(), ports={"web": {"80": 65534}}), full) == [
         "block: Port 65534 (tcp) is in use by x. Choose another.",
     ]
 
 
 def test_a_conflict_names_the_first_who_holds_the_port():
-    nginx, other = Listener(80, "tcp", holder="nginx"), Listener(80, "tcp", rockon="Other")
-    assert port_conflict("Sample", 80, "tcp", host(listening=(nginx,), claimed=(other,))) == nginx
-    assert port_conflict("Other", 80, "tcp", host(claimed=(other,))) is None
+    nginx, other = PortListener(80, "tcp", holder="nginx"), PortListener(80, "tcp", rockon="Other")
+    assert port_conflict("Sample", 80, "tcp", make_host_facts(listening=(nginx,), claimed=(other,))) == nginx
+    assert port_conflict("Other", 80, "tcp", make_host_facts(claimed=(other,))) is None
 
 
 # Containers
 
 
 def test_a_container_of_a_stranger_is_never_taken_over():
-    facts = host(containers={"bare": ContainerFacts("bare")})
-    assert found(definition("bare"), Answers(), facts) == [
+    facts = make_host_facts(containers={"bare": ContainerFacts("bare")})
+    assert found(load_definition("bare"), Answers(), facts) == [
         'block: A container named "bare" exists already; it was not made by this Rockonweb and is left alone.'
         " Rename or remove it, for example: docker rename bare bare-old",
     ]
 
 
 def test_a_container_of_another_rockon_is_named_with_its_owner():
-    facts = host(containers={"bare": ContainerFacts("bare", rockon="Barer")})
-    assert found(definition("bare"), Answers(), facts)[0].startswith(
+    facts = make_host_facts(containers={"bare": ContainerFacts("bare", rockon="Barer")})
+    assert found(load_definition("bare"), Answers(), facts)[0].startswith(
         'block: A container named "bare" exists already; it belongs to the rock-on Barer. Uninstall that rock-on first'
     )
 
 
 def test_a_container_of_its_own_is_no_finding_and_without_an_engine_none_is_known():
-    mine = host(containers={"bare": ContainerFacts("bare", rockon="Bare")})
-    assert found(definition("bare"), Answers(), mine) == []
-    assert found(definition("bare"), Answers(), host(containers=None)) == []
+    mine = make_host_facts(containers={"bare": ContainerFacts("bare", rockon="Bare")})
+    assert found(load_definition("bare"), Answers(), mine) == []
+    assert found(load_definition("bare"), Answers(), make_host_facts(containers=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -212,51 +227,56 @@ def test_a_container_of_its_own_is_no_finding_and_without_an_engine_none_is_know
     ],
 )
 def test_a_container_that_an_option_refers_to_must_exist(option: list[str], sentence: str):
-    sample = rockon({"app": {"opts": [option]}})
-    assert found(sample, Answers(), host(containers={}, networks={})) == [
+    sample = build_definition({"app": {"opts": [option]}})
+    assert found(sample, Answers(), make_host_facts(containers={}, networks={})) == [
         f'block: {sentence} a container "store", which does not exist. Install what provides it first.',
     ]
-    there = host(containers={"store": ContainerFacts("store")}, networks={})
+    there = make_host_facts(containers={"store": ContainerFacts("store")}, networks={})
     assert found(sample, Answers(), there) == []
-    assert found(rockon({"store": {}, "app": {"opts": [option]}}), Answers(), host(containers={})) == []
-    assert found(sample, Answers(), host(containers=None)) == []
+    assert (
+        found(build_definition({"store": {}, "app": {"opts": [option]}}), Answers(), make_host_facts(containers={}))
+        == []
+    )
+    assert found(sample, Answers(), make_host_facts(containers=None)) == []
 
 
 def test_a_container_may_be_named_by_its_id():
-    there = host(containers={"store": ContainerFacts("store", id="0123456789abcdef", state="running")}, networks={})
-    assert found(rockon({"app": {"opts": [["--link", "0123456789ab:db"]]}}), Answers(), there) == []
-    assert found(rockon({"app": {"opts": [["--link", "0123:db"]]}}), Answers(), there) != []
+    there = make_host_facts(
+        containers={"store": ContainerFacts("store", id="0123456789abcdef", state="running")}, networks={}
+    )
+    assert found(build_definition({"app": {"opts": [["--link", "0123456789ab:db"]]}}), Answers(), there) == []
+    assert found(build_definition({"app": {"opts": [["--link", "0123:db"]]}}), Answers(), there) != []
 
 
 @pytest.mark.parametrize("option", ["--link=store:db", "--net=container:store", "--pid=container:store"])
 def test_a_container_that_does_not_run_can_not_be_linked_to(option: str):
-    sample = rockon({"app": {"opts": [[option, ""]]}})
-    stopped = host(containers={"store": ContainerFacts("store", state="exited")}, networks={})
+    sample = build_definition({"app": {"opts": [[option, ""]]}})
+    stopped = make_host_facts(containers={"store": ContainerFacts("store", state="exited")}, networks={})
     (line,) = found(sample, Answers(), stopped)
     assert line.startswith("warn: app ")
     assert line.endswith(
         ' the container "store", which does not run. Start that one first: without it this one can\'t start.'
     )
-    running = host(containers={"store": ContainerFacts("store", state="running")}, networks={})
+    running = make_host_facts(containers={"store": ContainerFacts("store", state="running")}, networks={})
     assert found(sample, Answers(), running) == []
 
 
 def test_volumes_of_a_container_that_ended_can_be_had():
-    sample = rockon({"app": {"opts": [["--volumes-from", "store"]]}})
-    ended = host(containers={"store": ContainerFacts("store", state="exited")}, networks={})
+    sample = build_definition({"app": {"opts": [["--volumes-from", "store"]]}})
+    ended = make_host_facts(containers={"store": ContainerFacts("store", state="exited")}, networks={})
     assert found(sample, Answers(), ended) == []
 
 
 @pytest.mark.parametrize("containers", [{"app": {}, "late": {}}, {"late": {}}])
 def test_a_container_of_its_own_must_start_before(containers: dict[str, dict[str, object]]):
     name = next(iter(containers))
-    sample = rockon({**containers, name: {"opts": [["--link", "late:l"]]}})
-    assert found(sample, Answers(), host(containers={})) == [
+    sample = build_definition({**containers, name: {"opts": [["--link", "late:l"]]}})
+    assert found(sample, Answers(), make_host_facts(containers={})) == [
         f'block: {name} links to the container "late", which is not there yet when it starts.'
         " Its definition must start that one before: see launch_order.",
     ]
-    assert found(sample, Answers(), host(containers=None)) != []
-    there = host(containers={"late": ContainerFacts("late", state="running", rockon="Sample")})
+    assert found(sample, Answers(), make_host_facts(containers=None)) != []
+    there = make_host_facts(containers={"late": ContainerFacts("late", state="running", rockon="Sample")})
     assert found(sample, Answers(), there) == []
 
 
@@ -272,37 +292,40 @@ def test_a_container_of_its_own_must_start_before(containers: dict[str, dict[str
     ],
 )
 def test_a_network_is_missed_however_it_is_written(opts: list[list[str]]):
-    sample = rockon({"app": {"opts": opts}})
-    assert found(sample, Answers(), host(networks={"lan2": NetworkFacts("lan2")})) == [
+    sample = build_definition({"app": {"opts": opts}})
+    assert found(sample, Answers(), make_host_facts(networks={"lan2": NetworkFacts("lan2")})) == [
         'warn: app wants a network "lan", which does not exist.'
         " Submit makes it, with Docker's own choice of addresses.",
     ]
-    steps = [str(step) for step in install(sample, Answers(), host(networks={"lan2": NetworkFacts("lan2")})).steps]
+    steps = [
+        str(step)
+        for step in plan_install(sample, Answers(), make_host_facts(networks={"lan2": NetworkFacts("lan2")})).steps
+    ]
     assert "make network lan" in steps
     both = {name: NetworkFacts(name) for name in ("lan", "lan2")}
-    assert found(sample, Answers(), host(networks=both)) == []
+    assert found(sample, Answers(), make_host_facts(networks=both)) == []
 
 
 def test_other_words_with_a_colon_refer_to_nobody():
-    sample = rockon({"app": {"opts": [["--pid", "host"], ["-v", "container:/x"], ["--ipc", "shareable"]]}})
-    assert found(sample, Answers(), host(containers={})) == []
+    sample = build_definition({"app": {"opts": [["--pid", "host"], ["-v", "container:/x"], ["--ipc", "shareable"]]}})
+    assert found(sample, Answers(), make_host_facts(containers={})) == []
 
 
 # Devices, owners, networks
 
 
 def test_a_device_that_is_not_there_is_said_for_its_container():
-    sample = definition("one-device")
-    answers = answer(sample, devices={"tuner": {"tuner-card": "/dev/dvb:/dev/dvb:rw"}})
-    assert found(sample, answers, host(missing_devices=frozenset({"/dev/dvb"}))) == [
+    sample = load_definition("one-device")
+    answers = complete_answers(sample, devices={"tuner": {"tuner-card": "/dev/dvb:/dev/dvb:rw"}})
+    assert found(sample, answers, make_host_facts(missing_devices=frozenset({"/dev/dvb"}))) == [
         "block: The device /dev/dvb, wanted for tuner, does not exist on this host."
         " Plug it in, choose another one, or leave the field blank.",
     ]
-    assert found(sample, answers, host()) == []
+    assert found(sample, answers, make_host_facts()) == []
 
 
 def test_an_owner_that_can_not_be_known_is_a_warning():
-    assert found(definition("no-volumes"), Answers(), host(groups={})) == [
+    assert found(load_definition("no-volumes"), Answers(), make_host_facts(groups={})) == [
         "warn: nobody should run as the owner of its first volume, but has no volume. It runs as its image says.",
         "warn: no-group should run in the group of its first volume, but has no volume."
         " It runs without a group of its own.",
@@ -312,20 +335,20 @@ def test_an_owner_that_can_not_be_known_is_a_warning():
 
 
 def test_a_network_that_is_missing_is_a_warning_since_submit_makes_it():
-    sample = definition("own-network")
-    assert found(sample, Answers(), host(networks={})) == [
+    sample = load_definition("own-network")
+    assert found(sample, Answers(), make_host_facts(networks={})) == [
         'warn: own-app wants a network "own-lan", which does not exist.'
         " Submit makes it, with Docker's own choice of addresses.",
     ]
-    assert found(sample, Answers(), host(networks={"own-lan": NetworkFacts("own-lan")})) == []
-    assert found(sample, Answers(), host(networks=None)) == []
+    assert found(sample, Answers(), make_host_facts(networks={"own-lan": NetworkFacts("own-lan")})) == []
+    assert found(sample, Answers(), make_host_facts(networks=None)) == []
 
 
 def test_everything_that_is_wrong_is_told_at_once():
-    box = definition("everything")
-    answers = answer(box, devices={"box": {"video": "/dev/dri"}})
+    box = load_definition("everything")
+    answers = complete_answers(box, devices={"box": {"video": "/dev/dri"}})
     facts = HostFacts(
-        listening=(Listener(8443, "tcp", holder="nginx"), Listener(9000, "udp", holder="php")),
+        listening=(PortListener(8443, "tcp", holder="nginx"), PortListener(9000, "udp", holder="php")),
         missing_devices=frozenset({"/dev/dri"}),
         containers={"box": ContainerFacts("box")},
     )
@@ -342,9 +365,9 @@ def test_everything_that_is_wrong_is_told_at_once():
 
 
 def test_an_added_network_that_its_container_cannot_join_is_forbidden_and_says_why():
-    sample = rockon({"app": {"opts": [["--net=host", ""]]}, "db": {}})
-    answers = answer(sample, networks={"app": ["media"], "db": ["media"]})
-    assert [line for line in found(sample, answers, host(answers)) if line.startswith("block")] == [
+    sample = build_definition({"app": {"opts": [["--net=host", ""]]}, "db": {}})
+    answers = complete_answers(sample, networks={"app": ["media"], "db": ["media"]})
+    assert [line for line in found(sample, answers, make_host_facts(answers)) if line.startswith("block")] == [
         "block: app can't join the network media. It uses the host's own network, and Docker lets it join no other "
         "one beside that.",
     ]
@@ -352,22 +375,28 @@ def test_an_added_network_that_its_container_cannot_join_is_forbidden_and_says_w
 
 def test_an_app_on_the_hosts_network_needs_root_for_ports_below_1024():
     body = {"ports": {"80": {"ui": True, "protocol": "tcp"}, "8080": {"protocol": "tcp"}}, "opts": [["--net", "host"]]}
-    sample = rockon({"app": {**body, "uid": 33}})
-    assert found(sample, answer(sample), host())[0] == (
+    sample = build_definition({"app": {**body, "uid": 33}})
+    assert found(sample, complete_answers(sample), make_host_facts())[0] == (
         "warn: app listens on port 80 of the host as user 33, and only root may below 1024."
         " Its own page will most likely not answer."
     )
     for other in ({**body, "uid": 0}, body, {**body, "uid": 33, "opts": []}):
-        sample = rockon({"app": other})
-        assert not any("only root may" in line for line in found(sample, answer(sample), host()))
+        sample = build_definition({"app": other})
+        assert not any("only root may" in line for line in found(sample, complete_answers(sample), make_host_facts()))
 
 
 def test_published_ports_are_open_to_everybody_and_said_so_once():
-    sample = rockon({"one": {"ports": {"80": {}, "443": {"protocol": "tcp"}}}, "two": {"ports": {"90": {}}}})
-    said = [str(one) for one in examine(sample, answer(sample), host()) if one.sentence.startswith(OPEN)]
+    sample = build_definition({"one": {"ports": {"80": {}, "443": {"protocol": "tcp"}}}, "two": {"ports": {"90": {}}}})
+    said = [
+        str(one)
+        for one in collect_findings(sample, complete_answers(sample), make_host_facts())
+        if one.sentence.startswith(OPEN)
+    ]
     assert said == [
         "Whoever reaches this host reaches its published ports (80, 90, 443): Docker opens them whatever the host's"
         " firewall says. A port that is left blank is not published."
     ]
-    for quiet in (definition("host-network"), rockon({"app": {}})):
-        assert not any(one.sentence.startswith(OPEN) for one in examine(quiet, answer(quiet), host()))
+    for quiet in (load_definition("host-network"), build_definition({"app": {}})):
+        assert not any(
+            one.sentence.startswith(OPEN) for one in collect_findings(quiet, complete_answers(quiet), make_host_facts())
+        )

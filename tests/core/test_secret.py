@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rockonweb.core.operations.steps import Create
-from rockonweb.core.secret import MASK, SecretWord, is_secret, redact, render, reveal
+from rockonweb.core.operations.steps import CreateContainer
+from rockonweb.core.secret import MASK, SecretWord, format_command, is_secret, redact_secrets, reveal_argv
 
 VALUES = st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]), min_size=4)
 
@@ -45,7 +45,7 @@ def test_the_label_of_the_question_may_say_it_too():
 
 
 def test_a_program_gets_the_real_words():
-    assert reveal(["docker", SecretWord("PW=", "s3cret")]) == ["docker", "PW=s3cret"]
+    assert reveal_argv(["docker", SecretWord("PW=", "s3cret")]) == ["docker", "PW=s3cret"]
 
 
 @given(prefix=st.sampled_from(["KEY=", "", "A B="]), value=VALUES)
@@ -58,21 +58,21 @@ def test_nothing_that_prints_a_secret_word_depends_on_its_value(prefix: str, val
 
 def shown(word: str) -> list[str]:
     """Return all that a careless line of code may print."""
-    step = Create(container="c", argv=("-e", word), why="")
+    step = CreateContainer(container="c", argv=("-e", word), why="")
     return [
         *(str(word), repr(word), f"{word}", f"{word!r:>40}", "%s %r" % (word, word), word + "", "".join([word, " "])),  # noqa: UP031
-        *(json.dumps([word]), json.dumps({word: word}), render([word]), repr(step), str(step), repr((word,))),
+        *(json.dumps([word]), json.dumps({word: word}), format_command([word]), repr(step), str(step), repr((word,))),
         *(word.encode().decode(), word.title(), word[:], word.split("=")[-1], repr(vars(step)), str(hash(word))),
     ]
 
 
 @given(st.lists(st.text(), max_size=5))
 def test_a_line_without_secrets_can_be_typed_into_a_shell(words: list[str]):
-    assert shlex.split(render(words)) == words
+    assert shlex.split(format_command(words)) == words
 
 
 def test_a_line_with_a_secret_reads_like_a_command():
-    line = render(["-e", SecretWord("PW=", "it's"), "--label", f"a b {MASK}", "-e", SecretWord("MY KEY=", "x")])
+    line = format_command(["-e", SecretWord("PW=", "it's"), "--label", f"a b {MASK}", "-e", SecretWord("MY KEY=", "x")])
     assert line == f"-e PW={MASK} --label 'a b {MASK}' -e 'MY KEY='{MASK}"
 
 
@@ -80,23 +80,23 @@ def test_a_line_with_a_secret_reads_like_a_command():
 def test_the_output_of_a_program_is_cleared_of_every_secret(secrets: list[tuple[str, str]], around: str):
     assume(not any(value in around + MASK for _, value in secrets))
     text = around + "\n".join(f"failed with {value}" for _, value in secrets)
-    cleared = redact(text, [SecretWord(prefix, value) for prefix, value in secrets])
+    cleared = redact_secrets(text, [SecretWord(prefix, value) for prefix, value in secrets])
     assert not any(value in cleared.replace("failed with", "") for _, value in secrets if value not in around)
 
 
 def test_a_secret_that_begins_with_another_leaves_no_rest():
     words = [SecretWord("A=", "tulip"), SecretWord("B=", "tulip-and-rose")]
-    assert redact("tulip-and-rose, tulip", words) == f"{MASK}, {MASK}"
+    assert redact_secrets("tulip-and-rose, tulip", words) == f"{MASK}, {MASK}"
 
 
 def test_a_secret_is_found_as_it_stands_in_an_address_too():
     said = "no answer from https://ada:s%C3%BCss%2Fsauer@box.example/"
-    assert redact(said, [SecretWord("PW=", "süss/sauer")]) == f"no answer from https://ada:{MASK}@box.example/"
+    assert redact_secrets(said, [SecretWord("PW=", "süss/sauer")]) == f"no answer from https://ada:{MASK}@box.example/"
 
 
 def test_a_very_short_secret_is_not_cut_out_of_every_word():
-    assert redact("a pull failed", [SecretWord("A=", "a")]) == "a pull failed"
+    assert redact_secrets("a pull failed", [SecretWord("A=", "a")]) == "a pull failed"
 
 
 def test_words_that_are_no_secrets_stay_in_the_output():
-    assert redact("no such image: example/app", ["example/app"]) == "no such image: example/app"
+    assert redact_secrets("no such image: example/app", ["example/app"]) == "no such image: example/app"

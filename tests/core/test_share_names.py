@@ -11,7 +11,7 @@ from rockonweb.core.answers.answers import SHARE_NAME, label_fault, share_fault,
 from rockonweb.core.containers.argv import share_facts
 from rockonweb.core.definition.definition import is_mount_point
 from rockonweb.core.facts import HostFacts
-from tests.support.examples import examples
+from tests.support.examples import example_settings
 
 LOOK_ALIKES = "\u2024\u2025\u2026\uff0e\ufe52\uff0f\u2044\u2215\u29f8\uff3c\u2216\ufe68\u29f5\uff1a\u2236\ua789\u3002"
 HOSTILE = st.text(f"ab.-_/\\: ~\0\n\t\x1b\u202e\u200b\u00a0\u0430{LOOK_ALIKES}", max_size=12) | st.text(max_size=12)
@@ -47,7 +47,7 @@ def test_ordinary_names_are_taken(place: str) -> None:
     assert share_fault(place) == ""
 
 
-@examples(1500)
+@example_settings(1500)
 @given(PLACES)
 def test_whatever_is_taken_stays_inside_its_share(place: str) -> None:
     if share_fault(place):
@@ -63,7 +63,7 @@ def test_whatever_is_taken_stays_inside_its_share(place: str) -> None:
     assert not any(part.startswith("-") for part in path.split("/"))
 
 
-@examples(800)
+@example_settings(800)
 @given(HOSTILE)
 def test_whatever_is_a_mount_point_is_one_and_says_nothing_more(path: str) -> None:
     for one in (path, f"/{path}"):
@@ -75,7 +75,7 @@ def test_whatever_is_a_mount_point_is_one_and_says_nothing_more(path: str) -> No
             assert os.path.normpath(one).strip("/")
 
 
-@examples(800)
+@example_settings(800)
 @given(st.text("ab.=- \n\0\x1b\u202e", max_size=10) | st.text(max_size=10) | st.just("rockonweb.rockon=x"))
 def test_labels_and_variables_that_are_taken_are_one_word_of_the_command_line(text: str) -> None:
     if not label_fault(text):

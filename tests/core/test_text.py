@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from rockonweb.core.text import Text, each_string, filled, from_stored, joined, reworded, size, t, to_stored
+from rockonweb.core.text import (
+    TranslatableText,
+    fill_template,
+    format_size,
+    from_stored,
+    join_texts,
+    map_strings,
+    map_text_values,
+    t,
+    to_stored,
+)
 
 
 def test_it_is_the_english_sentence():
@@ -34,30 +44,30 @@ def test_a_place_without_a_value_is_a_mistake_of_ours():
 
 
 def test_parts_that_are_put_together_can_still_be_translated():
-    text = joined(", ", [t("%(n)s files", n=3), "", "data"])
+    text = join_texts(", ", [t("%(n)s files", n=3), "", "data"])
     assert text == "3 files, data"
-    assert isinstance(text, Text)
+    assert isinstance(text, TranslatableText)
     assert text.values["part0"].template == "%(n)s files"
-    assert type(joined(", ", ["a", "b"])) is str
+    assert type(join_texts(", ", ["a", "b"])) is str
 
 
 def test_what_stands_between_may_have_a_percent_sign():
-    assert joined(" % ", [t("one"), "two"]) == "one % two"
+    assert join_texts(" % ", [t("one"), "two"]) == "one % two"
 
 
 def test_a_change_of_values_leaves_the_template():
-    text = reworded(t("%(why)s at %(n)s", why=t("it said %(what)s", what="secret"), n=3), lambda _: "***")
+    text = map_text_values(t("%(why)s at %(n)s", why=t("it said %(what)s", what="secret"), n=3), lambda _: "***")
     assert text == "it said *** at 3"
-    assert isinstance(text, Text)
+    assert isinstance(text, TranslatableText)
     assert text.template == "%(why)s at %(n)s"
-    assert reworded("secret", lambda _: "***") == "***"
+    assert map_text_values("secret", lambda _: "***") == "***"
 
 
 def test_a_sentence_is_kept_with_template_and_values():
     text = t("%(why)s (%(n)s)", why=t("%(name)s is gone.", name='"a" % ü'), n=3)
     back = from_stored(to_stored(text))
     assert back == text
-    assert isinstance(back, Text)
+    assert isinstance(back, TranslatableText)
     assert (back.template, back.values) == (text.template, text.values)
     assert back.values["why"].values == {"name": '"a" % ü'}
 
@@ -87,7 +97,7 @@ def test_what_an_app_says_is_no_sentence_of_ours(said):
 
 
 def test_places_that_were_left_open_can_be_filled():
-    text = filled(t("must be %(least)s or more"), least=3, other="not needed")
+    text = fill_template(t("must be %(least)s or more"), least=3, other="not needed")
     assert text == "must be 3 or more"
     assert text.template == "must be %(least)s or more"
 
@@ -109,9 +119,9 @@ def test_places_that_were_left_open_can_be_filled():
     ],
 )
 def test_bytes_are_counted_for_people(number, binary, words):
-    assert size(number, binary=binary) == words
+    assert format_size(number, binary=binary) == words
 
 
 def test_strings_of_json_are_changed_where_they_stand():
     given = {"a": ["x", {"b": ("y", 3, None)}], "c": True}
-    assert each_string(given, str.upper) == {"a": ["X", {"b": ["Y", 3, None]}], "c": True}
+    assert map_strings(given, str.upper) == {"a": ["X", {"b": ["Y", 3, None]}], "c": True}

@@ -6,33 +6,35 @@ from typing import Any
 from hypothesis import given
 
 from rockonweb.core.containers.argv import host_port
-from rockonweb.core.definition.definition import ContainerSpec, from_source, parse
+from rockonweb.core.definition.definition import ContainerSpec, definition_from_source, parse_definitions
 from rockonweb.core.plan import plan
 from rockonweb.core.questions import wizard
-from rockonweb.core.secret import reveal
+from rockonweb.core.secret import reveal_argv
 from tests.support import samples
-from tests.support.definitions_strategy import definitions
-from tests.support.examples import examples
+from tests.support.definitions_strategy import definition_files
+from tests.support.examples import example_settings
 
 
-@examples(200)
-@given(definitions())
+@example_settings(200)
+@given(definition_files())
 def test_a_whole_definition_parses_plans_and_prints(file: dict[str, Any]) -> None:
-    (one,) = parse(json.dumps(file))
+    (one,) = parse_definitions(json.dumps(file))
     definition = one.definition
-    assert from_source(definition.name, one.source) == definition
-    answers = samples.answer(definition)
-    planned = plan.install(definition, answers, samples.host(answers))
-    assert len(planned.lines) >= 1
-    assert all("********" in line or "PASSWORD=" not in line for line in planned.lines)
-    assert json.dumps(planned.to_json())
+    assert definition_from_source(definition.name, one.source) == definition
+    answers = samples.complete_answers(definition)
+    planned = plan.plan_install(definition, answers, samples.make_host_facts(answers))
+    assert len(planned.masked_lines) >= 1
+    assert all("********" in line or "PASSWORD=" not in line for line in planned.masked_lines)
+    assert json.dumps(planned.to_json_data())
     assert [name for name, _ in planned.containers] == [name for name, _ in definition.launch_order]
     for name, argv in planned.containers:
-        check(reveal(argv), definition.containers[name], answers.ports.get(name, {}))
-    for page in wizard.pages(definition):
-        assert len({ask.name for ask in wizard.asks(definition, page)}) == len(wizard.asks(definition, page))
-    assert wizard.suggested_shares(definition).keys() == {ask.name for ask in wizard.asks(definition, "shares")}
-    assert all(host_port(definition, name, port, answers) for name, port, _ in definition.ports)
+        check(reveal_argv(argv), definition.containers[name], answers.ports.get(name, {}))
+    for page in wizard.wizard_pages(definition):
+        assert len({ask.name for ask in wizard.page_questions(definition, page)}) == len(
+            wizard.page_questions(definition, page)
+        )
+    assert wizard.suggest_shares(definition).keys() == {ask.name for ask in wizard.page_questions(definition, "shares")}
+    assert all(host_port(definition, name, port, answers) for name, port, _ in definition.container_ports)
 
 
 def check(words: list[str], spec: ContainerSpec, ports: dict[int, int | None]) -> None:
@@ -46,7 +48,7 @@ def check(words: list[str], spec: ContainerSpec, ports: dict[int, int | None]) -
     if spec.uid is not None and rest[0] == "-u":
         del rest[:2]
     for port, asked in spec.port_specs.items():
-        for protocol in asked.protocols:
+        for protocol in asked.published_protocols:
             assert [rest.pop(0), rest.pop(0)] == ["-p", f"{ports[port]}:{port}/{protocol}"]
     for flag, value in spec.opts:
         assert rest.pop(0) == flag
@@ -55,5 +57,5 @@ def check(words: list[str], spec: ContainerSpec, ports: dict[int, int | None]) -
     assert sorted(variables) == sorted(spec.environment)
     while rest[0] == "--label":
         del rest[:2]
-    assert rest.pop(0) == spec.reference
+    assert rest.pop(0) == spec.image_reference
     assert rest == [word for pair in spec.cmd_arguments for place, word in enumerate(pair) if word.strip() or not place]

@@ -8,18 +8,18 @@ import pytest
 from rockonweb.core.status import health
 from rockonweb.host import engine as host_engine
 from tests.support.app import lend_app
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
 
 
 @pytest.fixture
 def instance(
-    engine: Engine, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, queue_server: QueueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Instance]:
     """An instance on `engine`, within its application's context; the engine is empty afterwards.
 
-    An engine test takes this, `engine` to look at Docker with (`engine.docker("inspect", …)`), and `app_image` or
+    An engine test takes this, `engine` to look at Docker with (`engine.run_docker("inspect", …)`), and `app_image` or
     `standin(…)`. It puts a rock-on into the catalogue (`instance.add`), installs it (`instance.install`), acts
     (`instance.do`, `instance.begin_change`, or `operations.begin…` and `instance.run`), and looks at the rows and at
     Docker. It costs about a third of a second, and as much for each container that it starts; a whole `rockonweb up`
@@ -28,17 +28,17 @@ def instance(
     for name in ("DOCKER_HOST", "DOCKER_CONFIG"):
         monkeypatch.setenv(name, engine.environ[name])
     monkeypatch.setattr(host_engine, "PORT_PAUSE", 0.05)
-    monkeypatch.setattr(health, "MOST_RESTARTS", 2)  # what ends again and again is given up soon
-    monkeypatch.setattr(health, "PATIENCE", 0.001)
+    monkeypatch.setattr(health, "MAX_RESTARTS", 2)  # what ends again and again is given up soon
+    monkeypatch.setattr(health, "RESTART_GRACE", 0.001)
     made = Instance(tmp_path, queue_server.url, lend_app)
     try:
         with made.app.app_context():
             yield made
     finally:
         engine.start()
-        engine.clear()
+        engine.remove_everything()
         queue_server.start()
-        queue_server.flush()
+        queue_server.flush_queue()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.apps import page
+from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.person import new_session
+from tests.support.engine import DockerDaemon
+from tests.support.person import new_retrying_session
 from tests.support.stack import Stack
 
 WAIT_SECONDS = 120
@@ -23,7 +23,7 @@ class Script:
 
     def __init__(self, stack: Stack) -> None:
         self.base = f"{stack.url}/api/rockons"
-        self.session = new_session()
+        self.session = new_retrying_session()
         self.session.auth = (stack.user, stack.password)
 
     def get(self, path: str = "", **params: Any) -> Any:
@@ -59,7 +59,7 @@ class Script:
 
 
 @pytest.fixture
-def running(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., str]) -> Stack:
+def running(engine: DockerDaemon, stack: Callable[..., Stack], standin: Callable[..., str]) -> Stack:
     """A Rockonweb with the rock-on Twins: two containers, each with the inner port 8080, a volume and a variable."""
     made: Stack = stack(engine.host, started=False, environment={"ROCKONWEB_HEALTH_SECONDS": "0"})
     image = standin("api/app:1")
@@ -81,32 +81,32 @@ def running(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., 
     return made
 
 
-def inspected(engine: Engine, name: str) -> dict[str, Any]:
+def inspected(engine: DockerDaemon, name: str) -> dict[str, Any]:
     """What Docker knows of a container."""
-    found: dict[str, Any] = json.loads(engine.docker("inspect", name))[0]
+    found: dict[str, Any] = json.loads(engine.run_docker("inspect", name))[0]
     return found
 
 
-def host_port(engine: Engine, name: str) -> int:
+def host_port(engine: DockerDaemon, name: str) -> int:
     """The host port of a container's port 8080."""
     return int(inspected(engine, name)["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostPort"])
 
 
-def variables(engine: Engine, name: str) -> dict[str, str]:
+def variables(engine: DockerDaemon, name: str) -> dict[str, str]:
     """The variables of a container."""
     return dict(pair.split("=", 1) for pair in inspected(engine, name)["Config"]["Env"])
 
 
 @pytest.mark.timeout(600)
-def test_a_script_of_the_original_runs_unchanged(engine: Engine, running: Stack) -> None:
+def test_a_script_of_the_original_runs_unchanged(engine: DockerDaemon, running: Stack) -> None:
     script = Script(running)
     try:
         live(engine, script)
     finally:
-        engine.clear()
+        engine.remove_everything()
 
 
-def live(engine: Engine, script: Script) -> None:
+def live(engine: DockerDaemon, script: Script) -> None:
     """List, install twice, update, stop, uninstall."""
     script.post("/update")
     twins = script.named("Twins")
@@ -132,8 +132,8 @@ def live(engine: Engine, script: Script) -> None:
     assert (answer["id"], answer["state"]) == (here, "pending_install")
     assert script.settled(here) == ("installed", "started")
     assert (host_port(engine, "twin-a"), host_port(engine, "twin-b")) == (first, second)
-    assert "api/app:1" in page(first)
-    assert "api/app:1" in page(second)
+    assert "api/app:1" in fetch_app_page(first)
+    assert "api/app:1" in fetch_app_page(second)
     assert script.get(f"/{here}")["ui_port"] == first
     assert [variables(engine, name)["COLOUR"] for name in ids] == ["red", "red"]
 
@@ -141,7 +141,7 @@ def live(engine: Engine, script: Script) -> None:
     assert script.settled(here) == ("installed", "stopped")
     assert script.post(f"/{here}/uninstall")["state"] == "pending_uninstall"
     assert script.settled(here) == ("available", "stopped")
-    assert engine.docker("ps", "-aq") == ""
+    assert engine.run_docker("ps", "-aq") == ""
 
     # The body by container. What is not sent is as it was at the last install; a mask keeps what it stands for.
     masked = {one["key"]: one["val"] for one in script.rows("environment", here) if one["container"] == ids["twin-a"]}
@@ -208,7 +208,7 @@ def live(engine: Engine, script: Script) -> None:
     script.settled(here)
     script.post(f"/{here}/uninstall")
     assert script.settled(here) == ("available", "stopped")
-    assert engine.docker("ps", "-aq") == ""
+    assert engine.run_docker("ps", "-aq") == ""
     assert script.rows("labels", here) == []
     assert script.rows("networks", here) == []
     assert [one["uservol"] for one in script.rows("volumes", here)] == [False, False]

@@ -12,7 +12,7 @@ import pytest
 from docker.api.client import APIClient
 from sqlalchemy import event
 
-from rockonweb.core.operations.requests import plain_request
+from rockonweb.core.operations.requests import blank_request
 from rockonweb.models import Kind, db
 from rockonweb.work import operations, step_actions
 from tests.support.instance import Instance
@@ -71,10 +71,10 @@ def assert_at_most(found: Counter[str], **most: int) -> None:
 def test_an_install_starts_one_process_and_asks_little(
     instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
-    operation_id = instance.submit(instance.review(rockon))
+    rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
     with counted(monkeypatch) as found:
-        instance.succeed(operation_id)
+        instance.run_successfully(operation_id)
     assert found["processes"] == 1  # docker create: definitions may pass any flag of docker run
     assert_at_most(found, processes=1, requests=13, statements=67, commits=12)
 
@@ -85,9 +85,9 @@ def test_each_further_container_adds_a_process_and_a_handful_of_questions(
     counts = []
     for number in (1, 3):
         bodies = {f"n{number}-{place}": {"image": app_image, "tag": ""} for place in range(number)}
-        operation_id = instance.submit(instance.review(instance.add(f"App {number}", bodies)))
+        operation_id = instance.submit_review(instance.prepare_install(instance.add_rockon(f"App {number}", bodies)))
         with counted(monkeypatch) as found:
-            instance.succeed(operation_id)
+            instance.run_successfully(operation_id)
         counts.append(found)
     few, many = counts
     assert_at_most(many - few, processes=2, requests=16, statements=30, commits=4)
@@ -96,10 +96,10 @@ def test_each_further_container_adds_a_process_and_a_handful_of_questions(
 def test_a_start_and_a_stop_start_no_process(
     instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
-    instance.install(rockon)
+    rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
+    instance.install_rockon(rockon)
     for kind in (Kind.STOP, Kind.START):
-        operation_id = operations.begin(rockon, plain_request(kind), "tester")
+        operation_id = operations.submit_operation(rockon, blank_request(kind), "tester")
         with counted(monkeypatch) as found:
-            instance.succeed(operation_id)
+            instance.run_successfully(operation_id)
         assert_at_most(found, requests=8, statements=42, commits=6)

@@ -17,10 +17,10 @@ import pytest
 
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.work import operations
-from tests.support.apps import page
-from tests.support.engine import Engine
-from tests.support.house import House
-from tests.support.instance import Instance, chosen_port, told
+from tests.support.apps import fetch_app_page
+from tests.support.engine import DockerDaemon
+from tests.support.house import HomeServer
+from tests.support.instance import Instance, chosen_port, describe_steps
 from tests.support.stack import Stack
 
 STEPS = {"install": 14, "change": 20, "uninstall": 8}
@@ -74,14 +74,14 @@ def parameters() -> Iterator[object]:
 class Shelter:
     """Keeps one house for the cases of this module; one that a case left in disorder is pulled down."""
 
-    def __init__(self, engine: Engine, image: str) -> None:
+    def __init__(self, engine: DockerDaemon, image: str) -> None:
         self.engine, self.image = engine, image
-        self.house: House | None = None
+        self.house: HomeServer | None = None
         self.in_order = False
         self.deaths = self.lent = self.returned = 0
 
     @contextlib.contextmanager
-    def borrow(self, victim: str = "") -> Iterator[House]:
+    def borrow(self, victim: str = "") -> Iterator[HomeServer]:
         """Yield the house, with or without the app, in which somebody is to die."""
         if not self.in_order:
             self.close()
@@ -107,15 +107,15 @@ class Shelter:
             subprocess.run(["umount", "--lazy", house.stack.instance], capture_output=True)
             house.stack.close()  # again: now it can be deleted
             self.engine.start()
-            self.engine.clear()
+            self.engine.remove_everything()
 
-    def _build(self) -> House:
+    def _build(self) -> HomeServer:
         stack = Stack(self.engine.host)
         try:  # a small disk of its own, which can be filled
             options = "size=40m,mode=700"
             subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", stack.instance], check=True)
-            house = House(self.engine, stack, self.image)
-            house.open()
+            house = HomeServer(self.engine, stack, self.image)
+            house.start_product()
         except BaseException:
             stack.close()
             subprocess.run(["umount", "--lazy", stack.instance], capture_output=True)
@@ -124,7 +124,7 @@ class Shelter:
 
 
 @pytest.fixture(scope="module")
-def shelter(engine: Engine, standin: Callable[..., str], tell: Callable[[str], None]) -> Iterator[Shelter]:
+def shelter(engine: DockerDaemon, standin: Callable[..., str], tell: Callable[[str], None]) -> Iterator[Shelter]:
     """See `Shelter`; how many left it in order is told."""
     made = Shelter(engine, standin("crashes/app:1"))
     yield made
@@ -134,16 +134,16 @@ def shelter(engine: Engine, standin: Callable[..., str], tell: Callable[[str], N
 
 def test_the_matrix_goes_through_each_step(shelter: Shelter) -> None:
     with shelter.borrow() as house:
-        if house.shown()[0] == "installed":
-            house.uninstall()
+        if house.read_state()[0] == "installed":
+            house.uninstall_app()
         done = {"install": house.begin_install()}
-        assert house.await_end(done["install"]).progress == "DONE", house.steps(done["install"])
-        house.keep_data()
-        done["change"] = house.begin_change(f"colour-{house.newest()}")
-        assert house.await_end(done["change"]).progress == "DONE", house.steps(done["change"])
-        house.uninstall()
-        done["uninstall"] = house.newest()
-        steps = {kind: house.steps(number).splitlines() for kind, number in done.items()}
+        assert house.await_end(done["install"]).progress == "DONE", house.describe_steps(done["install"])
+        house.write_data()
+        done["change"] = house.begin_change(f"colour-{house.newest_operation()}")
+        assert house.await_end(done["change"]).progress == "DONE", house.describe_steps(done["change"])
+        house.uninstall_app()
+        done["uninstall"] = house.newest_operation()
+        steps = {kind: house.describe_steps(number).splitlines() for kind, number in done.items()}
     assert {kind: len(lines) for kind, lines in steps.items()} == STEPS
     for case, words in ALWAYS.items():
         assert words in steps[case.kind][case.step]
@@ -159,75 +159,75 @@ def test_after_a_crash(shelter: Shelter, case: Case) -> None:
         )
 
 
-def crash_in_install(house: House, case: Case, moment: float) -> None:
+def crash_in_install(house: HomeServer, case: Case, moment: float) -> None:
     """Whatever happens, it is installed and works, or it is gone and a retry installs it."""
-    if house.shown()[0] == "installed":
-        house.uninstall()
+    if house.read_state()[0] == "installed":
+        house.uninstall_app()
     operation_id = house.begin_install()
     crash(house, case, operation_id, moment)
-    house.assert_well(works=False)
+    house.assert_healthy(works=False)
     if house.await_end(operation_id).progress != "DONE":
-        assert house.shown()[0] == "install_failed"
-        operation_id = house.retry(operation_id)
+        assert house.read_state()[0] == "install_failed"
+        operation_id = house.retry_operation(operation_id)
     if "docker-proxy" in house.await_end(operation_id).error:  # a Docker that was killed in a start keeps its port
         house.engine.stop()
         house.engine.start()
-        operation_id = house.retry(operation_id)
-    assert house.await_end(operation_id).progress == "DONE", house.steps(operation_id)
-    house.keep_data()
-    house.assert_well(works=True)
+        operation_id = house.retry_operation(operation_id)
+    assert house.await_end(operation_id).progress == "DONE", house.describe_steps(operation_id)
+    house.write_data()
+    house.assert_healthy(works=True)
 
 
-def crash_in_change(house: House, case: Case, moment: float) -> None:
+def crash_in_change(house: HomeServer, case: Case, moment: float) -> None:
     """Whatever happens, the app works, as it was or as it was to be, and a retry makes it as it was to be."""
-    if house.shown()[0] != "installed":
+    if house.read_state()[0] != "installed":
         assert house.await_end(house.begin_install()).progress == "DONE"
-        house.keep_data()
-    house.assert_well(works=True)
-    colour = f"colour-{house.newest()}"
+        house.write_data()
+    house.assert_healthy(works=True)
+    colour = f"colour-{house.newest_operation()}"
     operation_id = house.begin_change(colour)
     crash(house, case, operation_id, moment)
     if case.victim == "dockerd" and case.step == STEPS["change"] - 1:
-        house.start()  # the change was done already; a killed Docker leaves what is `unless-stopped` stopped
-    house.assert_well(works=True)
+        house.start_app()  # the change was done already; a killed Docker leaves what is `unless-stopped` stopped
+    house.assert_healthy(works=True)
     if house.await_end(operation_id).progress != "DONE":
         assert not house.has_colour(colour)
-        operation_id = house.retry(operation_id)
-        assert house.await_end(operation_id).progress == "DONE", house.steps(operation_id)
-        house.assert_well(works=True)
+        operation_id = house.retry_operation(operation_id)
+        assert house.await_end(operation_id).progress == "DONE", house.describe_steps(operation_id)
+        house.assert_healthy(works=True)
     assert house.has_colour(colour)
 
 
-def crash_in_uninstall(house: House, case: Case, moment: float) -> None:
+def crash_in_uninstall(house: HomeServer, case: Case, moment: float) -> None:
     """Whatever happens, it goes, at the latest by a retry, and its data in shares stays."""
-    if house.shown()[0] != "installed":
+    if house.read_state()[0] != "installed":
         assert house.await_end(house.begin_install()).progress == "DONE"
-        house.keep_data()
-    house.assert_well(works=True)
+        house.write_data()
+    house.assert_healthy(works=True)
     operation_id = house.begin_uninstall()
     crash(house, case, operation_id, moment)
     if house.await_end(operation_id).progress != "DONE":
-        operation_id = house.retry(operation_id)
-    assert house.await_end(operation_id).progress == "DONE", house.steps(operation_id)
-    house.assert_well(works=False)
-    assert house.shown()[0] == "available"
+        operation_id = house.retry_operation(operation_id)
+    assert house.await_end(operation_id).progress == "DONE", house.describe_steps(operation_id)
+    house.assert_healthy(works=False)
+    assert house.read_state()[0] == "available"
     assert (house.stack.shares / "home" / "file").read_text() == "precious\n"
 
 
-def crash(house: House, case: Case, operation_id: int, moment: float) -> None:
+def crash(house: HomeServer, case: Case, operation_id: int, moment: float) -> None:
     """Do it, a moment after the step began, and bring back what does not come back by itself."""
     pid = house.work_process(operation_id)
     house.await_step(operation_id, case.step)
     time.sleep(moment)
     if case.victim == "work process":
-        house.kill(pid)
+        house.kill_process(pid)
     elif case.victim == "worker":
         house.kill_parent(pid)
     elif case.victim == "up":
         house.stack.stop(by=SIGKILL)
         house.stack.start()
     elif case.victim == "queue server":
-        house.kill(house.queue_server())
+        house.kill_process(house.queue_server_pid())
     elif case.victim == "dockerd":
         house.engine.kill()
         time.sleep(1)
@@ -281,37 +281,39 @@ DATA = {"label": "Data", "description": ""}
 
 
 def test_an_install_whose_shares_do_not_fit_leaves_nothing(
-    engine: Engine, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
+    engine: DockerDaemon, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
 ) -> None:
-    rockon = instance.add("Big", {"big": {"image": app_image, "tag": "", "volumes": {"/a": DATA, "/b": DATA}}})
-    reviewed = instance.review(rockon, new_shares=["big-a", "big-b"])
-    operation = instance.run(instance.submit(reviewed))
-    assert (operation.progress, rockon.state) == ("failed", "install_failed"), told(operation)
+    rockon = instance.add_rockon("Big", {"big": {"image": app_image, "tag": "", "volumes": {"/a": DATA, "/b": DATA}}})
+    reviewed = instance.prepare_install(rockon, new_shares=["big-a", "big-b"])
+    operation = instance.run_operation(instance.submit_review(reviewed))
+    assert (operation.progress, rockon.state) == ("failed", "install_failed"), describe_steps(operation)
     assert "No space left on device" in operation.error
     assert [path for path in instance.settings.shares_root.iterdir() if path.name[0] != "."] == []
-    assert engine.docker("ps", "-aq", "--filter", "name=^big$") == ""
+    assert engine.run_docker("ps", "-aq", "--filter", "name=^big$") == ""
     full_share_disk()
-    instance.succeed(operations.retry(operation.id, "tester"))
+    instance.run_successfully(operations.retry_operation(operation.id, "tester"))
     assert rockon.status == "started"
 
 
 def test_a_change_whose_new_share_does_not_fit_leaves_the_old_app(
-    engine: Engine, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
+    engine: DockerDaemon, instance: Instance, app_image: str, full_share_disk: Callable[[], None]
 ) -> None:
     port = {"8080": {**DATA, "host_default": 8080, "protocol": "tcp", "ui": True}}
-    rockon = instance.add("Grow", {"grow": {"image": app_image, "tag": "", "ports": port}})
-    host = chosen_port(instance.install(rockon), "grow")
+    rockon = instance.add_rockon("Grow", {"grow": {"image": app_image, "tag": "", "ports": port}})
+    host = chosen_port(instance.install_rockon(rockon), "grow")
     grown = ("--no-trunc", "--filter", "name=^grow")
-    before = engine.docker("ps", "-q", *grown)
-    wanted = instance.wanted(rockon, storage={"grow": {"/a": "grow-a", "/b": "grow-b"}})
-    operation = instance.run(
-        operations.begin(rockon, ChangeRequest(wanted, new_shares=frozenset({"grow-a", "grow-b"})), "tester")
+    before = engine.run_docker("ps", "-q", *grown)
+    wanted = instance.changed_answers(rockon, storage={"grow": {"/a": "grow-a", "/b": "grow-b"}})
+    operation = instance.run_operation(
+        operations.submit_operation(rockon, ChangeRequest(wanted, new_shares=frozenset({"grow-a", "grow-b"})), "tester")
     )
-    assert (operation.progress, rockon.state, rockon.status) == ("failed", "installed", "started"), told(operation)
+    assert (operation.progress, rockon.state, rockon.status) == ("failed", "installed", "started"), describe_steps(
+        operation
+    )
     assert "No space left on device" in operation.error
-    assert engine.docker("ps", "-aq", *grown) == before
-    page(host)
+    assert engine.run_docker("ps", "-aq", *grown) == before
+    fetch_app_page(host)
     full_share_disk()
-    instance.succeed(operations.retry(operation.id, "tester"))
-    page(host)
+    instance.run_successfully(operations.retry_operation(operation.id, "tester"))
+    fetch_app_page(host)
     assert sorted(path.name for path in instance.settings.shares_root.iterdir()) == ["grow-a", "grow-b"]

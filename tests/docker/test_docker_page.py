@@ -6,35 +6,35 @@ import pytest
 
 from rockonweb.models import Role
 from rockonweb.work import heartbeat, watcher
-from rockonweb.work.queue import connection
-from tests.support.app import QueueStandIn, Visitor, add_user
-from tests.support.engine import Engine
+from rockonweb.work.queue import redis_connection
+from tests.support.app import FakeQueueServer, FormClient, create_test_user
+from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 
 
 @pytest.fixture
-def visitor(instance: Instance) -> Iterator[Visitor]:
+def visitor(instance: Instance) -> Iterator[FormClient]:
     """An operator of the instance."""
-    instance.app.test_client_class = Visitor
-    instance.app.extensions["redis"] = QueueStandIn()
-    add_user("op", Role.OPERATOR)
-    add_user("eve", Role.VIEWER)
+    instance.app.test_client_class = FormClient
+    instance.app.extensions["redis"] = FakeQueueServer()
+    create_test_user("op", Role.OPERATOR)
+    create_test_user("eve", Role.VIEWER)
     yield instance.app.test_client().log_in("op")  # type: ignore[attr-defined]
     instance.app.extensions.pop("redis")
 
 
 def test_the_page_shows_where_images_live_and_what_matters(
-    engine: Engine, instance: Instance, visitor: Visitor, app_image: str
+    engine: DockerDaemon, instance: Instance, visitor: FormClient, app_image: str
 ) -> None:
     page = visitor.get("/docker").text
     assert f"{engine.folder}/data" in page
-    assert engine.docker("version", "-f", "{{.Server.Version}}") in page
-    assert engine.docker("info", "-f", "{{.Driver}}") in page
+    assert engine.run_docker("version", "-f", "{{.Server.Version}}") in page
+    assert engine.run_docker("info", "-f", "{{.Driver}}") in page
     assert "GB of" in page or "MB of" in page
     assert "Whether their size is limited shows" in page
-    engine.docker("run", "-d", "--name", "loud", app_image)
+    engine.run_docker("run", "-d", "--name", "loud", app_image)
     assert "No limit (as the newest container has it)" in visitor.get("/docker").text
-    engine.docker("run", "-d", "--name", "quiet", "--log-opt", "max-size=7m", "--log-opt", "max-file=3", app_image)
+    engine.run_docker("run", "-d", "--name", "quiet", "--log-opt", "max-size=7m", "--log-opt", "max-file=3", app_image)
     page = visitor.get("/docker").text
     assert "at most 7m per file, 3 files" in page
     assert "2 running containers" in page
@@ -45,7 +45,9 @@ def test_the_page_shows_where_images_live_and_what_matters(
     assert "<title>" not in visitor.get("/docker/usage", headers={"HX-Request": "true"}).text
 
 
-def test_without_docker_the_page_says_so(instance: Instance, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_docker_the_page_says_so(
+    instance: Instance, visitor: FormClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     for path in ("/docker", "/docker/usage"):
         answer = visitor.get(path)
@@ -54,7 +56,7 @@ def test_without_docker_the_page_says_so(instance: Instance, visitor: Visitor, m
         assert "systemctl start docker" in answer.text
 
 
-def test_viewers_may_not_ask(instance: Instance, visitor: Visitor) -> None:
+def test_viewers_may_not_ask(instance: Instance, visitor: FormClient) -> None:
     viewer = instance.app.test_client().log_in("eve")  # type: ignore[attr-defined]
     assert viewer.get("/docker").status_code == 403
     assert 'href="/docker"' not in viewer.get("/rockons").text
@@ -62,24 +64,26 @@ def test_viewers_may_not_ask(instance: Instance, visitor: Visitor) -> None:
 
 
 def test_before_the_first_install_the_catalogue_tells_of_the_disk_as_the_watcher_saw_it(
-    engine: Engine, instance: Instance, visitor: Visitor, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, visitor: FormClient, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rockon = instance.add("App", {"app": {"image": app_image, "tag": ""}})
+    rockon = instance.add_rockon("App", {"app": {"image": app_image, "tag": ""}})
     assert "Images will live in" not in visitor.get("/rockons").text
-    docker = watcher._connect()
+    docker = watcher._connect_engine()
     assert docker
-    assert watcher._beat(docker)
+    assert watcher._send_heartbeat(docker)
     docker.close()
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")  # the page asks nobody
         assert f"Images will live in {engine.folder}/data" in visitor.get("/rockons").text
     told = heartbeat.engine_status()
-    heartbeat.tell(connection(), heartbeat.EngineStatus(True, "", "", told.images_folder, "ext4", 3_000_000_000))
+    heartbeat.publish_status(
+        redis_connection(), heartbeat.EngineStatus(True, "", "", told.images_folder, "ext4", 3_000_000_000)
+    )
     page = visitor.get("/rockons").text
     assert "(ext4), where 3.0 GB are left." in page
     assert "That is little" in page
     instance.app.extensions.pop("redis")
-    instance.install(rockon)
-    instance.app.extensions["redis"] = QueueStandIn()
-    heartbeat.tell(connection(), told)
+    instance.install_rockon(rockon)
+    instance.app.extensions["redis"] = FakeQueueServer()
+    heartbeat.publish_status(redis_connection(), told)
     assert "Images will live in" not in visitor.get("/rockons").text

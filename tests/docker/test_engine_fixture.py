@@ -11,12 +11,12 @@ import requests
 from playwright.sync_api import Page
 
 from tests.support import stack as stack_module
-from tests.support.browser import accessibility_violations, complaints
+from tests.support.browser import collect_console_errors, find_accessibility_violations
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.metastore import Metastore
+from tests.support.engine import DockerDaemon
+from tests.support.metastore import MetastoreServer
 from tests.support.queue_server import QueueServer
-from tests.support.registry import Registry
+from tests.support.registry import RegistryServer
 from tests.support.stack import Stack
 
 
@@ -26,7 +26,7 @@ def _empty_engine_afterwards(request: pytest.FixtureRequest):
     if "engine" in request.fixturenames:
         engine = request.getfixturevalue("engine")
         engine.start()
-        engine.clear()
+        engine.remove_everything()
 
 
 @pytest.fixture
@@ -54,89 +54,91 @@ def get(url: str) -> str:
             time.sleep(0.05)
 
 
-def test_an_image_is_in_the_registry_and_not_in_the_engine(engine: Engine, standin: Callable[..., str]):
+def test_an_image_is_in_the_registry_and_not_in_the_engine(engine: DockerDaemon, standin: Callable[..., str]):
     image = standin("fixture/absent:1")
-    assert image not in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
-    engine.docker("pull", image)
+    assert image not in engine.run_docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+    engine.run_docker("pull", image)
 
 
-def test_a_published_port_shows_image_revision_arguments_and_environment(engine: Engine, standin: Callable[..., str]):
+def test_a_published_port_shows_image_revision_arguments_and_environment(
+    engine: DockerDaemon, standin: Callable[..., str]
+):
     image, port = standin("fixture/page:1", (8080, "9000/udp"), revision=3, paths=["admin"]), free_port()
-    engine.docker("run", "-d", "-p", f"{port}:8080", "-e", "COLOUR=<red>", image, "--flag", "two words")
+    engine.run_docker("run", "-d", "-p", f"{port}:8080", "-e", "COLOUR=<red>", image, "--flag", "two words")
     page = get(f"http://127.0.0.1:{port}/admin/")
     for text in ("fixture/page:1", "revision 3", "--flag\ntwo words\n", "COLOUR=&lt;red&gt;"):
         assert text in page
 
 
-def test_it_ends_with_status_0_at_a_stop_and_as_told_otherwise(engine: Engine, standin: Callable[..., str]):
+def test_it_ends_with_status_0_at_a_stop_and_as_told_otherwise(engine: DockerDaemon, standin: Callable[..., str]):
     image = standin("fixture/ending:1")
-    engine.docker("run", "-d", "--name", "stays", image)
-    engine.docker("run", "-d", "--name", "fails", "-e", "STANDIN_EXIT=7", image)
+    engine.run_docker("run", "-d", "--name", "stays", image)
+    engine.run_docker("run", "-d", "--name", "fails", "-e", "STANDIN_EXIT=7", image)
     began = time.monotonic()
-    engine.docker("stop", "stays")
+    engine.run_docker("stop", "stays")
     assert time.monotonic() - began < 5
-    assert engine.docker("wait", "stays", "fails").split() == ["0", "7"]
+    assert engine.run_docker("wait", "stays", "fails").split() == ["0", "7"]
 
 
-def test_a_new_revision_leaves_the_engines_copy_of_the_old_one(engine: Engine, standin: Callable[..., str]):
+def test_a_new_revision_leaves_the_engines_copy_of_the_old_one(engine: DockerDaemon, standin: Callable[..., str]):
     image = standin("fixture/updated:1", revision=1)
-    engine.docker("pull", image)
-    old = engine.docker("image", "inspect", "-f", "{{.Id}}", image)
+    engine.run_docker("pull", image)
+    old = engine.run_docker("image", "inspect", "-f", "{{.Id}}", image)
     standin("fixture/updated:1", revision=2)
-    assert engine.docker("image", "inspect", "-f", "{{.Id}}", image) == old
-    engine.docker("pull", image)
-    assert engine.docker("image", "inspect", "-f", "{{.Id}}", image) != old
+    assert engine.run_docker("image", "inspect", "-f", "{{.Id}}", image) == old
+    engine.run_docker("pull", image)
+    assert engine.run_docker("image", "inspect", "-f", "{{.Id}}", image) != old
 
 
-def test_openvpn_serves_only_after_its_settings_were_made(engine: Engine, standin: Callable[..., str]):
+def test_openvpn_serves_only_after_its_settings_were_made(engine: DockerDaemon, standin: Callable[..., str]):
     image = standin("fixture/openvpn:1", ("1194/udp",), kind="openvpn")
     data = ("-v", "vpn-data:/etc/openvpn")
-    engine.docker("run", "-d", "--name", "early", *data, image)
-    assert engine.docker("wait", "early") == "1"
-    engine.docker("run", "--rm", *data, image, "ovpn_genconfig", "-u", "udp://vpn.example.com")
-    engine.docker("run", "-d", "--name", "late", *data, image)
+    engine.run_docker("run", "-d", "--name", "early", *data, image)
+    assert engine.run_docker("wait", "early") == "1"
+    engine.run_docker("run", "--rm", *data, image, "ovpn_genconfig", "-u", "udp://vpn.example.com")
+    engine.run_docker("run", "-d", "--name", "late", *data, image)
     time.sleep(0.3)
-    assert engine.docker("inspect", "-f", "{{.State.Running}}", "late") == "true"
+    assert engine.run_docker("inspect", "-f", "{{.State.Running}}", "late") == "true"
 
 
-def test_a_plain_busybox_ends_at_once(engine: Engine, standin: Callable[..., str]):
-    engine.docker("run", "-d", "--name", "short", standin("fixture/busybox:1", (), kind="ends"))
-    assert engine.docker("wait", "short") == "0"
+def test_a_plain_busybox_ends_at_once(engine: DockerDaemon, standin: Callable[..., str]):
+    engine.run_docker("run", "-d", "--name", "short", standin("fixture/busybox:1", (), kind="ends"))
+    assert engine.run_docker("wait", "short") == "0"
 
 
-def test_containers_reach_each_other_by_name_and_link(engine: Engine, standin: Callable[..., str]):
+def test_containers_reach_each_other_by_name_and_link(engine: DockerDaemon, standin: Callable[..., str]):
     image = standin("fixture/network:1")
-    engine.docker("network", "create", "friends")
-    engine.docker("run", "-d", "--name", "one", image)
-    engine.docker("network", "connect", "friends", "one")
+    engine.run_docker("network", "create", "friends")
+    engine.run_docker("run", "-d", "--name", "one", image)
+    engine.run_docker("network", "connect", "friends", "one")
     for options in (("--net=friends",), ("--link", "one:one")):
         command = "for i in 1 2 3 4 5; do wget -qO- http://one:8080 && exit; sleep 0.2; done; exit 1"
-        seen = engine.docker("run", "--rm", *options, "--entrypoint", "/bin/sh", image, "-c", command)
+        seen = engine.run_docker("run", "--rm", *options, "--entrypoint", "/bin/sh", image, "-c", command)
         assert "fixture/network:1" in seen
 
 
-def test_privileged_containers_start(engine: Engine, standin: Callable[..., str]):
-    engine.docker("run", "-d", "--privileged", "--name", "mighty", standin("fixture/mighty:1"))
-    assert "uid=0" in engine.docker("exec", "--privileged", "mighty", "id")
+def test_privileged_containers_start(engine: DockerDaemon, standin: Callable[..., str]):
+    engine.run_docker("run", "-d", "--privileged", "--name", "mighty", standin("fixture/mighty:1"))
+    assert "uid=0" in engine.run_docker("exec", "--privileged", "mighty", "id")
 
 
-def test_the_engine_stops_and_starts_on_the_same_data(engine: Engine, standin: Callable[..., str]):
-    engine.docker("run", "-d", "--name", "survivor", standin("fixture/survivor:1"))
+def test_the_engine_stops_and_starts_on_the_same_data(engine: DockerDaemon, standin: Callable[..., str]):
+    engine.run_docker("run", "-d", "--name", "survivor", standin("fixture/survivor:1"))
     engine.stop()
-    assert not engine.running
+    assert not engine.is_running
     engine.start()
-    assert engine.docker("inspect", "-f", "{{.State.Status}}", "survivor") == "exited"
+    assert engine.run_docker("inspect", "-f", "{{.State.Status}}", "survivor") == "exited"
 
 
 def test_the_registry_stops_and_starts_on_the_same_data(
-    engine: Engine, registry: Registry, standin: Callable[..., str]
+    engine: DockerDaemon, registry: RegistryServer, standin: Callable[..., str]
 ):
     image = standin("fixture/kept:1")
     registry.stop()
     with pytest.raises(requests.ConnectionError):
         requests.get(registry.url, timeout=5)
     registry.start()
-    engine.docker("pull", image)
+    engine.run_docker("pull", image)
 
 
 def test_the_queue_server_keeps_its_data(queue_server: QueueServer):
@@ -146,10 +148,10 @@ def test_the_queue_server_keeps_its_data(queue_server: QueueServer):
     queue_server.start()
     with redis.Redis.from_url(queue_server.url) as connection:
         assert connection.get("key") == b"value"
-    queue_server.flush()
+    queue_server.flush_queue()
 
 
-def test_the_metastore_answers_conditional_requests(metastore: Callable[..., Metastore]):
+def test_the_metastore_answers_conditional_requests(metastore: Callable[..., MetastoreServer]):
     store = metastore({"root.json": {"Syncthing": "syncthing.json"}})
     first = requests.get(f"{store.url}/root.json", timeout=5)
     assert first.json() == {"Syncthing": "syncthing.json"}
@@ -162,22 +164,22 @@ def test_the_metastore_answers_conditional_requests(metastore: Callable[..., Met
     changed = {"If-None-Match": first.headers["ETag"]}
     assert requests.get(f"{store.url}/root.json", headers=changed, timeout=5).status_code == 200
     assert requests.get(f"{store.url}/none.json", timeout=5).status_code == 404
-    assert (store.count(), store.count("root.json"), store.count(status=304)) == (5, 4, 2)
+    assert (store.count_requests(), store.count_requests("root.json"), store.count_requests(status=304)) == (5, 4, 2)
 
 
 def test_the_browser_reports_complaints_and_accessibility(page: Page):
-    heard = complaints(page)
+    heard = collect_console_errors(page)
     page.set_content("<html lang=en><title>Page</title><main><h1>Page</h1><img src='data:,'></main></html>")
     page.evaluate("console.error('oh dear')")
     assert "error: oh dear" in heard
-    assert any(line.startswith("image-alt (critical)") for line in accessibility_violations(page))
+    assert any(line.startswith("image-alt (critical)") for line in find_accessibility_violations(page))
 
 
 def test_the_stack_is_ready_when_it_says_so(stack: Callable[..., Stack], program: Callable[[str], None]):
     program('echo "Rockonweb is ready: http://$ROCKONWEB_BIND"; sleep 60 & trap "kill $!" TERM; wait')
     running = stack(workers=3, environment={"ROCKONWEB_HEALTH_SECONDS": "1"})
     assert running.url in running.output
-    assert len(running.processes()) == 2
+    assert len(running.list_processes()) == 2
     assert running.environ["ROCKONWEB_WORKERS"] == "3"
 
 
@@ -194,10 +196,10 @@ def test_a_stack_that_does_not_start_shows_its_output(stack: Callable[..., Stack
 def test_a_process_that_the_stack_leaves_behind_is_reported_and_ended(
     stack: Callable[..., Stack], program: Callable[[str], None], by: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(stack_module, "LINGER", 0.3)
+    monkeypatch.setattr(stack_module, "LINGER_SECONDS", 0.3)
     program("setsid sleep 61 & echo $!; echo Rockonweb is ready: http://x; exec sleep 60")
     running = stack()
     left = running.output.split()[0]
     with pytest.raises(AssertionError, match=f"left processes behind:\n{left} sleep 61"):
         running.stop(by=by)
-    assert not running.processes()
+    assert not running.list_processes()

@@ -8,15 +8,15 @@ import pytest
 
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.secret import MASK
-from rockonweb.core.status.health import Limits, Verdict
+from rockonweb.core.status.health import HealthLimits, HealthVerdict
 from rockonweb.host import health_gate
 from rockonweb.models import Installation, Kind, Operation, Progress, db
 from rockonweb.web.labels import ended_title
 from rockonweb.work import operations
-from tests.support.apps import page
+from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance, describe_steps
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DEAF = {"9": {"label": "Web", "description": "Nothing listens.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -26,15 +26,15 @@ CHECKED = [["--health-interval", "300ms"], ["--health-retries", "1"]]
 @pytest.fixture(autouse=True)
 def _short(instance: Instance) -> None:
     """Limits that a test can wait for; what is to hold gets all the time it needs."""
-    limit(instance, Limits(steady=0.5, timeout=60))
+    limit(instance, HealthLimits(steady_seconds=0.5, timeout_seconds=60))
 
 
-def limit(instance: Instance, limits: Limits) -> None:
+def limit(instance: Instance, limits: HealthLimits) -> None:
     instance.app.config["SETTINGS"] = replace(instance.settings, health=limits)
 
 
 def install(instance: Instance, rockon: Installation) -> Operation:
-    return instance.run(instance.submit(instance.review(rockon)))
+    return instance.run_operation(instance.submit_review(instance.prepare_install(rockon)))
 
 
 def last(operation: Operation) -> tuple[str, str]:
@@ -43,9 +43,9 @@ def last(operation: Operation) -> tuple[str, str]:
 
 
 def test_an_app_that_answers_holds(instance: Instance, app_image: str) -> None:
-    rockon = instance.add("Well", {"well": {"image": app_image, "tag": "", "ports": WEB}})
+    rockon = instance.add_rockon("Well", {"well": {"image": app_image, "tag": "", "ports": WEB}})
     operation = install(instance, rockon)
-    assert operation.progress == "done", told(operation)
+    assert operation.progress == "done", describe_steps(operation)
     assert last(operation) == ("wait until well is healthy", Progress.DONE)
     assert operation.steps[-1].output == ""
 
@@ -60,85 +60,94 @@ UNWELL = {
 
 @pytest.mark.parametrize("how", UNWELL)
 def test_a_first_install_that_does_not_hold_stays_with_its_log(
-    engine: Engine, instance: Instance, app_image: str, how: str
+    engine: DockerDaemon, instance: Instance, app_image: str, how: str
 ) -> None:
     keys, sentence = UNWELL[how]
     # What ends is seen to end, however late a busy machine starts it.
-    limit(instance, Limits(steady=0, timeout=1) if how == "never listens" else Limits(steady=20, timeout=60))
-    rockon = instance.add("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
+    limit(
+        instance,
+        HealthLimits(steady_seconds=0, timeout_seconds=1)
+        if how == "never listens"
+        else HealthLimits(steady_seconds=20, timeout_seconds=60),
+    )
+    rockon = instance.add_rockon("Unwell", {"app": {"image": app_image, "tag": "", **keys}})
     operation = install(instance, rockon)
     with instance.app.test_request_context():
         assert ended_title(operation) == "Unwell was installed, but does not hold"
-    assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
+    assert (operation.progress, operation.error) == ("failed", sentence), describe_steps(operation)
     assert last(operation) == ("wait until app is healthy", Progress.FAILED)
     assert "as user 0:0" in operation.steps[-1].output  # of its log
     assert (rockon.state, rockon.error) == ("installed", sentence)
-    assert engine.docker("ps", "-aq", "--filter", "name=app")
-    again = operations.retry(operation.id, "tester")  # there is nothing to install: it is started again
-    assert instance.run(again).kind is Kind.RESTART
-    instance.do(Kind.UNINSTALL, rockon)
-    assert engine.docker("ps", "-aq") == ""
+    assert engine.run_docker("ps", "-aq", "--filter", "name=app")
+    again = operations.retry_operation(operation.id, "tester")  # there is nothing to install: it is started again
+    assert instance.run_operation(again).kind is Kind.RESTART
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert engine.run_docker("ps", "-aq") == ""
 
 
 def test_its_own_health_check_is_waited_for(instance: Instance, app_image: str) -> None:
     opts = [["--health-cmd", "sleep 1"], *CHECKED]
-    rockon = instance.add("Checked", {"app": {"image": app_image, "tag": "", "opts": opts, "ports": DEAF}})
+    rockon = instance.add_rockon("Checked", {"app": {"image": app_image, "tag": "", "opts": opts, "ports": DEAF}})
     operation = install(instance, rockon)
-    assert operation.progress == "done", told(operation)
+    assert operation.progress == "done", describe_steps(operation)
 
 
 def test_what_is_meant_to_end_holds(instance: Instance, ending_image: str) -> None:
-    rockon = instance.add("Ends", {"app": {"image": ending_image, "tag": "", "opts": [["--restart", "no"]]}})
+    rockon = instance.add_rockon("Ends", {"app": {"image": ending_image, "tag": "", "opts": [["--restart", "no"]]}})
     assert install(instance, rockon).progress == "done"
 
 
 def test_a_cancel_while_it_is_waited_for_takes_the_install_back(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rockon = instance.add("Deaf", {"app": {"image": app_image, "tag": "", "ports": DEAF}})
-    operation_id = instance.submit(instance.review(rockon))
-    judge = health_gate.judge
+    rockon = instance.add_rockon("Deaf", {"app": {"image": app_image, "tag": "", "ports": DEAF}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
+    judge = health_gate.judge_health
 
-    def meanwhile(*looks: Any) -> Verdict:
+    def meanwhile(*looks: Any) -> HealthVerdict:
         if not db.session.get_one(Operation, operation_id).cancel_requested:
-            operations.cancel(operation_id)
+            operations.cancel_operation(operation_id)
         return judge(*looks)
 
-    monkeypatch.setattr(health_gate, "judge", meanwhile)
-    assert instance.run(operation_id).progress == "cancelled"
+    monkeypatch.setattr(health_gate, "judge_health", meanwhile)
+    assert instance.run_operation(operation_id).progress == "cancelled"
     assert rockon.state == "available"
-    assert engine.docker("ps", "-aq") == ""
+    assert engine.run_docker("ps", "-aq") == ""
 
 
 @pytest.mark.parametrize("how", [how for how in UNWELL if how != "never listens"])
 def test_a_replacement_that_does_not_hold_brings_the_old_one_back(
-    engine: Engine, instance: Instance, app_image: str, how: str
+    engine: DockerDaemon, instance: Instance, app_image: str, how: str
 ) -> None:
-    rockon = instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB}})
+    rockon = instance.add_rockon("Well", {"app": {"image": app_image, "tag": "", "ports": WEB}})
     assert install(instance, rockon).progress == "done"
     port = rockon.containers[0].ports[0].host
-    before = engine.docker("inspect", "-f", "{{.Id}}", "app")
+    before = engine.run_docker("inspect", "-f", "{{.Id}}", "app")
     keys, sentence = UNWELL[how]
-    instance.add("Well", {"app": {"image": app_image, "tag": "", "ports": WEB, **keys}})
-    wanted = instance.wanted(rockon, ports={"app": {8080: free_port()}})
-    operation = instance.run(operations.begin(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester"))
-    assert (operation.progress, operation.error) == ("failed", sentence), told(operation)
-    assert engine.docker("inspect", "-f", "{{.Id}}", "app") == before
+    instance.add_rockon("Well", {"app": {"image": app_image, "tag": "", "ports": WEB, **keys}})
+    wanted = instance.changed_answers(rockon, ports={"app": {8080: free_port()}})
+    operation = instance.run_operation(
+        operations.submit_operation(rockon, ChangeRequest(wanted, source=rockon.entry.source), "tester")
+    )
+    assert (operation.progress, operation.error) == ("failed", sentence), describe_steps(operation)
+    assert engine.run_docker("inspect", "-f", "{{.Id}}", "app") == before
     assert (rockon.state, rockon.status) == ("installed", "started")
-    page(port or 0)
+    fetch_app_page(port or 0)
 
 
 def test_what_an_app_prints_when_it_fails_shows_no_secret(instance: Instance, app_image: str) -> None:
     asked = {key: {"label": key, "description": ""} for key in ("PASSWORD", "DATABASE_LINK", "TITLE")}
     spec = {"image": app_image, "tag": "", "environment": asked, "opts": [["-e", "STANDIN_EXIT=3"]]}
-    rockon = instance.add("Talks", {"app": spec})
+    rockon = instance.add_rockon("Talks", {"app": spec})
     secret = "blue horses & dream"
     values = {"PASSWORD": secret, "DATABASE_LINK": f"db://u:{quote(secret, safe='')}@db", "TITLE": "Family"}
-    operation = instance.run(instance.submit(instance.review(rockon, environment={"app": values})))
+    operation = instance.run_operation(
+        instance.submit_review(instance.prepare_install(rockon, environment={"app": values}))
+    )
     printed = operation.steps[-1].output
-    assert operation.progress == "failed", told(operation)
+    assert operation.progress == "failed", describe_steps(operation)
     assert "environment: TITLE=Family" in printed
     assert f"environment: PASSWORD={MASK}" in printed
     assert f"environment: DATABASE_LINK=db://u:{MASK}@db" in printed
-    assert "horses" not in told(operation)
-    instance.do(Kind.UNINSTALL, rockon)
+    assert "horses" not in describe_steps(operation)
+    instance.perform(Kind.UNINSTALL, rockon)

@@ -10,18 +10,18 @@ import pytest
 
 from rockonweb.host import Host
 from rockonweb.models import Installation, Kind, Operation, db
-from tests.support.apps import eventually, page, silent
+from tests.support.apps import fetch_app_page, nothing_answers, wait_for
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.instance import Instance, chosen_port, told
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance, chosen_port, describe_steps
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
 DATA = {"/data": {"label": "Data", "description": "Where it keeps things."}}
 
 
-def state(engine: Engine, container: str) -> str:
+def state(engine: DockerDaemon, container: str) -> str:
     """A container's state in Docker, blank when there is none."""
-    return engine.docker("ps", "-a", "--filter", f"name=^/{container}$", "--format", "{{.State}}")
+    return engine.run_docker("ps", "-a", "--filter", f"name=^/{container}$", "--format", "{{.State}}")
 
 
 def last_operation(rockon: Installation) -> Operation:
@@ -32,38 +32,42 @@ def last_operation(rockon: Installation) -> Operation:
 
 
 def test_an_app_installs_answers_stops_starts_restarts_and_goes(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rockon = instance.add("Plain", {"plain": {"image": app_image[:-2], "tag": "1", "ports": WEB, "volumes": DATA}})
-    port = chosen_port(instance.install(rockon, shares={"plain": {"/data": "plain-data"}}), "plain")
+    rockon = instance.add_rockon(
+        "Plain", {"plain": {"image": app_image[:-2], "tag": "1", "ports": WEB, "volumes": DATA}}
+    )
+    port = chosen_port(instance.install_rockon(rockon, shares={"plain": {"/data": "plain-data"}}), "plain")
     (instance.settings.shares_root / "plain-data" / "kept").write_text("mine")
     assert (rockon.state, rockon.status_text) == ("installed", "started")
-    seen = page(port)
+    seen = fetch_app_page(port)
     assert "lifecycle/app:1" in seen
     assert "/data" in seen
     assert "/etc/localtime" in seen
 
-    instance.do(Kind.STOP, rockon)
+    instance.perform(Kind.STOP, rockon)
     assert (rockon.state, rockon.status_text, state(engine, "plain")) == ("installed", "stopped", "exited")
-    assert silent(port)
-    instance.do(Kind.START, rockon)
+    assert nothing_answers(port)
+    instance.perform(Kind.START, rockon)
     assert rockon.status_text == "started"
-    page(port)
-    began = engine.docker("inspect", "-f", "{{.State.StartedAt}}", "plain")
-    instance.do(Kind.RESTART, rockon)
+    fetch_app_page(port)
+    began = engine.run_docker("inspect", "-f", "{{.State.StartedAt}}", "plain")
+    instance.perform(Kind.RESTART, rockon)
     assert rockon.status_text == "started"
-    assert engine.docker("inspect", "-f", "{{.State.StartedAt}}", "plain") != began
-    page(port)
+    assert engine.run_docker("inspect", "-f", "{{.State.StartedAt}}", "plain") != began
+    fetch_app_page(port)
 
-    instance.do(Kind.UNINSTALL, rockon)
+    instance.perform(Kind.UNINSTALL, rockon)
     assert (rockon.state, rockon.status_text, state(engine, "plain")) == ("available", "stopped", "")
-    assert silent(port)
+    assert nothing_answers(port)
     assert (instance.settings.shares_root / "plain-data" / "kept").read_text() == "mine"
-    assert app_image in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert app_image in engine.run_docker("images", "--format", "{{.Repository}}:{{.Tag}}")
 
 
-def test_every_group_of_the_command_line_reaches_docker(engine: Engine, instance: Instance, app_image: str) -> None:
-    rockon = instance.add(
+def test_every_group_of_the_command_line_reaches_docker(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add_rockon(
         "Groups",
         {
             "groups": {
@@ -79,14 +83,14 @@ def test_every_group_of_the_command_line_reaches_docker(engine: Engine, instance
         },
     )
     (instance.settings.shares_root / "whole" / "folder").mkdir(parents=True)
-    reviewed = instance.install(
+    reviewed = instance.install_rockon(
         rockon,
         shares={"groups": {"/data": "whole/folder", "/more": "other"}},
         devices={"groups": {"GPU": "/dev/null:/dev/mine", "NONE": ""}},
         environment={"groups": {"COLOUR": "dark $blue 'quoted' \"twice\""}},
         labels={"groups": ["plain", "team=home"]},
     )
-    made = json.loads(engine.docker("inspect", "groups"))[0]
+    made = json.loads(engine.run_docker("inspect", "groups"))[0]
     root = instance.settings.shares_root
     assert set(made["HostConfig"]["Binds"]) == {
         f"{root}/whole/folder:/data",
@@ -106,26 +110,26 @@ def test_every_group_of_the_command_line_reaches_docker(engine: Engine, instance
     both = str(chosen_port(reviewed, "groups", 5353))
     assert published == {"8080/tcp": str(chosen_port(reviewed, "groups")), "5353/tcp": both, "5353/udp": both}
     assert not made["HostConfig"]["AutoRemove"]
-    assert "-d\ntwo words" in page(chosen_port(reviewed, "groups"))
+    assert "-d\ntwo words" in fetch_app_page(chosen_port(reviewed, "groups"))
 
 
 def test_identical_options_all_reach_docker_and_the_last_flag_wins(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
     opts = [["-e", "A=1"], ["--dns", "1.1.1.1"], ["--dns", "1.1.1.1"], ["-e", "A=2"], ["--restart", "no"]]
-    rockon = instance.add("Twice", {"twice": {"image": app_image, "tag": "", "opts": opts}})
-    instance.install(rockon)
-    made = json.loads(engine.docker("inspect", "twice"))[0]
+    rockon = instance.add_rockon("Twice", {"twice": {"image": app_image, "tag": "", "opts": opts}})
+    instance.install_rockon(rockon)
+    made = json.loads(engine.run_docker("inspect", "twice"))[0]
     assert made["HostConfig"]["Dns"] == ["1.1.1.1", "1.1.1.1"]
     assert [value for value in made["Config"]["Env"] if value.startswith("A=")] == ["A=2"]
     assert made["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
 def test_a_linked_container_resolves_the_other_before_its_app_starts(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
     look_first = "nslookup pair-db && echo it resolves; exec /bin/standin"
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Pair",
         {
             "pair-db": {"image": app_image, "tag": ""},
@@ -139,28 +143,28 @@ def test_a_linked_container_resolves_the_other_before_its_app_starts(
         },
         container_links={"pair-app": [{"name": "PairLink", "source_container": "pair-db"}]},
     )
-    port = chosen_port(instance.install(rockon), "pair-app")
-    page(port)
-    assert "it resolves" in engine.docker("logs", "pair-app")
-    assert "lifecycle/app:1" in engine.docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
+    port = chosen_port(instance.install_rockon(rockon), "pair-app")
+    fetch_app_page(port)
+    assert "it resolves" in engine.run_docker("logs", "pair-app")
+    assert "lifecycle/app:1" in engine.run_docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
     for name in ("pair-db", "pair-app"):
-        networks = json.loads(engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", name))
+        networks = json.loads(engine.run_docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", name))
         assert set(networks) == {"bridge", "PairLink"}
     titles = [step.title for step in last_operation(rockon).steps]
     assert titles.index("connect pair-app to network PairLink") < titles.index("start pair-app")
 
-    instance.do(Kind.STOP, rockon)
-    instance.do(Kind.START, rockon)
-    page(port)
-    assert "lifecycle/app:1" in engine.docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
-    instance.do(Kind.UNINSTALL, rockon)
-    assert "PairLink" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+    instance.perform(Kind.STOP, rockon)
+    instance.perform(Kind.START, rockon)
+    fetch_app_page(port)
+    assert "lifecycle/app:1" in engine.run_docker("exec", "pair-db", "wget", "-qO-", "http://pair-app:8080/")
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert "PairLink" not in engine.run_docker("network", "ls", "--format", "{{.Name}}")
 
 
 def test_containers_start_in_launch_order_and_stop_in_the_reverse_one(instance: Instance, app_image: str) -> None:
-    rockon = instance.add("Order", {name: {"image": app_image, "tag": ""} for name in ("one", "two", "three")})
-    instance.install(rockon)
-    instance.do(Kind.RESTART, rockon)
+    rockon = instance.add_rockon("Order", {name: {"image": app_image, "tag": ""} for name in ("one", "two", "three")})
+    instance.install_rockon(rockon)
+    instance.perform(Kind.RESTART, rockon)
     assert [step.title for step in last_operation(rockon).steps] == [
         *("stop three", "stop two", "stop one"),
         *("start one", "start two", "start three"),
@@ -168,22 +172,22 @@ def test_containers_start_in_launch_order_and_stop_in_the_reverse_one(instance: 
 
 
 def test_uid_and_gid_minus_one_run_as_the_owner_of_the_first_share(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
     spec = {"image": app_image, "tag": "", "uid": -1, "gid": -1, "volumes": {**DATA, "/other": DATA["/data"]}}
-    rockon = instance.add("Owner", {"owner": spec})
-    Host(instance.settings).shares.make("ours")
+    rockon = instance.add_rockon("Owner", {"owner": spec})
+    Host(instance.settings).shares.create_share("ours")
     os.chown(instance.settings.shares_root / "ours", 1234, 2345)
-    instance.install(rockon, shares={"owner": {"/data": "ours", "/other": "roots"}})
-    assert engine.docker("exec", "owner", "id", "-u") == "1234"
-    assert engine.docker("exec", "owner", "id", "-g") == "2345"
-    engine.docker("exec", "owner", "touch", "/data/written")
+    instance.install_rockon(rockon, shares={"owner": {"/data": "ours", "/other": "roots"}})
+    assert engine.run_docker("exec", "owner", "id", "-u") == "1234"
+    assert engine.run_docker("exec", "owner", "id", "-g") == "2345"
+    engine.run_docker("exec", "owner", "touch", "/data/written")
     assert (instance.settings.shares_root / "ours" / "written").stat().st_uid == 1234
 
 
 def vpn(instance: Instance, data_image: str, server_image: str) -> Installation:
     """An OpenVPN of our own."""
-    return instance.add(
+    return instance.add_rockon(
         "OpenVPN",
         {
             "vpn-data": {"image": data_image, "tag": "", "opts": [["-v", "/etc/openvpn"]]},
@@ -199,35 +203,35 @@ def vpn(instance: Instance, data_image: str, server_image: str) -> Installation:
 
 
 def test_openvpn_runs_and_its_keys_survive_a_reinstall_in_the_same_volume(
-    engine: Engine, instance: Instance, standin: Callable[..., str], ending_image: str
+    engine: DockerDaemon, instance: Instance, standin: Callable[..., str], ending_image: str
 ) -> None:
     rockon = vpn(instance, ending_image, standin("lifecycle/vpn:1", ("1194/udp",), kind="openvpn"))
-    instance.install(rockon, custom_config={"servername": "home.example"})
+    instance.install_rockon(rockon, custom_config={"servername": "home.example"})
     assert (rockon.state, rockon.status_text) == ("installed", "started")  # the data container ended, as it should
-    assert "udp://home.example" in engine.docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
-    engine.docker("exec", "vpn", "sh", "-c", "echo key >/etc/openvpn/ca.key")
+    assert "udp://home.example" in engine.run_docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
+    engine.run_docker("exec", "vpn", "sh", "-c", "echo key >/etc/openvpn/ca.key")
     mount = '{{range .Mounts}}{{if eq .Destination "/etc/openvpn"}}{{.Name}}{{end}}{{end}}'
-    volume = engine.docker("inspect", "-f", mount, "vpn-data")
+    volume = engine.run_docker("inspect", "-f", mount, "vpn-data")
     assert re.fullmatch("[0-9a-f]{64}", volume)
 
-    instance.do(Kind.STOP, rockon)
+    instance.perform(Kind.STOP, rockon)
     assert rockon.status_text == "stopped"
-    instance.do(Kind.START, rockon)
+    instance.perform(Kind.START, rockon)
     assert rockon.status_text == "started"
-    instance.do(Kind.UNINSTALL, rockon)
-    assert volume in engine.docker("volume", "ls", "-q").split()
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert volume in engine.run_docker("volume", "ls", "-q").split()
     assert [(kept.container, kept.volume) for kept in rockon.kept_volumes] == [("vpn-data", volume)]
 
-    instance.install(rockon, custom_config={"servername": "new.example"})
-    assert engine.docker("exec", "vpn", "cat", "/etc/openvpn/ca.key") == "key"
-    assert "udp://new.example" in engine.docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
-    assert [engine.docker("inspect", "-f", mount, name) for name in ("vpn-data", "vpn")] == [volume, volume]
+    instance.install_rockon(rockon, custom_config={"servername": "new.example"})
+    assert engine.run_docker("exec", "vpn", "cat", "/etc/openvpn/ca.key") == "key"
+    assert "udp://new.example" in engine.run_docker("exec", "vpn", "cat", "/etc/openvpn/ovpn_env.sh")
+    assert [engine.run_docker("inspect", "-f", mount, name) for name in ("vpn-data", "vpn")] == [volume, volume]
 
 
 def test_three_containers_with_borrowed_volumes_links_and_a_data_container(
-    engine: Engine, instance: Instance, app_image: str, ending_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str, ending_image: str
 ) -> None:
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Trio",
         {
             "trio-data": {
@@ -244,37 +248,37 @@ def test_three_containers_with_borrowed_volumes_links_and_a_data_container(
             },
         },
     )
-    port = chosen_port(instance.install(rockon), "trio-web")
-    page(port)
+    port = chosen_port(instance.install_rockon(rockon), "trio-web")
+    fetch_app_page(port)
     assert rockon.status_text == "started"
     assert state(engine, "trio-data") == "exited"
-    engine.docker("exec", "trio-db", "touch", "/var/lib/trio/shared")
-    assert engine.docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
-    assert "lifecycle/app:1" in engine.docker("exec", "trio-web", "wget", "-qO-", "http://db:8080/")
-    instance.do(Kind.UNINSTALL, rockon)
-    assert engine.docker("ps", "-aq") == ""
+    engine.run_docker("exec", "trio-db", "touch", "/var/lib/trio/shared")
+    assert engine.run_docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
+    assert "lifecycle/app:1" in engine.run_docker("exec", "trio-web", "wget", "-qO-", "http://db:8080/")
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert engine.run_docker("ps", "-aq") == ""
     assert [kept.container for kept in rockon.kept_volumes] == ["trio-data"]
-    instance.install(rockon)
-    assert engine.docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
+    instance.install_rockon(rockon)
+    assert engine.run_docker("exec", "trio-web", "ls", "/var/lib/trio") == "shared"
 
 
 def test_an_app_on_the_hosts_network_answers_on_its_own_port(
-    engine: Engine, instance: Instance, standin: Callable[..., str]
+    engine: DockerDaemon, instance: Instance, standin: Callable[..., str]
 ) -> None:
     port = free_port()
     image = standin("lifecycle/host:1", (port,))
     asked = {str(port): {"label": "", "description": "", "host_default": port, "protocol": "tcp", "ui": True}}
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Hostly", {"hostly": {"image": image, "tag": "", "ports": asked, "opts": [["--net=host", ""]]}}
     )
-    instance.install(rockon, ports={"hostly": {str(port): 1}})
-    assert "lifecycle/host:1" in page(port)
+    instance.install_rockon(rockon, ports={"hostly": {str(port): 1}})
+    assert "lifecycle/host:1" in fetch_app_page(port)
     assert rockon.containers[0].ports[0].host == port  # what was typed is not what it uses
-    instance.do(Kind.STOP, rockon)
-    instance.do(Kind.START, rockon)
-    page(port)
-    instance.do(Kind.UNINSTALL, rockon)
-    eventually(lambda: silent(port))
+    instance.perform(Kind.STOP, rockon)
+    instance.perform(Kind.START, rockon)
+    fetch_app_page(port)
+    instance.perform(Kind.UNINSTALL, rockon)
+    wait_for(lambda: nothing_answers(port))
 
 
 @pytest.mark.parametrize(
@@ -288,25 +292,29 @@ def test_an_app_on_the_hosts_network_answers_on_its_own_port(
     ],
 )
 def test_options_that_stand_alone_or_together_start_the_app(
-    engine: Engine, instance: Instance, app_image: str, opts: list[list[str]], field: str, value: str
+    engine: DockerDaemon, instance: Instance, app_image: str, opts: list[list[str]], field: str, value: str
 ) -> None:
-    rockon = instance.add("Flags", {"flags": {"image": app_image, "tag": "", "ports": WEB, "opts": opts}})
-    page(chosen_port(instance.install(rockon), "flags"))
-    assert engine.docker("inspect", "-f", field, "flags") == value
+    rockon = instance.add_rockon("Flags", {"flags": {"image": app_image, "tag": "", "ports": WEB, "opts": opts}})
+    fetch_app_page(chosen_port(instance.install_rockon(rockon), "flags"))
+    assert engine.run_docker("inspect", "-f", field, "flags") == value
 
 
-def test_a_network_that_an_option_names_is_made_and_stays(engine: Engine, instance: Instance, app_image: str) -> None:
-    rockon = instance.add("Ownnet", {"ownnet": {"image": app_image, "tag": "", "opts": [["--network", "garden"]]}})
-    reviewed = instance.install(rockon)
+def test_a_network_that_an_option_names_is_made_and_stays(
+    engine: DockerDaemon, instance: Instance, app_image: str
+) -> None:
+    rockon = instance.add_rockon(
+        "Ownnet", {"ownnet": {"image": app_image, "tag": "", "opts": [["--network", "garden"]]}}
+    )
+    reviewed = instance.install_rockon(rockon)
     assert any("garden" in str(finding) for finding in reviewed.plan.findings)
-    assert engine.docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "ownnet") == "garden"
-    instance.do(Kind.UNINSTALL, rockon)
-    assert "garden" in engine.docker("network", "ls", "--format", "{{.Name}}")
+    assert engine.run_docker("inspect", "-f", "{{.HostConfig.NetworkMode}}", "ownnet") == "garden"
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert "garden" in engine.run_docker("network", "ls", "--format", "{{.Name}}")
 
 
 def test_a_link_that_docker_refuses_is_told_and_the_app_runs(instance: Instance, standin: Callable[..., str]) -> None:
     image = standin("lifecycle/quiet:1", ())
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Refused",
         {
             "refused-a": {"image": image, "tag": ""},
@@ -314,40 +322,42 @@ def test_a_link_that_docker_refuses_is_told_and_the_app_runs(instance: Instance,
         },
         container_links={"refused-b": [{"name": "RefusedLink", "source_container": "refused-a"}]},
     )
-    instance.install(rockon)
+    instance.install_rockon(rockon)
     assert rockon.status_text == "started"
-    assert re.search("connect refused-b to network RefusedLink: Not connected: .+", told(last_operation(rockon)))
+    assert re.search(
+        "connect refused-b to network RefusedLink: Not connected: .+", describe_steps(last_operation(rockon))
+    )
 
 
 def test_a_new_share_is_made_before_the_app_starts(instance: Instance, app_image: str) -> None:
-    rockon = instance.add("Fresh", {"fresh": {"image": app_image, "tag": "", "volumes": DATA}})
-    instance.install(rockon, new_shares=["brand-new"], shares={"fresh": {"/data": "brand-new"}})
+    rockon = instance.add_rockon("Fresh", {"fresh": {"image": app_image, "tag": "", "volumes": DATA}})
+    instance.install_rockon(rockon, new_shares=["brand-new"], shares={"fresh": {"/data": "brand-new"}})
     assert (instance.settings.shares_root / "brand-new").is_dir()
 
 
 def test_networks_and_storage_that_the_user_added_are_there_and_forgotten_with_the_app(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rockon = instance.add("Joined", {"joined": {"image": app_image, "tag": ""}}, volume_add_support=True)
-    instance.install(rockon, networks={"joined": ["friends"]}, storage={"joined": {"/extra": "extra"}})
-    assert set(json.loads(engine.docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", "joined"))) == {
+    rockon = instance.add_rockon("Joined", {"joined": {"image": app_image, "tag": ""}}, volume_add_support=True)
+    instance.install_rockon(rockon, networks={"joined": ["friends"]}, storage={"joined": {"/extra": "extra"}})
+    assert set(json.loads(engine.run_docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", "joined"))) == {
         "bridge",
         "friends",
     }
-    assert "/extra" in engine.docker("exec", "joined", "cat", "/proc/mounts")
-    instance.do(Kind.UNINSTALL, rockon)
+    assert "/extra" in engine.run_docker("exec", "joined", "cat", "/proc/mounts")
+    instance.perform(Kind.UNINSTALL, rockon)
     assert (rockon.containers[0].networks, rockon.containers[0].volumes) == ([], [])
 
 
 def test_an_app_that_was_stopped_stays_stopped_when_the_engine_comes_back(
-    engine: Engine, instance: Instance, app_image: str, tmp_path: Path
+    engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path
 ) -> None:
-    stopped = instance.add("Down", {"down": {"image": app_image, "tag": ""}})
-    running = instance.add("Upper", {"upper": {"image": app_image, "tag": ""}})
-    instance.install(stopped)
-    instance.install(running)
-    instance.do(Kind.STOP, stopped)
+    stopped = instance.add_rockon("Down", {"down": {"image": app_image, "tag": ""}})
+    running = instance.add_rockon("Upper", {"upper": {"image": app_image, "tag": ""}})
+    instance.install_rockon(stopped)
+    instance.install_rockon(running)
+    instance.perform(Kind.STOP, stopped)
     engine.stop()
     engine.start()
-    eventually(lambda: state(engine, "upper") == "running")
+    wait_for(lambda: state(engine, "upper") == "running")
     assert state(engine, "down") == "exited"

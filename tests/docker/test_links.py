@@ -7,22 +7,22 @@ import pytest
 from rockonweb.core.errors import RockonwebError
 from rockonweb.models import Kind, Progress
 from tests.docker.test_lifecycle import last_operation, state
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 
 DATA = {"/data": {"label": "Data", "description": ""}}
 
 
 def test_a_link_in_a_share_is_not_mounted_at_install_nor_at_start(
-    engine: Engine, instance: Instance, app_image: str, tmp_path: Path
+    engine: DockerDaemon, instance: Instance, app_image: str, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").mkdir()
     share = instance.settings.shares_root / "evil"
     share.mkdir(parents=True)
     (share / "link").symlink_to(tmp_path / "secret")
-    rockon = instance.add("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "volumes": DATA}})
+    rockon = instance.add_rockon("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "volumes": DATA}})
     with pytest.raises((RockonwebError, AssertionError)):
-        instance.install(rockon, shares={"linked": {"/data": "evil/link"}})
+        instance.install_rockon(rockon, shares={"linked": {"/data": "evil/link"}})
     failed = last_operation(rockon)
     assert f"{share}/link leads elsewhere: there is a link in it." in " ".join(
         [failed.error, *(step.output for step in failed.steps)]
@@ -32,12 +32,12 @@ def test_a_link_in_a_share_is_not_mounted_at_install_nor_at_start(
     assert state(engine, "linked") == ""
     (share / "link").unlink()
     (share / "link").mkdir()
-    instance.install(rockon, shares={"linked": {"/data": "evil/link"}})
-    instance.do(Kind.STOP, rockon)
+    instance.install_rockon(rockon, shares={"linked": {"/data": "evil/link"}})
+    instance.perform(Kind.STOP, rockon)
     (share / "link").rmdir()
     (share / "link").symlink_to(tmp_path / "secret")
     with pytest.raises((RockonwebError, AssertionError)):
-        instance.do(Kind.START, rockon)
+        instance.perform(Kind.START, rockon)
     assert state(engine, "linked") == "exited"
 
 
@@ -55,9 +55,9 @@ def test_a_link_is_not_mounted_by_an_option_however_it_is_spelled(
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path)
     opts = [[word.format(link) for word in option]]
-    rockon = instance.add("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "opts": opts}})
+    rockon = instance.add_rockon("Linked", {"linked": {"image": app_image[:-2], "tag": "1", "opts": opts}})
     with pytest.raises((RockonwebError, AssertionError)):
-        instance.install(rockon)
+        instance.install_rockon(rockon)
     failed = last_operation(rockon)
     assert [str(step.title) for step in failed.steps if step.progress is Progress.FAILED] == ["make container linked"]
     assert failed.error == f"{link} leads elsewhere: there is a link in it."

@@ -10,14 +10,14 @@ import pytest
 from rockonweb import config
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import Conflict, EngineError
-from rockonweb.core.operations.requests import plain_request
+from rockonweb.core.operations.requests import blank_request
 from rockonweb.host import engine as docker
-from rockonweb.models import Installation, Kind, Network, NetworkMember, db, writing
+from rockonweb.models import Installation, Kind, Network, NetworkMember, db, transaction
 from rockonweb.work import operations, rocknets
-from rockonweb.work.rocknets import Rocknet, Unfit
-from tests.support.app import QueueStandIn, Visitor, add_user
-from tests.support.engine import Engine
-from tests.support.instance import Instance, told
+from rockonweb.work.rocknets import InvalidNetwork, Rocknet
+from tests.support.app import FakeQueueServer, FormClient, create_test_user
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance, describe_steps
 
 WHOLE = NetworkSpec(
     "media",
@@ -35,51 +35,53 @@ WHOLE = NetworkSpec(
 
 
 @pytest.fixture
-def owner(instance: Instance) -> Iterator[Visitor]:
+def owner(instance: Instance) -> Iterator[FormClient]:
     """An owner of the instance, logged in."""
-    instance.app.test_client_class = Visitor
-    instance.app.extensions["redis"] = QueueStandIn()
-    add_user("ada")
+    instance.app.test_client_class = FormClient
+    instance.app.extensions["redis"] = FakeQueueServer()
+    create_test_user("ada")
     yield instance.app.test_client().log_in("ada")  # type: ignore[attr-defined]
     instance.app.extensions.pop("redis")
 
 
-def inspect(engine: Engine, network: str) -> dict[str, Any]:
+def inspect(engine: DockerDaemon, network: str) -> dict[str, Any]:
     """What Docker knows of a network."""
-    found: list[dict[str, Any]] = json.loads(engine.docker("network", "inspect", network))
+    found: list[dict[str, Any]] = json.loads(engine.run_docker("network", "inspect", network))
     return found[0]
 
 
-def place(engine: Engine, container: str, network: str) -> dict[str, Any]:
+def place(engine: DockerDaemon, container: str, network: str) -> dict[str, Any]:
     """What a container has on a network; nothing where it is not on it."""
-    found = json.loads(engine.docker("inspect", "--type", "container", "-f", "{{json .NetworkSettings}}", container))
+    found = json.loads(
+        engine.run_docker("inspect", "--type", "container", "-f", "{{json .NetworkSettings}}", container)
+    )
     on: dict[str, Any] = found["Networks"].get(network) or {}
     return on
 
 
-def state(engine: Engine, *containers: str) -> list[str]:
+def state(engine: DockerDaemon, *containers: str) -> list[str]:
     """The ids of containers and when they were started."""
     return [
-        engine.docker("inspect", "--type", "container", "-f", "{{.Id}} {{.State.StartedAt}}", name)
+        engine.run_docker("inspect", "--type", "container", "-f", "{{.Id}} {{.State.StartedAt}}", name)
         for name in containers
     ]
 
 
 def net(name: str) -> Rocknet:
-    found = rocknets.listing().find(name)
+    found = rocknets.list_rocknets().find_rocknet(name)
     assert found
     return found
 
 
 def pair(instance: Instance, image: str, *networks: str) -> Installation:
     """An installed rock-on of two containers on networks."""
-    rockon = instance.add("Pair", {name: {"image": image, "tag": ""} for name in ("pair-db", "pair-app")})
-    instance.install(rockon, networks={"pair-db": list(networks), "pair-app": list(networks)})
+    rockon = instance.add_rockon("Pair", {name: {"image": image, "tag": ""} for name in ("pair-db", "pair-app")})
+    instance.install_rockon(rockon, networks={"pair-db": list(networks), "pair-app": list(networks)})
     return rockon
 
 
-def test_a_network_is_made_as_it_was_asked_for(engine: Engine, instance: Instance) -> None:
-    rocknets.make(WHOLE)
+def test_a_network_is_made_as_it_was_asked_for(engine: DockerDaemon, instance: Instance) -> None:
+    rocknets.create_rocknet(WHOLE)
     found = inspect(engine, "media")
     assert found["IPAM"]["Config"] == [
         {
@@ -98,40 +100,40 @@ def test_a_network_is_made_as_it_was_asked_for(engine: Engine, instance: Instanc
     }
     assert found["Labels"] == {"rockonweb.instance": config.instance_id(instance.settings)}
     assert net("media").spec == WHOLE
-    assert rocknets.remembered("media") == WHOLE
+    assert rocknets.stored_spec("media") == WHOLE
 
 
-def test_a_network_of_ipv6_gets_its_subnet_and_one_of_ipv4(engine: Engine, instance: Instance) -> None:
-    rocknets.make(NetworkSpec("six", subnet="fd00:77::/64", gateway="fd00:77::5"))
+def test_a_network_of_ipv6_gets_its_subnet_and_one_of_ipv4(engine: DockerDaemon, instance: Instance) -> None:
+    rocknets.create_rocknet(NetworkSpec("six", subnet="fd00:77::/64", gateway="fd00:77::5"))
     found = inspect(engine, "six")
     assert found["EnableIPv6"] is True
     assert {pool["Subnet"] for pool in found["IPAM"]["Config"]} > {"fd00:77::/64"}
-    assert rocknets.change(net("six"), NetworkSpec("six", subnet="fd00:78::/64"))
+    assert rocknets.update_rocknet(net("six"), NetworkSpec("six", subnet="fd00:78::/64"))
     assert "fd00:78::/64" in {pool["Subnet"] for pool in inspect(engine, "six")["IPAM"]["Config"]}
 
 
-def test_what_overlaps_or_exists_is_refused_before_docker_is_asked(engine: Engine, instance: Instance) -> None:
-    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+def test_what_overlaps_or_exists_is_refused_before_docker_is_asked(engine: DockerDaemon, instance: Instance) -> None:
+    engine.run_docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
     host = f"10.{engine.subnet_number}.0.0/24"  # the engine's own bridge, which this machine has an address on
     for spec, words in (
         (NetworkSpec("home", subnet="10.5.78.128/25"), "of the network foreign"),
         (NetworkSpec("home", subnet=host), "overlaps"),
         (NetworkSpec("foreign"), "exists already"),
     ):
-        with pytest.raises(Unfit) as refused:
-            rocknets.make(spec)
+        with pytest.raises(InvalidNetwork) as refused:
+            rocknets.create_rocknet(spec)
         assert words in refused.value.faults[0]
-    assert rocknets.listing().find("home") is None
+    assert rocknets.list_rocknets().find_rocknet("home") is None
     assert db.session.query(Network).all() == []
 
 
 def test_what_docker_itself_refuses_is_told_and_not_remembered(
-    engine: Engine, instance: Instance, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, owner: FormClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
-    monkeypatch.setattr(rocknets, "check", lambda *_: [])
+    engine.run_docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+    monkeypatch.setattr(rocknets, "network_faults", lambda *_: [])
     form = {"name": "home", "subnet": "10.5.78.0/24", "icc": "y", "ip_masquerade": "y"}
-    answer = owner.send("/networks/new", form, page="/networks/new")
+    answer = owner.submit_form("/networks/new", form, page="/networks/new")
     assert answer.status_code == 409
     assert "Docker refused" in answer.text
     assert 'value="10.5.78.0/24"' in answer.text
@@ -139,19 +141,19 @@ def test_what_docker_itself_refuses_is_told_and_not_remembered(
 
 
 def test_the_members_of_all_networks_are_known_also_of_those_that_do_not_run(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
+    rocknets.create_rocknet(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
-    instance.do(Kind.STOP, rockon)
-    engine.docker("run", "-d", "--name", "theirs", app_image)
-    with closing(docker.connect(config.instance_id(instance.settings))) as connection:
+    instance.perform(Kind.STOP, rockon)
+    engine.run_docker("run", "-d", "--name", "theirs", app_image)
+    with closing(docker.connect_engine(config.instance_id(instance.settings))) as connection:
         asked = []
         send = connection._api.send
         monkeypatch.setattr(
             connection._api, "send", lambda request, **more: (asked.append(request.url), send(request, **more))[1]
         )
-        facts = connection.networks()
+        facts = connection.list_networks()
     assert len(asked) == 2, asked  # however many networks and containers there are
     assert facts["media"].containers == ("pair-app", "pair-db")
     assert facts["media"].ours
@@ -161,13 +163,13 @@ def test_the_members_of_all_networks_are_known_also_of_those_that_do_not_run(
     assert facts["bridge"].subnets == (f"10.{engine.subnet_number}.0.0/24",)
 
 
-def test_a_change_keeps_the_containers_that_are_on_it(engine: Engine, instance: Instance, app_image: str) -> None:
-    rocknets.make(NetworkSpec("media"))
+def test_a_change_keeps_the_containers_that_are_on_it(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
+    rocknets.create_rocknet(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
-    engine.docker("network", "disconnect", "media", "pair-app")
-    engine.docker("network", "connect", "--alias", "front", "media", "pair-app")
+    engine.run_docker("network", "disconnect", "media", "pair-app")
+    engine.run_docker("network", "connect", "--alias", "front", "media", "pair-app")
     before = state(engine, "pair-db", "pair-app")
-    assert rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    assert rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
     assert inspect(engine, "media")["IPAM"]["Config"][0]["Subnet"] == "10.5.77.0/24"
     assert inspect(engine, "media")["Options"] == {"com.docker.network.driver.mtu": "1400"}
     assert state(engine, "pair-db", "pair-app") == before
@@ -177,68 +179,68 @@ def test_a_change_keeps_the_containers_that_are_on_it(engine: Engine, instance: 
     assert "front" in place(engine, "pair-app", "media")["Aliases"]
     assert [member.container for member in net("media").members] == ["pair-app", "pair-db"]
     assert all(member.connected for member in net("media").members)
-    instance.do(Kind.RESTART, rockon)
+    instance.perform(Kind.RESTART, rockon)
     assert place(engine, "pair-db", "media")["IPAddress"].startswith("10.5.77.")
 
 
 def test_a_container_that_does_not_run_starts_after_a_change(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
+    rocknets.create_rocknet(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
-    instance.do(Kind.STOP, rockon)
-    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24"))
-    instance.do(Kind.START, rockon)
+    instance.perform(Kind.STOP, rockon)
+    rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.77.0/24"))
+    instance.perform(Kind.START, rockon)
     assert place(engine, "pair-app", "media")["IPAddress"].startswith("10.5.77.")
 
 
 def test_an_address_of_its_own_stays_where_the_changed_network_has_it(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24"))
+    rocknets.create_rocknet(NetworkSpec("media", subnet="10.5.77.0/24"))
     pair(instance, app_image, "media")
-    engine.docker("network", "disconnect", "media", "pair-app")
-    engine.docker("network", "connect", "--ip", "10.5.77.99", "media", "pair-app")
-    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
+    engine.run_docker("network", "disconnect", "media", "pair-app")
+    engine.run_docker("network", "connect", "--ip", "10.5.77.99", "media", "pair-app")
+    rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", mtu=1400))
     assert place(engine, "pair-app", "media")["IPAddress"] == "10.5.77.99"
-    rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.79.0/24"))
+    rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.79.0/24"))
     assert place(engine, "pair-app", "media")["IPAddress"].startswith("10.5.79.")
 
 
-def test_a_comment_alone_cuts_off_nobody(engine: Engine, instance: Instance, app_image: str) -> None:
-    rocknets.make(NetworkSpec("media", subnet="10.5.77.0/24"))
+def test_a_comment_alone_cuts_off_nobody(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
+    rocknets.create_rocknet(NetworkSpec("media", subnet="10.5.77.0/24"))
     pair(instance, app_image, "media")
     before = inspect(engine, "media")
-    assert not rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", comment="for films"))
+    assert not rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.77.0/24", comment="for films"))
     assert inspect(engine, "media") == before
-    assert net("media").wanted.comment == "for films"
+    assert net("media").desired_spec.comment == "for films"
 
 
 @pytest.mark.parametrize("subnet", ["10.5.77.0/24", "", "fd00:77::/64"])
 def test_a_change_that_docker_refuses_puts_the_old_one_back(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, subnet: str
+    engine: DockerDaemon, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch, subnet: str
 ) -> None:
-    rocknets.make(NetworkSpec("media", subnet=subnet, mtu=1400))
+    rocknets.create_rocknet(NetworkSpec("media", subnet=subnet, mtu=1400))
     pair(instance, app_image, "media")
     before = state(engine, "pair-db", "pair-app")
     old = inspect(engine, "media")
-    engine.docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
-    monkeypatch.setattr(rocknets, "check", lambda *_: [])
+    engine.run_docker("network", "create", "--subnet", "10.5.78.0/24", "foreign")
+    monkeypatch.setattr(rocknets, "network_faults", lambda *_: [])
     with pytest.raises(EngineError) as refused:
-        rocknets.change(net("media"), NetworkSpec("media", subnet="10.5.78.0/24"))
+        rocknets.update_rocknet(net("media"), NetworkSpec("media", subnet="10.5.78.0/24"))
     assert "Docker refused" in refused.value.sentence
     found = inspect(engine, "media")
     assert (found["IPAM"], found["Options"], found["Labels"]) == (old["IPAM"], old["Options"], old["Labels"])
     assert state(engine, "pair-db", "pair-app") == before
     assert {one["Name"] for one in found["Containers"].values()} == {"pair-db", "pair-app"}
-    assert net("media").wanted.subnet == subnet
+    assert net("media").desired_spec.subnet == subnet
 
 
 def test_a_removal_says_whom_it_cuts_off_and_does_it(
-    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+    engine: DockerDaemon, instance: Instance, app_image: str, owner: FormClient
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
-    rocknets.make(NetworkSpec("other"))
+    rocknets.create_rocknet(NetworkSpec("media"))
+    rocknets.create_rocknet(NetworkSpec("other"))
     rockon = pair(instance, app_image, "media", "other")
     before = state(engine, "pair-db", "pair-app")
     question = owner.get("/networks/media/remove").text
@@ -246,27 +248,27 @@ def test_a_removal_says_whom_it_cuts_off_and_does_it(
     for name in ("pair-db", "pair-app"):
         assert f'<code class="break">{name}</code> of the rock-on <a href="/rockons/{rockon.id}">Pair</a>' in question
     assert place(engine, "pair-app", "media")
-    assert owner.send("/networks/media/remove", page="/networks/media/remove").status_code == 303
-    assert "media" not in engine.docker("network", "ls", "--format", "{{.Name}}").split()
+    assert owner.submit_form("/networks/media/remove", page="/networks/media/remove").status_code == 303
+    assert "media" not in engine.run_docker("network", "ls", "--format", "{{.Name}}").split()
     assert state(engine, "pair-db", "pair-app") == before
     assert place(engine, "pair-app", "other")
     assert db.session.query(Network.name).all() == [("other",)]
     assert {row.network for row in db.session.query(NetworkMember)} == {"other"}
-    instance.do(Kind.RESTART, rockon)
+    instance.perform(Kind.RESTART, rockon)
 
 
 def test_a_network_with_a_strangers_container_is_refused_and_the_container_named(
-    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+    engine: DockerDaemon, instance: Instance, app_image: str, owner: FormClient
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
+    rocknets.create_rocknet(NetworkSpec("media"))
     pair(instance, app_image, "media")
-    engine.docker("run", "-d", "--name", "theirs", "--network", "media", app_image)
+    engine.run_docker("run", "-d", "--name", "theirs", "--network", "media", app_image)
     before = (inspect(engine, "media"), state(engine, "theirs"))
     page = owner.get("/networks").text
     assert '<code class="break">theirs</code> (not made by this Rockonweb)' in page
     for path in ("edit", "remove"):
         form = {"mtu": "1400", "icc": "y", "ip_masquerade": "y"}
-        answer = owner.send(f"/networks/media/{path}", form, page="/networks/new")
+        answer = owner.submit_form(f"/networks/media/{path}", form, page="/networks/new")
         assert answer.status_code == 409
         assert "containers that this Rockonweb did not make: theirs." in answer.text
         assert "docker network disconnect media theirs" in answer.text
@@ -275,126 +277,131 @@ def test_a_network_with_a_strangers_container_is_refused_and_the_container_named
 
 
 def test_strangers_networks_are_shown_and_never_touched(
-    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+    engine: DockerDaemon, instance: Instance, app_image: str, owner: FormClient
 ) -> None:
-    engine.docker("network", "create", "--label", "rockonweb.instance=0123456789ab", "foreign")
+    engine.run_docker("network", "create", "--label", "rockonweb.instance=0123456789ab", "foreign")
     pair(instance, app_image, "foreign")
     before = inspect(engine, "foreign")
     page = owner.get("/networks").text
     assert page.index("Networks of others") < page.index("</svg> foreign<")
     for path in ("edit", "remove", "restore"):
-        assert owner.send(f"/networks/foreign/{path}", page="/networks/new").status_code == 404
-    with closing(docker.connect(config.instance_id(instance.settings), "Pair")) as connection:
-        for act in (connection.close_network, lambda name: connection.remake_network(NetworkSpec(name))):
+        assert owner.submit_form(f"/networks/foreign/{path}", page="/networks/new").status_code == 404
+    with closing(docker.connect_engine(config.instance_id(instance.settings), "Pair")) as connection:
+        for act in (connection.disconnect_and_remove, lambda name: connection.recreate_network(NetworkSpec(name))):
             with pytest.raises(EngineError, match="left alone"):
                 act("foreign")
     assert inspect(engine, "foreign") == before
 
 
 def test_a_stranger_that_took_the_name_of_a_lost_one_is_left_alone(
-    engine: Engine, instance: Instance, owner: Visitor
+    engine: DockerDaemon, instance: Instance, owner: FormClient
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
-    engine.docker("network", "rm", "media")
-    engine.docker("network", "create", "media")
+    rocknets.create_rocknet(NetworkSpec("media"))
+    engine.run_docker("network", "rm", "media")
+    engine.run_docker("network", "create", "media")
     before = inspect(engine, "media")
     assert "Docker has a network of this name" in owner.get("/networks").text
-    for refused in (lambda: rocknets.change(net("media"), WHOLE), lambda: rocknets.restore(net("media"))):
+    for refused in (
+        lambda: rocknets.update_rocknet(net("media"), WHOLE),
+        lambda: rocknets.recreate_rocknet(net("media")),
+    ):
         with pytest.raises(Conflict, match="left alone"):
             refused()
-    rocknets.remove(net("media"))
-    assert rocknets.listing().find("media") is None
+    rocknets.remove_rocknet(net("media"))
+    assert rocknets.list_rocknets().find_rocknet("media") is None
     assert inspect(engine, "media") == before
 
 
 def test_one_that_docker_lost_is_made_again_with_its_containers(
-    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+    engine: DockerDaemon, instance: Instance, app_image: str, owner: FormClient
 ) -> None:
-    rocknets.make(WHOLE)
+    rocknets.create_rocknet(WHOLE)
     rockon = pair(instance, app_image, "media")
-    instance.do(Kind.STOP, rockon)
-    engine.docker("network", "rm", "media")
+    instance.perform(Kind.STOP, rockon)
+    engine.run_docker("network", "rm", "media")
     page = owner.get("/networks").text
     assert "Docker no longer has this network." in page
-    assert owner.send("/networks/media/restore", page="/networks").status_code == 303
+    assert owner.submit_form("/networks/media/restore", page="/networks").status_code == 303
     assert inspect(engine, "media")["IPAM"]["Config"][0]["Gateway"] == "10.5.77.3"
-    instance.do(Kind.START, rockon)
+    instance.perform(Kind.START, rockon)
     assert place(engine, "pair-db", "media")["IPAddress"].startswith("10.5.77.")
-    assert owner.send("/networks/media/restore", page="/networks").status_code == 303  # safe to repeat
+    assert owner.submit_form("/networks/media/restore", page="/networks").status_code == 303  # safe to repeat
     assert "Docker no longer has this network." not in owner.get("/networks").text
 
 
 def test_a_plan_makes_a_remembered_network_as_it_is_remembered(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rocknets.make(WHOLE)
-    engine.docker("network", "rm", "media")
+    rocknets.create_rocknet(WHOLE)
+    engine.run_docker("network", "rm", "media")
     rockon = pair(instance, app_image, "media", "plain")
     assert inspect(engine, "media")["Options"]["com.docker.network.driver.mtu"] == "1400"
     assert inspect(engine, "media")["Internal"] is True
     assert inspect(engine, "plain")["Options"] == {}
-    listing = rocknets.listing()
+    listing = rocknets.list_rocknets()
     assert [found.name for found in listing.rocknets] == ["media", "plain"]  # made on the way, and yours all the same
     assert listing.trouble is None
-    assert rocknets.change(net("plain"), NetworkSpec("plain", internal=True))
+    assert rocknets.update_rocknet(net("plain"), NetworkSpec("plain", internal=True))
     assert inspect(engine, "plain")["Internal"] is True
-    assert rocknets.remembered("plain") == NetworkSpec("plain", internal=True)
-    instance.do(Kind.UNINSTALL, rockon)
-    assert "media" in engine.docker("network", "ls", "--format", "{{.Name}}").split()
+    assert rocknets.stored_spec("plain") == NetworkSpec("plain", internal=True)
+    instance.perform(Kind.UNINSTALL, rockon)
+    assert "media" in engine.run_docker("network", "ls", "--format", "{{.Name}}").split()
 
 
 def test_link_networks_are_shown_as_such_and_stay_as_they_are(
-    engine: Engine, instance: Instance, app_image: str, owner: Visitor
+    engine: DockerDaemon, instance: Instance, app_image: str, owner: FormClient
 ) -> None:
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Linked",
         {name: {"image": app_image, "tag": ""} for name in ("link-db", "link-app")},
         container_links={"link-app": [{"name": "LinkNet", "source_container": "link-db"}]},
     )
-    instance.install(rockon)
-    assert [found.name for found in rocknets.listing().links] == ["LinkNet"]
+    instance.install_rockon(rockon)
+    assert [found.name for found in rocknets.list_rocknets().link_networks] == ["LinkNet"]
     before = inspect(engine, "LinkNet")
     for path in ("edit", "remove"):
-        answer = owner.send(f"/networks/LinkNet/{path}", {"icc": "y", "mtu": "1400"}, page="/networks/new")
+        answer = owner.submit_form(f"/networks/LinkNet/{path}", {"icc": "y", "mtu": "1400"}, page="/networks/new")
         assert answer.status_code == 409
         assert "The definition of Linked makes this network to link its containers." in answer.text
     assert inspect(engine, "LinkNet") == before
-    with pytest.raises(Unfit, match="can't be made"):
-        rocknets.make(NetworkSpec("LinkNet"))
+    with pytest.raises(InvalidNetwork, match="can't be made"):
+        rocknets.create_rocknet(NetworkSpec("LinkNet"))
 
 
 def test_a_network_that_an_option_names_can_be_changed_but_not_removed(
-    engine: Engine, instance: Instance, app_image: str
+    engine: DockerDaemon, instance: Instance, app_image: str
 ) -> None:
-    rockon = instance.add("Fixed", {"fixed": {"image": app_image, "tag": "", "opts": [["--network", "special"]]}})
-    instance.install(rockon)
+    rockon = instance.add_rockon(
+        "Fixed", {"fixed": {"image": app_image, "tag": "", "opts": [["--network", "special"]]}}
+    )
+    instance.install_rockon(rockon)
     with pytest.raises(Conflict, match="The definition of Fixed puts containers on it"):
-        rocknets.remove(net("special"))
+        rocknets.remove_rocknet(net("special"))
     before = state(engine, "fixed")
-    rocknets.change(net("special"), NetworkSpec("special", subnet="10.5.77.0/24"))
+    rocknets.update_rocknet(net("special"), NetworkSpec("special", subnet="10.5.77.0/24"))
     assert place(engine, "fixed", "special")["IPAddress"].startswith("10.5.77.")
     assert state(engine, "fixed") == before
-    instance.do(Kind.RESTART, rockon)
+    instance.perform(Kind.RESTART, rockon)
     assert place(engine, "fixed", "special")["IPAddress"].startswith("10.5.77.")
 
 
-def test_while_a_rockon_on_it_is_busy_nothing_is_done(engine: Engine, instance: Instance, app_image: str) -> None:
-    rocknets.make(NetworkSpec("media"))
+def test_while_a_rockon_on_it_is_busy_nothing_is_done(engine: DockerDaemon, instance: Instance, app_image: str) -> None:
+    rocknets.create_rocknet(NetworkSpec("media"))
     rockon = pair(instance, app_image, "media")
-    waiting = operations.begin(rockon, plain_request(Kind.RESTART), "tester")
+    waiting = operations.submit_operation(rockon, blank_request(Kind.RESTART), "tester")
     before = inspect(engine, "media")
-    for act in (lambda: rocknets.change(net("media"), WHOLE), lambda: rocknets.remove(net("media"))):
+    for act in (lambda: rocknets.update_rocknet(net("media"), WHOLE), lambda: rocknets.remove_rocknet(net("media"))):
         with pytest.raises(Conflict, match="Pair is busy with another operation"):
             act()
     assert inspect(engine, "media") == before
-    operation = instance.succeed(waiting)
-    assert rocknets.change(net("media"), WHOLE), told(operation)
+    operation = instance.run_successfully(waiting)
+    assert rocknets.update_rocknet(net("media"), WHOLE), describe_steps(operation)
 
 
 def test_the_old_one_that_cannot_be_put_back_is_told_and_made_again_by_hand(
-    engine: Engine, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rocknets.make(NetworkSpec("media"))
+    rocknets.create_rocknet(NetworkSpec("media"))
     pair(instance, app_image, "media")
 
     def refuse(self: object, form: object) -> None:
@@ -403,10 +410,10 @@ def test_the_old_one_that_cannot_be_put_back_is_told_and_made_again_by_hand(
     with monkeypatch.context() as patch:
         patch.setattr(docker.Engine, "_create_network", refuse)
         with pytest.raises(EngineError, match="could not be put back as it was: No"):
-            rocknets.change(net("media"), WHOLE)
+            rocknets.update_rocknet(net("media"), WHOLE)
     assert not place(engine, "pair-app", "media")
     assert [member.connected for member in net("media").members] == [False, False]
-    rocknets.restore(net("media"))
+    rocknets.recreate_rocknet(net("media"))
     assert place(engine, "pair-app", "media")["IPAddress"]
-    with writing() as session:
+    with transaction() as session:
         assert session.query(NetworkMember).count() == 2

@@ -11,9 +11,9 @@ from rockonweb.core.preflight.ports import port_conflict
 from rockonweb.host import engine as docker
 from rockonweb.models import Installation, Kind
 from rockonweb.work.collect_facts import gather_facts
-from tests.support.apps import page
+from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance, chosen_port
 
 WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080, "protocol": "tcp", "ui": True}}
@@ -21,30 +21,30 @@ WEB = {"8080": {"label": "Web", "description": "The page.", "host_default": 8080
 
 def facts(instance: Instance, rockon: Installation) -> HostFacts:
     """The host as a plan for a rock-on sees it."""
-    return gather_facts(rockon, Answers(), docker.connect(config.instance_id(instance.settings)))
+    return gather_facts(rockon, Answers(), docker.connect_engine(config.instance_id(instance.settings)))
 
 
 @pytest.fixture
 def other(instance: Instance) -> Installation:
     """A rock-on that is not installed."""
-    return instance.add("Other", {"other": {"image": "example/other"}})
+    return instance.add_rockon("Other", {"other": {"image": "example/other"}})
 
 
 def test_a_published_port_is_its_rock_ons_running_or_stopped(
     instance: Instance, other: Installation, app_image: str
 ) -> None:
-    mine = instance.add("Mine", {"mine": {"image": app_image, "tag": "", "ports": WEB}})
-    port = chosen_port(instance.install(mine), "mine")
+    mine = instance.add_rockon("Mine", {"mine": {"image": app_image, "tag": "", "ports": WEB}})
+    port = chosen_port(instance.install_rockon(mine), "mine")
     held = port_conflict("Other", port, "tcp", facts(instance, other))
     assert held
     assert (held.rockon, held.holder) == ("Mine", "the container mine")
     assert not port_conflict("Mine", port, "tcp", facts(instance, mine))
     assert not port_conflict("Other", port, "udp", facts(instance, other))
-    instance.do(Kind.STOP, mine)
+    instance.perform(Kind.STOP, mine)
     held = port_conflict("Other", port, "tcp", facts(instance, other))
     assert held
     assert (held.rockon, held.holder) == ("Mine", "the rock-on Mine")
-    instance.do(Kind.UNINSTALL, mine)
+    instance.perform(Kind.UNINSTALL, mine)
     assert not port_conflict("Other", port, "tcp", facts(instance, other))
 
 
@@ -54,9 +54,9 @@ def test_an_app_on_the_hosts_network_is_told_by_its_rock_on(
     port = free_port()
     asked = {str(port): {"label": "", "description": "", "host_default": port, "protocol": "tcp"}}
     spec = {"image": standin("lifecycle/port:1", (port,)), "tag": "", "ports": asked, "opts": [["--network=host", ""]]}
-    mine = instance.add("Mine", {"mine": spec})
-    instance.install(mine)
-    page(port)
+    mine = instance.add_rockon("Mine", {"mine": spec})
+    instance.install_rockon(mine)
+    fetch_app_page(port)
     held = port_conflict("Other", port, "tcp", facts(instance, other))
     assert held
     assert (held.rockon, held.holder) == ("Mine", "the rock-on Mine")
@@ -64,11 +64,11 @@ def test_an_app_on_the_hosts_network_is_told_by_its_rock_on(
 
 
 def test_a_strangers_container_is_named(
-    engine: Engine, instance: Instance, other: Installation, app_image: str
+    engine: DockerDaemon, instance: Instance, other: Installation, app_image: str
 ) -> None:
     port = free_port()
-    engine.docker("run", "-d", "--name", "strange", "-p", f"{port}:8080", app_image)
-    engine.docker("run", "-d", "--name", "linked", "--link", "strange:alias", app_image)
+    engine.run_docker("run", "-d", "--name", "strange", "-p", f"{port}:8080", app_image)
+    engine.run_docker("run", "-d", "--name", "linked", "--link", "strange:alias", app_image)
     held = port_conflict("Other", port, "tcp", facts(instance, other))
     assert held
     assert (held.rockon, held.holder) == ("", "the container strange")

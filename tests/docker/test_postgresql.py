@@ -9,19 +9,19 @@ import pytest
 import requests
 
 from tests.docker.test_api import Script
-from tests.support.apps import page
+from tests.support.apps import fetch_app_page
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.postgres import PASSWORD, Postgres
+from tests.support.engine import DockerDaemon
+from tests.support.postgres import PASSWORD, PostgresServer
 from tests.support.stack import Stack
 
 TEXT = {"label": "", "description": ""}
 
 
 @pytest.fixture
-def server() -> Iterator[Postgres]:
+def server() -> Iterator[PostgresServer]:
     """A server of this test's own, since it is stopped."""
-    made = Postgres()
+    made = PostgresServer()
     try:
         made.start()
         yield made
@@ -37,9 +37,9 @@ def done(answer: subprocess.CompletedProcess[str], status: int = 0) -> str:
 
 
 def test_an_app_lives_and_the_server_may_go_and_come_back(
-    engine: Engine, server: Postgres, stack: Callable[..., Stack], standin: Callable[..., str]
+    engine: DockerDaemon, server: PostgresServer, stack: Callable[..., Stack], standin: Callable[..., str]
 ) -> None:
-    url = server.database()
+    url = server.create_database()
     home = stack(engine.host, started=False, environment={"DATABASE_URL": url, "ROCKONWEB_HEALTH_SECONDS": "0"})
     port = {**TEXT, "host_default": 8080, "protocol": "tcp", "ui": True}
     spec = {"image": standin("pg/app:1"), "launch_order": 1, "ports": {"8080": port}, "volumes": {"/data": TEXT}}
@@ -67,7 +67,7 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
         "environment": {"pg-app": {"DB_PASSWORD": "s3cret-of-the-app"}},
     }
     done(home.run("install", "App", "--answers", "-", "--wait", stdin=json.dumps(answers)))
-    assert page(number)
+    assert fetch_app_page(number)
     assert script.named("App")["state"] == "installed"
     assert not list(home.instance.glob("*.db")), "nothing is in SQLite"
     with server.connect(url) as connection:
@@ -94,4 +94,4 @@ def test_an_app_lives_and_the_server_may_go_and_come_back(
 
     script.post(f"/{app}/uninstall")
     assert script.settled(app) == ("available", "stopped")
-    assert engine.docker("ps", "-aq", "--filter", "name=pg-app").strip() == ""
+    assert engine.run_docker("ps", "-aq", "--filter", "name=pg-app").strip() == ""

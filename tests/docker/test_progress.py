@@ -10,17 +10,17 @@ import pytest
 
 from rockonweb.blueprints.operations import progress
 from rockonweb.core.docker import pull_layers
-from rockonweb.core.docker.pull_layers import Layer, LayerState, pulled
+from rockonweb.core.docker.pull_layers import Layer, LayerState, sum_layer_bytes
 from rockonweb.models import OperationStep, Progress, db
 from rockonweb.work import operations
 from tests.support.instance import Instance
-from tests.support.registry import Registry
+from tests.support.registry import RegistryServer
 
 SIZE = 6_000_000
 
 
 @contextmanager
-def slow_line(registry: Registry, bytes_per_second: int) -> Iterator[str]:
+def slow_line(registry: RegistryServer, bytes_per_second: int) -> Iterator[str]:
     """An address under which the registry answers slowly."""
     server = socket.create_server(("127.0.0.1", 0))
 
@@ -49,7 +49,7 @@ def slow_line(registry: Registry, bytes_per_second: int) -> Iterator[str]:
 
 
 @pytest.fixture
-def slow_image(standin: Callable[..., str], registry: Registry) -> Iterator[str]:
+def slow_image(standin: Callable[..., str], registry: RegistryServer) -> Iterator[str]:
     """An image whose pull takes some seconds."""
     name = standin("progress/slow:1", padding=SIZE).removeprefix(f"{registry.address}/")
     with slow_line(registry, 2_500_000) as address:
@@ -57,8 +57,8 @@ def slow_image(standin: Callable[..., str], registry: Registry) -> Iterator[str]
 
 
 def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow_image: str) -> None:
-    rockon = instance.add("Slow", {"slow": {"image": slow_image, "tag": ""}})
-    operation_id = instance.submit(instance.review(rockon))
+    rockon = instance.add_rockon("Slow", {"slow": {"image": slow_image, "tag": ""}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
     seen: list[tuple[int, int, list[Layer], str, int]] = []
 
     def watch() -> None:
@@ -68,35 +68,43 @@ def test_the_rows_tell_of_each_layer_while_it_is_pulled(instance: Instance, slow
                 query = db.session.query(OperationStep).filter_by(operation_id=operation_id, position=0)
                 step = query.one_or_none()
                 if step and step.progress is Progress.RUNNING and step.total:
-                    line = progress.line_of(operation_id)
+                    line = progress.load_progress_line(operation_id)
                     assert line
-                    words = (step.current or 0, step.total, pull_layers.unpack(step.layers), line.words, line.percent)
+                    words = (
+                        step.current or 0,
+                        step.total,
+                        pull_layers.unpack_layers(step.layers),
+                        line.summary,
+                        line.percent,
+                    )
                     seen.append(words)
 
     stopped = threading.Event()
     watcher = threading.Thread(target=watch)
     watcher.start()
-    operation = instance.succeed(operation_id)
+    operation = instance.run_successfully(operation_id)
     stopped.set()
     watcher.join()
     loading = [one for one in seen if any(layer.state is LayerState.LOADING for layer in one[2])]
     currents = [current for current, *_ in loading]
     assert currents == sorted(currents)
     assert len(set(currents)) >= 2
-    assert all(0 < total < 2 * SIZE and (current, total) == pulled(found) for current, total, found, _, _ in seen)
+    assert all(
+        0 < total < 2 * SIZE and (current, total) == sum_layer_bytes(found) for current, total, found, _, _ in seen
+    )
     assert any("step 1 of 4" in words and "MB of" in words for *_, words, _ in loading)
     assert any(0 < percent < 90 for *_, percent in loading)
     step = operation.steps[0]
-    assert {layer.state for layer in pull_layers.unpack(step.layers)} == {LayerState.DONE}
+    assert {layer.state for layer in pull_layers.unpack_layers(step.layers)} == {LayerState.DONE}
     assert step.current == step.total
     assert step.total
     assert step.total > SIZE
-    assert progress.top_bar().number == 0
+    assert progress.build_top_bar().active_count == 0
 
 
 def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: str) -> None:
-    rockon = instance.add("Slow", {"slow": {"image": slow_image, "tag": ""}})
-    operation_id = instance.submit(instance.review(rockon))
+    rockon = instance.add_rockon("Slow", {"slow": {"image": slow_image, "tag": ""}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
 
     def cancel() -> None:
         with instance.app.app_context():
@@ -105,14 +113,14 @@ def test_a_pull_can_be_cancelled_in_its_middle(instance: Instance, slow_image: s
                 db.session.rollback()
                 step = db.session.query(OperationStep).filter_by(operation_id=operation_id, position=0).one_or_none()
                 if step and step.current:
-                    operations.cancel(operation_id)
+                    operations.cancel_operation(operation_id)
                     return
                 time.sleep(0.1)
 
     canceller = threading.Thread(target=cancel)
     canceller.start()
     began = time.monotonic()
-    operation = instance.run(operation_id)
+    operation = instance.run_operation(operation_id)
     canceller.join()
     assert operation.progress == "cancelled"
     assert time.monotonic() - began < 15

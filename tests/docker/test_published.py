@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.apps import eventually
+from tests.support.apps import wait_for
 from tests.support.claims import is_bindable
-from tests.support.metastore import Metastore
+from tests.support.metastore import MetastoreServer
 from tests.support.person import Person
 from tests.support.stack import Stack
 
@@ -87,7 +87,7 @@ def ports_kept_free(published: Path) -> Iterator[None]:
     before = setting.read_text()
     setting.write_text(",".join([*before.split(), *map(str, sorted(wanted))]))
     try:
-        eventually(lambda: all(map(is_bindable, wanted)), 90)  # a connection that has ended fades for a minute
+        wait_for(lambda: all(map(is_bindable, wanted)), 90)  # a connection that has ended fades for a minute
         yield
     finally:
         setting.write_text(before)
@@ -120,11 +120,11 @@ def live_through(person: Person, rockon_id: int, has_ui: bool) -> str:
         if not answers(link[1]):
             return f"{link[1]} does not answer"
     for action in ("stop", "start"):
-        if "All is done." not in (page := person.await_end(person.press(here, f"/{action}"))):
+        if "All is done." not in (page := person.await_end(person.press_button(here, f"/{action}"))):
             return f"{action}: {_notices(page)}"
     if has_ui and not answers(link[1]):
         return "does not answer after stop and start"
-    page = person.await_end(person.press(f"{here}/uninstall", "/uninstall"))
+    page = person.await_end(person.press_button(f"{here}/uninstall", "/uninstall"))
     return "" if "All is done." in page else f"uninstall: {_notices(page)}"
 
 
@@ -137,7 +137,7 @@ def test_published_rockons_live_a_whole_life(
     published: Path,
     lab: str,
     ports_kept_free: None,
-    metastore: Callable[..., Metastore],
+    metastore: Callable[..., MetastoreServer],
     stack: Callable[..., Stack],
     tell: Callable[[str], None],
 ) -> None:

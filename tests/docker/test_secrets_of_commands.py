@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine import Engine
+from tests.support.engine import DockerDaemon
 from tests.support.instance import Instance
 
 RECORDER = """#!/usr/bin/env python3
@@ -29,7 +29,7 @@ VALUES = {
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recorded(tmp_path: Path, engine: DockerDaemon, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stand-in for the docker command that notes what it was given and hands it on; returns its notes."""
     log, folder = tmp_path / "log", tmp_path / "bin"
     folder.mkdir()
@@ -40,14 +40,14 @@ def recorded(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_command_line_shows_a_secret_and_the_container_has_it(
-    engine: Engine, instance: Instance, app_image: str, recorded: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROCKONWEB_ADMIN_PASSWORD", "of-our-own-environment")
     questions = {
         key: {"label": key, "description": "", "index": n} for n, key in enumerate([*VALUES, "EMPTY_PASSWORD"], 1)
     }
     image, _, tag = app_image.rpartition(":")
-    rockon = instance.add(
+    rockon = instance.add_rockon(
         "Hidden",
         {
             "hidden": {
@@ -58,8 +58,8 @@ def test_no_command_line_shows_a_secret_and_the_container_has_it(
             }
         },
     )
-    reviewed = instance.install(rockon, environment={"hidden": {**VALUES, "EMPTY_PASSWORD": ""}})
-    assert "-e APP_PASSWORD=********" in "\n".join(reviewed.plan.lines)
+    reviewed = instance.install_rockon(rockon, environment={"hidden": {**VALUES, "EMPTY_PASSWORD": ""}})
+    assert "-e APP_PASSWORD=********" in "\n".join(reviewed.plan.masked_lines)
     notes = [json.loads(line) for line in recorded.read_text().splitlines()]
     made = next(note for note in notes if note["argv"][1] == "create")
     for note in notes:
@@ -71,7 +71,7 @@ def test_no_command_line_shows_a_secret_and_the_container_has_it(
     assert "DOCKER_TOKEN" not in made["environ"]
     assert made["stdin"].startswith("DOCKER_TOKEN=")
     assert "ROCKONWEB_ADMIN_PASSWORD" not in made["environ"]
-    inside = json.loads(engine.docker("inspect", "-f", "{{json .Config.Env}}", "hidden"))
+    inside = json.loads(engine.run_docker("inspect", "-f", "{{json .Config.Env}}", "hidden"))
     for key, value in VALUES.items():
         assert f"{key}={value}" in inside
     assert "EMPTY_PASSWORD=" in inside

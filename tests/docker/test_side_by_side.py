@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from rockonweb.core.text import from_stored
-from tests.support.apps import eventually
-from tests.support.engine import Engine
+from tests.support.apps import wait_for
+from tests.support.engine import DockerDaemon
 from tests.support.person import Person
 from tests.support.stack import Stack
 
@@ -41,7 +41,7 @@ ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
 class Street:
     """Several rock-ons of one container on one product, and somebody who asks for things by the API and the pages."""
 
-    def __init__(self, engine: Engine, stack: Stack, image: str) -> None:
+    def __init__(self, engine: DockerDaemon, stack: Stack, image: str) -> None:
         self.engine, self.stack = engine, stack
         for name, opts in ROCKONS.items():
             container = {"image": image, "tag": "", "launch_order": 1, "opts": opts}
@@ -90,7 +90,7 @@ class Street:
 
     def let_go(self, name: str) -> None:
         """Let an app that is waited for be well."""
-        self.engine.docker("exec", name.lower(), "touch", "/tmp/go")
+        self.engine.run_docker("exec", name.lower(), "touch", "/tmp/go")
 
     def _wait(self, look: Callable[[], str]) -> str:
         until = time.monotonic() + PATIENCE
@@ -102,9 +102,9 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def here(engine: Engine, standin: Callable[..., str]) -> Iterator[Street]:
+def here(engine: DockerDaemon, standin: Callable[..., str]) -> Iterator[Street]:
     """The street of all tests of this module."""
-    engine.docker("network", "create", "lane")
+    engine.run_docker("network", "create", "lane")
     limits = {"ROCKONWEB_HEALTH_SECONDS": "0", "ROCKONWEB_HEALTH_TIMEOUT": "240"}
     product = Stack(engine.host, environment=limits)
     try:
@@ -112,7 +112,7 @@ def here(engine: Engine, standin: Callable[..., str]) -> Iterator[Street]:
         yield Street(engine, product, standin("side"))
     finally:
         product.close()
-        engine.clear()
+        engine.remove_everything()
 
 
 def test_rock_ons_that_share_nothing_change_side_by_side(here: Street) -> None:
@@ -137,7 +137,7 @@ def test_those_that_share_something_wait_for_each_other(here: Street, first: str
     here.let_go(first)
     assert (here.outcome(one), here.outcome(two)) == ("DONE", "DONE")
     assert here.time(two, "started") >= here.time(one, "finished")
-    assert {first.lower(), second.lower()} <= {*here.engine.docker("ps", "--format", "{{.Names}}").split()}
+    assert {first.lower(), second.lower()} <= {*here.engine.run_docker("ps", "--format", "{{.Names}}").split()}
 
 
 def test_many_presses_in_a_row_end_as_the_last_one_says(here: Street) -> None:
@@ -146,7 +146,7 @@ def test_many_presses_in_a_row_end_as_the_last_one_says(here: Street) -> None:
     for commands, state, status in (stop_start, (("start", "stop") * 2, "exited", "STOPPED")):
         pressed = [here.post("Pressed", command) for command in commands]
         assert {here.outcome(operation) for operation in pressed} == {"DONE"}
-        assert here.engine.docker("inspect", "--format", "{{.State.Status}}", "pressed") == state
+        assert here.engine.run_docker("inspect", "--format", "{{.State.Status}}", "pressed") == state
         assert here.ask("SELECT status FROM installation WHERE id = ?", here.ids["Pressed"]) == status
 
 
@@ -155,12 +155,12 @@ def test_what_waits_can_be_cancelled_and_what_runs_is_taken_back(here: Street) -
     here.await_step(one, "wait until")
     two = here.post("Waits", "install")
     somebody = here.person()
-    assert somebody.press(f"/operations/{two}", f"/operations/{two}/cancel").ok
+    assert somebody.press_button(f"/operations/{two}", f"/operations/{two}/cancel").ok
     assert here.progress(two) == "CANCELLED"
     assert here.progress(one) == "RUNNING"
-    assert somebody.press(f"/operations/{one}", f"/operations/{one}/cancel").ok
+    assert somebody.press_button(f"/operations/{one}", f"/operations/{one}/cancel").ok
     assert here.outcome(one) == "CANCELLED"
-    assert not {"taken", "waits"} & {*here.engine.docker("ps", "-a", "--format", "{{.Names}}").split()}
+    assert not {"taken", "waits"} & {*here.engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()}
     states = {here.ask("SELECT state FROM installation WHERE id = ?", here.ids[name]) for name in ("Taken", "Waits")}
     assert states == {"AVAILABLE"}
 
@@ -169,5 +169,5 @@ def test_an_operation_that_fails_is_a_line_of_the_log(here: Street) -> None:
     failed = here.post("Broken", "install")
     assert here.outcome(failed) == "FAILED"
     sentence = from_stored(here.ask("SELECT error FROM operation WHERE id = ?", failed))
-    eventually(lambda: f"operation-{failed} failed: {sentence}" in here.stack.output)
+    wait_for(lambda: f"operation-{failed} failed: {sentence}" in here.stack.output)
     assert "Traceback" not in here.stack.output

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 import pytest
 import requests
 
-from tests.support.apps import eventually
+from tests.support.apps import wait_for
 from tests.support.claims import free_port
-from tests.support.engine import Engine
-from tests.support.person import Person, forms, new_session
+from tests.support.engine import DockerDaemon
+from tests.support.person import Person, new_retrying_session, parse_forms
 from tests.support.stack import Stack
 
 READERS = 50
@@ -86,7 +86,7 @@ def body(image: str, container: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def home(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., str]) -> Iterator[Stack]:
+def home(engine: DockerDaemon, stack: Callable[..., Stack], standin: Callable[..., str]) -> Iterator[Stack]:
     """A house with two apps that run, and accounts of each role."""
     made: Stack = stack(engine.host, started=False, environment={"ROCKONWEB_HEALTH_SECONDS": "0"})
     image = standin("soak/app:1")
@@ -111,7 +111,7 @@ def home(engine: Engine, stack: Callable[..., Stack], standin: Callable[..., str
         send(made, owner, "/people", "/people", **viv)
         yield made
     finally:
-        engine.clear()
+        engine.remove_everything()
 
 
 def call(home: Stack, path: str, given: object = None) -> None:
@@ -123,7 +123,7 @@ def call(home: Stack, path: str, given: object = None) -> None:
 
 def send(home: Stack, person: Person, path: str, page: str, **data: str) -> requests.Response:
     """Send a form with the token of a page, which must lead on."""
-    token = next(form for form in forms(person.get(page).text) if "csrf_token" in form.fields)
+    token = next(form for form in parse_forms(person.get(page).text) if "csrf_token" in form.fields)
     sent = {"csrf_token": token.fields["csrf_token"].value, **data}
     answer = person.session.post(home.url + path, sent, timeout=120, allow_redirects=False)
     assert answer.status_code in (200, 303), f"{path}: {answer.status_code} {answer.text[:300]}"
@@ -156,7 +156,7 @@ def ask(home: Stack, query: str, *values: object) -> list[tuple[object, ...]]:
 
 def session_of(person: Person | None = None, basic: tuple[str, str] | None = None) -> requests.Session:
     """A browser with a person's cookies, or a script with a password."""
-    session = new_session()
+    session = new_retrying_session()
     if person:
         session.cookies.update(person.session.cookies)
     session.auth = basic
@@ -291,7 +291,7 @@ class Scales:
     """The memory of the product's lasting processes, weighed now and then; not of those that do one operation."""
 
     def __init__(self, home: Stack, pause: float) -> None:
-        self.processes, self.pause = home.processes(), pause
+        self.processes, self.pause = home.list_processes(), pause
         self.weights: list[float] = []  # MiB
 
     def weigh(self, end: threading.Event) -> None:
@@ -329,12 +329,12 @@ def test_fifty_readers_and_five_writers(
     with ThreadPoolExecutor(len(tasks) + 1) as pool:
         running = [pool.submit(task, end) for task in tasks]
         with suppress(AssertionError):  # what is made while many ask at once, too
-            eventually(lambda: tally.looks > WARM * READERS, MOST_SECONDS)
+            wait_for(lambda: tally.looks > WARM * READERS, MOST_SECONDS)
         running.append(pool.submit(scales.weigh, end))
         began = time.monotonic()
         time.sleep(seconds)
         with suppress(AssertionError):  # said below
-            eventually(lambda: tally.looks > READERS and tally.operations > 1, MOST_SECONDS)
+            wait_for(lambda: tally.looks > READERS and tally.operations > 1, MOST_SECONDS)
         seconds = round(time.monotonic() - began)
         end.set()
         for one in running:

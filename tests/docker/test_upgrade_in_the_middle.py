@@ -15,13 +15,13 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.operations.steps import Step
 from rockonweb.migrations import upgrade
-from rockonweb.models import Installation, Operation, OperationStep, Progress, db, writing
+from rockonweb.models import Installation, Operation, OperationStep, Progress, db, transaction
 from rockonweb.work import executor, operations, recovery, step_actions
 from rockonweb.work.executor import Executor
 from tests.support import aged
-from tests.support.apps import page
-from tests.support.engine import Engine
-from tests.support.instance import Instance, chosen_port, told
+from tests.support.apps import fetch_app_page
+from tests.support.engine import DockerDaemon
+from tests.support.instance import Instance, chosen_port, describe_steps
 
 PORT = {"label": "Page", "description": "", "host_default": 8080, "protocol": "tcp", "ui": True}
 VOLUME = {"/data": {"label": "Data", "description": ""}}
@@ -60,27 +60,27 @@ def run_until(instance: Instance, operation_id: int, moment: Moment, monkeypatch
     """Run an operation in a process that ends at a moment."""
     count = iter(range(99))
 
-    class Dying(step_actions.Action[Step]):
+    class Dying(step_actions.StepAction[Step]):
         def __init__(self, step: Step) -> None:
             self.action = step_actions.action_of(step)
 
-        def look(self, work: step_actions.Work, step: Step) -> step_actions.Memory | None:
-            return self.action.look(work, step)
+        def prepare_undo(self, context: step_actions.StepContext, step: Step) -> step_actions.UndoState | None:
+            return self.action.prepare_undo(context, step)
 
-        def do(self, work: step_actions.Work, step: Step, row: int) -> str:
+        def do(self, context: step_actions.StepContext, step: Step, row_id: int) -> str:
             dies = next(count) == moment.step
             if dies and not moment.done:
                 raise Died
-            words = self.action.do(work, step, row)
+            words = self.action.do(context, step, row_id)
             if dies:
                 raise Died
             return words
 
     with monkeypatch.context() as patch:
         patch.setattr(executor, "action_of", Dying)
-        patch.setattr(Executor, "take_back", lambda _: None)
+        patch.setattr(Executor, "roll_back_steps", lambda _: None)
         with pytest.raises(Died):
-            instance.run(operation_id)
+            instance.run_operation(operation_id)
 
 
 def make_older(instance: Instance, operation_id: int) -> None:
@@ -89,11 +89,11 @@ def make_older(instance: Instance, operation_id: int) -> None:
     request, noted = operation.request, operation.notes
     options: dict[str, object] = {"new_shares": sorted(getattr(request, "new_shares", ())), "give": {}}
     if isinstance(request, ChangeRequest):
-        options |= {"wanted": (request.answers or Answers()).to_json(), "source": request.source, "successor": None}
+        options |= {"wanted": (request.answers or Answers()).to_dict(), "source": request.source, "successor": None}
         options |= {"rebuild": False, "asked": [], "point": None, "data": False, "names": ["Middle"]}
     if noted.running is not None:
         options["running"] = [*noted.running]
-    with writing() as session:
+    with transaction() as session:
         session.get_one(Operation, operation_id).parameters = json.dumps(options)
     db.session.remove()
     db.engine.dispose()
@@ -136,57 +136,57 @@ def add(instance: Instance, image: str) -> Installation:
         "middle-app": {"image": image, "tag": "", "ports": {"8080": PORT}},
     }
     link = {"name": "MiddleLink", "source_container": "middle-db"}
-    return instance.add("Middle", bodies, container_links={"middle-app": [link]})
+    return instance.add_rockon("Middle", bodies, container_links={"middle-app": [link]})
 
 
 def begin_change(instance: Instance, rockon: Installation) -> int:
     """Begin a change that makes both containers anew."""
     more = {"middle-db": {"/more": "middle-db-data/more"}}
-    return instance.begin_change(rockon, variables={"middle-app": {"NEW": "1"}}, storage=more)
+    return instance.submit_change(rockon, variables={"middle-app": {"NEW": "1"}}, storage=more)
 
 
 @pytest.mark.parametrize("moment", list(moments()))
 def test_what_was_left_in_the_middle_is_recovered(
-    engine: Engine, instance: Instance, app_image: str, moment: Moment, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, moment: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rockon = add(instance, app_image)
     rockon_id = rockon.id
-    reviewed = instance.review(rockon, new_shares=["middle-db-data"])
+    reviewed = instance.prepare_install(rockon, new_shares=["middle-db-data"])
     port = chosen_port(reviewed, "middle-app")
     if moment.kind == "install":
-        operation_id = instance.submit(reviewed)
+        operation_id = instance.submit_review(reviewed)
     else:
-        instance.succeed(instance.submit(reviewed))
+        instance.run_successfully(instance.submit_review(reviewed))
         operation_id = begin_change(instance, rockon)
     run_until(instance, operation_id, moment, monkeypatch)
     make_older(instance, operation_id)
 
-    upgrade.upgrade()
-    assert recovery.recover() == [operation_id]
+    upgrade.upgrade_database()
+    assert recovery.recover_operations() == [operation_id]
     operation = db.session.get_one(Operation, operation_id)
     rockon = db.session.get_one(Installation, rockon_id)
     forward = moment.step >= DISCARD[moment.kind]
-    assert operation.progress == ("done" if forward else "interrupted"), told(operation)
-    names = {*engine.docker("ps", "-a", "--format", "{{.Names}}").split()}
+    assert operation.progress == ("done" if forward else "interrupted"), describe_steps(operation)
+    names = {*engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()}
     if moment.kind == "install":
         assert (names, rockon.state) == (set(), "install_failed")
         assert not (instance.settings.shares_root / "middle-db-data").exists()
-        assert "MiddleLink" not in engine.docker("network", "ls", "--format", "{{.Name}}")
+        assert "MiddleLink" not in engine.run_docker("network", "ls", "--format", "{{.Name}}")
     else:
         assert (names, rockon.state, rockon.status) == ({"middle-db", "middle-app"}, "installed", "started")
-        assert ("NEW=1" in page(port)) is forward
-    assert recovery.recover() == []
+        assert ("NEW=1" in fetch_app_page(port)) is forward
+    assert recovery.recover_operations() == []
     if not forward:
-        instance.succeed(operations.retry(operation_id, "tester"))
-        assert ("NEW=1" in page(port)) is (moment.kind == "change")
+        instance.run_successfully(operations.retry_operation(operation_id, "tester"))
+        assert ("NEW=1" in fetch_app_page(port)) is (moment.kind == "change")
 
 
 def test_the_moments_go_through_each_step(instance: Instance, app_image: str) -> None:
     rockon = add(instance, app_image)
-    install = instance.submit(instance.review(rockon, new_shares=["middle-db-data"]))
-    instance.succeed(install)
+    install = instance.submit_review(instance.prepare_install(rockon, new_shares=["middle-db-data"]))
+    instance.run_successfully(install)
     change = begin_change(instance, rockon)
-    instance.succeed(change)
+    instance.run_successfully(change)
     for kind, number in (("install", install), ("change", change)):
         rows = db.session.query(OperationStep).filter_by(operation_id=number).order_by(OperationStep.position)
         kinds = [one.kind for one in rows]
@@ -196,26 +196,26 @@ def test_the_moments_go_through_each_step(instance: Instance, app_image: str) ->
 
 @pytest.mark.parametrize("kind", [*STEPS])
 def test_a_step_is_known_by_its_kind_whatever_its_title_says(
-    engine: Engine, instance: Instance, app_image: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    engine: DockerDaemon, instance: Instance, app_image: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A version that words a title differently goes on where the one before it ended."""
     rockon = add(instance, app_image)
-    reviewed = instance.review(rockon, new_shares=["middle-db-data"])
-    operation_id = instance.submit(reviewed)
+    reviewed = instance.prepare_install(rockon, new_shares=["middle-db-data"])
+    operation_id = instance.submit_review(reviewed)
     moment = Moment("install", 7, done=True)
     if kind == "change":
-        instance.succeed(operation_id)
+        instance.run_successfully(operation_id)
         changed = {
             "variables": {"middle-app": {"NEW": "1"}},
             "storage": {"middle-db": {"/more": "middle-db-data/more"}},
         }
-        operation_id, moment = instance.begin_change(rockon, **changed), Moment("change", DISCARD["change"], done=True)
+        operation_id, moment = instance.submit_change(rockon, **changed), Moment("change", DISCARD["change"], done=True)
     run_until(instance, operation_id, moment, monkeypatch)
-    with writing() as session:
+    with transaction() as session:
         for step in session.query(OperationStep).filter_by(operation_id=operation_id):
             step.title = "something is done"
-    assert recovery.recover() == [operation_id]
+    assert recovery.recover_operations() == [operation_id]
     progress = db.session.get_one(Operation, operation_id).progress
     assert progress is (Progress.DONE if kind == "change" else Progress.INTERRUPTED)
-    there = engine.docker("ps", "-a", "--format", "{{.Names}}").split()
+    there = engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()
     assert sorted(there) == (["middle-app", "middle-db"] if kind == "change" else [])

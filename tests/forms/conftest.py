@@ -16,7 +16,7 @@ Posted = Callable[..., AbstractContextManager[None]]
 def posted(tmp_path: Path) -> Posted:
     """`with posted({"name": "value"}):` is a POST of these fields, `with posted():` a GET."""
     app = Flask(__name__)
-    settings = config.read({"ROCKONWEB_INSTANCE": str(tmp_path)})
+    settings = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})
     app.config.update(SECRET_KEY="for tests", WTF_CSRF_ENABLED=False, SETTINGS=settings)
 
     @contextmanager

@@ -4,15 +4,15 @@ import pytest
 
 from rockonweb.forms import devices
 from tests.forms.conftest import Posted
-from tests.support.samples import definition
+from tests.support.samples import load_definition
 
-TUNER = definition("one-device")
+TUNER = load_definition("one-device")
 NAME = "devices-tuner-tuner-card"
 
 
 def errors(posted: Posted, value: str) -> list[str]:
     with posted({NAME: value}):
-        form = devices.form(TUNER, {})
+        form = devices.build_devices_form(TUNER, {})
         form.validate()
         return [str(error) for error in form[NAME].errors]
 
@@ -35,4 +35,4 @@ def test_what_is_no_absolute_path_is_refused(posted: Posted, value: str) -> None
 
 def test_only_the_container_with_a_device_is_asked(posted: Posted) -> None:
     with posted():
-        assert list(devices.form(TUNER, {}).typed) == [NAME]
+        assert list(devices.build_devices_form(TUNER, {}).typed_values) == [NAME]

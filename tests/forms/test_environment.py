@@ -4,20 +4,22 @@ from typing import Any
 
 from rockonweb.forms import environment
 from tests.forms.conftest import Posted
-from tests.support.samples import questions, rockon
+from tests.support.samples import build_definition, label_questions
 
-ASKED = questions(ZONE="Zone", PUID="UID", API_TOKEN="Token", SMTP_PASSWORD="Mail password")
+ASKED = label_questions(ZONE="Zone", PUID="UID", API_TOKEN="Token", SMTP_PASSWORD="Mail password")
 ASKED["SMTP_PASSWORD"]["description"] = "Leave blank for none."
-APP = rockon({"web": {"environment": ASKED}})
+APP = build_definition({"web": {"environment": ASKED}})
 ZONE, PUID, TOKEN, MAIL = (f"environment-web-{key}" for key in ("ZONE", "PUID", "API_TOKEN", "SMTP_PASSWORD"))
 GOOD = {ZONE: "Europe/Lisbon", PUID: "1000", TOKEN: "abc", MAIL: ""}
 
 
 def result(posted: Posted, fields: dict[str, str], kept: dict[str, str] | None = None) -> tuple[Any, Any]:
     with posted(fields):
-        form = environment.form(APP, kept or {})
+        form = environment.build_environment_form(APP, kept or {})
         form.validate()
-        return form.typed, {field.name: [str(e) for e in field.errors] for field in form.answers if field.errors}
+        return form.typed_values, {
+            field.name: [str(e) for e in field.errors] for field in form.answer_fields if field.errors
+        }
 
 
 def test_answers_are_accepted_as_typed(posted: Posted) -> None:
@@ -40,7 +42,7 @@ def test_several_lines_are_refused(posted: Posted) -> None:
 
 def test_a_secret_is_a_password_field_that_shows_nothing(posted: Posted) -> None:
     with posted():
-        field = environment.form(APP, {TOKEN: "hush"})[TOKEN]
+        field = environment.build_environment_form(APP, {TOKEN: "hush"})[TOKEN]
         html = str(field())
         assert 'type="password"' in html
         assert 'autocomplete="new-password"' in html
@@ -59,10 +61,10 @@ def test_a_secret_that_was_not_sent_keeps_what_was_typed(posted: Posted) -> None
 
 
 def test_a_secret_that_may_be_blank_can_be_taken_back(posted: Posted) -> None:
-    box = environment.FORGET + MAIL
+    box = environment.FORGET_PREFIX + MAIL
     assert result(posted, GOOD, {MAIL: "hush"})[0][MAIL] == "hush"
     assert result(posted, {**GOOD, box: "y"}, {MAIL: "hush"})[0][MAIL] == ""
     assert result(posted, {**GOOD, box: "y", MAIL: "new"}, {MAIL: "hush"})[0][MAIL] == "new"
     with posted():
-        assert box not in environment.form(APP, {TOKEN: "hush"})
-        assert environment.FORGET + TOKEN not in environment.form(APP, {TOKEN: "hush"})
+        assert box not in environment.build_environment_form(APP, {TOKEN: "hush"})
+        assert environment.FORGET_PREFIX + TOKEN not in environment.build_environment_form(APP, {TOKEN: "hush"})

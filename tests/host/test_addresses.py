@@ -46,11 +46,11 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_its_own_addresses_are_told_without_their_scope() -> None:
-    assert addresses.addresses() == {"127.0.0.1", "192.168.1.5", "fe80::1", "10.9.0.2"}
+    assert addresses.local_addresses() == {"127.0.0.1", "192.168.1.5", "fe80::1", "10.9.0.2"}
 
 
 def test_subnets_of_addresses_and_of_routes_are_told_but_not_what_is_everywhere() -> None:
-    assert addresses.reached() == {
+    assert addresses.reachable_subnets() == {
         "eth0": ("192.168.1.0/24", "fd00::/64"),
         "tun0": ("10.9.0.2/32",),
         "wg0": ("10.8.0.0/16",),
@@ -60,4 +60,4 @@ def test_subnets_of_addresses_and_of_routes_are_told_but_not_what_is_everywhere(
 def test_without_the_kernels_tables_the_addresses_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(addresses, "IPV4_ROUTES", tmp_path / "none")
     monkeypatch.setattr(addresses, "IPV6_ROUTES", tmp_path / "none")
-    assert addresses.reached() == {"eth0": ("192.168.1.0/24",), "tun0": ("10.9.0.2/32",)}
+    assert addresses.reachable_subnets() == {"eth0": ("192.168.1.0/24",), "tun0": ("10.9.0.2/32",)}

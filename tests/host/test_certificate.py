@@ -14,30 +14,32 @@ from rockonweb.core.facts import CertificateFacts
 from rockonweb.host import certificate
 
 
-def settings(folder: Path, **environ: str) -> config.Settings:
+def settings(folder: Path, **environ: str) -> config.Config:
     """Settings with an instance in `folder`."""
-    return config.read({"ROCKONWEB_INSTANCE": str(folder / "instance"), **environ})
+    return config.load_config({"ROCKONWEB_INSTANCE": str(folder / "instance"), **environ})
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
     here = tmp_path / "instance" / "tls"
-    assert certificate.facts(settings(tmp_path)) == CertificateFacts(str(here / "host.key"), str(here / "host.crt"))
+    assert certificate.locate_certificate(settings(tmp_path)) == CertificateFacts(
+        str(here / "host.key"), str(here / "host.crt")
+    )
     assert not here.exists()
 
 
 def test_a_pair_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     ours = settings(tmp_path)
-    found = certificate.facts(ours)
-    assert certificate.ensure(ours)
+    found = certificate.locate_certificate(ours)
+    assert certificate.ensure_certificate(ours)
     first = Path(found.certificate).read_bytes()
-    assert not certificate.ensure(ours)
+    assert not certificate.ensure_certificate(ours)
     assert Path(found.certificate).read_bytes() == first
     assert stat.S_IMODE(Path(found.key).stat().st_mode) == 0o600
     assert sorted(path.name for path in Path(found.key).parent.iterdir()) == ["host.crt", "host.key"]
 
 
 def test_it_names_the_host_and_lasts_ten_years() -> None:
-    key, pem = certificate.self_signed("nas.home.example")
+    key, pem = certificate.create_self_signed("nas.home.example")
     made = x509.load_pem_x509_certificate(pem)
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["nas.home.example", "nas", "nas.local", "localhost"]
@@ -47,17 +49,19 @@ def test_it_names_the_host_and_lasts_ten_years() -> None:
 
 
 def test_a_host_name_of_any_length_will_do() -> None:
-    assert b"BEGIN CERTIFICATE" in certificate.self_signed("x" * 63 + "." + "y" * 63)[1]
-    assert b"BEGIN CERTIFICATE" in certificate.self_signed("")[1]
+    assert b"BEGIN CERTIFICATE" in certificate.create_self_signed("x" * 63 + "." + "y" * 63)[1]
+    assert b"BEGIN CERTIFICATE" in certificate.create_self_signed("")[1]
 
 
 def test_configured_files_are_taken_and_a_missing_one_is_named(tmp_path: Path) -> None:
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     key.touch()
     ours = settings(tmp_path, ROCKONWEB_TLS_KEY=str(key), ROCKONWEB_TLS_CERT=str(cert))
-    assert certificate.facts(ours) == CertificateFacts(str(key), str(cert), self_signed=False, missing=str(cert))
+    assert certificate.locate_certificate(ours) == CertificateFacts(
+        str(key), str(cert), self_signed=False, missing=str(cert)
+    )
     cert.touch()
-    assert certificate.facts(ours).missing == ""
+    assert certificate.locate_certificate(ours).missing == ""
 
 
 @pytest.mark.parametrize("name", ["ROCKONWEB_TLS_KEY", "ROCKONWEB_TLS_CERT"])
@@ -69,4 +73,4 @@ def test_a_key_without_its_certificate_is_refused(tmp_path: Path, name: str) -> 
 def test_a_folder_that_can_not_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "instance").touch()
     with pytest.raises(RockonwebError, match="can't be made"):
-        certificate.ensure(settings(tmp_path))
+        certificate.ensure_certificate(settings(tmp_path))

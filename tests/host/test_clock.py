@@ -11,7 +11,7 @@ from rockonweb.host import clock
 
 def test_without_systemd_nobody_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(clock, "SYSTEMD", tmp_path / "absent")
-    assert clock.synchronised() is None
+    assert clock.is_synchronised() is None
 
 
 @pytest.mark.parametrize(("error", "said"), [(1_500, True), (15_999_999, True), (16_000_000, False)])
@@ -29,9 +29,9 @@ def test_a_clock_is_right_while_its_error_is_small(
 
     monkeypatch.setattr(clock, "SYSTEMD", tmp_path)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Libc)
-    assert clock.synchronised() is said
+    assert clock.is_synchronised() is said
 
 
 def test_the_kernel_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(clock, "SYSTEMD", tmp_path)
-    assert clock.synchronised() in (True, False)
+    assert clock.is_synchronised() in (True, False)

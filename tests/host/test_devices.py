@@ -15,7 +15,7 @@ def test_devices_for_apps_are_offered_and_parts_of_disks_are_not(tmp_path: Path)
     for name in THERE:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    found = [str(Path(one.path).relative_to(tmp_path)) for one in devices.offered(tmp_path)]
+    found = [str(Path(one.path).relative_to(tmp_path)) for one in devices.list_devices(tmp_path)]
     assert found == [
         *("dri", "dri/renderD128", "serial/by-id/usb-Stick-if00", "ttyUSB0", "ttyACM0", "snd", "video0", "sr0"),
         *("disk/by-id/ata-DISK_1", "sda", "sdaa", "nvme0", "nvme0n1"),
@@ -24,12 +24,12 @@ def test_devices_for_apps_are_offered_and_parts_of_disks_are_not(tmp_path: Path)
 
 def test_each_says_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "kvm").write_text("")
-    (one,) = devices.offered(tmp_path)
-    assert (one.path, one.about) == (str(tmp_path / "kvm"), "virtual machines")
+    (one,) = devices.list_devices(tmp_path)
+    assert (one.path, one.description) == (str(tmp_path / "kvm"), "virtual machines")
 
 
 def test_a_host_without_devices_offers_none_and_one_with_many_not_all(tmp_path: Path) -> None:
-    assert devices.offered(tmp_path / "nowhere") == []
+    assert devices.list_devices(tmp_path / "nowhere") == []
     for number in range(200):
         (tmp_path / f"ttyUSB{number}").write_text("")
-    assert len(devices.offered(tmp_path)) == devices.MOST
+    assert len(devices.list_devices(tmp_path)) == devices.MAX_DEVICES

@@ -61,17 +61,17 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
         run("losetup", "--detach", device)
 
 
-def settings(root: Path) -> config.Settings:
-    return config.read({"ROCKONWEB_INSTANCE": str(root.parent / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
+def settings(root: Path) -> config.Config:
+    return config.load_config({"ROCKONWEB_INSTANCE": str(root.parent / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
 
 
 def test_where_something_is_mounted_only_mount_points_are_shares(tmp_path: Path, tmpfs: Callable[[Path], Path]) -> None:
     here = settings(tmp_path / "root")
     (here.shares_root / "plain").mkdir(parents=True)
-    assert list(Host(here).shares.listing()) == ["plain"]
+    assert list(Host(here).shares.shares_by_name()) == ["plain"]
     tmpfs(here.shares_root / "media")
     tmpfs(here.shares_root / "two words")
-    assert list(Host(here).shares.listing()) == ["media"]
+    assert list(Host(here).shares.shares_by_name()) == ["media"]
 
 
 @pytest.fixture
@@ -88,15 +88,15 @@ def test_a_new_folder_beside_mount_points_is_refused_with_the_disk_that_it_would
     tmpfs(here.shares_root / "media")
     tmpfs(here.shares_root / "media")
     with pytest.raises(BadInput) as caught:
-        Host(here).shares.make("fresh")
-    below = disks.holding(here.shares_root, disks.mounts())
+        Host(here).shares.create_share("fresh")
+    below = disks.find_mount(here.shares_root, disks.list_mounts())
     assert below
     assert f"{below.source} ({below.kind}), where" in caught.value.sentence
     assert "would fill the system's disk" in caught.value.sentence
     assert f"{here.shares_root}/NAME" in caught.value.hint
     assert not (here.shares_root / "fresh").exists()
     with pytest.raises(BadInput, match="already"):
-        Host(here).shares.make("media")
+        Host(here).shares.create_share("media")
 
 
 def test_what_is_mounted_deeper_or_elsewhere_makes_no_mount_points_of_the_shares(
@@ -105,28 +105,32 @@ def test_what_is_mounted_deeper_or_elsewhere_makes_no_mount_points_of_the_shares
     here = settings(tmp_path / "root")
     tmpfs(here.shares_root / "plain" / "deep")
     tmpfs(tmp_path / "elsewhere")
-    assert list(Host(here).shares.listing()) == ["plain"]
-    Host(here).shares.make("fresh")
-    assert list(Host(here).shares.listing()) == ["fresh", "plain"]
+    assert list(Host(here).shares.shares_by_name()) == ["plain"]
+    Host(here).shares.create_share("fresh")
+    assert list(Host(here).shares.shares_by_name()) == ["fresh", "plain"]
 
 
 def test_the_share_with_the_most_room_is_named(tmp_path: Path, mount: Callable[..., Path]) -> None:
     here = settings(tmp_path / "root")
-    assert Host(here).shares.roomiest() == ""
+    assert Host(here).shares.roomiest_share() == ""
     for name, size in (("large", "16m"), ("small", "4m")):
         mount(here.shares_root / name, "-t", "tmpfs", "-o", f"size={size}", "test")
-    assert Host(here).shares.roomiest() == "large"
+    assert Host(here).shares.roomiest_share() == "large"
 
 
 def test_on_btrfs_a_new_share_is_a_subvolume_and_goes_when_it_is_empty(btrfs: Path) -> None:
     here = settings(btrfs)
-    assert Host(here).shares.ground().words.startswith("A new share is a Btrfs subvolume on /dev/loop")
-    made = Host(here).shares.make("photos")
+    assert (
+        Host(here)
+        .shares.new_share_constraints()
+        .description.startswith("A new share is a Btrfs subvolume on /dev/loop")
+    )
+    made = Host(here).shares.create_share("photos")
     assert "photos" in run("btrfs", "subvolume", "list", btrfs)
     assert Path(made.path).stat().st_ino == disks.SUBVOLUME_INODE
-    assert Host(here).shares.listing() == {"photos": made}
+    assert Host(here).shares.shares_by_name() == {"photos": made}
     with pytest.raises(BadInput, match='"photos" already'):
-        Host(here).shares.make("photos")
+        Host(here).shares.create_share("photos")
     (btrfs / "photos" / "one").write_text("mine")
     assert not Host(here).shares.remove_if_empty("photos")
     (btrfs / "photos" / "one").unlink()
@@ -137,8 +141,8 @@ def test_on_btrfs_a_new_share_is_a_subvolume_and_goes_when_it_is_empty(btrfs: Pa
 def test_plain_folders_of_a_btrfs_stay_shares_beside_subvolumes(btrfs: Path) -> None:
     here = settings(btrfs)
     (btrfs / "plain").mkdir()
-    Host(here).shares.make("photos")
-    assert list(Host(here).shares.listing()) == ["photos", "plain"]
+    Host(here).shares.create_share("photos")
+    assert list(Host(here).shares.shares_by_name()) == ["photos", "plain"]
 
 
 def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
@@ -146,10 +150,13 @@ def test_without_the_tool_a_new_share_on_btrfs_is_a_folder_and_that_is_said(
 ) -> None:
     here = settings(btrfs)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "the program btrfs, which makes subvolumes, is not installed" in Host(here).shares.ground().words
-    made = Host(here).shares.make("photos")
+    assert (
+        "the program btrfs, which makes subvolumes, is not installed"
+        in Host(here).shares.new_share_constraints().description
+    )
+    made = Host(here).shares.create_share("photos")
     assert Path(made.path).stat().st_ino != disks.SUBVOLUME_INODE
-    assert list(Host(here).shares.listing()) == ["photos"]
+    assert list(Host(here).shares.shares_by_name()) == ["photos"]
 
 
 def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_folder_is_none(
@@ -158,24 +165,24 @@ def test_beside_mount_points_on_a_btrfs_of_its_own_a_subvolume_is_a_share_and_a_
     here = settings(btrfs)
     tmpfs(btrfs / "media")
     (btrfs / "plain").mkdir()
-    Host(here).shares.make("photos")
-    assert list(Host(here).shares.listing()) == ["media", "photos"]
+    Host(here).shares.create_share("photos")
+    assert list(Host(here).shares.shares_by_name()) == ["media", "photos"]
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BadInput, match="would fill /dev/loop"):
-        Host(here).shares.make("more")
+        Host(here).shares.create_share("more")
 
 
 def test_what_the_tool_says_is_told_when_it_fails(btrfs: Path) -> None:
     run("mount", "-o", "remount,ro", btrfs)
     try:
         with pytest.raises(RockonwebError, match=r"could not be made: .*[Rr]ead-only"):
-            Host(settings(btrfs)).shares.make("photos")
+            Host(settings(btrfs)).shares.create_share("photos")
     finally:
         run("mount", "-o", "remount,rw", btrfs)
 
 
 def test_the_room_of_what_is_not_there_yet_is_that_of_the_folder_above(tmp_path: Path) -> None:
-    free = disks.room(tmp_path / "not" / "yet")
+    free = disks.free_space(tmp_path / "not" / "yet")
     assert free is not None
     assert free > 0
 
@@ -186,7 +193,7 @@ def test_folders_of_shares_are_offered_but_no_hidden_ones_and_no_links(tmp_path:
         (here.shares_root / folder).mkdir(parents=True)
     (here.shares_root / "media" / "link").symlink_to(tmp_path)
     (here.shares_root / "media" / "file").write_text("")
-    assert list(Host(here).shares.folders()) == ["media/a b", "media/films"]
+    assert list(Host(here).shares.list_folders()) == ["media/a b", "media/films"]
 
 
 def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
@@ -197,4 +204,4 @@ def test_the_room_of_a_folder_that_can_be_seen(tmp_path: Path) -> None:
     assert str(tmp_path).startswith(found.mount_point)
     assert disks.disk_of(str(tmp_path / "nowhere")) is None
     assert disks.disk_of("") is None
-    assert Disk(1, 2).tight
+    assert Disk(1, 2).is_low

@@ -9,27 +9,27 @@ from rockonweb.core.docker import run_options
 from rockonweb.core.errors import EngineError
 from rockonweb.core.secret import SecretWord
 from rockonweb.host.docker_errors import command_error
-from rockonweb.host.engine import Engine, create_form
+from rockonweb.host.engine import Engine, docker_create_argv
 
 
 def made(*words: str) -> list[str]:
     """The words of `docker create` for those of `docker run`, without the operation's label, the last of the flags."""
-    form = list(create_form(("docker", "run", *words), 7))
+    form = list(docker_create_argv(("docker", "run", *words), 7))
     assert form[:2] == ["docker", "create"]
-    place = run_options.read(form).image
+    place = run_options.parse_command_line(form).image
     assert form[place - 2 : place] == ["--label", "rockonweb.operation=7"]
     return form[2 : place - 2] + form[place:]
 
 
 def test_a_label_of_a_definition_can_not_say_which_operation_made_the_container() -> None:
-    form = create_form(("docker", "run", "--label", "rockonweb.operation=1", "image"), 7)
+    form = docker_create_argv(("docker", "run", "--label", "rockonweb.operation=1", "image"), 7)
     assert form[-3:] == ("--label", "rockonweb.operation=7", "image")
 
 
 @pytest.mark.parametrize("words", [["--", "image"], ["-", "image"], ["--bogus", "image"], ["-itZ", "image"]])
 def test_what_the_client_might_read_otherwise_is_not_given_to_it(words: list[str]) -> None:
     with pytest.raises(EngineError, match="is no option of docker run"):
-        create_form(("docker", "run", *words), 7)
+        docker_create_argv(("docker", "run", *words), 7)
 
 
 @pytest.mark.parametrize(

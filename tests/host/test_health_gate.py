@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rockonweb.core.operations.steps import Page
-from rockonweb.host.certificate import self_signed
+from rockonweb.core.operations.steps import UiPage
+from rockonweb.host.certificate import create_self_signed
 from rockonweb.host.health_gate import answers_http
 
 Handle = Callable[[socket.socket], None]
@@ -56,7 +56,7 @@ def says(words: bytes) -> Handle:
 def over_tls(tmp_path: Path) -> Callable[[Handle], Handle]:
     """`over_tls(handle)` does the same over TLS, with a certificate that nobody trusts."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for name, content in zip(("key", "certificate"), self_signed("elsewhere.example"), strict=True):
+    for name, content in zip(("key", "certificate"), create_self_signed("elsewhere.example"), strict=True):
         (tmp_path / name).write_bytes(content)
     context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
 
@@ -76,14 +76,14 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 @pytest.mark.parametrize("status", ["200 OK", "302 Found", "401 Unauthorized", "404 Not Found", "500 Oh"])
 def test_any_status_line_is_an_answer(status: str) -> None:
     with serving(says(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())) as port:
-        assert answers_http(Page(port))
+        assert answers_http(UiPage(port))
 
 
 @pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x01\x02"])
 def test_a_connection_alone_proves_nothing(words: bytes) -> None:
     with serving(says(words)) as port:
-        assert not answers_http(Page(port))
-    assert not answers_http(Page(port))  # nobody is there any more
+        assert not answers_http(UiPage(port))
+    assert not answers_http(UiPage(port))  # nobody is there any more
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -91,7 +91,7 @@ def test_a_redirect_is_not_followed() -> None:
     with serving(lambda connection: asked.append(connection.recv(4096))) as elsewhere:
         location = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{elsewhere}/\r\nContent-Length: 0\r\n\r\n"
         with serving(says(location.encode())) as port:
-            assert answers_http(Page(port))
+            assert answers_http(UiPage(port))
     assert asked == []
 
 
@@ -99,12 +99,12 @@ def test_https_is_spoken_where_the_definition_says_so_with_whatever_certificate(
     over_tls: Callable[[Handle], Handle],
 ) -> None:
     with serving(over_tls(says(OK))) as port:
-        assert answers_http(Page(port, https=True))
-        assert not answers_http(Page(port))
+        assert answers_http(UiPage(port, https=True))
+        assert not answers_http(UiPage(port))
     with serving(over_tls(says(b"hello"))) as port:
-        assert not answers_http(Page(port, https=True))
+        assert not answers_http(UiPage(port, https=True))
 
 
 def test_an_app_that_speaks_plain_http_instead_lives_also_when_it_hangs_up_on_tls() -> None:
     with serving(says(OK)) as port:
-        assert answers_http(Page(port, https=True))
+        assert answers_http(UiPage(port, https=True))

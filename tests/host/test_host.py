@@ -5,12 +5,12 @@ import pytest
 from rockonweb import config
 from rockonweb.core.errors import EngineError, EngineUnreachable
 from rockonweb.host import Engine, Host, connection
-from rockonweb.host.connection import is_here
+from rockonweb.host.connection import is_local_docker
 
 
 @pytest.fixture
 def host(tmp_path) -> Host:
-    return Host(config.read({"ROCKONWEB_INSTANCE": str(tmp_path)}))
+    return Host(config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)}))
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def host(tmp_path) -> Host:
     ],
 )
 def test_a_socket_and_a_port_of_this_machine_are_here(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "addresses", lambda: frozenset({"192.168.1.5"}))
-    assert is_here(address)
+    monkeypatch.setattr(connection, "local_addresses", lambda: frozenset({"192.168.1.5"}))
+    assert is_local_docker(address)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_the_docker_of_another_machine_is_refused_with_a_sentence(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
     with pytest.raises(EngineUnreachable, match="names another machine") as caught:
-        host.connect()
+        host.connect_docker()
     assert caught.value.sentence == f"DOCKER_HOST names another machine: {shown}."
     assert "leave DOCKER_HOST unset" in caught.value.hint
 
 
 def test_a_question_is_answered_without_docker_where_it_is_away(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-    assert host.ask(lambda docker: docker is None)[0]
-    assert isinstance(host.ask(lambda docker: None)[1], EngineUnreachable)
+    assert host.call_with_engine(lambda docker: docker is None)[0]
+    assert isinstance(host.call_with_engine(lambda docker: None)[1], EngineUnreachable)
 
 
 def test_an_answer_that_docker_refuses_is_given_without_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,8 +76,8 @@ def test_an_answer_that_docker_refuses_is_given_without_it(host: Host, monkeypat
             raise EngineError("Docker refused.")
         return "without it"
 
-    monkeypatch.setattr("rockonweb.host.engine.connect", lambda *_: Refusing())
-    answer, why = host.ask(question)
+    monkeypatch.setattr("rockonweb.host.engine.connect_engine", lambda *_: Refusing())
+    answer, why = host.call_with_engine(question)
     assert answer == "without it"
     assert why
     assert why.sentence == "Docker refused."
@@ -86,13 +86,13 @@ def test_an_answer_that_docker_refuses_is_given_without_it(host: Host, monkeypat
 def test_the_names_of_rock_ons_are_those_whose_containers_are_acted_on(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = config.read({"ROCKONWEB_INSTANCE": str(tmp_path)})
-    monkeypatch.setattr("rockonweb.host.engine.connect", lambda *names: names)
-    assert Host(settings, "Notes").connect("Memos") == (config.instance_id(settings), "Notes", "Memos")
-    assert Host(settings).connect() == (config.instance_id(settings),)
+    settings = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})
+    monkeypatch.setattr("rockonweb.host.engine.connect_engine", lambda *names: names)
+    assert Host(settings, "Notes").connect_docker("Memos") == (config.instance_id(settings), "Notes", "Memos")
+    assert Host(settings).connect_docker() == (config.instance_id(settings),)
 
 
 def test_an_address_that_is_none_is_no_answer(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "http://127.0.0.1:99999")
     with pytest.raises(EngineUnreachable):
-        host.connect()
+        host.connect_docker()

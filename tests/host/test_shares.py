@@ -9,18 +9,18 @@ import pytest
 
 from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict, RockonwebError
-from rockonweb.core.facts import PlaceFacts
+from rockonweb.core.facts import SharePathFacts
 from rockonweb.host import Host
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> config.Settings:
+def settings(tmp_path: Path) -> config.Config:
     root = tmp_path / "root"
     root.mkdir()
-    return config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
+    return config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), "ROCKONWEB_SHARES_ROOT": str(root)})
 
 
-def test_only_folders_with_usable_names_are_shares(settings: config.Settings, tmp_path: Path) -> None:
+def test_only_folders_with_usable_names_are_shares(settings: config.Config, tmp_path: Path) -> None:
     root = settings.shares_root
     for name in ("Music", "apps", ".hidden", "-dash", "two words", "ünicode"):
         (root / name).mkdir()
@@ -29,36 +29,36 @@ def test_only_folders_with_usable_names_are_shares(settings: config.Settings, tm
     (root / "inner").symlink_to(root / "apps")
     os.mkfifo(root / "pipe")
     os.chown(root / "Music", 1000, 100)
-    found = Host(settings).shares.listing()
+    found = Host(settings).shares.shares_by_name()
     assert list(found) == ["apps", "Music"]
     assert (found["Music"].path, found["Music"].uid, found["Music"].gid) == (str(root / "Music"), 1000, 100)
 
 
-def test_without_a_root_there_are_no_shares_until_one_is_made(settings: config.Settings, tmp_path: Path) -> None:
+def test_without_a_root_there_are_no_shares_until_one_is_made(settings: config.Config, tmp_path: Path) -> None:
     elsewhere = replace(settings, shares_root=tmp_path / "not" / "yet")
-    assert Host(elsewhere).shares.listing() == {}
-    made = Host(elsewhere).shares.make("first")
-    assert Host(elsewhere).shares.listing() == {"first": made}
+    assert Host(elsewhere).shares.shares_by_name() == {}
+    made = Host(elsewhere).shares.create_share("first")
+    assert Host(elsewhere).shares.shares_by_name() == {"first": made}
 
 
-def test_a_new_share_is_empty_and_known_at_once(settings: config.Settings) -> None:
-    made = Host(settings).shares.make("new-share_1.0")
-    assert Host(settings).shares.listing()["new-share_1.0"] == made
+def test_a_new_share_is_empty_and_known_at_once(settings: config.Config) -> None:
+    made = Host(settings).shares.create_share("new-share_1.0")
+    assert Host(settings).shares.shares_by_name()["new-share_1.0"] == made
     assert not list(Path(made.path).iterdir())
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "a/b", "../out", "/etc", "two words", "a\0b", "x" * 255, "-v"]
 )
-def test_a_name_that_can_not_be_used_is_refused_and_makes_nothing(settings: config.Settings, name: str) -> None:
+def test_a_name_that_can_not_be_used_is_refused_and_makes_nothing(settings: config.Config, name: str) -> None:
     with pytest.raises(BadInput):
-        Host(settings).shares.make(name)
+        Host(settings).shares.create_share(name)
     assert not list(settings.shares_root.iterdir())
     assert not (settings.shares_root.parent / "out").exists()
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-def test_a_name_that_is_taken_is_refused_and_stays_as_it_was(settings: config.Settings, kind: str) -> None:
+def test_a_name_that_is_taken_is_refused_and_stays_as_it_was(settings: config.Config, kind: str) -> None:
     path = settings.shares_root / "taken"
     if kind == "folder":
         path.mkdir()
@@ -68,29 +68,29 @@ def test_a_name_that_is_taken_is_refused_and_stays_as_it_was(settings: config.Se
     else:
         path.symlink_to("/nowhere")
     with pytest.raises(BadInput, match='"taken"'):
-        Host(settings).shares.make("taken")
+        Host(settings).shares.create_share("taken")
     assert path.is_symlink() or path.exists()
 
 
-def test_a_root_that_can_not_be_written_is_named(settings: config.Settings, tmp_path: Path) -> None:
+def test_a_root_that_can_not_be_written_is_named(settings: config.Config, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     broken = replace(settings, shares_root=tmp_path / "file" / "root")
     with pytest.raises(RockonwebError, match="could not be made") as caught:
-        Host(broken).shares.make("share")
+        Host(broken).shares.create_share("share")
     assert str(broken.shares_root) in caught.value.hint
 
 
-def test_only_an_empty_share_is_removed(settings: config.Settings) -> None:
-    Host(settings).shares.make("empty")
-    Path(Host(settings).shares.make("full").path, "data").write_text("mine")
+def test_only_an_empty_share_is_removed(settings: config.Config) -> None:
+    Host(settings).shares.create_share("empty")
+    Path(Host(settings).shares.create_share("full").path, "data").write_text("mine")
     assert Host(settings).shares.remove_if_empty("empty")
     assert Host(settings).shares.remove_if_empty("never-there")
     assert not Host(settings).shares.remove_if_empty("full")
-    assert list(Host(settings).shares.listing()) == ["full"]
+    assert list(Host(settings).shares.shares_by_name()) == ["full"]
 
 
-def test_a_share_and_a_folder_of_one_change_hands_and_back(settings: config.Settings) -> None:
-    folder = Path(Host(settings).shares.make("media").path)
+def test_a_share_and_a_folder_of_one_change_hands_and_back(settings: config.Config) -> None:
+    folder = Path(Host(settings).shares.create_share("media").path)
     (folder / "old").write_text("x")
     assert Host(settings).shares.set_owner("media", 1000, 100) == (os.geteuid(), os.getegid())
     assert Host(settings).shares.set_owner("media/a/b", 7, 8)
@@ -99,8 +99,8 @@ def test_a_share_and_a_folder_of_one_change_hands_and_back(settings: config.Sett
     assert Host(settings).shares.set_owner("media", 0, 0) == (1000, 100)
 
 
-def test_no_link_is_given_away(settings: config.Settings, tmp_path: Path) -> None:
-    folder = Path(Host(settings).shares.make("media").path)
+def test_no_link_is_given_away(settings: config.Config, tmp_path: Path) -> None:
+    folder = Path(Host(settings).shares.create_share("media").path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (folder / "link").symlink_to(elsewhere)
@@ -111,25 +111,27 @@ def test_no_link_is_given_away(settings: config.Settings, tmp_path: Path) -> Non
     assert not (elsewhere / "below").exists()
 
 
-def test_a_share_that_became_a_link_is_given_away_as_the_link_it_is(settings: config.Settings, tmp_path: Path) -> None:
+def test_a_share_that_became_a_link_is_given_away_as_the_link_it_is(settings: config.Config, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (settings.shares_root / "media").symlink_to(elsewhere)
     before = elsewhere.stat().st_ctime_ns
     time.sleep(0.05)  # file systems tell moments apart by a few milliseconds
-    assert Host(settings).shares.give("media", os.geteuid(), os.getegid()) == ""
+    assert Host(settings).shares.change_owner("media", os.geteuid(), os.getegid()) == ""
     assert elsewhere.stat().st_ctime_ns == before
 
 
-def test_a_place_tells_whose_it_is_and_its_room(settings: config.Settings) -> None:
-    folder = Path(Host(settings).shares.make("media").path)
+def test_a_place_tells_whose_it_is_and_its_room(settings: config.Config) -> None:
+    folder = Path(Host(settings).shares.create_share("media").path)
     folder.chmod(0o750)
-    now = Host(settings).shares.look("media")
+    now = Host(settings).shares.inspect_path("media")
     assert (now.exists, now.uid, now.mode, now.empty) == (True, os.geteuid(), 0o750, True)
     (folder / "file").write_text("x")
-    assert not Host(settings).shares.look("media").empty
+    assert not Host(settings).shares.inspect_path("media").empty
     assert now.free
-    assert Host(settings).shares.look("media/new") == PlaceFacts(free=Host(settings).shares.look("media/new").free)
+    assert Host(settings).shares.inspect_path("media/new") == SharePathFacts(
+        free=Host(settings).shares.inspect_path("media/new").free
+    )
 
 
 # -- links that a container put there ---------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
-def linked(settings: config.Settings, outside: Path, place: str) -> None:
+def linked(settings: config.Config, outside: Path, place: str) -> None:
     """Put a link to outside at a place below the root of the shares."""
     link = settings.shares_root / place
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +163,7 @@ def linked(settings: config.Settings, outside: Path, place: str) -> None:
     ],
 )
 def test_what_is_mounted_is_refused_where_there_is_a_link_in_it(
-    settings: config.Settings, outside: Path, link: str, place: str
+    settings: config.Config, outside: Path, link: str, place: str
 ) -> None:
     linked(settings, outside, link)
     path = f"{settings.shares_root}/{place}"
@@ -172,7 +174,7 @@ def test_what_is_mounted_is_refused_where_there_is_a_link_in_it(
 
 @pytest.mark.parametrize("place", ["../outside", "app/../../outside", "app/../../outside/inner"])
 def test_what_leads_out_is_neither_mounted_nor_given_away_whoever_asked(
-    settings: config.Settings, outside: Path, place: str
+    settings: config.Config, outside: Path, place: str
 ) -> None:
     (settings.shares_root / "app").mkdir()
     before = outside.stat().st_uid, outside.stat().st_mode
@@ -186,10 +188,10 @@ def test_what_leads_out_is_neither_mounted_nor_given_away_whoever_asked(
         with pytest.raises(RockonwebError):
             act()
     assert (outside.stat().st_uid, outside.stat().st_mode) == before
-    assert not Host(settings).shares.look(place).exists
+    assert not Host(settings).shares.inspect_path(place).exists
 
 
-def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: config.Settings, outside: Path) -> None:
+def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: config.Config, outside: Path) -> None:
     (settings.shares_root / "app" / "data").mkdir(parents=True)
     (settings.shares_root / "app" / "file").write_text("")
     (outside / "link").symlink_to(outside)
@@ -197,7 +199,7 @@ def test_what_is_plain_or_new_or_not_of_the_shares_may_be_mounted(settings: conf
     Host(settings).shares.refuse_links([*(f"{settings.shares_root}/{one}" for one in places), f"{outside}/link"])
 
 
-def test_a_root_that_is_a_link_itself_is_its_owners_choice(settings: config.Settings, tmp_path: Path) -> None:
+def test_a_root_that_is_a_link_itself_is_its_owners_choice(settings: config.Config, tmp_path: Path) -> None:
     (settings.shares_root / "app").mkdir()
     (tmp_path / "other-name").symlink_to(settings.shares_root)
     elsewhere = replace(settings, shares_root=tmp_path / "other-name")
@@ -206,7 +208,7 @@ def test_a_root_that_is_a_link_itself_is_its_owners_choice(settings: config.Sett
 
 @pytest.mark.parametrize("place", ["app", "app/inner", "app/new"])
 def test_neither_owner_nor_permissions_nor_folders_change_behind_a_link(
-    settings: config.Settings, outside: Path, place: str
+    settings: config.Config, outside: Path, place: str
 ) -> None:
     linked(settings, outside, "app")
     before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
@@ -216,11 +218,11 @@ def test_neither_owner_nor_permissions_nor_folders_change_behind_a_link(
         Host(settings).shares.set_mode(place, 0o700)
     assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
     assert not (outside / "new").exists()
-    assert not Host(settings).shares.look(place).exists
+    assert not Host(settings).shares.inspect_path(place).exists
 
 
 @pytest.mark.parametrize("place", ["app/link", "app/link/inner", "app/link/new"])
-def test_nor_behind_one_inside_a_share(settings: config.Settings, outside: Path, place: str) -> None:
+def test_nor_behind_one_inside_a_share(settings: config.Config, outside: Path, place: str) -> None:
     linked(settings, outside, "app/link")
     before = [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")]
     for act in (
@@ -231,4 +233,4 @@ def test_nor_behind_one_inside_a_share(settings: config.Settings, outside: Path,
             act()
     assert [(one.stat().st_uid, one.stat().st_mode) for one in (outside, outside / "inner")] == before
     assert not (outside / "new").exists()
-    assert not Host(settings).shares.look(place).exists
+    assert not Host(settings).shares.inspect_path(place).exists

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rockonweb.core.facts import Listener
+from rockonweb.core.facts import PortListener
 from rockonweb.host import sockets
 
 
@@ -27,10 +27,10 @@ def held(kind: socket.SocketKind, address: str = "127.0.0.1", family: int = sock
 
 
 def listeners(
-    port: int, claims: list[Listener] | None = None, published: list[Listener] | None = None
-) -> list[Listener]:
+    port: int, claims: list[PortListener] | None = None, published: list[PortListener] | None = None
+) -> list[PortListener]:
     """What is said to listen on a port."""
-    return [one for one in sockets.listening(claims or (), published or ()) if one.port == port]
+    return [one for one in sockets.find_listeners(claims or (), published or ()) if one.port == port]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_port_that_a_connection_goes_out_from_is_held_too() -> None:
 
 def test_what_a_container_publishes_is_its_and_not_docker_proxys() -> None:
     with held(socket.SOCK_STREAM) as port:
-        container = Listener(port, "tcp", "0.0.0.0", "the container web", "Web")
+        container = PortListener(port, "tcp", "0.0.0.0", "the container web", "Web")
         assert listeners(port, published=[container]) == [container]
         # The other protocol of that number is another port.
         with_udp = listeners(port, published=[replace(container, protocol="udp")])
@@ -69,7 +69,7 @@ def test_what_a_container_publishes_is_its_and_not_docker_proxys() -> None:
 
 def test_the_socket_of_an_app_on_the_hosts_network_is_its_rock_ons() -> None:
     with held(socket.SOCK_STREAM) as port:
-        claim = Listener(port, "tcp", "", "the rock-on Media", "Media")
+        claim = PortListener(port, "tcp", "", "the rock-on Media", "Media")
         (found,) = listeners(port, [claim])
         assert (found.rockon, found.holder) == ("Media", "the rock-on Media")
         (found,) = listeners(port, [replace(claim, protocol="udp")])

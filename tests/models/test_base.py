@@ -27,15 +27,15 @@ from rockonweb.models import (
     Role,
     User,
     db,
-    now,
-    writing,
+    transaction,
+    utc_now,
 )
 from tests.support.app import make_app
 
 
 def add(name: str = "Sample") -> int:
     """Add a rock-on's row and return its id."""
-    with writing() as session:
+    with transaction() as session:
         app = Installation(name=name, entry=RockOn(name=name, source="{}"))
         session.add(app)
         session.flush()
@@ -70,7 +70,7 @@ def test_a_unit_of_work_commits_at_its_end():
 
 @pytest.mark.usefixtures("app")
 def test_an_error_takes_everything_back():
-    with pytest.raises(ZeroDivisionError), writing():
+    with pytest.raises(ZeroDivisionError), transaction():
         add_and_fail()
     assert names() == []
     assert add() == 1
@@ -99,7 +99,7 @@ def test_a_flush_outside_a_unit_of_work_is_refused():
 @pytest.mark.usefixtures("app")
 def test_after_a_unit_of_work_a_stray_write_is_refused_again():
     add()
-    with pytest.raises(ZeroDivisionError), writing():
+    with pytest.raises(ZeroDivisionError), transaction():
         raise ZeroDivisionError
     db.session.scalars(select(RockOn)).one().position = 5
     with pytest.raises(RuntimeError, match="outside writing"):
@@ -111,13 +111,13 @@ def test_after_a_unit_of_work_a_stray_write_is_refused_again():
 def test_a_stray_change_does_not_slip_into_the_next_unit_of_work():
     add()
     db.session.scalars(select(RockOn)).one().position = 5
-    with writing():
+    with transaction():
         pass
     assert positions() == 0
 
 
 def test_a_unit_of_work_inside_another_belongs_to_it(app: Flask):
-    with writing():
+    with transaction():
         add("Inner")
         with closing(sqlite3.connect(file(app))) as other:
             assert other.execute("SELECT count(*) FROM rockon").fetchone() == (0,)
@@ -130,7 +130,7 @@ def test_what_was_loaded_before_is_read_anew(app: Flask):
     assert row.position == 0
     with closing(sqlite3.connect(file(app), isolation_level=None)) as other:
         other.execute("UPDATE rockon SET position = 7")
-    with writing():
+    with transaction():
         row.position += 1
     assert positions() == 8
 
@@ -143,7 +143,7 @@ def test_a_reader_is_not_held_up_by_a_writer(app: Flask):
         with app.app_context():
             read.append(names())
 
-    with writing() as session:
+    with transaction() as session:
         session.add(RockOn(name="Uncommitted", source="{}"))
         session.flush()
         thread = threading.Thread(target=reader)
@@ -164,7 +164,7 @@ def test_another_thread_is_not_writing_because_this_one_is(app: Flask):
             except RuntimeError as error:
                 caught.append(error)
 
-    with writing():
+    with transaction():
         thread = threading.Thread(target=stray)
         thread.start()
         thread.join(5)
@@ -175,7 +175,7 @@ def test_another_thread_is_not_writing_because_this_one_is(app: Flask):
 def test_the_database_is_in_write_ahead_mode_and_minds_its_references(app: Flask):
     assert db.session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
     assert db.session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
-    with pytest.raises(IntegrityError), writing() as session:
+    with pytest.raises(IntegrityError), transaction() as session:
         session.add(Container(installation_id=99, name="orphan", image="x"))
     assert file(app).exists()
 
@@ -185,7 +185,7 @@ def count_up(folder: Path, times: int) -> None:
     with make_app(folder).app_context():
         for _ in range(times):
             db.session.scalars(select(RockOn)).one()
-            with writing() as session:
+            with transaction() as session:
                 session.scalars(select(RockOn)).one().position += 1
 
 
@@ -207,7 +207,7 @@ SECRET = "correct-horse-battery"
 
 def add_secrets(rockon_id: int) -> None:
     """Write a secret into every column that is meant to hide one."""
-    with writing() as session:
+    with transaction() as session:
         container = Container(installation_id=rockon_id, name="app", image="x")
         container.environment = [Environment(key="PASSWORD", value=SECRET), Environment(key="NEW")]
         user = User(name="anna", password_hash="", role=Role.OWNER)
@@ -221,7 +221,7 @@ def test_secrets_are_ciphertext_in_the_file_and_text_for_us(app: Flask):
     add_secrets(add())
     assert db.session.scalars(select(Environment.value).order_by(Environment.id)).all() == [SECRET, None]
     assert db.session.scalars(select(CustomConfig.value)).one() == SECRET
-    assert db.session.scalars(select(Draft)).one().data == {"pw": SECRET}
+    assert db.session.scalars(select(Draft)).one().typed_values == {"pw": SECRET}
     assert db.session.scalars(select(Operation)).one().parameters == f'{{"pw": "{SECRET}"}}'
     db.session.remove()
     written = b"".join(path.read_bytes() for path in file(app).parent.glob("rockonweb.db*"))
@@ -256,24 +256,24 @@ def test_a_moment_keeps_its_time_zone():
     add_secrets(add())
     created = db.session.scalars(select(Operation.created)).one()
     assert created.tzinfo is UTC
-    assert timedelta(0) <= now() - created < timedelta(minutes=1)
+    assert timedelta(0) <= utc_now() - created < timedelta(minutes=1)
 
 
 @pytest.mark.usefixtures("app")
 def test_of_a_rockon_one_operation_runs_at_most_and_others_wait():
     first, second = add("First"), add("Second")
     running = Progress.RUNNING
-    with writing() as session:
+    with transaction() as session:
         session.add_all([Operation(installation_id=one, kind=Kind.START, progress=running) for one in (first, second)])
         session.add_all(
             [Operation(installation_id=first, kind=Kind.STOP), Operation(installation_id=first, kind=Kind.START)]
         )
-    with pytest.raises(IntegrityError), writing() as session:
+    with pytest.raises(IntegrityError), transaction() as session:
         session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
-    with writing() as session:
+    with transaction() as session:
         for operation in session.scalars(select(Operation)):
             operation.progress = Progress.DONE
-    with writing() as session:
+    with transaction() as session:
         session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.RUNNING))
         session.add(Operation(installation_id=first, kind=Kind.STOP, progress=Progress.FAILED))
 
@@ -281,7 +281,7 @@ def test_of_a_rockon_one_operation_runs_at_most_and_others_wait():
 @pytest.mark.usefixtures("app")
 def test_a_deleted_rockon_takes_all_its_rows_along():
     add_secrets(add())
-    with writing() as session:
+    with transaction() as session:
         session.execute(text("DELETE FROM installation"))
         session.execute(text("DELETE FROM rockon"))
     for table in ("container", "environment", "custom_config", "draft", "operation"):

@@ -11,20 +11,31 @@ from sqlalchemy import func, select
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition import catalogue_columns
-from rockonweb.core.definition.definition import Parsed
+from rockonweb.core.definition.definition import ParsedDefinition
 from rockonweb.core.errors import Conflict
-from rockonweb.models import Container, Environment, Installation, Port, RockOn, State, Volume, db, repository, writing
+from rockonweb.models import (
+    Container,
+    Environment,
+    Installation,
+    Port,
+    RockOn,
+    State,
+    Volume,
+    db,
+    repository,
+    transaction,
+)
 from rockonweb.models.repository import (
-    Suggestions,
-    answers_of,
-    describe_again,
-    forget_added,
-    put,
-    store,
-    suggested_port,
+    PortSuggestions,
+    describe_outdated,
+    discard_added,
+    load_answers,
+    port_suggester,
+    store_answers,
+    upsert_entry,
 )
 from tests.support.app import installation_of
-from tests.support.samples import NAMES, answer, definition, parsed, parsed_file
+from tests.support.samples import NAMES, complete_answers, load_definition, parse_rockon, parsed_file
 
 
 def ports(**numbers: Any) -> dict[str, Any]:
@@ -36,13 +47,13 @@ def ports(**numbers: Any) -> dict[str, Any]:
     return {"ports": found}
 
 
-def refresh(*found: Parsed) -> dict[str, str]:
+def refresh(*found: ParsedDefinition) -> dict[str, str]:
     """Bring definitions into the catalogue in one unit of work; returns what happened to each."""
     outcomes = {}
-    with writing() as session:
-        suggestions = Suggestions.load(session)
+    with transaction() as session:
+        suggestions = PortSuggestions.load_taken(session)
         for position, one in enumerate(found):
-            row, outcome = put(
+            row, outcome = upsert_entry(
                 session,
                 session.scalar(select(RockOn).where(RockOn.name == one.definition.name)),
                 one.definition,
@@ -89,7 +100,7 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
         "remote",
         True,
     )
-    assert box.definition == definition("everything")
+    assert box.current_definition == load_definition("everything")
     store_row, app_row = box.containers
     assert [c.name for c in box.containers] == ["box-store", "box"]
     assert [c.image for c in box.containers] == [
@@ -106,7 +117,7 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
     ]
     assert [c.key for c in box.custom_config] == ["nickname", "region"]
     assert store_row.volumes[0].min_size == 1073741824
-    assert answers_of(box) == Answers(
+    assert load_answers(box) == Answers(
         ports={"box": dict.fromkeys((8443, 5353, 9000))},
         devices={"box": {"serial": "", "video": ""}},
         environment={"box": {}, "box-store": {}},
@@ -115,12 +126,12 @@ def test_a_definition_becomes_rows_in_the_order_of_its_questions():
 
 @pytest.mark.usefixtures("app")
 def test_a_refresh_says_what_it_did():
-    first, other = parsed({"app": {}}), parsed({"app": {}}, version="2")
+    first, other = parse_rockon({"app": {}}), parse_rockon({"app": {}}, version="2")
     assert refresh(first) == {"Sample": "added"}
     assert refresh(first) == {"Sample": "unchanged"}
     assert refresh(other) == {"Sample": "changed"}
     assert entry().version == "2"
-    with writing():
+    with transaction():
         entry().in_catalogue = False
     assert refresh(other) == {"Sample": "added"}
     assert entry().in_catalogue
@@ -148,9 +159,9 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
         "environment": {"KEEP": {}, "GO": {}},
         "devices": {"card": {}, "stick": {}},
     }
-    refresh(parsed({"app": old, "db": {"environment": {"PW": {}}}}, custom_config={"stay": {}, "leave": {}}))
-    with writing():
-        store(
+    refresh(parse_rockon({"app": old, "db": {"environment": {"PW": {}}}}, custom_config={"stay": {}, "leave": {}}))
+    with transaction():
+        store_answers(
             rockon(),
             Answers(
                 shares={"app": {"/a": "a", "/b": "b"}},
@@ -166,8 +177,8 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
         "environment": {"NEW": {}, "KEEP": {}},
         "devices": {"card": {}},
     }
-    refresh(parsed({"app": new, "web": {}}, custom_config={"stay": {"label": "S"}, "come": {}}))
-    assert answers_of(rockon()) == Answers(
+    refresh(parse_rockon({"app": new, "web": {}}, custom_config={"stay": {"label": "S"}, "come": {}}))
+    assert load_answers(rockon()) == Answers(
         shares={"app": {"/b": "b"}},
         ports={"app": {82: None, 80: 9080}},
         devices={"app": {"card": "/dev/card"}},
@@ -183,17 +194,17 @@ def test_answers_are_kept_by_key_and_what_is_gone_is_dropped():
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_rows_that_stay_keep_their_ids():
-    refresh(parsed({"app": {"environment": {"A": {}}, **ports(p80=80)}}))
+    refresh(parse_rockon({"app": {"environment": {"A": {}}, **ports(p80=80)}}))
     before = [(c.id, c.environment[0].id, c.ports[0].id) for c in rockon().containers]
-    refresh(parsed({"app": {"environment": {"B": {}, "A": {}}, **ports(p81=81, p80=80)}}, version="2"))
+    refresh(parse_rockon({"app": {"environment": {"B": {}, "A": {}}, **ports(p81=81, p80=80)}}, version="2"))
     assert [(c.id, c.environment[1].id, c.ports[1].id) for c in rockon().containers] == before
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_containers_follow_a_new_launch_order():
-    refresh(parsed({"aa": {"launch_order": 1}, "bb": {"launch_order": 2}}))
-    refresh(parsed({"aa": {"launch_order": 2}, "bb": {"launch_order": 1}}))
+    refresh(parse_rockon({"aa": {"launch_order": 1}, "bb": {"launch_order": 2}}))
+    refresh(parse_rockon({"aa": {"launch_order": 2}, "bb": {"launch_order": 1}}))
     assert [c.name for c in rockon().containers] == ["bb", "aa"]
 
 
@@ -206,26 +217,26 @@ def test_containers_follow_a_new_launch_order():
     "state", [State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL]
 )
 def test_what_runs_is_untouched_by_a_new_definition(state: State):
-    old = parsed({"app": {"environment": {"OLD": {}}, **ports(p80=8080)}})
+    old = parse_rockon({"app": {"environment": {"OLD": {}}, **ports(p80=8080)}})
     refresh(old)
-    with writing():
-        store(rockon(), Answers(environment={"app": {"OLD": "1"}}, ports={"app": {80: 9080}}))
+    with transaction():
+        store_answers(rockon(), Answers(environment={"app": {"OLD": "1"}}, ports={"app": {80: 9080}}))
         rockon().state, rockon().installed_source = state, old.source
-    before = answers_of(rockon()), suggestions(), [c.image for c in rockon().containers]
-    new = parsed({"app": {"image": "example/new", "environment": {"NEW": {}}, **ports(p80=8090)}, "db": {}})
+    before = load_answers(rockon()), suggestions(), [c.image for c in rockon().containers]
+    new = parse_rockon({"app": {"image": "example/new", "environment": {"NEW": {}}, **ports(p80=8090)}, "db": {}})
     assert refresh(new) == {"Sample": "changed"}
-    assert (answers_of(rockon()), suggestions(), [c.image for c in rockon().containers]) == before
-    assert rockon().definition == old.definition
+    assert (load_answers(rockon()), suggestions(), [c.image for c in rockon().containers]) == before
+    assert rockon().current_definition == old.definition
     assert entry().source == new.source
 
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("state", [State.AVAILABLE, State.INSTALL_FAILED])
 def test_what_is_not_installed_follows_its_new_definition(state: State):
-    refresh(parsed({"app": {}}))
-    with writing():
+    refresh(parse_rockon({"app": {}}))
+    with transaction():
         rockon().state = state
-    refresh(parsed({"app": {}, "db": {}}))
+    refresh(parse_rockon({"app": {}, "db": {}}))
     assert [c.name for c in rockon().containers] == ["app", "db"]
 
 
@@ -235,8 +246,11 @@ def test_what_is_not_installed_follows_its_new_definition(state: State):
 @pytest.mark.usefixtures("app")
 def test_the_first_to_come_gets_its_default_and_the_others_the_next_free_port():
     refresh(
-        *(parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080, p81=8081)}, name="Second")),
-        parsed({"app": ports(p80=8080)}, name="Third"),
+        *(
+            parse_rockon({"app": ports(p80=8080)}, name="First"),
+            parse_rockon({"app": ports(p80=8080, p81=8081)}, name="Second"),
+        ),
+        parse_rockon({"app": ports(p80=8080)}, name="Third"),
     )
     assert [suggestions(name) for name in ("First", "Second", "Third")] == [
         {"app 80": 8080},
@@ -255,11 +269,11 @@ def test_two_containers_of_a_rockon_do_not_get_the_same_port():
 @pytest.mark.usefixtures("app")
 def test_tcp_and_udp_are_counted_apart_and_no_protocol_is_both():
     refresh(
-        parsed({"app": ports(p53=(53, "tcp"))}, name="Tcp"),
-        parsed({"app": ports(p53=(53, "udp"))}, name="Udp"),
-        parsed({"app": ports(p53=(53, None))}, name="Both"),
-        parsed({"app": ports(p53=(54, "udp"))}, name="After both"),
-        parsed({"app": ports(p53=(53, "sctp"))}, name="Sctp"),
+        parse_rockon({"app": ports(p53=(53, "tcp"))}, name="Tcp"),
+        parse_rockon({"app": ports(p53=(53, "udp"))}, name="Udp"),
+        parse_rockon({"app": ports(p53=(53, None))}, name="Both"),
+        parse_rockon({"app": ports(p53=(54, "udp"))}, name="After both"),
+        parse_rockon({"app": ports(p53=(53, "sctp"))}, name="Sctp"),
     )
     found = {name: suggestions(name)["app 53"] for name in ("Tcp", "Udp", "Both", "After both", "Sctp")}
     assert found == {"Tcp": 53, "Udp": 53, "Both": 54, "After both": 55, "Sctp": 53}
@@ -267,48 +281,56 @@ def test_tcp_and_udp_are_counted_apart_and_no_protocol_is_both():
 
 @pytest.mark.usefixtures("app")
 def test_without_a_default_the_ports_own_number_is_suggested():
-    refresh(parsed({"app": {"ports": {"8123": {}}}}))
+    refresh(parse_rockon({"app": {"ports": {"8123": {}}}}))
     assert suggestions() == {"app 8123": 8123}
-    assert suggested_port(rockon())("app", 8123) == 8123
-    assert suggested_port(rockon())("app", 99) == 99
+    assert port_suggester(rockon())("app", 8123) == 8123
+    assert port_suggester(rockon())("app", 99) == 99
 
 
 @pytest.mark.usefixtures("app")
 def test_a_suggestion_stays_under_a_refresh():
-    first, second = parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080)}, name="Second")
+    first, second = (
+        parse_rockon({"app": ports(p80=8080)}, name="First"),
+        parse_rockon({"app": ports(p80=8080)}, name="Second"),
+    )
     refresh(first, second)
     refresh(second, first)
-    refresh(parsed({"app": ports(p80=8080)}, name="First", version="2"), second)
-    refresh(parsed({"app": ports(p81=9000)}, name="First", version="3"), second)  # 8080 is free again
-    refresh(parsed({"app": ports(p81=9000)}, name="First"), parsed({"app": ports(p80=8080)}, "Second", version="2"))
+    refresh(parse_rockon({"app": ports(p80=8080)}, name="First", version="2"), second)
+    refresh(parse_rockon({"app": ports(p81=9000)}, name="First", version="3"), second)  # 8080 is free again
+    refresh(
+        parse_rockon({"app": ports(p81=9000)}, name="First"),
+        parse_rockon({"app": ports(p80=8080)}, "Second", version="2"),
+    )
     assert suggestions("Second") == {"app 80": 8081}
 
 
 @pytest.mark.usefixtures("app")
 def test_a_suggestion_stays_when_only_the_protocol_changes():
-    refresh(parsed({"app": ports(p80=(8080, None))}))
-    refresh(parsed({"app": ports(p80=(8080, "tcp"))}))
+    refresh(parse_rockon({"app": ports(p80=(8080, None))}))
+    refresh(parse_rockon({"app": ports(p80=(8080, "tcp"))}))
     assert suggestions() == {"app 80": 8080}
-    refresh(parsed({"app": ports(p80=(8080, "udp"))}), parsed({"app": ports(p80=(8080, "udp"))}, name="Next"))
+    refresh(
+        parse_rockon({"app": ports(p80=(8080, "udp"))}), parse_rockon({"app": ports(p80=(8080, "udp"))}, name="Next")
+    )
     assert (suggestions(), suggestions("Next")) == ({"app 80": 8080}, {"app 80": 8081})
 
 
 @pytest.mark.usefixtures("app")
 def test_a_new_default_gives_a_new_suggestion_and_ones_own_old_one_is_in_nobodys_way():
-    refresh(parsed({"app": ports(p80=8080)}, name="First"), parsed({"app": ports(p80=8080)}))
+    refresh(parse_rockon({"app": ports(p80=8080)}, name="First"), parse_rockon({"app": ports(p80=8080)}))
     assert suggestions() == {"app 80": 8081}
-    refresh(parsed({"app": ports(p80=8081)}))
+    refresh(parse_rockon({"app": ports(p80=8081)}))
     assert suggestions() == {"app 80": 8081}
-    refresh(parsed({"app": ports(p80=9000)}), parsed({"app": ports(p80=8081)}, name="Third"))
+    refresh(parse_rockon({"app": ports(p80=9000)}), parse_rockon({"app": ports(p80=8081)}, name="Third"))
     assert (suggestions(), suggestions("Third")) == ({"app 80": 9000}, {"app 80": 8081})
 
 
 @pytest.mark.usefixtures("app")
 def test_a_port_that_somebody_chose_is_not_suggested_to_a_newcomer():
-    refresh(parsed({"app": ports(p80=8080)}))
-    with writing():
-        store(rockon(), Answers(ports={"app": {80: 9090}}))
-    refresh(parsed({"app": ports(p80=9090, p81=8080)}, name="New"))
+    refresh(parse_rockon({"app": ports(p80=8080)}))
+    with transaction():
+        store_answers(rockon(), Answers(ports={"app": {80: 9090}}))
+    refresh(parse_rockon({"app": ports(p80=9090, p81=8080)}, name="New"))
     assert suggestions("New") == {"app 80": 9091, "app 81": 8081}
 
 
@@ -323,10 +345,10 @@ TAKES = st.lists(
 
 @given(TAKES)
 def test_a_port_and_protocol_is_never_suggested_twice(takes: list[tuple[int, tuple[str, ...]]]):
-    suggestions = Suggestions([(8081, "tcp")])
+    suggestions = PortSuggestions([(8081, "tcp")])
     given = [(8081, "tcp")]
     for default, protocols in takes:
-        port = suggestions.take(default, protocols)
+        port = suggestions.take_port(default, protocols)
         assert 1 <= port <= 65535
         given += [(port, protocol) for protocol in protocols]
     assert len(set(given)) == len(given)
@@ -335,24 +357,24 @@ def test_a_port_and_protocol_is_never_suggested_twice(takes: list[tuple[int, tup
 @pytest.mark.both_databases
 @given(TAKES, TAKES)
 def test_a_released_port_is_suggested_again_and_the_others_still_once(first: Any, second: Any):
-    suggestions = Suggestions()
-    held = [(suggestions.take(*take), take[1]) for take in first]
+    suggestions = PortSuggestions()
+    held = [(suggestions.take_port(*take), take[1]) for take in first]
     for port, protocols in held[::2]:
-        suggestions.release(port, protocols)
-    held = held[1::2] + [(suggestions.take(*take), take[1]) for take in second]
+        suggestions.release_port(port, protocols)
+    held = held[1::2] + [(suggestions.take_port(*take), take[1]) for take in second]
     pairs = [(port, protocol) for port, protocols in held for protocol in protocols]
     assert len(set(pairs)) == len(pairs)
 
 
 def test_when_all_ports_are_gone_the_default_is_better_than_none():
-    full = Suggestions((port, "tcp") for port in range(1, 65536))
-    assert full.take(8080, ("tcp",)) == 8080
+    full = PortSuggestions((port, "tcp") for port in range(1, 65536))
+    assert full.take_port(8080, ("tcp",)) == 8080
 
 
 def test_ten_thousand_rockons_that_want_the_same_port_take_no_time():
-    suggestions = Suggestions()
+    suggestions = PortSuggestions()
     begin = time.monotonic()
-    assert [suggestions.take(8080, ("tcp",)) for _ in range(10_000)] == list(range(8080, 18_080))
+    assert [suggestions.take_port(8080, ("tcp",)) for _ in range(10_000)] == list(range(8080, 18_080))
     assert time.monotonic() - begin < 2
 
 
@@ -366,71 +388,75 @@ def test_answers_that_are_stored_are_read_again(name: str):
     one = parsed_file(name)[0]
     refresh(one)
     container = next(iter(one.definition.containers))
-    answers = answer(
+    answers = complete_answers(
         one.definition,
         storage={container: {"/films": "films/old", "/music": "music"}},
         labels={container: ["b=2", "a"]},
         networks={container: ["lan", "guests"]},
     )
-    with writing():
-        store(rockon(one.definition.name), answers)
+    with transaction():
+        store_answers(rockon(one.definition.name), answers)
     db.session.expire_all()
-    assert answers_of(rockon(one.definition.name)) == answers
-    with writing():
-        store(rockon(one.definition.name), answers)
-    assert answers_of(rockon(one.definition.name)) == answers
+    assert load_answers(rockon(one.definition.name)) == answers
+    with transaction():
+        store_answers(rockon(one.definition.name), answers)
+    assert load_answers(rockon(one.definition.name)) == answers
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_answers_that_are_left_out_are_taken_away():
-    refresh(parsed({"app": {"volumes": {"/a": {}}, "environment": {"A": {}}, **ports(p80=80)}}))
-    with writing():
-        store(rockon(), Answers(shares={"app": {"/a": "a"}}, environment={"app": {"A": "1"}}, ports={"app": {80: 80}}))
-    with writing():
-        store(rockon(), Answers(labels={"app": ["x"]}))
-    assert answers_of(rockon()) == Answers(ports={"app": {80: None}}, environment={"app": {}}, labels={"app": ["x"]})
+    refresh(parse_rockon({"app": {"volumes": {"/a": {}}, "environment": {"A": {}}, **ports(p80=80)}}))
+    with transaction():
+        store_answers(
+            rockon(), Answers(shares={"app": {"/a": "a"}}, environment={"app": {"A": "1"}}, ports={"app": {80: 80}})
+        )
+    with transaction():
+        store_answers(rockon(), Answers(labels={"app": ["x"]}))
+    assert load_answers(rockon()) == Answers(ports={"app": {80: None}}, environment={"app": {}}, labels={"app": ["x"]})
 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("app")
 def test_what_was_added_after_the_install_is_forgotten_and_the_answers_stay():
-    refresh(parsed({"app": {"volumes": {"/a": {}}}}))
+    refresh(parse_rockon({"app": {"volumes": {"/a": {}}}}))
     asked = Answers(shares={"app": {"/a": "a"}})
     added = {"storage": {"app": {"/b": "b"}}, "labels": {"app": ["x"]}, "networks": {"app": ["lan"]}}
-    with writing():
-        store(rockon(), Answers(**{**vars(asked), **added}))
-    with writing():
-        forget_added(rockon())
-    assert answers_of(rockon()) == asked
+    with transaction():
+        store_answers(rockon(), Answers(**{**vars(asked), **added}))
+    with transaction():
+        discard_added(rockon())
+    assert load_answers(rockon()) == asked
     assert count(Volume) == 1
 
 
 @pytest.mark.usefixtures("app")
 def test_a_variable_that_is_new_in_a_definition_has_no_answer_instead_of_none():
-    refresh(parsed({"app": {"environment": {"OLD": {}}}}))
-    with writing():
-        store(rockon(), Answers(environment={"app": {"OLD": "1"}}))
-    refresh(parsed({"app": {"environment": {"OLD": {}, "NEW": {}}}}))
-    assert answers_of(rockon()).environment == {"app": {"OLD": "1"}}
+    refresh(parse_rockon({"app": {"environment": {"OLD": {}}}}))
+    with transaction():
+        store_answers(rockon(), Answers(environment={"app": {"OLD": "1"}}))
+    refresh(parse_rockon({"app": {"environment": {"OLD": {}, "NEW": {}}}}))
+    assert load_answers(rockon()).environment == {"app": {"OLD": "1"}}
 
 
 def test_suggestions_take_no_longer_when_nearly_all_ports_are_taken() -> None:
-    suggestions = Suggestions()
+    suggestions = PortSuggestions()
     begin = time.monotonic()
-    found = [suggestions.take(1 + number * 7 % 65_535, ("tcp", "udp")) for number in range(64_000)]
+    found = [suggestions.take_port(1 + number * 7 % 65_535, ("tcp", "udp")) for number in range(64_000)]
     assert len(set(found)) == 64_000
     for number in range(20_000):  # more than there are
-        suggestions.take(1 + number * 3, ("tcp",))
+        suggestions.take_port(1 + number * 3, ("tcp",))
     assert time.monotonic() - begin < 5
-    suggestions.release(30_000, ("tcp", "udp"))
-    suggestions.release(30_000, ("tcp",))
-    assert 1 <= suggestions.take(80, ("tcp", "udp")) <= 65_535
+    suggestions.release_port(30_000, ("tcp", "udp"))
+    suggestions.release_port(30_000, ("tcp",))
+    assert 1 <= suggestions.take_port(80, ("tcp", "udp")) <= 65_535
 
 
 @pytest.mark.both_databases
 def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
-    one = parsed({"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png")
+    one = parse_rockon(
+        {"web": {"image": "box.example/x/y"}}, description="<p>Films</p>", icon="https://example.org/a.png"
+    )
     refresh(one)
     row = db.session.scalars(select(RockOn)).one()
     assert (row.sort_name, row.search, row.summary) == ("sample", "sample\nfilms\nbox.example/x/y", "Films")
@@ -439,51 +465,51 @@ def test_what_a_list_shows_is_written_with_the_definition(app: Flask) -> None:
 
 @pytest.mark.both_databases
 def test_another_origin_or_edition_describes_a_rockon_again(app: Flask) -> None:
-    one = parsed({"web": {}})
+    one = parse_rockon({"web": {}})
     refresh(one)
-    with writing() as session:
+    with transaction() as session:
         row = session.scalars(select(RockOn)).one()
-        put(session, row, one.definition, one.source, Suggestions(), origin="local", position=0)
+        upsert_entry(session, row, one.definition, one.source, PortSuggestions(), origin="local", position=0)
     assert row.badges == ("local",)
-    with writing():
-        row.described, row.summary = catalogue_columns.EDITION - 1, "stale"
+    with transaction():
+        row.described, row.summary = catalogue_columns.SUMMARY_VERSION - 1, "stale"
     assert refresh(one) == {"Sample": "unchanged"}
-    assert (row.described, row.summary) == (catalogue_columns.EDITION, "A sample.")
+    assert (row.described, row.summary) == (catalogue_columns.SUMMARY_VERSION, "A sample.")
 
 
 @pytest.mark.both_databases
 def test_a_rockon_of_another_version_that_had_the_ports_of_an_older_definition_offers_those_of_its_newest(
     app: Flask,
 ) -> None:
-    refresh(parsed({"first": ports(p80=8080)}, "First"), parsed({"second": ports(p80=8081)}, "Second"))
-    newer = parsed({"second": ports(p80=8081, p90=8080)}, "Second")
-    with writing() as session:
+    refresh(parse_rockon({"first": ports(p80=8080)}, "First"), parse_rockon({"second": ports(p80=8081)}, "Second"))
+    newer = parse_rockon({"second": ports(p80=8081, p90=8080)}, "Second")
+    with transaction() as session:
         second = session.query(RockOn).filter_by(name="Second").one()
         second.source, second.described = newer.source, 2
-    with writing() as session:
-        describe_again(session)
+    with transaction() as session:
+        describe_outdated(session)
     offered = [(port.number, port.suggested) for port in db.session.query(RockOn).filter_by(name="Second").one().ports]
     assert offered == [(80, 8081), (90, 8082)]
 
 
 def test_rows_of_another_version_are_described_again_also_one_that_is_refused_now(app: Flask) -> None:
-    refresh(parsed({"web": {}}, "Good", description="fine"), parsed({"web": {}}, "Bad"))
-    with writing() as session:
+    refresh(parse_rockon({"web": {}}, "Good", description="fine"), parse_rockon({"web": {}}, "Bad"))
+    with transaction() as session:
         for row in session.scalars(select(RockOn)):
             row.described, row.search, row.sort_name = 0, "", ""
             row.source = row.source if row.name == "Good" else "{}"
         session.flush()
-        describe_again(session)
+        describe_outdated(session)
     found = {row.name: (row.sort_name, row.search) for row in db.session.scalars(select(RockOn))}
     assert found == {"Good": ("good", "good\nfine\nexample/web"), "Bad": ("bad", "bad")}
 
 
 def test_a_rockon_that_left_the_catalogue_since_it_was_looked_at_gets_no_row(app: Flask) -> None:
-    refresh(parsed({"first": {}}, "First"))
-    looked_at = repository.find_by_name("First")
+    refresh(parse_rockon({"first": {}}, "First"))
+    looked_at = repository.find_installation_by_name("First")
     assert looked_at
-    with writing() as session:
+    with transaction() as session:
         session.delete(session.get_one(RockOn, looked_at.entry_id))
-    with pytest.raises(Conflict, match="nothing was done"), writing() as session:
-        repository.stored(session, looked_at)
+    with pytest.raises(Conflict, match="nothing was done"), transaction() as session:
+        repository.ensure_installation(session, looked_at)
     assert db.session.query(Installation).count() == 0

@@ -15,10 +15,20 @@ import pytest
 
 from rockonweb.remote import http_client
 from rockonweb.remote import registry as registries
-from rockonweb.remote.registry import INDEXES, MANIFESTS, Missing, Name, Remote, Unknown, look, look_all, name_of
+from rockonweb.remote.registry import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    ImageName,
+    ImageNotFound,
+    LookupFailed,
+    RemoteImage,
+    lookup_image,
+    lookup_images,
+    parse_image_name,
+)
 from tests.support.claims import free_port
-from tests.support.pushing import MADE, put_image, put_manifest
-from tests.support.registry import Registry
+from tests.support.pushing import CREATED, push_image, push_manifest
+from tests.support.registry import RegistryServer
 
 # -- names --------------------------------------------------------------------------------------------------------
 
@@ -26,20 +36,20 @@ from tests.support.registry import Registry
 @pytest.mark.parametrize(
     ("image", "name"),
     [
-        ("nginx", Name("registry-1.docker.io", "library/nginx", "latest")),
-        ("nginx:1.27", Name("registry-1.docker.io", "library/nginx", "1.27")),
-        ("someone/app", Name("registry-1.docker.io", "someone/app", "latest")),
-        ("docker.io/someone/app:2", Name("registry-1.docker.io", "someone/app", "2")),
-        ("index.docker.io/nginx", Name("registry-1.docker.io", "library/nginx", "latest")),
-        ("box.example/a/b/c:v1.2-rc.3", Name("box.example", "a/b/c", "v1.2-rc.3")),
-        ("box.example:5000/app", Name("box.example:5000", "app", "latest")),
-        ("localhost/app", Name("localhost", "app", "latest")),
-        (f"box.example/app@sha256:{'a' * 64}", Name("box.example", "app", f"sha256:{'a' * 64}")),
-        (f"box.example/app:1@sha256:{'a' * 64}", Name("box.example", "app", f"sha256:{'a' * 64}")),
+        ("nginx", ImageName("registry-1.docker.io", "library/nginx", "latest")),
+        ("nginx:1.27", ImageName("registry-1.docker.io", "library/nginx", "1.27")),
+        ("someone/app", ImageName("registry-1.docker.io", "someone/app", "latest")),
+        ("docker.io/someone/app:2", ImageName("registry-1.docker.io", "someone/app", "2")),
+        ("index.docker.io/nginx", ImageName("registry-1.docker.io", "library/nginx", "latest")),
+        ("box.example/a/b/c:v1.2-rc.3", ImageName("box.example", "a/b/c", "v1.2-rc.3")),
+        ("box.example:5000/app", ImageName("box.example:5000", "app", "latest")),
+        ("localhost/app", ImageName("localhost", "app", "latest")),
+        (f"box.example/app@sha256:{'a' * 64}", ImageName("box.example", "app", f"sha256:{'a' * 64}")),
+        (f"box.example/app:1@sha256:{'a' * 64}", ImageName("box.example", "app", f"sha256:{'a' * 64}")),
     ],
 )
-def test_a_name_is_understood_as_docker_does(image: str, name: Name) -> None:
-    assert name_of(image) == name
+def test_a_name_is_understood_as_docker_does(image: str, name: ImageName) -> None:
+    assert parse_image_name(image) == name
 
 
 @pytest.mark.parametrize(
@@ -47,8 +57,8 @@ def test_a_name_is_understood_as_docker_does(image: str, name: Name) -> None:
     ["", "Nginx", "a//b", "box.example/../x", "box.example/a?b", "app:", "app:-1", "app@sha256:x", "app@", "a b/c"],
 )
 def test_what_no_image_can_be_called_is_missing(image: str) -> None:
-    with pytest.raises(Missing, match="no image can have this name"):
-        look(image)
+    with pytest.raises(ImageNotFound, match="no image can have this name"):
+        lookup_image(image)
 
 
 @pytest.mark.parametrize(
@@ -61,23 +71,23 @@ def test_what_no_image_can_be_called_is_missing(image: str) -> None:
     ],
 )
 def test_only_this_machine_is_asked_without_tls(image: str, base: str) -> None:
-    assert name_of(image).base == base
+    assert parse_image_name(image).base_url == base
 
 
 # -- a real registry ----------------------------------------------------------------------------------------------
 
 
-def test_an_image_of_one_platform(registry: Registry) -> None:
-    stored = put_image(registry, "look/one", "1", "amd64", layers=3)
-    assert look(f"{registry.address}/look/one:1") == Remote(
+def test_an_image_of_one_platform(registry: RegistryServer) -> None:
+    stored = push_image(registry, "look/one", "1", "amd64", layers=3)
+    assert lookup_image(f"{registry.address}/look/one:1") == RemoteImage(
         stored["digest"], ("linux/amd64",), datetime(2026, 3, 1, 10, 20, 30, 123456, UTC), 3000
     )
-    by_digest = look(f"{registry.address}/look/one@{stored['digest']}")
+    by_digest = lookup_image(f"{registry.address}/look/one@{stored['digest']}")
     assert by_digest.digest == stored["digest"]
 
 
 def test_an_image_of_several_platforms_without_what_is_no_image(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = "look/many"
     platforms: list[tuple[str, dict[str, str]]] = [
@@ -87,58 +97,58 @@ def test_an_image_of_several_platforms_without_what_is_no_image(
     ]
     parts = [
         {
-            **put_image(registry, path, architecture, architecture, layers=place + 1),
+            **push_image(registry, path, architecture, architecture, layers=place + 1),
             "platform": {"os": "linux", "architecture": architecture, **more},
         }
         for place, (architecture, more) in enumerate(platforms)
     ]
     signature = {**parts[0], "platform": {"os": "unknown", "architecture": "unknown"}}
-    body = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [*parts, signature]}
-    stored = put_manifest(registry, path, "2", body)
+    body = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [*parts, signature]}
+    stored = push_manifest(registry, path, "2", body)
     for machine, size in (("x86_64", 3000), ("aarch64", 2000), ("armv7l", 1000), ("riscv64", 1000)):
         monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
-        found = look(f"{registry.address}/{path}:2")
+        found = lookup_image(f"{registry.address}/{path}:2")
         assert found.digest == stored["digest"]
         assert found.platforms == ("linux/arm/v7", "linux/arm64/v8", "linux/amd64")
         assert (found.size, found.created and found.created.year) == (size, 2026)
 
 
-def test_a_made_up_date_is_none(registry: Registry) -> None:
+def test_a_made_up_date_is_none(registry: RegistryServer) -> None:
     for number, created in enumerate(("1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "yesterday", None, 7)):
-        put_image(registry, "look/dates", str(number), "amd64", layers=1, created=created)
-        assert look(f"{registry.address}/look/dates:{number}").created is None
+        push_image(registry, "look/dates", str(number), "amd64", layers=1, created=created)
+        assert lookup_image(f"{registry.address}/look/dates:{number}").created is None
 
 
-def test_what_is_not_there_is_missing(registry: Registry) -> None:
-    put_image(registry, "look/some", "1", "amd64", layers=1)
+def test_what_is_not_there_is_missing(registry: RegistryServer) -> None:
+    push_image(registry, "look/some", "1", "amd64", layers=1)
     for image in ("look/some:2", "look/none"):
-        with pytest.raises(Missing, match="has no such image"):
-            look(f"{registry.address}/{image}")
+        with pytest.raises(ImageNotFound, match="has no such image"):
+            lookup_image(f"{registry.address}/{image}")
 
 
 def test_a_registry_that_is_away_proves_nothing() -> None:
-    with pytest.raises(Unknown, match="can't be reached"):
-        look(f"127.0.0.1:{free_port()}/app")
+    with pytest.raises(LookupFailed, match="can't be reached"):
+        lookup_image(f"127.0.0.1:{free_port()}/app")
 
 
-def test_several_are_asked_at_once_and_told_in_order(registry: Registry) -> None:
-    put_image(registry, "look/order", "1", "amd64", layers=1)
+def test_several_are_asked_at_once_and_told_in_order(registry: RegistryServer) -> None:
+    push_image(registry, "look/order", "1", "amd64", layers=1)
     known, missing, away = (
         f"{registry.address}/look/order:1",
         f"{registry.address}/look/order:9",
         f"127.0.0.1:{free_port()}/a",
     )
-    found = list(look_all([away, missing, known, away]))
+    found = list(lookup_images([away, missing, known, away]))
     assert [image for image, _ in found] == [away, missing, known]
-    assert [type(outcome) for _, outcome in found] == [Unknown, Missing, Remote]
+    assert [type(outcome) for _, outcome in found] == [LookupFailed, ImageNotFound, RemoteImage]
 
 
 # -- one with moods -----------------------------------------------------------------------------------------------
 
-CONFIG = json.dumps({"os": "linux", "architecture": "amd64", "created": MADE}).encode()
+CONFIG = json.dumps({"os": "linux", "architecture": "amd64", "created": CREATED}).encode()
 MANIFEST = json.dumps(
     {
-        "mediaType": MANIFESTS[1],
+        "mediaType": MANIFEST_TYPES[1],
         "config": {"digest": f"sha256:{'c' * 64}"},
         "layers": [{"size": 40}, {"size": 2}],
     }
@@ -206,7 +216,7 @@ def moody() -> Iterator[Moody]:
 
 
 def test_without_a_digest_in_the_answer_it_is_that_of_the_manifest(moody: Moody) -> None:
-    found = look(f"{moody.address}/app")
+    found = lookup_image(f"{moody.address}/app")
     assert found.digest == f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
     assert (found.platforms, found.size) == (("linux/amd64",), 42)
 
@@ -214,7 +224,7 @@ def test_without_a_digest_in_the_answer_it_is_that_of_the_manifest(moody: Moody)
 def test_a_token_is_got_where_the_registry_says_and_used(moody: Moody) -> None:
     moody.secret = "s3cret"
     moody.answers["/token"] = (200, b'{"token": "s3cret"}', {})
-    assert look(f"{moody.address}/app").size == 42
+    assert lookup_image(f"{moody.address}/app").size == 42
     paths = [path for path, _, _ in moody.requests]
     assert paths == [
         "/v2/app/manifests/latest", "/token", "/v2/app/manifests/latest", f"/v2/app/blobs/sha256:{'c' * 64}",
@@ -225,7 +235,7 @@ def test_a_token_is_got_where_the_registry_says_and_used(moody: Moody) -> None:
 def test_a_token_of_the_other_name_is_one_too(moody: Moody) -> None:
     moody.secret = "s3cret"
     moody.answers["/token"] = (200, b'{"access_token": "s3cret"}', {})
-    assert look(f"{moody.address}/app").size == 42
+    assert lookup_image(f"{moody.address}/app").size == 42
 
 
 def test_a_token_does_not_go_where_the_registry_keeps_its_files(moody: Moody) -> None:
@@ -236,7 +246,7 @@ def test_a_token_does_not_go_where_the_registry_keeps_its_files(moody: Moody) ->
         blob = f"/v2/app/blobs/sha256:{'c' * 64}"
         moody.answers[blob] = (307, b"", {"Location": f"http://{files.address}/file"})
         files.answers["/file"] = (200, CONFIG, {})
-        assert look(f"{moody.address}/app").platforms == ("linux/amd64",)
+        assert lookup_image(f"{moody.address}/app").platforms == ("linux/amd64",)
         assert files.requests == [("/file", {}, "")]
     finally:
         files.close()
@@ -257,8 +267,8 @@ def test_without_a_token_that_is_good_it_stays_unknown(
     moody: Moody, token: tuple[int, bytes, dict[str, str]], words: str
 ) -> None:
     moody.secret, moody.answers["/token"] = "s3cret", token
-    with pytest.raises(Unknown, match=words):
-        look(f"{moody.address}/app")
+    with pytest.raises(LookupFailed, match=words):
+        lookup_image(f"{moody.address}/app")
 
 
 @pytest.mark.parametrize(
@@ -283,48 +293,52 @@ def test_what_a_registry_will_not_tell_is_unknown(
     moody: Moody, answer: tuple[int, bytes, dict[str, str]], words: str
 ) -> None:
     moody.answers["/v2/app/manifests/latest"] = answer
-    with pytest.raises(Unknown, match=words):
-        look(f"{moody.address}/app")
+    with pytest.raises(LookupFailed, match=words):
+        lookup_image(f"{moody.address}/app")
 
 
 def test_a_registry_of_the_internet_does_not_lead_into_this_network(
     moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registries, "is_loopback", lambda host: False)
-    monkeypatch.setattr(http_client, "inner_addresses", lambda host: {"10.0.0.7"} if host == "inner.example" else set())
-    monkeypatch.setattr(Name, "base", f"http://{moody.address}/v2/app")
+    monkeypatch.setattr(
+        http_client, "internal_addresses", lambda host: {"10.0.0.7"} if host == "inner.example" else set()
+    )
+    monkeypatch.setattr(ImageName, "base_url", f"http://{moody.address}/v2/app")
     moody.answers["/v2/app/manifests/latest"] = (302, b"", {"Location": "http://inner.example/secret"})
-    with pytest.raises(Unknown, match="not of the internet"):
-        look("box.example/app")
+    with pytest.raises(LookupFailed, match="not of the internet"):
+        lookup_image("box.example/app")
     challenge = {"WWW-Authenticate": 'Bearer realm="http://inner.example/token"'}
     moody.answers["/v2/app/manifests/latest"] = (401, b"", challenge)
-    with pytest.raises(Unknown, match="not of the internet"):
-        look("box.example/app")
+    with pytest.raises(LookupFailed, match="not of the internet"):
+        lookup_image("box.example/app")
 
 
 def test_a_registry_that_is_silent_is_given_up(moody: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "READ_SECONDS", 0.2)
     moody.delay = 2
-    with pytest.raises(Unknown, match="too slow"):
-        look(f"{moody.address}/app")
+    with pytest.raises(LookupFailed, match="too slow"):
+        lookup_image(f"{moody.address}/app")
 
 
 def test_an_image_of_the_oldest_kind_is_there(moody: Moody) -> None:
     moody.answers["/v2/app/manifests/latest"] = (200, b'{"schemaVersion": 1, "architecture": "amd64"}', {})
-    found = look(f"{moody.address}/app")
+    found = lookup_image(f"{moody.address}/app")
     assert (found.platforms, found.created, found.size) == (("linux/amd64",), None, None)
 
 
 # -- what is known already ----------------------------------------------------------------------------------------
 
 
-def test_of_a_digest_that_is_known_no_more_is_asked(registry: Registry) -> None:
-    stored = put_image(registry, "look/known", "1", "amd64", layers=2)
+def test_of_a_digest_that_is_known_no_more_is_asked(registry: RegistryServer) -> None:
+    stored = push_image(registry, "look/known", "1", "amd64", layers=2)
     image = f"{registry.address}/look/known:1"
-    assert look(image, {stored["digest"]}) == Remote(stored["digest"])
-    other = look(image, {f"sha256:{'0' * 64}"})
+    assert lookup_image(image, {stored["digest"]}) == RemoteImage(stored["digest"])
+    other = lookup_image(image, {f"sha256:{'0' * 64}"})
     assert (other.digest, other.size) == (stored["digest"], 2000)
-    assert [found for _, found in look_all([image], {image: {stored["digest"]}})] == [Remote(stored["digest"])]
+    assert [found for _, found in lookup_images([image], {image: {stored["digest"]}})] == [
+        RemoteImage(stored["digest"])
+    ]
 
 
 def test_such_a_question_is_no_pull_and_has_a_token_too(moody: Moody) -> None:
@@ -332,34 +346,36 @@ def test_such_a_question_is_no_pull_and_has_a_token_too(moody: Moody) -> None:
     moody.answers["/token"] = (200, b'{"token": "s3cret"}', {})
     digest = f"sha256:{'d' * 64}"
     moody.answers["/v2/app/manifests/latest"] = (200, MANIFEST, {"Docker-Content-Digest": digest})
-    assert look(f"{moody.address}/app", [digest]) == Remote(digest)
+    assert lookup_image(f"{moody.address}/app", [digest]) == RemoteImage(digest)
     assert [path for path, _, _ in moody.requests] == [
         "/v2/app/manifests/latest", "/token", "/v2/app/manifests/latest",
     ]  # fmt: skip
 
 
 def test_a_registry_that_does_not_tell_a_digest_is_asked_for_all(moody: Moody) -> None:
-    found = look(f"{moody.address}/app", ["sha256:1"])
+    found = lookup_image(f"{moody.address}/app", ["sha256:1"])
     assert (found.digest, found.size) == (f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}", 42)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
 def test_one_that_refuses_that_question_stays_unknown(moody: Moody, status: int) -> None:
     moody.answers["/v2/app/manifests/latest"] = (status, b"{}", {})
-    with pytest.raises(Unknown):
-        look(f"{moody.address}/app", ["sha256:1"])
+    with pytest.raises(LookupFailed):
+        lookup_image(f"{moody.address}/app", ["sha256:1"])
 
 
-def test_the_digests_of_this_machines_part_are_told_too(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digests_of_this_machines_part_are_told_too(
+    registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     part = {
-        **put_image(registry, "look/parts", "amd64", "amd64", layers=1),
+        **push_image(registry, "look/parts", "amd64", "amd64", layers=1),
         "platform": {"os": "linux", "architecture": "amd64"},
     }
-    stored = put_manifest(
-        registry, "look/parts", "1", {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [part]}
+    stored = push_manifest(
+        registry, "look/parts", "1", {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [part]}
     )
-    found = look(f"{registry.address}/look/parts:1")
-    assert found.digests[:2] == (stored["digest"], part["digest"])
-    assert len(found.digests) == 3
-    assert look(f"{registry.address}/look/parts:amd64").digests == found.digests[1:]
+    found = lookup_image(f"{registry.address}/look/parts:1")
+    assert found.all_digests[:2] == (stored["digest"], part["digest"])
+    assert len(found.all_digests) == 3
+    assert lookup_image(f"{registry.address}/look/parts:amd64").all_digests == found.all_digests[1:]

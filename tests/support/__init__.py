@@ -7,20 +7,24 @@ same machine: what must be unique is claimed (see `claims`).
 import os
 import tempfile
 
-_MEMORY, _ROOM = "/dev/shm", 4 * 2**30  # a folder in memory, and bytes that a run may need
+_MEMORY_FOLDER, _FREE_BYTES = "/dev/shm", 4 * 2**30  # a folder in memory, and bytes that a run may need
 
 
-def _work_in_memory() -> None:
+def _use_memory_folder() -> None:
     """Let this process, and those that it starts, keep temporary files in memory where there is room for them.
 
     A disk is waited for at each commit of a database, and several times at each container that Docker starts.
     """
     try:
-        found = os.statvfs(_MEMORY)
+        status = os.statvfs(_MEMORY_FOLDER)
     except OSError:
         return
-    if found.f_bavail * found.f_frsize > _ROOM and not found.f_flag & os.ST_NOEXEC and "TMPDIR" not in os.environ:
-        os.environ["TMPDIR"] = tempfile.tempdir = _MEMORY
+    if (
+        status.f_bavail * status.f_frsize > _FREE_BYTES
+        and not status.f_flag & os.ST_NOEXEC
+        and "TMPDIR" not in os.environ
+    ):
+        os.environ["TMPDIR"] = tempfile.tempdir = _MEMORY_FOLDER
 
 
-_work_in_memory()
+_use_memory_folder()

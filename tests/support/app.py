@@ -19,13 +19,13 @@ from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import Engine, create_engine
 from werkzeug.test import TestResponse
 
-from rockonweb import build_app, cli, config, configure
+from rockonweb import build_app, cli, config, configure_app
 from rockonweb.accounts import sessions, users
-from rockonweb.core.definition.definition import Parsed
-from rockonweb.core.operations.lifecycle import THERE
-from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, repository, writing
+from rockonweb.core.definition.definition import ParsedDefinition
+from rockonweb.core.operations.lifecycle import INSTALLED_OR_PENDING
+from rockonweb.models import Installation, RockOn, Role, State, Status, User, db, repository, transaction
 from rockonweb.web import fragment_cache
-from rockonweb.web.extensions import KEY
+from rockonweb.web.extensions import SESSION_KEY
 from rockonweb.web.login_throttle import limiter
 from rockonweb.work import backup
 from tests.support.database import engine_of
@@ -37,10 +37,10 @@ HX = {"HX-Request": "true"}
 
 # Quick, not safe.
 users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-backup.COST = (2**10, 8, 1)
+backup.SCRYPT_COST = (2**10, 8, 1)
 
 
-class QueueStandIn(FakeRedis):
+class FakeQueueServer(FakeRedis):
     """A queue's server in this process."""
 
     def info(self, section: str | None = None, *args: str, **kwargs: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class QueueStandIn(FakeRedis):
         return {"redis_version": "7.0"}
 
 
-class Visitor(FlaskClient):
+class FormClient(FlaskClient):
     """A browser that fills in the hidden field of the form that it sends."""
 
     def open(self, *arguments: Any, **options: Any) -> TestResponse:
@@ -58,34 +58,34 @@ class Visitor(FlaskClient):
             db.session.rollback()
         return answer
 
-    def send(
+    def submit_form(
         self, path: str, data: Mapping[str, str] | None = None, page: str = "", headers: Mapping[str, str] | None = None
     ) -> TestResponse:
         """Post a form to `path`, with the token of the form on `page`; without a page, with one of this session."""
-        return self.post(path, data={"csrf_token": self.token(page), **(data or {})}, headers=headers)
+        return self.post(path, data={"csrf_token": self.csrf_token(page), **(data or {})}, headers=headers)
 
-    def token(self, page: str = "") -> str:
+    def csrf_token(self, page: str = "") -> str:
         """The token of the first form of a page; without a page, one as its session's pages have it."""
         if not page:
             with self.session_transaction() as session:
                 secret = session.setdefault("csrf_token", "f" * 40)
             return str(URLSafeTimedSerializer(self.application.secret_key or "", salt="wtf-csrf-token").dumps(secret))
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page, follow_redirects=True).text)
-        assert found, f"{page} has no form"
-        return found[1]
+        match = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page, follow_redirects=True).text)
+        assert match, f"{page} has no form"
+        return match[1]
 
-    def log_in(self, name: str) -> "Visitor":
+    def log_in(self, name: str) -> "FormClient":
         """Be logged in, as after the login's form and its second step."""
         with self.application.app_context():
-            user = users.get(name)
-            key, user_id = sessions.begin(user, "127.0.0.1", "a test"), user.id
+            user = users.get_user(name)
+            key, user_id = sessions.start_session(user, "127.0.0.1", "a test"), user.id
         with self.session_transaction() as session:
-            session.update({"_user_id": str(user_id), KEY: key, "_fresh": True})
+            session.update({"_user_id": str(user_id), SESSION_KEY: key, "_fresh": True})
         return self
 
-    def log_in_by_form(self, name: str) -> "Visitor":
+    def log_in_by_form(self, name: str) -> "FormClient":
         """Log in on the login's page, with the password that all accounts of tests have."""
-        answer = self.send("/login", {"name": name, "password": PASSWORD}, page="/login")
+        answer = self.submit_form("/login", {"name": name, "password": PASSWORD}, page="/login")
         assert answer.status_code == 303, answer.text
         return self
 
@@ -95,43 +95,43 @@ def make_app(folder: Path, **environ: str) -> Flask:
 
     A new one has a database without rows, and no account. `environ` adds to what it is configured by.
     """
-    given = {
+    environment = {
         "ROCKONWEB_INSTANCE": str(folder / "instance"),
         "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
         "ROCKONWEB_REMOTE_METASTORE": "",
         "ROCKONWEB_REGISTRY_SECONDS": "0",
         "REDIS_URL": f"unix://{folder}/nobody.sock",
-        "DATABASE_URL": database.address(folder / "instance"),
+        "DATABASE_URL": database.database_url(folder / "instance"),
         **environ,
     }
-    settings = config.read(given)
-    if not given["DATABASE_URL"]:
-        database.put(settings.instance / "rockonweb.db")
+    settings = config.load_config(environment)
+    if not environment["DATABASE_URL"]:
+        database.put_database(settings.instance / "rockonweb.db")
     settings.shares_root.mkdir(exist_ok=True)
     app = lend_app(settings)
-    app.test_client_class = Visitor
-    app.extensions["redis"] = QueueStandIn()
-    fragment_cache._kept.clear()
+    app.test_client_class = FormClient
+    app.extensions["redis"] = FakeQueueServer()
+    fragment_cache._fragments.clear()
     limiter.reset()
     return app
 
 
 # Routes are compiled and templates read once: tests have the same applications one after another. Beside each: what
 # it was when it was built, to which it returns.
-_idle: list[tuple[Flask, dict[str, Any]]] = []
-_lent: list[tuple[Flask, dict[str, Any]]] = []
+_idle_apps: list[tuple[Flask, dict[str, Any]]] = []
+_lent_apps: list[tuple[Flask, dict[str, Any]]] = []
 
 
-def lend_app(settings: config.Settings) -> Flask:
+def lend_app(settings: config.Config) -> Flask:
     """Return an application of an instance until the test ends, as `create_app` does, but not always a new one."""
-    if _idle:
-        app, as_built = _idle.pop()
+    if _idle_apps:
+        app, as_built = _idle_apps.pop()
     else:
         app = build_app()
-        cli.register(app)
-        as_built = _copied(vars(app))
-    _lent.append((app, as_built))
-    configure(app, settings)
+        cli.register_commands(app)
+        as_built = _copy_containers(vars(app))
+    _lent_apps.append((app, as_built))
+    configure_app(app, settings)
     _share_statements(engine_of(app))
     return app
 
@@ -149,90 +149,94 @@ def _first_engine() -> Engine:
     return engine
 
 
-def take_back_apps() -> None:
+def reclaim_apps() -> None:
     """End what the applications of a test hold; they are as they were built."""
-    while _lent:
-        app, as_built = _lent.pop()
+    while _lent_apps:
+        app, as_built = _lent_apps.pop()
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
         vars(app).clear()
-        vars(app).update(_copied(as_built))
-        _idle.append((app, as_built))
+        vars(app).update(_copy_containers(as_built))
+        _idle_apps.append((app, as_built))
 
 
-def _copied(value: Any) -> Any:
+def _copy_containers(value: Any) -> Any:
     """A container of Flask's with copies of the containers in it; of anything else that itself."""
     if isinstance(value, dict):
-        made = copy(value)
-        made.update({key: _copied(one) for key, one in value.items()})
-        return made
+        copied = copy(value)
+        copied.update({key: _copy_containers(item) for key, item in value.items()})
+        return copied
     return copy(value) if isinstance(value, list | set) else value
 
 
-def new_visitor(app: Flask) -> Visitor:
+def new_visitor(app: Flask) -> FormClient:
     """Return somebody who is not logged in, with a browser without cookies."""
-    return Visitor(app, app.response_class)
+    return FormClient(app, app.response_class)
 
 
-def add_user(name: str = "ada", role: Role = Role.OWNER) -> User:
+def create_test_user(name: str = "ada", role: Role = Role.OWNER) -> User:
     """Make an account, whose password is PASSWORD."""
-    return users.make_user(name, PASSWORD, role)
+    return users.create_user(name, PASSWORD, role)
 
 
-def put(*found: Parsed) -> list[int]:
+def put_definitions(*definitions: ParsedDefinition) -> list[int]:
     """Bring definitions into the catalogue and return the ids of their rock-ons."""
-    with writing() as session:
-        suggestions = repository.Suggestions.load(session)
-        present = {rockon.name: rockon for rockon in session.query(RockOn)}
-        made = []
-        for place, one in enumerate(found):
-            known = present.get(one.definition.name)
-            rockon, _ = repository.put(
-                session, known, one.definition, one.source, suggestions, origin="local", position=place
+    with transaction() as session:
+        suggestions = repository.PortSuggestions.load_taken(session)
+        existing = {entry.name: entry for entry in session.query(RockOn)}
+        entries = []
+        for position, parsed in enumerate(definitions):
+            former = existing.get(parsed.definition.name)
+            entry, _ = repository.upsert_entry(
+                session, former, parsed.definition, parsed.source, suggestions, origin="local", position=position
             )
-            made.append(rockon)
+            entries.append(entry)
         session.flush()
-        return [rockon.id for rockon in made]
+        return [entry.id for entry in entries]
 
 
-def shelve(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> Installation:
+def add_rockon(name: str, containers: Mapping[str, Mapping[str, Any]] | None = None, **body: Any) -> Installation:
     """Put a rock-on into the catalogue and return it."""
-    parsed = samples.parsed(containers or {"web": {}}, name, **{"description": "", **body})
-    return shelve_parsed(parsed)
+    parsed = samples.parse_rockon(containers or {"web": {}}, name, **{"description": "", **body})
+    return add_parsed_rockon(parsed)
 
 
-def shelve_parsed(parsed: Parsed) -> Installation:
+def add_parsed_rockon(parsed: ParsedDefinition) -> Installation:
     """Put a definition into the catalogue and return its app."""
-    return installation_of(db.session.get_one(RockOn, put(parsed)[0]))
+    return installation_of(db.session.get_one(RockOn, put_definitions(parsed)[0]))
 
 
-def app_numbered(number: int) -> Installation:
+def installation_by_id(number: int) -> Installation:
     """Return the app of an entry by its number, with its row."""
     return installation_of(db.session.get_one(RockOn, number))
 
 
 def installation_of(entry: RockOn) -> Installation:
     """Return the app of an entry of the catalogue, which has a row whether it is installed or not."""
-    with writing() as session:
-        found = repository.stored(session, repository.not_installed(entry))
-        if found.state not in THERE:
-            repository.sync_children(found, found.definition)
-    return found
+    with transaction() as session:
+        installation = repository.ensure_installation(session, repository.blank_installation(entry))
+        if installation.state not in INSTALLED_OR_PENDING:
+            repository.sync_children(installation, installation.current_definition)
+    return installation
 
 
-def install(
-    rockon: Installation, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any
+def mark_installed(
+    installation: Installation, status: Status = Status.STARTED, state: State = State.INSTALLED, **columns: Any
 ) -> Installation:
     """Let the rows say that it is installed; every port is published where it is suggested."""
-    with writing():
-        rockon.state, rockon.status, rockon.installed_source = state, status, rockon.entry.source
+    with transaction():
+        installation.state, installation.status, installation.installed_source = (
+            state,
+            status,
+            installation.entry.source,
+        )
         for key, value in columns.items():
-            setattr(rockon, key, value)
-        for container in rockon.containers:
+            setattr(installation, key, value)
+        for container in installation.containers:
             for port in container.ports:
                 port.host = port.suggested
-    return rockon
+    return installation
 
 
 def make_shares(app: Flask, names: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import requests
 
 
-def page(port: int) -> str:
+def fetch_app_page(port: int) -> str:
     """The app's page on a port of this machine, as soon as it is served."""
     deadline = time.monotonic() + 60
     while True:
@@ -18,7 +18,7 @@ def page(port: int) -> str:
             time.sleep(0.05)
 
 
-def silent(port: int) -> bool:
+def nothing_answers(port: int) -> bool:
     """Whether nobody answers on a port of this machine."""
     try:
         requests.get(f"http://127.0.0.1:{port}/", timeout=5)
@@ -27,9 +27,9 @@ def silent(port: int) -> bool:
     return False
 
 
-def eventually(true: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it did not become true in time"
         time.sleep(0.05)

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests.support.app import PASSWORD
 
 _AXE = Path(__file__).with_name("vendor") / "axe" / "axe.min.js"
-PATIENCE = 30_000  # milliseconds; a busy machine takes some seconds to start a page's process
-_UNDISTURBED = Path(__file__).with_name("chromium")
+TIMEOUT = 30_000  # milliseconds; a busy machine takes some seconds to start a page's process
+_LAUNCHER = Path(__file__).with_name("chromium")
 _FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -25,16 +25,16 @@ _FLAGS = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def launch_chromium() -> Iterator[Browser]:
     """A running Chromium without a window, the one that is made for that where it is installed."""
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")  # the first makes a page in a third
     if path is None:
         raise RuntimeError("The browser tests need Debian's package chromium-headless-shell")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=_UNDISTURBED, args=_FLAGS, chromium_sandbox=False, env={**os.environ, "CHROMIUM": path}
+            executable_path=_LAUNCHER, args=_FLAGS, chromium_sandbox=False, env={**os.environ, "CHROMIUM": path}
         )
-        expect.set_options(timeout=PATIENCE)
+        expect.set_options(timeout=TIMEOUT)
         try:
             yield browser
         finally:
@@ -46,14 +46,14 @@ def new_page(browser: Browser, *, javascript: bool = True, **options: Any) -> It
     """A page in a context of its own (no cookies); `options` as for `Browser.new_context`."""
     options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
     context = browser.new_context(java_script_enabled=javascript, **options)
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT)
     try:
         yield context.new_page()
     finally:
         context.close()
 
 
-def enter(page: Page, address: str) -> None:
+def log_in_by_form(page: Page, address: str) -> None:
     """Log in as the owner that the tests have."""
     page.goto(f"{address}/login")
     page.get_by_label("Name").fill("ada")
@@ -62,26 +62,26 @@ def enter(page: Page, address: str) -> None:
     page.wait_for_url(f"{address}/")
 
 
-def complaints(page: Page) -> list[str]:
+def collect_console_errors(page: Page) -> list[str]:
     """A list that from now on receives what the browser complains about on `page`.
 
     That is the errors and warnings of its console (what the Content-Security-Policy blocked, what was not
     found) and uncaught exceptions. What htmx says of a failed request stands there a second time in the browser's own
     words.
     """
-    heard: list[str] = []
+    errors: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
-        passed = ("htmx:sendError", "htmx:afterRequest")
-        if message.type in ("error", "warning") and not any(words in message.text for words in passed):
-            heard.append(f"{message.type}: {message.text}")
+    def record_message(message: ConsoleMessage) -> None:
+        ignored = ("htmx:sendError", "htmx:afterRequest")
+        if message.type in ("error", "warning") and not any(text in message.text for text in ignored):
+            errors.append(f"{message.type}: {message.text}")
 
-    page.on("console", hear)
-    page.on("pageerror", lambda error: heard.append(f"exception: {error}"))
-    return heard
+    page.on("console", record_message)
+    page.on("pageerror", lambda error: errors.append(f"exception: {error}"))
+    return errors
 
 
-def accessibility_violations(page: Page) -> list[str]:
+def find_accessibility_violations(page: Page) -> list[str]:
     """What axe finds wrong on `page`: a line for each violation, with its rule and the elements."""
     prepare_axe(page)
     return run_axe(page)
@@ -95,8 +95,8 @@ def prepare_axe(page: Page) -> None:
 def run_axe(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """What axe, which is on the page, finds wrong; by all of its rules, or by these."""
     options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": list(rules)} if rules else {})}
-    found: list[dict[str, Any]] = page.evaluate("async (options) => (await axe.run(options)).violations", options)
+    violations: list[dict[str, Any]] = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [
         f"{v['id']} ({v['impact']}): {v['help']}: " + "; ".join(str(node["target"]) for node in v["nodes"])
-        for v in found
+        for v in violations
     ]

@@ -7,13 +7,13 @@ ends, however it ends. No lock file stays behind.
 import random
 import socket
 
-_held: list[socket.socket] = []  # closed by the end of the process
+_held_sockets: list[socket.socket] = []  # closed by the end of the process
 
 # Below the range from which the kernel takes ports for outgoing connections.
 _PORTS = range(20000, 32000)
 
 
-def claim(name: str) -> bool:
+def claim_name(name: str) -> bool:
     """Take `name` until this process ends. False when another process, or this one, has it."""
     holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -21,14 +21,14 @@ def claim(name: str) -> bool:
     except OSError:
         holder.close()
         return False
-    _held.append(holder)
+    _held_sockets.append(holder)
     return True
 
 
 def free_port() -> int:
     """A TCP port that nothing listens on, and that no other call in any session is given."""
     for port in random.sample(_PORTS, 500):
-        if is_bindable(port) and claim(f"port-{port}"):
+        if is_bindable(port) and claim_name(f"port-{port}"):
             return port
     raise RuntimeError("No free TCP port found among 500 tried")
 

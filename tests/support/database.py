@@ -1,6 +1,6 @@
 """Databases of tests: copies of one that was migrated once for the whole run of this process.
 
-Which kind tests get: SQLite's file, or one of a PostgreSQL server where `on` says so.
+Which kind tests get: SQLite's file, or one of a PostgreSQL server where `use_postgres` says so.
 """
 
 import tempfile
@@ -16,14 +16,14 @@ from rockonweb import config, create_app
 from rockonweb.migrations import upgrade
 from rockonweb.models import db
 
-from .postgres import Postgres
+from .postgres import PostgresServer
 
-_server: Postgres | None = None
-_addresses: dict[Path, str] = {}
+_server: PostgresServer | None = None
+_database_urls: dict[Path, str] = {}
 
 
 @contextmanager
-def on(server: Postgres) -> Iterator[None]:
+def use_postgres(server: PostgresServer) -> Iterator[None]:
     """Give instances that are made from now on a database of this server, each one of its own."""
     global _server
     _server = server
@@ -31,19 +31,19 @@ def on(server: Postgres) -> Iterator[None]:
         yield
     finally:
         _server = None
-        _addresses.clear()
+        _database_urls.clear()
 
 
-def address(instance: Path) -> str:
+def database_url(instance: Path) -> str:
     """The DATABASE_URL of the instance in a folder, always the same; blank: SQLite's file in it."""
     if _server is None:
         return ""
-    if instance not in _addresses:
-        _addresses[instance] = _server.database(template=_migrated_database(_server))
-    return _addresses[instance]
+    if instance not in _database_urls:
+        _database_urls[instance] = _server.create_database(template=_migrated_database(_server))
+    return _database_urls[instance]
 
 
-def put(file: Path) -> None:
+def put_database(file: Path) -> None:
     """Put a migrated SQLite database with nothing in it where an instance has its own, unless there is one."""
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,23 +55,23 @@ def put(file: Path) -> None:
 def _migrated_file() -> bytes:
     """SQLite's file of the newest schema."""
     with tempfile.TemporaryDirectory() as folder:
-        _migrate(folder, "")
+        _migrate_database(folder, "")
         return Path(folder, "rockonweb.db").read_bytes()
 
 
-def _migrated_database(server: Postgres) -> str:
+def _migrated_database(server: PostgresServer) -> str:
     """The name of a server's database of the newest schema."""
     if not server.migrated:
         with tempfile.TemporaryDirectory() as folder:
-            _migrate(folder, server.database("migrated"))
+            _migrate_database(folder, server.create_database("migrated"))
         server.migrated = True
     return "migrated"
 
 
-def _migrate(instance: str, url: str) -> None:
+def _migrate_database(instance: str, url: str) -> None:
     """Bring an empty database to the newest schema, as `up` does."""
-    with create_app(config.read({"ROCKONWEB_INSTANCE": instance, "DATABASE_URL": url})).app_context():
-        upgrade.upgrade()
+    with create_app(config.load_config({"ROCKONWEB_INSTANCE": instance, "DATABASE_URL": url})).app_context():
+        upgrade.upgrade_database()
         db.session.remove()
         db.engine.dispose()
 

@@ -42,9 +42,9 @@ OPTIONS = st.sampled_from(
 )
 
 
-def question(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """A question; `more` are keys of its kind."""
-    return st.fixed_dictionaries({}, optional={"label": TEXT, "description": TEXT, "index": INDEX, **more})
+def question(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A question; `keys` are keys of its kind."""
+    return st.fixed_dictionaries({}, optional={"label": TEXT, "description": TEXT, "index": INDEX, **keys})
 
 
 PORT = question(
@@ -79,10 +79,10 @@ CONTAINER = st.fixed_dictionaries(
 
 
 @st.composite
-def bodies(draw: st.DrawFn) -> dict[str, Any]:
+def definition_bodies(draw: st.DrawFn) -> dict[str, Any]:
     """The JSON object of a rock-on."""
-    known = st.sampled_from(["app", "db", "cache", "front.end", "x_y-z"])
-    names = draw(st.lists(known, min_size=1, max_size=4, unique=True))
+    container_names = st.sampled_from(["app", "db", "cache", "front.end", "x_y-z"])
+    names = draw(st.lists(container_names, min_size=1, max_size=4, unique=True))
     containers = {name: draw(CONTAINER) for name in names}
     body: dict[str, Any] = {
         "description": draw(HTML),
@@ -103,7 +103,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
-def definitions() -> st.SearchStrategy[dict[str, Any]]:
+def definition_files() -> st.SearchStrategy[dict[str, Any]]:
     """A definition file with one rock-on."""
     name = TEXT.filter(lambda text: bool(text.strip()) and text.isprintable())
-    return st.dictionaries(name, bodies(), min_size=1, max_size=1)
+    return st.dictionaries(name, definition_bodies(), min_size=1, max_size=1)

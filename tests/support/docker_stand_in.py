@@ -5,11 +5,11 @@ from typing import Any, Self
 import pytest
 
 from rockonweb.core.errors import EngineError, EngineUnreachable
-from rockonweb.core.facts import ContainerFacts, Listener, NetworkFacts
+from rockonweb.core.facts import ContainerFacts, NetworkFacts, PortListener
 from rockonweb.host import engine, sockets
 
 
-class Docker:
+class FakeDocker:
     """Tells what a test puts into its attributes; `docker.down = True`, and it does not answer.
 
     What only one module asks of it is a subclass there, with a fixture `docker` that lets it take the engine's place.
@@ -18,29 +18,29 @@ class Docker:
     instance = "tests"
 
     def __init__(self) -> None:
-        self.down = False
+        self.is_down = False
         self.connections = 0  # how often somebody asked
-        self.found: dict[str, ContainerFacts] = {}
-        self.nets: dict[str, NetworkFacts] = {}
-        self.ports: list[Listener] = []  # that containers publish
-        self.texts: dict[str, str] = {}  # the logs, by container
-        self.asked: dict[str, Any] = {}  # of the logs, the last time
+        self.known_containers: dict[str, ContainerFacts] = {}
+        self.known_networks: dict[str, NetworkFacts] = {}
+        self.published_ports: list[PortListener] = []  # that containers publish
+        self.log_texts: dict[str, str] = {}  # the logs, by container
+        self.log_request: dict[str, Any] = {}  # of the logs, the last time
 
-    def take_place(self, monkeypatch: pytest.MonkeyPatch) -> Self:
+    def replace_engine(self, monkeypatch: pytest.MonkeyPatch) -> Self:
         """Be what a test's pages find as the engine; no other program of the host listens on a port."""
-        monkeypatch.setattr(engine, "connect", self.connect)
-        monkeypatch.setattr(sockets, "held", list)
+        monkeypatch.setattr(engine, "connect_engine", self.connect)
+        monkeypatch.setattr(sockets, "read_sockets", list)
         return self
 
-    def run(self, rockon: str, *names: str, **facts: Any) -> None:
+    def run_containers(self, rockon: str, *names: str, **facts: Any) -> None:
         """Let these containers of a rock-on run."""
         for name in names:
-            self.found[name] = ContainerFacts(name, id=name, state="running", rockon=rockon, **facts)
+            self.known_containers[name] = ContainerFacts(name, id=name, state="running", rockon=rockon, **facts)
 
     def connect(self, *_: str) -> Self:
-        """As `engine.connect` does."""
+        """As `engine.connect_engine` does."""
         self.connections += 1
-        if self.down:
+        if self.is_down:
             raise EngineUnreachable("Docker does not answer.", "Start it.")
         return self
 
@@ -50,32 +50,32 @@ class Docker:
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def containers(self) -> dict[str, ContainerFacts]:
-        return self.found
+    def list_containers(self) -> dict[str, ContainerFacts]:
+        return self.known_containers
 
-    def container(self, name: str) -> ContainerFacts | None:
-        return self.found.get(name)
+    def inspect_container(self, name: str) -> ContainerFacts | None:
+        return self.known_containers.get(name)
 
-    def networks(self, *_: object) -> dict[str, NetworkFacts]:
-        return self.nets
+    def list_networks(self, *_: object) -> dict[str, NetworkFacts]:
+        return self.known_networks
 
-    def published(self) -> list[Listener]:
-        return self.ports
+    def list_published_ports(self) -> list[PortListener]:
+        return self.published_ports
 
     def has_image(self, _image: str) -> bool:
         return True
 
-    def volumes(self) -> set[str]:
+    def volume_names(self) -> set[str]:
         return set()
 
     def anonymous_volumes(self, _name: str) -> list[Any]:
         return []
 
-    def would_mount(self, _argv: object) -> list[str]:
+    def paths_to_mount(self, _argv: object) -> list[str]:
         return []
 
-    def logs(self, name: str, tail: int = 200, **options: Any) -> str:
-        self.asked = {"name": name, "tail": tail, **options}
-        if name not in self.texts:
+    def read_logs(self, name: str, tail: int = 200, **options: Any) -> str:
+        self.log_request = {"name": name, "tail": tail, **options}
+        if name not in self.log_texts:
             raise EngineError(f"There is no container {name}.", "Install it.")
-        return self.texts[name]
+        return self.log_texts[name]

@@ -20,8 +20,8 @@ from pathlib import Path
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
-from .claims import claim
-from .process import ROOT, start, stop, wait_until, with_text_in
+from .claims import claim_name
+from .process import ROOT, find_processes, start_process, stop_process, wait_until
 
 # By bit number, as in <linux/capability.h>.
 _CAPABILITIES = (
@@ -53,7 +53,7 @@ exec runc "$@"
 """
 
 
-class Engine:
+class DockerDaemon:
     """One dockerd. `start()` and `stop()` may be called again and again; the data stays until `close()`."""
 
     def __init__(self) -> None:
@@ -78,13 +78,13 @@ class Engine:
         return {**env, "DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.folder / "client")}
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether its dockerd is there."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start dockerd on the data it had; returns when it answers."""
-        if self.running:
+        if self.is_running:
             return
         self._make_bridge()
         for leftover in ("docker.sock", "docker.pid"):
@@ -97,17 +97,17 @@ class Engine:
             *("--bridge", self.bridge, "--default-address-pool", f"base={self.pool},size=24"),
             *("--containerd-namespace", namespace, "--containerd-plugins-namespace", f"{namespace}-plugins"),
             *("--iptables=false", "--ip6tables=false", "--shutdown-timeout=10", "--log-level=warn"),
-            *self._runtime(),
+            *self._runtime_options(),
         ]
         proxies = {"http_proxy", "https_proxy", "all_proxy"}
         env = {key: value for key, value in os.environ.items() if key.lower() not in proxies}
-        self._process = start(command, self.log, env)
-        wait_until(self._answers, self._process, self.log, "dockerd", timeout=180)
+        self._process = start_process(command, self.log, env)
+        wait_until(self._is_ready, self._process, self.log, "dockerd", timeout=180)
 
     def stop(self) -> None:
         """Stop dockerd, and with it every container, as when the machine's Docker service is stopped."""
         if self._process is not None:
-            stop(self._process, 40)
+            stop_process(self._process, 40)
             self._process = None
 
     def kill(self) -> None:
@@ -127,41 +127,45 @@ class Engine:
 
     def close(self) -> None:
         """Stop it and leave nothing of it: no process, no bridge, no rule, no mount, no file."""
-        if self.running:
+        if self.is_running:
             with contextlib.suppress(APIError):
-                self.clear()  # killed here, containers that ignore SIGTERM do not delay the end
+                self.remove_everything()  # killed here, containers that ignore SIGTERM do not delay the end
         self.stop()
         _clear_folder(self.folder)
         _remove_bridge(self.bridge, self.pool)
 
-    def clear(self) -> None:
+    def remove_everything(self) -> None:
         """Remove all containers with their anonymous volumes, named volumes and networks. Images stay."""
-        with closing(self.client().api) as api, ThreadPoolExecutor(8) as threads:
-            found = [one["Id"] for one in api.containers(all=True)]
-            list(threads.map(lambda one: api.remove_container(one, v=True, force=True), found))
+        with closing(self.new_client().api) as api, ThreadPoolExecutor(8) as threads:
+            container_ids = [container_id["Id"] for container_id in api.containers(all=True)]
+            list(
+                threads.map(lambda container_id: api.remove_container(container_id, v=True, force=True), container_ids)
+            )
             for volume in api.volumes()["Volumes"] or ():
                 api.remove_volume(volume["Name"], force=True)
             for network in api.networks(filters={"type": "custom"}):
                 api.remove_network(network["Id"])
 
-    def docker(self, *arguments: str, stdin: bytes = b"") -> str:
+    def run_docker(self, *arguments: str, stdin: bytes = b"") -> str:
         """What `docker ARGUMENTS…` prints, stripped. CalledProcessError, with its words, when it fails."""
-        done = subprocess.run(["docker", *arguments], env=self.environ, capture_output=True, input=stdin)
-        if done.returncode:
-            failure = subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)
-            failure.add_note(done.stderr.decode())
+        completed = subprocess.run(["docker", *arguments], env=self.environ, capture_output=True, input=stdin)
+        if completed.returncode:
+            failure = subprocess.CalledProcessError(
+                completed.returncode, completed.args, completed.stdout, completed.stderr
+            )
+            failure.add_note(completed.stderr.decode())
             raise failure
-        return done.stdout.decode().strip()
+        return completed.stdout.decode().strip()
 
-    def client(self) -> DockerClient:
+    def new_client(self) -> DockerClient:
         """A new client of the Docker SDK. The caller closes it."""
         return DockerClient(base_url=self.host, version="auto", timeout=60)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         if not (self.folder / "docker.sock").exists():
             return False
         try:
-            client = self.client()
+            client = self.new_client()
         except DockerException:
             return False
         client.close()
@@ -170,13 +174,13 @@ class Engine:
     def _make_bridge(self) -> None:
         if Path("/sys/class/net", self.bridge).exists():
             return
-        _run("ip", "link", "add", self.bridge, "type", "bridge")
-        _run("ip", "address", "add", f"10.{self.subnet_number}.0.1/24", "dev", self.bridge)
-        _run("ip", "link", "set", self.bridge, "up")
+        _run_command("ip", "link", "add", self.bridge, "type", "bridge")
+        _run_command("ip", "address", "add", f"10.{self.subnet_number}.0.1/24", "dev", self.bridge)
+        _run_command("ip", "link", "set", self.bridge, "up")
         # Another engine on this machine may have set the policy of FORWARD to DROP.
-        _run("iptables", "-w", "-I", "FORWARD", "-s", self.pool, "-d", self.pool, "-j", "ACCEPT")
+        _run_command("iptables", "-w", "-I", "FORWARD", "-s", self.pool, "-d", self.pool, "-j", "ACCEPT")
 
-    def _runtime(self) -> list[str]:
+    def _runtime_options(self) -> list[str]:
         lacking = _lacking_capabilities()
         if not lacking:
             return []
@@ -198,14 +202,14 @@ def _lacking_capabilities() -> list[str]:
 
 def _claim_subnet() -> int:
     """The second number of a 10.x.0.0/16 that is ours now; what a killed session left there is removed."""
-    taken = {address.split(".")[1] for address in _addresses() if address.startswith("10.")}
+    used_numbers = {address.split(".")[1] for address in _host_addresses() if address.startswith("10.")}
     bridges = {path.name for path in Path("/sys/class/net").iterdir()}
     # Those with a bridge first: unless a session has claimed them, a killed one left them.
     for number in sorted(range(120, 200), key=lambda n: f"rwt{n}" not in bridges):
         stale = f"rwt{number}" in bridges
-        if (stale or str(number) not in taken) and claim(f"subnet-{number}"):
+        if (stale or str(number) not in used_numbers) and claim_name(f"subnet-{number}"):
             folders = [path for path in Path(tempfile.gettempdir()).glob(f"rwt-{number}-*") if path.stat().st_uid == 0]
-            if any(with_text_in(f"{folder}/", "cmdline") for folder in folders):
+            if any(find_processes(f"{folder}/", "cmdline") for folder in folders):
                 continue  # its dockerd is still on the way out
             for folder in folders:
                 _clear_folder(folder)
@@ -215,10 +219,10 @@ def _claim_subnet() -> int:
     raise RuntimeError("No free 10.x.0.0/16 for the test engine")
 
 
-def _addresses() -> list[str]:
+def _host_addresses() -> list[str]:
     """Every IPv4 address and destination that this machine has an interface or a route for."""
-    links = json.loads(_run("ip", "-json", "-4", "address"))
-    routes = json.loads(_run("ip", "-json", "-4", "route"))
+    links = json.loads(_run_command("ip", "-json", "-4", "address"))
+    routes = json.loads(_run_command("ip", "-json", "-4", "route"))
     return [i["local"] for link in links for i in link["addr_info"]] + [route["dst"] for route in routes]
 
 
@@ -233,7 +237,7 @@ def _remove_bridge(bridge: str, pool: str) -> None:
 def _clear_folder(folder: Path) -> None:
     """Remove an engine's folder with the processes and mounts that still hold it."""
     deadline = time.monotonic() + 10
-    while remaining := with_text_in(f"{folder}/", "cmdline"):  # only shims and containerd: the path is theirs
+    while remaining := find_processes(f"{folder}/", "cmdline"):  # only shims and containerd: the path is theirs
         for pid in remaining:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if time.monotonic() > deadline - 5 else signal.SIGTERM)
@@ -246,8 +250,8 @@ def _clear_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
+def _run_command(*command: str) -> str:
+    completed = subprocess.run(command, capture_output=True, text=True)
+    if completed.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {completed.stderr.strip()}")
+    return completed.stdout

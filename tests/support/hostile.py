@@ -45,12 +45,12 @@ WORD = f"{MARK}\"'><script>{RUN}</script>{TEMPLATES};$(id)`id`&&id|id"
 PATH = f"/{MARK}\"'><img src=x onerror={RUN.partition(';')[0]}>{{{{7*7}}}}"
 
 
-def question(**more: Any) -> dict[str, Any]:
+def hostile_question(**keys: Any) -> dict[str, Any]:
     """A question with a hostile label and description."""
-    return {"label": f"{MARK} {TEXT}", "description": TEXT, **more}
+    return {"label": f"{MARK} {TEXT}", "description": TEXT, **keys}
 
 
-def body(container: str = "hostile-app", port: int = 18080) -> dict[str, Any]:
+def hostile_body(container: str = "hostile-app", port: int = 18080) -> dict[str, Any]:
     """The JSON object of a hostile rock-on that can be installed."""
     return {
         "description": HTML,
@@ -60,15 +60,15 @@ def body(container: str = "hostile-app", port: int = 18080) -> dict[str, Any]:
         "more_info": HTML,
         "ui": {"slug": f'"><script>{RUN}</script>/../..//{STRANGER}/{BIDI}{ANSI}', "https": False},
         "volume_add_support": True,
-        "custom_config": {NAME: question(), "PASSWORD": question()},
+        "custom_config": {NAME: hostile_question(), "PASSWORD": hostile_question()},
         "containers": {
             container: {
                 "image": "box.example/hostile/app",
                 "launch_order": 1,
-                "ports": {"80": question(host_default=port, protocol="tcp", ui=True)},
-                "volumes": {PATH: question(min_size=1), "/plain": question()},
-                "environment": {NAME.replace("=", ""): question(), "ADMIN_PASSWORD": question()},
-                "devices": {NAME.replace("=", ""): question()},
+                "ports": {"80": hostile_question(host_default=port, protocol="tcp", ui=True)},
+                "volumes": {PATH: hostile_question(min_size=1), "/plain": hostile_question()},
+                "environment": {NAME.replace("=", ""): hostile_question(), "ADMIN_PASSWORD": hostile_question()},
+                "devices": {NAME.replace("=", ""): hostile_question()},
                 "opts": [["-e", f"A={WORD}"], ["-v", f"/{WORD}:/x"], ["--cap-add", WORD], ["--hostname", WORD]],
                 "cmd_arguments": [[WORD, FORMULA], ["--", "-rf"]],
             },
@@ -80,25 +80,27 @@ def body(container: str = "hostile-app", port: int = 18080) -> dict[str, Any]:
 
 LONG_NAME = ("W" * 100)[:100]
 FILES: dict[str, Any] = {
-    "hostile.json": {NAME: body()},
-    "long.json": {LONG_NAME: {**body("long-app", 18081), "description": LONG, "version": LONG}},
+    "hostile.json": {NAME: hostile_body()},
+    "long.json": {LONG_NAME: {**hostile_body("long-app", 18081), "description": LONG, "version": LONG}},
     "website.json": {
-        "Website": {**body("website-app", 18082), "website": f"https://{STRANGER}/\"'><script>{RUN}</script>"}
+        "Website": {**hostile_body("website-app", 18082), "website": f"https://{STRANGER}/\"'><script>{RUN}</script>"}
     },
     # What must not load, and whose faults are shown.
     "faulty.json": {f"{NAME} faulty": {TEXT: 1, "containers": {TEXT: {TEXT: TEXT}}}},
-    "options.json": {"Options": {**body("options-app"), "containers": {"oo": {"image": TEXT, "opts": [[TEXT, TEXT]]}}}},
-    "unseen.json": {f"unseen{BIDI}{ANSI}": body("unseen-app")},
+    "options.json": {
+        "Options": {**hostile_body("options-app"), "containers": {"oo": {"image": TEXT, "opts": [[TEXT, TEXT]]}}}
+    },
+    "unseen.json": {f"unseen{BIDI}{ANSI}": hostile_body("unseen-app")},
 }
 FILE_NAMES = [f"<img src=x onerror={RUN.replace('=', '')}>\"'.json", f"{{{{7*7}}}}{MARK}.json"]
 
 
-def names() -> list[str]:
+def loadable_names() -> list[str]:
     """The rock-ons that load."""
     return [NAME, LONG_NAME, "Website"]
 
 
-def put(folder: Path) -> None:
+def write_catalogue(folder: Path) -> None:
     """Write the catalogue into a folder, some files of it under hostile names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in FILES.items():

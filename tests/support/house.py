@@ -14,22 +14,22 @@ from typing import Any
 import psutil
 import requests
 
-from rockonweb.core.operations.steps import ASIDE
+from rockonweb.core.operations.steps import RENAMED_SUFFIX
 
 from .claims import free_port
-from .engine import Engine
-from .person import Person, new_session
+from .engine import DockerDaemon
+from .person import Person, new_retrying_session
 from .stack import Stack
 
 CONTAINERS = ("home-db", "home-app", "home-alone")
 STRANGE_NETWORK, OWN_NETWORK = "HomeStrange", "HomeOwn"
 STRANGERS = {"home-db-old": "bridge", "home": "bridge", "neighbour": STRANGE_NETWORK}  # on which network each is
 TEXT = {"label": "", "description": ""}
-WELL_SECONDS = 90  # after a crash
+RECOVERY_SECONDS = 90  # after a crash
 ENDED = ("DONE", "FAILED", "CANCELLED", "INTERRUPTED")
 
 
-def definition(image: str) -> dict[str, Any]:
+def home_definition(image: str) -> dict[str, Any]:
     """Three containers with one page, a share that two use, a volume of Docker's own, and two networks."""
     spec: dict[str, Any] = {"image": image, "tag": ""}
     port = {**TEXT, "host_default": 8080, "protocol": "tcp", "ui": True}
@@ -47,7 +47,7 @@ def definition(image: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Ended:
+class OperationResult:
     """How an operation ended."""
 
     id: int
@@ -56,31 +56,31 @@ class Ended:
     error: str
 
 
-class House:
+class HomeServer:
     """The app is called Home; a change gives all its containers a label with a colour."""
 
-    def __init__(self, engine: Engine, stack: Stack, image: str) -> None:
+    def __init__(self, engine: DockerDaemon, stack: Stack, image: str) -> None:
         """Take a stack that was not started."""
         self.engine, self.stack = engine, stack
         self.port = free_port()
-        (stack.local_metastore / "home.json").write_text(json.dumps(definition(image)))
+        (stack.local_metastore / "home.json").write_text(json.dumps(home_definition(image)))
         for name, network in STRANGERS.items():
-            if network not in engine.docker("network", "ls", "--format", "{{.Name}}").split():
-                engine.docker("network", "create", network)
-            engine.docker("run", "-d", "--restart", "always", "--name", name, "--network", network, image)
-        self.strangers = self._strangers()
+            if network not in engine.run_docker("network", "ls", "--format", "{{.Name}}").split():
+                engine.run_docker("network", "create", network)
+            engine.run_docker("run", "-d", "--restart", "always", "--name", name, "--network", network, image)
+        self.strangers = self._inspect_strangers()
 
-    def open(self) -> None:
+    def start_product(self) -> None:
         """Start the product, with the app in its catalogue."""
         self.stack.start()
-        self.session = new_session()
+        self.session = new_retrying_session()
         self.session.auth = (self.stack.user, self.stack.password)
-        self.post("/api/rockons/update")
-        self.id: int = self.read("SELECT id FROM rockon WHERE name = 'Home'")[0][0]
+        self.post_api("/api/rockons/update")
+        self.id: int = self.query_database("SELECT id FROM rockon WHERE name = 'Home'")[0][0]
 
     # -- what a person does ---------------------------------------------------------------------------------------
 
-    def post(self, path: str, body: object = None) -> None:
+    def post_api(self, path: str, body: object = None) -> None:
         """Ask the API for something, which it must accept."""
         headers = {"Content-Type": "application/json"}
         data = None if body is None else json.dumps(body)
@@ -90,72 +90,72 @@ class House:
     def begin_install(self) -> int:
         """Ask for the install; returns the id of the operation."""
         (self.stack.shares / "home").mkdir(exist_ok=True)
-        self.post(f"/api/rockons/{self.id}/install", {"ports": {str(self.port): 8080}, "shares": {"home": "/data"}})
-        return self.newest()
+        self.post_api(f"/api/rockons/{self.id}/install", {"ports": {str(self.port): 8080}, "shares": {"home": "/data"}})
+        return self.newest_operation()
 
     def begin_change(self, colour: str) -> int:
         """Ask for a label on all containers, which are all made anew for it; returns the id of the operation."""
         labels = {f"{name}.{colour}=yes": name for name in CONTAINERS}
-        self.post(f"/api/rockons/{self.id}/update", {"labels": labels})
-        return self.newest()
+        self.post_api(f"/api/rockons/{self.id}/update", {"labels": labels})
+        return self.newest_operation()
 
     def begin_uninstall(self) -> int:
         """Ask for the uninstall; returns the id of the operation."""
-        self.post(f"/api/rockons/{self.id}/uninstall")
-        return self.newest()
+        self.post_api(f"/api/rockons/{self.id}/uninstall")
+        return self.newest_operation()
 
-    def retry(self, operation_id: int) -> int:
+    def retry_operation(self, operation_id: int) -> int:
         """Press Retry on the page of an operation; returns the id of the new one."""
         person = Person(self.stack.url, self.stack.user, self.stack.password)
-        answer = person.press(f"/operations/{operation_id}", f"/operations/{operation_id}/retry")
+        answer = person.press_button(f"/operations/{operation_id}", f"/operations/{operation_id}/retry")
         assert answer.ok, answer.text
-        assert self.newest() > operation_id, answer.text
-        return self.newest()
+        assert self.newest_operation() > operation_id, answer.text
+        return self.newest_operation()
 
-    def start(self) -> None:
+    def start_app(self) -> None:
         """Press Start once nothing is under way."""
-        self.assert_well(works=False)
-        self.post(f"/api/rockons/{self.id}/start")
+        self.assert_healthy(works=False)
+        self.post_api(f"/api/rockons/{self.id}/start")
 
-    def uninstall(self) -> None:
+    def uninstall_app(self) -> None:
         """Remove the app, with its data."""
         assert self.await_end(self.begin_uninstall()).progress == "DONE"
         for file in (self.stack.shares / "home").iterdir():
             file.unlink()
 
-    def keep_data(self) -> None:
+    def write_data(self) -> None:
         """Let the app write a file into its volume and one into its share."""
-        self.engine.docker("exec", "home-db", "sh", "-c", "echo precious >/keep/file; echo precious >/data/file")
+        self.engine.run_docker("exec", "home-db", "sh", "-c", "echo precious >/keep/file; echo precious >/data/file")
 
     # -- what is known --------------------------------------------------------------------------------------------
 
-    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def query_database(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database file."""
         with contextlib.closing(sqlite3.connect(self.stack.instance / "rockonweb.db", timeout=30)) as file:
             return file.execute(query, values).fetchall()
 
-    def newest(self) -> int:
+    def newest_operation(self) -> int:
         """The id of the newest operation."""
-        found: int = self.read("SELECT max(id) FROM operation")[0][0]
-        return found
+        operation_id: int = self.query_database("SELECT max(id) FROM operation")[0][0]
+        return operation_id
 
-    def ended(self, operation_id: int) -> Ended | None:
+    def operation_result(self, operation_id: int) -> OperationResult | None:
         """How an operation ended, None while it has not."""
-        row = self.read("SELECT id, kind, progress, error FROM operation WHERE id = ?", operation_id)[0]
-        return Ended(*row) if row[2] in ENDED else None
+        row = self.query_database("SELECT id, kind, progress, error FROM operation WHERE id = ?", operation_id)[0]
+        return OperationResult(*row) if row[2] in ENDED else None
 
-    def steps(self, operation_id: int) -> str:
+    def describe_steps(self, operation_id: int) -> str:
         """The steps of an operation and how they ended."""
         query = "SELECT progress, title, output FROM operation_step WHERE operation_id = ? ORDER BY position"
-        return "\n".join(f"{row[0]}: {row[1]} {row[2]}".rstrip() for row in self.read(query, operation_id))
+        return "\n".join(f"{row[0]}: {row[1]} {row[2]}".rstrip() for row in self.query_database(query, operation_id))
 
-    def await_end(self, operation_id: int, seconds: float = 150) -> Ended:
+    def await_end(self, operation_id: int, seconds: float = 150) -> OperationResult:
         """Wait until an operation has ended."""
         deadline = time.monotonic() + seconds
-        while (found := self.ended(operation_id)) is None:
-            assert time.monotonic() < deadline, f"it is pending for ever:\n{self.steps(operation_id)}"
+        while (result := self.operation_result(operation_id)) is None:
+            assert time.monotonic() < deadline, f"it is pending for ever:\n{self.describe_steps(operation_id)}"
             time.sleep(0.05)
-        return found
+        return result
 
     def await_step(self, operation_id: int, number: int) -> None:
         """Wait until a step of an operation begins, or until the operation has ended."""
@@ -164,7 +164,9 @@ class House:
         deadline = time.monotonic() + 60
         with contextlib.closing(sqlite3.connect(self.stack.instance / "rockonweb.db", timeout=30)) as file:
             while file.execute(f"SELECT ({begun}) <= ?2 AND ({over}) = 0", (operation_id, number)).fetchone()[0]:
-                assert time.monotonic() < deadline, f"step {number} does not begin:\n{self.steps(operation_id)}"
+                assert time.monotonic() < deadline, (
+                    f"step {number} does not begin:\n{self.describe_steps(operation_id)}"
+                )
                 time.sleep(0.001)
 
     # -- who is to die --------------------------------------------------------------------------------------------
@@ -177,19 +179,19 @@ class House:
             with contextlib.suppress(FileNotFoundError):
                 inode = path.stat().st_ino
                 for line in Path("/proc/locks").read_text().splitlines():
-                    words = line.split()
-                    if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
-                        return int(words[4])
-            if self.ended(operation_id):
+                    columns = line.split()
+                    if columns[1] == "FLOCK" and columns[5].endswith(f":{inode}"):
+                        return int(columns[4])
+            if self.operation_result(operation_id):
                 return 0
             time.sleep(0.001)
         raise AssertionError("nobody does the operation")
 
-    def queue_server(self) -> int:
+    def queue_server_pid(self) -> int:
         """The process of the queue's server."""
-        return next(p.pid for p in self.stack.processes() if p.name() in ("valkey-server", "redis-server"))
+        return next(p.pid for p in self.stack.list_processes() if p.name() in ("valkey-server", "redis-server"))
 
-    def kill(self, pid: int) -> None:
+    def kill_process(self, pid: int) -> None:
         """SIGKILL, if it still lives; 0 is nobody."""
         if not pid:
             return
@@ -211,91 +213,99 @@ class House:
 
     # -- whether all is well --------------------------------------------------------------------------------------
 
-    def assert_well(self, *, works: bool) -> None:
+    def assert_healthy(self, *, works: bool) -> None:
         """Soon nothing is pending, nothing is orphaned, no stranger was touched, and what is shown is true; with
         `works`, the app answers and has its data.
         """
-        deadline = time.monotonic() + WELL_SECONDS
-        while faults := self.faults(works=works):
-            assert time.monotonic() < deadline, "\n".join([*faults, self.steps(self.newest())])
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while faults := self.find_faults(works=works):
+            assert time.monotonic() < deadline, "\n".join([*faults, self.describe_steps(self.newest_operation())])
             time.sleep(0.3)
 
-    def faults(self, *, works: bool) -> list[str]:
+    def find_faults(self, *, works: bool) -> list[str]:
         """What is wrong now."""
         checks = [
-            self._served,
-            self._pending,
-            self._shown,
-            self._orphans,
-            self._touched,
-            *([self._broken] if works else []),
+            self._check_service,
+            self._check_pending,
+            self._check_shown_state,
+            self._check_orphans,
+            self._check_strangers,
+            *([self._check_app] if works else []),
         ]
         try:
             return [fault for check in checks for fault in check()]
         except (requests.RequestException, subprocess.CalledProcessError) as error:
             return [f"no answer: {error}"]
 
-    def _served(self) -> list[str]:
+    def _check_service(self) -> list[str]:
         health = requests.get(f"{self.stack.url}/healthz", timeout=20).json()
         return [] if health["status"] == "ok" else [f"not all parts are there: {health}"]
 
-    def _pending(self) -> list[str]:
-        found = self.read("SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED)
-        steps = self.read("SELECT title FROM operation_step WHERE progress IN ('RUNNING', 'QUEUED')")
-        return [f"operation {one} is {progress}" for one, progress in found] + [
+    def _check_pending(self) -> list[str]:
+        operations = self.query_database(
+            "SELECT id, progress FROM operation WHERE progress NOT IN (?, ?, ?, ?)", *ENDED
+        )
+        steps = self.query_database("SELECT title FROM operation_step WHERE progress IN ('RUNNING', 'QUEUED')")
+        return [f"operation {operation_id} is {progress}" for operation_id, progress in operations] + [
             f"{title} goes on" for (title,) in steps
         ]
 
-    def shown(self) -> tuple[str, str]:
+    def read_state(self) -> tuple[str, str]:
         """State and status, as the API has them."""
         answer = self.session.get(f"{self.stack.url}/api/rockons/{self.id}", timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()["state"], answer.json()["status"]
 
-    def _ours(self) -> dict[str, str]:
-        lines = self.engine.docker(
+    def _own_containers(self) -> dict[str, str]:
+        lines = self.engine.run_docker(
             *("ps", "-a", "--filter", "label=rockonweb.rockon=Home", "--format", "{{.Names}} {{.State}}")
         ).splitlines()
         return {name: state for name, _, state in (line.partition(" ") for line in lines)}
 
-    def _shown(self) -> list[str]:
-        state, status = self.shown()
-        there = self._ours()
+    def _check_shown_state(self) -> list[str]:
+        state, status = self.read_state()
+        containers = self._own_containers()
         if state == "installed":
-            up = {there.get(name) == "running" for name in CONTAINERS}
-            true = {"started"} if up == {True} else {"stopped"} if up == {False} else {"partial", "exited", "unhealthy"}
-            return [] if status in true else [f"shown as {status}, but {there}"]
+            running = {containers.get(name) == "running" for name in CONTAINERS}
+            expected = (
+                {"started"}
+                if running == {True}
+                else {"stopped"}
+                if running == {False}
+                else {"partial", "exited", "unhealthy"}
+            )
+            return [] if status in expected else [f"shown as {status}, but {containers}"]
         return [] if state in ("available", "install_failed") else [f"shown as {state}"]
 
-    def _orphans(self) -> list[str]:
+    def _check_orphans(self) -> list[str]:
         """Containers and networks that should not be there."""
-        state, _ = self.shown()
-        known = set(CONTAINERS) if state == "installed" else set()
-        networks = self.engine.docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}").split()
-        wanted = {STRANGE_NETWORK, *({OWN_NETWORK} if known else ())}
-        faults = [f"{name} is an orphan" for name in set(self._ours()) - known]
-        faults += [f"{name} is missing" for name in known - set(self._ours())]
-        faults += [f"network {name}" for name in set(networks) ^ wanted]
-        names = self.engine.docker("ps", "-a", "--format", "{{.Names}}").split()
-        return faults + [f"{name} is left aside" for name in names if name.endswith(ASIDE)]
+        state, _ = self.read_state()
+        expected_containers = set(CONTAINERS) if state == "installed" else set()
+        networks = self.engine.run_docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}").split()
+        expected_networks = {STRANGE_NETWORK, *({OWN_NETWORK} if expected_containers else ())}
+        faults = [f"{name} is an orphan" for name in set(self._own_containers()) - expected_containers]
+        faults += [f"{name} is missing" for name in expected_containers - set(self._own_containers())]
+        faults += [f"network {name}" for name in set(networks) ^ expected_networks]
+        names = self.engine.run_docker("ps", "-a", "--format", "{{.Names}}").split()
+        return faults + [f"{name} is left aside" for name in names if name.endswith(RENAMED_SUFFIX)]
 
-    def _strangers(self) -> dict[str, str]:
-        what = "{{.Id}} {{.State.Running}} {{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
-        return {name: self.engine.docker("inspect", "-f", what, name) for name in STRANGERS}
+    def _inspect_strangers(self) -> dict[str, str]:
+        template = "{{.Id}} {{.State.Running}} {{range $name, $x := .NetworkSettings.Networks}}{{$name}} {{end}}"
+        return {name: self.engine.run_docker("inspect", "-f", template, name) for name in STRANGERS}
 
-    def _touched(self) -> list[str]:
-        return [] if self._strangers() == self.strangers else ["a stranger's container was touched"]
+    def _check_strangers(self) -> list[str]:
+        return [] if self._inspect_strangers() == self.strangers else ["a stranger's container was touched"]
 
-    def _broken(self) -> list[str]:
-        if self.shown() != ("installed", "started"):
-            return [f"shown as {self.shown()}, with {self._ours()}"]
-        if not self._answers():
+    def _check_app(self) -> list[str]:
+        if self.read_state() != ("installed", "started"):
+            return [f"shown as {self.read_state()}, with {self._own_containers()}"]
+        if not self._app_answers():
             return ["the app does not answer"]
-        places = ("/keep/file", "/data/file")
-        lost = [one for one in places if self.engine.docker("exec", "home-db", "cat", one) != "precious"]
-        return [f"{one} is lost" for one in lost]
+        paths = ("/keep/file", "/data/file")
+        lost_paths = [path for path in paths if self.engine.run_docker("exec", "home-db", "cat", path) != "precious"]
+        return [f"{path} is lost" for path in lost_paths]
 
-    def _answers(self) -> bool:
+    def _app_answers(self) -> bool:
         try:
             return requests.get(f"http://127.0.0.1:{self.port}/", timeout=5).ok
         except requests.RequestException:
@@ -304,4 +314,6 @@ class House:
     def has_colour(self, colour: str) -> bool:
         """Whether all containers are those that a change has made."""
         label = '{{index .Config.Labels "%s.%s"}}'
-        return all(self.engine.docker("inspect", "-f", label % (name, colour), name) == "yes" for name in CONTAINERS)
+        return all(
+            self.engine.run_docker("inspect", "-f", label % (name, colour), name) == "yes" for name in CONTAINERS
+        )

@@ -13,23 +13,23 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from rockonweb import config, create_app
-from rockonweb.core.answers.answers import Answers, read
-from rockonweb.core.definition.definition import parse
+from rockonweb.core.answers.answers import Answers, read_answers
+from rockonweb.core.definition.definition import parse_definitions
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, plain_request
+from rockonweb.core.operations.requests import ChangeRequest, InstallRequest, blank_request
 from rockonweb.host import Host, engine
-from rockonweb.models import Installation, Kind, Operation, RockOn, db, repository, writing
+from rockonweb.models import Installation, Kind, Operation, RockOn, db, repository, transaction
 from rockonweb.work import operations, runner
-from rockonweb.work.review import Review, Reviewed, prepare_review, submit_review
+from rockonweb.work.review import Review, ReviewableRequest, prepare_review, submit_review
 from tests.support.app import installation_of
 
 from . import database
 from .claims import free_port
 
 
-def chosen_port(found: Review, container: str, number: int = 8080) -> int:
+def chosen_port(reviewed: Review, container: str, number: int = 8080) -> int:
     """The host port that was chosen in what was reviewed."""
-    chosen = found.answers.ports[container][number]
+    chosen = reviewed.final_answers.ports[container][number]
     assert chosen is not None
     return chosen
 
@@ -37,44 +37,44 @@ def chosen_port(found: Review, container: str, number: int = 8080) -> int:
 class Instance:
     """An instance in `folder`. It is used within `instance.app.app_context()`."""
 
-    def __init__(self, folder: Path, redis_url: str, make: Callable[[config.Settings], Flask] = create_app) -> None:
+    def __init__(self, folder: Path, redis_url: str, make: Callable[[config.Config], Flask] = create_app) -> None:
         """Prepare it; `make` makes its application."""
         self.environ = {
             "ROCKONWEB_INSTANCE": str(folder / "instance"),
             "ROCKONWEB_SHARES_ROOT": str(folder / "shares"),
             "REDIS_URL": redis_url,
             "ROCKONWEB_HEALTH_SECONDS": "0",
-            "DATABASE_URL": database.address(folder / "instance"),
+            "DATABASE_URL": database.database_url(folder / "instance"),
         }
-        self.settings = config.read(self.environ)
+        self.settings = config.load_config(self.environ)
         self.app = make(self.settings)
         self.settings.shares_root.mkdir()
         self.raised: Exception | None = None  # by the operation that ran last
         self.asks_docker = True  # for a plan
         if not self.environ["DATABASE_URL"]:
-            database.put(self.settings.instance / "rockonweb.db")
+            database.put_database(self.settings.instance / "rockonweb.db")
 
     # -- the catalogue ------------------------------------------------------------------------------------------
 
-    def add(self, name: str, containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> Installation:
+    def add_rockon(self, name: str, containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> Installation:
         """Put a rock-on into the catalogue, or its newer definition; the launch order is that of `containers`."""
         filled = {container: {"launch_order": n, **body} for n, (container, body) in enumerate(containers.items(), 1)}
         body = {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
-        parsed = parse(json.dumps({name: body}).encode())[0]
-        with writing() as session:
-            known = session.query(RockOn).filter_by(name=name).one_or_none()
-            suggestions = repository.Suggestions.load(session)
-            entry, _ = repository.put(
-                session, known, parsed.definition, parsed.source, suggestions, origin="local", position=0
+        parsed = parse_definitions(json.dumps({name: body}).encode())[0]
+        with transaction() as session:
+            existing = session.query(RockOn).filter_by(name=name).one_or_none()
+            suggestions = repository.PortSuggestions.load_taken(session)
+            entry, _ = repository.upsert_entry(
+                session, existing, parsed.definition, parsed.source, suggestions, origin="local", position=0
             )
         return installation_of(entry)
 
     # -- as the pages do ----------------------------------------------------------------------------------------
 
-    def review(self, rockon: Installation, *, new_shares: Iterable[str] = (), **parts: Any) -> Review:
+    def prepare_install(self, installation: Installation, *, new_shares: Iterable[str] = (), **parts: Any) -> Review:
         """Answer everything that `parts` leaves open: a share per volume (it is made), a free port, `KEY-value`."""
-        definition = rockon.definition
-        given: dict[str, Any] = {
+        definition = installation.current_definition
+        values: dict[str, Any] = {
             "shares": {
                 name: {path: f"{name}{path.replace('/', '-')}" for path in spec.volumes}
                 for name, spec in definition.containers.items()
@@ -85,48 +85,51 @@ class Instance:
             "custom_config": {key: f"{key}.example" for key in definition.custom_config},
         }
         for part, by_container in parts.items():
-            given[part] = {**given.get(part, {}), **by_container}
-        answers = read(definition, given, lambda _container, _port: free_port())
-        fresh = frozenset(new_shares)
+            values[part] = {**values.get(part, {}), **by_container}
+        answers = read_answers(definition, values, lambda _container, _port: free_port())
+        shares_to_create = frozenset(new_shares)
         for share in answers.used_shares():
-            if share not in fresh and share not in Host(self.settings).shares.listing():
-                Host(self.settings).shares.make(share)
-        return self.look_at(rockon, InstallRequest(answers, fresh))
+            if share not in shares_to_create and share not in Host(self.settings).shares.shares_by_name():
+                Host(self.settings).shares.create_share(share)
+        return self.review_request(installation, InstallRequest(answers, shares_to_create))
 
-    def submit(self, found: Review) -> int:
+    def submit_review(self, reviewed: Review) -> int:
         """Begin what was reviewed; returns the id of the operation, which waits."""
-        return submit_review(found, "tester")
+        return submit_review(reviewed, "tester")
 
-    def begin_change(self, rockon: Installation, **parts: Any) -> int:
+    def submit_change(self, installation: Installation, **parts: Any) -> int:
         """Begin a change of some parts of the answers (`ports={"app": {80: 8080}}`), as reviewed now."""
-        found = self.look_at(rockon, ChangeRequest(self.wanted(rockon, **parts)))
-        assert not found.blocked, found.blocked
-        return self.submit(found)
+        reviewed = self.review_request(installation, ChangeRequest(self.changed_answers(installation, **parts)))
+        assert not reviewed.blocking_findings, reviewed.blocking_findings
+        return self.submit_review(reviewed)
 
-    def wanted(self, rockon: Installation, **parts: Any) -> Answers:
+    def changed_answers(self, installation: Installation, **parts: Any) -> Answers:
         """The present answers of a rock-on with some changed; lists and values of a container are replaced."""
-        present = repository.answers_of(rockon)
+        present = repository.load_answers(installation)
         merged = {}
         for part, by_container in parts.items():
-            had = getattr(present, part)
+            present_part = getattr(present, part)
             merged[part] = {
-                **had,
-                **{c: {**had.get(c, {}), **new} if isinstance(new, dict) else new for c, new in by_container.items()},
+                **present_part,
+                **{
+                    c: {**present_part.get(c, {}), **new} if isinstance(new, dict) else new
+                    for c, new in by_container.items()
+                },
             }
         return replace(present, **merged)
 
-    def look_at(self, rockon: Installation, request: Reviewed) -> Review:
+    def review_request(self, installation: Installation, request: ReviewableRequest) -> Review:
         """What the review page shows of a request."""
-        docker = engine.connect(config.instance_id(self.settings)) if self.asks_docker else None
+        docker = engine.connect_engine(config.instance_id(self.settings)) if self.asks_docker else None
         try:
-            return prepare_review(rockon, request, docker)
+            return prepare_review(installation, request, docker)
         finally:
             if docker:
                 docker.close()
 
     # -- as a worker does ---------------------------------------------------------------------------------------
 
-    def run(self, operation_id: int) -> Operation:
+    def run_operation(self, operation_id: int) -> Operation:
         """Run a waiting operation to its end, whatever that is."""
         self.raised = None
         try:
@@ -136,21 +139,21 @@ class Instance:
         db.session.rollback()
         return db.session.get_one(Operation, operation_id)
 
-    def install(self, rockon: Installation, **answers: Any) -> Review:
+    def install_rockon(self, installation: Installation, **answers: Any) -> Review:
         """Install a rock-on, which must work."""
-        reviewed = self.review(rockon, **answers)
-        assert not reviewed.blocked, reviewed.blocked
-        self.succeed(self.submit(reviewed))
+        reviewed = self.prepare_install(installation, **answers)
+        assert not reviewed.blocking_findings, reviewed.blocking_findings
+        self.run_successfully(self.submit_review(reviewed))
         return reviewed
 
-    def do(self, kind: Kind, rockon: Installation) -> Operation:
+    def perform(self, kind: Kind, installation: Installation) -> Operation:
         """Do one more operation, which must work."""
-        return self.succeed(operations.begin(rockon, plain_request(kind), "tester"))
+        return self.run_successfully(operations.submit_operation(installation, blank_request(kind), "tester"))
 
-    def succeed(self, operation_id: int) -> Operation:
+    def run_successfully(self, operation_id: int) -> Operation:
         """Run a waiting operation, which must work."""
-        operation = self.run(operation_id)
-        assert operation.progress == "done", f"{operation.error} {operation.hint}\n{told(operation)}"
+        operation = self.run_operation(operation_id)
+        assert operation.progress == "done", f"{operation.error} {operation.hint}\n{describe_steps(operation)}"
         return operation
 
     # -- what is kept -------------------------------------------------------------------------------------------
@@ -165,6 +168,6 @@ class Instance:
             )
 
 
-def told(operation: Operation) -> str:
+def describe_steps(operation: Operation) -> str:
     """What an operation's page tells of its steps."""
     return "\n".join(f"{step.progress}: {step.title}: {step.output}" for step in operation.steps)

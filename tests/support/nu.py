@@ -10,26 +10,27 @@ from pathlib import Path, PurePath
 
 from .process import ROOT
 
-JAR = ROOT / ".venv" / "vnu.jar"
-OF_HTMX = re.compile(r"Attribute “hx-[a-z-]+” not allowed on element")
+CHECKER_JAR = ROOT / ".venv" / "vnu.jar"
+HTMX_ATTRIBUTE = re.compile(r"Attribute “hx-[a-z-]+” not allowed on element")
 
 
-def html_faults(pages: Mapping[str, str], folder: Path) -> list[str]:
+def find_html_faults(pages: Mapping[str, str], folder: Path) -> list[str]:
     """What is wrong with pages, given by name, in one run of the checker; the attributes of HTMX are no fault."""
-    if not JAR.exists():
+    if not CHECKER_JAR.exists():
         raise RuntimeError("The HTML checker is not there: script/test brings it")
     names = {}
-    for place, (name, text) in enumerate(pages.items()):
-        file = folder / f"{place}.html"
+    for number, (name, text) in enumerate(pages.items()):
+        file = folder / f"{number}.html"
         file.write_text(text)
         names[file.name] = name
-    words = ["java", "-Xss1m", "-jar", str(JAR), "--format", "json", "--stdout", "--exit-zero-always"]
-    done = subprocess.run(
-        [*words, *map(str, sorted(folder.glob("*.html")))], capture_output=True, text=True, check=True
+    command = ["java", "-Xss1m", "-jar", str(CHECKER_JAR), "--format", "json", "--stdout", "--exit-zero-always"]
+    completed = subprocess.run(
+        [*command, *map(str, sorted(folder.glob("*.html")))], capture_output=True, text=True, check=True
     )
-    messages = json.loads(done.stdout)["messages"]
+    messages = json.loads(completed.stdout)["messages"]
     return [
-        f"{names[PurePath(one['url']).name]}:{one.get('lastLine', '?')}: {one['message']} {one.get('extract', '')}"
-        for one in messages
-        if not OF_HTMX.match(one["message"])
+        f"{names[PurePath(message['url']).name]}:{message.get('lastLine', '?')}: {message['message']} "
+        f"{message.get('extract', '')}"
+        for message in messages
+        if not HTMX_ATTRIBUTE.match(message["message"])
     ]

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-def say(body: bytes | str, status: int = 200, **headers: str) -> Answer:
+def respond_with(body: bytes | str, status: int = 200, **headers: str) -> Answer:
     """Answer with this; a header `Content_Length` is Content-Length."""
     content = body.encode() if isinstance(body, str) else body
 
@@ -22,23 +22,23 @@ def say(body: bytes | str, status: int = 200, **headers: str) -> Answer:
     return answer
 
 
-def send_to(location: str, status: int = 302) -> Answer:
+def redirect_to(location: str, status: int = 302) -> Answer:
     """Answer that it is elsewhere."""
-    return say(b"over there", status, Location=location)
+    return respond_with(b"over there", status, Location=location)
 
 
 @contextmanager
-def odd_server(answers: Mapping[str, Answer], asked: list[str] | None = None) -> Iterator[str]:
-    """Answer each path as its function does, others with 404; gives the address, and puts paths into `asked`."""
+def odd_server(answers: Mapping[str, Answer], requested_paths: list[str] | None = None) -> Iterator[str]:
+    """Answer each path as its function does, others with 404, and note it in `requested_paths`; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            if asked is not None:
-                asked.append(self.path)
+            if requested_paths is not None:
+                requested_paths.append(self.path)
             with suppress(OSError):
-                answers.get(self.path, say("", 404))(self)
+                answers.get(self.path, respond_with("", 404))(self)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             """Say nothing."""

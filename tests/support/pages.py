@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 
-def words(html: str) -> str:
+def visible_text(html: str) -> str:
     """The text of a page as somebody reads it, without its tags."""
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
@@ -12,12 +12,14 @@ def words(html: str) -> str:
 def field_errors(html: str) -> list[str]:
     """The sentences beside the fields of a form."""
     lists = re.findall(r'<ul class="field-errors".*?</ul>', html, re.DOTALL)
-    found = [item for one in lists for item in re.findall(r"<li>(?:<svg.*?</svg>)?(.*?)</li>", one, re.DOTALL)]
-    return [unescape(item).strip() for item in found]
+    errors = [
+        item for error_list in lists for item in re.findall(r"<li>(?:<svg.*?</svg>)?(.*?)</li>", error_list, re.DOTALL)
+    ]
+    return [unescape(item).strip() for item in errors]
 
 
-def find(pattern: str, html: str) -> str:
+def find_pattern(pattern: str, html: str) -> str:
     """What stands there of a pattern: its first group, or all of it where it has none."""
-    found = re.search(pattern, html, re.DOTALL)
-    assert found, f"{pattern} is not in {html}"
-    return unescape(found[found.re.groups and 1])
+    match = re.search(pattern, html, re.DOTALL)
+    assert match, f"{pattern} is not in {html}"
+    return unescape(match[match.re.groups and 1])

@@ -29,41 +29,41 @@ class Form:
     fields: dict[str, Field] = field(default_factory=dict)
     buttons: dict[str, str] = field(default_factory=dict)
 
-    def data(self, **pressed: str) -> dict[str, str]:
+    def form_data(self, **pressed: str) -> dict[str, str]:
         """What a browser would send."""
-        return {name: one.value for name, one in self.fields.items() if not one.disabled} | pressed
+        return {name: form_field.value for name, form_field in self.fields.items() if not form_field.disabled} | pressed
 
 
-class _Forms(HTMLParser):
+class _FormParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {key: value or "" for key, value in attrs}
+        attributes = {key: value or "" for key, value in attrs}
         if tag == "form":
-            self.forms.append(Form(given.get("action", "")))
-        elif not self.forms or not given.get("name"):
+            self.forms.append(Form(attributes.get("action", "")))
+        elif not self.forms or not attributes.get("name"):
             return
-        elif tag == "input" and given.get("type") not in ("checkbox", "radio", "submit"):
-            one = Field(given.get("type", "text"), given.get("value", ""), "disabled" in given)
-            self.forms[-1].fields[given["name"]] = one
-        elif tag == "button" or (tag == "input" and given.get("type") == "submit"):
-            self.forms[-1].buttons[given["name"]] = given.get("value", "")
+        elif tag == "input" and attributes.get("type") not in ("checkbox", "radio", "submit"):
+            form_field = Field(attributes.get("type", "text"), attributes.get("value", ""), "disabled" in attributes)
+            self.forms[-1].fields[attributes["name"]] = form_field
+        elif tag == "button" or (tag == "input" and attributes.get("type") == "submit"):
+            self.forms[-1].buttons[attributes["name"]] = attributes.get("value", "")
 
 
-def forms(html: str) -> list[Form]:
+def parse_forms(html: str) -> list[Form]:
     """The forms of a page, in its order."""
-    parser = _Forms()
+    parser = _FormParser()
     parser.feed(html)
     return parser.forms
 
 
-def new_session() -> requests.Session:
+def new_retrying_session() -> requests.Session:
     """A session of requests that opens another connection where the server has closed a kept one, as browsers do."""
     session = requests.Session()
-    again = Retry(total=None, connect=0, read=1, status=0, redirect=0, allowed_methods=None)
-    session.mount("http://", HTTPAdapter(max_retries=again))
+    retries = Retry(total=None, connect=0, read=1, status=0, redirect=0, allowed_methods=None)
+    session.mount("http://", HTTPAdapter(max_retries=retries))
     return session
 
 
@@ -72,9 +72,9 @@ class Person:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url
-        self.session = new_session()
-        form = forms(self.get("/login").text)[0]
-        answer = self.session.post(f"{url}/login", {**form.data(), "name": user, "password": password}, timeout=30)
+        self.session = new_retrying_session()
+        form = parse_forms(self.get("/login").text)[0]
+        answer = self.session.post(f"{url}/login", {**form.form_data(), "name": user, "password": password}, timeout=30)
         assert answer.ok, answer.text
         assert "/login" not in answer.url, "the login was refused"
 
@@ -82,10 +82,10 @@ class Person:
         """Open a page, and follow where it leads."""
         return self.session.get(self.url + path, timeout=60)
 
-    def press(self, path: str, action: str) -> requests.Response:
+    def press_button(self, path: str, action: str) -> requests.Response:
         """Press, on the page `path`, the button whose form is sent to `action`."""
-        form = next(form for form in forms(self.get(path).text) if form.action.endswith(action))
-        return self.session.post(self.url + form.action, form.data(), timeout=60)
+        form = next(form for form in parse_forms(self.get(path).text) if form.action.endswith(action))
+        return self.session.post(self.url + form.action, form.form_data(), timeout=60)
 
     def walk_wizard(self, rockon_id: int, blank: str = "1000") -> requests.Response:
         """Go through the wizard, take what is suggested, fill in `blank` elsewhere, and submit.
@@ -94,16 +94,16 @@ class Person:
         """
         page = self.get(f"/rockons/{rockon_id}/install")
         while True:
-            form = next(form for form in forms(page.text) if {"Next", "Submit"} & form.buttons.keys())
-            here = page.url.rpartition("/")[2]
-            for name, one in form.fields.items():
-                if one.kind not in ("hidden",) and not one.value and not name.startswith("devices-"):
-                    one.value = blank
+            form = next(form for form in parse_forms(page.text) if {"Next", "Submit"} & form.buttons.keys())
+            page_name = page.url.rpartition("/")[2]
+            for name, form_field in form.fields.items():
+                if form_field.kind not in ("hidden",) and not form_field.value and not name.startswith("devices-"):
+                    form_field.value = blank
             button = "Submit" if "Submit" in form.buttons else "Next"
-            page = self.session.post(page.url, form.data(**{button: button}), timeout=60)
+            page = self.session.post(page.url, form.form_data(**{button: button}), timeout=60)
             if not page.ok or button == "Submit":
                 return page
-            assert page.url.rpartition("/")[2] != here, f"the wizard stays on {here}"
+            assert page.url.rpartition("/")[2] != page_name, f"the wizard stays on {page_name}"
 
     def await_end(self, page: requests.Response) -> str:
         """Wait for the end of the operation whose page this is; returns its page."""

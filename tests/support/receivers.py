@@ -20,7 +20,7 @@ from tests.support.claims import free_port
 
 
 @dataclass
-class Hook:
+class WebhookReceiver:
     """What a web hook got, and how it answers."""
 
     url: str = ""
@@ -30,16 +30,16 @@ class Hook:
 
 
 @contextmanager
-def hook(path: str = "/hook") -> Iterator[Hook]:
+def webhook_receiver(path: str = "/hook") -> Iterator[WebhookReceiver]:
     """A web hook."""
-    seen = Hook()
+    receiver = WebhookReceiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.got.append((self.path, json.loads(body)))
-            time.sleep(seen.delay)
-            self.send_response(seen.status)
+            receiver.got.append((self.path, json.loads(body)))
+            time.sleep(receiver.delay)
+            self.send_response(receiver.status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -47,9 +47,9 @@ def hook(path: str = "/hook") -> Iterator[Hook]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    seen.url = f"http://127.0.0.1:{server.server_port}{path}"
+    receiver.url = f"http://127.0.0.1:{server.server_port}{path}"
     try:
-        yield seen
+        yield receiver
     finally:
         server.shutdown()
         server.server_close()
@@ -67,26 +67,26 @@ class Mailbox:
 @contextmanager
 def mail_server(user: str = "", password: str = "") -> Iterator[Mailbox]:
     """A mail server without encryption; with `user` it takes mails from that one alone."""
-    box = Mailbox(free_port())
+    mailbox = Mailbox(free_port())
 
     class Handler:
         async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - its name
             found = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(found, EmailMessage)
-            box.mails.append(found)
-            box.to.append(envelope.rcpt_tos)
+            mailbox.mails.append(found)
+            mailbox.to.append(envelope.rcpt_tos)
             return "250 OK"
 
     def authenticate(_server: object, _session: object, _envelope: object, _how: str, data: Any) -> AuthResult:
-        fits = isinstance(data, LoginPassword) and (data.login, data.password) == (user.encode(), password.encode())
-        return AuthResult(success=fits, handled=False)
+        matches = isinstance(data, LoginPassword) and (data.login, data.password) == (user.encode(), password.encode())
+        return AuthResult(success=matches, handled=False)
 
     controller = Controller(
-        Handler(), hostname="127.0.0.1", port=box.port, authenticator=authenticate,
+        Handler(), hostname="127.0.0.1", port=mailbox.port, authenticator=authenticate,
         auth_required=bool(user), auth_require_tls=False,
     )  # fmt: skip
     controller.start()
     try:
-        yield box
+        yield mailbox
     finally:
         controller.stop()

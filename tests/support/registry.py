@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from .claims import free_port
-from .process import start, stop, wait_until
+from .process import start_process, stop_process, wait_until
 
 _CONFIG = """\
 version: 0.1
@@ -21,7 +21,7 @@ http: {{addr: "{address}"}}
 """
 
 
-class Registry:
+class RegistryServer:
     """One docker-registry. `start()` and `stop()` may be called again; the images stay until `close()`."""
 
     def __init__(self, port: int = 0) -> None:
@@ -37,13 +37,13 @@ class Registry:
     def start(self) -> None:
         """Start it; returns when it answers."""
         if self._process is None:
-            self._process = start(["docker-registry", "serve", f"{self._folder}/config.yml"], self._log)
-            wait_until(self._answers, self._process, self._log, "docker-registry", timeout=120)
+            self._process = start_process(["docker-registry", "serve", f"{self._folder}/config.yml"], self._log)
+            wait_until(self._is_ready, self._process, self._log, "docker-registry", timeout=120)
 
     def stop(self) -> None:
         """Stop it: from now on it refuses connections."""
         if self._process is not None:
-            stop(self._process, 10)
+            stop_process(self._process, 10)
             self._process = None
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Registry:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return requests.get(f"{self.url}/v2/", timeout=5).ok
         except requests.ConnectionError:

@@ -5,59 +5,61 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rockonweb.core.answers.answers import Answers, read
-from rockonweb.core.definition.definition import Definition, Parsed, from_body, parse
+from rockonweb.core.answers.answers import Answers, read_answers
+from rockonweb.core.definition.definition import Definition, ParsedDefinition, definition_from_body, parse_definitions
 from rockonweb.core.facts import HostFacts, ShareFacts
 
 FOLDER = Path(__file__).parent.parent / "definitions"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def parsed_file(file: str) -> list[Parsed]:
+def parsed_file(file: str) -> list[ParsedDefinition]:
     """Return the rock-ons of a fixture."""
-    return parse((FOLDER / f"{file}.json").read_bytes())
+    return parse_definitions((FOLDER / f"{file}.json").read_bytes())
 
 
-def definition(file: str) -> Definition:
+def load_definition(file: str) -> Definition:
     """Return the (first) rock-on of a fixture."""
     return parsed_file(file)[0].definition
 
 
-def body(containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> dict[str, Any]:
+def rockon_body(containers: Mapping[str, Mapping[str, Any]], **keys: Any) -> dict[str, Any]:
     """Return the JSON object of a rock-on; image and launch order of a container are filled in where they are left out.
 
     Keys of the rock-on that must be there have values too; `keys` go over them.
     """
     filled = {
-        name: {"image": f"example/{name}", "launch_order": place, **container}
-        for place, (name, container) in enumerate(containers.items(), 1)
+        name: {"image": f"example/{name}", "launch_order": position, **container}
+        for position, (name, container) in enumerate(containers.items(), 1)
     }
     return {"description": "A sample.", "version": "1", "website": "", "containers": filled, **keys}
 
 
-def source(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> str:
-    """Return the text of the definition file of a rock-on as `body` makes it."""
-    return json.dumps({name: body(containers, **keys)})
+def definition_source(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> str:
+    """Return the text of the definition file of a rock-on as `rockon_body` makes it."""
+    return json.dumps({name: rockon_body(containers, **keys)})
 
 
-def parsed(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> Parsed:
-    """Return a rock-on as `body` makes it with the text that is kept of it, as the catalogue takes it."""
-    return parse(source(containers, name, **keys))[0]
+def parse_rockon(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> ParsedDefinition:
+    """Return a rock-on as `rockon_body` makes it with the text that is kept of it, as the catalogue takes it."""
+    return parse_definitions(definition_source(containers, name, **keys))[0]
 
 
-def rockon(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> Definition:
-    """Return a rock-on as `body` makes it."""
-    return from_body(name, body(containers, **keys))
+def build_definition(containers: Mapping[str, Mapping[str, Any]], name: str = "Sample", **keys: Any) -> Definition:
+    """Return a rock-on as `rockon_body` makes it."""
+    return definition_from_body(name, rockon_body(containers, **keys))
 
 
-def port(host_default: int | None = None, label: str = "Page", protocol: str = "tcp", **keys: Any) -> dict[str, Any]:
+def port_question(
+    host_default: int | None = None, label: str = "Page", protocol: str = "tcp", **keys: Any
+) -> dict[str, Any]:
     """Return the question for a port of a container; `ui=True` makes it the app's own page."""
     return {"label": label, "description": "", "host_default": host_default, "protocol": protocol, **keys}
 
 
-def questions(labels: Mapping[str, str] | None = None, /, **more: str) -> dict[str, dict[str, str]]:
+def label_questions(labels: Mapping[str, str] | None = None, /, **further: str) -> dict[str, dict[str, str]]:
     """Return the questions for volumes, variables or devices, given by their labels: `questions(TITLE="Title")`."""
-    return {name: {"label": label, "description": ""} for name, label in {**(labels or {}), **more}.items()}
+    return {name: {"label": label, "description": ""} for name, label in {**(labels or {}), **further}.items()}
 
 
 def default_port(definition: Definition) -> Callable[[str, int], int]:
@@ -65,12 +67,12 @@ def default_port(definition: Definition) -> Callable[[str, int], int]:
     return lambda container, port: definition.containers[container].port_specs[port].host_default or port
 
 
-def answer(definition: Definition, **parts: Any) -> Answers:
+def complete_answers(definition: Definition, **parts: Any) -> Answers:
     """Return complete answers: a share per volume, the suggested ports, `KEY-value` for text; `parts` go over them.
 
     A part replaces the made-up answers of the containers that it names.
     """
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "shares": {
             name: {path: f"{name}{path.replace('/', '-')}" for path in spec.volumes}
             for name, spec in definition.containers.items()
@@ -82,11 +84,13 @@ def answer(definition: Definition, **parts: Any) -> Answers:
         "custom_config": {key: f"{key}-value" for key in definition.custom_config},
     }
     for part, by_container in parts.items():
-        given[part] = {**given.get(part, {}), **by_container}
-    return read(definition, given, default_port(definition))
+        values[part] = {**values.get(part, {}), **by_container}
+    return read_answers(definition, values, default_port(definition))
 
 
-def host(*answers: Answers, uid: int = 1001, gid: int = 100, **facts: Any) -> HostFacts:
+def make_host_facts(*answers: Answers, uid: int = 1001, gid: int = 100, **facts: Any) -> HostFacts:
     """Return a host on which all shares that these answers use exist, in `/shares`, with this owner."""
-    shares = {share: ShareFacts(f"/shares/{share}", uid, gid) for one in answers for share in one.used_shares()}
+    shares = {
+        share: ShareFacts(f"/shares/{share}", uid, gid) for answer_set in answers for share in answer_set.used_shares()
+    }
     return HostFacts(**{"shares_root": "/shares", "shares": shares, "groups": {"docker": 998}, **facts})

@@ -18,12 +18,12 @@ from rockonweb.core.errors import RockonwebError
 from rockonweb.work import heartbeat, queue
 
 from .app import new_visitor
-from .apps import eventually
+from .apps import wait_for
 from .browser import new_page
 
 
 @dataclass(frozen=True)
-class Site:
+class ServedApp:
     """An application that is served, and a browser in which its owner, the account `ada`, is logged in."""
 
     app: Flask
@@ -31,7 +31,7 @@ class Site:
     browser: Browser
 
     @contextmanager
-    def visit(self, path: str = "/", *, javascript: bool = True, **options: Any) -> Iterator[Page]:
+    def open_page(self, path: str = "/", *, javascript: bool = True, **options: Any) -> Iterator[Page]:
         """A page at `path`, of the owner's; `options` as for `Browser.new_context`. `page.goto` takes a path too."""
         with new_page(self.browser, javascript=javascript, base_url=self.url, **options) as page:
             self.log_in(page)
@@ -47,50 +47,50 @@ class Site:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
+def serve_app(app: Flask) -> Iterator[str]:
     """Its address while it is served; nothing of it is asked any more afterwards."""
-    asked = list[object]()
+    open_requests = list[object]()
 
-    def answer(*request: Any) -> Any:
-        asked.append(request)
+    def handle_request(*request: Any) -> Any:
+        open_requests.append(request)
         try:
             return app(*request)
         finally:
-            asked.pop()
+            open_requests.pop()
 
-    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    server = make_server("127.0.0.1", 0, handle_request, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
-        eventually(lambda: not asked)
+        wait_for(lambda: not open_requests)
 
 
 @contextmanager
-def worked(app: Flask) -> Iterator[None]:
+def run_worker(app: Flask) -> Iterator[None]:
     """Its jobs are done, one at a time, by a thread that the pages count as a worker; they hear that Docker answers."""
     with app.app_context():
-        redis = queue.connection()
-    line, ended = Queue(queue.NAME, connection=redis), threading.Event()
+        redis = queue.redis_connection()
+    job_queue, stopped = Queue(queue.NAME, connection=redis), threading.Event()
 
-    def work() -> None:
-        while not ended.is_set():
+    def perform_jobs() -> None:
+        while not stopped.is_set():
             # What became of an operation stands on its rows.
             with app.app_context(), suppress(DequeueTimeout, RockonwebError):
-                if found := Queue.dequeue_any([line], 1, connection=redis):
-                    found[0].perform()
+                if dequeued := Queue.dequeue_any([job_queue], 1, connection=redis):
+                    dequeued[0].perform()
 
-    heartbeat.tell(redis, heartbeat.EngineStatus(True, "", "29.0.1"))
-    worker = Worker([line], connection=redis)
+    heartbeat.publish_status(redis, heartbeat.EngineStatus(True, "", "29.0.1"))
+    worker = Worker([job_queue], connection=redis)
     worker.register_birth()  # type: ignore[no-untyped-call]
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=perform_jobs, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
-        line.enqueue("time.time")  # it waits for a job
+        stopped.set()
+        job_queue.enqueue("time.time")  # it waits for a job
         thread.join(60)
         worker.register_death()  # type: ignore[no-untyped-call]

@@ -17,13 +17,13 @@ from pathlib import Path
 import psutil
 
 from .claims import free_port
-from .process import with_text_in
+from .process import find_processes
 
-_READY = re.compile(r"Rockonweb is ready: (http\S+)")
+_READY_LINE = re.compile(r"Rockonweb is ready: (http\S+)")
 _PROGRAM = Path(sys.executable).with_name("rockonweb")
-LINGER = 10.0  # seconds that processes may take to end after `up`
+LINGER_SECONDS = 10.0  # seconds that processes may take to end after `up`
 # What the person who runs the tests may have set for a Rockonweb of their own.
-_OURS = ("ROCKONWEB_", "DOCKER_", "FLASK_", "DATABASE_URL", "REDIS_URL")
+_OWN_VARIABLES = ("ROCKONWEB_", "DOCKER_", "FLASK_", "DATABASE_URL", "REDIS_URL")
 
 
 class Stack:
@@ -62,7 +62,7 @@ class Stack:
         self._reader: threading.Thread | None = None
         nowhere = f"127.0.0.1:{free_port()}"
         key, _, value = self._mark.partition("=")
-        self.environ = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)} | {
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith(_OWN_VARIABLES)} | {
             key: value,
             "ROCKONWEB_INSTANCE": str(self.instance),
             "ROCKONWEB_BIND": f"127.0.0.1:{self.port}",
@@ -109,33 +109,33 @@ class Stack:
             errors="replace",
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader = threading.Thread(target=self._read_output, args=(self._process,), daemon=True)
         self._reader.start()
         deadline = time.monotonic() + timeout
-        while not (ready := _READY.search(self.output)):
+        while not (ready := _READY_LINE.search(self.output)):
             ended = self._process.poll() is not None
             if ended or time.monotonic() > deadline:
-                what = f"ended with status {self._process.returncode}" if ended else "was not ready in time"
-                self._end_all()
-                raise AssertionError(f"`rockonweb up` {what}:\n{self.output}")
+                outcome = f"ended with status {self._process.returncode}" if ended else "was not ready in time"
+                self._kill_all()
+                raise AssertionError(f"`rockonweb up` {outcome}:\n{self.output}")
             time.sleep(0.02)
         return ready[1]
 
     def stop(self, timeout: float = 90, *, by: signal.Signals = signal.SIGTERM) -> int:
         """End it with the signal `by` and return its exit status; fails when one of its processes stays."""
-        process, descendants = self._process, self.processes()
+        process, descendants = self._process, self.list_processes()
         assert process is not None, "the stack was not started"
         process.send_signal(by)
         try:
             status = process.wait(timeout)
-            _wait_for(descendants, LINGER)
-            remaining = {p.pid: p for p in [*descendants, *self.processes()] if _alive(p)}
-            words = [f"{p.pid} {' '.join(p.cmdline())}" for p in remaining.values()]
+            _wait_for_end(descendants, LINGER_SECONDS)
+            remaining = {p.pid: p for p in [*descendants, *self.list_processes()] if _is_alive(p)}
+            leftovers = [f"{p.pid} {' '.join(p.cmdline())}" for p in remaining.values()]
         except subprocess.TimeoutExpired:
             raise AssertionError(f"`rockonweb up` did not end within {timeout} s:\n{self.output}") from None
         finally:
-            self._end_all()
-        assert not words, "`rockonweb up` left processes behind:\n" + "\n".join(words) + f"\n{self.output}"
+            self._kill_all()
+        assert not leftovers, "`rockonweb up` left processes behind:\n" + "\n".join(leftovers) + f"\n{self.output}"
         return status
 
     def restart(self) -> str:
@@ -163,29 +163,29 @@ class Stack:
             timeout=timeout,
         )
 
-    def processes(self) -> list[psutil.Process]:
+    def list_processes(self) -> list[psutil.Process]:
         """Its living processes: `up`, what descends from it, and what was started with its environment."""
-        found: dict[int, psutil.Process] = {}
+        processes_by_id: dict[int, psutil.Process] = {}
         if self._process is not None and self._process.poll() is None:
             up = psutil.Process(self._process.pid)
-            found = {p.pid: p for p in [up, *up.children(recursive=True)]}
-        for pid in with_text_in(self._mark, "environ"):  # also one whose parent has gone
-            if pid not in found and psutil.pid_exists(pid):
-                found[pid] = psutil.Process(pid)
-        return [p for p in found.values() if _alive(p)]
+            processes_by_id = {p.pid: p for p in [up, *up.children(recursive=True)]}
+        for pid in find_processes(self._mark, "environ"):  # also one whose parent has gone
+            if pid not in processes_by_id and psutil.pid_exists(pid):
+                processes_by_id[pid] = psutil.Process(pid)
+        return [p for p in processes_by_id.values() if _is_alive(p)]
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read_output(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             self._lines.append(line)
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         """SIGKILL for all that is left of it."""
-        remaining = self.processes()
+        remaining = self.list_processes()
         for process in remaining:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        _wait_for(remaining, 5)
+        _wait_for_end(remaining, 5)
         if self._process is not None:
             self._process.wait()
             self._process = None
@@ -193,14 +193,14 @@ class Stack:
             self._reader.join(5)
 
 
-def _wait_for(processes: Sequence[psutil.Process], timeout: float) -> None:
+def _wait_for_end(processes: Sequence[psutil.Process], timeout: float) -> None:
     """Return when all of them have ended. One that only waits to be collected by its parent has ended."""
     deadline = time.monotonic() + timeout
-    while any(map(_alive, processes)) and time.monotonic() < deadline:
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _alive(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from .engine import Engine
-from .registry import Registry
+from .engine import DockerDaemon
+from .registry import RegistryServer
 
 Kind = Literal["server", "openvpn", "postgres", "ends"]
 
@@ -19,8 +19,8 @@ _FOLDERS = ("bin", "etc", "usr", "usr/bin", "root", "var", "var/lib", "srv", "pr
 
 
 def make_image(
-    engine: Engine,
-    registry: Registry,
+    engine: DockerDaemon,
+    registry: RegistryServer,
     name: str,
     ports: Sequence[int | str] = (8080,),
     revision: int = 1,
@@ -57,22 +57,22 @@ def make_image(
     changes += [f"EXPOSE {port}" for port in exposed]
     changes += [f'VOLUME ["{volume}"]' for volume in volumes]
     # The same registry under another address: what the engine has under the real name stays as it is.
-    scratch = f"localhost:{registry.port}/{name}"
-    options = [word for change in changes for word in ("--change", change)]
-    whole = _file_system(padding, kind) if padding else _base(kind)
-    engine.docker("import", *options, "-", scratch, stdin=whole)
-    engine.docker("push", "--quiet", scratch)
-    engine.docker("rmi", scratch)
+    local_name = f"localhost:{registry.port}/{name}"
+    options = [argument for change in changes for argument in ("--change", change)]
+    file_system = _make_file_system(padding, kind) if padding else _base_layer(kind)
+    engine.run_docker("import", *options, "-", local_name, stdin=file_system)
+    engine.run_docker("push", "--quiet", local_name)
+    engine.run_docker("rmi", local_name)
     return f"{registry.address}/{name}"
 
 
 @functools.cache
-def _base(kind: Kind) -> bytes:
+def _base_layer(kind: Kind) -> bytes:
     """The file system that all images of a kind without padding share: one layer in the registry."""
-    return _file_system(0, kind)
+    return _make_file_system(0, kind)
 
 
-def _file_system(padding: int, kind: Kind) -> bytes:
+def _make_file_system(padding: int, kind: Kind) -> bytes:
     """A tar with busybox, its applets, `standin.sh` under all names that the kind has, and `padding` random bytes."""
     busybox = shutil.which("busybox")
     if busybox is None:
@@ -83,23 +83,23 @@ def _file_system(padding: int, kind: Kind) -> bytes:
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w") as tar:
         for folder in _FOLDERS:
-            _add(tar, folder, tarfile.DIRTYPE)
-        _add(tar, "tmp", tarfile.DIRTYPE, mode=0o1777)
-        _add(tar, "bin/busybox", content=Path(busybox).read_bytes(), mode=0o755)
-        _add(tar, "bin/standin", content=Path(__file__).with_name("standin.sh").read_bytes(), mode=0o755)
+            _add_entry(tar, folder, tarfile.DIRTYPE)
+        _add_entry(tar, "tmp", tarfile.DIRTYPE, mode=0o1777)
+        _add_entry(tar, "bin/busybox", content=Path(busybox).read_bytes(), mode=0o755)
+        _add_entry(tar, "bin/standin", content=Path(__file__).with_name("standin.sh").read_bytes(), mode=0o755)
         for applet in applets:
             if applet != "busybox":
-                _add(tar, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
+                _add_entry(tar, f"bin/{applet}", tarfile.SYMTYPE, link="busybox")
         for name in ("pg_isready", "psql") if kind == "postgres" else ():
-            _add(tar, f"bin/{name}", tarfile.SYMTYPE, link="standin")
-        _add(tar, "etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
-        _add(tar, "etc/group", content=b"root:x:0:\nnogroup:x:65534:\n")
+            _add_entry(tar, f"bin/{name}", tarfile.SYMTYPE, link="standin")
+        _add_entry(tar, "etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
+        _add_entry(tar, "etc/group", content=b"root:x:0:\nnogroup:x:65534:\n")
         if padding:
-            _add(tar, "srv/padding", content=os.urandom(padding))
+            _add_entry(tar, "srv/padding", content=os.urandom(padding))
     return memory.getvalue()
 
 
-def _add(
+def _add_entry(
     tar: tarfile.TarFile,
     name: str,
     kind: bytes = tarfile.REGTYPE,

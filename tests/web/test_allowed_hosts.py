@@ -9,9 +9,9 @@ from rockonweb import config, create_app
 from rockonweb.web import allowed_hosts
 
 
-def settings(bind: str = "127.0.0.1:8000", **environ: str) -> config.Settings:
+def settings(bind: str = "127.0.0.1:8000", **environ: str) -> config.Config:
     """The settings of an instance that listens there."""
-    return config.read({"ROCKONWEB_INSTANCE": "/nowhere", "ROCKONWEB_BIND": bind, **environ})
+    return config.load_config({"ROCKONWEB_INSTANCE": "/nowhere", "ROCKONWEB_BIND": bind, **environ})
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def settings(bind: str = "127.0.0.1:8000", **environ: str) -> config.Settings:
     ],
 )
 def test_the_host_of_a_header(value: str, host: str) -> None:
-    assert allowed_hosts.host_of(value) == host
+    assert allowed_hosts.parse_host_header(value) == host
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
 def test_loopback_is_always_accepted(host: str) -> None:
-    assert allowed_hosts.accepted(host, settings())
-    assert allowed_hosts.accepted(host, settings("0.0.0.0:80"))
+    assert allowed_hosts.is_allowed_host(host, settings())
+    assert allowed_hosts.is_allowed_host(host, settings("0.0.0.0:80"))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_loopback_is_always_accepted(host: str) -> None:
 def test_on_loopback_nothing_else_is(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed_hosts.machine_names.cache_clear()
     monkeypatch.setattr(allowed_hosts.socket, "gethostname", lambda: "server")
-    assert not allowed_hosts.accepted(host, settings())
+    assert not allowed_hosts.is_allowed_host(host, settings())
 
 
 @pytest.mark.parametrize("host", ["10.0.0.2", "fe80::1", "server", "server.local", "server.lan", "server.example.org"])
@@ -56,26 +56,26 @@ def test_beyond_loopback_addresses_and_the_machines_own_names_are(host: str, mon
     allowed_hosts.machine_names.cache_clear()
     monkeypatch.setattr(allowed_hosts.socket, "gethostname", lambda: "Server.example.org")
     try:
-        assert allowed_hosts.accepted(host, settings("0.0.0.0:80"))
-        assert allowed_hosts.accepted(host, settings("[::]:80"))
+        assert allowed_hosts.is_allowed_host(host, settings("0.0.0.0:80"))
+        assert allowed_hosts.is_allowed_host(host, settings("[::]:80"))
         for other in ("evil.example", "server.evil.example", "local", "other.local", "server.com", ""):
-            assert not allowed_hosts.accepted(other, settings("0.0.0.0:80"))
+            assert not allowed_hosts.is_allowed_host(other, settings("0.0.0.0:80"))
     finally:
         allowed_hosts.machine_names.cache_clear()
 
 
 def test_configured_names_are() -> None:
     found = settings(ROCKONWEB_HOSTS="Apps.Example.org, server.lan.,")
-    assert found.hosts == ("apps.example.org", "server.lan")
-    assert allowed_hosts.accepted("apps.example.org", found)
-    assert not allowed_hosts.accepted("example.org", found)
-    assert not allowed_hosts.accepted("x.apps.example.org", found)
+    assert found.allowed_hosts == ("apps.example.org", "server.lan")
+    assert allowed_hosts.is_allowed_host("apps.example.org", found)
+    assert not allowed_hosts.is_allowed_host("example.org", found)
+    assert not allowed_hosts.is_allowed_host("x.apps.example.org", found)
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
     """An application of which nothing is there but itself."""
-    return create_app(config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_HOSTS": "apps.example.org"}))
+    return create_app(config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_HOSTS": "apps.example.org"}))
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/static/icons.svg", "/no/such", "/api/rockons", "/jobs/"])

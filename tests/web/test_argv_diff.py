@@ -3,20 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core.secret import SecretWord, render
-from rockonweb.web.argv_diff import side_by_side
+from rockonweb.core.secret import SecretWord, format_command
+from rockonweb.web.argv_diff import diff_argv
 
 NAMED = ("docker", "run", "-d", "--name", "web")
 OLD = (*NAMED, "-p", "80:80/tcp", "-e", "A=1", "--privileged", "--label", "x", "app:1", "go")
 
 
 def marked(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    old, new = side_by_side(before, after)
+    old, new = diff_argv(before, after)
     return [one.text for one in old if one.differs], [one.text for one in new if one.differs]
 
 
 def test_an_option_and_its_value_are_one_piece() -> None:
-    old, _ = side_by_side(OLD, OLD)
+    old, _ = diff_argv(OLD, OLD)
     assert [one.text for one in old] == [
         "docker run", "-d", "--name web", "-p 80:80/tcp", "-e A=1", "--privileged", "--label x", "app:1", "go",
     ]  # fmt: skip
@@ -42,10 +42,10 @@ def test_another_secret_is_marked_although_both_look_the_same() -> None:
 
 
 def test_a_line_that_has_no_other_is_not_marked() -> None:
-    old, new = side_by_side(None, OLD)
+    old, new = diff_argv(None, OLD)
     assert old == []
     assert not any(one.differs for one in new)
-    assert side_by_side(OLD, None)[1] == []
+    assert diff_argv(OLD, None)[1] == []
 
 
 WORDS = st.lists(st.sampled_from(["-e", "A=1", "B=2", "--label", "x", "--privileged"]), max_size=8)
@@ -54,5 +54,5 @@ WORDS = st.lists(st.sampled_from(["-e", "A=1", "B=2", "--label", "x", "--privile
 @given(WORDS, WORDS)
 def test_the_pieces_are_the_whole_line(old: list[str], new: list[str]) -> None:
     before, after = ("docker", "run", *old, "app"), ("docker", "run", *new, "app")
-    for argv, pieces in zip((before, after), side_by_side(before, after), strict=True):
-        assert " ".join(one.text for one in pieces) == render(argv)
+    for argv, pieces in zip((before, after), diff_argv(before, after), strict=True):
+        assert " ".join(one.text for one in pieces) == format_command(argv)

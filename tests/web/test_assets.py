@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rockonweb.web import assets
-from tests.support.app import Visitor, install, new_visitor, shelve
+from tests.support.app import FormClient, add_rockon, mark_installed, new_visitor
 
 GZIP = {"Accept-Encoding": "gzip, br"}
 TEMPLATES = Path(assets.__file__).parent.parent / "templates"
@@ -26,15 +26,15 @@ def test_no_page_loads_another_sheet() -> None:
     assert linking == {"base.html", "bare_error.html"}
 
 
-def test_the_sheet_has_all_of_them(owner_client: Visitor) -> None:
+def test_the_sheet_has_all_of_them(owner_client: FormClient) -> None:
     body = owner_client.get("/style.css").data
-    for path in [*STATIC.glob("*.css"), STATIC / assets.BASE]:
+    for path in [*STATIC.glob("*.css"), STATIC / assets.BASE_STYLESHEET]:
         assert path.read_bytes() in body
-    assert body.startswith((STATIC / assets.BASE).read_bytes())
+    assert body.startswith((STATIC / assets.BASE_STYLESHEET).read_bytes())
 
 
 @pytest.mark.parametrize("pattern", [r"/style\.css\?v=\w+", r"/static/vendor/htmx/htmx\.min\.js\?v=\w+"])
-def test_a_file_under_its_fingerprint_is_kept_for_ever(owner_client: Visitor, pattern: str) -> None:
+def test_a_file_under_its_fingerprint_is_kept_for_ever(owner_client: FormClient, pattern: str) -> None:
     path = address(owner_client.get("/").text, pattern)
     assert owner_client.get(path).headers["Cache-Control"] == "public, max-age=31536000, immutable"
     for other in (path.partition("?")[0], f"{path}x"):
@@ -43,9 +43,9 @@ def test_a_file_under_its_fingerprint_is_kept_for_ever(owner_client: Visitor, pa
         assert owner_client.get(other, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-def test_pages_and_files_are_compressed_for_those_who_ask(owner_client: Visitor) -> None:
+def test_pages_and_files_are_compressed_for_those_who_ask(owner_client: FormClient) -> None:
     for n in range(9):
-        shelve(f"App {n}")
+        add_rockon(f"App {n}")
     for path in ("/rockons?tab=all", "/style.css", "/static/icons.svg", "/api/rockons"):
         plain, small = owner_client.get(path), owner_client.get(path, headers=GZIP)
         assert "Content-Encoding" not in plain.headers, path
@@ -56,18 +56,18 @@ def test_pages_and_files_are_compressed_for_those_who_ask(owner_client: Visitor)
             assert gzip.decompress(small.data) == plain.data, path
 
 
-def test_a_file_that_is_not_there_is_not_found(owner_client: Visitor) -> None:
+def test_a_file_that_is_not_there_is_not_found(owner_client: FormClient) -> None:
     for path in ("/static/no.css", "/static/../faces.py", "/static/%00"):
         assert owner_client.get(path, headers=GZIP).status_code == 404
 
 
-def test_the_length_of_a_page_tells_nothing(owner_client: Visitor) -> None:
+def test_the_length_of_a_page_tells_nothing(owner_client: FormClient) -> None:
     assert len({len(owner_client.get("/shares", headers=GZIP).data) for _ in range(20)}) > 3
 
 
-def test_a_page_is_light(owner_client: Visitor) -> None:
+def test_a_page_is_light(owner_client: FormClient) -> None:
     for n in range(300):
-        (install if n % 5 == 0 else str)(shelve(f"App {n}"))
+        (mark_installed if n % 5 == 0 else str)(add_rockon(f"App {n}"))
     for path in ("/", "/rockons", "/rockons?tab=all", "/operations", "/login"):
         visitor = new_visitor(owner_client.application) if path == "/login" else owner_client
         page = visitor.get(path)
@@ -89,8 +89,8 @@ def test_no_script_holds_up_the_first_paint() -> None:
 
 
 @pytest.mark.parametrize(("chosen", "scheme"), [("dark", "dark"), ("light", "light"), ("system", "light dark")])
-def test_a_browser_keeps_its_colours(owner_client: Visitor, chosen: str, scheme: str) -> None:
-    token = owner_client.token("/shares")
+def test_a_browser_keeps_its_colours(owner_client: FormClient, chosen: str, scheme: str) -> None:
+    token = owner_client.csrf_token("/shares")
     answer = owner_client.post(f"/theme/{chosen}", data={"next": "/shares?", "csrf_token": token})
     assert (answer.status_code, answer.location) == (303, "/shares")
     page = owner_client.get("/shares").text
@@ -98,8 +98,8 @@ def test_a_browser_keeps_its_colours(owner_client: Visitor, chosen: str, scheme:
     assert f'<meta name="color-scheme" content="{scheme}">' in page
 
 
-def test_no_other_colours_and_no_other_site(owner_client: Visitor) -> None:
-    token = owner_client.token("/shares")
+def test_no_other_colours_and_no_other_site(owner_client: FormClient) -> None:
+    token = owner_client.csrf_token("/shares")
     assert owner_client.post("/theme/pink", data={"csrf_token": token}).status_code == 404
     assert owner_client.post("/theme/dark", data={"next": "//evil.example", "csrf_token": token}).location == "/"
     owner_client.set_cookie("rockonweb_8080_theme", '"><b>')

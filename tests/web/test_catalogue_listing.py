@@ -7,30 +7,38 @@ from werkzeug.datastructures import MultiDict
 from rockonweb.core.definition.badges import Badge
 from rockonweb.core.definition.categories import Category
 from rockonweb.models import State, Status
-from rockonweb.web.catalogue_listing import Choice, Condition, Order, Shelf, Wish, condition_of, look
-from tests.support.app import install, shelve
-from tests.support.samples import port
+from rockonweb.web.catalogue_listing import (
+    CatalogueListing,
+    CatalogueQuery,
+    Condition,
+    FilterChoice,
+    SortOrder,
+    condition_of,
+    list_catalogue,
+)
+from tests.support.app import add_rockon, mark_installed
+from tests.support.samples import port_question
 
-UI = {"ports": {"80": port(8080, ui=True)}}
+UI = {"ports": {"80": port_question(8080, ui=True)}}
 HOST = {"opts": [["--net=host", ""]]}
 
 
 @pytest.fixture(autouse=True)
 def catalogue(app: Flask) -> None:
-    shelve("Plex", {"plex": {**UI, **HOST}}, description="Films")
-    shelve("Jellyfin", {"jellyfin": UI}, description="Films and songs")
-    shelve("Gitea", {"gitea": UI, "db": {"image": "registry.example/postgres"}})
-    install(shelve("Navidrome"))
-    install(shelve("Deluge"), Status.STOPPED)
+    add_rockon("Plex", {"plex": {**UI, **HOST}}, description="Films")
+    add_rockon("Jellyfin", {"jellyfin": UI}, description="Films and songs")
+    add_rockon("Gitea", {"gitea": UI, "db": {"image": "registry.example/postgres"}})
+    mark_installed(add_rockon("Navidrome"))
+    mark_installed(add_rockon("Deluge"), Status.STOPPED)
 
 
-def names(shelf: Shelf) -> list[str]:
+def names(shelf: CatalogueListing) -> list[str]:
     return [card.rockon.name for card in shelf.cards]
 
 
-def see(query: str) -> Shelf:
+def see(query: str) -> CatalogueListing:
     pairs = [pair.partition("=")[::2] for pair in query.split("&")]
-    return look(Wish.read(MultiDict(pairs)), "nas")
+    return list_catalogue(CatalogueQuery.parse_args(MultiDict(pairs)), "nas")
 
 
 # -- the wish -----------------------------------------------------------------------------------------------------
@@ -41,26 +49,26 @@ def test_an_address_and_back() -> None:
         [("tab", "all"), ("q", " a  b "), ("category", "media"), ("badge", "local"), ("badge", "ui"),
          ("state", "running"), ("update", "1"), ("order", "newest"), ("page", "3")]
     )  # fmt: skip
-    wish = Wish.read(given)
-    assert wish == Wish(
-        "all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, True, Order.NEWEST
+    wish = CatalogueQuery.parse_args(given)
+    assert wish == CatalogueQuery(
+        "all", "a  b", Category.MEDIA, (Badge.UI, Badge.LOCAL), Condition.RUNNING, 3, True, SortOrder.NEWEST
     )
-    assert wish.arguments(page=3) == {
+    assert wish.query_args(page=3) == {
         "tab": "all", "q": "a  b", "category": "media", "badge": ["ui", "local"], "state": "running",
         "update": "1", "order": "newest", "page": 3,
     }  # fmt: skip
-    assert wish.arguments(category=None)["page"] is None
-    assert wish.toggled(Badge.UI) == (Badge.LOCAL,)
-    assert wish.toggled(Badge.PRIVILEGED) == (Badge.UI, Badge.PRIVILEGED, Badge.LOCAL)
+    assert wish.query_args(category=None)["page"] is None
+    assert wish.toggle_badge(Badge.UI) == (Badge.LOCAL,)
+    assert wish.toggle_badge(Badge.PRIVILEGED) == (Badge.UI, Badge.PRIVILEGED, Badge.LOCAL)
 
 
 def test_what_an_address_makes_no_sense_of_is_left_out() -> None:
     given = MultiDict(
         [("tab", "x"), ("category", "x"), ("badge", "x"), ("state", "<b>"), ("page", "-1"), ("q", "\0"), ("order", "x")]
     )
-    assert Wish.read(given) == Wish()
-    assert not Wish().filtered
-    assert len(Wish.read(MultiDict([("q", "x" * 999)])).search) == 200
+    assert CatalogueQuery.parse_args(given) == CatalogueQuery()
+    assert not CatalogueQuery().is_filtered
+    assert len(CatalogueQuery.parse_args(MultiDict([("q", "x" * 999)])).search) == 200
 
 
 # -- what is found ------------------------------------------------------------------------------------------------
@@ -91,7 +99,7 @@ def test_what_an_address_makes_no_sense_of_is_left_out() -> None:
 def test_filters_and_words_combine(app: Flask, query: str, found: list[str]) -> None:
     shelf = see(query)
     assert names(shelf) == found
-    assert (shelf.found, shelf.installed, shelf.everything) == (len(found), 2, 5)
+    assert (shelf.match_count, shelf.installed_count, shelf.total_count) == (len(found), 2, 5)
 
 
 @pytest.mark.both_databases
@@ -114,27 +122,28 @@ def test_the_order_is_what_was_asked_for_or_what_fits_best(app: Flask, query: st
 @pytest.mark.both_databases
 def test_a_search_forgives_a_typing_mistake_and_says_what_it_took_instead(app: Flask) -> None:
     shelf = see("tab=all&q=jelyfin flims")
-    assert (names(shelf), shelf.instead) == (["Jellyfin"], "jellyfin films")
-    assert see("tab=all&q=jellyfin").instead == ""
-    assert (names(see("tab=all&q=xylophone")), see("tab=all&q=xylophone").instead) == ([], "")
+    assert (names(shelf), shelf.corrected_search) == (["Jellyfin"], "jellyfin films")
+    assert see("tab=all&q=jellyfin").corrected_search == ""
+    assert (names(see("tab=all&q=xylophone")), see("tab=all&q=xylophone").corrected_search) == ([], "")
 
 
 @pytest.mark.both_databases
 def test_filters_are_counted_as_if_the_others_stayed(app: Flask) -> None:
     shelf = see("tab=all&badge=ui")
-    assert shelf.categories == [Choice(Category.MEDIA, 2, False), Choice(Category.DEVELOPMENT, 1, False)]
+    assert shelf.categories == [FilterChoice(Category.MEDIA, 2, False), FilterChoice(Category.DEVELOPMENT, 1, False)]
     assert shelf.badges == [
-        Choice(Badge.UI, 3, True), Choice(Badge.CONTAINERS, 1, False), Choice(Badge.HOST_NETWORK, 1, False),
-        Choice(Badge.LOCAL, 3, False),
+        FilterChoice(Badge.UI, 3, True), FilterChoice(Badge.CONTAINERS, 1, False),
+        FilterChoice(Badge.HOST_NETWORK, 1, False),
+        FilterChoice(Badge.LOCAL, 3, False),
     ]  # fmt: skip
-    assert shelf.conditions == [Choice(Condition.AVAILABLE, 3, False)]
+    assert shelf.conditions == [FilterChoice(Condition.AVAILABLE, 3, False)]
 
 
 @pytest.mark.both_databases
 def test_a_filter_that_is_chosen_can_be_taken_back_also_where_it_finds_nothing(app: Flask) -> None:
     shelf = see("tab=all&badge=privileged&category=games")
-    assert shelf.badges == [Choice(Badge.PRIVILEGED, 0, True)]
-    assert shelf.categories == [Choice(Category.GAMES, 0, True)]
+    assert shelf.badges == [FilterChoice(Badge.PRIVILEGED, 0, True)]
+    assert shelf.categories == [FilterChoice(Category.GAMES, 0, True)]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from rockonweb import config, create_app
-from rockonweb.web.proxies import FromProxies, plain
-from tests.support.app import PASSWORD, add_user, make_app, shelve
+from rockonweb.web.proxies import TrustedProxyMiddleware, normalize_address
+from tests.support.app import PASSWORD, add_rockon, create_test_user, make_app
 
 PROXIES = [ip_network("10.0.0.0/24"), ip_network("::1/128")]
 SAID = {
@@ -33,7 +33,7 @@ def seen(peer: str, **headers: str) -> dict[str, Any]:
 
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     builder = EnvironBuilder(headers={"Host": "server", **named}, environ_overrides={"REMOTE_ADDR": peer})
-    Client(FromProxies(ours, PROXIES)).open(builder)
+    Client(TrustedProxyMiddleware(ours, PROXIES)).open(builder)
     return found
 
 
@@ -74,7 +74,7 @@ def test_the_visitor_is_the_nearest_address_that_is_no_proxy(told: str, address:
 
 def test_an_address_inside_ipv6_is_the_same_address() -> None:
     assert seen("::ffff:10.0.0.3", **SAID)["REMOTE_ADDR"] == "198.51.100.7"
-    assert plain("::ffff:10.0.0.3") == "10.0.0.3"
+    assert normalize_address("::ffff:10.0.0.3") == "10.0.0.3"
 
 
 @pytest.mark.parametrize("prefix", ["//evil.example", "javascript:", "/a b", '/a"><', "rockonweb", "/"])
@@ -91,7 +91,7 @@ def test_the_session_is_for_https_alone_where_it_began_by_https(tmp_path: Path) 
     environ = {"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_PROXIES": "127.0.0.1", "ROCKONWEB_HOSTS": "a.example"}
 
     def cookie(proxies: str, **headers: str) -> str:
-        app = create_app(config.read({**environ, "ROCKONWEB_PROXIES": proxies}))
+        app = create_app(config.load_config({**environ, "ROCKONWEB_PROXIES": proxies}))
 
         @app.get("/begin")
         def begin() -> str:
@@ -115,8 +115,8 @@ def test_the_session_is_for_https_alone_where_it_began_by_https(tmp_path: Path) 
 def test_below_a_path_every_address_is_below_it(tmp_path: Path) -> None:
     app = make_app(tmp_path, ROCKONWEB_PROXIES="127.0.0.1")
     with app.app_context():
-        add_user("ada")
-        shelve("Notes")
+        create_test_user("ada")
+        add_rockon("Notes")
     client = app.test_client()
     told = {"X-Forwarded-Prefix": "/apps", "X-Forwarded-Proto": "http"}
     answer = client.get("/rockons?tab=all", headers=told)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from rockonweb.web.ui_link import link
-from tests.support.samples import port, rockon
+from rockonweb.web.ui_link import build_ui_link
+from tests.support.samples import build_definition, port_question
 
-PORTS = {"80": port(8080, ui=True)}
+PORTS = {"80": port_question(8080, ui=True)}
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ PORTS = {"80": port(8080, ui=True)}
     ],
 )
 def test_a_link(keys: dict[str, Any], host_port: int | None, hostname: str, address: str | None) -> None:
-    definition = rockon({"web": {"ports": PORTS}}, **keys)
-    assert link(definition, host_port, hostname) == address
+    definition = build_definition({"web": {"ports": PORTS}}, **keys)
+    assert build_ui_link(definition, host_port, hostname) == address
 
 
 def test_on_the_host_s_network_the_container_s_own_port_counts() -> None:
-    definition = rockon({"web": {"ports": PORTS, "opts": [["--net=host", ""]]}})
-    assert link(definition, 8081, "nas.local") == "http://nas.local:80/"
+    definition = build_definition({"web": {"ports": PORTS, "opts": [["--net=host", ""]]}})
+    assert build_ui_link(definition, 8081, "nas.local") == "http://nas.local:80/"
 
 
 def test_no_port_with_a_ui_no_link() -> None:
-    assert link(rockon({"web": {"ports": {"80": port(8080)}}}), 8080, "nas.local") is None
+    assert build_ui_link(build_definition({"web": {"ports": {"80": port_question(8080)}}}), 8080, "nas.local") is None

@@ -7,23 +7,23 @@ import pytest
 
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats import backup as core
-from rockonweb.core.formats.backup import Backup, Hidden, Metastore
+from rockonweb.core.formats.backup import Backup, SavedMetastore, SecretLocation
 from rockonweb.work import backup
 
 PASSPHRASE = "a long enough passphrase"
-PLACE = Hidden("", "metastores", "", "https://example.org/a")
-WHOLE = Backup("1", "now", metastores=(Metastore("https://me:pw@example.org/a", True),))
+PLACE = SecretLocation("", "metastores", "", "https://example.org/a")
+WHOLE = Backup("1", "now", metastores=(SavedMetastore("https://me:pw@example.org/a", True),))
 
 
 def sealed(passphrase: str = PASSPHRASE) -> Backup:
-    without, taken = core.withhold(WHOLE)
-    return replace(without, sealed=backup.seal(core.secrets_to_json(taken), passphrase))
+    without, taken = core.withhold_secrets(WHOLE)
+    return replace(without, sealed=backup.seal_secrets(core.secrets_to_json(taken), passphrase))
 
 
 def test_the_passphrase_opens_it():
-    found = core.read(core.to_json(sealed()))
-    assert found.hidden == [PLACE]
-    assert backup.unseal(found, PASSPHRASE) == WHOLE
+    found = core.read_backup(core.backup_to_json(sealed()))
+    assert found.withheld_secrets == [PLACE]
+    assert backup.unseal_secrets(found, PASSPHRASE) == WHOLE
 
 
 def test_two_backups_of_the_same_differ():
@@ -33,23 +33,23 @@ def test_two_backups_of_the_same_differ():
 @pytest.mark.parametrize("passphrase", ["", "another long passphrase", PASSPHRASE + " "])
 def test_a_wrong_passphrase_is_told(passphrase: str):
     with pytest.raises(BadInput, match="not the one that this backup was made with"):
-        backup.unseal(sealed(), passphrase)
+        backup.unseal_secrets(sealed(), passphrase)
 
 
 def test_damaged_secrets_are_told():
-    text = core.to_json(sealed())
+    text = core.backup_to_json(sealed())
     data = json.loads(text)
     token = data["secrets"]["data"]
     for damaged in (token[:-20], token[:30] + ("A" if token[30] != "A" else "B") + token[31:], "", "AAAA"):
         data["secrets"]["data"] = damaged
         with pytest.raises(BadInput, match="damaged"):
-            backup.unseal(core.read(json.dumps(data)), PASSPHRASE)
+            backup.unseal_secrets(core.read_backup(json.dumps(data)), PASSPHRASE)
 
 
 def test_a_passphrase_is_long_enough():
     with pytest.raises(BadInput, match="at least 10 characters"):
-        backup.seal("[]", "too short")
+        backup.seal_secrets("[]", "too short")
 
 
 def test_without_secrets_a_passphrase_opens_nothing():
-    assert backup.unseal(WHOLE, "whatever") == WHOLE
+    assert backup.unseal_secrets(WHOLE, "whatever") == WHOLE

@@ -19,17 +19,28 @@ from types import SimpleNamespace
 import pytest
 
 from rockonweb import config
-from rockonweb.core.instance.diagnosis import Finding
+from rockonweb.core.instance.diagnosis import CheckResult
 from rockonweb.host import Host, certificate
-from rockonweb.models import Environment, Kind, Operation, Progress, RefreshReport, State, Status, db, now, writing
+from rockonweb.models import (
+    Environment,
+    Kind,
+    Operation,
+    Progress,
+    RefreshReport,
+    State,
+    Status,
+    db,
+    transaction,
+    utc_now,
+)
 from rockonweb.work import doctor
 from tests.support.claims import free_port
 from tests.support.command_line import CommandLine
 from tests.support.instance import Instance
-from tests.support.metastore import Metastore
-from tests.support.postgres import PASSWORD, Postgres
+from tests.support.metastore import MetastoreServer
+from tests.support.postgres import PASSWORD, PostgresServer
 from tests.support.queue_server import QueueServer
-from tests.support.samples import port, questions
+from tests.support.samples import label_questions, port_question
 
 NOWHERE = "tcp://127.0.0.1:1"
 PARTS = {
@@ -37,15 +48,15 @@ PARTS = {
     *("containers", "operations", "catalogue", "secrets"),
 }
 Examine = Callable[..., subprocess.CompletedProcess[str]]
-SPEC = {"image": "box.example/app", "environment": questions(KEY="")}
+SPEC = {"image": "box.example/app", "environment": label_questions(KEY="")}
 
 
-def look(instance: Instance, **changes: str) -> dict[str, Finding]:
-    found = doctor.examine(config.read({**instance.environ, **changes}), "1.2")
+def look(instance: Instance, **changes: str) -> dict[str, CheckResult]:
+    found = doctor.examine_instance(config.load_config({**instance.environ, **changes}), "1.2")
     return {one.about: one for one in found}
 
 
-def levels(found: Mapping[str, Finding]) -> dict[str, str]:
+def levels(found: Mapping[str, CheckResult]) -> dict[str, str]:
     return {about: one.level for about, one in found.items()}
 
 
@@ -138,7 +149,7 @@ def test_what_is_in_the_log_of_a_database_in_use_counts_too(instance: Instance) 
 
 
 def test_a_damaged_database_is_found(instance: Instance) -> None:
-    with writing() as session:
+    with transaction() as session:
         session.add_all(RefreshReport(content="x" * 3000) for _ in range(20))
     db.session.remove()
     db.engine.dispose()
@@ -175,8 +186,8 @@ def test_rows_that_refer_to_nothing_are_found(instance: Instance) -> None:
 
 
 def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": SPEC})
-    with writing():
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    with transaction():
         rockon.containers[0].environment[0].value = "a secret"
     assert db.session.query(Environment).count() == 1
     assert look(instance)["secrets"].sentence == "All 1 can be read with the instance's key."
@@ -189,8 +200,8 @@ def test_another_key_than_the_databases_is_found(instance: Instance) -> None:
 
 def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instance) -> None:
     names = ("Runs", "Left", "Waits", "Forgotten", "Failed", "Mended")
-    rockons = {name: instance.add(name, {name: SPEC}) for name in names}
-    old = now() - timedelta(hours=1)
+    rockons = {name: instance.add_rockon(name, {name: SPEC}) for name in names}
+    old = utc_now() - timedelta(hours=1)
     kinds = {
         "Runs": Progress.RUNNING,
         "Left": Progress.RUNNING,
@@ -199,18 +210,21 @@ def test_operations_that_nobody_works_on_and_those_that_failed(instance: Instanc
         "Failed": Progress.FAILED,
         "Mended": Progress.FAILED,
     }
-    with writing() as session:
+    with transaction() as session:
         made = {
             name: Operation(
-                kind=Kind.STOP, installation=rockons[name], progress=progress, created=now() if name == "Waits" else old
+                kind=Kind.STOP,
+                installation=rockons[name],
+                progress=progress,
+                created=utc_now() if name == "Waits" else old,
             )
             for name, progress in kinds.items()
         }
         session.add_all(made.values())
         session.flush()
         session.add(Operation(kind=Kind.STOP, installation=rockons["Mended"], progress=Progress.DONE))
-    instance.settings.locks.mkdir(exist_ok=True)
-    with open(instance.settings.locks / f"operation-{made['Runs'].id}.lock", "w") as held:
+    instance.settings.locks_folder.mkdir(exist_ok=True)
+    with open(instance.settings.locks_folder / f"operation-{made['Runs'].id}.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         found = look(instance)["operations"]
     assert found.facts == {"stuck": [made["Left"].id, made["Forgotten"].id], "failed": [made["Failed"].id]}
@@ -229,8 +243,8 @@ def test_loose_files_are_told(instance: Instance) -> None:
 def test_a_clock_that_is_not_dockers_is_told(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, behind: int, level: str
 ) -> None:
-    docker = SimpleNamespace(clock=lambda: time.time() - behind)
-    monkeypatch.setattr(doctor._Visit, "_connected", lambda _visit: docker)
+    docker = SimpleNamespace(system_time=lambda: time.time() - behind)
+    monkeypatch.setattr(doctor._InstanceProbe, "_connect_docker", lambda _visit: docker)
     monkeypatch.setattr(Host, "clock_is_synchronised", lambda _: None)
     found = look(instance)["clock"]
     assert found.level == level
@@ -253,7 +267,7 @@ def test_without_its_queue_the_rest_is_looked_at(instance: Instance, queue_serve
 
 
 def test_another_program_at_our_address_is_told(instance: Instance) -> None:
-    other = Metastore({"healthz": b"hello"})
+    other = MetastoreServer({"healthz": b"hello"})
     try:
         found = look(instance, ROCKONWEB_BIND=other.url.removeprefix("http://"))["web"]
     finally:
@@ -264,8 +278,10 @@ def test_another_program_at_our_address_is_told(instance: Instance) -> None:
 def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         number = stranger.getsockname()[1]
-        rockon = instance.add("Wiki", {"wiki": {"image": "box.example/app", "ports": {"80": port(number)}}})
-        with writing():
+        rockon = instance.add_rockon(
+            "Wiki", {"wiki": {"image": "box.example/app", "ports": {"80": port_question(number)}}}
+        )
+        with transaction():
             rockon.state, rockon.status = State.INSTALLED, Status.STOPPED
             rockon.containers[0].ports[0].host = number
         found = look(instance)["ports"]
@@ -278,7 +294,7 @@ def test_a_port_that_a_stranger_has_is_told(instance: Instance) -> None:
 def test_the_last_refresh_and_what_it_could_not_use(instance: Instance, secrets: str) -> None:
     assert look(instance)["catalogue"].sentence == "It was never refreshed."
     report = {"faulty": [{"file": f"https://{secrets}", "reasons": ["x"]}]}
-    with writing() as session:
+    with transaction() as session:
         session.add(RefreshReport(content=json.dumps(report)))
     found = look(instance)["catalogue"]
     assert "box.example/a.json?***" in found.sentence
@@ -287,12 +303,12 @@ def test_the_last_refresh_and_what_it_could_not_use(instance: Instance, secrets:
 
 def test_the_hosts_certificate(instance: Instance, tmp_path: Path) -> None:
     assert "certificate" not in look(instance)
-    key, pem = certificate.self_signed("host")
+    key, pem = certificate.create_self_signed("host")
     (tmp_path / "key").write_bytes(key)
     (tmp_path / "pem").write_bytes(pem)
     names = {"ROCKONWEB_TLS_KEY": str(tmp_path / "key"), "ROCKONWEB_TLS_CERT": str(tmp_path / "pem")}
     assert look(instance, **names)["certificate"].level == "ok"
-    (tmp_path / "key").write_bytes(certificate.self_signed("host")[0])
+    (tmp_path / "key").write_bytes(certificate.create_self_signed("host")[0])
     assert "the key is not the certificate's" in look(instance, **names)["certificate"].sentence
     (tmp_path / "pem").write_text("nonsense")
     assert look(instance, **names)["certificate"].level == "fail"
@@ -300,13 +316,13 @@ def test_the_hosts_certificate(instance: Instance, tmp_path: Path) -> None:
     assert "No such file" in look(instance, **names)["certificate"].sentence
 
 
-def test_on_postgresql_the_password_is_masked(instance: Instance, postgres: Postgres) -> None:
-    found = look(instance, DATABASE_URL=postgres.database())
+def test_on_postgresql_the_password_is_masked(instance: Instance, postgres: PostgresServer) -> None:
+    found = look(instance, DATABASE_URL=postgres.create_database())
     assert found["database"].level == "ok"
     assert "PostgreSQL" in found["database"].sentence
     assert found["schema"].sentence == "The database is empty."
     assert PASSWORD not in str({about: vars(one) for about, one in found.items()})
-    assert look(instance, DATABASE_URL=postgres.database("SQL_ASCII"))["database"].level == "fail"
+    assert look(instance, DATABASE_URL=postgres.create_database("SQL_ASCII"))["database"].level == "fail"
 
 
 def test_a_folder_that_it_may_not_read_is_told(instance: Instance, tmp_path: Path) -> None:
@@ -317,8 +333,8 @@ def test_a_folder_that_it_may_not_read_is_told(instance: Instance, tmp_path: Pat
     copy.chmod(0o700)
     program = (
         "import os, sys; from rockonweb import config; from rockonweb.work import doctor; "
-        "settings = config.read({'ROCKONWEB_INSTANCE': sys.argv[1], 'REDIS_URL': 'unix:///x'}); "
-        "os.setgid(65534); os.setuid(65534); print(*doctor.examine(settings, '1'), sep=chr(10))"
+        "settings = config.load_config({'ROCKONWEB_INSTANCE': sys.argv[1], 'REDIS_URL': 'unix:///x'}); "
+        "os.setgid(65534); os.setuid(65534); print(*doctor.examine_instance(settings, '1'), sep=chr(10))"
     )
     said = subprocess.run(
         [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60, cwd="/"

@@ -19,10 +19,10 @@ def test_a_worker_whose_process_was_killed_does_not_count(redis: Redis) -> None:
     register(redis, "alive", socket.gethostname(), os.getpid())
     register(redis, "killed", socket.gethostname(), 2**22 - 1)
     register(redis, "elsewhere", "another-host", 2**22 - 1)
-    assert heartbeat.workers() == 2
+    assert heartbeat.count_workers() == 2
 
 
 def test_what_the_watcher_tells_is_read_back(redis: Redis) -> None:
     assert heartbeat.engine_status().reachable is None
-    heartbeat.tell(redis, heartbeat.EngineStatus(True, version="28.0"))
+    heartbeat.publish_status(redis, heartbeat.EngineStatus(True, version="28.0"))
     assert (heartbeat.engine_status().reachable, heartbeat.engine_status().version) == (True, "28.0")

@@ -16,9 +16,9 @@ from rockonweb.work import instance_files
 from tests.support.stack import Stack
 
 
-def instance(folder: Path, **environ: str) -> config.Settings:
+def instance(folder: Path, **environ: str) -> config.Config:
     """An instance that has its key, made with the widest permissions."""
-    settings = config.read({"ROCKONWEB_INSTANCE": str(folder), **environ})
+    settings = config.load_config({"ROCKONWEB_INSTANCE": str(folder), **environ})
     config.secret_key(settings)
     folder.chmod(0o755)
     return settings
@@ -44,12 +44,12 @@ def test_what_is_too_open_is_mended_and_told(tmp_path: Path, name: str, caplog: 
     path.touch()
     path.chmod(0o664)
     with caplog.at_level(logging.WARNING):
-        found = instance_files.mend(settings)
+        found = instance_files.fix_permissions(settings)
     assert {str(settings.instance), str(path)} <= set(found)
     assert str(path) in caplog.text
     assert (mode(settings.instance), mode(path)) == (0o700, 0o600)
     assert not path.parent.stat().st_mode & 0o077
-    assert instance_files.mend(settings) == []
+    assert instance_files.fix_permissions(settings) == []
 
 
 def test_what_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
     for path in others:
         path.touch()
         path.chmod(0o644)
-    instance_files.mend(settings)
+    instance_files.fix_permissions(settings)
     assert [mode(path) for path in others] == [0o644] * 3
     assert mode(settings.instance / "shares" / "photos") & 0o055
 
@@ -69,7 +69,7 @@ def test_what_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_without_a_key_is_no_instance(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "rockonweb.db").touch(0o644)
-    assert instance_files.mend(config.read({"ROCKONWEB_INSTANCE": str(tmp_path)})) == []
+    assert instance_files.fix_permissions(config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path)})) == []
     assert mode(tmp_path) == 0o755
 
 
@@ -78,7 +78,7 @@ def test_a_database_elsewhere_is_mended_too(tmp_path: Path) -> None:
     for name in ("other.db", "other.db-wal", "another"):
         (tmp_path / name).touch(0o644)
         (tmp_path / name).chmod(0o644)
-    instance_files.mend(settings)
+    instance_files.fix_permissions(settings)
     assert [mode(tmp_path / name) for name in ("other.db", "other.db-wal", "another")] == [0o600, 0o600, 0o644]
 
 
@@ -86,14 +86,16 @@ def test_what_cannot_be_mended_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     settings = instance(tmp_path / "instance")
     monkeypatch.setattr(Path, "chmod", lambda *_args, **_options: None)  # as on a file system without permissions
     with pytest.raises(RockonwebError, match=str(settings.instance)):
-        instance_files.mend(settings)
+        instance_files.fix_permissions(settings)
 
 
 def test_shares_stay_open_to_the_apps(tmp_path: Path) -> None:
-    settings = config.read({"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_SHARES_ROOT": str(tmp_path / "a" / "b")})
+    settings = config.load_config(
+        {"ROCKONWEB_INSTANCE": str(tmp_path), "ROCKONWEB_SHARES_ROOT": str(tmp_path / "a" / "b")}
+    )
     before = os.umask(instance_files.UMASK)
     try:
-        Host(settings).shares.make("photos")
+        Host(settings).shares.create_share("photos")
         Host(settings).shares.set_owner("photos/new", os.getuid(), os.getgid())
     finally:
         os.umask(before)

@@ -16,14 +16,14 @@ from sqlalchemy import select
 
 from rockonweb import jobs
 from rockonweb.core.errors import RockonwebError
-from rockonweb.core.instance.notices import LOCAL_SCHEMES, Event, Message
-from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, now, writing
+from rockonweb.core.instance.notices import LOCAL_SCHEMES, NoticeContent, NoticeEvent
+from rockonweb.models import Kind, NoticeMessage, NoticeTarget, Operation, Progress, db, transaction, utc_now
 from rockonweb.work import heartbeat, notices, notifier, queue, runner, updates
-from tests.support.app import install, shelve
+from tests.support.app import add_rockon, mark_installed
 from tests.support.claims import free_port
-from tests.support.receivers import hook, mail_server
+from tests.support.receivers import mail_server, webhook_receiver
 
-WORDS = Message("Notes could not be installed", ("The image is not there.", "Check its name."))
+WORDS = NoticeContent("Notes could not be installed", ("The image is not there.", "Check its name."))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def environ() -> dict[str, str]:
 
 
 def add(way: str, events: str = "failed", **parts: str) -> int:
-    with writing() as session:
+    with transaction() as session:
         target = NoticeTarget(way=way, address=json.dumps(parts), events=events)
         session.add(target)
         session.flush()
@@ -55,10 +55,10 @@ def target(target_id: int) -> NoticeTarget:
 
 
 def ended(progress: Progress, **columns: object) -> int:
-    with writing() as session:
-        rockon = install(shelve("Notes"))
+    with transaction() as session:
+        rockon = mark_installed(add_rockon("Notes"))
         operation = Operation(
-            kind=Kind.INSTALL, installation_id=rockon.id, progress=progress, finished=now(), **columns
+            kind=Kind.INSTALL, installation_id=rockon.id, progress=progress, finished=utc_now(), **columns
         )
         session.add(operation)
         session.flush()
@@ -69,9 +69,9 @@ def ended(progress: Progress, **columns: object) -> int:
 
 
 def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
-    with hook("/hook?key=v4lue") as seen:
+    with webhook_receiver("/hook?key=v4lue") as seen:
         one = add("hook", url=seen.url)
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     [(path, body)] = seen.got
     assert path == "/hook?key=v4lue"
@@ -84,7 +84,7 @@ def test_a_web_hook_gets_what_happened_as_json(app: Flask) -> None:
 def test_a_mailbox_gets_a_mail_of_plain_text(app: Flask) -> None:
     with mail_server("apps", "s3cret-word") as box:
         one = add("mail", **mailbox(box.port, user="apps", password="s3cret-word"))
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine, target(one).said
     assert sorted(name for names in box.to for name in names) == ["ada@box.example", "bob@box.example"]
@@ -96,9 +96,9 @@ def test_a_mailbox_gets_a_mail_of_plain_text(app: Flask) -> None:
 
 
 def test_an_apprise_address_works_as_it_is(app: Flask) -> None:
-    with hook() as seen:
+    with webhook_receiver() as seen:
         one = add("apprise", url=seen.url.replace("http://", "json://"))
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine
     assert seen.got[0][1]["title"] == WORDS.title
@@ -106,7 +106,7 @@ def test_an_apprise_address_works_as_it_is(app: Flask) -> None:
 
 def test_an_address_that_apprise_does_not_know_is_told(app: Flask) -> None:
     one = add("apprise", url="nonsense-of-mine://x")
-    notices.tell(Event.FAILED, WORDS)
+    notices.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     assert (target(one).fine, target(one).said) == (False, "Apprise does not know such an address.")
 
@@ -127,7 +127,7 @@ def test_nothing_is_sent_to_this_machine_itself(app: Flask, monkeypatch: pytest.
     written: list[object] = []
     monkeypatch.setattr(syslog, "syslog", lambda *words: written.append(words))
     one = add("apprise", url="Syslog://local0")
-    notices.tell(Event.FAILED, WORDS)
+    notices.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     assert target(one).fine is False
     assert target(one).said.startswith("Such an address leads to this machine itself.")
@@ -138,18 +138,18 @@ def test_nothing_is_sent_to_this_machine_itself(app: Flask, monkeypatch: pytest.
 
 
 def test_a_refusal_is_told_with_its_reason_and_tried_again_a_few_times(app: Flask) -> None:
-    with hook("/t0ken-of-mine") as seen:
+    with webhook_receiver("/t0ken-of-mine") as seen:
         seen.status = 503
         one = add("hook", url=seen.url)
-        notices.tell(Event.FAILED, WORDS)
-        for attempt in range(1, notices.TRIES + 1):
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
+        for attempt in range(1, notices.MAX_TRIES + 1):
             send_all()
             send_all()  # it is not due again yet
             assert len(seen.got) == attempt
-            with writing() as session:
+            with transaction() as session:
                 for message in session.scalars(select(NoticeMessage)):
-                    assert message.due > now() + timedelta(seconds=50)
-                    message.due = now()
+                    assert message.due > utc_now() + timedelta(seconds=50)
+                    message.due = utc_now()
     found = target(one)
     assert (found.fine, db.session.query(NoticeMessage).count()) == (False, 0)
     assert "503" in found.said
@@ -159,7 +159,7 @@ def test_a_refusal_is_told_with_its_reason_and_tried_again_a_few_times(app: Flas
 def test_a_wrong_password_is_told_without_it(app: Flask) -> None:
     with mail_server("apps", "right") as box:
         one = add("mail", **mailbox(box.port, user="apps", password="wr0ng-word"))
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
         send_all()
     assert target(one).fine is False
     assert "535" in target(one).said
@@ -169,7 +169,7 @@ def test_a_wrong_password_is_told_without_it(app: Flask) -> None:
 
 def test_a_server_that_is_not_there_is_told(app: Flask) -> None:
     one, two = add("hook", url=f"http://127.0.0.1:{free_port()}/"), add("mail", **mailbox(free_port()))
-    notices.tell(Event.FAILED, WORDS)
+    notices.notify_targets(NoticeEvent.FAILED, WORDS)
     send_all()
     for found in (target(one), target(two)):
         assert found.fine is False
@@ -177,11 +177,11 @@ def test_a_server_that_is_not_there_is_told(app: Flask) -> None:
 
 
 def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "SECONDS", 0.5)
-    with hook() as seen:
+    monkeypatch.setattr(notifier, "TIMEOUT", 0.5)
+    with webhook_receiver() as seen:
         seen.delay = 5
         one = add("hook", url=seen.url)
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
         begun = time.monotonic()
         send_all()
         assert time.monotonic() - begun < 4
@@ -189,10 +189,10 @@ def test_a_server_that_is_silent_is_given_up(app: Flask, monkeypatch: pytest.Mon
 
 
 def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "MOST_WAITING", 3)
+    monkeypatch.setattr(notices, "MAX_WAITING", 3)
     add("hook", url="http://127.0.0.1:9/")
     for _ in range(5):
-        notices.tell(Event.FAILED, WORDS)
+        notices.notify_targets(NoticeEvent.FAILED, WORDS)
     assert db.session.query(NoticeMessage).count() == 3
 
 
@@ -213,7 +213,7 @@ def test_messages_do_not_pile_up_for_ever(app: Flask, monkeypatch: pytest.Monkey
 def test_who_wants_it_is_told_of_an_operation(app: Flask, progress: Progress, events: str, told: bool) -> None:
     add("hook", events, url="http://127.0.0.1:9/")
     operation = ended(progress, error="No <image>." if progress is Progress.FAILED else "", hint="Check @its name.")
-    notices.operation_ended(operation)
+    notices.notify_operation_ended(operation)
     found = db.session.scalars(select(NoticeMessage)).all()
     assert bool(found) is told
     if progress is Progress.FAILED and told:
@@ -229,9 +229,9 @@ def test_each_target_is_told_in_its_language(app: Flask, language: str, title: s
     others = {"en": "de", "de": "en"}
     for chosen in (language, others[language]):
         one = add("hook", "ended", url="http://127.0.0.1:9/")
-        with writing() as session:
+        with transaction() as session:
             session.get_one(NoticeTarget, one).language = chosen
-    notices.operation_ended(ended(Progress.DONE))
+    notices.notify_operation_ended(ended(Progress.DONE))
     first, second = db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.target_id))
     assert first.title == title
     assert first.body.startswith(line)
@@ -243,11 +243,11 @@ def test_a_job_tells_of_its_operation_once(app: Flask, monkeypatch: pytest.Monke
     operation = ended(Progress.RUNNING)
 
     def end(operation_id: int) -> None:
-        with writing() as session:
-            session.get_one(Operation, operation_id).end(Progress.DONE)
+        with transaction() as session:
+            session.get_one(Operation, operation_id).mark_finished(Progress.DONE)
 
     monkeypatch.setattr(runner, "run", end)
-    monkeypatch.setattr(updates, "follow", lambda _: None)
+    monkeypatch.setattr(updates, "refresh_after_operation", lambda _: None)
     jobs.run(operation)
     jobs.run(operation)  # a requeue does nothing again
     assert db.session.query(NoticeMessage).count() == 1
@@ -258,27 +258,27 @@ def test_a_notice_that_fails_fails_nothing(app: Flask, monkeypatch: pytest.Monke
         raise RockonwebError("the database is away")
 
     add("hook", "ended", url="http://127.0.0.1:9/")
-    monkeypatch.setattr(notices, "tell", fall)
-    notices.operation_ended(ended(Progress.DONE))
-    notices.keep_up()
+    monkeypatch.setattr(notices, "notify_targets", fall)
+    notices.notify_operation_ended(ended(Progress.DONE))
+    notices.process_notices()
 
 
 def test_without_a_target_nothing_is_put_on_record_or_on_the_queue(app: Flask) -> None:
-    notices.operation_ended(ended(Progress.FAILED))
-    notices.keep_up()
+    notices.notify_operation_ended(ended(Progress.FAILED))
+    notices.process_notices()
     assert db.session.query(NoticeMessage).count() == 0
-    assert queue.waiting() == set()
+    assert queue.waiting_jobs() == set()
 
 
 def test_images_that_are_newly_newer_are_told(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add("hook", "images", url="http://127.0.0.1:9/")
-    old, fresh = install(shelve("Old"), newer_images=True), install(shelve("Fresh"))
+    old, fresh = mark_installed(add_rockon("Old"), newer_images=True), mark_installed(add_rockon("Fresh"))
 
     def look(_: int) -> None:
-        with writing():
+        with transaction():
             fresh.newer_images = old.newer_images = True
 
-    monkeypatch.setattr(updates, "look", look)
+    monkeypatch.setattr(updates, "check_registries", look)
     jobs.look_for_updates(0)
     jobs.look_for_updates(0)
     [found] = db.session.scalars(select(NoticeMessage))
@@ -288,23 +288,23 @@ def test_images_that_are_newly_newer_are_told(app: Flask, monkeypatch: pytest.Mo
 
 def test_the_watcher_tells_of_little_room_and_of_docker_s_absence(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add("hook", "trouble", url="http://127.0.0.1:9/")
-    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(True, free=10**9))
-    notices.keep_up()
-    notices.keep_up()
-    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(False))
-    notices.keep_up()
+    heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(True, free=10**9))
+    notices.process_notices()
+    notices.process_notices()
+    heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(False))
+    notices.process_notices()
     clock = time.time()
     monkeypatch.setattr(time, "time", lambda: clock + 301)
-    heartbeat.tell(queue.connection(), heartbeat.EngineStatus(False))
-    notices.keep_up()
-    notices.keep_up()
+    heartbeat.publish_status(queue.redis_connection(), heartbeat.EngineStatus(False))
+    notices.process_notices()
+    notices.process_notices()
     titles = [message.title for message in db.session.scalars(select(NoticeMessage).order_by(NoticeMessage.id))]
     assert titles == ["There is little room for images", "Docker does not answer"]
 
 
 def test_the_watcher_puts_what_is_due_on_the_queue(app: Flask) -> None:
     add("hook", url="http://127.0.0.1:9/")
-    notices.tell(Event.FAILED, WORDS)
-    queue.connection().flushall()
-    notices.keep_up()
-    assert queue.waiting() == {"notice-1"}
+    notices.notify_targets(NoticeEvent.FAILED, WORDS)
+    queue.redis_connection().flushall()
+    notices.process_notices()
+    assert queue.waiting_jobs() == {"notice-1"}

@@ -7,33 +7,33 @@ import pytest
 from rq.job import Job
 
 from rockonweb.core.errors import Conflict, QueueUnreachable
-from rockonweb.core.operations.requests import plain_request
-from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, repository, writing
+from rockonweb.core.operations.requests import blank_request
+from rockonweb.models import Draft, Installation, Kind, Operation, Progress, State, User, db, repository, transaction
 from rockonweb.work import operations, queue, scheduler
 from tests.support.claims import free_port
 from tests.support.instance import Instance
 from tests.support.queue_server import QueueServer
-from tests.support.samples import port, questions
+from tests.support.samples import label_questions, port_question
 
 SPEC = {
     "image": "example/app",
-    "ports": {"8080": port(8080, ui=True)},
-    "volumes": questions({"/data": "Data"}),
-    "environment": questions(API_TOKEN="Token"),
+    "ports": {"8080": port_question(8080, ui=True)},
+    "volumes": label_questions({"/data": "Data"}),
+    "environment": label_questions(API_TOKEN="Token"),
 }
 
 
 def installed(instance: Instance, name: str = "App") -> Installation:
     """A rock-on whose row says that it is installed."""
-    rockon = instance.add(name, {name.lower(): SPEC})
-    with writing():
+    rockon = instance.add_rockon(name, {name.lower(): SPEC})
+    with transaction():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     return rockon
 
 
 def ended(operation_id: int, progress: Progress) -> None:
     """Let an operation be over."""
-    with writing() as session:
+    with transaction() as session:
         operation = session.get_one(Operation, operation_id)
         operation.progress = progress
         if operation.kind is Kind.INSTALL and operation.installation:
@@ -41,25 +41,25 @@ def ended(operation_id: int, progress: Progress) -> None:
 
 
 def job(operation_id: int) -> Job:
-    return Job.fetch(scheduler.job_id(operation_id), connection=queue.connection())
+    return Job.fetch(scheduler.job_id(operation_id), connection=queue.redis_connection())
 
 
 @pytest.mark.both_databases
 def test_an_install_stores_answers_lines_and_ports_and_forgets_the_drafts(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": SPEC})
-    with writing() as session:
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    with transaction() as session:
         user = User(name="me", password_hash="x")
         session.add(user)
         session.flush()
         session.add(Draft(user_id=user.id, rockon_id=rockon.id, definition_hash="x"))
-    reviewed = instance.review(rockon, new_shares=["new"], shares={"app": {"/data": "new/folder"}})
-    operation = db.session.get_one(Operation, instance.submit(reviewed))
+    reviewed = instance.prepare_install(rockon, new_shares=["new"], shares={"app": {"/data": "new/folder"}})
+    operation = db.session.get_one(Operation, instance.submit_review(reviewed))
     assert (operation.kind, operation.progress, operation.user) == ("install", "queued", "tester")
-    assert operation.lines == reviewed.plan.lines
+    assert operation.reviewed_commands == reviewed.plan.masked_lines
     assert operation.request == reviewed.request
     assert (rockon.state, rockon.status) == ("pending_install", "pending_start")
     assert rockon.installed_source == rockon.entry.source
-    assert repository.answers_of(rockon) == reviewed.answers
+    assert repository.load_answers(rockon) == reviewed.final_answers
     assert not db.session.query(Draft).count()
 
 
@@ -68,15 +68,15 @@ def test_only_the_id_crosses_the_queue_and_only_after_the_commit(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committed: list[object] = []
-    enqueue = queue.enqueue
+    enqueue = queue.enqueue_job
 
     def look(function: str, *ids: int, job_id: str) -> None:
         with db.engine.connect() as other:
             committed.extend(map(tuple, other.exec_driver_sql("SELECT id, progress FROM operation")))
         enqueue(function, *ids, job_id=job_id)
 
-    monkeypatch.setattr(queue, "enqueue", look)
-    operation_id = instance.submit(instance.review(instance.add("App", {"app": SPEC})))
+    monkeypatch.setattr(queue, "enqueue_job", look)
+    operation_id = instance.submit_review(instance.prepare_install(instance.add_rockon("App", {"app": SPEC})))
     assert committed == [(operation_id, "QUEUED")]
     assert (job(operation_id).func_name, job(operation_id).args) == ("rockonweb.jobs.run", (operation_id,))
     assert not job(operation_id).kwargs
@@ -95,7 +95,7 @@ def test_a_queue_that_goes_in_between_leaves_an_operation_that_waits(
         return found
 
     monkeypatch.setattr(queue, "ping", last_words)
-    operation = db.session.get_one(Operation, operations.begin(rockon, plain_request(Kind.STOP), "me"))
+    operation = db.session.get_one(Operation, operations.submit_operation(rockon, blank_request(Kind.STOP), "me"))
     assert operation.progress == "queued"
 
 
@@ -104,9 +104,9 @@ def test_without_a_queue_nothing_is_written(instance: Instance, queue_server: Qu
     before = instance.rows_of()
     queue_server.stop()
     with pytest.raises(QueueUnreachable):
-        operations.begin(rockon, plain_request(Kind.STOP), "me")
+        operations.submit_operation(rockon, blank_request(Kind.STOP), "me")
     with pytest.raises(QueueUnreachable):
-        operations.begin_refresh("me")
+        operations.submit_refresh("me")
     assert instance.rows_of() == before
 
 
@@ -119,7 +119,7 @@ def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Inst
         with instance.app.app_context():
             rockon = db.session.get_one(Installation, rockon_id)
             together.wait()
-            return operations.begin(rockon, plain_request(Kind.STOP), "me")
+            return operations.submit_operation(rockon, blank_request(Kind.STOP), "me")
 
     with ThreadPoolExecutor(6) as pool:
         outcomes = [*pool.map(click, range(6))]
@@ -130,7 +130,7 @@ def test_of_many_who_begin_the_same_at_once_all_get_one_operation(instance: Inst
 
 def test_operations_of_different_rock_ons_wait_side_by_side(instance: Instance) -> None:
     for name in ("One", "Two", "Three"):
-        operations.begin(installed(instance, name), plain_request(Kind.STOP), "me")
+        operations.submit_operation(installed(instance, name), blank_request(Kind.STOP), "me")
     assert db.session.query(Operation).filter_by(progress=Progress.QUEUED).count() == 3
 
 
@@ -138,15 +138,15 @@ def test_operations_of_different_rock_ons_wait_side_by_side(instance: Instance) 
 @pytest.mark.parametrize("kind", [Kind.START, Kind.STOP, Kind.RESTART, Kind.UNINSTALL])
 def test_what_a_state_allows(instance: Instance, state: State, kind: Kind) -> None:
     rockon = installed(instance)
-    with writing():
+    with transaction():
         rockon.state = state
     before = instance.rows_of()
     if state is State.INSTALLED or (state is State.INSTALL_FAILED and kind is Kind.UNINSTALL):
-        operations.begin(rockon, plain_request(kind), "me")
-        assert rockon.pending
+        operations.submit_operation(rockon, blank_request(kind), "me")
+        assert rockon.is_pending
     else:
         with pytest.raises(Conflict, match=f"App is {state.replace('_', ' ')}"):
-            operations.begin(rockon, plain_request(kind), "me")
+            operations.submit_operation(rockon, blank_request(kind), "me")
         assert instance.rows_of() == before
 
 
@@ -154,80 +154,80 @@ def test_an_installed_rock_on_is_not_installed_over(instance: Instance) -> None:
     rockon = installed(instance)
     before = instance.rows_of()
     with pytest.raises(Conflict, match="App is installed"):
-        instance.submit(instance.review(rockon))
+        instance.submit_review(instance.prepare_install(rockon))
     assert instance.rows_of() == before
 
 
 @pytest.mark.both_databases
 def test_a_port_that_another_rock_on_reserved_is_refused_and_nothing_is_stored(instance: Instance) -> None:
     number = free_port()
-    first, second = (instance.add(name, {name.lower(): SPEC}) for name in ("First", "Second"))
-    mine = instance.review(first, ports={"first": {"8080": number}})
-    theirs = instance.review(second, ports={"second": {"8080": number}})
-    instance.submit(mine)
+    first, second = (instance.add_rockon(name, {name.lower(): SPEC}) for name in ("First", "Second"))
+    mine = instance.prepare_install(first, ports={"first": {"8080": number}})
+    theirs = instance.prepare_install(second, ports={"second": {"8080": number}})
+    instance.submit_review(mine)
     before = instance.rows_of()
     with pytest.raises(Conflict) as caught:
-        instance.submit(theirs)
+        instance.submit_review(theirs)
     assert caught.value.sentence == f"Host port {number} (tcp) was taken meanwhile by the rock-on First."
     assert instance.rows_of() == before
     # A rock-on that is not installed holds nothing.
     ended(1, Progress.FAILED)
-    instance.submit(theirs)
+    instance.submit_review(theirs)
 
 
 @pytest.mark.both_databases
 def test_the_same_number_is_free_for_the_other_protocol(instance: Instance) -> None:
     number = free_port()
-    udp = {"8080": port(8080, protocol="udp", ui=True)}
+    udp = {"8080": port_question(8080, protocol="udp", ui=True)}
     first, second = (
-        instance.add("First", {"first": SPEC}),
-        instance.add("Second", {"second": {**SPEC, "ports": udp}}),
+        instance.add_rockon("First", {"first": SPEC}),
+        instance.add_rockon("Second", {"second": {**SPEC, "ports": udp}}),
     )
-    instance.submit(instance.review(first, ports={"first": {"8080": number}}))
-    instance.submit(instance.review(second, ports={"second": {"8080": number}}))
+    instance.submit_review(instance.prepare_install(first, ports={"first": {"8080": number}}))
+    instance.submit_review(instance.prepare_install(second, ports={"second": {"8080": number}}))
 
 
 @pytest.mark.both_databases
 def test_one_refresh_at_a_time_and_whoever_asks_joins_it(instance: Instance) -> None:
-    first = operations.begin_refresh("me")
-    assert operations.begin_refresh("you") == first
+    first = operations.submit_refresh("me")
+    assert operations.submit_refresh("you") == first
     ended(first, Progress.DONE)
-    assert operations.begin_refresh("you") != first
+    assert operations.submit_refresh("you") != first
 
 
 @pytest.mark.parametrize("progress", [Progress.DONE, Progress.FAILED, Progress.CANCELLED, Progress.INTERRUPTED])
 def test_what_has_ended_can_not_be_cancelled(instance: Instance, progress: Progress) -> None:
-    operation_id = operations.begin(installed(instance), plain_request(Kind.STOP), "me")
-    operations.cancel(operation_id)
+    operation_id = operations.submit_operation(installed(instance), blank_request(Kind.STOP), "me")
+    operations.cancel_operation(operation_id)
     assert db.session.get_one(Operation, operation_id).cancel_requested
     ended(operation_id, progress)
     with pytest.raises(Conflict, match="ended already"):
-        operations.cancel(operation_id)
+        operations.cancel_operation(operation_id)
 
 
 @pytest.mark.both_databases
 def test_a_retry_begins_the_same_again_with_the_answers_that_were_kept(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": SPEC})
-    reviewed = instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken"}})
-    first = instance.submit(reviewed)
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    reviewed = instance.prepare_install(rockon, environment={"app": {"API_TOKEN": "t0ken"}})
+    first = instance.submit_review(reviewed)
     with pytest.raises(Conflict, match="nothing to repeat"):
-        operations.retry(first, "you")  # it waits
+        operations.retry_operation(first, "you")  # it waits
     ended(first, Progress.FAILED)
-    second = db.session.get_one(Operation, operations.retry(first, "you"))
-    assert (second.kind, second.user, second.lines) == ("install", "you", reviewed.plan.lines)
-    assert repository.answers_of(rockon) == reviewed.answers
+    second = db.session.get_one(Operation, operations.retry_operation(first, "you"))
+    assert (second.kind, second.user, second.reviewed_commands) == ("install", "you", reviewed.plan.masked_lines)
+    assert repository.load_answers(rockon) == reviewed.final_answers
     ended(second.id, Progress.DONE)
     with pytest.raises(Conflict, match="nothing to repeat"):
-        operations.retry(second.id, "you")
+        operations.retry_operation(second.id, "you")
     with pytest.raises(Conflict, match="nothing to repeat"):
-        operations.retry(4711, "you")
+        operations.retry_operation(4711, "you")
 
 
 @pytest.mark.both_databases
 def test_a_secret_answer_is_in_no_row_in_the_clear(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": SPEC})
-    instance.submit(instance.review(rockon, environment={"app": {"API_TOKEN": "t0ken-of-mine"}}))
+    rockon = instance.add_rockon("App", {"app": SPEC})
+    instance.submit_review(instance.prepare_install(rockon, environment={"app": {"API_TOKEN": "t0ken-of-mine"}}))
     assert "t0ken-of-mine" not in instance.rows_of()
     assert "API_TOKEN=********" in instance.rows_of("operation")
-    assert repository.answers_of(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
+    assert repository.load_answers(rockon).environment == {"app": {"API_TOKEN": "t0ken-of-mine"}}
     assert b"t0ken-of-mine" not in job(1).data

@@ -3,18 +3,18 @@
 import pytest
 
 from rockonweb import catalog
-from rockonweb.catalog.report import Report
+from rockonweb.catalog.report import CatalogueReport
 from rockonweb.core.errors import EngineUnreachable, RockonwebError
-from rockonweb.core.operations.requests import plain_request
-from rockonweb.models import Kind, Operation, Progress, State, db, repository, writing
+from rockonweb.core.operations.requests import blank_request
+from rockonweb.models import Kind, Operation, Progress, State, db, repository, transaction
 from rockonweb.work import operations, runner
 from tests.support.instance import Instance
 
 
 @pytest.mark.both_databases
 def test_without_an_engine_an_install_fails_with_its_sentence_and_docker_s_words(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": {"image": "example/app"}})
-    operation_id = instance.submit(instance.review(rockon))
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
     with pytest.raises(EngineUnreachable):
         runner.run(operation_id)
     operation = db.session.get_one(Operation, operation_id, populate_existing=True)
@@ -30,29 +30,29 @@ def test_without_an_engine_an_install_fails_with_its_sentence_and_docker_s_words
     ("kind", "status"), [(Kind.START, "start_failed"), (Kind.RESTART, "start_failed"), (Kind.STOP, "stop_failed")]
 )
 def test_a_failed_start_or_stop_is_shown_as_that(instance: Instance, kind: Kind, status: str) -> None:
-    rockon = instance.add("App", {"app": {"image": "example/app"}})
-    with writing():
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    with transaction():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
-    instance.run(operations.begin(rockon, plain_request(kind), "me"))
+    instance.run_operation(operations.submit_operation(rockon, blank_request(kind), "me"))
     assert (rockon.state, rockon.status, rockon.error) == ("installed", status, "Docker does not answer.")
 
 
 def test_a_failed_uninstall_leaves_it_installed(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": {"image": "example/app"}})
-    with writing():
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    with transaction():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
-    instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
+    instance.run_operation(operations.submit_operation(rockon, blank_request(Kind.UNINSTALL), "me"))
     assert (rockon.state, rockon.installed_source) == ("installed", rockon.entry.source)
 
 
 def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fall() -> Report:
+    def fall() -> CatalogueReport:
         raise ValueError("the token is t0ken-of-mine")
 
-    monkeypatch.setattr(catalog, "refresh", fall)
-    operation_id = operations.begin_refresh("me")
+    monkeypatch.setattr(catalog, "refresh_catalogue", fall)
+    operation_id = operations.submit_refresh("me")
     with pytest.raises(ValueError, match="token"):
         runner.run(operation_id)
     operation = db.session.get_one(Operation, operation_id, populate_existing=True)
@@ -62,26 +62,26 @@ def test_a_mistake_of_ours_is_told_without_its_words_and_raised(
 
 
 def test_a_refresh_is_an_operation_with_its_report(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "refresh", lambda: Report(added=["App"], loaded=True))
-    operation = instance.run(operations.begin_refresh("me"))
+    monkeypatch.setattr(catalog, "refresh_catalogue", lambda: CatalogueReport(added=["App"], loaded=True))
+    operation = instance.run_operation(operations.submit_refresh("me"))
     assert (operation.progress, operation.installation) == ("done", None)
     assert "1 added: App" in operation.steps[0].output
 
 
 def test_a_refresh_that_loads_nothing_fails_in_words(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "refresh", lambda: Report())
-    operation = instance.run(operations.begin_refresh("me"))
+    monkeypatch.setattr(catalog, "refresh_catalogue", lambda: CatalogueReport())
+    operation = instance.run_operation(operations.submit_refresh("me"))
     assert isinstance(instance.raised, RockonwebError)
     assert (operation.progress, operation.error) == ("failed", "No catalogue could be loaded.")
     assert operation.steps[0].progress == "failed"
 
 
 def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: Instance) -> None:
-    rockon = instance.add("App", {"app": {"image": "example/app"}})
-    operation_id = instance.submit(instance.review(rockon))
-    instance.add("App", {"app": {"image": "example/newer"}, "more": {"image": "example/more"}})
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    operation_id = instance.submit_review(instance.prepare_install(rockon))
+    instance.add_rockon("App", {"app": {"image": "example/newer"}, "more": {"image": "example/more"}})
     assert [container.image for container in rockon.containers] == ["example/app:latest"]  # what waits stays as it was
-    assert instance.run(operation_id).progress is Progress.FAILED
+    assert instance.run_operation(operation_id).progress is Progress.FAILED
     found = repository.find_installation(rockon.id)
     assert found
     assert [container.image for container in found.containers] == ["example/newer:latest", "example/more:latest"]
@@ -89,19 +89,19 @@ def test_a_failed_install_takes_up_a_definition_that_came_meanwhile(instance: In
 
 @pytest.mark.both_databases
 def test_no_lock_is_left_whatever_the_end(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    for report in (Report(loaded=True), Report()):
-        monkeypatch.setattr(catalog, "refresh", lambda report=report: report)
-        instance.run(operations.begin_refresh("me"))
-        assert not list(instance.settings.locks.iterdir())
+    for report in (CatalogueReport(loaded=True), CatalogueReport()):
+        monkeypatch.setattr(catalog, "refresh_catalogue", lambda report=report: report)
+        instance.run_operation(operations.submit_refresh("me"))
+        assert not list(instance.settings.locks_folder.iterdir())
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("state", [State.INSTALLED, State.INSTALL_FAILED])
 def test_an_uninstall_that_fails_leaves_the_state_that_was(instance: Instance, state: State) -> None:
-    rockon = instance.add("App", {"app": {"image": "example/app"}})
-    with writing():
+    rockon = instance.add_rockon("App", {"app": {"image": "example/app"}})
+    with transaction():
         rockon.state, rockon.installed_source = state, rockon.entry.source
-    failed = instance.run(operations.begin(rockon, plain_request(Kind.UNINSTALL), "me"))
+    failed = instance.run_operation(operations.submit_operation(rockon, blank_request(Kind.UNINSTALL), "me"))
     assert (failed.progress, rockon.state) == ("failed", state)
-    instance.run(operations.retry(failed.id, "me"))
+    instance.run_operation(operations.retry_operation(failed.id, "me"))
     assert rockon.state == state

@@ -5,38 +5,38 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rockonweb.core.operations.requests import UpdateRequest, plain_request
-from rockonweb.models import Installation, Kind, Operation, Progress, State, db, writing
+from rockonweb.core.operations.requests import UpdateRequest, blank_request
+from rockonweb.models import Installation, Kind, Operation, Progress, State, db, transaction
 from rockonweb.work import operations, queue, scheduler
 from tests.support.instance import Instance
 
 
 def installed(instance: Instance, name: str, *opts: list[str]) -> Installation:
-    rockon = instance.add(name, {name.lower(): {"image": "example/app", "opts": [*opts]}})
-    with writing():
+    rockon = instance.add_rockon(name, {name.lower(): {"image": "example/app", "opts": [*opts]}})
+    with transaction():
         rockon.state, rockon.installed_source = State.INSTALLED, rockon.entry.source
     return rockon
 
 
 def end(operation_id: int) -> None:
-    with writing() as session:
-        session.get_one(Operation, operation_id).end(Progress.DONE)
-    scheduler.go_on()
+    with transaction() as session:
+        session.get_one(Operation, operation_id).mark_finished(Progress.DONE)
+    scheduler.dispatch_next()
 
 
 def jobs() -> set[str]:
-    return queue.waiting()
+    return queue.waiting_jobs()
 
 
 @pytest.mark.both_databases
 def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instance) -> None:
     rockon = installed(instance, "App")
-    pressed = [operations.begin(rockon, plain_request(kind), "me") for kind in (Kind.STOP, Kind.START) * 5]
+    pressed = [operations.submit_operation(rockon, blank_request(kind), "me") for kind in (Kind.STOP, Kind.START) * 5]
     assert len({*pressed}) == 10
     assert jobs() == {scheduler.job_id(pressed[0])}
     for n, operation_id in enumerate(pressed):
-        assert not any(scheduler.claim(later) for later in pressed[n + 1 :])
-        assert scheduler.claim(operation_id)
+        assert not any(scheduler.claim_operation(later) for later in pressed[n + 1 :])
+        assert scheduler.claim_operation(operation_id)
         end(operation_id)
         if pressed[n + 1 :]:
             assert scheduler.job_id(pressed[n + 1]) in jobs()
@@ -46,53 +46,59 @@ def test_presses_in_a_row_run_one_after_another_in_their_order(instance: Instanc
 @pytest.mark.both_databases
 @pytest.mark.parametrize("opts", [["--net", "lan"], ["--volumes-from", "data"]])
 def test_of_two_that_share_something_one_runs_whoever_asks_first(instance: Instance, opts: list[str]) -> None:
-    ids = [operations.begin(installed(instance, name, opts), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
+    ids = [
+        operations.submit_operation(installed(instance, name, opts), blank_request(Kind.STOP), "me")
+        for name in ("One", "Two")
+    ]
     together = threading.Barrier(2)
 
     def claim(operation_id: int) -> bool:
         with instance.app.app_context():
             together.wait()
-            return bool(scheduler.claim(operation_id))
+            return bool(scheduler.claim_operation(operation_id))
 
     with ThreadPoolExecutor(2) as pool:
         claimed = dict(zip(ids, pool.map(claim, ids), strict=True))
     assert sorted(claimed.values()) == [False, True]
     first, second = sorted(ids, key=lambda one: not claimed[one])
     end(first)
-    assert scheduler.claim(second)
+    assert scheduler.claim_operation(second)
 
 
 @pytest.mark.both_databases
 def test_rock_ons_that_share_nothing_run_side_by_side(instance: Instance) -> None:
-    ids = [operations.begin(installed(instance, name), plain_request(Kind.STOP), "me") for name in ("One", "Two")]
-    assert [scheduler.claim(one) for one in ids] == [True, True]
+    ids = [
+        operations.submit_operation(installed(instance, name), blank_request(Kind.STOP), "me")
+        for name in ("One", "Two")
+    ]
+    assert [scheduler.claim_operation(one) for one in ids] == [True, True]
 
 
 @pytest.mark.both_databases
 def test_a_cancel_of_what_waits_ends_it_at_once_and_lets_the_next_go_on(instance: Instance) -> None:
     rockon = installed(instance, "App")
     first, second = (
-        operations.begin(rockon, UpdateRequest(), "me"),
-        operations.begin(rockon, plain_request(Kind.STOP), "me"),
+        operations.submit_operation(rockon, UpdateRequest(), "me"),
+        operations.submit_operation(rockon, blank_request(Kind.STOP), "me"),
     )
     assert rockon.state == "pending_update"
-    operations.cancel(first)
+    operations.cancel_operation(first)
     db.session.rollback()
     assert (rockon.state, db.session.get_one(Operation, first).progress) == ("installed", "cancelled")
     assert scheduler.job_id(second) in jobs()
-    assert scheduler.claim(second)
+    assert scheduler.claim_operation(second)
 
 
 @pytest.mark.both_databases
 def test_what_does_not_fit_any_more_ends_with_a_sentence(instance: Instance) -> None:
     rockon = installed(instance, "App")
     first, second = (
-        operations.begin(rockon, plain_request(Kind.STOP), "me"),
-        operations.begin(rockon, plain_request(Kind.START), "me"),
+        operations.submit_operation(rockon, blank_request(Kind.STOP), "me"),
+        operations.submit_operation(rockon, blank_request(Kind.START), "me"),
     )
     end(first)
-    with writing():
+    with transaction():
         rockon.state = State.AVAILABLE
-    assert not scheduler.claim(second)
+    assert not scheduler.claim_operation(second)
     found = db.session.get_one(Operation, second)
     assert (found.progress, found.error) == ("failed", "App is available.")

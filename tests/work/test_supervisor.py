@@ -19,17 +19,17 @@ from flask import Flask
 from rockonweb import config
 from rockonweb.core.errors import BadInput, Conflict
 from rockonweb.work import supervisor
-from rockonweb.work.supervisor import Role
-from tests.support.apps import eventually
+from rockonweb.work.supervisor import RoleProcess
+from tests.support.apps import wait_for
 from tests.support.claims import free_port
 
 pytestmark = pytest.mark.waits
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> config.Settings:
-    made = config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "i"), "ROCKONWEB_BIND": f"127.0.0.1:{free_port()}"})
-    config.make_private(made.instance)
+def settings(tmp_path: Path) -> config.Config:
+    made = config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path / "i"), "ROCKONWEB_BIND": f"127.0.0.1:{free_port()}"})
+    config.make_private_folder(made.instance)
     return made
 
 
@@ -42,11 +42,11 @@ SLEEPS = "time.sleep(60)"
 
 
 @pytest.fixture
-def over(settings: config.Settings) -> Iterator[Any]:
+def over(settings: config.Config) -> Iterator[Any]:
     """A function that makes a supervisor of these roles, and ends what it left."""
     made = []
 
-    def make(*roles: Role) -> Any:
+    def make(*roles: RoleProcess) -> Any:
         with socket.socket() as listener:
             one = supervisor._Supervisor(Flask("none"), settings, listener)
         one.roles = list(roles)
@@ -67,7 +67,7 @@ def alive(pid: int) -> bool:
 
 
 def test_the_roles_are_web_workers_watcher_and_the_queues_server_unless_there_is_one(
-    settings: config.Settings,
+    settings: config.Config,
 ) -> None:
     with socket.socket() as listener:
         ours = supervisor._Supervisor(Flask("none"), replace(settings, workers=2), listener)
@@ -79,14 +79,14 @@ def test_the_roles_are_web_workers_watcher_and_the_queues_server_unless_there_is
 def test_a_role_that_dies_is_started_again_with_a_growing_pause(
     over: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    dying, steady = Role("dying", child("raise SystemExit(1)")), Role("steady", child(SLEEPS))
+    dying, steady = RoleProcess("dying", child("raise SystemExit(1)")), RoleProcess("steady", child(SLEEPS))
     one = over(dying, steady)
     pauses = []
-    one._start(steady)
+    one._start_role(steady)
     for _ in range(8):
-        one._start(dying)
+        one._start_role(dying)
         while dying.pid:
-            one._reap()
+            one._reap_roles()
             time.sleep(0.005)
         pauses.append(dying.due - time.monotonic())
     assert pauses == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30], abs=0.2)
@@ -95,7 +95,7 @@ def test_a_role_that_dies_is_started_again_with_a_growing_pause(
     dying.started -= supervisor.STEADY_SECONDS  # one that lived for long begins anew
     dying.pid = child("raise SystemExit(1)")()
     while dying.pid:
-        one._reap()
+        one._reap_roles()
     assert dying.due - time.monotonic() == pytest.approx(0.5, abs=0.2)
 
 
@@ -105,8 +105,8 @@ def test_a_role_whose_program_is_missing_is_told_and_tried_again_later(
     def missing() -> int:
         raise FileNotFoundError("no Redis-compatible server")
 
-    role = Role("queue server", missing)
-    over(role)._start(role)
+    role = RoleProcess("queue server", missing)
+    over(role)._start_role(role)
     assert role.pid == 0
     assert role.due > time.monotonic() + 10
     assert "queue server can't be started: no Redis-compatible server" in capfd.readouterr().out
@@ -118,20 +118,24 @@ def test_at_the_end_all_roles_end_the_queues_server_last_and_the_deaf_are_killed
     monkeypatch.setattr(supervisor, "END_SECONDS", 1)
     mark = tmp_path / "ready"
     deaf = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(mark)!r}, 'w'); time.sleep(60)"
-    roles = [Role("queue server", child(SLEEPS)), Role("web", child(SLEEPS)), Role("deaf", child(deaf))]
+    roles = [
+        RoleProcess("queue server", child(SLEEPS)),
+        RoleProcess("web", child(SLEEPS)),
+        RoleProcess("deaf", child(deaf)),
+    ]
     one = over(*roles)
     for role in roles:
-        one._start(role)
+        one._start_role(role)
     pids = [role.pid for role in roles]
-    eventually(mark.exists)
+    wait_for(mark.exists)
     ended: list[str] = []
-    send = supervisor._signal
+    send = supervisor._signal_role
 
-    def note(role: Role, number: int) -> None:
+    def note(role: RoleProcess, number: int) -> None:
         ended.append(role.name)
         send(role, number)
 
-    monkeypatch.setattr(supervisor, "_signal", note)
+    monkeypatch.setattr(supervisor, "_signal_role", note)
     one._stop_all()
     assert not any(alive(pid) for pid in pids)
     assert ended == ["web", "deaf", "deaf", "queue server"]
@@ -150,18 +154,18 @@ def work():
     assert os.getpgid(0) == os.getpid()
     open({str(report)!r}, "w").write(str(os.getpid()))
     time.sleep(600)
-supervisor._fork(Flask("none"), work)
+supervisor._fork_role(Flask("none"), work)
 time.sleep(600)
 """
     parent = subprocess.Popen([sys.executable, "-c", script])
     try:
-        eventually(lambda: report.exists() and report.read_text())
+        wait_for(lambda: report.exists() and report.read_text())
         role = int(report.read_text())
         assert alive(role)
     finally:
         parent.kill()
         parent.wait()
-    eventually(lambda: not alive(role))
+    wait_for(lambda: not alive(role))
 
 
 @pytest.mark.parametrize(
@@ -171,31 +175,31 @@ def test_what_a_child_raises_is_its_exit_status(raised: str, status: int) -> Non
     def work() -> None:
         raise eval(raised)
 
-    assert supervisor._in_child(work) == status
-    assert supervisor._in_child(lambda: None) == 0
+    assert supervisor._run_in_child(work) == status
+    assert supervisor._run_in_child(lambda: None) == 0
 
 
-def test_two_at_once_on_one_instance_are_refused(settings: config.Settings) -> None:
-    with supervisor._alone(settings), pytest.raises(Conflict) as caught:
-        supervisor._alone(settings)
+def test_two_at_once_on_one_instance_are_refused(settings: config.Config) -> None:
+    with supervisor._lock_instance(settings), pytest.raises(Conflict) as caught:
+        supervisor._lock_instance(settings)
     assert str(settings.instance) in str(caught.value)
     assert "ROCKONWEB_INSTANCE" in caught.value.hint
-    supervisor._alone(settings).close()
+    supervisor._lock_instance(settings).close()
 
 
-def test_an_address_that_is_in_use_or_not_ours_is_named_with_a_way_out(settings: config.Settings) -> None:
-    with supervisor._bind(settings), pytest.raises(BadInput) as caught:
-        supervisor._bind(settings)
+def test_an_address_that_is_in_use_or_not_ours_is_named_with_a_way_out(settings: config.Config) -> None:
+    with supervisor._open_listener(settings), pytest.raises(BadInput) as caught:
+        supervisor._open_listener(settings)
     assert f"127.0.0.1:{settings.port}" in caught.value.sentence
     assert "ROCKONWEB_BIND" in caught.value.hint
-    supervisor._bind(settings).close()
+    supervisor._open_listener(settings).close()
     with pytest.raises(BadInput, match=r"192\.0\.2\.1"):
-        supervisor._bind(replace(settings, host="192.0.2.1"))
-    with supervisor._bind(replace(settings, host="::1")) as listener:
+        supervisor._open_listener(replace(settings, host="192.0.2.1"))
+    with supervisor._open_listener(replace(settings, host="::1")) as listener:
         assert listener.family == socket.AF_INET6
 
 
-def test_the_queues_server_is_private_keeps_its_data_and_can_be_started_again(settings: config.Settings) -> None:
+def test_the_queues_server_is_private_keeps_its_data_and_can_be_started_again(settings: config.Config) -> None:
     for value in (None, b"kept"):
         pid = supervisor.start_queue_server(settings)
         try:
@@ -211,11 +215,11 @@ def test_the_queues_server_is_private_keeps_its_data_and_can_be_started_again(se
             os.waitpid(pid, 0)
 
 
-def test_the_queues_server_ends_with_whoever_started_it(settings: config.Settings) -> None:
+def test_the_queues_server_ends_with_whoever_started_it(settings: config.Config) -> None:
     script = (
         "import sys, time; from rockonweb import config; from rockonweb.work import supervisor; "
-        f"print(supervisor.start_queue_server(config.read({{'ROCKONWEB_INSTANCE': {str(settings.instance)!r}}})), "
-        "flush=True); time.sleep(600)"
+        f"settings = config.load_config({{'ROCKONWEB_INSTANCE': {str(settings.instance)!r}}}); "
+        "print(supervisor.start_queue_server(settings), flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
@@ -224,11 +228,11 @@ def test_the_queues_server_ends_with_whoever_started_it(settings: config.Setting
     assert alive(server)
     parent.kill()
     parent.wait()
-    eventually(lambda: not alive(server), 30)
+    wait_for(lambda: not alive(server), 30)
 
 
 def test_without_a_server_program_it_says_what_to_install(
-    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+    settings: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "/nowhere")
@@ -245,7 +249,7 @@ def test_a_server_on_the_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_how_to_reach_it_is_told_on_loopback_without_a_screen_alone(
-    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+    settings: config.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -289,11 +293,11 @@ def test_it_is_ready_when_all_answer(
     said: str,
 ) -> None:
     monkeypatch.setattr(requests, "get", lambda *_, **__: Health(health))
-    assert over()._announce(late) is bool(said)
+    assert over()._announce_ready(late) is bool(said)
     printed = capfd.readouterr().out
     assert said in printed
     assert bool(printed) is bool(said)
 
 
-def test_a_web_server_that_does_not_answer_is_waited_for(over: Callable[..., Any], settings: config.Settings) -> None:
-    assert over()._announce(False) is False
+def test_a_web_server_that_does_not_answer_is_waited_for(over: Callable[..., Any], settings: config.Config) -> None:
+    assert over()._announce_ready(False) is False

@@ -14,10 +14,10 @@ import requests
 
 from rockonweb import config
 from rockonweb.core.errors import BadInput
-from rockonweb.host.certificate import self_signed
+from rockonweb.host.certificate import create_self_signed
 from rockonweb.work import web_server
 from tests.support.claims import free_port
-from tests.support.process import start, stop
+from tests.support.process import start_process, stop_process
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.waits
@@ -39,8 +39,9 @@ def app(environ, start_response):
     start_response("200 OK" if taken else "413 Too Large", [("Content-Type", "text/plain")])
     return [f'{environ["wsgi.url_scheme"]} {environ["REMOTE_ADDR"]} {environ["SCRIPT_NAME"]} {len(body)}'.encode()]
 
-settings = config.read()
-server.Server(server.WholeBodies(app, 1000), server.options(settings, sys.argv[1], lambda _server, _worker: None)).run()
+settings = config.load_config()
+options = server.gunicorn_options(settings, sys.argv[1], lambda _server, _worker: None)
+server.GunicornServer(server.BodyBufferingMiddleware(app, 1000), options).run()
 """
 
 Serve = Callable[..., int]
@@ -55,7 +56,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         port = free_port()
         environ = {"PATH": "/usr/bin:/bin", "ROCKONWEB_INSTANCE": str(tmp_path / "instance"), **variables}
         command = [sys.executable, "-c", PROGRAM, f"127.0.0.1:{port}"]
-        processes.append(start(command, tmp_path / "log", environ))
+        processes.append(start_process(command, tmp_path / "log", environ))
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -68,7 +69,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     yield begin
     for process in processes:
-        stop(process, 10)
+        stop_process(process, 10)
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
@@ -87,7 +88,7 @@ def test_sizes_are_limited(serve: Serve) -> None:
     end = b"Host: x\r\nConnection: close\r\n\r\n"
     assert b" 200 " in ask(port, b"GET /" + b"x" * 7000 + b" HTTP/1.1\r\n" + end).split(b"\r\n")[0]
     assert b" 414 " in ask(port, b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n" + end).split(b"\r\n")[0]
-    many = b"".join(b"X-%d: y\r\n" % number for number in range(web_server.MOST_HEADERS + 1))
+    many = b"".join(b"X-%d: y\r\n" % number for number in range(web_server.MAX_HEADERS + 1))
     assert b" 431 " in ask(port, b"GET / HTTP/1.1\r\n" + many + end).split(b"\r\n")[0]
     assert b" 431 " in ask(port, b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n" + end).split(b"\r\n")[0]
     posted = b"POST / HTTP/1.1\r\nContent-Length: "
@@ -164,7 +165,7 @@ def test_gunicorn_itself_believes_no_proxy(serve: Serve) -> None:
 @pytest.fixture
 def pair(tmp_path: Path) -> dict[str, str]:
     """The variables of a key and its certificate."""
-    key, certificate = self_signed("localhost")
+    key, certificate = create_self_signed("localhost")
     for name, content in (("key", key), ("cert", certificate)):
         (tmp_path / f"{name}.pem").write_bytes(content)
     return {f"ROCKONWEB_TLS_{name.upper()}": str(tmp_path / f"{name}.pem") for name in ("key", "cert")}
@@ -194,9 +195,9 @@ def test_slow_handshakes_shut_nobody_out(serve: Serve, pair: dict[str, str]) -> 
             one.close()
 
 
-def settings(tmp_path: Path, **variables: str) -> config.Settings:
+def settings(tmp_path: Path, **variables: str) -> config.Config:
     """Settings with these variables."""
-    return config.read({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), **variables})
+    return config.load_config({"ROCKONWEB_INSTANCE": str(tmp_path / "instance"), **variables})
 
 
 def test_a_pair_that_fits_is_taken(tmp_path: Path, pair: dict[str, str]) -> None:
@@ -210,7 +211,7 @@ def test_a_missing_file_is_named(tmp_path: Path, pair: dict[str, str], variable:
         web_server.check_tls(settings(tmp_path, **{**pair, variable: "/no/where.pem"}))
 
 
-@pytest.mark.parametrize("content", [self_signed("other")[0], b"", b"no PEM"])
+@pytest.mark.parametrize("content", [create_self_signed("other")[0], b"", b"no PEM"])
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path, pair: dict[str, str], content: bytes) -> None:
     Path(pair["ROCKONWEB_TLS_KEY"]).write_bytes(content)
     with pytest.raises(BadInput, match="can't be used together"):
@@ -233,7 +234,7 @@ def test_all_of_it_serves_by_https(stack: Callable[..., Stack], pair: dict[str, 
 
 
 def test_it_does_not_begin_with_a_pair_that_does_not_fit(stack: Callable[..., Stack], pair: dict[str, str]) -> None:
-    Path(pair["ROCKONWEB_TLS_KEY"]).write_bytes(self_signed("other")[0])
+    Path(pair["ROCKONWEB_TLS_KEY"]).write_bytes(create_self_signed("other")[0])
     made = stack(environment=pair, started=False)
     for command in ("up", "web"):
         done = made.run(command)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 # In the order in which they are asked: many call themselves by the names of others too.
-NAMES = {
+BROWSER_NAMES = {
     "Edg/": "Edge", "EdgA/": "Edge", "OPR/": "Opera", "SamsungBrowser/": "Samsung Internet", "Firefox/": "Firefox",
     "FxiOS/": "Firefox", "CriOS/": "Chrome", "Chrome/": "Chrome", "Safari/": "Safari", "curl/": "curl",
     "python-requests/": "Python",
 }  # fmt: skip
-SYSTEMS = {
+SYSTEM_NAMES = {
     "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS X": "macOS",
     "CrOS": "ChromeOS", "Linux": "Linux",
 }  # fmt: skip
 
 
-def words(said: str) -> str:
+def describe_browser(user_agent: str) -> str:
     """Return a browser and its system, such as "Firefox on Linux"; what is not known as far as it can be said."""
-    name = next((short for mark, short in NAMES.items() if mark in said), "")
-    system = next((short for mark, short in SYSTEMS.items() if mark in said), "")
+    name = next((label for token, label in BROWSER_NAMES.items() if token in user_agent), "")
+    system = next((label for token, label in SYSTEM_NAMES.items() if token in user_agent), "")
     if name and system:
         return str(_("%(browser)s on %(system)s", browser=name, system=system))
     return name or system or str(_("a browser that is not known"))

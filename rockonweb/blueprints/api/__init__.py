@@ -11,11 +11,11 @@ from flask_babel import gettext as _
 
 from rockonweb.blueprints.api import actions, envelope, fields, login
 from rockonweb.core.errors import BadInput, EngineError, RockonwebError
-from rockonweb.core.operations.requests import UninstallRequest, plain_request
+from rockonweb.core.operations.requests import UninstallRequest, blank_request
 from rockonweb.models import Installation, Kind, Operation, Progress, RefreshReport, Role, User, db, repository
 from rockonweb.web import api_errors, error_pages
 from rockonweb.web.extensions import csrf
-from rockonweb.web.permissions import requires
+from rockonweb.web.permissions import require_role
 from rockonweb.work import operations
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -26,118 +26,122 @@ POLL_SECONDS = 0.3
 
 
 @blueprint.get("", strict_slashes=False)
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def guide() -> str:
     """Show how to use it."""
     return render_template("api/index.html", address=request.host_url.rstrip("/"))
 
 
 @blueprint.get("/rockons", strict_slashes=False)
-@login.allows(Role.VIEWER)
+@login.require_api_role(Role.VIEWER)
 def index(_account: User) -> ResponseReturnValue:
     """List the rock-ons."""
-    return envelope.answer(fields.count(), fields.rockons)
+    return envelope.paginate(fields.count_rockons(), fields.list_rockon_fields)
 
 
 @blueprint.post("/rockons/update", strict_slashes=False)
-@login.allows(Role.OWNER)
+@login.require_api_role(Role.OWNER)
 def refresh(account: User) -> ResponseReturnValue:
     """Refresh the catalogue; the answer comes when that is done."""
-    operation = _ended(operations.begin_refresh(account.name))
-    if operation.active:
-        words = _("The refresh has not ended within %(n)s seconds.", n=REFRESH_SECONDS)
-        return api_errors.answer(503, words, _("It goes on: /operations/%(id)s tells how.", id=operation.id))
+    operation = _wait_for_operation(operations.submit_refresh(account.name))
+    if operation.is_active:
+        message = _("The refresh has not ended within %(n)s seconds.", n=REFRESH_SECONDS)
+        return api_errors.api_error(503, message, _("It goes on: /operations/%(id)s tells how.", id=operation.id))
     if operation.progress is not Progress.DONE:
-        return api_errors.answer(503, operation.error or _("The refresh was cancelled."), operation.hint)
-    report = RefreshReport.newest(db.session())
-    return jsonify(report.data if report else {})
+        return api_errors.api_error(503, operation.error or _("The refresh was cancelled."), operation.hint)
+    report = RefreshReport.load_latest(db.session())
+    return jsonify(report.report_data if report else {})
 
 
 @blueprint.get("/rockons/<int:rockon_id>", strict_slashes=False)
-@login.allows(Role.VIEWER)
+@login.require_api_role(Role.VIEWER)
 def show(_account: User, rockon_id: int) -> ResponseReturnValue:
     """Show one rock-on."""
-    return _told(rockon_id)
+    return _rockon_response(rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/install", strict_slashes=False)
-@login.allows(Role.OWNER)
+@login.require_api_role(Role.OWNER)
 def install(account: User, rockon_id: int) -> ResponseReturnValue:
     """Begin an install."""
-    actions.install(_get(rockon_id), request.get_data(), account.name)
-    return _told(rockon_id)
+    actions.submit_api_install(_get_installation(rockon_id), request.get_data(), account.name)
+    return _rockon_response(rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/update", strict_slashes=False)
-@login.allows(Role.OWNER)
+@login.require_api_role(Role.OWNER)
 def update(account: User, rockon_id: int) -> ResponseReturnValue:
     """Begin a change of settings."""
-    actions.update(_get(rockon_id), request.get_data(), account.name)
-    return _told(rockon_id)
+    actions.submit_api_change(_get_installation(rockon_id), request.get_data(), account.name)
+    return _rockon_response(rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart):kind>", strict_slashes=False)
-@login.allows(Role.OPERATOR)
+@login.require_api_role(Role.OPERATOR)
 def act(account: User, rockon_id: int, kind: str) -> ResponseReturnValue:
     """Begin a start, stop or restart; a body means nothing, as in the original."""
-    operations.begin(_get(rockon_id), plain_request(Kind(kind)), account.name)
-    return _told(rockon_id)
+    operations.submit_operation(_get_installation(rockon_id), blank_request(Kind(kind)), account.name)
+    return _rockon_response(rockon_id)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall", strict_slashes=False)
-@login.allows(Role.OWNER)
+@login.require_api_role(Role.OWNER)
 def uninstall(account: User, rockon_id: int) -> ResponseReturnValue:
     """Begin an uninstall."""
-    operations.begin(_get(rockon_id), UninstallRequest(), account.name)
-    return _told(rockon_id)
+    operations.submit_operation(_get_installation(rockon_id), UninstallRequest(), account.name)
+    return _rockon_response(rockon_id)
 
 
-@blueprint.get(f"/rockons/<any({', '.join(fields.PARTS)}):part>/<int:rockon_id>", strict_slashes=False)
-@login.allows(Role.VIEWER)
+@blueprint.get(f"/rockons/<any({', '.join(fields.FIELD_LISTERS)}):part>/<int:rockon_id>", strict_slashes=False)
+@login.require_api_role(Role.VIEWER)
 def settings(_account: User, part: str, rockon_id: int) -> ResponseReturnValue:
     """List what a rock-on has of something."""
-    return envelope.of_all(fields.PARTS[part](_get(rockon_id)))
+    return envelope.paginate_list(fields.FIELD_LISTERS[part](_get_installation(rockon_id)))
 
 
 @blueprint.get("/rockons/docker/containers/<int:rockon_id>", strict_slashes=False)
-@login.allows(Role.VIEWER)
+@login.require_api_role(Role.VIEWER)
 def containers(_account: User, rockon_id: int) -> ResponseReturnValue:
     """List the containers of a rock-on."""
-    return envelope.of_all(fields.containers(_get(rockon_id)))
+    return envelope.paginate_list(fields.container_fields(_get_installation(rockon_id)))
 
 
 @blueprint.after_request
-def keep_nowhere(response: Response) -> Response:
+def forbid_caching(response: Response) -> Response:
     """What an account may read is for no cache."""
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 @blueprint.errorhandler(RockonwebError)
-def refuse(error: RockonwebError) -> Response:
+def render_api_error(error: RockonwebError) -> Response:
     """Answer in JSON; a fault in what was sent is 400 here, and what Docker refuses 503."""
     status = (
-        400 if isinstance(error, BadInput) else 503 if isinstance(error, EngineError) else error_pages.status_of(error)
+        400
+        if isinstance(error, BadInput)
+        else 503
+        if isinstance(error, EngineError)
+        else error_pages.http_status_of(error)
     )
-    return api_errors.of_error(status, error)
+    return api_errors.error_to_response(status, error)
 
 
-def _get(rockon_id: int) -> Installation:
-    return repository.find_installation(rockon_id) or _unknown(rockon_id)
+def _get_installation(rockon_id: int) -> Installation:
+    return repository.find_installation(rockon_id) or _abort_unknown_rockon(rockon_id)
 
 
-def _told(rockon_id: int) -> ResponseReturnValue:
-    return jsonify(fields.rockon(rockon_id) or _unknown(rockon_id))
+def _rockon_response(rockon_id: int) -> ResponseReturnValue:
+    return jsonify(fields.find_rockon_fields(rockon_id) or _abort_unknown_rockon(rockon_id))
 
 
-def _unknown(rockon_id: int) -> NoReturn:
-    abort(api_errors.answer(404, _('There is no rock-on with the id "%(id)s".', id=rockon_id)))
+def _abort_unknown_rockon(rockon_id: int) -> NoReturn:
+    abort(api_errors.api_error(404, _('There is no rock-on with the id "%(id)s".', id=rockon_id)))
 
 
-def _ended(operation_id: int) -> Operation:
+def _wait_for_operation(operation_id: int) -> Operation:
     """Return an operation when it has ended, or as it is when that takes too long."""
     until = time.monotonic() + REFRESH_SECONDS
-    while (operation := db.session.get_one(Operation, operation_id)).active and time.monotonic() < until:
+    while (operation := db.session.get_one(Operation, operation_id)).is_active and time.monotonic() < until:
         db.session.rollback()
         time.sleep(POLL_SECONDS)
     return operation

@@ -8,63 +8,76 @@ from dataclasses import replace
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import Conflict
 from rockonweb.core.formats import rockstor_api
-from rockonweb.core.formats.rockstor_api import Numbers
+from rockonweb.core.formats.rockstor_api import ClientIds
 from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind
 from rockonweb.core.operations.requests import ChangeRequest, InstallRequest
 from rockonweb.core.text import t
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import Installation, State, repository
 from rockonweb.work.review import review_or_refuse, submit_review
 
 
-def install(rockon: Installation, body: bytes, user: str) -> int:
+def submit_api_install(rockon: Installation, body: bytes, user: str) -> int:
     """Begin the install that a body asks for; return the operation's id.
 
     Raises BadInput, Conflict where something on the host speaks against it, EngineError or QueueUnreachable.
     """
-    given = rockstor_api.read_body(body)
+    data = rockstor_api.parse_body(body)
     _refuse_state(Kind.INSTALL, rockon)
-    definition = rockon.read(rockon.entry.source)
-    answers = rockstor_api.install(
-        definition, _numbers(rockon), given, _stored(rockon), repository.suggested_port(rockon), _shares()
+    definition = rockon.parse_definition(rockon.entry.source)
+    answers = rockstor_api.read_install_answers(
+        definition,
+        _row_numbers(rockon),
+        data,
+        _stored_answers(rockon),
+        repository.port_suggester(rockon),
+        _existing_shares(),
     )
     return submit_review(review_or_refuse(rockon, InstallRequest(answers)), user)
 
 
-def update(rockon: Installation, body: bytes, user: str) -> int:
-    """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as `install`."""
-    given = rockstor_api.read_body(body)
+def submit_api_change(rockon: Installation, body: bytes, user: str) -> int:
+    """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as
+    `submit_api_install`.
+    """
+    data = rockstor_api.parse_body(body)
     _refuse_state(Kind.CHANGE, rockon)
-    present = repository.answers_of(rockon)
-    wanted = rockstor_api.update(
-        rockon.definition, _numbers(rockon), given, present, repository.suggested_port(rockon), _shares()
+    current_answers = repository.load_answers(rockon)
+    new_answers = rockstor_api.read_update_answers(
+        rockon.current_definition,
+        _row_numbers(rockon),
+        data,
+        current_answers,
+        repository.port_suggester(rockon),
+        _existing_shares(),
     )
-    return submit_review(review_or_refuse(rockon, ChangeRequest(wanted)), user)
+    return submit_review(review_or_refuse(rockon, ChangeRequest(new_answers)), user)
 
 
-def _shares() -> Collection[str]:
-    return host_of().shares.listing()
+def _existing_shares() -> Collection[str]:
+    return get_host().shares.shares_by_name()
 
 
-def _numbers(rockon: Installation) -> Numbers:
-    return Numbers(
-        {one.id: one.name for one in rockon.containers},
-        {port.id: (one.name, port.number) for one in rockon.containers for port in one.ports},
+def _row_numbers(rockon: Installation) -> ClientIds:
+    return ClientIds(
+        {container.id: container.name for container in rockon.containers},
+        {port.id: (container.name, port.number) for container in rockon.containers for port in container.ports},
     )
 
 
-def _stored(rockon: Installation) -> Answers:
+def _stored_answers(rockon: Installation) -> Answers:
     """Return the answers of an earlier install. After an uninstall all ports are to be published again."""
-    found = repository.answers_of(rockon)
+    answers = repository.load_answers(rockon)
     if rockon.state is State.INSTALL_FAILED:
-        return found
+        return answers
     ports: dict[str, dict[int, int | None]] = {
-        name: {port: host for port, host in by.items() if host is not None} for name, by in found.ports.items()
+        name: {port: host for port, host in host_ports.items() if host is not None}
+        for name, host_ports in answers.ports.items()
     }
-    return replace(found, ports=ports)
+    return replace(answers, ports=ports)
 
 
 def _refuse_state(kind: Kind, rockon: Installation) -> None:
-    if rockon.state not in TRANSITIONS[kind].allowed:
+    if rockon.state not in TRANSITIONS[kind].allowed_states:
         state = str(rockon.state).replace("_", " ")
         raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))

@@ -14,58 +14,60 @@ from rockonweb.core.errors import BadInput
 from rockonweb.core.text import t
 from rockonweb.web import api_errors
 
-USUAL_SIZE = 15
-LARGEST_SIZE = 10_000
+DEFAULT_PAGE_SIZE = 15
+MAX_PAGE_SIZE = 10_000
 
 
 @dataclass(frozen=True)
-class Slice:
+class PageSlice:
     """The part of a list that is asked for."""
 
     offset: int
     size: int
 
 
-def answer(count: int, results: Callable[[Slice], list[dict[str, Any]]]) -> Response:
+def paginate(count: int, results: Callable[[PageSlice], list[dict[str, Any]]]) -> Response:
     """Return the asked page of a list that has `count` rows in all; a page that is not there is 404."""
-    size = _size()
-    last = max(1, -(-count // size))
-    page = _page(last)
+    size = _requested_page_size()
+    last_page = max(1, -(-count // size))
+    page = _requested_page(last_page)
     return jsonify(
         count=count,
-        next=_address(page + 1) if page < last else None,
-        previous=_address(page - 1) if page > 1 else None,
-        results=results(Slice((page - 1) * size, size)),
+        next=_page_address(page + 1) if page < last_page else None,
+        previous=_page_address(page - 1) if page > 1 else None,
+        results=results(PageSlice((page - 1) * size, size)),
     )
 
 
-def of_all(rows: list[dict[str, Any]]) -> Response:
+def paginate_list(rows: list[dict[str, Any]]) -> Response:
     """Return the asked page of a list that is known whole."""
-    return answer(len(rows), lambda wanted: rows[wanted.offset : wanted.offset + wanted.size])
+    return paginate(len(rows), lambda page_slice: rows[page_slice.offset : page_slice.offset + page_slice.size])
 
 
-def _size() -> int:
-    given = request.args.get("page_size", "")
-    if not given:
-        return USUAL_SIZE
-    if not (given.isascii() and given.isdecimal() and given.strip("0")):
-        raise BadInput(t('"%(given)s" is no page_size: it is a whole number from 1.', given=given))
-    return int(given[-9:]) if len(given) < 6 else LARGEST_SIZE
+def _requested_page_size() -> int:
+    size_text = request.args.get("page_size", "")
+    if not size_text:
+        return DEFAULT_PAGE_SIZE
+    if not (size_text.isascii() and size_text.isdecimal() and size_text.strip("0")):
+        raise BadInput(t('"%(given)s" is no page_size: it is a whole number from 1.', given=size_text))
+    return int(size_text[-9:]) if len(size_text) < 6 else MAX_PAGE_SIZE
 
 
-def _page(last: int) -> int:
-    given = request.args.get("page") or "1"
-    if given == "last":
-        return last
-    if not (given.isascii() and given.isdecimal() and len(given) < 10 and 1 <= int(given) <= last):
+def _requested_page(last_page: int) -> int:
+    page_text = request.args.get("page") or "1"
+    if page_text == "last":
+        return last_page
+    if not (page_text.isascii() and page_text.isdecimal() and len(page_text) < 10 and 1 <= int(page_text) <= last_page):
         abort(
-            api_errors.answer(404, _('There is no page "%(page)s": the last one is %(last)s.', page=given, last=last))
+            api_errors.api_error(
+                404, _('There is no page "%(page)s": the last one is %(last)s.', page=page_text, last=last_page)
+            )
         )
-    return int(given)
+    return int(page_text)
 
 
-def _address(page: int) -> str:
+def _page_address(page: int) -> str:
     """Return the address of another page of the same list; the first one needs no number."""
-    words = [(key, value) for key, value in request.args.items(multi=True) if key != "page"]
-    words += [("page", str(page))] if page > 1 else []
-    return f"{request.base_url}?{urlencode(words)}" if words else request.base_url
+    parameters = [(key, value) for key, value in request.args.items(multi=True) if key != "page"]
+    parameters += [("page", str(page))] if page > 1 else []
+    return f"{request.base_url}?{urlencode(parameters)}" if parameters else request.base_url

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import raiseload
 
-from rockonweb.blueprints.api.envelope import Slice
-from rockonweb.core.definition.definition import Definition, DefinitionFaults
+from rockonweb.blueprints.api.envelope import PageSlice
+from rockonweb.core.definition.definition import Definition, InvalidDefinition
 from rockonweb.models import (
     Container,
     CustomConfig,
@@ -30,64 +30,67 @@ from rockonweb.models import (
 )
 from rockonweb.models.rockon import SuggestedPort
 from rockonweb.web import catalogue_listing, ui_link
-from rockonweb.web.labels import answer
+from rockonweb.web.labels import masked_answer
 
 Fields = dict[str, Any]
-OFFERED = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)
-COLUMNS = (
+VISIBLE_ROCKONS = or_(RockOn.in_catalogue, Installation.state != State.AVAILABLE)
+LOADED_COLUMNS = (
     RockOn.name, RockOn.description, RockOn.version, RockOn.website, RockOn.icon, RockOn.source, RockOn.ports,
     Installation.name, Installation.installed_source, Installation.state, Installation.status, Installation.exit_code,
     Installation.status_error, Installation.error,
 )  # fmt: skip
-OwnPort = Port | SuggestedPort
+UiPort = Port | SuggestedPort
 
 
-def count() -> int:
+def count_rockons() -> int:
     """Return how many rock-ons there are."""
     query = select(func.count()).select_from(RockOn).outerjoin(Installation, Installation.entry_id == RockOn.id)
-    return db.session.scalar(query.where(OFFERED)) or 0
+    return db.session.scalar(query.where(VISIBLE_ROCKONS)) or 0
 
 
-def rockons(wanted: Slice) -> list[Fields]:
+def list_rockon_fields(page_slice: PageSlice) -> list[Fields]:
     """Return a part of the list of rock-ons, in the order of their names."""
-    query = select(RockOn).where(OFFERED).order_by(RockOn.sort_name, RockOn.name)
-    return _all(query.offset(wanted.offset).limit(wanted.size))
+    query = select(RockOn).where(VISIBLE_ROCKONS).order_by(RockOn.sort_name, RockOn.name)
+    return _load_rockon_fields(query.offset(page_slice.offset).limit(page_slice.size))
 
 
-def rockon(rockon_id: int) -> Fields | None:
+def find_rockon_fields(rockon_id: int) -> Fields | None:
     """Return one rock-on; None where there is none."""
-    return next(iter(_all(select(RockOn).where(RockOn.id == rockon_id))), None)
+    return next(iter(_load_rockon_fields(select(RockOn).where(RockOn.id == rockon_id))), None)
 
 
-def _all(query: Select[RockOn]) -> list[Fields]:
-    found = [app for app, _ in catalogue_listing.load_apps(query, COLUMNS)]
-    ids = [one.id for one in found]
-    operations, ports = catalogue_listing.active_operations(ids), _own_ports(ids)
-    return [_of_rockon(one, _definition(one), operations.get(one.id), ports) for one in found]
+def _load_rockon_fields(query: Select[RockOn]) -> list[Fields]:
+    apps = [app for app, _ in catalogue_listing.load_apps(query, LOADED_COLUMNS)]
+    ids = [installation.id for installation in apps]
+    operations, ports = catalogue_listing.active_operations(ids), _ports_by_key(ids)
+    return [
+        _format_rockon(installation, _parsed_definition(installation), operations.get(installation.id), ports)
+        for installation in apps
+    ]
 
 
-def _own_ports(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
+def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
     """Return the ports of apps by app, container and number; which is that of its own page, a definition says."""
     query = select(Container.installation_id, Container.name, Port).join(Port.container)
-    found = db.session.execute(query.where(Container.installation_id.in_(ids)).options(raiseload("*")))
-    return {(rockon_id, name, port.number): port for rockon_id, name, port in found}
+    port_rows = db.session.execute(query.where(Container.installation_id.in_(ids)).options(raiseload("*")))
+    return {(rockon_id, name, port.number): port for rockon_id, name, port in port_rows}
 
 
-def _definition(rockon: Installation) -> Definition | None:
+def _parsed_definition(rockon: Installation) -> Definition | None:
     """Return the definition that counts now; None for one that an older version of this program took."""
     try:
-        return ui_link.parsed(rockon.name, rockon.installed_source or rockon.entry.source)
-    except DefinitionFaults:
+        return ui_link.parse_cached(rockon.name, rockon.installed_source or rockon.entry.source)
+    except InvalidDefinition:
         return None
 
 
-def _of_rockon(
+def _format_rockon(
     rockon: Installation, definition: Definition | None, task: int | None, ports: Mapping[tuple[int, str, int], Port]
 ) -> Fields:
-    place = definition.ui_port if definition else None
-    own = (ports.get((rockon.id, *place)) or _offered_port(rockon, place)) if place else None
+    ui_port_key = definition.ui_port if definition else None
+    ui_port = (ports.get((rockon.id, *ui_port_key)) or _catalogue_port(rockon, ui_port_key)) if ui_port_key else None
     specs = definition.containers if definition else {}
-    fixed = place is not None and specs[place[0]].on_host_network
+    on_host_network = ui_port_key is not None and specs[ui_port_key[0]].on_host_network
     return {
         "id": rockon.id,
         "name": rockon.name,
@@ -100,61 +103,61 @@ def _of_rockon(
         "website": rockon.entry.website,
         "https": bool(definition and definition.ui.https),
         "icon": rockon.entry.icon or None,
-        "ui": place is not None,
+        "ui": ui_port_key is not None,
         "volume_add_support": bool(definition and definition.volume_add_support),
         "more_info": definition.more_info or None if definition else None,
-        "ui_port": _host(own, fixed=fixed) if own else None,
-        "ui_publish": bool(own and _is_published(own, rockon)),
+        "ui_port": _host_port_number(ui_port, on_host_network=on_host_network) if ui_port else None,
+        "ui_publish": bool(ui_port and _is_published(ui_port, rockon)),
         "host_network": any(spec.on_host_network for spec in specs.values()),
         "error": rockon.error,
     }
 
 
-def _offered_port(rockon: Installation, place: tuple[str, int]) -> SuggestedPort | None:
-    return next((port for port in rockon.entry.ports if (port.container, port.number) == place), None)
+def _catalogue_port(rockon: Installation, port_key: tuple[str, int]) -> SuggestedPort | None:
+    return next((port for port in rockon.entry.ports if (port.container, port.number) == port_key), None)
 
 
-def _host(port: OwnPort, *, fixed: bool) -> int:
+def _host_port_number(port: UiPort, *, on_host_network: bool) -> int:
     """Return the host port, or the one that is suggested; a container on the host's network can have no other."""
-    chosen = port.host if isinstance(port, Port) else None
-    return port.number if fixed else port.suggested if chosen is None else chosen
+    host_port = port.host if isinstance(port, Port) else None
+    return port.number if on_host_network else port.suggested if host_port is None else host_port
 
 
-def _is_published(port: OwnPort, rockon: Installation) -> bool:
-    return not rockon.installed or (isinstance(port, Port) and port.host is not None)
+def _is_published(port: UiPort, rockon: Installation) -> bool:
+    return not rockon.is_installed or (isinstance(port, Port) and port.host is not None)
 
 
 # -- the settings of one rock-on --------------------------------------------------------------------------------------
 
 
-def containers(rockon: Installation) -> list[Fields]:
+def container_fields(rockon: Installation) -> list[Fields]:
     """Return its containers, in launch order."""
-    specs = rockon.definition.containers
+    specs = rockon.current_definition.containers
     return [
         {
-            "id": one.id,
+            "id": container.id,
             "rockon": rockon.id,
-            "dimage": one.image,
-            "name": one.name,
-            "launch_order": one.launch_order,
-            "uid": specs[one.name].uid if one.name in specs else None,
+            "dimage": container.image,
+            "name": container.name,
+            "launch_order": container.launch_order,
+            "uid": specs[container.name].uid if container.name in specs else None,
         }
-        for one in rockon.containers
+        for container in rockon.containers
     ]
 
 
-def _each(
-    part: str, fields: Callable[[Any, Container, Installation], Fields]
+def _row_lister(
+    relationship: str, fields: Callable[[Any, Container, Installation], Fields]
 ) -> Callable[[Installation], list[Fields]]:
     """Return what lists a part of all containers; `fields` has those of a row beside its id and its container's."""
     return lambda rockon: [
-        {"id": row.id, "container": one.id, **fields(row, one, rockon)}
-        for one in rockon.containers
-        for row in getattr(one, part)
+        {"id": row.id, "container": container.id, **fields(row, container, rockon)}
+        for container in rockon.containers
+        for row in getattr(container, relationship)
     ]
 
 
-def _volume(volume: Volume, *_: object) -> Fields:
+def _volume_fields(volume: Volume, *_: object) -> Fields:
     """The path that a share is mounted on; `uservol` marks one that was added after the install."""
     return {
         "share": volume.share,
@@ -162,72 +165,84 @@ def _volume(volume: Volume, *_: object) -> Fields:
         "dest_dir": volume.destination,
         "uservol": volume.added,
         "min_size": volume.min_size,
-        **_words(volume),
+        **_label_and_description(volume),
     }
 
 
-def _device(device: Device, *_: object) -> Fields:
-    return {"dev": device.name, "val": device.value, **_words(device)}
+def _device_fields(device: Device, *_: object) -> Fields:
+    return {"dev": device.name, "val": device.value, **_label_and_description(device)}
 
 
-def _variable(variable: Environment, one: Container, rockon: Installation) -> Fields:
+def _variable_fields(variable: Environment, container: Container, rockon: Installation) -> Fields:
     """A variable, masked where it is a secret."""
-    return {"key": variable.key, "val": _value(variable, rockon, one.name), **_words(variable)}
+    return {
+        "key": variable.key,
+        "val": _masked_value(variable, rockon, container.name),
+        **_label_and_description(variable),
+    }
 
 
-def _label(label: Label, one: Container, _: object) -> Fields:
+def _added_label_fields(label: Label, container: Container, _: object) -> Fields:
     """A label that was added: as in the original, `key` is the container and `val` the label."""
-    return {"key": one.name, "val": label.value}
+    return {"key": container.name, "val": label.value}
 
 
-def _member(member: NetworkMember, one: Container, _: object) -> Fields:
+def _network_member_fields(member: NetworkMember, container: Container, _: object) -> Fields:
     """A network that a container was put on after the install."""
-    return {"container_name": one.name, "connection": member.network, "docker_name": member.network}
+    return {"container_name": container.name, "connection": member.network, "docker_name": member.network}
 
 
-def ports(rockon: Installation) -> list[Fields]:
+def port_fields(rockon: Installation) -> list[Fields]:
     """Return its ports, published or not."""
-    specs = rockon.definition.containers
+    specs = rockon.current_definition.containers
     return [
         {
             "id": port.id,
-            "container": one.id,
-            "container_name": one.name,
-            "hostp": _host(port, fixed=one.name in specs and specs[one.name].on_host_network),
+            "container": container.id,
+            "container_name": container.name,
+            "hostp": _host_port_number(
+                port, on_host_network=container.name in specs and specs[container.name].on_host_network
+            ),
             "hostp_default": port.suggested,
             "containerp": port.number,
             "protocol": port.protocol,
             "uiport": port.ui,
             "publish": _is_published(port, rockon),
-            **_words(port),
+            **_label_and_description(port),
         }
-        for one in rockon.containers
-        for port in one.ports
+        for container in rockon.containers
+        for port in container.ports
     ]
 
 
-def custom_config(rockon: Installation) -> list[Fields]:
+def custom_config_fields(rockon: Installation) -> list[Fields]:
     """Return its settings as a whole, secrets masked."""
     return [
-        {"id": setting.id, "rockon": rockon.id, "key": setting.key, "val": _value(setting, rockon), **_words(setting)}
+        {
+            "id": setting.id,
+            "rockon": rockon.id,
+            "key": setting.key,
+            "val": _masked_value(setting, rockon),
+            **_label_and_description(setting),
+        }
         for setting in rockon.custom_config
     ]
 
 
-PARTS = {
-    "volumes": _each("volumes", _volume),
-    "ports": ports,
-    "devices": _each("devices", _device),
-    "environment": _each("environment", _variable),
-    "customconfig": custom_config,
-    "labels": _each("labels", _label),
-    "networks": _each("networks", _member),
+FIELD_LISTERS = {
+    "volumes": _row_lister("volumes", _volume_fields),
+    "ports": port_fields,
+    "devices": _row_lister("devices", _device_fields),
+    "environment": _row_lister("environment", _variable_fields),
+    "customconfig": custom_config_fields,
+    "labels": _row_lister("labels", _added_label_fields),
+    "networks": _row_lister("networks", _network_member_fields),
 }
 
 
-def _words(row: Any) -> Fields:
+def _label_and_description(row: Any) -> Fields:
     return {"description": row.description, "label": row.label}
 
 
-def _value(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str | None:
-    return None if row.value is None else answer(row, rockon, container)
+def _masked_value(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str | None:
+    return None if row.value is None else masked_answer(row, rockon, container)

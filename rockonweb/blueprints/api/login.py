@@ -21,17 +21,17 @@ from flask_wtf.csrf import CSRFError
 from rockonweb.accounts import audit, users
 from rockonweb.models import Role, User, db
 from rockonweb.web import api_errors, login_throttle
-from rockonweb.web.extensions import csrf, user_of_token
-from rockonweb.web.permissions import allowed
+from rockonweb.web.extensions import authenticate_token, csrf
+from rockonweb.web.permissions import role_allows
 
-CHALLENGE = {"WWW-Authenticate": 'Basic realm="Rockonweb", charset="UTF-8"'}
-KEPT_SECONDS = 300
-MOST_KEPT = 100
+BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Rockonweb", charset="UTF-8"'}
+LOGIN_CACHE_SECONDS = 300
+MAX_CACHED_LOGINS = 100
 
 View = Callable[..., ResponseReturnValue]
 
 
-class Passed:
+class LoginCache:
     """Logins that were right a short while ago: checking a password takes a quarter of a second on purpose.
 
     Neither names nor passwords are kept, only a hash of both with a key that ends with the process. A changed
@@ -41,64 +41,66 @@ class Passed:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._kept: dict[bytes, tuple[int, str, float]] = {}
+        self._logins: dict[bytes, tuple[int, str, float]] = {}
 
-    def find(self, name: str, password: str) -> User | None:
+    def find_user(self, name: str, password: str) -> User | None:
         """Return the account that a login was right for."""
-        user_id, stored, until = self._kept.get(self._hash(name, password), (0, "", 0.0))
-        user = db.session.get(User, user_id) if time.monotonic() < until else None
-        return user if user and user.password_hash == stored else None
+        user_id, password_hash, expires = self._logins.get(self._hash_login(name, password), (0, "", 0.0))
+        user = db.session.get(User, user_id) if time.monotonic() < expires else None
+        return user if user and user.password_hash == password_hash else None
 
-    def keep(self, name: str, password: str, user: User) -> None:
+    def store_login(self, name: str, password: str, user: User) -> None:
         """Remember a login that was right; the oldest is forgotten where there are many."""
         with self._lock:
-            if len(self._kept) >= MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            until = time.monotonic() + KEPT_SECONDS
-            self._kept[self._hash(name, password)] = (user.id, user.password_hash, until)
+            if len(self._logins) >= MAX_CACHED_LOGINS:
+                del self._logins[next(iter(self._logins))]
+            expires = time.monotonic() + LOGIN_CACHE_SECONDS
+            self._logins[self._hash_login(name, password)] = (user.id, user.password_hash, expires)
 
-    def _hash(self, name: str, password: str) -> bytes:
+    def _hash_login(self, name: str, password: str) -> bytes:
         return hmac.digest(self._key, f"{len(name)} {name}{password}".encode(), hashlib.sha256)
 
 
-passed = Passed()
+login_cache = LoginCache()
 
 
-def allows(role: Role) -> Callable[[View], View]:
+def require_api_role(role: Role) -> Callable[[View], View]:
     """Refuse a call to those who are not logged in or whose role does not include `role`.
 
     The view gets the account as its first argument.
     """
 
-    def decorate(view: View) -> View:
+    def decorate_api_view(view: View) -> View:
         @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-            found = _caller()
-            if isinstance(found, Response):
-                return found
-            audit.acts_as(found)
-            if not allowed(found, role):
-                return api_errors.answer(403, _("Your account may not do this."), _("Ask an owner of this Rockonweb."))
-            return view(found, *args, **kwargs)
+        def guarded_api_view(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+            caller = _authenticate_caller()
+            if isinstance(caller, Response):
+                return caller
+            audit.set_actor(caller)
+            if not role_allows(caller, role):
+                return api_errors.api_error(
+                    403, _("Your account may not do this."), _("Ask an owner of this Rockonweb.")
+                )
+            return view(caller, *args, **kwargs)
 
-        guarded.permission = role  # type: ignore[attr-defined]
-        return guarded
+        guarded_api_view.permission = role  # type: ignore[attr-defined]
+        return guarded_api_view
 
-    return decorate
+    return decorate_api_view
 
 
-def _caller() -> User | Response:
+def _authenticate_caller() -> User | Response:
     """Return the account that calls, or the answer that refuses. What is sent as a login counts, not a cookie too."""
     if "Authorization" in request.headers:
-        if request.method == "POST" and _from_elsewhere():
-            return api_errors.answer(403, _("A page of another site sent this, so nothing was done."))
-        return _by_header()
+        if request.method == "POST" and _is_cross_site():
+            return api_errors.api_error(403, _("A page of another site sent this, so nothing was done."))
+        return _authenticate_header()
     if not current_user.is_authenticated:
-        return api_errors.answer(401, _("Log in by HTTP Basic or with a token."), headers=CHALLENGE)
+        return api_errors.api_error(401, _("Log in by HTTP Basic or with a token."), headers=BASIC_CHALLENGE)
     try:
         csrf.protect()
     except CSRFError:
-        return api_errors.answer(
+        return api_errors.api_error(
             400,
             _("A browser's session alone may not change anything."),
             _("Send the form token of a page as the header X-CSRFToken, or log in by HTTP Basic or with a token."),
@@ -107,37 +109,39 @@ def _caller() -> User | Response:
     return user
 
 
-def _by_header() -> User | Response:
+def _authenticate_header() -> User | Response:
     try:
-        given = request.authorization
+        authorization = request.authorization
     except ValueError:  # not even letters of ASCII
-        given = None
-    kind = given.type if given else ""
-    if given and kind == "bearer":
-        login_throttle.check("")
-        return user_of_token((given.token or "").strip()) or _refused()
-    name, password = (given.username or "", given.password or "") if given else ("", "")
-    login_throttle.check(name)
-    if kind != "basic" or "\0" in name:
-        login_throttle.count(name)
-        return _refused()
-    user = passed.find(name, password)
+        authorization = None
+    scheme = authorization.type if authorization else ""
+    if authorization and scheme == "bearer":
+        login_throttle.check_login_throttle("")
+        return authenticate_token((authorization.token or "").strip()) or _unauthorized_response()
+    name, password = (authorization.username or "", authorization.password or "") if authorization else ("", "")
+    login_throttle.check_login_throttle(name)
+    if scheme != "basic" or "\0" in name:
+        login_throttle.count_failed_login(name)
+        return _unauthorized_response()
+    user = login_cache.find_user(name, password)
     if user is None and (user := users.authenticate(name, password)):
-        passed.keep(name, password, user)
+        login_cache.store_login(name, password, user)
     if user is None:
-        login_throttle.failed(name)
-        return _refused()
+        login_throttle.record_failed_login(name)
+        return _unauthorized_response()
     if user.totp_since is not None:
-        words = _("This account has a second step, which HTTP Basic can't ask for.")
-        return api_errors.answer(401, words, _("Make a token on the page /account and send it as a bearer token."))
+        sentence = _("This account has a second step, which HTTP Basic can't ask for.")
+        return api_errors.api_error(
+            401, sentence, _("Make a token on the page /account and send it as a bearer token.")
+        )
     return user
 
 
-def _refused() -> Response:
-    return api_errors.answer(401, _("This login is not right."), headers=CHALLENGE)
+def _unauthorized_response() -> Response:
+    return api_errors.api_error(401, _("This login is not right."), headers=BASIC_CHALLENGE)
 
 
-def _from_elsewhere() -> bool:
+def _is_cross_site() -> bool:
     """Whether a browser says that another site sends this: it adds a remembered HTTP Basic login by itself."""
     if site := request.headers.get("Sec-Fetch-Site"):
         return site not in ("same-origin", "none")

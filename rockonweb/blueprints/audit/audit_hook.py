@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from rockonweb.accounts import audit
 from rockonweb.models import Operation, db, repository
 
-READING = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Pages of a form that is not sent yet (sending it begins an operation, which writes a line), and what concerns one
 # browser alone.
-UNTOLD = (
+UNRECORDED_ENDPOINTS = (
     "account.prepare",
     "install.begin",
     "install.submit",
@@ -28,7 +28,7 @@ UNTOLD = (
     "theme.choose",
     "language.choose",
 )
-WORDS: dict[str, LazyString] = {
+ACTION_LABELS: dict[str, LazyString] = {
     "login.done": _l("logged in"),
     "login.failed": _l("failed to log in"),
     "login.code": _l("gave a wrong code at the login"),
@@ -93,35 +93,35 @@ WORDS: dict[str, LazyString] = {
 }
 
 
-def leave(response: Response) -> Response:
+def record_change(response: Response) -> Response:
     """Write a line for a change that succeeded, unless the view wrote one."""
-    if request.method in READING or response.status_code >= 400 or not request.endpoint or audit.written():
+    if request.method in SAFE_METHODS or response.status_code >= 400 or not request.endpoint or audit.was_recorded():
         return response
-    if request.endpoint in UNTOLD or not (current_user.is_authenticated or "actor" in g):
+    if request.endpoint in UNRECORDED_ENDPOINTS or not (current_user.is_authenticated or "actor" in g):
         return response
     try:
-        audit.record(request.endpoint, _about())
+        audit.record(request.endpoint, _describe_subject())
     except SQLAlchemyError as error:  # what was done is done, and its answer stays true
         current_app.logger.error("the audit has no line for %s: %s", request.endpoint, error)
     return response
 
 
-def words(action: str) -> str:
+def describe_action(action: str) -> str:
     """Return an action in plain words; one without words of its own by its name."""
-    return str(WORDS.get(action) or action.replace("rq_dashboard", "jobs").replace("_", " ").replace(".", ": "))
+    return str(ACTION_LABELS.get(action) or action.replace("rq_dashboard", "jobs").replace("_", " ").replace(".", ": "))
 
 
-def _about() -> str:
+def _describe_subject() -> str:
     """Return the name of what was changed, as far as the address or the form says it."""
-    given = dict(request.view_args or {})
+    view_args = dict(request.view_args or {})
     names = []
-    if rockon_id := given.pop("rockon_id", None):
+    if rockon_id := view_args.pop("rockon_id", None):
         rockon = repository.find_installation(rockon_id)
         names.append(rockon.name if rockon else f"#{rockon_id}")
-    if operation_id := given.pop("operation_id", None):
+    if operation_id := view_args.pop("operation_id", None):
         operation = db.session.get(Operation, operation_id)
         names.append(
             f"{operation.installation.name if operation and operation.installation else ''} #{operation_id}".strip()
         )
-    names += [f"#{value}" if isinstance(value, int) else str(value) for value in given.values()]
+    names += [f"#{value}" if isinstance(value, int) else str(value) for value in view_args.values()]
     return ", ".join(names or [request.form.get("name", "")])

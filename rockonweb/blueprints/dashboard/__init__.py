@@ -8,15 +8,19 @@ from flask.typing import ResponseReturnValue
 from rockonweb.blueprints.dashboard import overview
 from rockonweb.models import Role
 from rockonweb.web import rockon_page
-from rockonweb.web.partials import not_modified, render
-from rockonweb.web.permissions import requires
+from rockonweb.web.partials import not_modified, render_page
+from rockonweb.web.permissions import require_role
 
 blueprint = Blueprint("dashboard", __name__)
 
 
 @blueprint.get("/")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """Show what is installed and how it is; a page that polls and has seen everything gets no content."""
-    found = overview.look(rockon_page.hostname())
-    return ("", 204) if not_modified(found.mark) else render("dashboard/index.html", "dashboard/_home.html", home=found)
+    home_screen = overview.build_home_page(rockon_page.request_hostname())
+    return (
+        ("", 204)
+        if not_modified(home_screen.home_fingerprint)
+        else render_page("dashboard/index.html", "dashboard/_home.html", home=home_screen)
+    )

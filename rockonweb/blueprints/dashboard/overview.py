@@ -12,106 +12,118 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer, joinedload
 
-from rockonweb.config import current_settings
-from rockonweb.core.instance.attention import App, Facts, Failure, Item, Room, attention
-from rockonweb.core.text import joined
-from rockonweb.host import host_of
-from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, now
+from rockonweb.config import current_config
+from rockonweb.core.instance.attention import Alert, AlertFacts, Capacity, FailedOperation, InstalledApp, collect_alerts
+from rockonweb.core.text import join_texts
+from rockonweb.host import get_host
+from rockonweb.models import Installation, Kind, Operation, Progress, Status, db, utc_now
 from rockonweb.web import catalogue_listing
-from rockonweb.web.labels import ended_title, pill_of
-from rockonweb.web.partials import mark_of
+from rockonweb.web.labels import ended_title, status_pill
+from rockonweb.web.partials import fingerprint_of
 from rockonweb.work import heartbeat
 from rockonweb.work.heartbeat import EngineStatus
 
-RECENT = 6  # operations
-REMEMBERED = timedelta(days=7)  # for how long a failure is told that nobody made up for
-_NAMED = joinedload(Operation.installation).load_only(Installation.name, Installation.status)
-_BRIEF = (defer(Operation.reviewed), _NAMED)
+MAX_RECENT = 6  # operations
+FAILURE_MAX_AGE = timedelta(days=7)  # for how long a failure is told that nobody made up for
+_WITH_INSTALLATION = joinedload(Operation.installation).load_only(Installation.name, Installation.status)
+_LOAD_OPTIONS = (defer(Operation.reviewed), _WITH_INSTALLATION)
 # What a failed operation wanted came about all the same, by Docker's own restart or by hand.
-_CAME_ABOUT = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
+_REACHED_ANYWAY = {(Kind.START, Status.STARTED), (Kind.RESTART, Status.STARTED), (Kind.STOP, Status.STOPPED)}
 
 
 @dataclass(frozen=True)
-class Home:
+class HomePage:
     """The first page."""
 
-    cards: Sequence[catalogue_listing.Card]
+    cards: Sequence[catalogue_listing.RockonCard]
     running: int
-    items: Sequence[Item]
+    alerts: Sequence[Alert]
     recent: Sequence[Operation]
     engine: EngineStatus
-    shares: Room
-    images: Room
-    memory: Room
+    shares: Capacity
+    images: Capacity
+    memory: Capacity
 
     @property
-    def mark(self) -> str:
+    def home_fingerprint(self) -> str:
         """A fingerprint of what can change, rooms coarsely, so that a page that polls is sent only news."""
         states = [
-            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.update_known,
+            (card.rockon.id, card.rockon.state, card.rockon.status, card.rockon.exit_code, card.rockon.has_newer_image,
              card.icon, card.link, card.operation, card.newer)
             for card in self.cards
         ]  # fmt: skip
-        recent = [(one.id, one.progress) for one in self.recent]
-        rooms = [room.used and round(room.used, 2) for room in (self.shares, self.images, self.memory)]
+        recent = [(operation.id, operation.progress) for operation in self.recent]
+        capacities = [
+            capacity.used_fraction and round(capacity.used_fraction, 2)
+            for capacity in (self.shares, self.images, self.memory)
+        ]
         engine = (self.engine.reachable, self.engine.version)
-        return mark_of(states, self.items, recent, rooms, engine)
+        return fingerprint_of(states, self.alerts, recent, capacities, engine)
 
 
-def look(hostname: str) -> Home:
+def build_home_page(hostname: str) -> HomePage:
     """Return the first page."""
-    cards = catalogue_listing.installed(hostname)
+    cards = catalogue_listing.installed_cards(hostname)
     engine = heartbeat.engine_status()
-    disk = host_of().disk(str(current_settings().shares_root))
-    shares, images, memory = Room(disk.free, disk.total) if disk else Room(), _images(engine), _memory()
-    facts = Facts(
-        workers=heartbeat.workers() if heartbeat.queue_alive() else None,
+    disk = get_host().disk(str(current_config().shares_root))
+    shares, images, memory = (
+        Capacity(disk.free, disk.total) if disk else Capacity(),
+        _image_capacity(engine),
+        _memory_capacity(),
+    )
+    facts = AlertFacts(
+        workers=heartbeat.count_workers() if heartbeat.queue_alive() else None,
         shares=shares,
         images=images,
         memory=memory,
-        apps=[_app(card) for card in cards],
-        failures=_failures(),
-        running=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.pending),
+        apps=[_installed_app(card) for card in cards],
+        failures=_recent_failures(),
+        busy_rockons=frozenset(card.rockon.id for card in cards if card.operation or card.rockon.is_pending),
     )
-    recent = db.session.scalars(select(Operation).options(*_BRIEF).order_by(Operation.id.desc()).limit(RECENT)).all()
+    recent = db.session.scalars(
+        select(Operation).options(*_LOAD_OPTIONS).order_by(Operation.id.desc()).limit(MAX_RECENT)
+    ).all()
     running = sum(
-        catalogue_listing.condition_of(one.rockon.state, one.rockon.status) is catalogue_listing.Condition.RUNNING
-        for one in cards
+        catalogue_listing.condition_of(running_card.rockon.state, running_card.rockon.status)
+        is catalogue_listing.Condition.RUNNING
+        for running_card in cards
     )
-    return Home(cards, running, attention(facts), recent, engine, shares, images, memory)
+    return HomePage(cards, running, collect_alerts(facts), recent, engine, shares, images, memory)
 
 
-def _app(card: catalogue_listing.Card) -> App:
+def _installed_app(card: catalogue_listing.RockonCard) -> InstalledApp:
     rockon = card.rockon
-    failed = catalogue_listing.condition_of(rockon.state, rockon.status) is catalogue_listing.Condition.FAILED
-    pill = pill_of(rockon)
-    ended = joined(" – ", (str(pill.words), pill.detail or rockon.error or "")) if failed else ""
-    return App(rockon.id, rockon.name, ended, rockon.update_known, card.newer)
+    has_failed = catalogue_listing.condition_of(rockon.state, rockon.status) is catalogue_listing.Condition.FAILED
+    pill = status_pill(rockon)
+    exit_reason = join_texts(" – ", (str(pill.words), pill.detail or rockon.error or "")) if has_failed else ""
+    return InstalledApp(rockon.id, rockon.name, exit_reason, rockon.has_newer_image, card.newer)
 
 
-def _failures() -> list[Failure]:
+def _recent_failures() -> list[FailedOperation]:
     """Return what failed lately, where it is the last that was done to its rock-on."""
-    last = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.installation_id)
+    last_ids = select(func.max(Operation.id)).where(Operation.finished.is_not(None)).group_by(Operation.installation_id)
     query = select(Operation).where(
-        Operation.id.in_(last),
+        Operation.id.in_(last_ids),
         Operation.progress.in_((Progress.FAILED, Progress.INTERRUPTED)),
-        Operation.finished > now() - REMEMBERED,
+        Operation.finished > utc_now() - FAILURE_MAX_AGE,
     )
-    found = db.session.scalars(query.options(*_BRIEF).order_by(Operation.id.desc()))
+    operations = db.session.scalars(query.options(*_LOAD_OPTIONS).order_by(Operation.id.desc()))
     return [
-        Failure(one.id, ended_title(one), one.error, one.hint, one.installation_id)
-        for one in found
-        if not (one.installation and (one.kind, one.installation.status) in _CAME_ABOUT)
+        FailedOperation(
+            operation.id, ended_title(operation), operation.error, operation.hint, operation.installation_id
+        )
+        for operation in operations
+        if not (operation.installation and (operation.kind, operation.installation.status) in _REACHED_ANYWAY)
     ]
 
 
-def _images(engine: EngineStatus) -> Room:
+def _image_capacity(engine: EngineStatus) -> Capacity:
     """Return the room for images as the watcher told it; how large the disk is, where it can be seen from here."""
     if engine.free is None:
-        return Room()
-    disk = host_of().disk(engine.images_folder)
-    return Room(engine.free, disk.total if disk else None)
+        return Capacity()
+    disk = get_host().disk(engine.images_folder)
+    return Capacity(engine.free, disk.total if disk else None)
 
 
-def _memory() -> Room:
-    return Room(*host_of().memory())
+def _memory_capacity() -> Capacity:
+    return Capacity(*get_host().read_memory())

@@ -13,27 +13,30 @@ from sqlalchemy import select
 
 from rockonweb.blueprints.definitions import preview
 from rockonweb.catalog import local
-from rockonweb.catalog.metastore import Unusable
-from rockonweb.config import current_settings
-from rockonweb.core.definition.definition import DefinitionFaults, Fault, parse
+from rockonweb.catalog.metastore import UnusableFile
+from rockonweb.config import current_config
+from rockonweb.core.definition.definition import DefinitionFault, InvalidDefinition, parse_definitions
 from rockonweb.forms.definition import DefinitionForm
-from rockonweb.languages import say
+from rockonweb.languages import translate
 from rockonweb.models import Installation, RockOn, Role, State, db
-from rockonweb.web.permissions import Pages
+from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.web.refresh_after_change import refresh_soon
-from rockonweb.web.responses import lead_to
+from rockonweb.web.responses import redirect_to_view
 
-blueprint = Pages("definitions", __name__, Role.OWNER, url_prefix="/definitions")
+blueprint = RoleBlueprint("definitions", __name__, Role.OWNER, url_prefix="/definitions")
 
 
 @blueprint.get("")
 def index() -> str:
     """List the files of the local metastore, and offer what the catalogue has as a starting point."""
-    settings = current_settings()
-    offered = db.session.execute(select(RockOn.id, RockOn.name).where(RockOn.in_catalogue))
-    rockons = sorted(((row.name, row.id) for row in offered), key=lambda one: one[0].casefold())
+    settings = current_config()
+    catalogue_rows = db.session.execute(select(RockOn.id, RockOn.name).where(RockOn.in_catalogue))
+    rockons = sorted(((row.name, row.id) for row in catalogue_rows), key=lambda entry: entry[0].casefold())
     return render_template(
-        "definitions/index.html", files=local.listing(settings), folder=settings.local_metastore, rockons=rockons
+        "definitions/index.html",
+        files=local.list_local_files(settings),
+        folder=settings.local_metastore,
+        rockons=rockons,
     )
 
 
@@ -49,92 +52,100 @@ def new() -> str:
         form.text.data = json.dumps({rockon.name: json.loads(rockon.source)}, indent=2, ensure_ascii=False) + "\n"
     else:
         form.text.data = render_template("definitions/example.json") + "\n"
-    return _editor(form, copied=rockon)
+    return _render_editor(form, copied=rockon)
 
 
 @blueprint.post("/new")
 def create() -> ResponseReturnValue:
     """Check, try or save a new definition."""
-    return _submitted("")
+    return _handle_submission("")
 
 
 @blueprint.get("/<file>/edit")
 def edit(file: str) -> str:
     """Show the editor with a file and everything that is wrong with it."""
     form = DefinitionForm()
-    form.text.data, faults = _text_of(file), []
+    form.text.data, faults = _read_or_404(file), []
     if form.text.data:
-        faults = local.faults(current_settings(), form.text.data, file)
-    return _editor(form, file, faults)
+        faults = local.text_faults(current_config(), form.text.data, file)
+    return _render_editor(form, file, faults)
 
 
 @blueprint.post("/<file>/edit")
 def change(file: str) -> ResponseReturnValue:
     """Check, try or save a file."""
-    _text_of(file)
-    return _submitted(file)
+    _read_or_404(file)
+    return _handle_submission(file)
 
 
 @blueprint.get("/<file>/remove")
 def confirm_remove(file: str) -> str:
     """Say what goes and what stays, and ask."""
-    _text_of(file)
-    found = next((one for one in local.listing(current_settings()) if one.name == file), None) or abort(404)
-    query = select(RockOn).where(RockOn.name.in_(found.rockons), RockOn.origin == "local").order_by(RockOn.name)
+    _read_or_404(file)
+    definition_file = next(
+        (candidate for candidate in local.list_local_files(current_config()) if candidate.name == file), None
+    ) or abort(404)
+    query = (
+        select(RockOn).where(RockOn.name.in_(definition_file.rockons), RockOn.origin == "local").order_by(RockOn.name)
+    )
     rockons = list(db.session.scalars(query))
-    used = set(db.session.scalars(select(Installation.entry_id).where(Installation.state != State.AVAILABLE)))
+    installed_ids = set(db.session.scalars(select(Installation.entry_id).where(Installation.state != State.AVAILABLE)))
     return render_template(
         "definitions/remove.html",
-        file=found,
-        leaving=[rockon for rockon in rockons if rockon.id not in used],
-        staying=[rockon for rockon in rockons if rockon.id in used],
+        file=definition_file,
+        leaving=[rockon for rockon in rockons if rockon.id not in installed_ids],
+        staying=[rockon for rockon in rockons if rockon.id in installed_ids],
     )
 
 
 @blueprint.post("/<file>/remove")
 def remove(file: str) -> ResponseReturnValue:
     """Remove a file."""
-    _text_of(file)
-    local.remove(current_settings(), file)
+    _read_or_404(file)
+    local.remove_local_file(current_config(), file)
     refresh_soon(_("%(file)s was removed.", file=file))
-    return lead_to("definitions.index")
+    return redirect_to_view("definitions.index")
 
 
-def _text_of(file: str) -> str:
+def _read_or_404(file: str) -> str:
     """Return the text of a file, blank where it can't be read; 404 where there is none."""
     try:
-        text = local.read(current_settings(), file)
-    except Unusable as error:
-        flash(_("%(file)s: %(why)s", file=file, why=say(error.args[0])), "warning")
+        text = local.read_local_file(current_config(), file)
+    except UnusableFile as error:
+        flash(_("%(file)s: %(why)s", file=file, why=translate(error.args[0])), "warning")
         return ""
     return abort(404) if text is None else text
 
 
-def _submitted(file: str) -> ResponseReturnValue:
+def _handle_submission(file: str) -> ResponseReturnValue:
     form = DefinitionForm()
-    if fault := form.take_file():
-        form.file.errors = [say(fault)]
-        return _editor(form, file), 422
-    text = form.content
-    faults = local.faults(current_settings(), text, file)
+    if fault := form.load_upload():
+        form.file.errors = [translate(fault)]
+        return _render_editor(form, file), 422
+    text = form.normalized_text
+    faults = local.text_faults(current_config(), text, file)
     if faults:
-        return _editor(form, file, faults), 422
+        return _render_editor(form, file, faults), 422
     if form.save.data:
-        saved = local.save(current_settings(), text, file)
+        saved = local.save_definition(current_config(), text, file)
         refresh_soon(_("The definition is saved as %(file)s.", file=saved))
-        return lead_to("definitions.index")
-    trials = [preview.run(one.definition) for one in parse(text)] if form.attempt.data else []
-    return _editor(form, file, checked=True, trials=trials)
+        return redirect_to_view("definitions.index")
+    trials = (
+        [preview.preview_definition(parsed.definition) for parsed in parse_definitions(text)]
+        if form.attempt.data
+        else []
+    )
+    return _render_editor(form, file, checked=True, trials=trials)
 
 
-def _editor(form: DefinitionForm, file: str = "", faults: Sequence[Fault] = (), **shown: Any) -> str:
-    """Show the editor; `shown` is what else its page has: what was `copied`, that it was `checked`, the `trials`."""
-    names = _names(form.content)
-    return render_template("definitions/edit.html", form=form, file=file, faults=faults, names=names, **shown)
+def _render_editor(form: DefinitionForm, file: str = "", faults: Sequence[DefinitionFault] = (), **extra: Any) -> str:
+    """Show the editor; `extra` is what else its page has: what was `copied`, that it was `checked`, the `trials`."""
+    names = _defined_rockon_names(form.normalized_text)
+    return render_template("definitions/edit.html", form=form, file=file, faults=faults, names=names, **extra)
 
 
-def _names(text: str) -> list[str]:
+def _defined_rockon_names(text: str) -> list[str]:
     try:
-        return [one.definition.name for one in parse(text)]
-    except DefinitionFaults:
+        return [parsed.definition.name for parsed in parse_definitions(text)]
+    except InvalidDefinition:
         return []

@@ -7,42 +7,43 @@ from dataclasses import dataclass
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.plan import plan
 from rockonweb.core.questions import suggestions, wizard
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import RockOn
-from rockonweb.models.repository import not_installed
+from rockonweb.models.repository import blank_installation
 from rockonweb.work.collect_facts import gather_facts
 
-OPEN = "…"  # stands for an answer that only the person knows
+OPEN_ANSWER = "…"  # stands for an answer that only the person knows
 
 
 @dataclass(frozen=True)
-class Trial:
+class DefinitionPreview:
     """The questions by page, with the suggested answers, and the plan for these."""
 
     definition: Definition
-    sections: list[tuple[str, list[wizard.Reviewed]]]
+    sections: list[tuple[str, list[wizard.ReviewedAnswer]]]
     plan: plan.Plan
 
 
-def run(definition: Definition) -> Trial:
+def preview_definition(definition: Definition) -> DefinitionPreview:
     """Return what would be asked and done. Docker is not asked, so what only it knows is not in it."""
-    host = host_of()
-    known = host.shares.listing()
-    values = wizard.suggested_shares(definition)
-    new = frozenset(share for share in values.values() if share not in known)
-    stranger = not_installed(RockOn(name=definition.name, source="", ports=()))  # in no session
-    facts = gather_facts(stranger, wizard.answers(definition, values), None)
-    wanted = {
-        ask.name: definition.containers[ask.container].port_specs[int(ask.key)].host_default or int(ask.key)
-        for ask in wizard.asks(definition, "ports")
+    host = get_host()
+    existing_shares = host.shares.shares_by_name()
+    values = wizard.suggest_shares(definition)
+    new_shares = frozenset(share for share in values.values() if share not in existing_shares)
+    blank_rockon = blank_installation(RockOn(name=definition.name, source="", ports=()))  # in no session
+    facts = gather_facts(blank_rockon, wizard.answers_from_values(definition, values), None)
+    preferred_ports = {
+        question.name: definition.containers[question.container].port_specs[int(question.key)].host_default
+        or int(question.key)
+        for question in wizard.page_questions(definition, "ports")
     }
-    here = host.surroundings(list(values.values()))
-    ports = wizard.suggested_ports(definition, wanted, facts)
-    values |= {name: str(one.port) for name, one in ports.items()}
+    surroundings = host.collect_surroundings(list(values.values()))
+    ports = wizard.suggest_host_ports(definition, preferred_ports, facts)
+    values |= {name: str(port.port) for name, port in ports.items()}
     for page in ("environment", "custom-config"):
-        known_texts = suggestions.texts(definition, page, values, here, OPEN.__mul__)
-        for ask in wizard.asks(definition, page):
-            found = known_texts.get(ask.name)
-            values[ask.name] = found.value if found else "" if ask.optional else OPEN
-    planned = plan.install(definition, wizard.answers(definition, values), facts, new)
-    return Trial(definition, wizard.review(definition, values, new), planned)
+        page_suggestions = suggestions.suggest_texts(definition, page, values, surroundings, OPEN_ANSWER.__mul__)
+        for question in wizard.page_questions(definition, page):
+            suggestion = page_suggestions.get(question.name)
+            values[question.name] = suggestion.value if suggestion else "" if question.optional else OPEN_ANSWER
+    planned = plan.plan_install(definition, wizard.answers_from_values(definition, values), facts, new_shares)
+    return DefinitionPreview(definition, wizard.review_answers(definition, values, new_shares), planned)

@@ -6,42 +6,47 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from rockonweb.models import Operation, OperationStep
-from rockonweb.web.labels import PROGRESS, duration, title_of
+from rockonweb.web.labels import PROGRESS_PILLS, duration, title_of
 
 
-def text_of(operation: Operation) -> str:
+def format_operation_log(operation: Operation) -> str:
     """Return the log of an operation."""
-    return "\n".join(_plain(line) for line in _lines(operation)) + "\n"
+    return "\n".join(_replace_unprintable(line) for line in _operation_lines(operation)) + "\n"
 
 
-def _lines(operation: Operation) -> Iterator[str]:
+def _operation_lines(operation: Operation) -> Iterator[str]:
     yield f"{title_of(operation)} (#{operation.id})"
-    yield f"{_at(operation.created)}  {PROGRESS[operation.progress].words}  {operation.user}".rstrip()
+    progress = PROGRESS_PILLS[operation.progress].words
+    yield f"{_format_timestamp(operation.created)}  {progress}  {operation.user}".rstrip()
     yield from filter(None, (operation.error, operation.hint))
     for warning in operation.notes.warnings:
         yield ""
         yield from filter(None, warning)
     for step in operation.steps:
         yield ""
-        yield from _step(step)
-    if operation.lines:
+        yield from _step_lines(step)
+    if operation.reviewed_commands:
         yield ""
-        yield from operation.lines
+        yield from operation.reviewed_commands
 
 
-def _step(step: OperationStep) -> Iterator[str]:
-    took = duration(step.seconds)
-    yield f"{_at(step.started)}  [{PROGRESS[step.progress].words}] {step.title}" + (f"  ({took})" if took else "")
+def _step_lines(step: OperationStep) -> Iterator[str]:
+    step_duration = duration(step.duration_seconds)
+    yield f"{_format_timestamp(step.started)}  [{PROGRESS_PILLS[step.progress].words}] {step.title}" + (
+        f"  ({step_duration})" if step_duration else ""
+    )
     if step.why:
         yield f"    {step.why}"
     for line in step.output.splitlines():
         yield f"    | {line}"
 
 
-def _at(moment: datetime | None) -> str:
+def _format_timestamp(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %z") if moment else "-"
 
 
-def _plain(line: str) -> str:
+def _replace_unprintable(line: str) -> str:
     """Return a line without what a terminal would obey: another program wrote some of it."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in line)
+    return "".join(
+        character if character.isprintable() or character == "\t" else "\N{REPLACEMENT CHARACTER}" for character in line
+    )

@@ -8,120 +8,122 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core.errors import EngineError
-from rockonweb.core.invisible import UNSEEN
-from rockonweb.core.secret import SecretWord, redact
-from rockonweb.host import Engine, host_of
-from rockonweb.languages import say
+from rockonweb.core.invisible import INVISIBLE_CHARACTERS
+from rockonweb.core.secret import SecretWord, redact_secrets
+from rockonweb.host import Engine, get_host
+from rockonweb.languages import translate
 from rockonweb.models import Installation
-from rockonweb.web.partials import mark_of
+from rockonweb.web.partials import fingerprint_of
 
-NUMBERS = (100, 200, 1000, 5000)  # of lines that a person may choose
-TAIL = 200
-SEARCHED = 5000  # lines that are looked through for words
-MAX_SEARCH = 200  # characters
-MOST = 1_000_000  # bytes of a log on a page
-IN_FILE, MOST_IN_FILE = 100_000, 20_000_000  # lines and bytes of a file
+LINE_CHOICES = (100, 200, 1000, 5000)  # of lines that a person may choose
+DEFAULT_LINES = 200
+MAX_SEARCHED_LINES = 5000  # lines that are looked through for words
+MAX_SEARCH_TEXT = 200  # characters
+MAX_LOG_BYTES = 1_000_000  # bytes of a log on a page
+MAX_FILE_LINES, MAX_FILE_BYTES = 100_000, 20_000_000  # lines and bytes of a file
 # Colours and cursor movements of terminals, and control characters other than tab and newline.
-_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class Wish:
+class LogQuery:
     """What a person wants to see. A blank container stands for all; `follow` looks again and again."""
 
     container: str = ""
-    lines: int = TAIL
+    lines: int = DEFAULT_LINES
     timestamps: bool = False
     follow: bool = False
     search: str = ""
 
     @classmethod
-    def read(cls, given: Mapping[str, str], containers: list[str]) -> Wish:
+    def read_args(cls, args: Mapping[str, str], containers: list[str]) -> LogQuery:
         """Return what an address says. What it does not know is left out."""
-        lines, container = given.get("lines", ""), given.get("container", "")
+        lines, container = args.get("lines", ""), args.get("container", "")
         return cls(
             container=container if container in containers else "",
-            lines=int(lines) if lines in map(str, NUMBERS) else TAIL,
-            timestamps=given.get("timestamps") == "1",
-            follow=given.get("follow") == "1",
-            search=given.get("q", "").strip()[:MAX_SEARCH],
+            lines=int(lines) if lines in map(str, LINE_CHOICES) else DEFAULT_LINES,
+            timestamps=args.get("timestamps") == "1",
+            follow=args.get("follow") == "1",
+            search=args.get("q", "").strip()[:MAX_SEARCH_TEXT],
         )
 
-    def arguments(self, **changes: Any) -> dict[str, Any]:
+    def url_args(self, **changes: Any) -> dict[str, Any]:
         """Return an address's arguments for this wish with changes, without those that say nothing."""
-        other = replace(self, **changes)
+        query = replace(self, **changes)
         return {
-            "container": other.container or None,
-            "lines": other.lines if other.lines != TAIL else None,
-            "timestamps": 1 if other.timestamps else None,
-            "follow": 1 if other.follow else None,
-            "q": other.search or None,
+            "container": query.container or None,
+            "lines": query.lines if query.lines != DEFAULT_LINES else None,
+            "timestamps": 1 if query.timestamps else None,
+            "follow": 1 if query.follow else None,
+            "q": query.search or None,
         }
 
 
-Piece = tuple[str, bool]  # a part of a line, and whether it is what was searched for
+TextFragment = tuple[str, bool]  # a part of a line, and whether it is what was searched for
 
 
 @dataclass(frozen=True)
 class ContainerLog:
     """The log of one container, or the sentence that says why it can't be had.
 
-    `found` are the lines with what was searched for, in pieces; None where nothing was searched for.
+    `matches` are the lines with what was searched for, in pieces; None where nothing was searched for.
     """
 
     container: str
     text: str = ""
     error: str = ""
-    found: tuple[tuple[Piece, ...], ...] | None = None
-    looked_through: int = 0  # lines
+    matches: tuple[tuple[TextFragment, ...], ...] | None = None
+    searched_lines: int = 0  # lines
 
 
-def of_containers(rockon: Installation, wish: Wish | None = None) -> list[ContainerLog]:
+def read_container_logs(rockon: Installation, query: LogQuery | None = None) -> list[ContainerLog]:
     """Ask Docker for the logs of a rock-on's containers. Secrets that were given as answers are masked."""
-    wish = wish or Wish()
-    names = [one.name for one in rockon.containers if wish.container in ("", one.name)]
+    query = query or LogQuery()
+    names = [container.name for container in rockon.containers if query.container in ("", container.name)]
     try:
-        with host_of(rockon).connect() as docker:
-            return [_log(docker, name, rockon.secrets, wish) for name in names]
+        with get_host(rockon).connect_docker() as engine:
+            return [_read_container_log(engine, name, rockon.secret_values, query) for name in names]
     except EngineError as error:
-        return [ContainerLog(name, error=say(error.sentence)) for name in names]
+        return [ContainerLog(name, error=translate(error.sentence)) for name in names]
 
 
-def as_file(rockon: Installation, container: str, *, timestamps: bool) -> str:
+def read_full_log(rockon: Installation, container: str, *, timestamps: bool) -> str:
     """Return the log of a container as a text, masked like on the page. Raises EngineError."""
-    with host_of(rockon).connect() as docker:
-        raw = docker.logs(container, IN_FILE, timestamps=timestamps, most=MOST_IN_FILE)
-    return redact(readable(raw), rockon.secrets)
+    with get_host(rockon).connect_docker() as engine:
+        raw = engine.read_logs(container, MAX_FILE_LINES, timestamps=timestamps, most=MAX_FILE_BYTES)
+    return redact_secrets(strip_terminal_codes(raw), rockon.secret_values)
 
 
-def mark(logs: list[ContainerLog]) -> str:
+def logs_fingerprint(logs: list[ContainerLog]) -> str:
     """Return a word that changes with what logs say: a page that follows them need not get the same again."""
-    return mark_of(*((one.container, one.text, one.error, one.found) for one in logs))
+    return fingerprint_of(*((log.container, log.text, log.error, log.matches) for log in logs))
 
 
-def readable(text: str) -> str:
+def strip_terminal_codes(text: str) -> str:
     """Return a log without what only a terminal understands."""
-    return UNSEEN.sub("", _TERMINAL.sub("", text.replace("\r\n", "\n")))
+    return INVISIBLE_CHARACTERS.sub("", _TERMINAL_CODES.sub("", text.replace("\r\n", "\n")))
 
 
-def search(text: str, words: str, most: int) -> tuple[tuple[Piece, ...], ...]:
+def search_lines(text: str, terms: str, max_lines: int) -> tuple[tuple[TextFragment, ...], ...]:
     """Return the last lines, at most so many, that have all these words somewhere, whatever their case; in pieces."""
-    wanted = sorted({re.escape(word) for word in words.split()}, key=len, reverse=True)
-    each = [re.compile(word, re.IGNORECASE) for word in wanted]
-    lines = [line for line in text.splitlines() if all(one.search(line) for one in each)]
-    splitter = re.compile(f"({'|'.join(wanted)})", re.IGNORECASE)
+    escaped_terms = sorted({re.escape(term) for term in terms.split()}, key=len, reverse=True)
+    patterns = [re.compile(term, re.IGNORECASE) for term in escaped_terms]
+    lines = [line for line in text.splitlines() if all(pattern.search(line) for pattern in patterns)]
+    splitter = re.compile(f"({'|'.join(escaped_terms)})", re.IGNORECASE)
     return tuple(
-        tuple((piece, bool(place % 2)) for place, piece in enumerate(splitter.split(line)) if piece)
-        for line in lines[-most:]
+        tuple((fragment, bool(index % 2)) for index, fragment in enumerate(splitter.split(line)) if fragment)
+        for line in lines[-max_lines:]
     )
 
 
-def _log(docker: Engine, name: str, secrets: list[SecretWord], wish: Wish) -> ContainerLog:
-    tail = max(SEARCHED, wish.lines) if wish.search else wish.lines
+def _read_container_log(engine: Engine, name: str, secrets: list[SecretWord], query: LogQuery) -> ContainerLog:
+    tail = max(MAX_SEARCHED_LINES, query.lines) if query.search else query.lines
     try:
-        text = redact(readable(docker.logs(name, tail, timestamps=wish.timestamps, most=MOST)), secrets)
+        text = redact_secrets(
+            strip_terminal_codes(engine.read_logs(name, tail, timestamps=query.timestamps, most=MAX_LOG_BYTES)), secrets
+        )
     except EngineError as error:
-        return ContainerLog(name, error=say(error.sentence))
-    if not wish.search:
+        return ContainerLog(name, error=translate(error.sentence))
+    if not query.search:
         return ContainerLog(name, text)
-    return ContainerLog(name, text, "", search(text, wish.search, wish.lines), len(text.splitlines()))
+    return ContainerLog(name, text, "", search_lines(text, query.search, query.lines), len(text.splitlines()))

@@ -9,32 +9,36 @@ from flask_babel import format_decimal, format_time, gettext
 
 from rockonweb.core.instance import resources
 from rockonweb.core.instance.resources import Sample
-from rockonweb.models.base import now as moment_now
+from rockonweb.models.base import utc_now as moment_now
 from rockonweb.web.labels import size
 
 TABLE_SECONDS = 300.0  # between the lines of the table
-LEAST_CPU, LEAST_MEMORY, LEAST_RATE = 10.0, 16e6, 10e3  # what a chart reaches at least: rest looks like rest
+MIN_CPU_SCALE, MIN_MEMORY_SCALE, MIN_RATE_SCALE = (
+    10.0,
+    16e6,
+    10e3,
+)  # what a chart reaches at least: rest looks like rest
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """One line of a chart: its name, blank where it is alone, its path, and the area below it."""
 
-    words: str
+    label: str
     path: str
     area: str = ""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One thing over the last hour. `told` says in words what the drawing shows."""
+    """One thing over the last hour. `description` says in words what the drawing shows."""
 
     key: str
     title: str
     now: str
     top: str
-    told: str
-    lines: list[Line]
+    description: str
+    lines: list[ChartLine]
 
 
 @dataclass(frozen=True)
@@ -46,83 +50,99 @@ class ContainerCharts:
     table: list[list[str]] = field(default_factory=list)
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """Return percent of one core."""
     return f"{format_decimal(round(value, 1 if value < 10 else 0))} %"
 
 
-def memory(value: float) -> str:
+def format_memory(value: float) -> str:
     """Return an amount of memory."""
     return size(round(value))
 
 
-def rate(value: float) -> str:
+def format_rate(value: float) -> str:
     """Return bytes each second."""
     return str(gettext("%(size)s/s", size=size(round(value))))
 
 
-def of(name: str, samples: Sequence[Sample], now: float) -> ContainerCharts:
+def build_container_charts(name: str, samples: Sequence[Sample], now: float) -> ContainerCharts:
     """Return the charts of a container; `now` is a moment in seconds since 1970, at their right edge."""
     if not samples:
         return ContainerCharts(name)
     limit = samples[-1].limit
-    memory_words = gettext("Memory") if not limit else gettext("Memory, of %(limit)s", limit=memory(limit))
-    kinds = (
-        ("cpu", gettext("CPU, of one core"), percent, LEAST_CPU, {"cpu": ""}),
-        ("memory", memory_words, memory, LEAST_MEMORY, {"memory": ""}),
-        ("network", gettext("Network"), rate, LEAST_RATE, {"received": gettext("received"), "sent": gettext("sent")}),
-        ("disk", gettext("Disk"), rate, LEAST_RATE, {"read": gettext("read"), "written": gettext("written")}),
+    memory_title = gettext("Memory") if not limit else gettext("Memory, of %(limit)s", limit=format_memory(limit))
+    specs = (
+        ("cpu", gettext("CPU, of one core"), format_percent, MIN_CPU_SCALE, {"cpu": ""}),
+        ("memory", memory_title, format_memory, MIN_MEMORY_SCALE, {"memory": ""}),
+        (
+            "network",
+            gettext("Network"),
+            format_rate,
+            MIN_RATE_SCALE,
+            {"received": gettext("received"), "sent": gettext("sent")},
+        ),
+        (
+            "disk",
+            gettext("Disk"),
+            format_rate,
+            MIN_RATE_SCALE,
+            {"read": gettext("read"), "written": gettext("written")},
+        ),
     )
-    charts = [_chart(samples, now, *kind) for kind in kinds]
+    charts = [_build_chart(samples, now, *spec) for spec in specs]
     return ContainerCharts(
-        name, [one for one in charts if one], [_row(one) for one in resources.every(samples, TABLE_SECONDS)]
+        name,
+        [item for item in charts if item],
+        [_table_row(item) for item in resources.last_of_each_span(samples, TABLE_SECONDS)],
     )
 
 
-def _chart(
+def _build_chart(
     samples: Sequence[Sample],
     now: float,
     key: str,
     title: str,
-    words: Callable[[float], str],
-    least: float,
-    kinds: Mapping[str, str],
+    format_value: Callable[[float], str],
+    min_scale: float,
+    series_names: Mapping[str, str],
 ) -> Chart | None:
     """Return a chart of one or two lines, of these kinds and under these names; None where nothing of it is counted."""
-    found = [(name, resources.series(samples, kind)) for kind, name in kinds.items()]
-    found = [(name, points) for name, points in found if points]
-    if not found:
+    plotted = [(name, resources.time_series(samples, kind)) for kind, name in series_names.items()]
+    plotted = [(name, points) for name, points in plotted if points]
+    if not plotted:
         return None
-    scale = resources.top([value for _, points in found for _, value in points], least)
+    scale = resources.round_scale_top([value for _, points in plotted for _, value in points], min_scale)
     lines = [
-        Line(
+        ChartLine(
             name,
-            resources.path(points, now, scale),
-            resources.path(points, now, scale, closed=True) if place == 0 else "",
+            resources.svg_path(points, now, scale),
+            resources.svg_path(points, now, scale, closed=True) if index == 0 else "",
         )
-        for place, (name, points) in enumerate(found)
+        for index, (name, points) in enumerate(plotted)
     ]
-    newest = ", ".join(f"{name} {words(points[-1][1])}".strip() for name, points in found)
-    told = "; ".join(_told(name, [value for _, value in points], words) for name, points in found)
-    return Chart(key, str(title), newest, words(scale), told, lines)
-
-
-def _told(name: str, values: list[float], words: Callable[[float], str]) -> str:
-    said = gettext(
-        "now %(now)s, on average %(mean)s, at most %(most)s",
-        now=words(values[-1]),
-        mean=words(sum(values) / len(values)),
-        most=words(max(values)),
+    newest = ", ".join(f"{name} {format_value(points[-1][1])}".strip() for name, points in plotted)
+    description = "; ".join(
+        _describe_series(name, [value for _, value in points], format_value) for name, points in plotted
     )
-    return f"{name}: {said}" if name else str(said)
+    return Chart(key, str(title), newest, format_value(scale), description, lines)
 
 
-def _row(one: Sample) -> list[str]:
-    at = moment_now().fromtimestamp(one.at).astimezone()
-    rates = [one.received, one.sent, one.read, one.written]
+def _describe_series(name: str, values: list[float], format_value: Callable[[float], str]) -> str:
+    summary = gettext(
+        "now %(now)s, on average %(mean)s, at most %(most)s",
+        now=format_value(values[-1]),
+        mean=format_value(sum(values) / len(values)),
+        most=format_value(max(values)),
+    )
+    return f"{name}: {summary}" if name else str(summary)
+
+
+def _table_row(sample: Sample) -> list[str]:
+    sampled_at = moment_now().fromtimestamp(sample.at).astimezone()
+    rates = [sample.received, sample.sent, sample.read, sample.written]
     return [
-        format_time(at, "short", rebase=False),
-        percent(one.cpu),
-        memory(one.memory),
-        *("–" if value is None else rate(value) for value in rates),
+        format_time(sampled_at, "short", rebase=False),
+        format_percent(sample.cpu),
+        format_memory(sample.memory),
+        *("–" if value is None else format_rate(value) for value in rates),
     ]

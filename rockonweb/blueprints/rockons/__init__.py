@@ -9,75 +9,83 @@ from sqlalchemy import select
 
 from rockonweb.blueprints.rockons import connections, uninstall_preview
 from rockonweb.catalog import icons
-from rockonweb.config import current_settings
+from rockonweb.config import current_config
 from rockonweb.core.operations.requests import (
     ChangeRequest,
     InstallRequest,
     UninstallRequest,
     UpdateRequest,
-    plain_request,
+    blank_request,
 )
 from rockonweb.core.plan import plan
 from rockonweb.core.text import t
 from rockonweb.models import Installation, Kind, Operation, RefreshReport, RockOn, Role, State, db
 from rockonweb.web import catalogue_listing, rockon_page
-from rockonweb.web.partials import not_modified, partial_wanted
-from rockonweb.web.permissions import Pages, requires
-from rockonweb.web.responses import lead_to
+from rockonweb.web.partials import not_modified, wants_partial
+from rockonweb.web.permissions import RoleBlueprint, require_role
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations
 from rockonweb.work.review import review_or_refuse, submit_review
 
-blueprint = Pages("rockons", __name__, Role.OWNER)
+blueprint = RoleBlueprint("rockons", __name__, Role.OWNER)
 ICON_SECONDS = 30 * 24 * 3600  # pages name a picture with its version
 ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG is a document of a stranger's
-HISTORY = 5  # operations on a rock-on's page; all of them stand on a page of their own
+RECENT_OPERATIONS = 5  # operations on a rock-on's page; all of them stand on a page of their own
 
 
 @blueprint.get("/rockons")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def index() -> ResponseReturnValue:
     """Show the catalogue; a page that polls and has seen everything gets no content."""
-    found = catalogue_listing.look(catalogue_listing.Wish.read(request.args), rockon_page.hostname())
-    if not partial_wanted():
-        return render_template("rockons/index.html", shelf=found, report=RefreshReport.newest(db.session()))
-    if not_modified(found.mark):
+    listing = catalogue_listing.list_catalogue(
+        catalogue_listing.CatalogueQuery.parse_args(request.args), rockon_page.request_hostname()
+    )
+    if not wants_partial():
+        return render_template("rockons/index.html", shelf=listing, report=RefreshReport.load_latest(db.session()))
+    if not_modified(listing.listing_fingerprint):
         return "", 204
-    return render_template("rockons/_list.html", shelf=found)
+    return render_template("rockons/_list.html", shelf=listing)
 
 
 @blueprint.post("/rockons/refresh")
 def refresh() -> ResponseReturnValue:
     """Refresh the catalogue, as a job."""
-    return lead_to("operations.show", operation_id=operations.begin_refresh(current_user.name))
+    return redirect_to_view("operations.show", operation_id=operations.submit_refresh(current_user.name))
 
 
 @blueprint.get("/rockons/report")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def report() -> str:
     """Show what the last refresh brought."""
-    found = RefreshReport.newest(db.session())
-    data = found.data if found else {}
-    named = {*data.get("added", ()), *data.get("changed", ())}
-    ids = {name: one for name, one in db.session.execute(select(RockOn.name, RockOn.id)) if name in named}
-    return render_template("rockons/report.html", report=found, ids=ids)
+    newest = RefreshReport.load_latest(db.session())
+    data = newest.report_data if newest else {}
+    changed_names = {*data.get("added", ()), *data.get("changed", ())}
+    ids = {
+        name: rockon_id
+        for name, rockon_id in db.session.execute(select(RockOn.name, RockOn.id))
+        if name in changed_names
+    }
+    return render_template("rockons/report.html", report=newest, ids=ids)
 
 
 @blueprint.get("/rockons/<int:rockon_id>")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show one rock-on: what it is, what it is connected to, its settings and what was done with it lately."""
-    rockon = rockon_page.get(rockon_id)
-    return rockon_page.render(rockon, "overview", maps=connections.of(rockon), history=_history(rockon))
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    return rockon_page.render_tab(
+        rockon, "overview", maps=connections.list_connections(rockon), history=_recent_operations(rockon)
+    )
 
 
 @blueprint.get("/rockons/<int:rockon_id>/icon")
-@requires(Role.VIEWER)
+@require_role(Role.VIEWER)
 def icon(rockon_id: int) -> ResponseReturnValue:
     """Send the kept picture of a rock-on, or the tile with its letter."""
     name, url = db.session.execute(select(RockOn.name, RockOn.icon).where(RockOn.id == rockon_id)).one_or_none() or (
         abort(404)
     )
-    picture = icons.load(icons.folder(current_settings()), url)
+    picture = icons.load_icon(icons.icons_folder(current_config()), url)
     answer = Response(
         picture.body if picture else render_template("rockons/tile.svg", letter=name[:1].upper()),
         mimetype=picture.kind if picture else "image/svg+xml",
@@ -90,50 +98,55 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/rockons/<int:rockon_id>/<any(start, stop, restart, update):kind>")
-@requires(Role.OPERATOR)
+@require_role(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Start, stop, restart, or bring to the newest images."""
-    rockon = rockon_page.get(rockon_id)
-    asked = frozenset(request.form.getlist("asked"))
-    wanted = UpdateRequest(asked=asked) if Kind(kind) is Kind.UPDATE else plain_request(Kind(kind))
-    return lead_to("operations.show", operation_id=operations.begin(rockon, wanted, current_user.name))
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    confirmed_steps = frozenset(request.form.getlist("asked"))
+    operation_request = UpdateRequest(asked=confirmed_steps) if Kind(kind) is Kind.UPDATE else blank_request(Kind(kind))
+    return redirect_to_view(
+        "operations.show", operation_id=operations.submit_operation(rockon, operation_request, current_user.name)
+    )
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
 def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     """Say what goes and what stays, and ask."""
-    rockon = rockon_page.get(rockon_id)
+    rockon = rockon_page.rockon_or_404(rockon_id)
     if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
-        return lead_to("rockons.show", rockon_id=rockon.id)
-    networks = plan.link_networks(rockon.definition)
+        return redirect_to_view("rockons.show", rockon_id=rockon.id)
+    networks = plan.link_networks(rockon.current_definition)
     return render_template(
-        "rockons/uninstall.html", rockon=rockon, networks=networks, leftovers=uninstall_preview.look(rockon)
+        "rockons/uninstall.html",
+        rockon=rockon,
+        networks=networks,
+        leftovers=uninstall_preview.preview_uninstall(rockon),
     )
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall")
 def uninstall(rockon_id: int) -> ResponseReturnValue:
     """Uninstall, with those of its images that were ticked and that nothing else uses."""
-    rockon = rockon_page.get(rockon_id)
-    own = uninstall_preview.images(rockon)
-    unwanted = tuple(image for image in request.form.getlist("images") if own.get(image))
-    operation = operations.begin(rockon, UninstallRequest(unwanted), current_user.name)
-    return lead_to("operations.show", operation_id=operation)
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    own_images = uninstall_preview.find_exclusive_images(rockon)
+    selected_images = tuple(image for image in request.form.getlist("images") if own_images.get(image))
+    operation = operations.submit_operation(rockon, UninstallRequest(selected_images), current_user.name)
+    return redirect_to_view("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
 def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
-    rockon = rockon_page.get(rockon_id)
-    if rockon.installed:
-        found = review_or_refuse(rockon, ChangeRequest(rebuild=True))
-    elif rockon_page.answered_before(rockon):
-        found = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    if rockon.is_installed:
+        reviewed = review_or_refuse(rockon, ChangeRequest(rebuild=True))
+    elif rockon_page.was_answered_before(rockon):
+        reviewed = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
     else:
-        return lead_to("install.begin", rockon_id=rockon.id)
-    return lead_to("operations.show", operation_id=submit_review(found, current_user.name))
+        return redirect_to_view("install.begin", rockon_id=rockon.id)
+    return redirect_to_view("operations.show", operation_id=submit_review(reviewed, current_user.name))
 
 
-def _history(rockon: Installation) -> list[Operation]:
+def _recent_operations(rockon: Installation) -> list[Operation]:
     query = select(Operation).where(Operation.installation_id == rockon.id).order_by(Operation.id.desc())
-    return list(db.session.scalars(query.limit(HISTORY)))
+    return list(db.session.scalars(query.limit(RECENT_OPERATIONS)))

@@ -10,7 +10,7 @@ from rockonweb.web import ui_link
 
 
 @dataclass(frozen=True)
-class Wire:
+class ContainerConnection:
     """One connection: `outside` on this machine and `inside` the container.
 
     A blank `outside` is something that is not connected, such as a port that isn't published.
@@ -19,48 +19,56 @@ class Wire:
     kind: str  # port, share, device, network
     outside: str
     inside: str
-    about: str = ""  # what the definition calls it
+    label: str = ""  # what the definition calls it
     ui: bool = False  # the port of the app's own page
 
 
 @dataclass(frozen=True)
-class ContainerMap:
+class ContainerConnections:
     """The connections of one container. `host_network`: all its ports are the machine's own."""
 
     name: str
-    wires: list[Wire] = field(default_factory=list)
+    connections: list[ContainerConnection] = field(default_factory=list)
     host_network: bool = False
 
 
-def of(rockon: Installation) -> list[ContainerMap]:
+def list_connections(rockon: Installation) -> list[ContainerConnections]:
     """Return the connections of a rock-on's containers: ports first, then storage, devices and networks."""
-    definition = ui_link.parsed(rockon.name, rockon.installed_source or rockon.entry.source)
-    return [_container(one, definition) for one in rockon.containers]
+    definition = ui_link.parse_cached(rockon.name, rockon.installed_source or rockon.entry.source)
+    return [_container_connections(container, definition) for container in rockon.containers]
 
 
-def _container(container: Container, definition: Definition) -> ContainerMap:
+def _container_connections(container: Container, definition: Definition) -> ContainerConnections:
     spec = definition.containers.get(container.name)
     on_host = bool(spec and spec.on_host_network)
-    wires = [
-        Wire(
+    connections = [
+        ContainerConnection(
             "port",
             str(port.number if on_host else port.host or ""),
-            f"{port.number}/{'+'.join(port.protocols)}",
+            f"{port.number}/{'+'.join(port.published_protocols)}",
             port.label,
             port.ui,
         )
         for port in container.ports
     ]
-    wires += [Wire("share", one.share or "", one.destination, one.label) for one in container.volumes]
-    wires += [Wire("device", one.value, one.value, one.label or one.name) for one in container.devices if one.value]
-    wires += [Wire("network", name, "") for name in _networks(container, definition, on_host)]
-    return ContainerMap(container.name, wires, on_host)
+    connections += [
+        ContainerConnection("share", item.share or "", item.destination, item.label) for item in container.volumes
+    ]
+    connections += [
+        ContainerConnection("device", item.value, item.value, item.label or item.name)
+        for item in container.devices
+        if item.value
+    ]
+    connections += [
+        ContainerConnection("network", name, "") for name in _container_networks(container, definition, on_host)
+    ]
+    return ContainerConnections(container.name, connections, on_host)
 
 
-def _networks(container: Container, definition: Definition, on_host: bool) -> list[str]:
+def _container_networks(container: Container, definition: Definition, on_host: bool) -> list[str]:
     """Return the networks of a container by name, without Docker's own and the machine's."""
-    names = [link.network for link in definition.links if container.name in (link.source, link.target)]
+    names = [link.network for link in definition.network_links if container.name in (link.source, link.target)]
     spec = definition.containers.get(container.name)
-    given = () if on_host or spec is None else spec.options.networks
-    named = (name for name in given if name not in ("bridge", "none"))
-    return list(dict.fromkeys([*names, *named, *(member.network for member in container.networks)]))
+    networks = () if on_host or spec is None else spec.run_options.networks
+    joined = (name for name in networks if name not in ("bridge", "none"))
+    return list(dict.fromkeys([*names, *joined, *(member.network for member in container.networks)]))

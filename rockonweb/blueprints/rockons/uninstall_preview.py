@@ -6,41 +6,43 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from rockonweb.core.facts import Mount
+from rockonweb.core.facts import VolumeMount
 from rockonweb.core.plan import plan
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import Container, Installation, State, db, repository
-from rockonweb.work.collect_facts import volumes
+from rockonweb.work.collect_facts import collect_volumes
 
 
 @dataclass(frozen=True)
-class Leftovers:
+class UninstallPreview:
     """What stays. `volumes` are by container, `own_images` are used by nothing else, `shared_images` by others too."""
 
     shares: list[str]
-    volumes: dict[str, tuple[Mount, ...]]
+    volumes: dict[str, tuple[VolumeMount, ...]]
     own_images: list[str]
     shared_images: list[str]
 
 
-def look(rockon: Installation) -> Leftovers:
+def preview_uninstall(rockon: Installation) -> UninstallPreview:
     """Return what an uninstall leaves, with what Docker knows where it answers."""
-    known = images(rockon)
-    found, _ = host_of(rockon).ask(lambda docker: volumes(rockon, docker, docker.containers() if docker else None))
-    return Leftovers(
-        shares=repository.answers_of(rockon).used_shares(),
-        volumes=found,
-        own_images=[image for image, own in known.items() if own],
-        shared_images=[image for image, own in known.items() if not own],
+    exclusive_by_image = find_exclusive_images(rockon)
+    mounts, _ = get_host(rockon).call_with_engine(
+        lambda docker: collect_volumes(rockon, docker, docker.list_containers() if docker else None)
+    )
+    return UninstallPreview(
+        shares=repository.load_answers(rockon).used_shares(),
+        volumes=mounts,
+        own_images=[image for image, exclusive in exclusive_by_image.items() if exclusive],
+        shared_images=[image for image, exclusive in exclusive_by_image.items() if not exclusive],
     )
 
 
-def images(rockon: Installation) -> dict[str, bool]:
+def find_exclusive_images(rockon: Installation) -> dict[str, bool]:
     """Return the rock-on's images, and of each whether no other rock-on is installed with it.
 
     Docker itself keeps one that any other container uses.
     """
     query = select(Container.image).join(Container.installation)
     others = query.where(Installation.id != rockon.id, Installation.state != State.AVAILABLE).distinct()
-    used = set(db.session.scalars(others))
-    return {image: image not in used for image in plan.images(rockon.definition)}
+    used_elsewhere = set(db.session.scalars(others))
+    return {image: image not in used_elsewhere for image in plan.image_references(rockon.current_definition)}

@@ -6,78 +6,83 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from rockonweb.blueprints.rollback import points
-from rockonweb.core.definition.comparison import compare
+from rockonweb.core.definition.comparison import compare_definitions
 from rockonweb.core.errors import RockonwebError
 from rockonweb.core.operations.requests import ChangeRequest
 from rockonweb.core.questions import settings as core_settings
 from rockonweb.core.text import t
 from rockonweb.forms import summary
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import Role, RollbackPoint
-from rockonweb.models.repository import answers_of
+from rockonweb.models.repository import load_answers
 from rockonweb.web import preflight_review, rockon_page
-from rockonweb.web.permissions import Pages
+from rockonweb.web.permissions import RoleBlueprint
 from rockonweb.work import operations, rollback
 from rockonweb.work.review import Review, review_request
 
-blueprint = Pages("rollback", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/back")
-blueprint.add_app_template_global(points.rows, "rollback_points")
+blueprint = RoleBlueprint("rollback", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/back")
+blueprint.add_app_template_global(points.list_rollback_rows, "rollback_points")
 
 
 @blueprint.get("/<int:point_id>")
 def show(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Show what going back to a point will do, with the data or without."""
-    point = _point(rockon_id, point_id)
+    point = _get_point(rockon_id, point_id)
     data = bool(request.args.get("data")) and bool(point.shares)
-    return _page(point, _review(point, data=data))
+    return _render_rollback(point, _review_rollback(point, data=data))
 
 
 @blueprint.post("/<int:point_id>")
 def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
     """Go back."""
-    point = _point(rockon_id, point_id)
-    data, asked = bool(request.form.get("data")) and bool(point.shares), frozenset(request.form.getlist("asked"))
-    found = _review(point, data=data)
-    changed = not summary.SummaryForm().saw(found)
-    if asked and not (found.trouble or changed):
-        found = _review(point, data=data, asked=asked)
-    if found.trouble or changed or found.blocked:
-        return _page(point, found, changed=changed), 503 if found.trouble else 409 if changed else 422
-    return preflight_review.begin(found, lambda trouble: _page(point, found, trouble))
+    point = _get_point(rockon_id, point_id)
+    data, confirmed_steps = (
+        bool(request.form.get("data")) and bool(point.shares),
+        frozenset(request.form.getlist("asked")),
+    )
+    reviewed = _review_rollback(point, data=data)
+    changed = not summary.SummaryForm().matches_review(reviewed)
+    if confirmed_steps and not (reviewed.trouble or changed):
+        reviewed = _review_rollback(point, data=data, confirmed_steps=confirmed_steps)
+    if reviewed.trouble or changed or reviewed.blocking_findings:
+        return _render_rollback(point, reviewed, changed=changed), 503 if reviewed.trouble else 409 if changed else 422
+    return preflight_review.submit_reviewed(reviewed, lambda error: _render_rollback(point, reviewed, error))
 
 
-def _point(rockon_id: int, point_id: int) -> RollbackPoint:
+def _get_point(rockon_id: int, point_id: int) -> RollbackPoint:
     """Return a point that one can go back to now. Raises Conflict where the rock-on is busy or not installed."""
-    rockon = rockon_page.get(rockon_id)
+    rockon = rockon_page.rockon_or_404(rockon_id)
     operations.refuse_unchangeable(rockon, t("There is nothing to go back from. Install it."))
-    return rollback.point_of(rockon, point_id)
+    return rollback.get_point(rockon, point_id)
 
 
-def _review(point: RollbackPoint, *, data: bool, asked: frozenset[str] = frozenset()) -> Review:
+def _review_rollback(point: RollbackPoint, *, data: bool, confirmed_steps: frozenset[str] = frozenset()) -> Review:
     """Return what going back would do today."""
-    _, answers = rollback.made_from(point)
-    request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=asked)
-    return review_request(point.installation, request)
+    _, answers = rollback.load_point(point)
+    change_request = ChangeRequest(answers, point.definition, point=point.id, data=data, asked=confirmed_steps)
+    return review_request(point.installation, change_request)
 
 
-def _page(point: RollbackPoint, found: Review, trouble: RockonwebError | None = None, *, changed: bool = False) -> str:
-    wanted = found.request
-    assert isinstance(wanted, ChangeRequest)  # noqa: S101 - it was made of one
+def _render_rollback(
+    point: RollbackPoint, reviewed: Review, error: RockonwebError | None = None, *, changed: bool = False
+) -> str:
+    change_request = reviewed.request
+    assert isinstance(change_request, ChangeRequest)  # noqa: S101 - it was made of one
     rockon = point.installation
-    definition, answers = rollback.made_from(point)
-    seen = found if not wanted.asked else _review(point, data=wanted.data)
+    definition, answers = rollback.load_point(point)
+    shown_review = reviewed if not change_request.asked else _review_rollback(point, data=change_request.data)
     return render_template(
         "rollback/page.html",
         rockon=rockon,
-        row=points.row(point),
-        trouble=trouble or found.trouble,
+        row=points.build_rollback_row(point),
+        trouble=error or reviewed.trouble,
         changed=changed,
-        data=wanted.data,
-        asked=wanted.asked,
-        digest=seen.fingerprint,
-        definitions=compare(rockon.definition, definition),
-        answers=core_settings.differences(definition, answers_of(rockon), answers),
-        shares=points.shares(point),
-        kept_in=host_of().snapshots.replaced(""),
-        **preflight_review.change_of(found, rockon),
+        data=change_request.data,
+        asked=change_request.asked,
+        digest=shown_review.fingerprint,
+        definitions=compare_definitions(rockon.current_definition, definition),
+        answers=core_settings.diff_settings(definition, load_answers(rockon), answers),
+        shares=points.snapshot_scopes_of(point),
+        kept_in=get_host().snapshots.replaced_path(""),
+        **preflight_review.change_context(reviewed, rockon),
     )

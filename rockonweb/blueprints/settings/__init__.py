@@ -35,35 +35,35 @@ from rockonweb.forms import (
     variables,
 )
 from rockonweb.forms import shares as shares_form
-from rockonweb.forms.added import ADD, REMOVE, RowsForm
-from rockonweb.host import host_of
+from rockonweb.forms.added import ADD_BUTTON, REMOVE_BUTTON, RowsForm
+from rockonweb.host import get_host
 from rockonweb.models import Role
-from rockonweb.models.repository import suggested_port
+from rockonweb.models.repository import port_suggester
 from rockonweb.web import preflight_review, questions, rockon_page, secret_answers
-from rockonweb.web.permissions import Pages
-from rockonweb.web.responses import lead_to
+from rockonweb.web.permissions import RoleBlueprint
+from rockonweb.web.responses import redirect_to_view
 from rockonweb.work import operations, rocknets
 from rockonweb.work.collect_facts import gather_facts
 from rockonweb.work.review import Review, review_request
 
-blueprint = Pages("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
+blueprint = RoleBlueprint("settings", __name__, Role.OWNER, url_prefix="/rockons/<int:rockon_id>/settings")
 
 APPLY = _l("Apply")
 
 
 @dataclass(frozen=True)
-class Here(questions.Place):
+class SettingsContext(questions.RockonPageContext):
     """Where a person is in the settings of a rock-on, and what they want."""
 
-    wanted: pending_changes.Wanted
+    pending: pending_changes.PendingChanges
 
     @property
     def changed_pages(self) -> set[str]:
         """The pages on which something is changed and not applied yet."""
-        found = settings.differences(self.definition, self.wanted.current, self.wanted.answers)
-        return {one.page for one in found}
+        differences = settings.diff_settings(self.definition, self.pending.current, self.pending.answers)
+        return {difference.page for difference in differences}
 
-    def removable(self, ask: wizard.Ask) -> bool:
+    def removable(self, ask: wizard.Question) -> bool:
         """Whether a question is about something that was added, and can be removed."""
         return ask.page == "storage" or (
             ask.page == "environment" and ask.key not in self.definition.containers[ask.container].environment
@@ -72,21 +72,23 @@ class Here(questions.Place):
 
 @dataclass(frozen=True)
 class PageForms:
-    """The forms of a page: what is there, and rows for more. `strays` are fields that were sent and belong nowhere."""
+    """The forms of a page: what is there, and rows for more. `unknown_fields` are fields that were sent and belong
+    nowhere.
+    """
 
     form: Any  # PageForm, LabelsForm or MembershipsForm
     rows: RowsForm | None = None
-    strays: tuple[str, ...] = ()
+    unknown_fields: tuple[str, ...] = ()
 
     @property
     def faulty(self) -> bool:
         """Whether something is wrong with what was sent."""
-        return bool(self.strays) or self._first_fault is not None
+        return bool(self.unknown_fields) or self._first_fault is not None
 
     @property
     def focus(self) -> Any:
         """The field that gets the focus: the first with an error, a new row's, or one that was asked to be shown."""
-        others = (self.rows and self.rows.focus, getattr(self.form, "focus", None))
+        others = (self.rows and self.rows.focused_input, getattr(self.form, "focused_field", None))
         return self._first_fault or next(filter(None, others), None)
 
     @property
@@ -98,228 +100,246 @@ class PageForms:
 @blueprint.get("")
 def begin(rockon_id: int) -> ResponseReturnValue:
     """Lead to the first page that applies."""
-    here = _here(rockon_id)
-    return here.go(settings.pages(here.definition)[0])
+    ctx = _load_settings_context(rockon_id)
+    return ctx.redirect_to_page(settings.settings_pages(ctx.definition)[0])
 
 
 @blueprint.get("/<page>")
 def show(rockon_id: int, page: str) -> ResponseReturnValue:
     """Show a page of settings."""
-    here = _here(rockon_id, page)
-    return _settings_page(here, _asked(here))
+    ctx = _load_settings_context(rockon_id, page)
+    return _render_page_forms(ctx, _build_page_forms(ctx))
 
 
 @blueprint.post("/<page>")
 def submit(rockon_id: int, page: str) -> ResponseReturnValue:
     """Keep what is wanted; the buttons that add or remove a row, and those beside secrets, keep nothing."""
-    here = _here(rockon_id, page)
-    asked = _asked(here)
+    ctx = _load_settings_context(rockon_id, page)
+    page_forms = _build_page_forms(ctx)
     if {"Generate", "Reveal", "Hide"} & request.form.keys() and page in ("environment", "custom-config"):
-        questions.look_again(asked.form, lambda: _suggested(here, _values(here)))
-        return _settings_page(here, asked), 200, questions.STAYING
-    if {ADD, REMOVE} & request.form.keys():
-        return _settings_page(here, _unkept(asked)), 200, questions.STAYING
-    answers = _taken(here, asked)
-    boxed = asked.form.answers if here.page in ("environment", "custom-config") else ()
-    if not secret_answers.take(here.rockon, boxed) or answers is None or asked.strays:
-        return _settings_page(here, _unkept(asked)), 422, questions.STAYING
-    known = {*host_of().shares.listing(), *here.wanted.current.used_shares()}
-    pending_changes.save(here.rockon, current_user.id, answers, frozenset(answers.used_shares()) - known)
-    return here.go(settings.REVIEW)
+        questions.redisplay_form(page_forms.form, lambda: _suggested_settings(ctx, _field_values(ctx)))
+        return _render_page_forms(ctx, page_forms), 200, questions.STAY_HEADERS
+    if {ADD_BUTTON, REMOVE_BUTTON} & request.form.keys():
+        return _render_page_forms(ctx, _redisplay_forms(page_forms)), 200, questions.STAY_HEADERS
+    answers = _merge_answers(ctx, page_forms)
+    secret_fields = page_forms.form.answer_fields if ctx.page in ("environment", "custom-config") else ()
+    if not secret_answers.apply_secret_boxes(ctx.rockon, secret_fields) or answers is None or page_forms.unknown_fields:
+        return _render_page_forms(ctx, _redisplay_forms(page_forms)), 422, questions.STAY_HEADERS
+    existing_shares = {*get_host().shares.shares_by_name(), *ctx.pending.current.used_shares()}
+    pending_changes.save_pending(
+        ctx.rockon, current_user.id, answers, frozenset(answers.used_shares()) - existing_shares
+    )
+    return ctx.redirect_to_page(settings.REVIEW_PAGE)
 
 
 @blueprint.get("/review")
 def review(rockon_id: int) -> ResponseReturnValue:
     """Show what would change, and exactly what will be done."""
-    here = _here(rockon_id, settings.REVIEW)
-    found = _look(here)
-    return _review(here, found, found.trouble)
+    ctx = _load_settings_context(rockon_id, settings.REVIEW_PAGE)
+    reviewed = _review_pending(ctx)
+    return _render_review(ctx, reviewed, reviewed.trouble)
 
 
 @blueprint.post("/review")
 def apply(rockon_id: int) -> ResponseReturnValue:
     """Begin the change that was reviewed."""
-    here = _here(rockon_id, settings.REVIEW)
-    found, form = _look(here), summary.SummaryForm()
-    if not here.wanted.changed:
-        return _review(here, found, found.trouble), 422
-    changed = not form.saw(found)
-    if found.trouble or changed or found.blocked:
-        status = 503 if found.trouble else 409 if changed else 422
-        return _review(here, found, found.trouble, changed=changed), status
-    asked = frozenset(request.form.getlist("asked"))
-    chosen = found.choosing(asked=asked, give=form.given(found.plan.offers))
-    return preflight_review.begin(chosen, lambda trouble: _review(here, found, trouble))
+    ctx = _load_settings_context(rockon_id, settings.REVIEW_PAGE)
+    reviewed, form = _review_pending(ctx), summary.SummaryForm()
+    if not ctx.pending.has_changes:
+        return _render_review(ctx, reviewed, reviewed.trouble), 422
+    changed = not form.matches_review(reviewed)
+    if reviewed.trouble or changed or reviewed.blocking_findings:
+        status = 503 if reviewed.trouble else 409 if changed else 422
+        return _render_review(ctx, reviewed, reviewed.trouble, changed=changed), status
+    confirmed_steps = frozenset(request.form.getlist("asked"))
+    confirmed_review = reviewed.with_choices(
+        asked=confirmed_steps, give=form.ownership_changes(reviewed.plan.ownership_offers)
+    )
+    return preflight_review.submit_reviewed(confirmed_review, lambda error: _render_review(ctx, reviewed, error))
 
 
 @blueprint.post("/discard")
 def discard(rockon_id: int) -> ResponseReturnValue:
     """Forget the changes that are not applied."""
-    here = _here(rockon_id)
-    pending_changes.discard(here.rockon, current_user.id)
+    ctx = _load_settings_context(rockon_id)
+    pending_changes.discard_pending(ctx.rockon, current_user.id)
     flash(_("Your changes are discarded. Nothing was done to the app."), "success")
-    return lead_to("rockons.show", rockon_id=rockon_id)
+    return redirect_to_view("rockons.show", rockon_id=rockon_id)
 
 
-def _here(rockon_id: int, page: str = settings.REVIEW) -> Here:
+def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> SettingsContext:
     """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
-    rockon = rockon_page.get(rockon_id)
-    definition = rockon.definition
-    if page not in (*settings.pages(definition), settings.REVIEW):
+    rockon = rockon_page.rockon_or_404(rockon_id)
+    definition = rockon.current_definition
+    if page not in (*settings.settings_pages(definition), settings.REVIEW_PAGE):
         abort(404)
     operations.refuse_unchangeable(rockon, t("Install it first; its questions are asked then."))
-    return Here(rockon, definition, page, pending_changes.load(rockon, current_user.id))
+    return SettingsContext(rockon, definition, page, pending_changes.load_pending(rockon, current_user.id))
 
 
 # -- the pages of questions -------------------------------------------------------------------------------------------
 
 
-def _asked(here: Here) -> PageForms:
+def _build_page_forms(ctx: SettingsContext) -> PageForms:
     """Return the forms of a page, filled with what is wanted, bound to what was sent."""
-    definition, answers = here.definition, here.wanted.answers
-    values = _values(here)
-    rows = added.form(definition, here.page) if here.page in added.WORDS else None
+    definition, answers = ctx.definition, ctx.pending.answers
+    values = _field_values(ctx)
+    rows = added.build_rows_form(definition, ctx.page) if ctx.page in added.ROW_LABELS else None
     form: FlaskForm
-    if here.page == "shares":
-        form = _shares_form(here, values)
-    elif here.page == "storage":
-        form = storage.form(definition, _kept(here, answers.storage), questions.room(here.rockon, str(APPLY)))
-    elif here.page == "ports":
-        form = _ports_form(here, values)
-    elif here.page == "devices":
-        form = devices.form(definition, values)
-    elif here.page in ("environment", "custom-config"):
-        form = environment.form(_with_variables(here), values, _suggested(here, values), here.page)
-    elif here.page == "labels":
-        form = labels.form(definition, _labels(here))
+    if ctx.page == "shares":
+        form = _settings_shares_form(ctx, values)
+    elif ctx.page == "storage":
+        form = storage.build_storage_form(
+            definition, _entries_on_page(ctx, answers.storage), questions.load_share_context(ctx.rockon, str(APPLY))
+        )
+    elif ctx.page == "ports":
+        form = _settings_ports_form(ctx, values)
+    elif ctx.page == "devices":
+        form = devices.build_devices_form(definition, values)
+    elif ctx.page in ("environment", "custom-config"):
+        form = environment.build_environment_form(
+            _definition_with_variables(ctx), values, _suggested_settings(ctx, values), ctx.page
+        )
+    elif ctx.page == "labels":
+        form = labels.build_labels_form(definition, _labels_on_page(ctx))
     else:
-        form = memberships.form(definition, answers.networks, _known_networks(here))
-    known = {name for one in (form, rows) if one is not None for name in one._fields}
-    strays = [name for name in field_names.of_page(here.page, request.form) if name not in known]
-    return PageForms(form, rows, tuple(name for name in strays if name != request.form.get(REMOVE)))
+        form = memberships.build_memberships_form(definition, answers.networks, _joinable_networks(ctx))
+    valid_names = {name for bound_form in (form, rows) if bound_form is not None for name in bound_form._fields}
+    unknown_names = [name for name in field_names.page_field_names(ctx.page, request.form) if name not in valid_names]
+    return PageForms(form, rows, tuple(name for name in unknown_names if name != request.form.get(REMOVE_BUTTON)))
 
 
-def _taken(here: Here, asked: PageForms) -> Answers | None:
+def _merge_answers(ctx: SettingsContext, page_forms: PageForms) -> Answers | None:
     """Return the answers with what was sent for this page; None when something is wrong, which stands on the forms."""
-    definition, answers, form = here.definition, here.wanted.answers, asked.form
-    if asked.rows is not None:
-        if here.page == "environment":
-            return variables.take(definition, form, asked.rows, answers)
-        kinds = {"storage": storage, "labels": labels, "networks": memberships}
-        taken: Answers | None = kinds[here.page].take(form, asked.rows, answers)
-        return taken
+    definition, answers, form = ctx.definition, ctx.pending.answers, page_forms.form
+    if page_forms.rows is not None:
+        if ctx.page == "environment":
+            return variables.merge_variables(definition, form, page_forms.rows, answers)
+        kinds = {
+            "storage": storage.merge_storage,
+            "labels": labels.merge_labels,
+            "networks": memberships.merge_memberships,
+        }
+        merged: Answers | None = kinds[ctx.page](form, page_forms.rows, answers)
+        return merged
     if not form.validate():
         return None
-    part = here.page.replace("-", "_")
-    typed = getattr(wizard.answers(definition, form.typed), part)
-    if part == "ports":
-        typed = settings.with_fixed(definition, typed, answers.ports)
-    return replace(answers, **{part: typed})
+    section = ctx.page.replace("-", "_")
+    typed = getattr(wizard.answers_from_values(definition, form.typed_values), section)
+    if section == "ports":
+        typed = settings.keep_fixed_ports(definition, typed, answers.ports)
+    return replace(answers, **{section: typed})
 
 
-def _unkept(asked: PageForms) -> PageForms:
+def _redisplay_forms(page_forms: PageForms) -> PageForms:
     """Return the forms as they were sent: nothing of them is kept, so the secrets that were typed stay in them."""
-    if isinstance(asked.form, PageForm):
-        environment.show(asked.form, "")
-    return asked
+    if isinstance(page_forms.form, PageForm):
+        environment.redisplay_secrets(page_forms.form, "")
+    return page_forms
 
 
-def _values(here: Here) -> dict[str, str]:
+def _field_values(ctx: SettingsContext) -> dict[str, str]:
     """Return what the fields of the questions hold, by name."""
-    return settings.values(_with_variables(here), here.wanted.answers)
+    return settings.settings_values(_definition_with_variables(ctx), ctx.pending.answers)
 
 
-def _with_variables(here: Here) -> Definition:
+def _definition_with_variables(ctx: SettingsContext) -> Definition:
     """Return the definition with the added variables as questions."""
-    return settings.with_variables(here.definition, _kept(here, here.wanted.answers.variables))
+    return settings.add_variable_questions(ctx.definition, _entries_on_page(ctx, ctx.pending.answers.variables))
 
 
-def _kept(here: Here, there: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+def _entries_on_page(ctx: SettingsContext, stored: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """Return what was added before; of a page that was sent, what is still on it and what it brings."""
-    if request.method != "POST" or here.page not in ("storage", "environment"):
-        return there
-    own = {ask.name for ask in wizard.asks(here.definition, here.page)}
-    names = [name for name in request.form if name not in own and name != request.form.get(REMOVE)]
-    found: dict[str, dict[str, str]] = {}
-    for container, key in field_names.read(here.page, names, here.definition.containers).values():
-        found.setdefault(container, {})[key] = there.get(container, {}).get(key, "")
-    return found
+    if request.method != "POST" or ctx.page not in ("storage", "environment"):
+        return stored
+    defined_names = {ask.name for ask in wizard.page_questions(ctx.definition, ctx.page)}
+    names = [name for name in request.form if name not in defined_names and name != request.form.get(REMOVE_BUTTON)]
+    entries: dict[str, dict[str, str]] = {}
+    for container, key in field_names.parse_field_names(ctx.page, names, ctx.definition.containers).values():
+        entries.setdefault(container, {})[key] = stored.get(container, {}).get(key, "")
+    return entries
 
 
-def _labels(here: Here) -> labels.Labels:
+def _labels_on_page(ctx: SettingsContext) -> labels.LabelEntries:
     """Return the labels that there are; of a page that was sent, those on it under the names that they have there."""
     if request.method != "POST":
-        return labels.named(here.definition, here.wanted.answers.labels)
-    sent = field_names.read("labels", request.form, here.definition.containers)
+        return labels.name_labels(ctx.definition, ctx.pending.answers.labels)
+    sent = field_names.parse_field_names("labels", request.form, ctx.definition.containers)
     return [
         (name, container, request.form[name])
         for name, (container, _number) in sent.items()
-        if name != request.form.get(REMOVE)
+        if name != request.form.get(REMOVE_BUTTON)
     ]
 
 
-def _shares_form(here: Here, values: dict[str, str]) -> PageForm:
-    form = shares_form.form(here.definition, values, questions.room(here.rockon, str(APPLY)), agreed=True)
-    for field in form.answers:
-        before = here.wanted.current.shares.get(field.ask.container, {}).get(field.ask.key)
-        if before and field.data and field.data != before:
-            field.notes = [*field.notes, settings.stays_behind(before, field.data)]
+def _settings_shares_form(ctx: SettingsContext, values: dict[str, str]) -> PageForm:
+    form = shares_form.build_shares_form(
+        ctx.definition, values, questions.load_share_context(ctx.rockon, str(APPLY)), already_confirmed=True
+    )
+    for field in form.answer_fields:
+        current_share = ctx.pending.current.shares.get(field.ask.container, {}).get(field.ask.key)
+        if current_share and field.data and field.data != current_share:
+            field.notes = [*field.notes, settings.files_left_behind(current_share, field.data)]
     return form
 
 
-def _ports_form(here: Here, values: dict[str, str]) -> PageForm:
-    facts, _ = host_of().ask(lambda docker: gather_facts(here.rockon, here.wanted.answers, docker))
-    suggest_port = suggested_port(here.rockon)
-    usual = {ask.name: suggest_port(ask.container, int(ask.key)) for ask in wizard.asks(here.definition, "ports")}
-    suggested = wizard.suggested_ports(here.definition, usual, facts)
-    form = ports.form(here.definition, values, suggested, facts, page_needed=False)
-    for field in form.answers:
+def _settings_ports_form(ctx: SettingsContext, values: dict[str, str]) -> PageForm:
+    facts, _ = get_host().call_with_engine(lambda docker: gather_facts(ctx.rockon, ctx.pending.answers, docker))
+    suggest_port = port_suggester(ctx.rockon)
+    preferred = {
+        ask.name: suggest_port(ask.container, int(ask.key)) for ask in wizard.page_questions(ctx.definition, "ports")
+    }
+    suggested = wizard.suggest_host_ports(ctx.definition, preferred, facts)
+    form = ports.build_ports_form(ctx.definition, values, suggested, facts, page_needed=False)
+    for field in form.answer_fields:
         field.notes = settings.port_notes(
-            here.definition, field.ask, field.data or "", here.wanted.current, suggested[field.name].port
+            ctx.definition, field.ask, field.data or "", ctx.pending.current, suggested[field.name].port
         )
     return form
 
 
-def _suggested(here: Here, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:
-    return questions.suggested_texts(_with_variables(here), here.page, values)
+def _suggested_settings(ctx: SettingsContext, values: dict[str, str]) -> dict[str, suggestions.Suggestion]:
+    return questions.suggest_field_texts(_definition_with_variables(ctx), ctx.page, values)
 
 
-def _known_networks(here: Here) -> set[str]:
+def _joinable_networks(ctx: SettingsContext) -> set[str]:
     """Return the networks that can be joined: those that people made, here or elsewhere, not those of links."""
-    found = rocknets.listing()
-    return {net.name for net in (*found.rocknets, *found.strangers)} - set(link_networks(here.definition))
+    listing = rocknets.list_rocknets()
+    return {network.name for network in (*listing.rocknets, *listing.unmanaged)} - set(link_networks(ctx.definition))
 
 
-def _settings_page(here: Here, asked: PageForms) -> str:
-    context = questions.lists([here.page])
-    if here.page == "storage" and not here.definition.volume_add_support:
-        context["no_support"] = settings.no_support(here.definition)
-    return _render(here, asked=asked, form=asked.form, rows=asked.rows, **context)
+def _render_page_forms(ctx: SettingsContext, page_forms: PageForms) -> str:
+    context = questions.datalist_context([ctx.page])
+    if ctx.page == "storage" and not ctx.definition.volume_add_support:
+        context["no_support"] = settings.no_storage_support(ctx.definition)
+    return _render_settings_page(ctx, asked=page_forms, form=page_forms.form, rows=page_forms.rows, **context)
 
 
 # -- the review -------------------------------------------------------------------------------------------------------
 
 
-def _look(here: Here) -> Review:
+def _review_pending(ctx: SettingsContext) -> Review:
     """Return what the changes that are wanted would do today."""
-    return review_request(here.rockon, ChangeRequest(here.wanted.answers, new_shares=here.wanted.new_shares))
+    return review_request(ctx.rockon, ChangeRequest(ctx.pending.answers, new_shares=ctx.pending.new_shares))
 
 
-def _review(here: Here, found: Review, trouble: RockonwebError | None, *, changed: bool = False) -> str:
-    old, new, change = here.wanted.current, here.wanted.answers, found.changes
-    findings: list[Finding] = [*settings.warnings(here.definition, old, new), *change.plan.findings]
-    return _render(
-        here,
-        trouble=trouble,
+def _render_review(
+    ctx: SettingsContext, reviewed: Review, error: RockonwebError | None, *, changed: bool = False
+) -> str:
+    old, new, changes = ctx.pending.current, ctx.pending.answers, reviewed.planned_change
+    findings: list[Finding] = [*settings.change_warnings(ctx.definition, old, new), *changes.plan.findings]
+    return _render_settings_page(
+        ctx,
+        trouble=error,
         changed=changed,
-        digest=found.fingerprint,
-        before=preflight_review.before(findings, [], change.plan.offers, here.rockon),
-        differences=settings.differences(here.definition, old, new),
-        new_shares=here.wanted.new_shares,
-        **preflight_review.change_of(found, here.rockon),
+        digest=reviewed.fingerprint,
+        before=preflight_review.preflight_review(findings, [], changes.plan.ownership_offers, ctx.rockon),
+        differences=settings.diff_settings(ctx.definition, old, new),
+        new_shares=ctx.pending.new_shares,
+        **preflight_review.change_context(reviewed, ctx.rockon),
     )
 
 
-def _render(here: Here, **context: Any) -> str:
-    title = _("%(page)s: settings of %(name)s", page=questions.TITLES[here.page], name=here.rockon.name)
-    return here.render(pages=settings.pages(here.definition), title=title, **context)
+def _render_settings_page(ctx: SettingsContext, **context: Any) -> str:
+    title = _("%(page)s: settings of %(name)s", page=questions.PAGE_TITLES[ctx.page], name=ctx.rockon.name)
+    return ctx.render_questions(pages=settings.settings_pages(ctx.definition), title=title, **context)

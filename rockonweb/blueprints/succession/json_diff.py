@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import starmap, zip_longest
 
-AROUND = 3  # lines that are shown of what is the same, before and after what differs
+CONTEXT_LINES = 3  # lines that are shown of what is the same, before and after what differs
 
 
 @dataclass(frozen=True)
-class Row:
+class JsonDiffRow:
     """A line of the left and one of the right text; None where one side has none. `left_out` stands for many lines."""
 
     old: str | None = None
@@ -20,36 +20,36 @@ class Row:
     left_out: int = 0
 
     @property
-    def same(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether both sides have this line."""
         return self.old == self.new
 
 
-def beside(old: str, new: str) -> list[Row]:
+def diff_json(old: str, new: str) -> list[JsonDiffRow]:
     """Return the rows of two canonical JSON texts; none when they say the same."""
     if old == new:
         return []
-    return list(_rows(_lines(old), _lines(new)))
+    return list(_diff_rows(_pretty_lines(old), _pretty_lines(new)))
 
 
-def _lines(text: str) -> list[str]:
+def _pretty_lines(text: str) -> list[str]:
     return json.dumps(json.loads(text), indent=2, ensure_ascii=False).splitlines()
 
 
-def _rows(old: list[str], new: list[str]) -> Iterator[Row]:
-    for kind, a, b, c, d in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            yield from _shortened(old[a:b], first=a == 0, last=b == len(old))
+def _diff_rows(old: list[str], new: list[str]) -> Iterator[JsonDiffRow]:
+    for tag, old_start, old_end, new_start, new_end in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield from _elide_lines(old[old_start:old_end], at_start=old_start == 0, at_end=old_end == len(old))
             continue
-        yield from starmap(Row, zip_longest(old[a:b], new[c:d]))
+        yield from starmap(JsonDiffRow, zip_longest(old[old_start:old_end], new[new_start:new_end]))
 
 
-def _shortened(lines: list[str], *, first: bool, last: bool) -> Iterator[Row]:
-    head, tail = 0 if first else AROUND, 0 if last else AROUND
+def _elide_lines(lines: list[str], *, at_start: bool, at_end: bool) -> Iterator[JsonDiffRow]:
+    head, tail = 0 if at_start else CONTEXT_LINES, 0 if at_end else CONTEXT_LINES
     hidden = len(lines) - head - tail
     if hidden <= 1:
-        yield from (Row(line, line) for line in lines)
+        yield from (JsonDiffRow(line, line) for line in lines)
         return
-    yield from (Row(line, line) for line in lines[:head])
-    yield Row(left_out=hidden)
-    yield from (Row(line, line) for line in lines[len(lines) - tail :])
+    yield from (JsonDiffRow(line, line) for line in lines[:head])
+    yield JsonDiffRow(left_out=hidden)
+    yield from (JsonDiffRow(line, line) for line in lines[len(lines) - tail :])

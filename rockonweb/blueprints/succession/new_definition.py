@@ -7,21 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.definition.definition import Definition, digest
-from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.definition.definition import Definition, definition_digest
+from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.preflight.ports import wanted_ports
 from rockonweb.core.questions import suggestions, wizard
-from rockonweb.core.questions.migrate_answers import Carried, carry, only_new, with_new
+from rockonweb.core.questions.migrate_answers import (
+    MigratedAnswers,
+    merge_new_answers,
+    migrate_answers,
+    new_questions_only,
+)
 from rockonweb.core.text import t
 from rockonweb.forms import PageForm, devices, environment, ports
 from rockonweb.forms import shares as shares_form
-from rockonweb.host import host_of
+from rockonweb.host import get_host
 from rockonweb.models import Installation, RockOn, repository
 from rockonweb.web import questions
 
 
 @dataclass(frozen=True)
-class Offer:
+class DefinitionOffer:
     """A definition that an installed rock-on may take: `new` in place of `old`.
 
     `successor` is the rock-on of the catalogue that has it, where that has another name.
@@ -31,117 +36,122 @@ class Offer:
     source: str
     old: Definition
     new: Definition
-    carried: Carried
+    migrated: MigratedAnswers
     successor: RockOn | None = None
 
     @property
-    def ignored(self) -> bool:
+    def is_ignored(self) -> bool:
         """Whether an owner left it aside."""
-        return self.rockon.ignored == digest(self.source)
+        return self.rockon.ignored == definition_digest(self.source)
 
 
-def offer(rockon: Installation, successor: RockOn | None = None) -> Offer:
+def build_offer(rockon: Installation, successor: RockOn | None = None) -> DefinitionOffer:
     """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
-    where = successor or rockon.entry
-    new = rockon.read(where.source, where.name)
-    return Offer(
+    entry = successor or rockon.entry
+    new_definition = rockon.parse_definition(entry.source, entry.name)
+    return DefinitionOffer(
         rockon,
-        where.source,
-        rockon.definition,
-        new,
-        carry(rockon.definition, repository.answers_of(rockon), new),
+        entry.source,
+        rockon.current_definition,
+        new_definition,
+        migrate_answers(rockon.current_definition, repository.load_answers(rockon), new_definition),
         successor,
     )
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewQuestionForms:
     """The new questions as forms of the wizard, one for each of its pages that asks something."""
 
-    offer: Offer
+    offer: DefinitionOffer
     definition: Definition  # that asks nothing else
     forms: Mapping[str, PageForm]
     suggested: Mapping[str, suggestions.Suggestion]
 
     @property
-    def typed(self) -> dict[str, str]:
+    def field_texts(self) -> dict[str, str]:
         """What all fields hold, by name."""
-        return {name: value for form in self.forms.values() for name, value in form.typed.items()}
+        return {name: value for form in self.forms.values() for name, value in form.typed_values.items()}
 
     @property
-    def answers(self) -> Answers:
+    def merged_answers(self) -> Answers:
         """All answers: the carried ones, and what the fields hold."""
-        return with_new(self.offer.carried, wizard.answers(self.definition, self.typed))
+        return merge_new_answers(self.offer.migrated, wizard.answers_from_values(self.definition, self.field_texts))
 
     @property
-    def new_shares(self) -> frozenset[str]:
+    def shares_to_add(self) -> frozenset[str]:
         """The shares that the fields name and that do not exist."""
         form = self.forms.get("shares")
-        return shares_form.new_shares(form.typed, host_of().shares.listing()) if form else frozenset()
+        return (
+            shares_form.shares_to_create(form.typed_values, get_host().shares.shares_by_name()) if form else frozenset()
+        )
 
     @property
-    def focus(self) -> Any:
+    def focus_target(self) -> Any:
         """The field that gets the focus: the first with an error, or the one that was asked to be shown."""
-        return next((form.focus for form in self.forms.values() if form.focus), None)
+        return next((form.focused_field for form in self.forms.values() if form.focused_field), None)
 
     @property
-    def has_secrets(self) -> bool:
+    def contains_secrets(self) -> bool:
         """Whether a field holds a secret, with buttons of its own."""
-        return any(form.has_secrets for form in self.forms.values())
+        return any(form.has_secret_fields for form in self.forms.values())
 
-    def validate(self) -> bool:
+    def validate_forms(self) -> bool:
         """Check all fields, so that every fault is told at once."""
-        outcomes = [form.validate() for form in self.forms.values()]
-        return all(outcomes)
+        results = [form.validate() for form in self.forms.values()]
+        return all(results)
 
-    def another_look(self, generated: str, shown: str) -> None:
+    def redisplay_with_secret(self, generated: str, revealed: str) -> None:
         """Let the page be looked at as it was sent, with a new secret, or with one to be read."""
         for form in self.forms.values():
             if generated in form:
-                environment.generate(form, generated, self.suggested)
+                environment.fill_generated_secret(form, generated, self.suggested)
             else:
-                environment.show(form, shown)
+                environment.redisplay_secrets(form, revealed)
 
 
-def ask(offer: Offer, facts: HostFacts) -> Asked:
+def build_question_forms(offer: DefinitionOffer, facts: HostFacts) -> NewQuestionForms:
     """Return the forms for what is new, filled with what is suggested, bound to what was sent."""
-    fresh, carried = only_new(offer.new, offer.carried), offer.carried
-    values = wizard.values_of(offer.new, carried.answers)
+    reduced, migrated = new_questions_only(offer.new, offer.migrated), offer.migrated
+    values = wizard.values_from_answers(offer.new, migrated.answers)
     forms: dict[str, PageForm] = {}
     suggested: dict[str, suggestions.Suggestion] = {}
-    for page in wizard.pages(fresh):
+    for page in wizard.wizard_pages(reduced):
         if page == "shares":
-            forms[page] = _shares(offer, fresh)
+            forms[page] = _new_shares_form(offer, reduced)
         elif page == "ports":
-            forms[page] = _ports(offer, fresh, facts)
+            forms[page] = _new_ports_form(offer, reduced, facts)
         elif page == "devices":
-            forms[page] = devices.form(fresh, {})
+            forms[page] = devices.build_devices_form(reduced, {})
         elif page in ("environment", "custom-config"):
-            known = {**values, **{name: value for form in forms.values() for name, value in form.typed.items()}}
-            found = questions.suggested_texts(offer.new, page, known)
-            suggested |= found
-            forms[page] = environment.form(fresh, values, found, page)
-    return Asked(offer, fresh, forms, suggested)
+            known_values = {
+                **values,
+                **{name: value for form in forms.values() for name, value in form.typed_values.items()},
+            }
+            suggestions = questions.suggest_field_texts(offer.new, page, known_values)
+            suggested |= suggestions
+            forms[page] = environment.build_environment_form(reduced, values, suggestions, page)
+    return NewQuestionForms(offer, reduced, forms, suggested)
 
 
-def _shares(offer: Offer, fresh: Definition) -> PageForm:
-    here = questions.room(offer.rockon, t("Accept"))
-    suggested = questions.suggested_shares(fresh, here, offer.carried.answers.used_shares())
-    return shares_form.form(fresh, suggested, here)
+def _new_shares_form(offer: DefinitionOffer, reduced: Definition) -> PageForm:
+    share_context = questions.load_share_context(offer.rockon, t("Accept"))
+    suggested = questions.suggest_free_shares(reduced, share_context, offer.migrated.answers.used_shares())
+    return shares_form.build_shares_form(reduced, suggested, share_context)
 
 
-def _ports(offer: Offer, fresh: Definition, facts: HostFacts) -> PageForm:
-    own = tuple(
-        Listener(host, protocol, holder=t("another port of this rock-on"))
-        for _, _, host, protocol in wanted_ports(offer.new, offer.carried.answers)
+def _new_ports_form(offer: DefinitionOffer, reduced: Definition, facts: HostFacts) -> PageForm:
+    own_listeners = tuple(
+        PortListener(host, protocol, holder=t("another port of this rock-on"))
+        for _, _, host, protocol in wanted_ports(offer.new, offer.migrated.answers)
     )
-    facts = replace(facts, claimed=(*facts.claimed, *own))
-    suggest_port = repository.suggested_port(
-        repository.not_installed(offer.successor) if offer.successor else offer.rockon
+    facts = replace(facts, claimed=(*facts.claimed, *own_listeners))
+    suggest_port = repository.port_suggester(
+        repository.blank_installation(offer.successor) if offer.successor else offer.rockon
     )
-    wanted = {}
-    for ask in wizard.asks(fresh, "ports"):
-        spec = offer.new.containers[ask.container].port_specs[int(ask.key)]
-        known = suggest_port(ask.container, int(ask.key)) if offer.successor else None
-        wanted[ask.name] = known or spec.host_default or int(ask.key)
-    return ports.form(fresh, {}, wizard.suggested_ports(fresh, wanted, facts), facts)
+    preferred_ports = {}
+    for question in wizard.page_questions(reduced, "ports"):
+        spec = offer.new.containers[question.container].port_specs[int(question.key)]
+        installed_port = suggest_port(question.container, int(question.key)) if offer.successor else None
+        preferred_ports[question.name] = installed_port or spec.host_default or int(question.key)
+    return ports.build_ports_form(reduced, {}, wizard.suggest_host_ports(reduced, preferred_ports, facts), facts)

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rockonweb.core.definition.definition import ContainerSpec, Definition, is_mount_point
-from rockonweb.core.docker.run_options import OUR_LABEL
+from rockonweb.core.docker.run_options import LABEL_PREFIX
 from rockonweb.core.errors import BadInput
-from rockonweb.core.invisible import UNSEEN, one_line
+from rockonweb.core.invisible import INVISIBLE_CHARACTERS, one_line
 from rockonweb.core.text import t
 
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-NOT_TO_BE_JOINED = ("host", "none", "default")  # Docker's own
+BUILT_IN_NETWORK_NAMES = ("host", "none", "default")  # Docker's own
 VARIABLE_NAME = re.compile(r"[^\s=\0-\x1f\x7f-\x9f]{1,200}")
 SHARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,253}")
-MAX_SHOWN = 300  # characters of a name that is refused
-MAX_NAME = 255  # bytes of a folder's name on any file system
-MAX_FOLDER = 2_000  # bytes of a folder inside a share; a whole path has 4,096
+MAX_QUOTED = 300  # characters of a name that is refused
+MAX_FOLDER_NAME = 255  # bytes of a folder's name on any file system
+MAX_FOLDER_PATH = 2_000  # bytes of a folder inside a share; a whole path has 4,096
 # What divides a path, or `-v`, and what looks as if it did.
 SEPARATORS = {
     *"/\\:",
@@ -31,12 +31,12 @@ SEPARATORS = {
 }
 OPTIONAL_PARTS = ("storage", "variables", "labels", "networks")  # what was added after the install
 PARTS = ("shares", "ports", "devices", "environment", "custom_config", *OPTIONAL_PARTS)
-LISTS = ("labels", "networks")
-GONE = object()  # the value of what is not there
+LIST_PARTS = ("labels", "networks")
+MISSING = object()  # the value of what is not there
 
 PerContainer = dict[str, dict[str, str]]
-Leaf = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
-Suggest = Callable[[str, int], int]  # the host port suggested for a container's port
+AnswerKey = tuple[str, str, str]  # part, container (blank for the whole rock-on), key
+SuggestPort = Callable[[str, int], int]  # the host port suggested for a container's port
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Answers:
     labels: dict[str, list[str]] = field(default_factory=dict)
     networks: dict[str, list[str]] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what an answers file holds."""
         data = {part: getattr(self, part) for part in PARTS if part not in OPTIONAL_PARTS or getattr(self, part)}
         data["ports"] = {
@@ -66,14 +66,14 @@ class Answers:
         return data
 
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def share_mounts(self) -> list[tuple[str, str]]:
         """The container and the place of each share or folder that is mounted."""
-        parts = (*self.shares.items(), *self.storage.items())
-        return [(container, place) for container, places in parts for place in places.values()]
+        mounts = (*self.shares.items(), *self.storage.items())
+        return [(container, share_path) for container, share_paths in mounts for share_path in share_paths.values()]
 
     def used_shares(self) -> list[str]:
         """Return the names of the shares that are used, each once, in the order of use."""
-        return list(dict.fromkeys(split_share(place)[0] for _, place in self.places))
+        return list(dict.fromkeys(split_share_path(share_path)[0] for _, share_path in self.share_mounts))
 
     def device_paths(self) -> list[str]:
         """Return the host's paths of the devices that are handed on."""
@@ -81,102 +81,107 @@ class Answers:
         return [value.partition(":")[0] for value in values if value]
 
 
-def from_json(data: Mapping[str, Any]) -> Answers:
+def answers_from_json(data: Mapping[str, Any]) -> Answers:
     """Return the answers that `Answers.to_json` gave; checks nothing."""
-    ports = {c: {int(port): host for port, host in by_port.items()} for c, by_port in data.get("ports", {}).items()}
+    ports = {
+        container: {int(port): host for port, host in by_port.items()}
+        for container, by_port in data.get("ports", {}).items()
+    }
     return Answers(**{part: data[part] for part in PARTS if part in data and part != "ports"}, ports=ports)
 
 
 # -- answers, one by one ----------------------------------------------------------------------------------------------
 
 
-def leaves(answers: Answers) -> dict[Leaf, Any]:
+def flatten_answers(answers: Answers) -> dict[AnswerKey, Any]:
     """Return every answer by its part, container and key; a label or network is there or not."""
-    found: dict[Leaf, Any] = {}
+    flat: dict[AnswerKey, Any] = {}
     for part in PARTS:
-        given = getattr(answers, part)
-        for container, values in ({"": given} if part == "custom_config" else given).items():
-            pairs = dict.fromkeys(values, True) if part in LISTS else values
-            found |= {(part, container, str(key)): value for key, value in pairs.items()}
-    return found
+        part_answers = getattr(answers, part)
+        for container, values in ({"": part_answers} if part == "custom_config" else part_answers).items():
+            pairs = dict.fromkeys(values, True) if part in LIST_PARTS else values
+            flat |= {(part, container, str(key)): value for key, value in pairs.items()}
+    return flat
 
 
-def together(found: Mapping[Leaf, Any]) -> Answers:
+def build_answers(flat: Mapping[AnswerKey, Any]) -> Answers:
     """Return the answers that these are."""
     parts: dict[str, Any] = {part: {} for part in PARTS}
-    for (part, container, key), value in found.items():
+    for (part, container, key), value in flat.items():
         if part == "custom_config":
             parts[part][key] = value
-        elif part in LISTS:
+        elif part in LIST_PARTS:
             parts[part].setdefault(container, []).append(key)
         else:
             parts[part].setdefault(container, {})[int(key) if part == "ports" else key] = value
     return Answers(**parts)
 
 
-def rebased(base: Answers, wanted: Answers, current: Answers) -> Answers:
-    """Return the `current` answers with what `wanted` changed of `base`: others may have changed them meanwhile.
+def rebase_answers(base: Answers, edited: Answers, current: Answers) -> Answers:
+    """Return the `current` answers with what `edited` changed of `base`: others may have changed them meanwhile.
 
     A change of a question that is no longer asked is left out.
     """
-    old, new, now = leaves(base), leaves(wanted), leaves(current)
-    merged: dict[Leaf, Any] = {}
-    for leaf in {**now, **new}:
-        changed = new.get(leaf, GONE) != old.get(leaf, GONE)
-        value = (new if changed else now).get(leaf, GONE)
-        no_longer_asked = leaf in old and leaf not in now and leaf[0] not in OPTIONAL_PARTS
-        if value is not GONE and not no_longer_asked:
-            merged[leaf] = value
-    return together(merged)
+    old, new, latest = flatten_answers(base), flatten_answers(edited), flatten_answers(current)
+    merged: dict[AnswerKey, Any] = {}
+    for answer_key in {**latest, **new}:
+        changed = new.get(answer_key, MISSING) != old.get(answer_key, MISSING)
+        value = (new if changed else latest).get(answer_key, MISSING)
+        no_longer_asked = answer_key in old and answer_key not in latest and answer_key[0] not in OPTIONAL_PARTS
+        if value is not MISSING and not no_longer_asked:
+            merged[answer_key] = value
+    return build_answers(merged)
 
 
-def same(one: Answers, other: Answers) -> bool:
+def answers_equal(left: Answers, right: Answers) -> bool:
     """Whether two answers say the same."""
-    return leaves(one) == leaves(other)
+    return flatten_answers(left) == flatten_answers(right)
 
 
 # -- what is wrong with one -------------------------------------------------------------------------------------------
 
 
-def split_share(place: str) -> tuple[str, str]:
+def split_share_path(share_path: str) -> tuple[str, str]:
     """Split "SHARE/FOLDER" into the share's name and the folder, which may be blank."""
-    share, _, folder = place.partition("/")
+    share, _, folder = share_path.partition("/")
     return share, folder
 
 
-def share_fault(place: str) -> str:
+def share_fault(share_path: str) -> str:
     """Return a sentence on what is wrong with "SHARE" or "SHARE/FOLDER", blank when nothing is."""
-    share, folder = split_share(place)
+    share, folder = split_share_path(share_path)
     if not SHARE_NAME.fullmatch(share):
         return (
-            f'"{one_line(share or place)[:MAX_SHOWN]}" is not a name for a share: use letters, digits, dots, dashes '
-            "and underscores, and begin with a letter or digit."
+            f'"{one_line(share or share_path)[:MAX_QUOTED]}" is not a name for a share: use letters, digits, dots, '
+            "dashes and underscores, and begin with a letter or digit."
         )
-    if folder and (len(folder.encode("utf-8", "replace")) > MAX_FOLDER or not all(map(_is_folder, folder.split("/")))):
-        return f'"{one_line(folder)[:MAX_SHOWN]}" is not a folder inside a share.'
+    if folder and (
+        len(folder.encode("utf-8", "replace")) > MAX_FOLDER_PATH or not all(map(_is_folder_name, folder.split("/")))
+    ):
+        return f'"{one_line(folder)[:MAX_QUOTED]}" is not a folder inside a share.'
     return ""
 
 
-def _is_folder(part: str) -> bool:
+def _is_folder_name(name: str) -> bool:
     """Whether this is the name of one folder, also for eyes and programs that take signs for what they look like."""
-    plain = unicodedata.normalize("NFKC", part)
+    normalized = unicodedata.normalize("NFKC", name)
     return (
-        part.isprintable()
-        and not part.startswith("-")
-        and bool(plain.strip(". "))
-        and not SEPARATORS & {*part, *plain}
-        and len(part.encode("utf-8", "replace")) <= MAX_NAME
+        name.isprintable()
+        and not name.startswith("-")
+        and bool(normalized.strip(". "))
+        and not SEPARATORS & {*name, *normalized}
+        and len(name.encode("utf-8", "replace")) <= MAX_FOLDER_NAME
     )
 
 
-def port_fault(value: object) -> str:
+def host_port_fault(value: object) -> str:
     """Return a sentence on what is wrong with a host port, blank when nothing is."""
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
         return ""
     return f"{value!r} is not a port: a port is a number from 1 to 65535."
 
 
-def load(text: str) -> Mapping[str, Any]:
+def parse_answers_json(text: str) -> Mapping[str, Any]:
     """Return the object of an answers file. Raises BadInput when it is not JSON or not an object."""
     try:
         data = json.loads(text, parse_float=str)  # 1.10 stays as it was written
@@ -187,64 +192,64 @@ def load(text: str) -> Mapping[str, Any]:
     return data
 
 
-def read(
-    definition: Definition, given: Mapping[str, Any], suggest: Suggest, shares: Collection[str] | None = None
+def read_answers(
+    definition: Definition, data: Mapping[str, Any], suggest: SuggestPort, shares: Collection[str] | None = None
 ) -> Answers:
     """Return complete answers from the object of an answers file.
 
     An omitted port takes `suggest(container, port)`, an omitted device is blank. `shares` are those that there are, if
     that is known. Raises BadInput with a sentence for each answer that is missing, unknown or out of range.
     """
-    reader = _Reader(definition, given)
-    reader.asked("shares", lambda spec: spec.volumes)
-    reader.ports(suggest)
-    reader.asked("devices", lambda spec: spec.devices, default="")
-    reader.asked("environment", lambda spec: spec.environment)
-    reader.answered("custom_config", "", given.get("custom_config") or {}, definition.custom_config)
-    reader.added("storage")
-    reader.added("variables")
-    reader.lists("labels")
-    reader.lists("networks")
-    answers = together(reader.found)
-    faults = [*reader.faults, *check(definition, answers), *missing_shares(answers, shares)]
+    reader = _AnswersReader(definition, data)
+    reader.read_container_questions("shares", lambda spec: spec.volumes)
+    reader.read_ports(suggest)
+    reader.read_container_questions("devices", lambda spec: spec.devices, default="")
+    reader.read_container_questions("environment", lambda spec: spec.environment)
+    reader.read_questions("custom_config", "", data.get("custom_config") or {}, definition.custom_config)
+    reader.read_additions("storage")
+    reader.read_additions("variables")
+    reader.read_lists("labels")
+    reader.read_lists("networks")
+    answers = build_answers(reader.answers)
+    faults = [*reader.faults, *answer_faults(definition, answers), *missing_shares(answers, shares)]
     if faults:
         raise BadInput(f"The answers for {definition.name} can't be used.", faults=faults)
     return answers
 
 
-def missing_shares(answers: Answers, known: Collection[str] | None) -> Iterator[str]:
+def missing_shares(answers: Answers, existing: Collection[str] | None) -> Iterator[str]:
     """Yield a sentence for each share that is used and is not among those that are known; None: nobody looked."""
-    for share in answers.used_shares() if known is not None else ():
-        if share not in (known or ()) and not share_fault(share):
+    for share in answers.used_shares() if existing is not None else ():
+        if share not in (existing or ()) and not share_fault(share):
             yield t('There is no share "%(share)s". Make it: rockonweb share add %(share)s', share=share)
 
 
-def check(definition: Definition, answers: Answers) -> Iterator[str]:
+def answer_faults(definition: Definition, answers: Answers) -> Iterator[str]:
     """Yield a sentence for each answer that is out of range, whoever gave it."""
-    for (part, container, key), value in leaves(answers).items():
-        path = ".".join(filter(None, (part, container, "" if part in LISTS else key)))
+    for (part, container, key), value in flatten_answers(answers).items():
+        path = ".".join(filter(None, (part, container, "" if part in LIST_PARTS else key)))
         spec = definition.containers.get(container)
-        yield from (f"{path}: {fault}" for fault_of in _CHECKS[part] if (fault := fault_of(key, value, spec)))
+        yield from (f"{path}: {fault}" for fault_of in _FAULT_CHECKS[part] if (fault := fault_of(key, value, spec)))
 
 
-def _mount_fault(path: str, _place: str, spec: ContainerSpec | None) -> str:
+def _mount_fault(path: str, _share_path: str, spec: ContainerSpec | None) -> str:
     if not is_mount_point(path):
         return "a path in a container is absolute and has no colon."
     return "the definition mounts a share there itself." if spec and path in spec.volumes else ""
 
 
 def _device_fault(device: str) -> str:
-    good = not device or (re.fullmatch(r"/\S+", device) and device.isprintable() and ".." not in device.split("/"))
-    return "" if good else "a device is an absolute path, such as /dev/dri, or blank."
+    valid = not device or (re.fullmatch(r"/\S+", device) and device.isprintable() and ".." not in device.split("/"))
+    return "" if valid else "a device is an absolute path, such as /dev/dri, or blank."
 
 
 def _text_fault(text: str) -> str:
     return "a value can't contain a NUL character or half a character." if re.search("[\0\ud800-\udfff]", text) else ""
 
 
-def _network_fault(network: str) -> str:
-    good = NETWORK_NAME.fullmatch(network) and network not in NOT_TO_BE_JOINED
-    return "" if good else f'"{network}" is not a network that a container can join.'
+def _network_name_fault(network: str) -> str:
+    valid = NETWORK_NAME.fullmatch(network) and network not in BUILT_IN_NETWORK_NAMES
+    return "" if valid else f'"{network}" is not a network that a container can join.'
 
 
 def variable_fault(key: str, spec: ContainerSpec | None) -> str:
@@ -259,26 +264,32 @@ def variable_fault(key: str, spec: ContainerSpec | None) -> str:
 def label_fault(label: str) -> str:
     """Return a sentence on what is wrong with a label, blank when nothing is. Docker takes no blanks in its key."""
     key = label.partition("=")[0]
-    if not key.isprintable() or not key or " " in key or label.startswith(OUR_LABEL) or UNSEEN.search(label):
+    if (
+        not key.isprintable()
+        or not key
+        or " " in key
+        or label.startswith(LABEL_PREFIX)
+        or INVISIBLE_CHARACTERS.search(label)
+    ):
         return t(
             '"%(label)s" is no label: use KEY or KEY=VALUE, without spaces in the key, not %(ours)s…',
             label=label,
-            ours=OUR_LABEL,
+            ours=LABEL_PREFIX,
         )
     return ""
 
 
 # What is wrong with an answer of each part: functions of its key, its value, and the container.
-_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], ...]] = {
+_FAULT_CHECKS: dict[str, tuple[Callable[[str, Any, ContainerSpec | None], str], ...]] = {
     "shares": (lambda _, place, __: share_fault(place),),
-    "ports": (lambda _, port, __: "" if port is None else port_fault(port),),
+    "ports": (lambda _, port, __: "" if port is None else host_port_fault(port),),
     "devices": (lambda _, device, __: _device_fault(device),),
     "environment": (lambda _, value, __: _text_fault(value),),
     "custom_config": (lambda _, value, __: _text_fault(value),),
     "storage": (lambda _, place, __: share_fault(place), _mount_fault),
     "variables": (lambda _, value, __: _text_fault(value), lambda key, _, spec: variable_fault(key, spec)),
     "labels": (lambda label, *_: _text_fault(label), lambda label, *_: label_fault(label)),
-    "networks": (lambda network, *_: _network_fault(network),),
+    "networks": (lambda network, *_: _network_name_fault(network),),
 }
 
 
@@ -289,80 +300,84 @@ def as_text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
-class _Reader:
+class _AnswersReader:
     """Takes answers out of untyped JSON and collects what is wrong with it."""
 
-    def __init__(self, definition: Definition, given: Mapping[str, Any]) -> None:
+    def __init__(self, definition: Definition, data: Mapping[str, Any]) -> None:
         self.definition = definition
-        self.given = given
-        self.found: dict[Leaf, Any] = {}
-        self.faults = [f'"{part}" is not a part of an answers file.' for part in given if part not in PARTS]
+        self.data = data
+        self.answers: dict[AnswerKey, Any] = {}
+        self.faults = [f'"{part}" is not a part of an answers file.' for part in data if part not in PARTS]
 
-    def mapping(self, path: str, value: Any) -> dict[str, Any]:
+    def expect_object(self, path: str, value: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
         self.faults.append(f"{path}: must be an object.")
         return {}
 
-    def containers(self, name: str) -> dict[str, Any]:
-        part = self.mapping(name, self.given.get(name) or {})
-        for container in part:
+    def read_part(self, name: str) -> dict[str, Any]:
+        by_container = self.expect_object(name, self.data.get(name) or {})
+        for container in by_container:
             if container not in self.definition.containers:
                 self.faults.append(f'{name}.{container}: {self.definition.name} has no container "{container}".')
-        return part
+        return by_container
 
-    def values(self, path: str, value: Any, known: Iterable[object]) -> dict[str, Any]:
-        given = self.mapping(path, {} if value is None else value)
-        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in given if key not in known]
-        return given
+    def expect_known_keys(self, path: str, value: Any, expected: Iterable[object]) -> dict[str, Any]:
+        entries = self.expect_object(path, {} if value is None else value)
+        self.faults += [f"{path}.{key}: nothing of this name is asked." for key in entries if key not in expected]
+        return entries
 
-    def put(self, leaf: Leaf, path: str, value: Any) -> None:
+    def store_text(self, answer_key: AnswerKey, path: str, value: Any) -> None:
         text = as_text(value)
         if text is None:
             self.faults.append(f"{path}: must be text.")
         else:
-            self.found[leaf] = text
+            self.answers[answer_key] = text
 
-    def asked(self, name: str, questions: Callable[[ContainerSpec], Iterable[str]], default: str | None = None) -> None:
-        part = self.containers(name)
+    def read_container_questions(
+        self, name: str, questions: Callable[[ContainerSpec], Iterable[str]], default: str | None = None
+    ) -> None:
+        by_container = self.read_part(name)
         for container, spec in self.definition.containers.items():
-            self.answered(name, container, part.get(container), questions(spec), default)
+            self.read_questions(name, container, by_container.get(container), questions(spec), default)
 
-    def answered(self, part: str, container: str, value: Any, asked: Iterable[str], default: str | None = None) -> None:
+    def read_questions(
+        self, part: str, container: str, value: Any, questions: Iterable[str], default: str | None = None
+    ) -> None:
         """Take the answers to questions; those without a default must be there."""
-        here = f"{part}.{container}" if container else part
-        given = self.values(here, value, asked)
-        for key in asked:
-            leaf, path = (part, container, key), f"{here}.{key}"
-            if given.get(key) is None and default is not None:
-                self.found[leaf] = default
-            elif key in given:
-                self.put(leaf, path, given[key])
+        prefix = f"{part}.{container}" if container else part
+        entries = self.expect_known_keys(prefix, value, questions)
+        for key in questions:
+            answer_key, path = (part, container, key), f"{prefix}.{key}"
+            if entries.get(key) is None and default is not None:
+                self.answers[answer_key] = default
+            elif key in entries:
+                self.store_text(answer_key, path, entries[key])
             else:
                 self.faults.append(f"{path}: an answer is missing.")
 
-    def ports(self, suggest: Suggest) -> None:
-        part = self.containers("ports")
+    def read_ports(self, suggest: SuggestPort) -> None:
+        by_container = self.read_part("ports")
         for container, spec in self.definition.containers.items():
-            asked = {str(port): port for port in spec.port_specs}
-            given = self.values(f"ports.{container}", part.get(container), asked)
-            for key, port in asked.items():
-                host = given.get(key, suggest(container, port))
+            ports_by_key = {str(port): port for port in spec.port_specs}
+            entries = self.expect_known_keys(f"ports.{container}", by_container.get(container), ports_by_key)
+            for key, port in ports_by_key.items():
+                host = entries.get(key, suggest(container, port))
                 if isinstance(host, str) and re.fullmatch(r"[0-9]{1,5}", host):
                     host = int(host)
-                self.found["ports", container, key] = host
+                self.answers["ports", container, key] = host
 
-    def added(self, name: str) -> None:
-        for container, given in self.containers(name).items():
+    def read_additions(self, name: str) -> None:
+        for container, entries in self.read_part(name).items():
             path = f"{name}.{container}"
-            for key, value in self.mapping(path, given).items():
-                self.put((name, container, key), f"{path}.{key}", value)
+            for key, value in self.expect_object(path, entries).items():
+                self.store_text((name, container, key), f"{path}.{key}", value)
 
-    def lists(self, name: str) -> None:
-        for container, values in self.containers(name).items():
+    def read_lists(self, name: str) -> None:
+        for container, values in self.read_part(name).items():
             path = f"{name}.{container}"
             if not isinstance(values, list):
                 self.faults.append(f"{path}: must be a list.")
                 continue
             for value in values:
-                self.put((name, container, as_text(value) or ""), path, value)
+                self.store_text((name, container, as_text(value) or ""), path, value)

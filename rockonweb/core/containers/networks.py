@@ -13,15 +13,15 @@ from pydantic import with_config
 from rockonweb.core.answers.answers import NETWORK_NAME
 from rockonweb.core.definition.definition import ContainerSpec
 from rockonweb.core.docker.run_options import container_of
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-DOCKERS_OWN = ("bridge", "host", "none", "default", "ingress", "docker_gwbridge")
-LONGEST_NAME = 100
-SMALLEST_MTU = {4: 68, 6: 1280}
-LARGEST_MTU = 65535
-LARGEST_SUBNET = {4: 8, 6: 16}
-NOBODYS = ip_network("0.0.0.0/8")
-LONGEST_COMMENT = 500
+BUILT_IN_NETWORKS = ("bridge", "host", "none", "default", "ingress", "docker_gwbridge")
+MAX_NETWORK_NAME = 100
+MIN_MTU = {4: 68, 6: 1280}
+MAX_MTU = 65535
+MIN_PREFIX_LENGTH = {4: 8, 6: 16}
+THIS_NETWORK = ip_network("0.0.0.0/8")
+MAX_COMMENT = 500
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -49,46 +49,46 @@ class NetworkSpec:
     ip_masquerade: bool = True
 
     @property
-    def ipv6(self) -> bool:
+    def is_ipv6(self) -> bool:
         """Whether its subnet is one of IPv6; Docker then adds one of IPv4 of its own choice."""
         return ":" in self.subnet
 
-    def has(self, address: str) -> bool:
+    def contains_address(self, address: str) -> bool:
         """Whether an address is one of its subnet."""
         return bool(self.subnet) and ip_address(address) in ip_network(self.subnet)
 
     @property
     def driver_options(self) -> dict[str, str]:
         """The options of Docker's bridge driver, without those that say what it does anyway."""
-        given = {
+        options = {
             "com.docker.network.bridge.enable_icc": "" if self.icc else "false",
             "com.docker.network.bridge.enable_ip_masquerade": "" if self.ip_masquerade else "false",
             "com.docker.network.bridge.host_binding_ipv4": self.host_binding,
             "com.docker.network.driver.mtu": str(self.mtu or ""),
         }
-        return {key: value for key, value in given.items() if value}
+        return {key: value for key, value in options.items() if value}
 
 
 @dataclass(frozen=True)
-class Ground:
+class NetworkConstraints:
     """What a network must fit beside: the names and subnets of the other networks, the subnets that this machine
     reaches (by interface) and its own addresses.
     """
 
-    names: Collection[str] = ()
-    subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    addresses: Collection[str] = ()
+    taken_names: Collection[str] = ()
+    network_subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reachable_subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    host_addresses: Collection[str] = ()
 
 
-class Fault(NamedTuple):
+class NetworkFault(NamedTuple):
     """What is wrong, and with which part of the specification."""
 
     part: str
-    sentence: Text
+    sentence: TranslatableText
 
 
-def join_refusal(spec: ContainerSpec) -> Text | None:
+def join_refusal(spec: ContainerSpec) -> TranslatableText | None:
     """Return why a container can't join a network; None when it can."""
     network = spec.network or ""
     if network == "host":
@@ -103,40 +103,40 @@ def join_refusal(spec: ContainerSpec) -> Text | None:
 def read_aux_addresses(text: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs of `nas=10.5.0.2, printer=10.5.0.3`; what has no equals sign is an address without a name."""
     pairs = []
-    for word in re.split(r"[\s,]+", text.strip()):
-        name, _, address = word.rpartition("=")
-        pairs += [(name, address)] if word else []
+    for entry in re.split(r"[\s,]+", text.strip()):
+        name, _, address = entry.rpartition("=")
+        pairs += [(name, address)] if entry else []
     return tuple(pairs)
 
 
-def check(spec: NetworkSpec, ground: Ground) -> Iterator[Fault]:
+def network_faults(spec: NetworkSpec, constraints: NetworkConstraints) -> Iterator[NetworkFault]:
     """Yield a fault for each part of a network that can't be had, in a sentence."""
-    known = t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
-    if why := name_fault(spec.name) or (known if spec.name in ground.names else None):
-        yield Fault("name", why)
-    if len(spec.comment) > LONGEST_COMMENT:
-        yield Fault("comment", t("A comment has no more than %(most)s characters.", most=LONGEST_COMMENT))
-    subnet, fault = _subnet("subnet", spec.subnet)
+    name_taken = t('A network named "%(name)s" exists already: choose another name.', name=spec.name)
+    if why := network_name_fault(spec.name) or (name_taken if spec.name in constraints.taken_names else None):
+        yield NetworkFault("name", why)
+    if len(spec.comment) > MAX_COMMENT:
+        yield NetworkFault("comment", t("A comment has no more than %(most)s characters.", most=MAX_COMMENT))
+    subnet, fault = _parse_subnet("subnet", spec.subnet)
     if fault:
         yield fault
     elif subnet:
-        yield from (Fault("subnet", one) for one in _unusable(subnet, ground))
-        yield from _inside(spec, subnet)
+        yield from (NetworkFault("subnet", sentence) for sentence in _subnet_faults(subnet, constraints))
+        yield from _address_faults(spec, subnet)
     else:
         for part in ("gateway", "ip_range", "aux_addresses"):
             if getattr(spec, part):
-                yield Fault(part, t("This needs a subnet: without one Docker chooses all addresses itself."))
-    yield from _mtu(spec)
+                yield NetworkFault(part, t("This needs a subnet: without one Docker chooses all addresses itself."))
+    yield from _mtu_faults(spec)
     if spec.host_binding:
-        yield from _host_binding(spec.host_binding, ground)
+        yield from _host_binding_faults(spec.host_binding, constraints)
 
 
-def name_fault(name: str) -> Text | None:
+def network_name_fault(name: str) -> TranslatableText | None:
     """Return why Docker would not take a name for a network, or has it itself."""
-    if name in DOCKERS_OWN:
+    if name in BUILT_IN_NETWORKS:
         return t('"%(name)s" is a name of Docker\'s own: choose another.', name=name)
-    if len(name) > LONGEST_NAME:
-        return t("A network's name has no more than %(most)s characters.", most=LONGEST_NAME)
+    if len(name) > MAX_NETWORK_NAME:
+        return t("A network's name has no more than %(most)s characters.", most=MAX_NETWORK_NAME)
     if not NETWORK_NAME.fullmatch(name):
         return t(
             'Docker does not take "%(name)s": use letters, digits, dots, dashes and underscores, and begin with a '
@@ -146,30 +146,32 @@ def name_fault(name: str) -> Text | None:
     return None
 
 
-def _subnet(part: str, text: str) -> tuple[Subnet | None, Fault | None]:
+def _parse_subnet(part: str, text: str) -> tuple[Subnet | None, NetworkFault | None]:
     """Return a subnet that was typed, or what is wrong with it; neither when it is blank."""
     if not text:
         return None, None
     try:
-        found = ip_network(text, strict=False)
+        network = ip_network(text, strict=False)
     except ValueError:
-        found = None
-    if found is None or not re.fullmatch(r"[^/]+/[0-9]{1,3}", text):
-        return None, Fault(part, t('"%(text)s" is not a subnet: write it as 10.5.0.0/24 or fd00:5::/64.', text=text))
-    if str(found.network_address) != str(ip_address(text.partition("/")[0])):
-        return None, Fault(
-            part, t("%(text)s is an address inside a subnet; the subnet is %(found)s.", text=text, found=str(found))
+        network = None
+    if network is None or not re.fullmatch(r"[^/]+/[0-9]{1,3}", text):
+        return None, NetworkFault(
+            part, t('"%(text)s" is not a subnet: write it as 10.5.0.0/24 or fd00:5::/64.', text=text)
         )
-    return found, None
+    if str(network.network_address) != str(ip_address(text.partition("/")[0])):
+        return None, NetworkFault(
+            part, t("%(text)s is an address inside a subnet; the subnet is %(found)s.", text=text, found=str(network))
+        )
+    return network, None
 
 
-def _unusable(subnet: Subnet, ground: Ground) -> Iterator[Text]:
+def _subnet_faults(subnet: Subnet, constraints: NetworkConstraints) -> Iterator[TranslatableText]:
     """Yield why a subnet can't be had."""
     if subnet.num_addresses < 4:
         yield t("%(subnet)s has no room for a gateway and a container.", subnet=str(subnet))
     special = (
-        subnet.prefixlen < LARGEST_SUBNET[subnet.version]
-        or subnet.network_address in NOBODYS
+        subnet.prefixlen < MIN_PREFIX_LENGTH[subnet.version]
+        or subnet.network_address in THIS_NETWORK
         or subnet.is_multicast
         or subnet.is_loopback
         or subnet.is_link_local
@@ -181,14 +183,14 @@ def _unusable(subnet: Subnet, ground: Ground) -> Iterator[Text]:
             "%(subnet)s is set apart for other uses: take one such as 10.5.0.0/24 or fd00:5::/64.", subnet=str(subnet)
         )
         return
-    for name, other in _overlapping(subnet, ground.subnets):
+    for name, other in _overlapping_subnets(subnet, constraints.network_subnets):
         yield t(
             "%(subnet)s overlaps %(other)s of the network %(name)s: choose another.",
             subnet=str(subnet),
             other=other,
             name=name,
         )
-    for interface, other in _overlapping(subnet, ground.reached):
+    for interface, other in _overlapping_subnets(subnet, constraints.reachable_subnets):
         yield t(
             "%(subnet)s overlaps %(other)s, which this machine reaches through %(interface)s and would no longer "
             "reach: choose another.",
@@ -198,76 +200,81 @@ def _unusable(subnet: Subnet, ground: Ground) -> Iterator[Text]:
         )
 
 
-def _overlapping(subnet: Subnet, others: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _overlapping_subnets(subnet: Subnet, others: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """Yield each of the others by name, with the first of its subnets that shares addresses with this one."""
-    for name, found in others.items():
-        for other in found:
+    for name, subnets in others.items():
+        for other in subnets:
             network = ip_network(other, strict=False)
             if network.version == subnet.version and subnet.overlaps(network):
                 yield name, other
                 break
 
 
-def _inside(spec: NetworkSpec, subnet: Subnet) -> Iterator[Fault]:
+def _address_faults(spec: NetworkSpec, subnet: Subnet) -> Iterator[NetworkFault]:
     """Yield a fault for each address that does not fit into the subnet."""
     taken: dict[Address, str] = {}
     if spec.gateway:
-        yield from _address("gateway", spec.gateway, subnet, taken)
-    ip_range, fault = _subnet("ip_range", spec.ip_range)
+        yield from _subnet_address_faults("gateway", spec.gateway, subnet, taken)
+    ip_range, fault = _parse_subnet("ip_range", spec.ip_range)
     if fault:
         yield fault
     elif ip_range and not (ip_range.version == subnet.version and ip_range.subnet_of(subnet)):  # type: ignore[arg-type]
-        yield Fault(
+        yield NetworkFault(
             "ip_range",
             t("The range %(range)s is not inside the subnet %(subnet)s.", range=str(ip_range), subnet=str(subnet)),
         )
     names: set[str] = set()
     for name, address in spec.aux_addresses:
         if not NETWORK_NAME.fullmatch(name):
-            yield Fault(
+            yield NetworkFault(
                 "aux_addresses",
                 t('"%(entry)s" has no name: write nas=10.5.0.2, for example.', entry=f"{name}={address}".strip("=")),
             )
         elif name in names:
-            yield Fault("aux_addresses", t('The name "%(name)s" stands here twice.', name=name))
+            yield NetworkFault("aux_addresses", t('The name "%(name)s" stands here twice.', name=name))
         else:
-            yield from _address("aux_addresses", address, subnet, taken)
+            yield from _subnet_address_faults("aux_addresses", address, subnet, taken)
         names.add(name)
 
 
-def _parsed(text: str) -> Address | None:
+def _parse_ip_address(text: str) -> Address | None:
     try:
         return ip_address(text) if "%" not in text else None
     except ValueError:
         return None
 
 
-def _address(part: str, text: str, subnet: Subnet, taken: dict[Address, str]) -> Iterator[Fault]:
-    address = _parsed(text)
+def _subnet_address_faults(part: str, text: str, subnet: Subnet, taken: dict[Address, str]) -> Iterator[NetworkFault]:
+    address = _parse_ip_address(text)
     if address is None:
-        yield Fault(part, t('"%(text)s" is not an address.', text=text))
+        yield NetworkFault(part, t('"%(text)s" is not an address.', text=text))
         return
     if address not in subnet:
-        yield Fault(part, t("%(text)s is not inside the subnet %(subnet)s.", text=text, subnet=str(subnet)))
+        yield NetworkFault(part, t("%(text)s is not inside the subnet %(subnet)s.", text=text, subnet=str(subnet)))
     elif address == subnet.network_address or (subnet.version == 4 and address == subnet.broadcast_address):
-        yield Fault(part, t("%(text)s stands for the whole subnet: take another one of it.", text=text))
+        yield NetworkFault(part, t("%(text)s stands for the whole subnet: take another one of it.", text=text))
     elif address in taken:
-        yield Fault(part, t("%(text)s is wanted twice.", text=text))
+        yield NetworkFault(part, t("%(text)s is wanted twice.", text=text))
     taken[address] = part
 
 
-def _mtu(spec: NetworkSpec) -> Iterator[Fault]:
-    least = SMALLEST_MTU[6 if spec.ipv6 else 4]
-    if spec.mtu is not None and not least <= spec.mtu <= LARGEST_MTU:
-        yield Fault("mtu", t("The MTU is a number from %(least)s to %(most)s.", least=least, most=LARGEST_MTU))
+def _mtu_faults(spec: NetworkSpec) -> Iterator[NetworkFault]:
+    least = MIN_MTU[6 if spec.is_ipv6 else 4]
+    if spec.mtu is not None and not least <= spec.mtu <= MAX_MTU:
+        yield NetworkFault("mtu", t("The MTU is a number from %(least)s to %(most)s.", least=least, most=MAX_MTU))
 
 
-def _host_binding(text: str, ground: Ground) -> Iterator[Fault]:
-    address = _parsed(text)
+def _host_binding_faults(text: str, constraints: NetworkConstraints) -> Iterator[NetworkFault]:
+    address = _parse_ip_address(text)
     if address is None:
-        yield Fault("host_binding", t('"%(text)s" is not an address.', text=text))
+        yield NetworkFault("host_binding", t('"%(text)s" is not an address.', text=text))
         return
     if address.version != 4:
-        yield Fault("host_binding", t("Docker takes only an IPv4 address here."))
-    elif ground.addresses and text not in ground.addresses and not address.is_unspecified and not address.is_loopback:
-        yield Fault("host_binding", t("This machine has no address %(text)s.", text=text))
+        yield NetworkFault("host_binding", t("Docker takes only an IPv4 address here."))
+    elif (
+        constraints.host_addresses
+        and text not in constraints.host_addresses
+        and not address.is_unspecified
+        and not address.is_loopback
+    ):
+        yield NetworkFault("host_binding", t("This machine has no address %(text)s.", text=text))

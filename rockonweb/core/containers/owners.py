@@ -10,110 +10,114 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from rockonweb.core.answers.answers import Answers, split_share
+from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.definition.definition import MAX_NUMBER, ContainerSpec, Definition
-from rockonweb.core.facts import HostFacts, PlaceFacts
+from rockonweb.core.facts import HostFacts, SharePathFacts
 
-_USER_OR_GROUP = re.compile(r"(?:^|_)P?([UG])ID$", re.IGNORECASE)
-_USER_OR_GROUP_ID = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or the name of an account somewhere
-_SAYS_NUMBER = re.compile(r"\b[UG]ID\b", re.IGNORECASE)
+_UID_GID_VARIABLE = re.compile(r"(?:^|_)P?([UG])ID$", re.IGNORECASE)
+_USER_GROUP_ID_VARIABLE = re.compile(r"^(USER|GROUP)_?ID$", re.IGNORECASE)  # or the name of an account somewhere
+_UID_GID_LABEL = re.compile(r"\b[UG]ID\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Worker:
+class ContainerUser:
     """The user that a container works as, and the group, None where nothing says which."""
 
     uid: int
     gid: int | None = None
 
-    def may_write(self, place: PlaceFacts) -> bool:
+    def can_write(self, folder: SharePathFacts) -> bool:
         """Whether the permissions of a folder let this user make files in it."""
         if self.uid == 0:
             return True
-        shift = 6 if place.uid == self.uid else 3 if place.gid == self.gid else 0
-        return place.mode >> shift & 0o3 == 0o3
+        shift = 6 if folder.uid == self.uid else 3 if folder.gid == self.gid else 0
+        return folder.mode >> shift & 0o3 == 0o3
 
 
 @dataclass(frozen=True)
-class Mismatch:
+class OwnerMismatch:
     """A place that a container has, and may not write to."""
 
     place: str
     container: str
-    worker: Worker
-    now: PlaceFacts
+    user: ContainerUser
+    now: SharePathFacts
 
     @property
     def owner(self) -> tuple[int, int]:
         """User and group that it should be given to."""
-        return self.worker.uid, self.now.gid if self.worker.gid is None else self.worker.gid
+        return self.user.uid, self.now.gid if self.user.gid is None else self.user.gid
 
 
-def user_or_group(key: str, label: str) -> str:
+def account_kind(key: str, label: str) -> str:
     """Return whether a variable is the number of a "user" or a "group"; blank when it is neither."""
-    found = _USER_OR_GROUP.search(key)
-    if not found and _SAYS_NUMBER.search(label):
-        found = _USER_OR_GROUP_ID.search(key)
-    return ("user" if found[1][0] in "uU" else "group") if found else ""
+    match = _UID_GID_VARIABLE.search(key)
+    if not match and _UID_GID_LABEL.search(label):
+        match = _USER_GROUP_ID_VARIABLE.search(key)
+    return ("user" if match[1][0] in "uU" else "group") if match else ""
 
 
-def worker(container: str, spec: ContainerSpec, answers: Answers) -> Worker | None:
+def container_user(container: str, spec: ContainerSpec, answers: Answers) -> ContainerUser | None:
     """Return who a container works as; None where neither its definition nor an answer says it.
 
     Whoever works as the owner of its first volume has no share of somebody else's there.
     """
     if spec.uid is not None:
-        return None if spec.uid < 0 else Worker(spec.uid, spec.gid if spec.gid is not None and spec.gid >= 0 else None)
+        return (
+            None
+            if spec.uid < 0
+            else ContainerUser(spec.uid, spec.gid if spec.gid is not None and spec.gid >= 0 else None)
+        )
     numbers: dict[str, int] = {}
-    for part in (answers.environment, answers.variables):
-        for key, value in part.get(container, {}).items():
+    for values_by_container in (answers.environment, answers.variables):
+        for key, value in values_by_container.get(container, {}).items():
             question = spec.environment.get(key)
-            kind = user_or_group(key, question.label if question else "")
+            kind = account_kind(key, question.label if question else "")
             if kind and re.fullmatch(r"[0-9]{1,10}", value.strip()) and int(value) <= MAX_NUMBER:
                 numbers.setdefault(kind, int(value))
-    return Worker(numbers["user"], numbers.get("group")) if "user" in numbers else None
+    return ContainerUser(numbers["user"], numbers.get("group")) if "user" in numbers else None
 
 
-def workers(definition: Definition, answers: Answers) -> dict[str, Worker]:
+def users_by_path(definition: Definition, answers: Answers) -> dict[str, ContainerUser]:
     """Return who works in each share and folder: the first container that has it and is known to work as somebody."""
-    found: dict[str, Worker] = {}
-    for name, spec, place in _places(definition, answers):
-        if known := worker(name, spec, answers):
-            found.setdefault(place, known)
-    for place, known in list(found.items()):
-        found.setdefault(split_share(place)[0], known)
-    return found
+    users: dict[str, ContainerUser] = {}
+    for name, spec, share_path in _mounted_share_paths(definition, answers):
+        if user := container_user(name, spec, answers):
+            users.setdefault(share_path, user)
+    for share_path, user in list(users.items()):
+        users.setdefault(split_share_path(share_path)[0], user)
+    return users
 
 
-def of_new(definition: Definition, answers: Answers, new: Collection[str]) -> dict[str, tuple[int, int]]:
+def new_path_owners(definition: Definition, answers: Answers, new_paths: Collection[str]) -> dict[str, tuple[int, int]]:
     """Return user and group of shares and folders that are made: whoever works there; root's where nobody is known."""
-    known = workers(definition, answers)
-    return {place: (one.uid, one.gid or 0) for place, one in known.items() if place in new}
+    users = users_by_path(definition, answers)
+    return {share_path: (user.uid, user.gid or 0) for share_path, user in users.items() if share_path in new_paths}
 
 
-def places(definition: Definition, answers: Answers) -> set[str]:
+def used_share_paths(definition: Definition, answers: Answers) -> set[str]:
     """Return every share and folder that a container has."""
-    return {place for _, _, place in _places(definition, answers)}
+    return {share_path for _, _, share_path in _mounted_share_paths(definition, answers)}
 
 
-def mismatches(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Mismatch]:
+def find_owner_mismatches(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[OwnerMismatch]:
     """Yield the places that a container may not write to, each once for a container."""
-    seen: set[tuple[str, str]] = set()
-    for name, spec, place in _places(definition, answers):
-        known, now = worker(name, spec, answers), facts.places.get(place)
-        if known and now and now.exists and not known.may_write(now) and (name, place) not in seen:
-            seen.add((name, place))
-            yield Mismatch(place, name, known, now)
+    reported: set[tuple[str, str]] = set()
+    for name, spec, share_path in _mounted_share_paths(definition, answers):
+        user, folder = container_user(name, spec, answers), facts.places.get(share_path)
+        if user and folder and folder.exists and not user.can_write(folder) and (name, share_path) not in reported:
+            reported.add((name, share_path))
+            yield OwnerMismatch(share_path, name, user, folder)
 
 
-def offers(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, Mismatch]:
+def ownership_offers(definition: Definition, answers: Answers, facts: HostFacts) -> dict[str, OwnerMismatch]:
     """Return the places that may be given to whoever works there, each once."""
-    found: dict[str, Mismatch] = {}
-    for one in mismatches(definition, answers, facts):
-        found.setdefault(one.place, one)
-    return found
+    offered: dict[str, OwnerMismatch] = {}
+    for mismatch in find_owner_mismatches(definition, answers, facts):
+        offered.setdefault(mismatch.place, mismatch)
+    return offered
 
 
-def _places(definition: Definition, answers: Answers) -> Iterator[tuple[str, ContainerSpec, str]]:
+def _mounted_share_paths(definition: Definition, answers: Answers) -> Iterator[tuple[str, ContainerSpec, str]]:
     for name, spec in definition.launch_order:
-        yield from ((name, spec, place) for container, place in answers.places if container == name)
+        yield from ((name, spec, share_path) for container, share_path in answers.share_mounts if container == name)

@@ -8,80 +8,90 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rockonweb.core.definition.browser_ports import REFUSED
-from rockonweb.core.definition.definition import Definition, Fault
+from rockonweb.core.definition.browser_ports import BLOCKED_PORTS
+from rockonweb.core.definition.definition import Definition, DefinitionFault
 from rockonweb.core.text import t
 
-QUESTIONS = ("ports", "volumes", "environment", "devices")
+QUESTION_PARTS = ("ports", "volumes", "environment", "devices")
 
 
-def advice(definition: Definition, body: Mapping[str, Any]) -> list[Fault]:
+def collect_warnings(definition: Definition, body: Mapping[str, Any]) -> list[DefinitionFault]:
     """Return what the author of a definition may want to look at; `body` is the JSON object that it came from."""
     return [
-        *_unread(body),
-        *_links(definition, body),
-        *_pages(definition),
-        *_questions(definition),
-        *_ports(definition),
+        *_unknown_keys(body),
+        *_unusable_links(definition, body),
+        *_ui_port_warnings(definition),
+        *_question_warnings(definition),
+        *_conflicting_ports(definition),
     ]
 
 
-def _unread(body: Mapping[str, Any]) -> Iterator[Fault]:
+def _unknown_keys(body: Mapping[str, Any]) -> Iterator[DefinitionFault]:
     """Yield the keys that nothing reads: misspelt ones, most likely."""
     try:
         Definition.model_validate({"name": "", **body}, extra="forbid")
     except ValidationError as error:
-        for one in error.errors():
-            if one["type"] == "extra_forbidden":
-                yield Fault(".".join(map(str, one["loc"])), t("is a key that nothing reads"))
+        for detail in error.errors():
+            if detail["type"] == "extra_forbidden":
+                yield DefinitionFault(".".join(map(str, detail["loc"])), t("is a key that nothing reads"))
 
 
-def _links(definition: Definition, body: Mapping[str, Any]) -> Iterator[Fault]:
+def _unusable_links(definition: Definition, body: Mapping[str, Any]) -> Iterator[DefinitionFault]:
     """Yield the addresses that no browser is sent to."""
-    for key, used in (("website", definition.website), ("icon", definition.icon)):
-        if body.get(key) and not used:
-            yield Fault(key, t("is no address that begins with https:// or http://, so it is left out"))
+    for key, url in (("website", definition.website), ("icon", definition.icon)):
+        if body.get(key) and not url:
+            yield DefinitionFault(key, t("is no address that begins with https:// or http://, so it is left out"))
 
 
-def _pages(definition: Definition) -> Iterator[Fault]:
+def _ui_port_warnings(definition: Definition) -> Iterator[DefinitionFault]:
     """Yield what is odd about the app's own page."""
-    pages = [(name, port, asked.host_default or port) for name, port, asked in definition.ports if asked.ui]
-    if definition.ui.slug and not pages:
-        yield Fault("ui", t("has no effect: no port says that it is the app's own page"))
-    for name, port, _ in pages[1:]:
-        yield Fault(
+    ui_ports = [
+        (name, port, port_spec.host_default or port)
+        for name, port, port_spec in definition.container_ports
+        if port_spec.ui
+    ]
+    if definition.ui.slug and not ui_ports:
+        yield DefinitionFault("ui", t("has no effect: no port says that it is the app's own page"))
+    for name, port, _ in ui_ports[1:]:
+        yield DefinitionFault(
             f"containers.{name}.ports.{port}.ui",
             t("says that this is the app's own page, as another port before it does; that one is taken"),
         )
-    for name, port, host in pages:
-        if host in REFUSED:
-            yield Fault(f"containers.{name}.ports.{port}", t("browsers refuse to open port %(port)s", port=host))
+    for name, port, host in ui_ports:
+        if host in BLOCKED_PORTS:
+            yield DefinitionFault(
+                f"containers.{name}.ports.{port}", t("browsers refuse to open port %(port)s", port=host)
+            )
 
 
-def _questions(definition: Definition) -> Iterator[Fault]:
+def _question_warnings(definition: Definition) -> Iterator[DefinitionFault]:
     """Yield the questions that a person can't understand, or that don't come in the order that was meant."""
-    asked = {
+    questions_by_path = {
         f"containers.{name}.{part}": getattr(spec, part)
         for name, spec in definition.containers.items()
-        for part in QUESTIONS
+        for part in QUESTION_PARTS
     }
-    for here, questions in {**asked, "custom_config": definition.custom_config}.items():
-        places = Counter(question.index for question in questions.values() if question.index is not None)
+    for path, questions in {**questions_by_path, "custom_config": definition.custom_config}.items():
+        positions = Counter(question.index for question in questions.values() if question.index is not None)
         for key, question in questions.items():
             if not question.label.strip():
-                yield Fault(f"{here}.{key}.label", t("is blank: people see the key instead"))
+                yield DefinitionFault(f"{path}.{key}.label", t("is blank: people see the key instead"))
             if question.index is not None and not 1 <= question.index <= len(questions):
-                yield Fault(f"{here}.{key}.index", t("is none of the places 1 to %(count)d", count=len(questions)))
-            elif places[question.index] > 1:
-                yield Fault(f"{here}.{key}.index", t("is the place of another question too"))
+                yield DefinitionFault(
+                    f"{path}.{key}.index", t("is none of the places 1 to %(count)d", count=len(questions))
+                )
+            elif positions[question.index] > 1:
+                yield DefinitionFault(f"{path}.{key}.index", t("is the place of another question too"))
 
 
-def _ports(definition: Definition) -> Iterator[Fault]:
+def _conflicting_ports(definition: Definition) -> Iterator[DefinitionFault]:
     """Yield the ports whose suggestion can't be had."""
-    taken: dict[tuple[int, str], str] = {}
-    for name, port, asked in definition.ports:
-        here, host = f"containers.{name}.ports.{port}", asked.host_default or port
-        others = {taken.setdefault((host, protocol), here) for protocol in asked.protocols} - {here}
+    first_claims: dict[tuple[int, str], str] = {}
+    for name, port, port_spec in definition.container_ports:
+        path, host = f"containers.{name}.ports.{port}", port_spec.host_default or port
+        others = {first_claims.setdefault((host, protocol), path) for protocol in port_spec.published_protocols} - {
+            path
+        }
         if others and not definition.containers[name].on_host_network:
-            words = t("suggests port %(host)s, as %(other)s does", host=host, other=min(others))
-            yield Fault(f"{here}.host_default", words)
+            message = t("suggests port %(host)s, as %(other)s does", host=host, other=min(others))
+            yield DefinitionFault(f"{path}.host_default", message)

@@ -18,18 +18,18 @@ class Badge(enum.StrEnum):
     LOCAL = "local"
 
 
-CAUTION = (Badge.HOST_NETWORK, Badge.PRIVILEGED, Badge.DOCKER_SOCKET)  # these give an app power over the host
+CAUTION_BADGES = (Badge.HOST_NETWORK, Badge.PRIVILEGED, Badge.DOCKER_SOCKET)  # these give an app power over the host
 
 
-def badges(definition: Definition, *, local: bool = False) -> tuple[Badge, ...]:
+def find_badges(definition: Definition, *, local: bool = False) -> tuple[Badge, ...]:
     """Return the badges of a rock-on; `local` is whether its definition is one of the local ones."""
     containers = definition.containers.values()
-    found = {
+    conditions = {
         Badge.UI: definition.ui_port is not None,
         Badge.CONTAINERS: len(containers) > 1,
         Badge.HOST_NETWORK: any(container.on_host_network for container in containers),
-        Badge.PRIVILEGED: any(container.options.has_all_rights for container in containers),
-        Badge.DOCKER_SOCKET: any(container.options.has_engine_socket for container in containers),
+        Badge.PRIVILEGED: any(container.run_options.has_all_rights for container in containers),
+        Badge.DOCKER_SOCKET: any(container.run_options.has_engine_socket for container in containers),
         Badge.LOCAL: local,
     }
-    return tuple(badge for badge, given in found.items() if given)
+    return tuple(badge for badge, met in conditions.items() if met)

@@ -6,16 +6,17 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
-from rockonweb.core.definition.badges import Badge, badges
-from rockonweb.core.definition.categories import Category, categories
+from rockonweb.core.definition.badges import Badge, find_badges
+from rockonweb.core.definition.categories import Category, categorize_rockon
 from rockonweb.core.definition.definition import Definition
 
-EDITION = 3  # raise it when `show` gives something else for the same definition: rows are then described again
-SUMMARY = 240  # characters; a card has room for three lines
+# Raise it when `summarize_definition` gives something else for the same definition: rows are then described again.
+SUMMARY_VERSION = 3
+MAX_SUMMARY = 240  # characters; a card has room for three lines
 
 
 @dataclass(frozen=True)
-class Shown:
+class CatalogueSummary:
     """`sort_name` gives the order of names, `search` is what searches look through, in lower case without markup."""
 
     sort_name: str
@@ -27,30 +28,30 @@ class Shown:
     icon: str
 
 
-def show(definition: Definition, *, local: bool = False) -> Shown:
+def summarize_definition(definition: Definition, *, local: bool = False) -> CatalogueSummary:
     """Return what the catalogue shows of a definition; `local` is whether it is one of the local ones."""
-    text = plain(definition.description)
+    text = strip_html(definition.description)
     images = [container.image for container in definition.containers.values()]
-    return Shown(
+    return CatalogueSummary(
         sort_name=definition.name.casefold(),
         search="\n".join([definition.name, text, *dict.fromkeys(images)]).casefold(),
-        summary=shortened(text),
-        badges=badges(definition, local=local),
-        categories=categories(definition.name, text, images),
+        summary=shorten_summary(text),
+        badges=find_badges(definition, local=local),
+        categories=categorize_rockon(definition.name, text, images),
         containers=tuple(definition.containers),
         icon=definition.icon,
     )
 
 
-def plain(html: str) -> str:
+def strip_html(html: str) -> str:
     """Return the words of a piece of HTML."""
     html = re.sub(r"</?(?:a|abbr|b|code|em|i|kbd|q|s|small|span|strong|sub|sup|u)\b[^>]*>", "", html)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
-def shortened(text: str) -> str:
+def shorten_summary(text: str) -> str:
     """Return text that is no longer than a summary, ended between two words where there are words."""
-    if len(text) <= SUMMARY:
+    if len(text) <= MAX_SUMMARY:
         return text
-    cut = text[:SUMMARY]
-    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:.") + " …"
+    head = text[:MAX_SUMMARY]
+    return (head.rpartition(" ")[0] or head).rstrip(" ,;:.") + " …"

@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Iterable
 
-MOST = 2  # categories of one rock-on
+MAX_CATEGORIES = 2  # categories of one rock-on
 
 
 class Category(enum.StrEnum):
@@ -31,7 +31,7 @@ class Category(enum.StrEnum):
 
 
 # Apps as they are called, without spaces and dashes. What their name says counts more than any description.
-APPS: dict[Category, str] = {
+APP_NAMES: dict[Category, str] = {
     Category.MEDIA: """airsonic ampache audiobookshelf bazarr beets booksonic calibre cops emby filebot funkwhale gonic
         handbrake headphones jellyfin jellyseerr kavita kodi komga koel lidarr logitechmediaserver makemkv mediaelch
         medusa mpd mstream mythtv navidrome ombi overseerr owntone plex plexpy prowlarr radarr readarr sickbeard
@@ -75,9 +75,9 @@ APPS: dict[Category, str] = {
         pocketmine pocketminemp pterodactyl retroarch romm satisfactory steamcmd terraria valheim""",
 }
 # What serves another container: it says nothing of the rock-on, unless the rock-on is nothing else.
-HELPERS = {"alpine", "busybox", "mariadb", "memcached", "mongo", "mysql", "nginx", "postgres", "redis", "valkey"}
+HELPER_IMAGES = {"alpine", "busybox", "mariadb", "memcached", "mongo", "mysql", "nginx", "postgres", "redis", "valkey"}
 # Words of descriptions; a * stands for any ending.
-WORDS: dict[Category, str] = {
+DESCRIPTION_WORDS: dict[Category, str] = {
     Category.MEDIA: "media movie* music podcast* audiobook* tv video* stream* e-book* ebook* comic* subtitle* radio",
     Category.PHOTOS: "photo photos photograph* picture* album* gallery",
     Category.FILES: "file files sync* share shares sharing upload* s3 ftp sftp webdav cloud",
@@ -94,36 +94,44 @@ WORDS: dict[Category, str] = {
     Category.DATABASES: "database* sql nosql",
     Category.GAMES: "game* gaming player* minecraft voxel",
 }
-_KNOWN = {app: tuple(c for c in APPS if app in APPS[c].split()) for apps in APPS.values() for app in apps.split()}
+_CATEGORIES_BY_APP = {
+    app: tuple(c for c in APP_NAMES if app in APP_NAMES[c].split())
+    for apps in APP_NAMES.values()
+    for app in apps.split()
+}
 _PATTERNS = {
     category: re.compile(
         rf"(?<![\w-])(?:{'|'.join(re.escape(word) for word in words.split())})(?![\w-])".replace(r"\*", r"\w*")
     )
-    for category, words in WORDS.items()
+    for category, words in DESCRIPTION_WORDS.items()
 }
 
 
-def categories(name: str, text: str, images: Iterable[str]) -> tuple[Category, ...]:
+def categorize_rockon(name: str, text: str, images: Iterable[str]) -> tuple[Category, ...]:
     """Return what a rock-on is for: by its name and images where they are known, else by the words of its description.
 
     `text` is the description without markup. At least one, at most MOST.
     """
-    for called in (_names(name), _names_of_images(list(images))):
-        found = {category for one in called for category in _KNOWN.get(one, ())}
+    for names in (_name_words(name), _image_names(list(images))):
+        found = {category for app in names for category in _CATEGORIES_BY_APP.get(app, ())}
         if found:
-            return tuple(category for category in Category if category in found)[:MOST]
-    said = {category: len(set(found.findall(text.casefold()))) for category, found in _PATTERNS.items()}
-    most = max(said.values())
-    return (next(category for category, times in said.items() if times == most),) if most else (Category.OTHER,)
+            return tuple(category for category in Category if category in found)[:MAX_CATEGORIES]
+    matches = {category: len(set(found.findall(text.casefold()))) for category, found in _PATTERNS.items()}
+    most_matches = max(matches.values())
+    return (
+        (next(category for category, count in matches.items() if count == most_matches),)
+        if most_matches
+        else (Category.OTHER,)
+    )
 
 
-def _names_of_images(images: list[str]) -> set[str]:
-    called = [_names(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]) for image in images]
-    telling = [names for names in called if not names & HELPERS] or called
-    return set().union(*telling)
+def _image_names(images: list[str]) -> set[str]:
+    names_by_image = [_name_words(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]) for image in images]
+    specific = [names for names in names_by_image if not names & HELPER_IMAGES] or names_by_image
+    return set().union(*specific)
 
 
-def _names(text: str) -> set[str]:
+def _name_words(text: str) -> set[str]:
     """Return the words of a name, and all of them as one."""
     words = re.findall(r"[^\W_]+", text.casefold())
     return {*words, "".join(words)}

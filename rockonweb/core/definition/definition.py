@@ -20,9 +20,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.option_faults import option_fault
-from rockonweb.core.invisible import UNSEEN, one_line, seen
+from rockonweb.core.invisible import INVISIBLE_CHARACTERS, escape_invisible, one_line
 from rockonweb.core.secret import is_secret
-from rockonweb.core.text import Text, filled, joined, reworded, size, t
+from rockonweb.core.text import TranslatableText, fill_template, format_size, join_texts, map_text_values, t
 
 CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 IMAGE = r"^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,254}(@[A-Za-z0-9]+:[0-9a-fA-F]+)?$"  # [ begins an IPv6 host
@@ -35,8 +35,8 @@ MAX_FAULTS = 50
 MAX_NUMBER = 2**31 - 1  # of an order, a uid or a gid; Docker's own limit for the latter two
 MAX_SIZE = 2**63 - 1  # in bytes
 HTML_TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture would send whoever looks to a stranger
-LINKS = {"http", "https", "mailto"}
-SENTENCES = {  # for pydantic's kinds of faults; it fills their places
+URL_SCHEMES = {"http", "https", "mailto"}
+VALIDATION_SENTENCES = {  # for pydantic's kinds of faults; it fills their places
     "missing": t("is required"),
     "string_type": t("must be text"),
     "string_pattern_mismatch": t('"%(given)s" is not allowed here'),
@@ -55,96 +55,98 @@ SENTENCES = {  # for pydantic's kinds of faults; it fills their places
 
 
 @dataclass(frozen=True)
-class Fault:
+class DefinitionFault:
     """One thing that is wrong in a definition file; `path` is dotted, as in `containers.web.ports.80.label`."""
 
     path: str
     message: str
 
     @property
-    def words(self) -> str:
+    def message_with_path(self) -> str:
         """Where and what, as a sentence that can still be shown in the reader's language."""
-        return joined(": ", (self.path, self.message))
+        return join_texts(": ", (self.path, self.message))
 
     def __str__(self) -> str:
-        return str(self.words)
+        return str(self.message_with_path)
 
 
-class DefinitionFaults(Exception):
+class InvalidDefinition(Exception):
     """A file holds no usable rock-on; `faults` has every reason."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[DefinitionFault]) -> None:
         # They quote the file.
-        shown = [Fault(one_line(fault.path), reworded(fault.message, one_line)) for fault in faults]
-        super().__init__("; ".join(map(str, shown)))
-        self.faults = shown
+        cleaned = [DefinitionFault(one_line(fault.path), map_text_values(fault.message, one_line)) for fault in faults]
+        super().__init__("; ".join(map(str, cleaned)))
+        self.faults = cleaned
 
 
-def _text(value: object) -> object:
+def _coerce_text(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
 
 
-def _of_text(change: Callable[[str], object]) -> BeforeValidator:
+def _text_validator(convert: Callable[[str], object]) -> BeforeValidator:
     """Change a text, or a number or truth in place of one; anything else is left for pydantic to refuse."""
 
-    def changed(value: object) -> object:
-        value = _text(value)
-        return change(value) if isinstance(value, str) else value
+    def convert_value(value: object) -> object:
+        value = _coerce_text(value)
+        return convert(value) if isinstance(value, str) else value
 
-    return BeforeValidator(changed)
+    return BeforeValidator(convert_value)
 
 
-def _visible(text: str) -> str:
+def _strip_unseen(text: str) -> str:
     """Leave out signs that steer a terminal or turn the writing around: text that is only read needs none."""
-    return UNSEEN.sub("", text)
+    return INVISIBLE_CHARACTERS.sub("", text)
 
 
-def _number(value: object) -> object:
+def _coerce_number(value: object) -> object:
     if isinstance(value, str):
-        whole = re.fullmatch(r"\s*(-?[0-9]{1,20})(\.0*)?\s*", value)
-        return int(whole[1]) if whole else value if value.strip() else None
+        match = re.fullmatch(r"\s*(-?[0-9]{1,20})(\.0*)?\s*", value)
+        return int(match[1]) if match else value if value.strip() else None
     if isinstance(value, bool):
         raise ValueError(t("must be a number, not true or false"))
     return value
 
 
-def _size(value: object) -> object:
+def _coerce_size(value: object) -> object:
     """A size is shown as a hint and nothing else: one that is no number of bytes is no reason to refuse."""
-    size = None if isinstance(value, bool) else _number(value)
+    size = None if isinstance(value, bool) else _coerce_number(value)
     return size if isinstance(size, int) and 0 <= size <= MAX_SIZE else None
 
 
-def _link(value: object) -> object:
+def _sanitize_url(value: object) -> object:
     """A link that a browser may follow; anything else (`javascript:`, nonsense) becomes empty."""
     if not isinstance(value, str):
         return value
     try:
-        parts = urlsplit(value.strip())
+        url = urlsplit(value.strip())
     except ValueError:
         return ""
     if not value.strip().isprintable():
         return ""
-    return value.strip() if parts.scheme in ("http", "https") and parts.netloc else ""
+    return value.strip() if url.scheme in ("http", "https") and url.netloc else ""
 
 
-def _html(text: str) -> str:
+def _sanitize_html(text: str) -> str:
     if len(text) > MAX_HTML:
         raise ValueError(t("has more than %(most)s characters", most=MAX_HTML))
-    return nh3.clean(_visible(text), tags=HTML_TAGS, url_schemes=LINKS, link_rel="noopener noreferrer nofollow")
+    return nh3.clean(
+        _strip_unseen(text), tags=HTML_TAGS, url_schemes=URL_SCHEMES, link_rel="noopener noreferrer nofollow"
+    )
 
 
-def _protocol(text: str) -> str | None:
+def _normalize_protocol(text: str) -> str | None:
     lowered = text.strip().lower()
     return None if lowered in ("", "both", "tcp/udp", "tcp+udp", "udp/tcp") else lowered
 
 
-def _or_empty(value: object) -> object:
+def _default_empty(value: object) -> object:
     return {} if value is None or value == [] else value
 
 
-def _pairs(value: object) -> object:
+def _normalize_pairs(value: object) -> object:
     """`[flag, value]` pairs; a value that is missing or null is blank."""
     if value is None:
         return []
@@ -153,116 +155,116 @@ def _pairs(value: object) -> object:
     pairs: list[object] = []
     for pair in value:
         if isinstance(pair, list) and 1 <= len(pair) <= 2:
-            words = [_text("" if word is None else word) for word in pair]
-            pairs.append(words if len(words) == 2 else [*words, ""])
+            texts = [_coerce_text("" if item is None else item) for item in pair]
+            pairs.append(texts if len(texts) == 2 else [*texts, ""])
         else:
             pairs.append(pair)
     return pairs
 
 
 OR_BLANK = BeforeValidator(lambda value: "" if value is None else value)
-STRIPPED = _of_text(str.strip)
-PlainText = Annotated[str, _of_text(_visible)]
-Html = Annotated[str, _of_text(_html), OR_BLANK]
-Url = Annotated[str, BeforeValidator(_link), OR_BLANK]
+STRIPPED = _text_validator(str.strip)
+PlainText = Annotated[str, _text_validator(_strip_unseen)]
+Html = Annotated[str, _text_validator(_sanitize_html), OR_BLANK]
+Url = Annotated[str, BeforeValidator(_sanitize_url), OR_BLANK]
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value in (None, "") else value), STRIPPED]
 # What limits a value stands before what spells it: pydantic applies them from the inside outwards.
-PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_number)]
-Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
-Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_number)]
+PortNumber = Annotated[Annotated[int, Field(ge=1, le=65535)] | None, BeforeValidator(_coerce_number)]
+Uid = Annotated[Annotated[int, Field(ge=-1, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
+Gid = Annotated[Annotated[int, Field(ge=-2, le=MAX_NUMBER)] | None, BeforeValidator(_coerce_number)]
 Tag = Annotated[Annotated[str, Field(pattern=TAG)] | None, STRIPPED]
-Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_pairs)]
+Pairs = Annotated[tuple[tuple[str, str], ...], Field(max_length=MAX_ENTRIES), BeforeValidator(_normalize_pairs)]
 Protocol = Literal["tcp", "udp", "sctp"]
 V = TypeVar("V")
-Entries = Annotated[dict[str, V], Field(max_length=MAX_ENTRIES), BeforeValidator(_or_empty)]
+Entries = Annotated[dict[str, V], Field(max_length=MAX_ENTRIES), BeforeValidator(_default_empty)]
 
 
-class _Part(BaseModel):
+class _DefinitionModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 SecretChoices = Mapping[str, Mapping[str, bool]]  # by container (blank: the whole rock-on) and key
 
 
-class Question(_Part):
+class QuestionSpec(_DefinitionModel):
     """What a person is asked: a short label and a longer description. `index` orders questions from 1."""
 
     label: PlainText = ""
     description: PlainText = ""
-    index: Annotated[int | None, BeforeValidator(_number)] = None
+    index: Annotated[int | None, BeforeValidator(_coerce_number)] = None
 
 
-class PortSpec(Question):
+class PortSpec(QuestionSpec):
     """A port of a container. Without a protocol both tcp and udp are published."""
 
     host_default: PortNumber = None
-    protocol: Annotated[Protocol | None, _of_text(_protocol)] = None
+    protocol: Annotated[Protocol | None, _text_validator(_normalize_protocol)] = None
     ui: Flag = False
 
     @property
-    def protocols(self) -> tuple[str, ...]:
+    def published_protocols(self) -> tuple[str, ...]:
         """What is published, in the order of the command line."""
         return (self.protocol,) if self.protocol else ("tcp", "udp")
 
 
-class VolumeSpec(Question):
+class VolumeSpec(QuestionSpec):
     """A path of a container that a share is mounted on. `min_size` is meant in bytes, but not always right."""
 
-    min_size: Annotated[int | None, BeforeValidator(_size)] = None
+    min_size: Annotated[int | None, BeforeValidator(_coerce_size)] = None
 
 
-class ContainerSpec(_Part):
+class ContainerSpec(_DefinitionModel):
     """One container of a rock-on."""
 
     image: Annotated[str, Field(pattern=IMAGE), STRIPPED]
     tag: Tag = None
-    launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_number)]
+    launch_order: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_coerce_number)]
     uid: Uid = None
     gid: Gid = None
     ports: Entries[PortSpec] = {}
     volumes: Entries[VolumeSpec] = {}
-    environment: Entries[Question] = {}
-    devices: Entries[Question] = {}
+    environment: Entries[QuestionSpec] = {}
+    devices: Entries[QuestionSpec] = {}
     opts: Pairs = ()
     cmd_arguments: Pairs = ()
 
     @model_validator(mode="after")
-    def _one_tag(self) -> ContainerSpec:
-        if self.tag and self._tagged and not self.image.endswith(f":{self.tag}"):
+    def _check_single_tag(self) -> ContainerSpec:
+        if self.tag and self._has_tag and not self.image.endswith(f":{self.tag}"):
             raise ValueError(
                 t('the image "%(image)s" names a tag already, and "tag" says "%(tag)s"', image=self.image, tag=self.tag)
             )
         return self
 
     @property
-    def _tagged(self) -> bool:
-        last = self.image.rsplit("/", 1)[-1]
-        return ":" in last or "@" in last
+    def _has_tag(self) -> bool:
+        name = self.image.rsplit("/", 1)[-1]
+        return ":" in name or "@" in name
 
     @property
-    def reference(self) -> str:
+    def image_reference(self) -> str:
         """IMAGE:TAG as Docker takes it. An image that names a tag or digest of its own keeps it."""
-        return self.image if self._tagged else f"{self.image}:{self.tag or 'latest'}"
+        return self.image if self._has_tag else f"{self.image}:{self.tag or 'latest'}"
 
-    def questions(self, part: str) -> list[tuple[str, Any]]:
+    def ordered_questions(self, part: str) -> list[tuple[str, Any]]:
         """Return the questions of a part in their order; a port is written as a number is."""
-        asked = in_question_order(getattr(self, part))
-        return [(str(int(key)), question) for key, question in asked] if part == "ports" else asked
+        questions = sort_questions(getattr(self, part))
+        return [(str(int(key)), question) for key, question in questions] if part == "ports" else questions
 
     @property
     def port_specs(self) -> dict[int, PortSpec]:
         """The ports by their number in the container, in the order of the questions."""
-        return {int(port): spec for port, spec in in_question_order(self.ports)}
+        return {int(port): spec for port, spec in sort_questions(self.ports)}
 
     @property
-    def options(self) -> run_options.Options:
+    def run_options(self) -> run_options.DockerOptions:
         """What its options say."""
-        return run_options.of_pairs(self.opts)
+        return run_options.options_from_pairs(self.opts)
 
     @property
     def network(self) -> str | None:
         """The network that an option of its own puts the container on; the last one counts for Docker."""
-        return next(reversed(self.options.networks), None)
+        return next(reversed(self.run_options.networks), None)
 
     @property
     def on_host_network(self) -> bool:
@@ -270,7 +272,7 @@ class ContainerSpec(_Part):
         return self.network == "host"
 
 
-class Link(NamedTuple):
+class NetworkLink(NamedTuple):
     """A network that connects two containers of a rock-on."""
 
     network: str
@@ -278,21 +280,21 @@ class Link(NamedTuple):
     target: str
 
 
-class LinkSpec(_Part):
+class LinkSpec(_DefinitionModel):
     """An entry of `container_links`, under the target's name."""
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
     source_container: str
 
 
-class Ui(_Part):
+class UiSpec(_DefinitionModel):
     """How the link to the app's own page ends and begins."""
 
-    slug: Annotated[str, _of_text(lambda text: _visible(text.strip()).lstrip("/")), OR_BLANK] = ""
+    slug: Annotated[str, _text_validator(lambda text: _strip_unseen(text.strip()).lstrip("/")), OR_BLANK] = ""
     https: Flag = False
 
 
-class Definition(_Part):
+class Definition(_DefinitionModel):
     """A rock-on as its file describes it. `name` is its identity."""
 
     name: str
@@ -301,20 +303,20 @@ class Definition(_Part):
     website: Url
     icon: Url = ""
     more_info: Html = ""
-    ui: Annotated[Ui, BeforeValidator(_or_empty)] = Ui()
+    ui: Annotated[UiSpec, BeforeValidator(_default_empty)] = UiSpec()
     volume_add_support: Flag = False
     containers: Annotated[dict[str, ContainerSpec], Field(min_length=1, max_length=100)]
     container_links: Entries[tuple[LinkSpec, ...]] = {}
-    custom_config: Entries[Question] = {}
+    custom_config: Entries[QuestionSpec] = {}
     _secrets: SecretChoices = PrivateAttr(default_factory=dict)  # what people chose; not of the file
 
     def with_secrets(self, choices: SecretChoices) -> Definition:
         """Return the same definition with what people chose to be a secret, or not to be one."""
-        made = self.model_copy()
-        made._secrets = choices
-        return made
+        definition = self.model_copy()
+        definition._secrets = choices
+        return definition
 
-    def hides(self, container: str, key: str, label: str = "") -> bool:
+    def hides_answer(self, container: str, key: str, label: str = "") -> bool:
         """Whether an answer is a secret: by choice, or else by its name and label. A blank container is the whole."""
         return self._secrets.get(container, {}).get(key, is_secret(key, label))
 
@@ -324,10 +326,10 @@ class Definition(_Part):
         return sorted(self.containers.items(), key=lambda item: item[1].launch_order)
 
     @property
-    def links(self) -> list[Link]:
+    def network_links(self) -> list[NetworkLink]:
         """The link networks, in file order."""
         return [
-            Link(link.name, link.source_container, target)
+            NetworkLink(link.name, link.source_container, target)
             for target, links in self.container_links.items()
             for link in links
         ]
@@ -335,13 +337,13 @@ class Definition(_Part):
     @property
     def ui_port(self) -> tuple[str, int] | None:
         """Container and container port of the app's own page; None for a rock-on without one."""
-        return next(((name, port) for name, port, asked in self.ports if asked.ui), None)
+        return next(((name, port) for name, port, port_spec in self.container_ports if port_spec.ui), None)
 
     @property
-    def ports(self) -> Iterator[tuple[str, int, PortSpec]]:
+    def container_ports(self) -> Iterator[tuple[str, int, PortSpec]]:
         """The ports of all containers: whose, which, and what is asked of it, in launch order."""
         for name, spec in self.launch_order:
-            yield from ((name, port, asked) for port, asked in spec.port_specs.items())
+            yield from ((name, port, port_spec) for port, port_spec in spec.port_specs.items())
 
 
 def is_mount_point(path: str) -> bool:
@@ -355,14 +357,18 @@ def is_mount_point(path: str) -> bool:
     )
 
 
-def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def sort_questions(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the items with each `index` at its place from 1 and the others around them in file order.
 
     An index that is beyond the count goes to the end, one that is used twice keeps file order.
     """
-    indexed = [(q.index, place, key) for place, (key, q) in enumerate(questions.items()) if q.index is not None]
+    indexed = [
+        (question.index, position, key)
+        for position, (key, question) in enumerate(questions.items())
+        if question.index is not None
+    ]
     indexed.sort()
-    others = [key for key, q in questions.items() if q.index is None]
+    others = [key for key, question in questions.items() if question.index is None]
     order: list[str] = []
     while indexed or others:
         if indexed and (indexed[0][0] <= len(order) + 1 or not others):
@@ -372,199 +378,213 @@ def in_question_order(questions: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(key, questions[key]) for key in order]
 
 
-def canonical(body: Mapping[str, Any]) -> str:
+def canonical_json(body: Mapping[str, Any]) -> str:
     """Return a rock-on's JSON in one spelling, with the order of its keys kept, for storing and comparing."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def digest(text: str) -> str:
+def definition_digest(text: str) -> str:
     """Return a short fingerprint of a definition's canonical text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedDefinition:
     """One rock-on of a file: its definition, and the canonical JSON text that it came from."""
 
     definition: Definition
     source: str
 
 
-def parse(text: str | bytes) -> list[Parsed]:
+def parse_definitions(text: str | bytes) -> list[ParsedDefinition]:
     """Return the rock-ons of a definition file, normally one.
 
     Raises DefinitionFaults with every fault of the file.
     """
     if len(text) > MAX_BYTES:
-        raise DefinitionFaults([Fault("", t("the file is larger than %(most)s", most=size(MAX_BYTES)))])
+        raise InvalidDefinition(
+            [DefinitionFault("", t("the file is larger than %(most)s", most=format_size(MAX_BYTES)))]
+        )
     repeated: list[str] = []
     try:
-        data = load(text, _unique_keys(repeated))
-        canonical(data).encode()
-        has_nul = any("\0" in word for word in _words(data))
+        data = load_json(text, _collect_repeated_keys(repeated))
+        canonical_json(data).encode()
+        has_nul = any("\0" in string for string in _iter_strings(data))
     except UnicodeEncodeError:
-        raise DefinitionFaults([Fault("", t("contains half a character (a lone surrogate)"))]) from None
+        raise InvalidDefinition([DefinitionFault("", t("contains half a character (a lone surrogate)"))]) from None
     except RecursionError:
-        raise DefinitionFaults([Fault("", t("nested too deeply"))]) from None
+        raise InvalidDefinition([DefinitionFault("", t("nested too deeply"))]) from None
     except ValueError as error:
-        raise DefinitionFaults([Fault("", t("not JSON: %(error)s", error=str(error)))]) from None
+        raise InvalidDefinition([DefinitionFault("", t("not JSON: %(error)s", error=str(error)))]) from None
     if not isinstance(data, dict) or not data:
-        raise DefinitionFaults([Fault("", t("must be an object whose key is the rock-on's name"))])
-    faults = [Fault("", t('the key "%(key)s" stands twice in one object', key=key)) for key in repeated]
+        raise InvalidDefinition([DefinitionFault("", t("must be an object whose key is the rock-on's name"))])
+    faults = [DefinitionFault("", t('the key "%(key)s" stands twice in one object', key=key)) for key in repeated]
     if has_nul:
-        faults.append(Fault("", t("contains a NUL character, which no command line can carry")))
+        faults.append(DefinitionFault("", t("contains a NUL character, which no command line can carry")))
     rockons = []
     for name, body in data.items():
-        found = list(_check_name(name)) if isinstance(body, dict) else [Fault(name, t("must be an object"))]
-        if not found:
+        body_faults = (
+            list(_check_rockon_name(name))
+            if isinstance(body, dict)
+            else [DefinitionFault(name, t("must be an object"))]
+        )
+        if not body_faults:
             try:
-                one = Parsed(from_body(name, body), canonical(body))
-                found = list(_check_words(one.definition))
-                rockons.append(one)
-            except DefinitionFaults as error:
-                found = error.faults
-        faults += found
+                parsed = ParsedDefinition(definition_from_body(name, body), canonical_json(body))
+                body_faults = list(_check_options(parsed.definition))
+                rockons.append(parsed)
+            except InvalidDefinition as error:
+                body_faults = error.faults
+        faults += body_faults
     if faults:
-        raise DefinitionFaults(faults[:MAX_FAULTS])
+        raise InvalidDefinition(faults[:MAX_FAULTS])
     return rockons
 
 
-def _check_words(definition: Definition) -> Iterator[Fault]:
+def _check_options(definition: Definition) -> Iterator[DefinitionFault]:
     """Yield what would be another word of the command line than it says it is.
 
     Only for files as they come in: an app that is installed already stays one, whatever was allowed then.
     """
     for name, spec in definition.containers.items():
-        here = f"containers.{name}"
-        for place, (flag, value) in enumerate(spec.opts):
-            if fault := option_fault(flag, value) or _unseen(flag + value):
-                yield Fault(f"{here}.opts.{place}", fault)
-        for place, words in enumerate(spec.cmd_arguments):
-            if fault := _unseen("".join(words)):
-                yield Fault(f"{here}.cmd_arguments.{place}", fault)
+        path = f"containers.{name}"
+        for position, (flag, value) in enumerate(spec.opts):
+            if fault := option_fault(flag, value) or _unseen_fault(flag + value):
+                yield DefinitionFault(f"{path}.opts.{position}", fault)
+        for position, pair in enumerate(spec.cmd_arguments):
+            if fault := _unseen_fault("".join(pair)):
+                yield DefinitionFault(f"{path}.cmd_arguments.{position}", fault)
 
 
-def _unseen(text: str) -> str:
-    found = UNSEEN.search(text)
-    return t("holds a sign that nobody sees (%(sign)s)", sign=seen(found[0])) if found else ""
+def _unseen_fault(text: str) -> str:
+    match = INVISIBLE_CHARACTERS.search(text)
+    return t("holds a sign that nobody sees (%(sign)s)", sign=escape_invisible(match[0])) if match else ""
 
 
-def from_body(name: str, body: Mapping[str, Any]) -> Definition:
+def definition_from_body(name: str, body: Mapping[str, Any]) -> Definition:
     """Return the definition of the rock-on `name` from its JSON object. Raises DefinitionFaults."""
-    faults: list[Fault] = []
+    faults: list[DefinitionFault] = []
     definition = None
     try:
         definition = Definition.model_validate({**body, "name": name})
     except ValidationError as error:
-        faults = [Fault(".".join(map(str, e["loc"])), sentence(e)) for e in error.errors()]
-    faults += _check_names(body)
+        faults = [
+            DefinitionFault(".".join(map(str, details["loc"])), describe_validation_error(details))
+            for details in error.errors()
+        ]
+    faults += _check_body(body)
     if definition is None or faults:
-        raise DefinitionFaults(faults)
+        raise InvalidDefinition(faults)
     return definition
 
 
-def from_source(name: str, source: str) -> Definition:
-    """Return the definition from the canonical text that `parse` gave."""
-    return from_body(name, load(source))
+def definition_from_source(name: str, source: str) -> Definition:
+    """Return the definition from the canonical text that `parse_definitions` gave."""
+    return definition_from_body(name, load_json(source))
 
 
-def load(text: str | bytes, hook: Any = None) -> Any:
+def load_json(text: str | bytes, object_pairs_hook: Any = None) -> Any:
     """Return what JSON text says; a number with a fraction stays as it is written, for a version such as 1.10."""
-    return json.loads(text, parse_float=str, parse_constant=_no_constant, object_pairs_hook=hook)
+    return json.loads(text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=object_pairs_hook)
 
 
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a value")
 
 
-def _unique_keys(repeated: list[str]) -> Any:
-    def hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            repeated.extend(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        return found
+def _collect_repeated_keys(repeated: list[str]) -> Any:
+    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        unique = dict(pairs)
+        if len(unique) < len(pairs):
+            repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return unique
 
-    return hook
+    return build_object
 
 
-def _words(value: object) -> Iterator[str]:
+def _iter_strings(value: object) -> Iterator[str]:
     """Yield every key and text of a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         yield from value
-        for part in value.values():
-            yield from _words(part)
+        for item in value.values():
+            yield from _iter_strings(item)
     elif isinstance(value, list):
-        for part in value:
-            yield from _words(part)
+        for item in value:
+            yield from _iter_strings(item)
 
 
-def sentence(error: Any) -> str:
+def describe_validation_error(error: Any) -> str:
     """Return what pydantic says of a fault, as people read it."""
-    if words := SENTENCES.get(error["type"]):
-        return filled(words, given=str(error["input"])[:60], **error.get("ctx", {}))
-    for said in getattr(error.get("ctx", {}).get("error"), "args", ()):
-        if isinstance(said, Text):  # one of ours
-            return said
+    if template := VALIDATION_SENTENCES.get(error["type"]):
+        return fill_template(template, given=str(error["input"])[:60], **error.get("ctx", {}))
+    for argument in getattr(error.get("ctx", {}).get("error"), "args", ()):
+        if isinstance(argument, TranslatableText):  # one of ours
+            return argument
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
-def _check_name(name: str) -> Iterator[Fault]:
+def _check_rockon_name(name: str) -> Iterator[DefinitionFault]:
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        yield Fault(name[:40], t("a rock-on's name has 1 to 100 printable characters"))
+        yield DefinitionFault(name[:40], t("a rock-on's name has 1 to 100 printable characters"))
 
 
-def _check_names(body: Mapping[str, Any]) -> list[Fault]:
+def _check_body(body: Mapping[str, Any]) -> list[DefinitionFault]:
     """Faults of the keys, which pydantic leaves alone, and of what refers to what."""
     containers = body.get("containers")
     if not isinstance(containers, dict):
         return []
     parts = ("ports", "volumes", "environment", "devices")
-    asked = [body.get("custom_config"), *(_object(one).get(part) for one in containers.values() for part in parts)]
-    if (count := sum(len(_object(questions)) for questions in asked)) > MAX_QUESTIONS:
-        return [Fault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))]
+    question_maps = [
+        body.get("custom_config"),
+        *(_as_object(spec).get(part) for spec in containers.values() for part in parts),
+    ]
+    if (count := sum(len(_as_object(questions)) for questions in question_maps)) > MAX_QUESTIONS:
+        return [
+            DefinitionFault("", t("asks %(count)s questions; %(most)s are allowed", count=count, most=MAX_QUESTIONS))
+        ]
     faults = []
     for name, container in containers.items():
-        here = f"containers.{name}"
+        path = f"containers.{name}"
         if not CONTAINER_NAME.fullmatch(name):
             fault = t("a container's name has two or more letters, digits, dots, dashes or underscores")
-            faults.append(Fault(here, fault))
-        faults += _check_keys(here, _object(container))
-    for target, entries in _object(body.get("container_links")).items():
+            faults.append(DefinitionFault(path, fault))
+        faults += _check_container_keys(path, _as_object(container))
+    for target, entries in _as_object(body.get("container_links")).items():
         if target not in containers:
-            faults.append(Fault(f"container_links.{target}", t("is not a container of this rock-on")))
-        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
-            source = _object(entry).get("source_container")
+            faults.append(DefinitionFault(f"container_links.{target}", t("is not a container of this rock-on")))
+        for position, entry in enumerate(entries if isinstance(entries, list) else ()):
+            source = _as_object(entry).get("source_container")
             if isinstance(source, str) and source not in containers:
                 fault = t('"%(name)s" is not a container of this rock-on', name=source)
-                faults.append(Fault(f"container_links.{target}.{place}.source_container", fault))
+                faults.append(DefinitionFault(f"container_links.{target}.{position}.source_container", fault))
     return faults
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def _as_object(value: Any) -> Mapping[str, Any]:
     """Return an object of JSON; an empty one in place of anything else, which pydantic refuses."""
     return value if isinstance(value, dict) else {}
 
 
-def _check_keys(here: str, container: Mapping[str, Any]) -> Iterator[Fault]:
+def _check_container_keys(prefix: str, container: Mapping[str, Any]) -> Iterator[DefinitionFault]:
     numbers: set[int] = set()
-    for port in _object(container.get("ports")):
+    for port in _as_object(container.get("ports")):
         if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-            yield Fault(f"{here}.ports.{port}", t("a port is a number from 1 to 65535"))
+            yield DefinitionFault(f"{prefix}.ports.{port}", t("a port is a number from 1 to 65535"))
         elif int(port) in numbers:
-            yield Fault(f"{here}.ports.{port}", t("this port stands here twice"))
+            yield DefinitionFault(f"{prefix}.ports.{port}", t("this port stands here twice"))
         else:
             numbers.add(int(port))
     opts = container.get("opts")
-    for place, pair in enumerate(opts if isinstance(opts, list) else ()):
+    for position, pair in enumerate(opts if isinstance(opts, list) else ()):
         if isinstance(pair, list) and pair and isinstance(pair[0], str | None) and not (pair[0] or "").strip():
-            yield Fault(f"{here}.opts.{place}", t("the flag is blank"))
-    for path in _object(container.get("volumes")):
+            yield DefinitionFault(f"{prefix}.opts.{position}", t("the flag is blank"))
+    for path in _as_object(container.get("volumes")):
         if not is_mount_point(path):
             fault = t("a volume is an absolute path without a colon, and not / itself")
-            yield Fault(f"{here}.volumes.{path}", fault)
+            yield DefinitionFault(f"{prefix}.volumes.{path}", fault)
     for part in ("environment", "devices"):
-        for key in _object(container.get(part)):
+        for key in _as_object(container.get(part)):
             if not key.isprintable() or not key.strip() or "=" in key:
-                yield Fault(f"{here}.{part}.{key}", t("a name here is printable and has no equals sign"))
+                yield DefinitionFault(f"{prefix}.{part}.{key}", t("a name here is printable and has no equals sign"))

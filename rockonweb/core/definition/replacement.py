@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ReplacementCandidate:
     """A rock-on of the catalogue that is not installed, with the names of its containers."""
 
     id: int
@@ -16,33 +16,39 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Succession:
+class Replacements:
     """The rock-ons that may be the same app under another name, the likeliest first."""
 
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[ReplacementCandidate, ...] = ()
 
     @property
-    def successor(self) -> Candidate | None:
+    def replacement(self) -> ReplacementCandidate | None:
         """The one that is it; None where there is none, or where only a person can tell which."""
         return self.candidates[0] if len(self.candidates) == 1 else None
 
     @property
-    def ambiguous(self) -> bool:
+    def is_ambiguous(self) -> bool:
         """Whether a person must choose."""
         return len(self.candidates) > 1
 
-    def chosen(self, rockon_id: int | None) -> Candidate | None:
+    def choose_candidate(self, rockon_id: int | None) -> ReplacementCandidate | None:
         """Return the one that a person chose, or the only one."""
-        return next((one for one in self.candidates if one.id == rockon_id), None) if rockon_id else self.successor
+        return (
+            next((candidate for candidate in self.candidates if candidate.id == rockon_id), None)
+            if rockon_id
+            else self.replacement
+        )
 
 
-def find(containers: Collection[str], offered: Iterable[Candidate]) -> Succession:
+def match_replacements(containers: Collection[str], candidates: Iterable[ReplacementCandidate]) -> Replacements:
     """Return what succeeds a rock-on with these containers.
 
     That is one with exactly these; where there is none, one that has all of them and more. One that lacks a container
     is another app.
     """
-    had = frozenset(containers)
-    fitting = [one for one in offered if had and had <= one.containers]
-    same = [one for one in fitting if one.containers == had]
-    return Succession(tuple(sorted(same or fitting, key=lambda one: (len(one.containers), one.name.casefold()))))
+    names = frozenset(containers)
+    supersets = [candidate for candidate in candidates if names and names <= candidate.containers]
+    exact = [candidate for candidate in supersets if candidate.containers == names]
+    return Replacements(
+        tuple(sorted(exact or supersets, key=lambda candidate: (len(candidate.containers), candidate.name.casefold())))
+    )

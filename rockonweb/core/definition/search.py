@@ -9,53 +9,55 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-SHORT, LONG = 3, 6  # letters: words below SHORT are never guessed, those from LONG may have two letters wrong
+SHORT_WORD, LONG_WORD = 3, 6  # letters: words below SHORT are never guessed, those from LONG may have two letters wrong
 WORD = re.compile(r"\w[\w.+-]*\w")
 
 
-def words(typed: str) -> list[str]:
+def split_query(query: str) -> list[str]:
     """Return the words of a search, each once, in lower case."""
-    return list(dict.fromkeys(typed.casefold().split()))
+    return list(dict.fromkeys(query.casefold().split()))
 
 
-def meant(typed: Sequence[str], texts: Iterable[str]) -> list[str]:
+def correct_words(query_words: Sequence[str], texts: Iterable[str]) -> list[str]:
     """Return the words with those that stand in none of the `texts` replaced by what is most like them there.
 
     Like is what has a letter more, less, another or two swapped (two such mistakes in a long word), also at the
     beginning of a longer word. A word of an earlier text wins. Blank where nothing is like one of the words.
     """
-    everything = "\n".join(texts)
-    found = []
-    for word in typed:
-        like = word if word in everything else _most_like(word, everything)
-        if not like:
+    searched_text = "\n".join(texts)
+    corrected = []
+    for word in query_words:
+        match = word if word in searched_text else _closest_word(word, searched_text)
+        if not match:
             return []
-        found.append(like)
-    return found
+        corrected.append(match)
+    return corrected
 
 
 @lru_cache(maxsize=8)  # the same page asks again and again
-def _most_like(word: str, everything: str) -> str:
-    if len(word) < SHORT:
+def _closest_word(word: str, searched_text: str) -> str:
+    if len(word) < SHORT_WORD:
         return ""
-    wrong = 2 if len(word) >= LONG else 1
-    best = process.extractOne(word, _candidates(everything, len(word)), scorer=OSA.distance, score_cutoff=wrong)
-    return str(best[0]) if best else ""
+    max_distance = 2 if len(word) >= LONG_WORD else 1
+    match = process.extractOne(
+        word, _word_candidates(searched_text, len(word)), scorer=OSA.distance, score_cutoff=max_distance
+    )
+    return str(match[0]) if match else ""
 
 
 @lru_cache(maxsize=1)
-def _known(everything: str) -> tuple[str, ...]:
+def _text_words(searched_text: str) -> tuple[str, ...]:
     """Return the words of a text, each once. Kept, since a catalogue that people search seldom changes meanwhile."""
-    parts = dict.fromkeys(everything.split())
-    return tuple(dict.fromkeys(word for part in parts for word in WORD.findall(part)))
+    chunks = dict.fromkeys(searched_text.split())
+    return tuple(dict.fromkeys(word for chunk in chunks for word in WORD.findall(chunk)))
 
 
 @lru_cache(maxsize=4)
-def _candidates(everything: str, length: int) -> tuple[str, ...]:
+def _word_candidates(searched_text: str, length: int) -> tuple[str, ...]:
     """Return the words of a text and the beginnings of longer ones that a word of so many letters may have meant.
 
     Of two that are as like, the first one wins.
     """
-    known = _known(everything)
-    lengths = range(max(SHORT, length - 1), length + 2)
-    return tuple(dict.fromkeys([*known, *(one[:number] for one in known for number in lengths)]))
+    vocabulary = _text_words(searched_text)
+    lengths = range(max(SHORT_WORD, length - 1), length + 2)
+    return tuple(dict.fromkeys([*vocabulary, *(word[:end] for word in vocabulary for end in lengths)]))

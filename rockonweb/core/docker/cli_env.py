@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rockonweb.core.docker import run_options
-from rockonweb.core.secret import SecretWord, reveal
+from rockonweb.core.secret import SecretWord, reveal_argv
 
-LONGEST_LINE = 60_000  # bytes; the client's reader of such files stops at 64 KiB
+MAX_LINE = 60_000  # bytes; the client's reader of such files stops at 64 KiB
 _STEERING = re.compile(
     "|".join(
         (
@@ -33,41 +33,41 @@ _STEERING = re.compile(
 
 
 @dataclass(frozen=True)
-class ForClient:
+class DockerCliEnv:
     """What a client is started with: its words, variables to add to its environment, and its standard input."""
 
-    words: list[str]
+    argv: list[str]
     environment: Mapping[str, str]
     env_file: str = ""
 
 
-def steers(name: str) -> bool:
+def affects_docker_cli(name: str) -> bool:
     """Whether a variable of this name would mean something to the docker client, or to what starts it."""
     return bool(_STEERING.fullmatch(name))
 
 
-def for_client(argv: Iterable[str]) -> ForClient:
+def docker_cli_env(argv: Iterable[str]) -> DockerCliEnv:
     """Return how the client gets a command line `docker run …` or `docker create …`."""
-    words = list(argv)
-    variables = [flag for flag in run_options.read(words).flags if flag.name == "env"]
-    named = Counter(flag.value.partition("=")[0] for flag in variables)
+    command = list(argv)
+    env_flags = [flag for flag in run_options.parse_command_line(command).flags if flag.name == "env"]
+    key_counts = Counter(flag.value.partition("=")[0] for flag in env_flags)
     environment: dict[str, str] = {}
     lines: dict[int, str] = {}  # by where the variable stands
-    for flag in variables:
+    for flag in env_flags:
         if not isinstance(flag.value, SecretWord):
             continue
         key, _, value = flag.value.revealed.partition("=")
-        if not steers(key):
+        if not affects_docker_cli(key):
             environment[key] = value
-            words[flag.end - 1] = key
-        elif named[key] == 1 and _fits_a_line(key, value):  # of two the later wins: their order must stay
+            command[flag.end - 1] = key
+        elif key_counts[key] == 1 and _fits_env_line(key, value):  # of two the later wins: their order must stay
             lines[flag.end] = f"{key}={value}\n"
-    kept = reveal(run_options.without(words, lambda flag: flag.end in lines))
+    cli_argv = reveal_argv(run_options.remove_flags(command, lambda flag: flag.end in lines))
     if lines:
-        kept[2:2] = ["--env-file", "/dev/stdin"]
-    return ForClient(kept, environment, "".join(lines.values()))
+        cli_argv[2:2] = ["--env-file", "/dev/stdin"]
+    return DockerCliEnv(cli_argv, environment, "".join(lines.values()))
 
 
-def _fits_a_line(key: str, value: str) -> bool:
+def _fits_env_line(key: str, value: str) -> bool:
     line = f"{key}={value}"
-    return not {"\n", "\r", "\0"} & set(line) and not key.startswith("#") and len(line.encode()) < LONGEST_LINE
+    return not {"\n", "\r", "\0"} & set(line) and not key.startswith("#") and len(line.encode()) < MAX_LINE

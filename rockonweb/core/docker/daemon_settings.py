@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TIGHT = 10 * 10**9  # bytes; below, a few more images may fill the disk
+LOW_SPACE = 10 * 10**9  # bytes; below, a few more images may fill the disk
 CONTAINERD_FOLDER = "/var/lib/containerd"  # where a system's containerd keeps images that Docker leaves to it
 SIZE_LIMITED = ("local", "journald", "syslog", "none")  # drivers of logs that stay small by themselves, or go elsewhere
 
@@ -21,9 +21,9 @@ class Disk:
     mount_point: str = ""
 
     @property
-    def tight(self) -> bool:
+    def is_low(self) -> bool:
         """Whether a few more images may fill it."""
-        return self.free < TIGHT
+        return self.free < LOW_SPACE
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def parse_usage(df: Mapping[str, Any]) -> DockerUsage:
         images=len(images),
         images_size=int(df.get("LayersSize") or 0),
         containers=len(containers),
-        containers_size=sum(int(one.get("SizeRw") or 0) for one in containers),
+        containers_size=sum(int(entry.get("SizeRw") or 0) for entry in containers),
         volumes=len(volumes),
-        volumes_size=sum(max(0, int(one.get("Size") or 0)) for one in volumes),
-        cache_size=sum(int(one.get("Size") or 0) for one in df.get("BuildCache") or () if not one.get("Shared")),
+        volumes_size=sum(max(0, int(entry.get("Size") or 0)) for entry in volumes),
+        cache_size=sum(int(entry.get("Size") or 0) for entry in df.get("BuildCache") or () if not entry.get("Shared")),
     )

@@ -12,8 +12,9 @@ ROLLBACK_TAG = "rockonweb/rollback-"  # begins the names that keep images to go 
 
 
 @dataclass(frozen=True)
-class Image:
-    """An image as Docker has it. `shared` are the bytes that other images have too, None where Docker does not say.
+class DockerImage:
+    """An image as Docker has it. `shared_bytes` are the bytes that other images have too, None where Docker does not
+    say.
 
     `created` is in seconds since 1970; images that claim to be from then do not tell.
     """
@@ -22,14 +23,14 @@ class Image:
     tags: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()  # each with the name that it was pulled by: NAME@DIGEST
     size: int = 0
-    shared: int | None = None
+    shared_bytes: int | None = None
     created: int = 0
 
     @property
     def name(self) -> str:
         """What people call it: its first tag, else the name that it was pulled by, else the beginning of its id."""
-        shown = [tag for tag in self.tags if not tag.startswith(ROLLBACK_TAG)]
-        return next(iter((*shown, *(one.partition("@")[0] for one in self.digests))), self.short_id)
+        visible_tags = [tag for tag in self.tags if not tag.startswith(ROLLBACK_TAG)]
+        return next(iter((*visible_tags, *(digest.partition("@")[0] for digest in self.digests))), self.short_id)
 
     @property
     def short_id(self) -> str:
@@ -39,15 +40,15 @@ class Image:
     @property
     def known_digests(self) -> frozenset[str]:
         """The digests that may be compared with what a registry tells: those of pulls, and the id."""
-        return frozenset({self.id, *(one.partition("@")[2] for one in self.digests)})
+        return frozenset({self.id, *(digest.partition("@")[2] for digest in self.digests)})
 
     @property
-    def own(self) -> int:
+    def freed_bytes(self) -> int:
         """The bytes that are freed when it goes."""
-        return max(0, self.size - (self.shared or 0))
+        return max(0, self.size - (self.shared_bytes or 0))
 
 
-class Hold(enum.StrEnum):
+class HoldReason(enum.StrEnum):
     """Why an image stays."""
 
     CONTAINER = "container"  # one was made from it, running or stopped
@@ -56,27 +57,29 @@ class Hold(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An image with who uses it. `ours` are rock-ons, `others` are names of containers that are not ours."""
+class ImageUsage:
+    """An image with who uses it. `rockons` are rock-ons, `unmanaged_containers` are names of containers that are not
+    ours.
+    """
 
-    image: Image
+    image: DockerImage
     pulled: bool  # by us
-    ours: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    hold: Hold | None = None
+    rockons: tuple[str, ...] = ()
+    unmanaged_containers: tuple[str, ...] = ()
+    hold: HoldReason | None = None
 
     @property
-    def unused(self) -> bool:
+    def is_unused(self) -> bool:
         """Whether it may be removed."""
         return self.hold is None
 
     @property
-    def offered(self) -> bool:
+    def removal_suggested(self) -> bool:
         """Whether removing it is proposed: nothing uses it, and nobody but us brought it here."""
-        return self.unused and self.pulled
+        return self.is_unused and self.pulled
 
 
-def familiar(reference: str) -> str:
+def familiar_image_name(reference: str) -> str:
     """Return the name of an image as Docker's lists have it: without the host and folder that it takes for granted."""
     for host in ("docker.io/", "index.docker.io/"):
         reference = reference.removeprefix(host)
@@ -85,28 +88,37 @@ def familiar(reference: str) -> str:
     return reference if ":" in reference.rpartition("/")[2] or "@" in reference else f"{reference}:latest"
 
 
-def judge(
-    images: Iterable[Image],
+def classify_images(
+    images: Iterable[DockerImage],
     containers: Iterable[ContainerFacts],
-    wanted: Mapping[str, Collection[str]],
+    required_by: Mapping[str, Collection[str]],
     pulled: Collection[str],
     rollback: Collection[str] = (),
-) -> list[Kept]:
+) -> list[ImageUsage]:
     """Return what is known of each image, the largest first.
 
-    `wanted` are the rock-ons that are installed, by the image that they need, as `familiar` has it; `pulled` are the
-    ids of images that an operation of ours brought, `rollback` those that a change can be taken back to.
+    `required_by` are the rock-ons that are installed, by the image that they need, as `familiar_image_name` has it;
+    `pulled` are the ids of images that an operation of ours brought, `rollback` those that a change can be taken back
+    to.
     """
     by_image: dict[str, list[ContainerFacts]] = {}
     for container in containers:
         by_image.setdefault(container.image_id, []).append(container)
-    found = []
+    usages = []
     for image in images:
         users = by_image.get(image.id, ())
-        needed = [rockon for tag in image.tags for rockon in wanted.get(tag, ())]
-        ours = sorted({*needed, *(one.rockon for one in users if one.rockon)})
-        kept_to_go_back = image.id in rollback or any(tag.startswith(ROLLBACK_TAG) for tag in image.tags)
-        hold = Hold.CONTAINER if users else Hold.ROCKON if needed else Hold.ROLLBACK if kept_to_go_back else None
-        others = tuple(sorted(one.name for one in users if not one.rockon))
-        found.append(Kept(image, image.id in pulled, tuple(ours), others, hold))
-    return sorted(found, key=lambda one: (-one.image.size, one.image.name))
+        requiring_rockons = [rockon for tag in image.tags for rockon in required_by.get(tag, ())]
+        rockons = sorted({*requiring_rockons, *(one.rockon for one in users if one.rockon)})
+        needed_for_rollback = image.id in rollback or any(tag.startswith(ROLLBACK_TAG) for tag in image.tags)
+        hold = (
+            HoldReason.CONTAINER
+            if users
+            else HoldReason.ROCKON
+            if requiring_rockons
+            else HoldReason.ROLLBACK
+            if needed_for_rollback
+            else None
+        )
+        unmanaged = tuple(sorted(one.name for one in users if not one.rockon))
+        usages.append(ImageUsage(image, image.id in pulled, tuple(rockons), unmanaged, hold))
+    return sorted(usages, key=lambda one: (-one.image.size, one.image.name))

@@ -52,37 +52,37 @@ class PullProgress:
     """How far a pull is. The last of a pull has a sentence on what came of it."""
 
     layers: tuple[Layer, ...] = ()
-    words: str = ""
+    outcome: str = ""
 
 
-def advance(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
+def apply_pull_line(layers: dict[str, Layer], line: Mapping[str, Any]) -> bool:
     """Take up a line of a pull; returns whether it was about a layer."""
     state = _STATES.get(str(line.get("status", "")))
-    layer = str(line.get("id", ""))
-    if state is None or not layer:
+    layer_id = str(line.get("id", ""))
+    if state is None or not layer_id:
         return False
-    known = layers.get(layer) or Layer(layer, state)
+    previous = layers.get(layer_id) or Layer(layer_id, state)
     detail = line.get("progressDetail") or {}
-    current, total = known.current, known.total
+    current, total = previous.current, previous.total
     if state is LayerState.LOADING and detail.get("total"):
         current, total = int(detail.get("current") or 0), int(detail["total"])
     elif state not in (LayerState.WAITING, LayerState.LOADING):
         current = total
-    layers[layer] = Layer(layer, state, current, total)
+    layers[layer_id] = Layer(layer_id, state, current, total)
     return True
 
 
-def pulled(layers: Iterable[Layer]) -> tuple[int, int]:
+def sum_layer_bytes(layers: Iterable[Layer]) -> tuple[int, int]:
     """Return the bytes that are here, and all of which Docker has told."""
     layers = list(layers)
     return sum(layer.current for layer in layers), sum(layer.total for layer in layers)
 
 
-def pack(layers: Sequence[Layer]) -> str:
+def pack_layers(layers: Sequence[Layer]) -> str:
     """Return layers as the text that their row keeps."""
     return json.dumps([astuple(layer) for layer in layers], separators=(",", ":"))
 
 
-def unpack(text: str) -> list[Layer]:
+def unpack_layers(text: str) -> list[Layer]:
     """Return the layers that a row keeps."""
     return [Layer(key, LayerState(state), current, total) for key, state, current, total in json.loads(text or "[]")]

@@ -1,7 +1,8 @@
 """The options of `docker run`, of Docker 20.10 to 29: which there are, how the client reads them, and what they mean.
 
-Whoever asks what an option says asks here: of a definition's pairs (`of_pairs`) or of a whole command line (`read`).
-A flag has one name, however it is spelled: `-itv/a:/b`, `-v=/a:/b`, `--volume=/a:/b`, `--volume /a:/b`.
+Whoever asks what an option says asks here: of a definition's pairs (`options_from_pairs`) or of a whole command line
+(`parse_command_line`). A flag has one name, however it is spelled: `-itv/a:/b`, `-v=/a:/b`, `--volume=/a:/b`, `--volume
+/a:/b`.
 
 The first word that is no flag and no flag's value is the image, and what follows runs inside the container. So a
 definition's option must be one flag with its value and nothing else (see `option_faults`).
@@ -18,12 +19,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
-SHORT = {
+SHORT_FLAGS = {
     "a": "attach", "c": "cpu-shares", "d": "detach", "e": "env", "h": "hostname", "i": "interactive", "l": "label",
     "m": "memory", "p": "publish", "P": "publish-all", "q": "quiet", "t": "tty", "u": "user", "v": "volume",
     "w": "workdir",
 }  # fmt: skip
-ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
+FLAG_ALIASES = {"net": "network", "net-alias": "network-alias", "dns-opt": "dns-option"}
 SWITCHES = frozenset(
     (
         *("detach", "disable-content-trust", "help", "init", "interactive", "no-healthcheck", "oom-kill-disable"),
@@ -51,15 +52,17 @@ VALUED = REPEATABLE | frozenset(
         *("uts", "volume-driver", "workdir"),
     )
 )
-TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the client takes for a switch
-FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
-OUR_LABEL = "rockonweb."
+TRUE_VALUES = frozenset(("1", "t", "T", "TRUE", "true", "True"))  # what the client takes for a switch
+FALSE_VALUES = frozenset(("0", "f", "F", "FALSE", "false", "False"))
+LABEL_PREFIX = "rockonweb."
 BUILT_IN_NETWORKS = ("host", "none", "bridge", "default")
 ENGINE_SOCKETS = (
     *("/run/docker.sock", "/run/podman/podman.sock"),
     *("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"),
 )  # whoever has one can ask a container engine for anything
-_RUN = re.compile(r"^(?:/var)?/run(?:/user/\d+(?=/))?(?=/|$)")  # /var/run is /run; a user's engine has its own folder
+_RUN_FOLDER = re.compile(
+    r"^(?:/var)?/run(?:/user/\d+(?=/))?(?=/|$)"
+)  # /var/run is /run; a user's engine has its own folder
 _MOUNT_KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
 _UNGUARDED = re.compile(r"(apparmor|seccomp|systempaths)[=:]unconfined|label[=:](disable|type:spc_t)")
 
@@ -74,7 +77,7 @@ class MountKind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Mount:
+class MountOption:
     """What an option mounts at the path `target` of the container.
 
     `source` is a path of the host or a volume's name, blank for a volume without one. A volume by which Docker's own
@@ -96,8 +99,8 @@ class Mount:
     @property
     def has_engine_socket(self) -> bool:
         """Whether it is the socket of a container engine, or a folder that holds one."""
-        inside = _RUN.sub("/run", self.host_path)
-        return bool(inside) and any(f"{socket}/".startswith(f"{inside}/") for socket in ENGINE_SOCKETS)
+        path = _RUN_FOLDER.sub("/run", self.host_path)
+        return bool(path) and any(f"{socket}/".startswith(f"{path}/") for socket in ENGINE_SOCKETS)
 
 
 class Relation(enum.Enum):
@@ -111,7 +114,7 @@ class Relation(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Reference:
+class ContainerReference:
     """Another container that an option names; by `alias` a link calls it."""
 
     relation: Relation
@@ -123,25 +126,25 @@ class Reference:
 class Flag:
     """One flag by its long name. A switch has the value "true" unless it says otherwise.
 
-    `spelling` is its part of a word of several letters, and `wants` whether the next word is its value. Of a command
-    line, `place` is the word that it stands in, `end` the one after it and its value.
+    `spelling` is its part of a word of several letters, and `takes_next` whether the next word is its value. Of a
+    command line, `place` is the word that it stands in, `end` the one after it and its value.
     """
 
     name: str
     value: str
     spelling: str
-    wants: bool = False
+    takes_next: bool = False
     place: int = 0
     end: int = 0
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Whether `docker run` has such a flag."""
         return self.name in SWITCHES or self.name in VALUED
 
 
 @dataclass(frozen=True)
-class Options:
+class DockerOptions:
     """What the options of a container say; `flags` are all, in their order.
 
     Of a command line, `image` is the place of the image (its length when there is none), and `fault` the first word
@@ -152,33 +155,38 @@ class Options:
     image: int = 0
     fault: str = ""
 
-    def values(self, name: str) -> list[str]:
+    def flag_values(self, name: str) -> list[str]:
         """Return the values that count of the flags of this long name, without blank ones."""
-        found = [flag.value.strip() for flag in self.flags if flag.name == name]
-        return [value for value in (found if name in REPEATABLE else found[-1:]) if value]
+        values = [flag.value.strip() for flag in self.flags if flag.name == name]
+        return [value for value in (values if name in REPEATABLE else values[-1:]) if value]
 
-    def last(self, name: str) -> str:
+    def last_value(self, name: str) -> str:
         """Return the value of a flag that counts once, blank where it has none."""
-        return next(reversed(self.values(name)), "")
+        return next(reversed(self.flag_values(name)), "")
 
-    def has(self, switch: str) -> bool:
+    def is_on(self, switch: str) -> bool:
         """Whether a switch is on; with a value that Docker refuses it counts as that."""
-        return any(value not in FALSE for value in self.values(switch))
+        return any(value not in FALSE_VALUES for value in self.flag_values(switch))
 
     @property
-    def mounts(self) -> list[Mount]:
+    def mounts(self) -> list[MountOption]:
         """All that is mounted."""
-        return [_MOUNTS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNTS]
+        return [_MOUNT_PARSERS[flag.name](flag.value.strip()) for flag in self.flags if flag.name in _MOUNT_PARSERS]
 
     @property
-    def references(self) -> list[Reference]:
+    def references(self) -> list[ContainerReference]:
         """The other containers that it needs, by what it has of them."""
-        return [found for one in Relation for value in self.values(one.value) if (found := reference(one, value))]
+        return [
+            parsed
+            for relation in Relation
+            for value in self.flag_values(relation.value)
+            if (parsed := parse_reference(relation, value))
+        ]
 
     @property
     def networks(self) -> list[str]:
         """The networks that it names, Docker's own too; `container:NAME` is the network of another container."""
-        return [network_name(value) for value in self.values("network")]
+        return [network_name(value) for value in self.flag_values("network")]
 
     @property
     def own_networks(self) -> list[str]:
@@ -189,87 +197,87 @@ class Options:
     @property
     def has_engine_socket(self) -> bool:
         """Whether it can ask a container engine for anything."""
-        return self.has("use-api-socket") or any(mount.has_engine_socket for mount in self.mounts)
+        return self.is_on("use-api-socket") or any(mount.has_engine_socket for mount in self.mounts)
 
     @property
     def has_all_rights(self) -> bool:
         """Whether it may do what the host's administrator may: by the switch, or by all files of the host, with an
         engine's socket among them that answers also where they are only read.
         """
-        return self.has("privileged") or any(mount.host_path == "/" for mount in self.mounts)
+        return self.is_on("privileged") or any(mount.host_path == "/" for mount in self.mounts)
 
     @property
     def capabilities(self) -> list[str]:
         """The rights that it gets, by the kernel's names without what these begin with."""
-        return [value.upper().removeprefix("CAP_") for value in self.values("cap-add")]
+        return [value.upper().removeprefix("CAP_") for value in self.flag_values("cap-add")]
 
     @property
     def missing_guards(self) -> list[str]:
         """The security options that take a guard away which holds other containers back."""
-        return [value for value in self.values("security-opt") if _UNGUARDED.fullmatch(value)]
+        return [value for value in self.flag_values("security-opt") if _UNGUARDED.fullmatch(value)]
 
     @property
     def devices(self) -> list[str]:
         """The devices of the host."""
-        return [posixpath.normpath(_slim(value.partition(":")[0])) for value in self.values("device")]
+        return [posixpath.normpath(_collapse_slashes(value.partition(":")[0])) for value in self.flag_values("device")]
 
 
 @lru_cache(4096)
-def of_pairs(pairs: tuple[tuple[str, str], ...]) -> Options:
+def options_from_pairs(pairs: tuple[tuple[str, str], ...]) -> DockerOptions:
     """Return what the options of a definition say, pairs of a flag and its value.
 
     A pair is one option: what stands beside a switch is read as its value, though none is allowed there.
     """
     options = (pair for pair in pairs if pair[0].startswith("-") and pair[0] != "-")
-    return Options(tuple(flag for word, value in options for flag in _of_pair(word, value)))
+    return DockerOptions(tuple(flag for word, value in options for flag in _flags_from_pair(word, value)))
 
 
-def read(argv: Sequence[str]) -> Options:
+def parse_command_line(argv: Sequence[str]) -> DockerOptions:
     """Return what a command line says that begins with `docker run` or `docker create`."""
     flags: list[Flag] = []
-    place, fault = 2, ""
-    while place < len(argv) and argv[place].startswith("-"):
-        word = argv[place]
+    position, fault = 2, ""
+    while position < len(argv) and argv[position].startswith("-"):
+        word = argv[position]
         if not word.strip("-"):
             fault = fault or word
-            place += word == "--"  # the client takes what follows it as the image
+            position += word == "--"  # the client takes what follows it as the image
             break
-        end = place + 1
-        for flag in parts(word):
-            fault = fault or ("" if flag.known else word)
-            end += flag.wants
-            value = argv[end - 1] if flag.wants and end <= len(argv) else flag.value
-            flags.append(replace(flag, value=value, place=place, end=end))
-        place = end
-    return Options(tuple(flags), min(place, len(argv)), fault)
+        end = position + 1
+        for flag in split_flags(word):
+            fault = fault or ("" if flag.is_known else word)
+            end += flag.takes_next
+            value = argv[end - 1] if flag.takes_next and end <= len(argv) else flag.value
+            flags.append(replace(flag, value=value, place=position, end=end))
+        position = end
+    return DockerOptions(tuple(flags), min(position, len(argv)), fault)
 
 
-def without(argv: Sequence[str], dropped: Callable[[Flag], bool]) -> list[str]:
+def remove_flags(argv: Sequence[str], is_dropped: Callable[[Flag], bool]) -> list[str]:
     """Return a command line without some of its flags and their values; all else stays as it is spelled."""
-    options = read(argv)
-    kept = list(argv[:2])
-    for place, together in groupby(options.flags, key=lambda flag: flag.place):
-        flags = list(together)
-        left = [flag for flag in flags if not dropped(flag)]
-        if left:
-            word = argv[place] if left == flags else "-" + "".join(flag.spelling for flag in left)
-            kept += [word, *argv[place + 1 : left[-1].end]]
-    return [*kept, *argv[options.image :]]
+    options = parse_command_line(argv)
+    remaining = list(argv[:2])
+    for position, group in groupby(options.flags, key=lambda flag: flag.place):
+        flags = list(group)
+        kept_flags = [flag for flag in flags if not is_dropped(flag)]
+        if kept_flags:
+            word = argv[position] if kept_flags == flags else "-" + "".join(flag.spelling for flag in kept_flags)
+            remaining += [word, *argv[position + 1 : kept_flags[-1].end]]
+    return [*remaining, *argv[options.image :]]
 
 
-def parts(word: str) -> Iterator[Flag]:
+def split_flags(word: str) -> Iterator[Flag]:
     """Yield each flag in a word that begins with a dash, without the value that the next word may be.
 
     What is no flag is named by what stands there, with the dash that it would have.
     """
     if word.startswith("--"):
-        name, glued, value = word[2:].partition("=")
-        name = ALIASES.get(name, name)
-        yield Flag(name, value if glued or name not in SWITCHES else "true", word, not glued and name not in SWITCHES)
+        name, equals, value = word[2:].partition("=")
+        name = FLAG_ALIASES.get(name, name)
+        yield Flag(name, value if equals or name not in SWITCHES else "true", word, not equals and name not in SWITCHES)
         return
     letters = word[1:]
     while letters:
-        name, rest = SHORT.get(letters[0], f"-{letters[0]}"), letters[1:]
+        name, rest = SHORT_FLAGS.get(letters[0], f"-{letters[0]}"), letters[1:]
         if rest == "=":  # the client takes the sign itself as the value, or as a flag
             yield Flag("-=", "", letters)
             return
@@ -280,26 +288,26 @@ def parts(word: str) -> Iterator[Flag]:
         letters = rest
 
 
-def short_mount(value: str) -> Mount:
+def parse_short_mount(value: str) -> MountOption:
     """Return what a `-v` mounts: PATH:TARGET, NAME:TARGET, with a mode or without, or a new volume's TARGET."""
     source, colon, rest = value.partition(":")
     target, _, mode = rest.partition(":")
     if not colon:
-        return Mount(MountKind.VOLUME, "", source)
+        return MountOption(MountKind.VOLUME, "", source)
     kind = MountKind.BIND if source.startswith(("/", ".")) else MountKind.VOLUME
-    return Mount(kind, _slim(source), target, "ro" in mode.split(","))
+    return MountOption(kind, _collapse_slashes(source), target, "ro" in mode.split(","))
 
 
 def mount_fields(value: str) -> list[tuple[str, str]]:
     """Return what a `--mount` says, by one key each: type, source, target, readonly (blank: yes) and others."""
-    return [(_MOUNT_KEYS.get(key, key), text) for key, text in _fields(value)]
+    return [(_MOUNT_KEYS.get(key, key), text) for key, text in _csv_fields(value)]
 
 
 def network_fields(value: str) -> list[tuple[str, str]]:
     """Return what a `--network` says: its `name`, and what else the long form has, which the client takes in small
     letters.
     """
-    return _fields(value.lower()) if re.search(r"\w=\w", value, re.ASCII) else [("name", value)]
+    return _csv_fields(value.lower()) if re.search(r"\w=\w", value, re.ASCII) else [("name", value)]
 
 
 def network_name(value: str) -> str:
@@ -313,50 +321,55 @@ def container_of(mode: str) -> str:
     return name.removeprefix("/") if kind == "container" else ""
 
 
-def reference(relation: Relation, value: str) -> Reference | None:
+def parse_reference(relation: Relation, value: str) -> ContainerReference | None:
     """Return the container to which the value of a flag refers, None where it names none."""
     if relation in (Relation.VOLUMES, Relation.LINK):
         name, _, alias = value.removeprefix("/").partition(":")
-        return Reference(relation, name, (alias or name) if relation is Relation.LINK else "") if name else None
-    other = container_of(network_name(value) if relation is Relation.NETWORK else value)
-    return Reference(relation, other) if other else None
+        return (
+            ContainerReference(relation, name, (alias or name) if relation is Relation.LINK else "") if name else None
+        )
+    container = container_of(network_name(value) if relation is Relation.NETWORK else value)
+    return ContainerReference(relation, container) if container else None
 
 
-def _of_pair(word: str, value: str) -> Iterator[Flag]:
-    *before, last = parts(word)
-    beside = last.wants or (last.name in SWITCHES and "=" not in last.spelling and value.strip())
-    yield from (*before, replace(last, value=value) if beside else last)
+def _flags_from_pair(word: str, value: str) -> Iterator[Flag]:
+    *before, last = split_flags(word)
+    takes_value = last.takes_next or (last.name in SWITCHES and "=" not in last.spelling and value.strip())
+    yield from (*before, replace(last, value=value) if takes_value else last)
 
 
-def _fields(value: str) -> list[tuple[str, str]]:
+def _csv_fields(value: str) -> list[tuple[str, str]]:
     """Return key and value of each field of a line of CSV; the client takes keys in any case."""
     try:
-        words = next((row for row in csv.reader(value.splitlines(), strict=True) if row), [])
+        fields = next((row for row in csv.reader(value.splitlines(), strict=True) if row), [])
     except csv.Error:
-        words = value.split(",")
-    return [(key.strip().lower(), text.strip()) for key, _, text in (word.partition("=") for word in words)]
+        fields = value.split(",")
+    return [(key.strip().lower(), text.strip()) for key, _, text in (field.partition("=") for field in fields)]
 
 
-def _long_mount(value: str) -> Mount:
+def _parse_long_mount(value: str) -> MountOption:
     """What `--mount` mounts. A volume whose source is a path is none of the host's: Docker refuses such a name."""
     fields = mount_fields(value)
-    given = dict(fields)
-    kind = next((one for one in MountKind if one.value == given.get("type", "volume").lower()), MountKind.OTHER)
-    source, read_only = given.get("source", ""), given.get("readonly", "false") in {"", *TRUE}
+    values = dict(fields)
+    kind = next(
+        (candidate for candidate in MountKind if candidate.value == values.get("type", "volume").lower()),
+        MountKind.OTHER,
+    )
+    source, read_only = values.get("source", ""), values.get("readonly", "false") in {"", *TRUE_VALUES}
     options = dict(text.partition("=")[::2] for key, text in fields if key == "volume-opt")
     device = options.get("device", "")
-    if kind is MountKind.VOLUME and device.startswith("/") and given.get("volume-driver", "local") == "local":
+    if kind is MountKind.VOLUME and device.startswith("/") and values.get("volume-driver", "local") == "local":
         kind, source, read_only = MountKind.BIND, device, read_only or "ro" in options.get("o", "").split(",")
-    return Mount(kind, _slim(source), given.get("target", ""), read_only)
+    return MountOption(kind, _collapse_slashes(source), values.get("target", ""), read_only)
 
 
-def _slim(path: str) -> str:
+def _collapse_slashes(path: str) -> str:
     """Return a path with each slash once, which `normpath` does not see to at its beginning."""
     return re.sub("/+", "/", path)
 
 
-_MOUNTS: dict[str, Callable[[str], Mount]] = {
-    "volume": short_mount,
-    "mount": _long_mount,
-    "tmpfs": lambda value: Mount(MountKind.TMPFS, "", value.partition(":")[0]),
+_MOUNT_PARSERS: dict[str, Callable[[str], MountOption]] = {
+    "volume": parse_short_mount,
+    "mount": _parse_long_mount,
+    "tmpfs": lambda value: MountOption(MountKind.TMPFS, "", value.partition(":")[0]),
 }

@@ -48,119 +48,121 @@ from pydantic import (
 
 from rockonweb.core.answers import answers as core_answers
 from rockonweb.core.answers.answers import Answers, share_fault
-from rockonweb.core.containers.networks import NetworkSpec, name_fault
+from rockonweb.core.containers.networks import NetworkSpec, network_name_fault
 from rockonweb.core.definition.definition import MAX_BYTES as MAX_DEFINITION
 from rockonweb.core.definition.definition import (
     Definition,
-    DefinitionFaults,
-    canonical,
-    from_source,
+    InvalidDefinition,
+    canonical_json,
+    definition_from_source,
+    describe_validation_error,
     is_mount_point,
-    load,
-    parse,
-    sentence,
+    load_json,
+    parse_definitions,
 )
 from rockonweb.core.errors import BadInput
 from rockonweb.core.invisible import one_line
 from rockonweb.core.secret import without_password
-from rockonweb.core.text import joined, reworded, t
+from rockonweb.core.text import join_texts, map_text_values, t
 
-FORMAT = 1
-MARK = "rockonweb_backup"
+FORMAT_VERSION = 1
+FORMAT_KEY = "rockonweb_backup"
 MAX_BYTES = 10_000_000  # of a file; a backup of a hundred rock-ons has 2 MB
 MAX_FAULTS = 20
 MAX_TEXT = 100_000  # characters of one value
-UNSHOWN = r"\p{C}\p{Zl}\p{Zp}"  # signs that nobody sees
-LARGEST_ID = 2**32 - 2  # of a user or group
+INVISIBLE = r"\p{C}\p{Zl}\p{Zp}"  # signs that nobody sees
+MAX_ID = 2**32 - 2  # of a user or group
 
 
-def _refuse(fault_of: Callable[[Any], str]) -> AfterValidator:
+def _fault_validator(fault_of: Callable[[Any], str]) -> AfterValidator:
     """Refuse a value of which a function says what is wrong with it."""
 
-    def check(value: Any) -> Any:
+    def raise_fault(value: Any) -> Any:
         if fault := fault_of(value):
             raise ValueError(fault)
         return value
 
-    return AfterValidator(check)
+    return AfterValidator(raise_fault)
 
 
-def _once(name_of: Callable[[Any], str]) -> AfterValidator:
+def _unique_by(name_of: Callable[[Any], str]) -> AfterValidator:
     """Refuse entries of which two have one name."""
 
-    def twice(entries: Iterable[Any]) -> str:
-        found = Counter(map(name_of, entries)).most_common(1)
-        return t('"%(name)s" stands there twice', name=found[0][0][:100]) if found and found[0][1] > 1 else ""
+    def duplicate_fault(entries: Iterable[Any]) -> str:
+        repeated = Counter(map(name_of, entries)).most_common(1)
+        return t('"%(name)s" stands there twice', name=repeated[0][0][:100]) if repeated and repeated[0][1] > 1 else ""
 
-    return _refuse(twice)
+    return _fault_validator(duplicate_fault)
 
 
-def _share_fault(name: str) -> str:
+def _share_name_fault(name: str) -> str:
     return t("A share has no slash.") if "/" in name else share_fault(name)
 
 
-def _network_fault(spec: NetworkSpec) -> str:
-    nul = "\0" in "".join((spec.comment, *(name for name, _ in spec.aux_addresses)))
-    return name_fault(spec.name) or (t("contains a NUL character, which no command line can carry") if nul else "")
+def _network_spec_fault(spec: NetworkSpec) -> str:
+    has_nul = "\0" in "".join((spec.comment, *(name for name, _ in spec.aux_addresses)))
+    return network_name_fault(spec.name) or (
+        t("contains a NUL character, which no command line can carry") if has_nul else ""
+    )
 
 
-def _path_fault(path: str) -> str:
+def _mount_point_fault(path: str) -> str:
     return "" if is_mount_point(path) else t("a volume is an absolute path without a colon, and not / itself")
 
 
-def _cost_fault(sealed: Sealed) -> str:
+def _scrypt_cost_fault(sealed: EncryptedSecrets) -> str:
     """As much memory and time as a passphrase is worth; a hostile file could ask for any."""
     bounded = sealed.n & (sealed.n - 1) == 0 and sealed.n * sealed.r <= 2**20
     return "" if bounded else t("they are not encrypted as a backup has them")
 
 
-def _source(body: Any, read: ValidationInfo) -> str:
+def _canonical_source(body: Any, info: ValidationInfo) -> str:
     """Return the canonical text of a definition."""
     try:
-        return parse(json.dumps({read.data.get("name", "?"): body}, ensure_ascii=False))[0].source
-    except DefinitionFaults as error:
-        raise ValueError(*(fault.words for fault in error.faults)) from None
+        return parse_definitions(json.dumps({info.data.get("name", "?"): body}, ensure_ascii=False))[0].source
+    except InvalidDefinition as error:
+        raise ValueError(*(fault.message_with_path for fault in error.faults)) from None
 
 
-def _newest(body: Any, read: ValidationInfo) -> str:
+def _newest_source(body: Any, info: ValidationInfo) -> str:
     """Return the canonical text of what the catalogue had; where it is left out, that is what was installed."""
-    installed: str = read.data.get("source", "")
-    return installed if body == "" else _source(body, read)
+    installed: str = info.data.get("source", "")
+    return installed if body == "" else _canonical_source(body, info)
 
 
-def _complete(given: Any, read: ValidationInfo) -> Mapping[str, Any]:
+def _complete_answers(body: Any, info: ValidationInfo) -> Mapping[str, Any]:
     """Return all answers to the definition, with null for a withheld secret."""
-    if not {"name", "source"} <= read.data.keys():
+    if not {"name", "source"} <= info.data.keys():
         return {}
-    found = SavedRockOn(read.data["name"], True, read.data["source"], "", given)
+    saved = SavedRockOn(info.data["name"], True, info.data["source"], "", body)
     try:
-        hidden = dict.fromkeys(found.hidden)
-        complete = _replaced(found, dict.fromkeys(hidden, "x")).answers()
+        withheld = dict.fromkeys(saved.withheld_secrets)
+        complete = _replace_values(saved, dict.fromkeys(withheld, "x")).parse_answers()
     except BadInput as error:
         raise ValueError(*error.faults) from None
     except (TypeError, KeyError, ValueError, AttributeError):
         raise ValueError(t("it is not as a backup has it")) from None
-    return _replaced(replace(found, given=complete.to_json()), hidden).given
+    return _replace_values(replace(saved, given=complete.to_dict()), withheld).given
 
 
-def _of_containers(volumes: tuple[Volume, ...], read: ValidationInfo) -> tuple[Volume, ...]:
-    if source := read.data.get("source"):
-        strange = {one.container for one in volumes} - from_source("", source).containers.keys()
-        if strange:
-            raise ValueError(*(t('"%(name)s" is not a container of this rock-on', name=one) for one in sorted(strange)))
+def _check_volume_containers(volumes: tuple[SavedVolume, ...], info: ValidationInfo) -> tuple[SavedVolume, ...]:
+    if source := info.data.get("source"):
+        unknown = {one.container for one in volumes} - definition_from_source("", source).containers.keys()
+        if unknown:
+            raise ValueError(*(t('"%(name)s" is not a container of this rock-on', name=one) for one in sorted(unknown)))
     return volumes
 
 
-def _short(value: object) -> str:
+def _short_text(value: object) -> str:
     return value[:100] if isinstance(value, str) and value.isprintable() else ""
 
 
-Network = Annotated[NetworkSpec, _refuse(_network_fault)]
-Whole = Annotated[int, Strict()]
-Id = Annotated[Whole, Field(ge=0, le=LARGEST_ID)]
+SavedNetwork = Annotated[NetworkSpec, _fault_validator(_network_spec_fault)]
+WholeNumber = Annotated[int, Strict()]
+OwnerId = Annotated[WholeNumber, Field(ge=0, le=MAX_ID)]
 
 
-class Hidden(NamedTuple):
+class SecretLocation(NamedTuple):
     """Where a secret belongs. Of a metastore, `part` is "metastores" and `key` its address without the password."""
 
     rockon: str
@@ -170,12 +172,12 @@ class Hidden(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Volume:
+class SavedVolume:
     """A volume that Docker made for a container."""
 
     container: str
     volume: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    destination: Annotated[str, _refuse(_path_fault)]
+    destination: Annotated[str, _fault_validator(_mount_point_fault)]
 
 
 @dataclass(frozen=True)
@@ -184,63 +186,65 @@ class SavedRockOn:
 
     name: str
     running: StrictBool
-    source: Annotated[str, Field(alias="definition"), PlainValidator(_source)]  # canonical text
-    newest: Annotated[str, Field(default="", validate_default=True), PlainValidator(_newest)]
-    given: Annotated[Mapping[str, Any], Field(alias="answers"), PlainValidator(_complete)]
-    volumes: Annotated[tuple[Volume, ...], AfterValidator(_of_containers)] = ()
+    source: Annotated[str, Field(alias="definition"), PlainValidator(_canonical_source)]  # canonical text
+    newest: Annotated[str, Field(default="", validate_default=True), PlainValidator(_newest_source)]
+    given: Annotated[Mapping[str, Any], Field(alias="answers"), PlainValidator(_complete_answers)]
+    volumes: Annotated[tuple[SavedVolume, ...], AfterValidator(_check_volume_containers)] = ()
     # What people chose to be a secret, or not to be one.
     secrets: Mapping[str, Mapping[str, StrictBool]] = field(default_factory=dict)
 
     @property
     def definition(self) -> Definition:
         """What it was installed from."""
-        return from_source(self.name, self.source).with_secrets(self.secrets)
+        return definition_from_source(self.name, self.source).with_secrets(self.secrets)
 
     @property
-    def hidden(self) -> list[Hidden]:
+    def withheld_secrets(self) -> list[SecretLocation]:
         """The secrets that are withheld."""
-        return [place for place, value in _values(self).items() if value is None]
+        return [location for location, value in _secret_values(self).items() if value is None]
 
-    def answers(self) -> Answers:
+    def parse_answers(self) -> Answers:
         """Return its answers; none may be withheld any more. Raises BadInput."""
-        return core_answers.read(self.definition, self.given, lambda _container, port: port)
+        return core_answers.read_answers(self.definition, self.given, lambda _container, port: port)
 
 
 @dataclass(frozen=True)
-class Share:
+class SavedShare:
     """A share's name and owner."""
 
-    name: Annotated[str, _refuse(_share_fault)]
-    uid: Id = 0
-    gid: Id = 0
+    name: Annotated[str, _fault_validator(_share_name_fault)]
+    uid: OwnerId = 0
+    gid: OwnerId = 0
 
 
 @dataclass(frozen=True)
-class Metastore:
-    """A metastore that was added. Where a password is `withheld`, its address is without that, as `place` always is."""
+class SavedMetastore:
+    """A metastore that was added. Where a password is `withheld`, its address is without that, as
+    `address_without_password` always is.
+    """
 
-    address: Annotated[str, Field(alias="place", pattern=f"^[^{UNSHOWN}]*$", max_length=MAX_TEXT)]
+    address: Annotated[str, Field(alias="place", pattern=f"^[^{INVISIBLE}]*$", max_length=MAX_TEXT)]
     enabled: StrictBool
     withheld: StrictBool = False
 
     @property
-    def place(self) -> str:
+    def address_without_password(self) -> str:
         """Its address without a password."""
         return without_password(self.address)
 
     @property
-    def hidden(self) -> Hidden:
+    def password_location(self) -> SecretLocation:
         """The place of its password."""
-        return Hidden("", "metastores", "", self.place)
+        return SecretLocation("", "metastores", "", self.address_without_password)
 
 
 @dataclass(frozen=True)
-class Sealed:
+class EncryptedSecrets:
     """Encrypted secrets, and how the key is made from the passphrase."""
 
-    n: Annotated[Whole, Field(ge=2**10)]
-    r: Annotated[Whole, Field(ge=1)]
-    p: Annotated[Whole, Field(ge=1, le=4)]
+    n: Annotated[WholeNumber, Field(ge=2**10)]
+    r: Annotated[WholeNumber, Field(ge=1)]
+    p: Annotated[WholeNumber, Field(ge=1, le=4)]
     salt: Annotated[str, Field(pattern="^[A-Za-z0-9+/_-]{8,200}={0,2}$")]
     data: Annotated[str, Field(pattern="^[ -~]*$")]
     kdf: Literal["scrypt"] = "scrypt"
@@ -248,128 +252,148 @@ class Sealed:
 
 
 class _DefinitionFile(BaseModel):
-    file: Annotated[str, Field(pattern=f"^[^./{UNSHOWN}][^/{UNSHOWN}]*$", max_length=200)]
+    file: Annotated[str, Field(pattern=f"^[^./{INVISIBLE}][^/{INVISIBLE}]*$", max_length=200)]
     text: Annotated[str, Field(max_length=MAX_DEFINITION)]
 
 
-_FILES: TypeAdapter[tuple[_DefinitionFile, ...]] = TypeAdapter(
-    Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _once(lambda one: one.file)]
+_DEFINITION_FILES: TypeAdapter[tuple[_DefinitionFile, ...]] = TypeAdapter(
+    Annotated[tuple[_DefinitionFile, ...], Field(max_length=1000), _unique_by(lambda one: one.file)]
 )
 
 
-def _texts(files: Any) -> dict[str, str]:
-    return {one.file: one.text for one in _FILES.validate_python(files)}
+def _definition_texts(files: Any) -> dict[str, str]:
+    return {file.file: file.text for file in _DEFINITION_FILES.validate_python(files)}
 
 
 @dataclass(frozen=True)
 class Backup:
     """What is in a backup."""
 
-    program: Annotated[str, PlainValidator(_short)] = ""
-    made: Annotated[str, PlainValidator(_short)] = ""
-    rockons: Annotated[tuple[SavedRockOn, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
-    networks: Annotated[tuple[Network, ...], Field(max_length=500), _once(lambda one: one.name)] = ()
-    shares: Annotated[tuple[Share, ...], Field(max_length=2000), _once(lambda one: one.name)] = ()
-    definitions: Annotated[Mapping[str, str], PlainValidator(_texts)] = field(default_factory=dict)
-    metastores: Annotated[tuple[Metastore, ...], Field(max_length=100), _once(lambda one: one.place)] = ()
-    sealed: Annotated[Annotated[Sealed, _refuse(_cost_fault)] | None, Field(alias="secrets")] = None
+    program: Annotated[str, PlainValidator(_short_text)] = ""
+    made: Annotated[str, PlainValidator(_short_text)] = ""
+    rockons: Annotated[tuple[SavedRockOn, ...], Field(max_length=500), _unique_by(lambda one: one.name)] = ()
+    networks: Annotated[tuple[SavedNetwork, ...], Field(max_length=500), _unique_by(lambda one: one.name)] = ()
+    shares: Annotated[tuple[SavedShare, ...], Field(max_length=2000), _unique_by(lambda one: one.name)] = ()
+    definitions: Annotated[Mapping[str, str], PlainValidator(_definition_texts)] = field(default_factory=dict)
+    metastores: Annotated[
+        tuple[SavedMetastore, ...], Field(max_length=100), _unique_by(lambda store: store.address_without_password)
+    ] = ()
+    sealed: Annotated[
+        Annotated[EncryptedSecrets, _fault_validator(_scrypt_cost_fault)] | None, Field(alias="secrets")
+    ] = None
 
     @property
-    def hidden(self) -> list[Hidden]:
+    def withheld_secrets(self) -> list[SecretLocation]:
         """The secrets that are withheld."""
-        stores = [store.hidden for store in self.metastores if store.withheld]
-        return [place for rockon in self.rockons for place in rockon.hidden] + stores
+        stores = [store.password_location for store in self.metastores if store.withheld]
+        return [location for rockon in self.rockons for location in rockon.withheld_secrets] + stores
 
 
 # -- secrets ------------------------------------------------------------------------------------------------------
 
 
-def withhold(backup: Backup) -> tuple[Backup, dict[Hidden, str]]:
+def withhold_secrets(backup: Backup) -> tuple[Backup, dict[SecretLocation, str]]:
     """Return a backup without its secrets, and the secrets."""
-    taken: dict[Hidden, str] = {}
+    secrets: dict[SecretLocation, str] = {}
     rockons = []
     for rockon in backup.rockons:
-        found = {
-            place: value for place, value in _values(rockon).items() if value and _is_secret(rockon.definition, place)
+        rockon_secrets = {
+            location: value
+            for location, value in _secret_values(rockon).items()
+            if value and _is_secret(rockon.definition, location)
         }
-        taken |= found
-        rockons.append(_replaced(rockon, dict.fromkeys(found)))
+        secrets |= rockon_secrets
+        rockons.append(_replace_values(rockon, dict.fromkeys(rockon_secrets)))
     stores = []
     for store in backup.metastores:
-        if not store.withheld and store.address != store.place:
-            taken[store.hidden] = store.address
-            store = replace(store, address=store.place, withheld=True)
+        if not store.withheld and store.address != store.address_without_password:
+            secrets[store.password_location] = store.address
+            store = replace(store, address=store.address_without_password, withheld=True)
         stores.append(store)
-    return replace(backup, rockons=tuple(rockons), metastores=tuple(stores)), taken
+    return replace(backup, rockons=tuple(rockons), metastores=tuple(stores)), secrets
 
 
-def fill(backup: Backup, secrets: Mapping[Hidden, str]) -> Backup:
+def fill_secrets(backup: Backup, secrets: Mapping[SecretLocation, str]) -> Backup:
     """Return a backup with these secrets in the places of those that are withheld."""
     stores = [
-        replace(store, address=secrets[store.hidden], withheld=False)
-        if store.withheld and without_password(secrets.get(store.hidden, "")) == store.place
+        replace(store, address=secrets[store.password_location], withheld=False)
+        if store.withheld
+        and without_password(secrets.get(store.password_location, "")) == store.address_without_password
         else store
         for store in backup.metastores
     ]
     rockons = [
-        _replaced(rockon, {place: secrets[place] for place in rockon.hidden if place in secrets})
+        _replace_values(
+            rockon, {location: secrets[location] for location in rockon.withheld_secrets if location in secrets}
+        )
         for rockon in backup.rockons
     ]
     return replace(backup, rockons=tuple(rockons), metastores=tuple(stores))
 
 
-def _is_secret(definition: Definition, place: Hidden) -> bool:
-    if place.part == "custom_config":
+def _is_secret(definition: Definition, location: SecretLocation) -> bool:
+    if location.part == "custom_config":
         return True
     question = (
-        definition.containers[place.container].environment.get(place.key) if place.part == "environment" else None
+        definition.containers[location.container].environment.get(location.key)
+        if location.part == "environment"
+        else None
     )
-    return definition.hides(place.container, place.key, question.label if question else "")
+    return definition.hides_answer(location.container, location.key, question.label if question else "")
 
 
-def _changed(rockon: SavedRockOn, change: Callable[[Hidden, str | None], str | None]) -> SavedRockOn:
+def _map_secret_values(
+    rockon: SavedRockOn, transform: Callable[[SecretLocation, str | None], str | None]
+) -> SavedRockOn:
     """Return a rock-on with a change made to each value that may be a secret, None where that is withheld."""
 
-    def values(part: str, container: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: change(Hidden(rockon.name, part, container, key), old) for key, old in given.items()}
+    def map_values(part: str, container: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: transform(SecretLocation(rockon.name, part, container, key), old) for key, old in answers.items()}
 
-    def label(container: str, old: Any) -> Any:
+    def map_label(container: str, old: Any) -> Any:
         key, _, value = (old["withheld"], "", None) if isinstance(old, dict) else old.partition("=")
-        new = change(Hidden(rockon.name, "labels", container, key), value)
+        new = transform(SecretLocation(rockon.name, "labels", container, key), value)
         return old if new == value else {"withheld": key} if new is None else f"{key}={new}"
 
-    given = dict(rockon.given)
+    answers = dict(rockon.given)
     for part in ("environment", "variables"):
-        if part in given:
-            given[part] = {container: values(part, container, asked) for container, asked in given[part].items()}
-    if "custom_config" in given:
-        given["custom_config"] = values("custom_config", "", given["custom_config"])
-    if "labels" in given:
-        given["labels"] = {name: [label(name, old) for old in labels] for name, labels in given["labels"].items()}
-    return replace(rockon, given=given)
+        if part in answers:
+            answers[part] = {
+                container: map_values(part, container, variables) for container, variables in answers[part].items()
+            }
+    if "custom_config" in answers:
+        answers["custom_config"] = map_values("custom_config", "", answers["custom_config"])
+    if "labels" in answers:
+        answers["labels"] = {
+            name: [map_label(name, old) for old in labels] for name, labels in answers["labels"].items()
+        }
+    return replace(rockon, given=answers)
 
 
-def _values(rockon: SavedRockOn) -> dict[Hidden, str | None]:
+def _secret_values(rockon: SavedRockOn) -> dict[SecretLocation, str | None]:
     """Return each value that may be a secret by its place, None where it is withheld."""
-    found: dict[Hidden, str | None] = {}
-    _changed(rockon, found.setdefault)
-    return found
+    values: dict[SecretLocation, str | None] = {}
+    _map_secret_values(rockon, values.setdefault)
+    return values
 
 
-def _replaced(rockon: SavedRockOn, values: Mapping[Hidden, str | None]) -> SavedRockOn:
+def _replace_values(rockon: SavedRockOn, values: Mapping[SecretLocation, str | None]) -> SavedRockOn:
     """Return a rock-on with other values in some places; each stays where it stands in the order."""
-    return _changed(rockon, lambda place, old: values.get(place, old))
+    return _map_secret_values(rockon, lambda location, old: values.get(location, old))
 
 
-def secrets_to_json(secrets: Mapping[Hidden, str]) -> str:
+def secrets_to_json(secrets: Mapping[SecretLocation, str]) -> str:
     """Return secrets as they are encrypted."""
-    return json.dumps([{**place._asdict(), "value": value} for place, value in secrets.items()])
+    return json.dumps([{**location._asdict(), "value": value} for location, value in secrets.items()])
 
 
-def read_secrets(text: str) -> dict[Hidden, str]:
+def secrets_from_json(text: str) -> dict[SecretLocation, str]:
     """Return what `secrets_to_json` wrote. Raises BadInput."""
     try:
-        return {Hidden(*(str(one[key]) for key in Hidden._fields)): _text(one["value"]) for one in json.loads(text)}
+        return {
+            SecretLocation(*(str(entry[key]) for key in SecretLocation._fields)): _require_text(entry["value"])
+            for entry in json.loads(text)
+        }
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInput(t("The secrets in the backup are damaged.")) from None
 
@@ -377,10 +401,10 @@ def read_secrets(text: str) -> dict[Hidden, str]:
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-def to_json(backup: Backup) -> str:
+def backup_to_json(backup: Backup) -> str:
     """Return the text of a backup."""
     body = {
-        MARK: FORMAT,
+        FORMAT_KEY: FORMAT_VERSION,
         "program": backup.program,
         "made": backup.made,
         "rockons": [
@@ -410,26 +434,26 @@ def to_json(backup: Backup) -> str:
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-def read(content: bytes | str) -> Backup:
+def read_backup(content: bytes | str) -> Backup:
     """Return the backup that a file holds. Raises BadInput with a sentence for each fault, never anything else."""
     if len(content) > MAX_BYTES:
         raise BadInput(t("The file is larger than 10 MB, which no backup is."), t("Choose another file."))
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        data = load(text)
-        canonical({"": data}).encode()
+        data = load_json(text)
+        canonical_json({"": data}).encode()
     except UnicodeError:
         raise _no_backup(t("it is not text in UTF-8")) from None
     except RecursionError:
         raise _no_backup(t("it is nested too deeply")) from None
     except ValueError as error:
         raise _no_backup(t("it is not JSON, or was cut off: %(why)s", why=str(error)[:200])) from None
-    if not isinstance(data, dict) or MARK not in data:
-        raise _no_backup(t('it has no "%(mark)s"', mark=MARK))
-    version = data[MARK]
+    if not isinstance(data, dict) or FORMAT_KEY not in data:
+        raise _no_backup(t('it has no "%(mark)s"', mark=FORMAT_KEY))
+    version = data[FORMAT_KEY]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise _no_backup(t("its version is no number"))
-    if version > FORMAT:
+    if version > FORMAT_VERSION:
         raise BadInput(
             t(
                 "This backup was made by a newer Rockonweb, %(program)s.",
@@ -440,10 +464,10 @@ def read(content: bytes | str) -> Backup:
     try:
         return TypeAdapter(Backup).validate_python(data)
     except ValidationError as error:
-        faults = list(_sentences(error, data))
-    more = len(faults) - MAX_FAULTS
-    told = faults[:MAX_FAULTS] + ([t("and %(count)d more", count=more)] if more > 0 else [])
-    raise BadInput(t("The backup can't be used."), t("Nothing was changed."), faults=told)
+        faults = list(_fault_sentences(error, data))
+    omitted = len(faults) - MAX_FAULTS
+    shown = faults[:MAX_FAULTS] + ([t("and %(count)d more", count=omitted)] if omitted > 0 else [])
+    raise BadInput(t("The backup can't be used."), t("Nothing was changed."), faults=shown)
 
 
 def _no_backup(why: str) -> BadInput:
@@ -452,23 +476,23 @@ def _no_backup(why: str) -> BadInput:
     )
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\0" in value:
         raise TypeError
     return value
 
 
-def _sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]:
+def _fault_sentences(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]:
     """Yield each fault with its path, in which a rock-on has its name too. They quote the file."""
     for fault in error.errors():
-        path = [str(step) for step in fault["loc"]]
+        path = [str(element) for element in fault["loc"]]
         if path[0] == "rockons" and len(path) > 2:
             path[1] += f" ({str(data['rockons'][int(path[1])].get('name', '?'))[:100]})"
-        ours = fault.get("ctx", {}).get("error")
-        for said in ours.args if ours else [sentence(fault)]:
-            yield joined(": ", (one_line(".".join(path)), reworded(said, one_line)))
+        custom_error = fault.get("ctx", {}).get("error")
+        for message in custom_error.args if custom_error else [describe_validation_error(fault)]:
+            yield join_texts(": ", (one_line(".".join(path)), map_text_values(message, one_line)))
 
 
-def names(places: Iterable[Hidden]) -> list[str]:
+def secret_names(locations: Iterable[SecretLocation]) -> list[str]:
     """Return what is withheld in words: the key, and the container where it has one."""
-    return [f"{place.key} ({place.container})" if place.container else place.key for place in places]
+    return [f"{location.key} ({location.container})" if location.container else location.key for location in locations]

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rockonweb.core.formats.backup import Hidden
-from rockonweb.core.packed import Told
+from rockonweb.core.formats.backup import SecretLocation
+from rockonweb.core.packed import StoredSentence
 
 
 @dataclass(frozen=True)
-class Part:
+class RestoredPart:
     """Something other than a rock-on: what is or was done about it, in a sentence. `well`: that is as it should be."""
 
     kind: str  # definition, metastore, network, share
     name: str
-    sentence: Told
+    sentence: StoredSentence
     well: bool = True
     new: bool = True  # it is not there yet
 
 
 @dataclass(frozen=True)
-class Entry:
+class RestoredRockOn:
     """A rock-on: the `operation` that installs it, or why there is none.
 
     `left`: it is left alone; `told`: it could not be begun; `hidden`: these secrets must be typed first.
     """
 
     operation: int | None = None
-    left: Told = ""
-    told: tuple[Told, ...] = ()
-    hidden: tuple[Hidden, ...] = ()
+    left: StoredSentence = ""
+    told: tuple[StoredSentence, ...] = ()
+    hidden: tuple[SecretLocation, ...] = ()
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RestoreOutcome:
     """The parts, None before they are put back; and the rock-ons, by name."""
 
-    parts: tuple[Part, ...] | None = None
-    rockons: Mapping[str, Entry] = field(default_factory=dict)
+    parts: tuple[RestoredPart, ...] | None = None
+    rockons: Mapping[str, RestoredRockOn] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic, openvpn, owncloud
-from rockonweb.core.handlers.tasks import Tasks
+from rockonweb.core.handlers.tasks import HandlerTasks
 from rockonweb.core.operations.steps import Step
 from rockonweb.core.preflight import Finding
 
@@ -22,40 +22,45 @@ from rockonweb.core.preflight import Finding
 class Handler:
     """What a rock-on needs: `launch` gives the steps that make and start its containers, each naming its container.
 
-    `fits` says whether the definition has the shape that the handler knows. `findings` are what should be known before
-    a launch, beside what any rock-on's is examined for; `references` a container and another one that it is linked to,
-    beside what its options say. `tasks` are what people do with the rock-on once it is installed.
+    `matches` says whether the definition has the shape that the handler knows. `findings` are what should be known
+    before a launch, beside what any rock-on's is examined for; `references` a container and another one that it is
+    linked to, beside what its options say. `tasks` are what people do with the rock-on once it is installed.
     """
 
     launch: Callable[[Definition, Answers, HostFacts], list[Step]]
-    fits: Callable[[Definition], bool] = lambda _: True
+    matches: Callable[[Definition], bool] = lambda _: True
     findings: Callable[[Definition, HostFacts], Iterable[Finding]] = lambda *_: ()
     references: Callable[[Definition], Iterable[tuple[str, str]]] = lambda _: ()
-    tasks: Tasks | None = None
+    tasks: HandlerTasks | None = None
 
 
-GENERIC = Handler(generic.launch)
+GENERIC_HANDLER = Handler(generic.plan_generic_launch)
 HANDLERS = {
-    "openvpn": Handler(openvpn.launch, openvpn.fits, tasks=openvpn.tasks),
-    "owncloud": Handler(owncloud.launch, owncloud.fits, owncloud.findings, owncloud.references),
+    "openvpn": Handler(openvpn.plan_openvpn_launch, openvpn.matches_openvpn, tasks=openvpn.OPENVPN_TASKS),
+    "owncloud": Handler(
+        owncloud.plan_owncloud_launch,
+        owncloud.matches_owncloud,
+        owncloud.certificate_findings,
+        owncloud.owncloud_references,
+    ),
 }
 
 
-def find(definition: Definition) -> Handler:
+def find_handler(definition: Definition) -> Handler:
     """Return the handler of a rock-on: its own where the shape fits, else the generic one."""
     handler = HANDLERS.get(definition.name.lower())
-    return handler if handler and handler.fits(definition) else GENERIC
+    return handler if handler and handler.matches(definition) else GENERIC_HANDLER
 
 
-def examine(
+def collect_all_findings(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
     """Yield every finding for an install or a rebuild, those of the rock-on's handler too."""
-    yield from preflight.examine(definition, answers, facts, new_shares)
-    yield from find(definition).findings(definition, facts)
+    yield from preflight.collect_findings(definition, answers, facts, new_shares)
+    yield from find_handler(definition).findings(definition, facts)
 
 
-def referred(definition: Definition, container: str) -> Iterator[str]:
+def referenced_containers(definition: Definition, container: str) -> Iterator[str]:
     """Yield the containers that one refers to: what is rebuilt takes along whatever refers to it."""
-    yield from (one.container for one in definition.containers[container].options.references)
-    yield from (other for one, other in find(definition).references(definition) if one == container)
+    yield from (one.container for one in definition.containers[container].run_options.references)
+    yield from (other for one, other in find_handler(definition).references(definition) if one == container)

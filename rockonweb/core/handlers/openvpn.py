@@ -14,24 +14,24 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import argv
 from rockonweb.core.definition.definition import ContainerSpec, Definition
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.core.facts import UP, HostFacts
+from rockonweb.core.facts import UP_STATES, HostFacts
 from rockonweb.core.handlers import generic
-from rockonweb.core.handlers.tasks import Files, Tasks
+from rockonweb.core.handlers.tasks import FileTexts, HandlerTasks
 from rockonweb.core.operations.requests import TaskRequest
-from rockonweb.core.operations.steps import AwaitEnd, Create, RunOnce, Start, Step, Stop
-from rockonweb.core.text import Text, t
+from rockonweb.core.operations.steps import AwaitEnd, CreateContainer, RunOnce, StartContainer, Step, StopContainer
+from rockonweb.core.text import TranslatableText, t
 
 SERVER_NAME = "servername"
-PORT = 1194  # in the container, whatever the host's is
-KEYS = "/etc/openvpn/pki"
-UNATTENDED = {"EASYRSA_BATCH": "1"}
+VPN_PORT = 1194  # in the container, whatever the host's is
+PKI_FOLDER = "/etc/openvpn/pki"
+BATCH_ENVIRONMENT = {"EASYRSA_BATCH": "1"}
 AUTHORITY_SECONDS = 2 * 3600  # finding a safe prime takes a small machine that long
 CLIENT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-LONGEST_COMMON_NAME = 64  # of a certificate
+MAX_COMMON_NAME = 64  # of a certificate
 
 
 @dataclass(frozen=True)
-class Client:
+class VpnClient:
     """A client with a certificate: its name, until when it is valid (a date), and whether it was revoked."""
 
     name: str
@@ -40,73 +40,79 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Authority:
+class CertificateAuthority:
     """The certificate authority as its files tell of it.
 
-    `whole` is False for one whose making was cut off: it has signed nothing yet. `listed` is False where there is no
+    `complete` is False for one whose making was cut off: it has signed nothing yet. `listed` is False where there is no
     list of what it signed.
     """
 
     exists: bool
-    whole: bool
+    complete: bool
     listed: bool
-    clients: tuple[Client, ...]
+    clients: tuple[VpnClient, ...]
 
     @property
     def usable(self) -> bool:
         """Whether profiles can be made with it."""
-        return self.exists and self.whole
+        return self.exists and self.complete
 
-    def client(self, name: str) -> Client | None:
+    def find_client(self, name: str) -> VpnClient | None:
         """Return the client of this name."""
         return next((client for client in self.clients if client.name == name), None)
 
 
-def fits(definition: Definition) -> bool:
+def matches_openvpn(definition: Definition) -> bool:
     """A data container, then a server, and the question for the server's name."""
     return len(definition.containers) == 2 and SERVER_NAME in definition.custom_config
 
 
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
+def plan_openvpn_launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps: data container, configuration, server."""
     (data, data_spec), (server, _) = definition.launch_order
-    keep = [
-        word for mount in facts.kept_volumes.get(data, ()) for word in ("-v", f"{mount.volume}:{mount.destination}")
+    volume_options = [
+        argument
+        for mount in facts.kept_volumes.get(data, ())
+        for argument in ("-v", f"{mount.volume}:{mount.destination}")
     ]
     run_data = (
         *("docker", "run", "--name", data),
-        *keep,
-        *argv.options(data_spec),
-        *argv.management_labels(definition, facts),
-        data_spec.reference,
+        *volume_options,
+        *argv.definition_options(data_spec),
+        *argv.management_label_options(definition, facts),
+        data_spec.image_reference,
     )
     name = answers.custom_config.get(SERVER_NAME, "")
-    configure = _one_shot(definition, facts, "ovpn_genconfig", "-u", f"udp://{name}")
+    configure = _one_shot_argv(definition, facts, "ovpn_genconfig", "-u", f"udp://{name}")
     return [
-        Create(container=data, argv=run_data, why=t("it holds the volume with the keys and certificates")),
-        Start(container=data, why=t("it ends at once; its volume stays")),
+        CreateContainer(container=data, argv=run_data, why=t("it holds the volume with the keys and certificates")),
+        StartContainer(container=data, why=t("it ends at once; its volume stays")),
         AwaitEnd(container=data, why=t("the configuration is written into its volume")),
         RunOnce(container=server, argv=configure, why=t("writes the server's configuration for this address")),
-        *generic.launch_container(definition, server, answers, facts),
+        *generic.plan_container_launch(definition, server, answers, facts),
     ]
 
 
-def files(definition: Definition) -> Mapping[str, tuple[str, str]]:
+def authority_files(definition: Definition) -> Mapping[str, tuple[str, str]]:
     """Return the files that tell of the authority and of what it signed."""
     data = definition.launch_order[0][0]
-    return {"certificate": (data, f"{KEYS}/ca.crt"), "index": (data, f"{KEYS}/index.txt")}
+    return {"certificate": (data, f"{PKI_FOLDER}/ca.crt"), "index": (data, f"{PKI_FOLDER}/index.txt")}
 
 
-def authority(known: Files, answers: Answers) -> Authority:
+def read_authority(file_texts: FileTexts, answers: Answers) -> CertificateAuthority:
     """Return the authority from its files' text. The server's own certificate is no client."""
-    index = known.get("index")
-    signed = dict(_signed(index or ""))
+    index = file_texts.get("index")
+    signed = dict(_parse_index(index or ""))
     server = server_host(answers)
-    return Authority(
-        exists=known.get("certificate") is not None,
-        whole=index is None or bool(signed),
+    return CertificateAuthority(
+        exists=file_texts.get("certificate") is not None,
+        complete=index is None or bool(signed),
         listed=index is not None,
-        clients=tuple(sorted((one for one in signed.values() if one.name != server), key=lambda one: one.name.lower())),
+        clients=tuple(
+            sorted(
+                (client for client in signed.values() if client.name != server), key=lambda client: client.name.lower()
+            )
+        ),
     )
 
 
@@ -115,7 +121,7 @@ def server_host(answers: Answers) -> str:
     return answers.custom_config.get(SERVER_NAME, "").partition(":")[0]
 
 
-def client_fault(name: str, answers: Answers) -> Text | None:
+def client_fault(name: str, answers: Answers) -> TranslatableText | None:
     """Return what is wrong with a client's name; None when nothing is."""
     if not CLIENT_NAME.fullmatch(name):
         return t(
@@ -128,139 +134,155 @@ def client_fault(name: str, answers: Answers) -> Text | None:
     return None
 
 
-def steps(definition: Definition, answers: Answers, facts: HostFacts, known: Files, order: TaskRequest) -> list[Step]:
+def plan_vpn_task(
+    definition: Definition, answers: Answers, facts: HostFacts, file_texts: FileTexts, request: TaskRequest
+) -> list[Step]:
     """Return the steps of a task. Raises BadInput for a name or a task that can't be, Conflict for a wrong moment."""
-    found = authority(known, answers)
-    if order.task == "authority":
-        return _make_authority(definition, answers, facts, found)
-    if order.task not in ("profile", "revoke"):
-        raise BadInput(t('OpenVPN has no task "%(task)s".', task=order.task[:80]))
-    if fault := client_fault(order.client, answers):
+    current_authority = read_authority(file_texts, answers)
+    if request.task == "authority":
+        return _make_authority(definition, answers, facts, current_authority)
+    if request.task not in ("profile", "revoke"):
+        raise BadInput(t('OpenVPN has no task "%(task)s".', task=request.task[:80]))
+    if fault := client_fault(request.client, answers):
         raise BadInput(fault, t("For example: annas-phone"))
-    if not found.usable:
+    if not current_authority.usable:
         raise Conflict(t("There is no certificate authority yet."), t("Make it first: it signs what lets a client in."))
-    if order.task == "profile":
-        return _make_profile(definition, facts, found, order.client)
-    return _revoke(definition, facts, found, order.client)
+    if request.task == "profile":
+        return _make_profile(definition, facts, current_authority, request.client)
+    return _revoke_client(definition, facts, current_authority, request.client)
 
 
 def show_profile(definition: Definition, facts: HostFacts, client: str) -> argv.Argv:
     """Return the command that prints a client's profile. Docker keeps no log of it: it contains a private key."""
-    return _one_shot(definition, facts, "ovpn_getclient", client, flags=("--log-driver=none",))
+    return _one_shot_argv(definition, facts, "ovpn_getclient", client, docker_options=("--log-driver=none",))
 
 
-def reachable(profile: str, definition: Definition, answers: Answers) -> str:
+def with_host_port(profile: str, definition: Definition, answers: Answers) -> str:
     """Return a profile that names the port of the host: the image knows only that of the container.
 
     A port that is part of the server's name (a router's, for example) is meant as it is.
     """
     server = definition.launch_order[1][0]
-    port = answers.ports.get(server, {}).get(PORT)
+    port = answers.ports.get(server, {}).get(VPN_PORT)
     if port is None or ":" in answers.custom_config.get(SERVER_NAME, ""):
         return profile
-    return re.sub(rf"^(remote \S+) {PORT}\b", rf"\1 {port}", profile, flags=re.MULTILINE)
+    return re.sub(rf"^(remote \S+) {VPN_PORT}\b", rf"\1 {port}", profile, flags=re.MULTILINE)
 
 
-def address(definition: Definition, answers: Answers) -> str:
+def vpn_address(definition: Definition, answers: Answers) -> str:
     """Return where clients connect to, blank where the server's port is not published."""
     name = answers.custom_config.get(SERVER_NAME, "")
-    port = answers.ports.get(_server(definition), {}).get(PORT)
+    port = answers.ports.get(_server_container(definition), {}).get(VPN_PORT)
     return "" if port is None else name if ":" in name else f"{name}:{port}"
 
 
-tasks = Tasks("openvpn", files, steps)
+OPENVPN_TASKS = HandlerTasks("openvpn", authority_files, plan_vpn_task)
 
 
-def _make_authority(definition: Definition, answers: Answers, facts: HostFacts, found: Authority) -> list[Step]:
-    if found.usable:
+def _make_authority(
+    definition: Definition, answers: Answers, facts: HostFacts, authority: CertificateAuthority
+) -> list[Step]:
+    if authority.usable:
         raise Conflict(
             t("OpenVPN has a certificate authority already; a new one would lock out every client."),
             t("Make profiles with the one that is there."),
         )
-    name = f"{server_host(answers)[: LONGEST_COMMON_NAME - 3]} CA"
-    words = _one_shot(definition, facts, "ovpn_initpki", "nopass", environment={**UNATTENDED, "EASYRSA_REQ_CN": name})
+    name = f"{server_host(answers)[: MAX_COMMON_NAME - 3]} CA"
+    command = _one_shot_argv(
+        definition, facts, "ovpn_initpki", "nopass", environment={**BATCH_ENVIRONMENT, "EASYRSA_REQ_CN": name}
+    )
     return [
         RunOnce(
-            container=_server(definition),
-            argv=words,
+            container=_server_container(definition),
+            argv=command,
             seconds=AUTHORITY_SECONDS,
             why=t("makes the keys of the authority and of the server; this takes some minutes"),
         ),
-        *_restart(definition, facts, t("the server can start now")),
+        *_restart_server(definition, facts, t("the server can start now")),
     ]
 
 
-def _make_profile(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[Step]:
-    known = found.client(client)
-    if known and not known.revoked:
+def _make_profile(definition: Definition, facts: HostFacts, authority: CertificateAuthority, client: str) -> list[Step]:
+    existing = authority.find_client(client)
+    if existing and not existing.revoked:
         raise Conflict(
             t('The client "%(name)s" has a profile already.', name=client),
             t("Download that one, or revoke it first, or choose another name."),
         )
-    words = _one_shot(definition, facts, "easyrsa", "build-client-full", client, "nopass", environment=UNATTENDED)
-    return [RunOnce(container=_server(definition), argv=words, why=t("makes the client's key and certificate"))]
-
-
-def _revoke(definition: Definition, facts: HostFacts, found: Authority, client: str) -> list[Step]:
-    known = found.client(client)
-    if found.listed and known is None:
-        raise Conflict(t('There is no client "%(name)s".', name=client), t("Look at the list of clients again."))
-    if known and known.revoked:
-        raise Conflict(t('The profile of "%(name)s" is revoked already.', name=client))
-    words = _one_shot(definition, facts, "ovpn_revokeclient", client, environment=UNATTENDED)
+    command = _one_shot_argv(
+        definition, facts, "easyrsa", "build-client-full", client, "nopass", environment=BATCH_ENVIRONMENT
+    )
     return [
-        RunOnce(
-            container=_server(definition), argv=words, why=t("puts the certificate on the list of the revoked ones")
-        ),
-        *_restart(definition, facts, t("so that the client is cut off now; the others connect again by themselves")),
+        RunOnce(container=_server_container(definition), argv=command, why=t("makes the client's key and certificate"))
     ]
 
 
-def _server(definition: Definition) -> str:
+def _revoke_client(
+    definition: Definition, facts: HostFacts, authority: CertificateAuthority, client: str
+) -> list[Step]:
+    existing = authority.find_client(client)
+    if authority.listed and existing is None:
+        raise Conflict(t('There is no client "%(name)s".', name=client), t("Look at the list of clients again."))
+    if existing and existing.revoked:
+        raise Conflict(t('The profile of "%(name)s" is revoked already.', name=client))
+    command = _one_shot_argv(definition, facts, "ovpn_revokeclient", client, environment=BATCH_ENVIRONMENT)
+    return [
+        RunOnce(
+            container=_server_container(definition),
+            argv=command,
+            why=t("puts the certificate on the list of the revoked ones"),
+        ),
+        *_restart_server(
+            definition, facts, t("so that the client is cut off now; the others connect again by themselves")
+        ),
+    ]
+
+
+def _server_container(definition: Definition) -> str:
     return definition.launch_order[1][0]
 
 
-def _restart(definition: Definition, facts: HostFacts, why: str) -> Iterator[Step]:
+def _restart_server(definition: Definition, facts: HostFacts, why: str) -> Iterator[Step]:
     """Yield the steps that stop and start the server, unless it is stopped."""
-    server = _server(definition)
-    known = (facts.containers or {}).get(server)
-    if known and known.state in UP:
-        yield Stop(container=server, why=why)
-        yield Start(container=server, why=why)
+    server = _server_container(definition)
+    container = (facts.containers or {}).get(server)
+    if container and container.state in UP_STATES:
+        yield StopContainer(container=server, why=why)
+        yield StartContainer(container=server, why=why)
 
 
-def _one_shot(
+def _one_shot_argv(
     definition: Definition,
     facts: HostFacts,
-    *words: str,
+    *command: str,
     environment: Mapping[str, str] | None = None,
-    flags: tuple[str, ...] = (),
+    docker_options: tuple[str, ...] = (),
 ) -> argv.Argv:
     """Return the run of one of the image's commands, with the server's options."""
     spec: ContainerSpec = definition.launch_order[1][1]
     return (
-        *("docker", "run", "--rm", *flags),
-        *argv.options(spec),
-        *(word for key, value in (environment or {}).items() for word in ("-e", f"{key}={value}")),
-        *argv.management_labels(definition, facts),
-        spec.reference,
-        *words,
+        *("docker", "run", "--rm", *docker_options),
+        *argv.definition_options(spec),
+        *(argument for key, value in (environment or {}).items() for argument in ("-e", f"{key}={value}")),
+        *argv.management_label_options(definition, facts),
+        spec.image_reference,
+        *command,
     )
 
 
-def _signed(index: str) -> Iterator[tuple[str, Client]]:
+def _parse_index(index: str) -> Iterator[tuple[str, VpnClient]]:
     """Yield name and certificate of each line of an authority's list, the last of a name being the one that counts.
 
     A line has its state, the end of its validity, when it was revoked, a number, a file and the subject, by tabs.
     """
     for line in index.splitlines():
-        words = line.split("\t")
-        name = re.search(r"/CN=([^/]+)", words[-1])
-        if len(words) >= 6 and name:
-            yield name[1], Client(name[1], _date(words[1]), words[0] == "R")
+        columns = line.split("\t")
+        name = re.search(r"/CN=([^/]+)", columns[-1])
+        if len(columns) >= 6 and name:
+            yield name[1], VpnClient(name[1], _parse_date(columns[1]), columns[0] == "R")
 
 
-def _date(moment: str) -> str:
+def _parse_date(moment: str) -> str:
     """Return the date of `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`."""
     digits = moment.removesuffix("Z")
     if not re.fullmatch(r"\d{12}|\d{14}", digits):

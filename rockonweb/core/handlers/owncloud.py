@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.containers.argv import Additions
+from rockonweb.core.containers.argv import HandlerAdditions
 from rockonweb.core.definition.definition import ContainerSpec, Definition
-from rockonweb.core.docker.run_options import Reference, Relation
+from rockonweb.core.docker.run_options import ContainerReference, Relation
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.handlers import generic
-from rockonweb.core.operations.steps import AwaitAnswer, MakeCertificate, SetMode, Step
+from rockonweb.core.operations.steps import AwaitAnswer, CreateCertificate, SetShareMode, Step
 from rockonweb.core.preflight import Finding
 from rockonweb.core.text import t
 
-USER, PASSWORD = "db_user", "db_pw"
+USER_QUESTION, PASSWORD_QUESTION = "db_user", "db_pw"
 KEY_IN_APP = "/etc/ssl/private/owncloud.key"
 CERTIFICATE_IN_APP = "/etc/ssl/certs/owncloud.crt"
-SECONDS = 300
+DATABASE_TIMEOUT = 300
 # Over TCP: while its first start sets it up, the database answers on its socket only. An image that has none of its own
 # programs can't be asked; an open port then does, or that it has run for a while.
-READY = """
+READY_SCRIPT = """
 if command -v pg_isready >/dev/null; then exec pg_isready -q -h 127.0.0.1; fi
 if command -v psql >/dev/null; then PGPASSWORD=$POSTGRES_PASSWORD exec psql -h 127.0.0.1 -U "$POSTGRES_USER" -l; fi
 for second in 1 2 3 4 5 6 7 8 9 10; do
@@ -34,7 +34,7 @@ done
 """.strip()
 
 
-class Parts(NamedTuple):
+class OwncloudParts(NamedTuple):
     """The two containers, and the name by which the app calls its database."""
 
     database: str
@@ -42,28 +42,28 @@ class Parts(NamedTuple):
     alias: str
 
 
-def fits(definition: Definition) -> bool:
+def matches_owncloud(definition: Definition) -> bool:
     """The questions for the database's account, a PostgreSQL with a volume, and an ownCloud that links to it."""
-    return _parts(definition) is not None
+    return _identify_parts(definition) is not None
 
 
-def launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
+def plan_owncloud_launch(definition: Definition, answers: Answers, facts: HostFacts) -> list[Step]:
     """Return the steps: a private share, the database, its answer, a certificate, the app; others in their order."""
-    parts = _parts(definition)
+    parts = _identify_parts(definition)
     steps: list[Step] = []
     for name, spec in definition.launch_order:
         if parts and name == parts.database:
-            steps += _database(definition, name, spec, answers, facts)
+            steps += _database_steps(definition, name, spec, answers, facts)
         elif parts and name == parts.app:
-            steps += _app(definition, parts, answers, facts)
+            steps += _app_steps(definition, parts, answers, facts)
         else:
-            steps += generic.launch_container(definition, name, answers, facts)
+            steps += generic.plan_container_launch(definition, name, answers, facts)
     return steps
 
 
-def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
+def certificate_findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
     """Yield what should be known of the certificate."""
-    parts = _parts(definition)
+    parts = _identify_parts(definition)
     app = parts.app if parts else ""
     if facts.certificate.missing:
         yield Finding(
@@ -81,71 +81,82 @@ def findings(definition: Definition, facts: HostFacts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def references(definition: Definition) -> Iterator[tuple[str, str]]:
+def owncloud_references(definition: Definition) -> Iterator[tuple[str, str]]:
     """The app refers to its database."""
-    if parts := _parts(definition):
+    if parts := _identify_parts(definition):
         yield parts.app, parts.database
 
 
-def _database(
+def _database_steps(
     definition: Definition, name: str, spec: ContainerSpec, answers: Answers, facts: HostFacts
 ) -> Iterator[Step]:
-    place = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
-    if place:
-        yield SetMode(share=place, mode=0o700, container=name, why=t("the database wants its files for itself"))
-    account = Additions(
+    share_path = answers.shares.get(name, {}).get(next(iter(spec.volumes)))
+    if share_path:
+        yield SetShareMode(
+            share=share_path, mode=0o700, container=name, why=t("the database wants its files for itself")
+        )
+    account = HandlerAdditions(
         environment={
-            "POSTGRES_USER": answers.custom_config.get(USER, ""),
-            "POSTGRES_PASSWORD": answers.custom_config.get(PASSWORD, ""),
+            "POSTGRES_USER": answers.custom_config.get(USER_QUESTION, ""),
+            "POSTGRES_PASSWORD": answers.custom_config.get(PASSWORD_QUESTION, ""),
         }
     )
-    yield from generic.launch_container(definition, name, answers, facts, account)
+    yield from generic.plan_container_launch(definition, name, answers, facts, account)
     yield AwaitAnswer(
-        container=name, command=("sh", "-c", READY), seconds=SECONDS, why=t("the app fails without its database")
+        container=name,
+        command=("sh", "-c", READY_SCRIPT),
+        seconds=DATABASE_TIMEOUT,
+        why=t("the app fails without its database"),
     )
 
 
-def _app(definition: Definition, parts: Parts, answers: Answers, facts: HostFacts) -> Iterator[Step]:
-    ours = facts.certificate
-    if ours.self_signed:
+def _app_steps(definition: Definition, parts: OwncloudParts, answers: Answers, facts: HostFacts) -> Iterator[Step]:
+    certificate = facts.certificate
+    if certificate.self_signed:
         why = t("the app encrypts its page with it; it is self-signed, so browsers will warn")
-        yield MakeCertificate(path=ours.certificate, container=parts.app, why=why)
-    linked = any(one.container == parts.database for one in _links(definition.containers[parts.app]))
-    added = Additions(
-        mounts=((ours.key, KEY_IN_APP), (ours.certificate, CERTIFICATE_IN_APP)),
+        yield CreateCertificate(path=certificate.certificate, container=parts.app, why=why)
+    linked = any(
+        reference.container == parts.database for reference in _link_references(definition.containers[parts.app])
+    )
+    additions = HandlerAdditions(
+        mounts=((certificate.key, KEY_IN_APP), (certificate.certificate, CERTIFICATE_IN_APP)),
         links=() if linked else ((parts.database, parts.alias),),
         environment={
             "HTTPS_ENABLED": "true",
-            "DB_USER": answers.custom_config.get(USER, ""),
-            "DB_PASS": answers.custom_config.get(PASSWORD, ""),
+            "DB_USER": answers.custom_config.get(USER_QUESTION, ""),
+            "DB_PASS": answers.custom_config.get(PASSWORD_QUESTION, ""),
         },
     )
-    yield from generic.launch_container(definition, parts.app, answers, facts, added)
+    yield from generic.plan_container_launch(definition, parts.app, answers, facts, additions)
 
 
-def _parts(definition: Definition) -> Parts | None:
+def _identify_parts(definition: Definition) -> OwncloudParts | None:
     """Return who is who; None where the definition is not of the shape."""
-    if not {USER, PASSWORD} <= definition.custom_config.keys():
+    if not {USER_QUESTION, PASSWORD_QUESTION} <= definition.custom_config.keys():
         return None
-    order = definition.launch_order
-    databases = [place for place, (_, spec) in enumerate(order) if _program(spec) == "postgres" and spec.volumes]
+    launch_order = definition.launch_order
+    databases = [
+        index for index, (_, spec) in enumerate(launch_order) if _image_program(spec) == "postgres" and spec.volumes
+    ]
     if len(databases) != 1:
         return None
-    database = order[databases[0]][0]
-    for name, spec in order[databases[0] + 1 :]:
-        if "owncloud" in name.lower() or "owncloud" in _program(spec):
-            links = [link.network for link in definition.links if (link.source, link.target) == (database, name)]
-            links += [one.alias for one in _links(spec) if one.container == database]
+    database = launch_order[databases[0]][0]
+    for name, spec in launch_order[databases[0] + 1 :]:
+        if "owncloud" in name.lower() or "owncloud" in _image_program(spec):
+            links = [
+                link.network for link in definition.network_links if (link.source, link.target) == (database, name)
+            ]
+            links += [reference.alias for reference in _link_references(spec) if reference.container == database]
             if links:
-                return Parts(database, name, links[0])
+                return OwncloudParts(database, name, links[0])
     return None
 
 
-def _program(spec: ContainerSpec) -> str:
+def _image_program(spec: ContainerSpec) -> str:
     """Return the last part of an image's name, without its tag."""
     return spec.image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0].lower()
 
 
-def _links(spec: ContainerSpec) -> list[Reference]:
+def _link_references(spec: ContainerSpec) -> list[ContainerReference]:
     """Return the containers that the options link to."""
-    return [one for one in spec.options.references if one.relation is Relation.LINK]
+    return [reference for reference in spec.run_options.references if reference.relation is Relation.LINK]

@@ -11,18 +11,18 @@ from rockonweb.core.facts import HostFacts
 from rockonweb.core.operations.requests import TaskRequest
 from rockonweb.core.operations.steps import Step
 
-Files = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
+FileTexts = Mapping[str, str | None]  # the text of each file by its key; None for one that is not there
 
 
 @dataclass(frozen=True)
-class Tasks:
+class HandlerTasks:
     """A handler's tasks.
 
-    `panel` names the pages that offer them. `files` says which files the tasks depend on: by key, the container whose
-    file it is and the path in it. `steps` decides from their text; it raises BadInput or Conflict for what can't be
-    done. Of the host it knows the containers.
+    `panel` names the pages that offer them. `required_files` says which files the tasks depend on: by key, the
+    container whose file it is and the path in it. `plan_steps` decides from their text; it raises BadInput or Conflict
+    for what can't be done. Of the host it knows the containers.
     """
 
     panel: str
-    files: Callable[[Definition], Mapping[str, tuple[str, str]]]
-    steps: Callable[[Definition, Answers, HostFacts, Files, TaskRequest], list[Step]]
+    required_files: Callable[[Definition], Mapping[str, tuple[str, str]]]
+    plan_steps: Callable[[Definition, Answers, HostFacts, FileTexts, TaskRequest], list[Step]]

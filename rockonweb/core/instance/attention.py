@@ -6,22 +6,22 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rockonweb.core.text import joined, t
+from rockonweb.core.text import join_texts, t
 
-TIGHT = 10 * 10**9  # bytes; a few more images or films fill it
-FULL = 10**9  # bytes; things begin to fail
-TIGHT_MEMORY = 0.07  # of the memory
+LOW_BYTES = 10 * 10**9  # bytes; a few more images or films fill it
+CRITICAL_BYTES = 10**9  # bytes; things begin to fail
+LOW_MEMORY = 0.07  # of the memory
 
 
-class Tone(enum.StrEnum):
+class Severity(enum.StrEnum):
     """How urgent it is."""
 
-    BAD = "danger"
-    WARN = "warning"
-    NEWS = "info"
+    DANGER = "danger"
+    WARNING = "warning"
+    INFO = "info"
 
 
-class Place(enum.StrEnum):
+class AlertTarget(enum.StrEnum):
     """Where it can be mended."""
 
     NOWHERE = ""
@@ -34,122 +34,133 @@ class Place(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Item:
+class Alert:
     """A sentence, what to do, and where; `id` is the row's, where the place has many."""
 
-    tone: Tone
+    severity: Severity
     sentence: str
     hint: str = ""
-    place: Place = Place.NOWHERE
+    target: AlertTarget = AlertTarget.NOWHERE
     id: int = 0
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """How much of something is left; None where nobody knows."""
 
     free: int | None = None
     total: int | None = None
 
     @property
-    def used(self) -> float | None:
+    def used_fraction(self) -> float | None:
         """The part that is used."""
         return 1 - self.free / self.total if self.free is not None and self.total else None
 
 
 @dataclass(frozen=True)
-class App:
-    """What is installed, or failed to be. `ended` are the words for one that ended by itself, blank for others."""
+class InstalledApp:
+    """What is installed, or failed to be. `exit_reason` says why one ended by itself, blank for others."""
 
     id: int
     name: str
-    ended: str = ""
+    exit_reason: str = ""
     newer_images: bool = False
     newer_definition: bool = False
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedOperation:
     """An operation that failed and that nothing has made up for since; its title says that it did."""
 
     id: int
     title: str
     error: str = ""
     hint: str = ""
-    rockon: int | None = None
+    rockon_id: int | None = None
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known. `workers` is None where nobody knows; `running` are the rock-ons that are being worked on."""
+class AlertFacts:
+    """What is known. `workers` is None where nobody knows; `busy_rockons` are the rock-ons that are being worked on."""
 
     workers: int | None = None
-    shares: Room = Room()
-    images: Room = Room()
-    memory: Room = Room()
-    apps: Sequence[App] = ()
-    failures: Sequence[Failure] = ()
-    running: frozenset[int] = frozenset()
+    shares: Capacity = Capacity()
+    images: Capacity = Capacity()
+    memory: Capacity = Capacity()
+    apps: Sequence[InstalledApp] = ()
+    failures: Sequence[FailedOperation] = ()
+    busy_rockons: frozenset[int] = frozenset()
 
 
-def attention(facts: Facts) -> list[Item]:
+def collect_alerts(facts: AlertFacts) -> list[Alert]:
     """Return what to look at, the most urgent first. That the queue or Docker is down, each page says itself."""
-    found = [*_host(facts), *_failures(facts), *_apps(facts), *_news(facts.apps)]
-    return sorted(found, key=lambda item: list(Tone).index(item.tone))
+    alerts = [*_host_alerts(facts), *_failure_alerts(facts), *_app_alerts(facts), *_update_alerts(facts.apps)]
+    return sorted(alerts, key=lambda alert: list(Severity).index(alert.severity))
 
 
-def _host(facts: Facts) -> Iterable[Item]:
+def _host_alerts(facts: AlertFacts) -> Iterable[Alert]:
     if facts.workers == 0:
         hint = t("Start Rockonweb with `rockonweb up`, which runs and looks after everything that is needed.")
-        yield Item(Tone.BAD, t("Nobody does the jobs: what is begun now waits."), hint)
-    if (tone := _tone(facts.shares.free)) is not None:
+        yield Alert(Severity.DANGER, t("Nobody does the jobs: what is begun now waits."), hint)
+    if (severity := _space_severity(facts.shares.free)) is not None:
         hint = t("Remove what is not needed, or put shares on a larger disk.")
-        yield Item(tone, t("The disk of the shares is nearly full."), hint, Place.SHARES)
-    if (tone := _tone(facts.images.free)) is not None:
+        yield Alert(severity, t("The disk of the shares is nearly full."), hint, AlertTarget.SHARES)
+    if (severity := _space_severity(facts.images.free)) is not None:
         hint = t("Remove images that nothing uses; an update may need 1 to 3 GB.")
-        yield Item(tone, t("The disk of the images is nearly full."), hint, Place.IMAGES)
+        yield Alert(severity, t("The disk of the images is nearly full."), hint, AlertTarget.IMAGES)
     memory = facts.memory
-    if memory.used is not None and 1 - memory.used < TIGHT_MEMORY:
+    if memory.used_fraction is not None and 1 - memory.used_fraction < LOW_MEMORY:
         hint = t("Stop an app that is not needed now: when memory runs out, Linux ends one by itself.")
-        yield Item(Tone.WARN, t("There is little memory left."), hint)
+        yield Alert(Severity.WARNING, t("There is little memory left."), hint)
 
 
-def _tone(free: int | None) -> Tone | None:
-    if free is None or free >= TIGHT:
+def _space_severity(free: int | None) -> Severity | None:
+    if free is None or free >= LOW_BYTES:
         return None
-    return Tone.BAD if free < FULL else Tone.WARN
+    return Severity.DANGER if free < CRITICAL_BYTES else Severity.WARNING
 
 
-def _failures(facts: Facts) -> Iterable[Item]:
-    for one in facts.failures:
-        if one.rockon not in facts.running:
-            yield Item(Tone.BAD, f"{one.title}.", joined(" ", (one.error, one.hint)), Place.OPERATION, one.id)
+def _failure_alerts(facts: AlertFacts) -> Iterable[Alert]:
+    for failure in facts.failures:
+        if failure.rockon_id not in facts.busy_rockons:
+            yield Alert(
+                Severity.DANGER,
+                f"{failure.title}.",
+                join_texts(" ", (failure.error, failure.hint)),
+                AlertTarget.OPERATION,
+                failure.id,
+            )
 
 
-def _apps(facts: Facts) -> Iterable[Item]:
-    told = {one.rockon for one in facts.failures} | facts.running
+def _app_alerts(facts: AlertFacts) -> Iterable[Alert]:
+    reported = {failure.rockon_id for failure in facts.failures} | facts.busy_rockons
     for app in facts.apps:
-        if app.ended and app.id not in told:
+        if app.exit_reason and app.id not in reported:
             hint = t("Look at its logs, then start it again.")
-            why = app.ended if app.ended.endswith(".") else joined("", (app.ended, "."))
+            why = app.exit_reason if app.exit_reason.endswith(".") else join_texts("", (app.exit_reason, "."))
             sentence = t("%(name)s does not run as it should: %(why)s", name=app.name, why=why)
-            yield Item(Tone.BAD, sentence, hint, Place.ROCKON, app.id)
+            yield Alert(Severity.DANGER, sentence, hint, AlertTarget.ROCKON, app.id)
 
 
-def _news(apps: Sequence[App]) -> Iterable[Item]:
-    newer = [app.name for app in apps if app.newer_images]
-    if newer:
+def _update_alerts(apps: Sequence[InstalledApp]) -> Iterable[Alert]:
+    updatable = [app.name for app in apps if app.newer_images]
+    if updatable:
         hint = t("Nothing that runs is touched before you say so, and a failed update goes back by itself.")
-        yield Item(Tone.NEWS, t("There are newer images of %(names)s.", names=_few(newer)), hint, Place.UPDATES)
+        yield Alert(
+            Severity.INFO,
+            t("There are newer images of %(names)s.", names=_shorten_names(updatable)),
+            hint,
+            AlertTarget.UPDATES,
+        )
     for app in apps:
         if app.newer_definition:
             hint = t("See what is different before you take it or leave it aside.")
             sentence = t("The catalogue has a newer definition of %(name)s.", name=app.name)
-            yield Item(Tone.NEWS, sentence, hint, Place.DEFINITION, app.id)
+            yield Alert(Severity.INFO, sentence, hint, AlertTarget.DEFINITION, app.id)
 
 
-def _few(names: Sequence[str], most: int = 4) -> str:
+def _shorten_names(names: Sequence[str], limit: int = 4) -> str:
     """Return names with commas, and how many more there are."""
-    if len(names) <= most:
+    if len(names) <= limit:
         return ", ".join(names)
-    return f"{', '.join(names[: most - 1])} … (+{len(names) - most + 1})"
+    return f"{', '.join(names[: limit - 1])} … (+{len(names) - limit + 1})"

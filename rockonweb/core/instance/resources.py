@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-HOUR = 3600.0
-RATES = ("received", "sent", "read", "written")
-GAP = 120.0  # seconds without a sample after which a line is broken: nobody looked, or nothing ran
+CHART_SECONDS = 3600.0
+RATE_FIELDS = ("received", "sent", "read", "written")
+MAX_GAP = 120.0  # seconds without a sample after which a line is broken: nobody looked, or nothing ran
 LINE_WIDTH, LINE_HEIGHT = 600, 120  # of the drawing's own coordinates
-STEPS = (1, 2, 2.5, 5)  # what the top of a scale may begin with
+SCALE_STEPS = (1, 2, 2.5, 5)  # what the top of a scale may begin with
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Sample:
     written: float | None = None
 
 
-def counters(stats: Mapping[str, Any], at: float) -> Counters | None:
+def read_counters(stats: Mapping[str, Any], at: float) -> Counters | None:
     """Return the counters in the engine's own statistics of a container; None of one that does not run."""
     memory, cpu = stats.get("memory_stats") or {}, (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
     if "usage" not in memory or "total_usage" not in cpu:
@@ -57,49 +57,52 @@ def counters(stats: Mapping[str, Any], at: float) -> Counters | None:
     details = memory.get("stats") or {}
     # Files that are only kept in memory because there is room are given back at need.
     cache = details.get("inactive_file", details.get("total_inactive_file", 0))
-    networks = [one for one in (stats.get("networks") or {}).values() if one]
+    networks = [interface for interface in (stats.get("networks") or {}).values() if interface]
     disks = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive")
-    moved = dict.fromkeys(("read", "write"), 0) if disks is not None else {}
+    disk_bytes = dict.fromkeys(("read", "write"), 0) if disks is not None else {}
     for entry in disks or ():
         kind = str(entry.get("op", "")).lower()
-        if kind in moved:
-            moved[kind] += int(entry.get("value") or 0)
+        if kind in disk_bytes:
+            disk_bytes[kind] += int(entry.get("value") or 0)
     return Counters(
         at=at,
         cpu=int(cpu["total_usage"]),
         memory=max(0, int(memory["usage"]) - int(cache)),
         limit=int(memory["limit"]) if memory.get("limit") else None,
-        received=sum(int(one.get("rx_bytes") or 0) for one in networks) if networks else None,
-        sent=sum(int(one.get("tx_bytes") or 0) for one in networks) if networks else None,
-        read=moved.get("read"),
-        written=moved.get("write"),
+        received=sum(int(interface.get("rx_bytes") or 0) for interface in networks) if networks else None,
+        sent=sum(int(interface.get("tx_bytes") or 0) for interface in networks) if networks else None,
+        read=disk_bytes.get("read"),
+        written=disk_bytes.get("write"),
     )
 
 
-def sample(before: Counters, after: Counters) -> Sample | None:
+def compute_sample(earlier: Counters, later: Counters) -> Sample | None:
     """Return what was used between two looks; None where the container was started anew between them."""
-    seconds = after.at - before.at
-    if seconds <= 0 or after.cpu < before.cpu:
+    seconds = later.at - earlier.at
+    if seconds <= 0 or later.cpu < earlier.cpu:
         return None
 
-    def rate(old: int | None, new: int | None) -> float | None:
+    def rate_per_second(old: int | None, new: int | None) -> float | None:
         return None if old is None or new is None else round(max(0, new - old) / seconds, 1)
 
     return Sample(
-        at=round(after.at, 1),
-        cpu=round((after.cpu - before.cpu) / 1e7 / seconds, 2),
-        memory=after.memory,
-        limit=after.limit,
-        **{what: rate(getattr(before, what), getattr(after, what)) for what in RATES},
+        at=round(later.at, 1),
+        cpu=round((later.cpu - earlier.cpu) / 1e7 / seconds, 2),
+        memory=later.memory,
+        limit=later.limit,
+        **{
+            field_name: rate_per_second(getattr(earlier, field_name), getattr(later, field_name))
+            for field_name in RATE_FIELDS
+        },
     )
 
 
-def write(one: Sample) -> str:
+def dump_sample(sample: Sample) -> str:
     """Return a sample as one line of text."""
-    return json.dumps([*asdict(one).values()], separators=(",", ":"))
+    return json.dumps([*asdict(sample).values()], separators=(",", ":"))
 
 
-def read(text: str | bytes) -> Sample | None:
+def load_sample(text: str | bytes) -> Sample | None:
     """Return the sample of a line; None of a line that is none, from another version for example."""
     try:
         return Sample(*json.loads(text))
@@ -110,58 +113,60 @@ def read(text: str | bytes) -> Sample | None:
 Point = tuple[float, float]  # a moment and a value
 
 
-def series(samples: Iterable[Sample], what: str) -> list[Point]:
+def time_series(samples: Iterable[Sample], field_name: str) -> list[Point]:
     """Return the values of one kind (`cpu`, `memory`, …) in the order of time, without what isn't counted."""
-    found = ((one.at, getattr(one, what)) for one in samples)
-    return sorted((at, float(value)) for at, value in found if value is not None)
+    values = ((sample.at, getattr(sample, field_name)) for sample in samples)
+    return sorted((at, float(value)) for at, value in values if value is not None)
 
 
-def top(values: Iterable[float], least: float = 1) -> float:
-    """Return a round number for the top of a scale: at or above all values, and at least `least`."""
-    highest = max([*values, least])
+def round_scale_top(values: Iterable[float], minimum: float = 1) -> float:
+    """Return a round number for the top of a scale: at or above all values, and at least `minimum`."""
+    highest = max([*values, minimum])
     power = 10.0 ** math.floor(math.log10(highest))
-    return next((power * step for step in STEPS if highest <= power * step), power * 10)
+    return next((power * step for step in SCALE_STEPS if highest <= power * step), power * 10)
 
 
-def runs(points: Sequence[Point], gap: float = GAP) -> list[list[Point]]:
+def split_at_gaps(points: Sequence[Point], gap: float = MAX_GAP) -> list[list[Point]]:
     """Return the points in stretches that were sampled without a gap."""
-    found: list[list[Point]] = []
+    stretches: list[list[Point]] = []
     for point in points:
-        if found and point[0] - found[-1][-1][0] <= gap:
-            found[-1].append(point)
+        if stretches and point[0] - stretches[-1][-1][0] <= gap:
+            stretches[-1].append(point)
         else:
-            found.append([point])
-    return found
+            stretches.append([point])
+    return stretches
 
 
-def path(points: Sequence[Point], now: float, scale: float, *, closed: bool = False) -> str:
+def svg_path(points: Sequence[Point], now: float, scale: float, *, closed: bool = False) -> str:
     """Return the `d` of an SVG path through the points of the last hour, `now` at the right edge, `scale` at the top.
 
     With `closed` it is the area below the line. Nothing to draw gives a blank text.
     """
-    words: list[str] = []
-    for run in runs([point for point in points if now - HOUR <= point[0] <= now]):
-        places = [_place(point, now, scale) for point in run]
-        if len(places) == 1:  # one sample alone is a short stroke
-            x, y = places[0]
-            places = [(max(0.0, x - 3), y), (x, y)]
-        line = " L".join(f"{x:g} {y:g}" for x, y in places)
-        words.append(
-            f"M{places[0][0]:g} {LINE_HEIGHT} L{line} L{places[-1][0]:g} {LINE_HEIGHT} Z" if closed else f"M{line}"
+    path_commands: list[str] = []
+    for stretch in split_at_gaps([point for point in points if now - CHART_SECONDS <= point[0] <= now]):
+        coordinates = [_chart_coordinates(point, now, scale) for point in stretch]
+        if len(coordinates) == 1:  # one sample alone is a short stroke
+            x, y = coordinates[0]
+            coordinates = [(max(0.0, x - 3), y), (x, y)]
+        line = " L".join(f"{x:g} {y:g}" for x, y in coordinates)
+        path_commands.append(
+            f"M{coordinates[0][0]:g} {LINE_HEIGHT} L{line} L{coordinates[-1][0]:g} {LINE_HEIGHT} Z"
+            if closed
+            else f"M{line}"
         )
-    return " ".join(words)
+    return " ".join(path_commands)
 
 
-def _place(point: Point, now: float, scale: float) -> tuple[float, float]:
+def _chart_coordinates(point: Point, now: float, scale: float) -> tuple[float, float]:
     at, value = point
-    x = LINE_WIDTH * (1 - (now - at) / HOUR)
+    x = LINE_WIDTH * (1 - (now - at) / CHART_SECONDS)
     y = LINE_HEIGHT * (1 - min(value, scale) / scale)
     return round(x, 1), round(y, 1)
 
 
-def every(samples: Sequence[Sample], seconds: float) -> list[Sample]:
+def last_of_each_span(samples: Sequence[Sample], seconds: float) -> list[Sample]:
     """Return the last sample of each span of time, the newest first: a table that people can read."""
-    found: dict[int, Sample] = {}
-    for one in sorted(samples, key=lambda one: one.at):
-        found[int(one.at // seconds)] = one
-    return [found[key] for key in sorted(found, reverse=True)]
+    latest: dict[int, Sample] = {}
+    for sample in sorted(samples, key=lambda sample: sample.at):
+        latest[int(sample.at // seconds)] = sample
+    return [latest[key] for key in sorted(latest, reverse=True)]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rockonweb.core.containers.networks import DOCKERS_OWN
+from rockonweb.core.containers.networks import BUILT_IN_NETWORKS
 from rockonweb.core.definition.definition import Definition
 
 
-def touched(definition: Definition, joined: Iterable[str]) -> frozenset[str]:
+def rockon_resources(definition: Definition, joined_networks: Iterable[str]) -> frozenset[str]:
     """Return what an operation on a rock-on touches, as `network NAME` and `container NAME`.
 
     That is its own containers, those that its options refer to, and its networks, without Docker's own: those of its
-    definition, and those that its containers `joined`.
+    definition, and those that its containers `joined_networks`.
     """
-    networks = {link.network for link in definition.links} | {*joined}
+    networks = {link.network for link in definition.network_links} | {*joined_networks}
     containers = {*definition.containers}
     for spec in definition.containers.values():
-        containers |= {reference.container for reference in spec.options.references}
-        networks |= {*spec.options.own_networks}
+        containers |= {reference.container for reference in spec.run_options.references}
+        networks |= {*spec.run_options.own_networks}
     return frozenset(
-        {f"network {name}" for name in networks - {*DOCKERS_OWN}} | {f"container {name}" for name in containers}
+        {f"network {name}" for name in networks - {*BUILT_IN_NETWORKS}} | {f"container {name}" for name in containers}
     )

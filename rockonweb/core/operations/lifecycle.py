@@ -21,7 +21,12 @@ class State(enum.StrEnum):
     PENDING_UNINSTALL = "pending_uninstall"
 
 
-THERE = (State.INSTALLED, State.PENDING_INSTALL, State.PENDING_UPDATE, State.PENDING_UNINSTALL)  # or soon
+INSTALLED_OR_PENDING = (
+    State.INSTALLED,
+    State.PENDING_INSTALL,
+    State.PENDING_UPDATE,
+    State.PENDING_UNINSTALL,
+)  # or soon
 
 
 class Kind(enum.StrEnum):
@@ -51,7 +56,7 @@ class Progress(enum.StrEnum):
     SKIPPED = "skipped"  # a step that was never begun
 
 
-STATE_WORDS = {
+STATE_LABELS = {
     State.AVAILABLE: t("available"),
     State.PENDING_INSTALL: t("pending install"),
     State.INSTALLED: t("installed already"),
@@ -59,7 +64,7 @@ STATE_WORDS = {
     State.PENDING_UPDATE: t("pending update"),
     State.PENDING_UNINSTALL: t("pending uninstall"),
 }
-KIND_WORDS = {
+KIND_LABELS = {
     Kind.INSTALL: t("install"),
     Kind.START: t("start"),
     Kind.STOP: t("stop"),
@@ -76,91 +81,92 @@ KIND_WORDS = {
 class Transition:
     """What a kind of operation makes of a rock-on's state and status.
 
-    `allowed` are the states in which it may begin; `state` and `status` are what shows while it waits and runs, `done`,
-    `failed` and `cancelled` the state at its end. None: as it was before. `status_failed` is the status after anything
-    but success, where Docker does not say better.
+    `allowed_states` are the states in which it may begin; `state` and `status` are what shows while it waits and runs,
+    `on_success`, `on_failure` and `on_cancel` the state at its end. None: as it was before. `failure_status` is the
+    status after anything but success, where Docker does not say better.
 
-    One that `undoes` takes back what it did when it fails; one that `replaces` sets containers aside while their
-    replacements begin, and has a rollback point. With `stays`, what is complete but not healthy stays. With `reserves`
-    its answers count once it is done, and it holds their ports until then. One that `joins` is, twice in a row, once.
+    One that `rolls_back` takes back what it did when it fails; one that `replaces_containers` sets containers aside
+    while their replacements begin, and has a rollback point. With `keep_on_failure`, what is complete but not healthy
+    stays. With `reserves_ports` its answers count once it is done, and it holds their ports until then. One that
+    `coalesces` is, twice in a row, once.
     """
 
-    allowed: tuple[State, ...]
+    allowed_states: tuple[State, ...]
     state: State | None = None
     status: Status | None = None
-    done: State | None = None
-    failed: State | None = None
-    cancelled: State | None = None
-    status_failed: Status | None = None
-    undoes: bool = False
-    replaces: bool = False
-    stays: bool = False
-    reserves: bool = False
-    joins: bool = False
+    on_success: State | None = None
+    on_failure: State | None = None
+    on_cancel: State | None = None
+    failure_status: Status | None = None
+    rolls_back: bool = False
+    replaces_containers: bool = False
+    keep_on_failure: bool = False
+    reserves_ports: bool = False
+    coalesces: bool = False
 
-    def state_after(self, progress: Progress, before: State, *, stays: bool = False) -> State:
-        """Return the state at the end; with `stays`, what failed is left as if it had not."""
-        if progress is Progress.DONE or stays:
-            return self.done or before
-        return (self.cancelled if progress is Progress.CANCELLED else self.failed) or before
+    def state_after(self, progress: Progress, previous: State, *, keep: bool = False) -> State:
+        """Return the state at the end; with `keep`, what failed is left as if it had not."""
+        if progress is Progress.DONE or keep:
+            return self.on_success or previous
+        return (self.on_cancel if progress is Progress.CANCELLED else self.on_failure) or previous
 
 
 _INSTALLED = (State.INSTALLED,)
 _CHANGE = Transition(
     _INSTALLED,
     State.PENDING_UPDATE,
-    done=State.INSTALLED,
-    failed=State.INSTALLED,
-    cancelled=State.INSTALLED,
-    undoes=True,
-    replaces=True,
-    reserves=True,
+    on_success=State.INSTALLED,
+    on_failure=State.INSTALLED,
+    on_cancel=State.INSTALLED,
+    rolls_back=True,
+    replaces_containers=True,
+    reserves_ports=True,
 )
-_START = Transition(_INSTALLED, status=Status.PENDING_START, status_failed=Status.START_FAILED, joins=True)
+_START = Transition(_INSTALLED, status=Status.PENDING_START, failure_status=Status.START_FAILED, coalesces=True)
 TRANSITIONS = {
     Kind.INSTALL: Transition(
         (State.AVAILABLE, State.INSTALL_FAILED),
         State.PENDING_INSTALL,
         Status.PENDING_START,
-        done=State.INSTALLED,
-        failed=State.INSTALL_FAILED,
-        cancelled=State.AVAILABLE,
-        undoes=True,
-        stays=True,
+        on_success=State.INSTALLED,
+        on_failure=State.INSTALL_FAILED,
+        on_cancel=State.AVAILABLE,
+        rolls_back=True,
+        keep_on_failure=True,
     ),
     Kind.START: _START,
-    Kind.STOP: Transition(_INSTALLED, status=Status.PENDING_STOP, status_failed=Status.STOP_FAILED, joins=True),
+    Kind.STOP: Transition(_INSTALLED, status=Status.PENDING_STOP, failure_status=Status.STOP_FAILED, coalesces=True),
     Kind.RESTART: _START,
     Kind.CHANGE: _CHANGE,
-    Kind.UPDATE: replace(_CHANGE, reserves=False, joins=True),
+    Kind.UPDATE: replace(_CHANGE, reserves_ports=False, coalesces=True),
     Kind.UNINSTALL: Transition(
-        (State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL, done=State.AVAILABLE, joins=True
+        (State.INSTALLED, State.INSTALL_FAILED), State.PENDING_UNINSTALL, on_success=State.AVAILABLE, coalesces=True
     ),
     Kind.ACTION: Transition(_INSTALLED),
 }
-UNDOING = tuple(kind for kind, transition in TRANSITIONS.items() if transition.undoes)
+ROLLBACK_KINDS = tuple(kind for kind, transition in TRANSITIONS.items() if transition.rolls_back)
 
 
-class Turn(enum.Enum):
+class Admission(enum.Enum):
     """What becomes of an operation that is asked for while others of its rock-on wait or run."""
 
-    QUEUE = enum.auto()
-    JOIN = enum.auto()  # the last one is the same
-    REFUSE = enum.auto()
+    ENQUEUE = enum.auto()
+    COALESCE = enum.auto()  # the last one is the same
+    REJECT = enum.auto()
 
 
-def turn(kind: Kind, before: Sequence[Kind], *, same: bool = True) -> Turn:
+def decide_admission(kind: Kind, unfinished: Sequence[Kind], *, same_request: bool = True) -> Admission:
     """Decide on an operation of `kind` after those that wait and run, the first one first.
 
-    It is joined only with one that asks for the `same`. What comes after an install or an uninstall depends on how that
-    ends, and the review of a change is out of date once another one has been made: those are refused.
+    It is joined only with one that asks for the `same_request`. What comes after an install or an uninstall depends on
+    how that ends, and the review of a change is out of date once another one has been made: those are refused.
     """
-    if not before:
-        return Turn.QUEUE
-    if kind == before[-1] and TRANSITIONS[kind].joins and same:
-        return Turn.JOIN
-    if kind in (Kind.INSTALL, Kind.ACTION) or {Kind.INSTALL, Kind.UNINSTALL} & {*before}:
-        return Turn.REFUSE
-    if kind is Kind.CHANGE and any(TRANSITIONS[one].replaces for one in before):
-        return Turn.REFUSE
-    return Turn.QUEUE
+    if not unfinished:
+        return Admission.ENQUEUE
+    if kind == unfinished[-1] and TRANSITIONS[kind].coalesces and same_request:
+        return Admission.COALESCE
+    if kind in (Kind.INSTALL, Kind.ACTION) or {Kind.INSTALL, Kind.UNINSTALL} & {*unfinished}:
+        return Admission.REJECT
+    if kind is Kind.CHANGE and any(TRANSITIONS[earlier_kind].replaces_containers for earlier_kind in unfinished):
+        return Admission.REJECT
+    return Admission.ENQUEUE

@@ -11,13 +11,13 @@ from typing import ClassVar, dataclass_transform
 
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.operations.lifecycle import Kind, State
-from rockonweb.core.packed import Told, pack, unpack
+from rockonweb.core.packed import StoredSentence, pack, unpack
 from rockonweb.core.status.status import Status
 
 Owner = tuple[int, int]  # a user's and a group's id
 
 
-_KINDS: dict[Kind, type[Request]] = {}
+_REQUEST_TYPES: dict[Kind, type[Request]] = {}
 
 
 @dataclass_transform(frozen_default=True)
@@ -29,7 +29,7 @@ class Request:
 
     def __init_subclass__(cls, kind: Kind) -> None:
         cls.kind = kind
-        _KINDS[kind] = dataclass(frozen=True)(cls)
+        _REQUEST_TYPES[kind] = dataclass(frozen=True)(cls)
 
     def to_json(self) -> str:
         """Return it as it is kept; `request_from_json` reads it."""
@@ -112,13 +112,13 @@ class RefreshRequest(Request, kind=Kind.REFRESH):
 
 def request_from_json(kind: Kind, text: str) -> Request:
     """Return the request that `Request.to_json` gave. Raises ValueError for anything else."""
-    found: Request = unpack(_KINDS[kind], text)
-    return found
+    request: Request = unpack(_REQUEST_TYPES[kind], text)
+    return request
 
 
-def plain_request(kind: Kind) -> Request:
+def blank_request(kind: Kind) -> Request:
     """Return the request of a kind that asks for nothing in particular."""
-    return _KINDS[kind]()
+    return _REQUEST_TYPES[kind]()
 
 
 @dataclass(frozen=True)
@@ -135,5 +135,5 @@ class Notes:
     status: Status | None = None
     running: tuple[str, ...] | None = None
     owes: bool = False
-    warnings: tuple[tuple[Told, Told], ...] = ()
+    warnings: tuple[tuple[StoredSentence, StoredSentence], ...] = ()
     stays: bool = False

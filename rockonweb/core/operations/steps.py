@@ -12,16 +12,16 @@ from typing import Any, ClassVar, dataclass_transform
 from pydantic import TypeAdapter
 
 from rockonweb.core.containers.argv import Argv
-from rockonweb.core.secret import render
-from rockonweb.core.text import Text, filled, t
+from rockonweb.core.secret import format_command
+from rockonweb.core.text import TranslatableText, fill_template, t
 
-ASIDE = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
+RENAMED_SUFFIX = ".rockonweb-aside"  # ends the name of a container that waits until its replacement holds
 
 
-_PLACES = re.compile(r"%\((\w+)\)s")
-_KINDS: dict[str, type[Step]] = {}
-_NOT_KEPT = ("why", "argv")  # words for people, and secrets
-_KEPT = TypeAdapter(dict[str, Any])
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_STEP_CLASSES: dict[str, type[Step]] = {}
+_UNSTORED_FIELDS = ("why", "argv")  # words for people, and secrets
+_STORED_DATA = TypeAdapter(dict[str, Any])
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -30,29 +30,29 @@ class Step:
     """Base of all steps, which are dataclasses as it is. `why` is for people, and so is `title`, what it does."""
 
     kind: ClassVar[str]  # as it is kept: it never changes, whatever the class is called
-    does: ClassVar[Text]  # the title, with places for fields
+    does: ClassVar[TranslatableText]  # the title, with places for fields
     why: str
 
     def __init_subclass__(cls, kind: str) -> None:
         cls.kind = kind
-        _KINDS[kind] = dataclass(frozen=True, kw_only=True)(cls)
+        _STEP_CLASSES[kind] = dataclass(frozen=True, kw_only=True)(cls)
 
     def to_data(self) -> dict[str, Any]:
         """Return what is kept of it beside its kind, as JSON has it; `step_from_data` reads it."""
-        kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_KEPT}
-        data: dict[str, Any] = _KEPT.dump_python(kept, mode="json")
+        stored = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _UNSTORED_FIELDS}
+        data: dict[str, Any] = _STORED_DATA.dump_python(stored, mode="json")
         return data
 
     @property
     def title(self) -> str:
         """What it does."""
-        return filled(self.does, **{name: getattr(self, name) for name in _PLACES.findall(self.does)})
+        return fill_template(self.does, **{name: getattr(self, name) for name in _PLACEHOLDER.findall(self.does)})
 
     def __str__(self) -> str:
         return str(self.title)
 
 
-class MakeShare(Step, kind="make_share"):
+class CreateShare(Step, kind="make_share"):
     """Make a new, empty share, and give it to a user and group. Undo: remove it again while it is empty."""
 
     does = t("make share %(share)s")
@@ -60,7 +60,7 @@ class MakeShare(Step, kind="make_share"):
     owner: tuple[int, int] | None = None
 
 
-class Pull(Step, kind="pull"):
+class PullImage(Step, kind="pull"):
     """Get an image. Undo: nothing, an image does no harm.
 
     Where it is `required`, an older one that is on the host does not do.
@@ -71,14 +71,14 @@ class Pull(Step, kind="pull"):
     required: bool = False
 
 
-class MakeNetwork(Step, kind="make_network"):
+class CreateNetwork(Step, kind="make_network"):
     """Make a network unless it exists. Undo: remove it, when this operation made it."""
 
     does = t("make network %(network)s")
     network: str
 
 
-class Create(Step, kind="create"):
+class CreateContainer(Step, kind="create"):
     """Make a container, not started yet. Undo: remove it."""
 
     does = t("make container %(container)s")
@@ -86,7 +86,7 @@ class Create(Step, kind="create"):
     argv: Argv
 
 
-class Join(Step, kind="join"):
+class ConnectNetwork(Step, kind="join"):
     """Connect a container to a network. One that is not `required` reports a refusal and goes on."""
 
     does = t("connect %(container)s to network %(network)s")
@@ -95,7 +95,7 @@ class Join(Step, kind="join"):
     required: bool = True
 
 
-class Leave(Step, kind="leave"):
+class DisconnectNetwork(Step, kind="leave"):
     """Disconnect a container from a network. Undo: connect it again."""
 
     does = t("disconnect %(container)s from network %(network)s")
@@ -103,7 +103,7 @@ class Leave(Step, kind="leave"):
     container: str
 
 
-class SetMode(Step, kind="set_mode"):
+class SetShareMode(Step, kind="set_mode"):
     """Set the permissions of a share's folder, such as 0o700. Undo: the ones that it had."""
 
     share: str
@@ -111,12 +111,12 @@ class SetMode(Step, kind="set_mode"):
     container: str
 
     @property
-    def title(self) -> Text:
+    def title(self) -> TranslatableText:
         """What it does."""
         return t("set the permissions of share %(share)s to %(mode)s", share=self.share, mode=f"{self.mode:o}")
 
 
-class SetOwner(Step, kind="set_owner"):
+class SetShareOwner(Step, kind="set_owner"):
     """Give a share, or a folder of one, to a user and group: itself, not what is in it. Undo: to those it had.
 
     A folder that is not there is made.
@@ -128,7 +128,7 @@ class SetOwner(Step, kind="set_owner"):
     gid: int
 
 
-class MakeCertificate(Step, kind="make_certificate"):
+class CreateCertificate(Step, kind="make_certificate"):
     """Make the self-signed key and certificate of this host, unless they are there. They stay for the next app."""
 
     does = t("make the certificate %(path)s, unless it is there")
@@ -149,10 +149,10 @@ class RunOnce(Step, kind="run_once"):
     @property
     def title(self) -> str:
         """What it does: the command as it is."""
-        return render(self.argv)
+        return format_command(self.argv)
 
 
-class Start(Step, kind="start"):
+class StartContainer(Step, kind="start"):
     """Start a container. Undo: stop it."""
 
     does = t("start %(container)s")
@@ -177,7 +177,7 @@ class AwaitAnswer(Step, kind="await_answer"):
 
 
 @dataclass(frozen=True)
-class Page:
+class UiPage:
     """An app's own page on a port of this host."""
 
     port: int
@@ -192,31 +192,31 @@ class AwaitHealth(Step, kind="await_health"):
     """
 
     stays: bool = False
-    pages: tuple[tuple[str, Page | None], ...]
+    pages: tuple[tuple[str, UiPage | None], ...]
 
     @property
-    def title(self) -> Text:
+    def title(self) -> TranslatableText:
         """What it does."""
         if len(self.pages) == 1:
             return t("wait until %(name)s is healthy", name=self.pages[0][0])
         return t("wait until %(names)s are healthy", names=", ".join(name for name, _ in self.pages))
 
 
-class SetAside(Step, kind="set_aside"):
+class RenameOld(Step, kind="set_aside"):
     """Give a stopped container another name, so that its replacement can have its own. Undo: give it back."""
 
     does = t("set container %(container)s aside")
     container: str
 
 
-class Discard(Step, kind="discard"):
+class RemoveOld(Step, kind="discard"):
     """Remove a container that was set aside, never its volumes. From the first one on there is no undo."""
 
     does = t("remove the old container %(container)s")
     container: str
 
 
-class Snapshot(Step, kind="snapshot"):
+class TakeSnapshot(Step, kind="snapshot"):
     """Take a read-only snapshot of a share, while its containers are stopped.
 
     Undo: where something that was made afterwards has run, put it in the share's place and keep what was there.
@@ -227,7 +227,7 @@ class Snapshot(Step, kind="snapshot"):
     containers: tuple[str, ...]
 
 
-class PutBack(Step, kind="put_back"):
+class RestoreSnapshot(Step, kind="put_back"):
     """Put the snapshot of a rollback point in the place of a share, and keep what was there.
 
     Undo: that of the snapshot which was taken just before.
@@ -238,14 +238,14 @@ class PutBack(Step, kind="put_back"):
     point: int
 
 
-class Stop(Step, kind="stop"):
+class StopContainer(Step, kind="stop"):
     """Stop a container. Undo: start it."""
 
     does = t("stop %(container)s")
     container: str
 
 
-class Remove(Step, kind="remove"):
+class RemoveContainer(Step, kind="remove"):
     """Remove a stopped container, never its volumes."""
 
     does = t("remove container %(container)s")
@@ -268,9 +268,9 @@ class RemoveImage(Step, kind="remove_image"):
 
 def step_from_data(kind: str, data: dict[str, Any]) -> Step | None:
     """Return the step of which this was kept, without its reason and its command line; None for what is no step."""
-    made = _KINDS.get(kind)
-    if made is None:
+    step_class = _STEP_CLASSES.get(kind)
+    if step_class is None:
         return None
-    blanks = {"why": "", **({"argv": ()} if "argv" in made.__dataclass_fields__ else {})}
-    found: Step = TypeAdapter(made).validate_python(data | blanks)
-    return found
+    blanks = {"why": "", **({"argv": ()} if "argv" in step_class.__dataclass_fields__ else {})}
+    step: Step = TypeAdapter(step_class).validate_python(data | blanks)
+    return step

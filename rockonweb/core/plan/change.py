@@ -17,38 +17,45 @@ from dataclasses import dataclass, field, replace
 from rockonweb.core import handlers
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.containers import owners
-from rockonweb.core.containers.argv import Argv, own_words
+from rockonweb.core.containers.argv import Argv, without_management_labels
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker import run_options
-from rockonweb.core.facts import UP, HostFacts
+from rockonweb.core.facts import UP_STATES, HostFacts
 from rockonweb.core.operations.steps import (
     AwaitAnswer,
     AwaitEnd,
-    Create,
-    Discard,
-    Join,
-    Leave,
-    MakeNetwork,
-    Pull,
-    PutBack,
+    ConnectNetwork,
+    CreateContainer,
+    CreateNetwork,
+    DisconnectNetwork,
+    PullImage,
     RemoveNetwork,
+    RemoveOld,
+    RenameOld,
+    RestoreSnapshot,
     RunOnce,
-    SetAside,
-    Snapshot,
-    Start,
+    StartContainer,
     Step,
-    Stop,
+    StopContainer,
+    TakeSnapshot,
 )
-from rockonweb.core.plan.plan import Plan, gate, link_networks, missing_option_networks, network_members, places_first
-from rockonweb.core.plan.rollback import AS_IT_IS, Back, Cover, covers, resumed
-from rockonweb.core.secret import render, reveal
+from rockonweb.core.plan.plan import (
+    Plan,
+    health_gate,
+    link_networks,
+    missing_option_networks,
+    network_members,
+    share_steps,
+)
+from rockonweb.core.plan.rollback import NO_ROLLBACK, RollbackTarget, SnapshotScope, find_snapshot_scopes, resume_steps
+from rockonweb.core.secret import format_command, reveal_argv
 from rockonweb.core.text import t
 
-Recipe = tuple[Step, ...]  # what makes and starts one container
+ContainerSteps = tuple[Step, ...]  # what makes and starts one container
 
 
 @dataclass(frozen=True)
-class Made:
+class DesiredState:
     """What the containers of a rock-on are made from."""
 
     definition: Definition
@@ -56,7 +63,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ContainerDiff:
     """One container before and after. `why` it is rebuilt is blank for one that stays.
 
     `before` is None for a container that is new, `after` for one that goes.
@@ -70,7 +77,7 @@ class Compared:
     leaves: tuple[str, ...] = ()
 
     @property
-    def rebuilt(self) -> bool:
+    def recreated(self) -> bool:
         """Whether it is made anew, made for the first time, or removed."""
         return bool(self.why)
 
@@ -80,19 +87,19 @@ class Change:
     """What a change does to each container, the steps that do it, and the data of which shares could be undone."""
 
     plan: Plan
-    containers: tuple[Compared, ...] = field(default=())
-    covers: tuple[Cover, ...] = field(default=())
+    containers: tuple[ContainerDiff, ...] = field(default=())
+    snapshot_scopes: tuple[SnapshotScope, ...] = field(default=())
 
     @property
-    def rebuilt(self) -> list[str]:
+    def recreated(self) -> list[str]:
         """The names of the containers that are made anew, made, or removed."""
-        return [one.container for one in self.containers if one.rebuilt]
+        return [diff.container for diff in self.containers if diff.recreated]
 
     @property
     def paused(self) -> list[str]:
         """The names of those that stay, but are stopped meanwhile and started again."""
-        stopped = [step.container for step in self.plan.steps if isinstance(step, Stop)]
-        return [name for name in stopped if name not in self.rebuilt]
+        stopped = [step.container for step in self.plan.steps if isinstance(step, StopContainer)]
+        return [name for name in stopped if name not in self.recreated]
 
     @property
     def reviewed(self) -> list[str]:
@@ -100,90 +107,129 @@ class Change:
 
         Without what may differ between two looks and does not matter, such as which images are there already.
         """
-        told = (Create, RunOnce, SetAside, Join, Leave, PutBack)
+        step_types = (CreateContainer, RunOnce, RenameOld, ConnectNetwork, DisconnectNetwork, RestoreSnapshot)
         return [
-            render(step.argv) if isinstance(step, Create | RunOnce) else str(step)
+            format_command(step.argv) if isinstance(step, CreateContainer | RunOnce) else str(step)
             for step in self.plan.steps
-            if isinstance(step, told)
+            if isinstance(step, step_types)
         ]
 
 
-def change(
-    old: Made,
-    new: Made,
+def plan_change(
+    old: DesiredState,
+    new: DesiredState,
     facts: HostFacts,
     *,
-    again: Mapping[str, str] | None = None,
-    start: bool = False,
+    recreate: Mapping[str, str] | None = None,
+    start_all: bool = False,
     new_shares: frozenset[str] = frozenset(),
-    asked: Collection[str] = (),
-    back: Back = AS_IT_IS,
-    give: Mapping[str, tuple[int, int]] | None = None,
+    requested_shares: Collection[str] = (),
+    rollback_target: RollbackTarget = NO_ROLLBACK,
+    ownership_changes: Mapping[str, tuple[int, int]] | None = None,
 ) -> Change:
     """Plan how a rock-on that was made from `old` comes to be as if made from `new`.
 
-    `again` are containers that are rebuilt in any case, with the reason. The rock-on ends as it is now: what runs, runs
-    again; with `start`, all of it runs then. Of the shares that others use too, a snapshot is taken of those that are
-    `asked` for. `back` is for going back to a rollback point.
+    `recreate` are containers that are rebuilt in any case, with the reason. The rock-on ends as it is now: what runs,
+    runs again; with `start_all`, all of it runs then. Of the shares that others use too, a snapshot is taken of those
+    that are `requested_shares` for. `rollback_target` is for going back to a rollback point.
     """
-    facts = replace(facts, new_owners=owners.of_new(new.definition, new.answers, new_shares))
-    then = replace(facts, pinned={**facts.pinned, **back.images})
-    before, after = _recipes(old, facts), _recipes(new, then)
+    facts = replace(facts, new_owners=owners.new_path_owners(new.definition, new.answers, new_shares))
+    target_facts = replace(facts, pinned={**facts.pinned, **rollback_target.images})
+    before, after = _launch_steps(old, facts), _launch_steps(new, target_facts)
     present = set(before)
     if facts.containers is not None:
-        present = {n for n in before if n in facts.containers and facts.containers[n].rockon == new.definition.name}
-    why = _reasons(before, after, present, again or {}, new.definition)
-    gone = {name: t("the definition no longer has it") for name in before if name not in after}
+        present = {
+            container
+            for container in before
+            if container in facts.containers and facts.containers[container].rockon == new.definition.name
+        }
+    reasons = _recreate_reasons(before, after, present, recreate or {}, new.definition)
+    removed = {name: t("the definition no longer has it") for name in before if name not in after}
     replaced = [
-        name for name, _ in reversed(old.definition.launch_order) if name in {**why, **gone} and name in present
+        name for name, _ in reversed(old.definition.launch_order) if name in {**reasons, **removed} and name in present
     ]
-    live = {name: _moves(before[name], after[name]) for name in after if name in before and name not in why}
-    starts = set(after) if start else _starts(after, why, present, facts) if back.ran is None else {*back.ran}
-    touched = () if start else {*why, *gone}  # a start is no change that one could go back from
-    found = covers((old.definition, old.answers), (new.definition, new.answers), touched, facts, asked, back.shares)
-    paused = {name for one in found if one.covered for name in one.containers if name in present and _up(name, facts)}
-    again_up = resumed(after, {*paused, *(set(after) if start else back.ran or ())} - set(why))
-    done = _prepared(before, after, why, new, facts)
-    networks = _new_networks(old, new, facts, {*why, *starts, *(name for name, (joins, _) in live.items() if joins)})
-    built = [
+    network_moves = {
+        name: _network_moves(before[name], after[name]) for name in after if name in before and name not in reasons
+    }
+    to_start = (
+        set(after)
+        if start_all
+        else _containers_to_start(after, reasons, present, facts)
+        if rollback_target.running is None
+        else {*rollback_target.running}
+    )
+    changed = () if start_all else {*reasons, *removed}  # a start is no change that one could go back from
+    scopes = find_snapshot_scopes(
+        (old.definition, old.answers),
+        (new.definition, new.answers),
+        changed,
+        facts,
+        requested_shares,
+        rollback_target.shares,
+    )
+    paused = {
+        name
+        for scope in scopes
+        if scope.is_included
+        for name in scope.containers
+        if name in present and _is_up(name, facts)
+    }
+    restarts = resume_steps(
+        after, {*paused, *(set(after) if start_all else rollback_target.running or ())} - set(reasons)
+    )
+    already_prepared = _already_prepared(before, after, reasons, new, facts)
+    networks = _network_steps(
+        old, new, facts, {*reasons, *to_start, *(name for name, (joins, _) in network_moves.items() if joins)}
+    )
+    build_steps = [
         step
         for name in after
         for step in (
-            _build(after[name], why[name], starts, prepared=name in done) if name in why else again_up.get(name, ())
+            _recreate_steps(after[name], reasons[name], to_start, prepared=name in already_prepared)
+            if name in reasons
+            else restarts.get(name, ())
         )
     ]
     steps = (
-        *places_first(
-            new.definition, new.answers, facts, new_shares, give=give, before=owners.places(old.definition, old.answers)
+        *share_steps(
+            new.definition,
+            new.answers,
+            facts,
+            new_shares,
+            give=ownership_changes,
+            previous_paths=owners.used_share_paths(old.definition, old.answers),
         ),
-        *_pulls(old.definition, new.definition, why, then),
+        *_pull_steps(old.definition, new.definition, reasons, target_facts),
         *networks,
         *(
-            Join(network=network, container=name, why=t("it joins while it runs"))
-            for name, (joins, _) in live.items()
+            ConnectNetwork(network=network, container=name, why=t("it joins while it runs"))
+            for name, (joins, _) in network_moves.items()
             for network in joins
         ),
         *(
-            Stop(container=name, why=t("the last one first"))
+            StopContainer(container=name, why=t("the last one first"))
             for name, _ in reversed(old.definition.launch_order)
             if name in {*replaced, *paused}
         ),
         *(
-            Snapshot(share=one.share, containers=one.containers, why=t("so that its data can be brought back"))
-            for one in found
-            if one.covered and one.share in facts.shares
+            TakeSnapshot(share=scope.share, containers=scope.containers, why=t("so that its data can be brought back"))
+            for scope in scopes
+            if scope.is_included and scope.share in facts.shares
         ),
-        *(PutBack(share=share, point=back.point, why=t("its data as it was then")) for share in back.shares),
-        *(SetAside(container=name, why=t("it comes back should its replacement fail")) for name in replaced),
-        *built,
-        *(() if start else gate(new.definition, new.answers, built, stays=False)),
         *(
-            Leave(network=network, container=name, why=t("it leaves while it runs"))
-            for name, (_, leaves) in live.items()
+            RestoreSnapshot(share=share, point=rollback_target.point_id, why=t("its data as it was then"))
+            for share in rollback_target.shares
+        ),
+        *(RenameOld(container=name, why=t("it comes back should its replacement fail")) for name in replaced),
+        *build_steps,
+        *(() if start_all else health_gate(new.definition, new.answers, build_steps, keep_on_failure=False)),
+        *(
+            DisconnectNetwork(network=network, container=name, why=t("it leaves while it runs"))
+            for name, (_, leaves) in network_moves.items()
             for network in leaves
         ),
         *(
-            Discard(container=name, why=t("its replacement holds; shares, images and volumes stay"))
+            RemoveOld(container=name, why=t("its replacement holds; shares, images and volumes stay"))
             for name in replaced
         ),
         *(
@@ -192,164 +238,178 @@ def change(
             if name not in link_networks(new.definition)
         ),
     )
-    compared = tuple(
-        Compared(
+    diffs = tuple(
+        ContainerDiff(
             name,
-            {**gone, **why}.get(name, ""),
-            _line(before.get(name)) if name in present else None,
-            _line(after.get(name)),
-            *live.get(name, ((), ())),
+            {**removed, **reasons}.get(name, ""),
+            _create_argv(before.get(name)) if name in present else None,
+            _create_argv(after.get(name)),
+            *network_moves.get(name, ((), ())),
         )
-        for name in dict.fromkeys([*after, *gone])
+        for name in dict.fromkeys([*after, *removed])
     )
     plan = Plan(
         new.definition.name,
         steps,
         tuple((name, tuple(members)) for name, members in network_members(new.definition, new.answers).items()),
-        tuple(handlers.examine(new.definition, new.answers, facts, new_shares)),
-        tuple(owners.offers(new.definition, new.answers, facts).values()),
+        tuple(handlers.collect_all_findings(new.definition, new.answers, facts, new_shares)),
+        tuple(owners.ownership_offers(new.definition, new.answers, facts).values()),
     )
-    return Change(plan, compared, tuple(found))
+    return Change(plan, diffs, tuple(scopes))
 
 
-def _recipes(made: Made, facts: HostFacts) -> dict[str, Recipe]:
+def _launch_steps(state: DesiredState, facts: HostFacts) -> dict[str, ContainerSteps]:
     """Return the steps of a launch by container, in launch order."""
-    found: dict[str, list[Step]] = {name: [] for name, _ in made.definition.launch_order}
-    for step in handlers.find(made.definition).launch(made.definition, made.answers, facts):
-        found[getattr(step, "container")].append(step)  # noqa: B009 - each step of a launch has one
-    return {name: tuple(steps) for name, steps in found.items()}
+    steps_by_container: dict[str, list[Step]] = {name: [] for name, _ in state.definition.launch_order}
+    for step in handlers.find_handler(state.definition).launch(state.definition, state.answers, facts):
+        steps_by_container[getattr(step, "container")].append(step)  # noqa: B009 - each step of a launch has one
+    return {name: tuple(steps) for name, steps in steps_by_container.items()}
 
 
-def _reasons(
-    before: Mapping[str, Recipe],
-    after: Mapping[str, Recipe],
+def _recreate_reasons(
+    before: Mapping[str, ContainerSteps],
+    after: Mapping[str, ContainerSteps],
     present: set[str],
-    again: Mapping[str, str],
+    recreate: Mapping[str, str],
     definition: Definition,
 ) -> dict[str, str]:
     """Return why each container that is made or made anew is."""
-    why: dict[str, str] = {}
-    for name, recipe in after.items():
+    reasons: dict[str, str] = {}
+    for name, steps in after.items():
         if name not in before:
-            why[name] = t("it is new in the definition")
+            reasons[name] = t("it is new in the definition")
         elif name not in present:
-            why[name] = t("it was removed by hand and is made anew from its answers")
-        elif _essence(recipe) != _essence(before[name]):
-            why[name] = t("its command line changes")
-        elif _runs_once(recipe) != _runs_once(before[name]):
-            why[name] = t("the run that prepares it changes")
-        elif name in again:
-            why[name] = again[name]
-    return referring(definition, why)
+            reasons[name] = t("it was removed by hand and is made anew from its answers")
+        elif _create_commands(steps) != _create_commands(before[name]):
+            reasons[name] = t("its command line changes")
+        elif _one_shot_commands(steps) != _one_shot_commands(before[name]):
+            reasons[name] = t("the run that prepares it changes")
+        elif name in recreate:
+            reasons[name] = recreate[name]
+    return propagate_reasons(definition, reasons)
 
 
-def referring(definition: Definition, why: Mapping[str, str]) -> dict[str, str]:
+def propagate_reasons(definition: Definition, direct_reasons: Mapping[str, str]) -> dict[str, str]:
     """Return the reasons, with those for the containers that refer to one that has a reason: they would look for the
     old one.
     """
-    found = dict(why)
-    grown = True
-    while grown:
-        grown = False
+    reasons = dict(direct_reasons)
+    changed = True
+    while changed:
+        changed = False
         for name, _ in definition.launch_order:
-            other = next((other for other in handlers.referred(definition, name) if other in found), None)
-            if other and name not in found:
-                found[name] = t("it refers to %(other)s, which is made anew", other=other)
-                grown = True
-    return {name: found[name] for name, _ in definition.launch_order if name in found}
+            other = next(
+                (other for other in handlers.referenced_containers(definition, name) if other in reasons), None
+            )
+            if other and name not in reasons:
+                reasons[name] = t("it refers to %(other)s, which is made anew", other=other)
+                changed = True
+    return {name: reasons[name] for name, _ in definition.launch_order if name in reasons}
 
 
-def _essence(recipe: Recipe) -> list[list[str]]:
-    return [reveal(step.argv) for step in recipe if isinstance(step, Create)]
+def _create_commands(steps: ContainerSteps) -> list[list[str]]:
+    return [reveal_argv(step.argv) for step in steps if isinstance(step, CreateContainer)]
 
 
-def _runs_once(recipe: Recipe) -> list[list[str]]:
-    return [own_words(reveal(step.argv)) for step in recipe if isinstance(step, RunOnce)]
+def _one_shot_commands(steps: ContainerSteps) -> list[list[str]]:
+    return [without_management_labels(reveal_argv(step.argv)) for step in steps if isinstance(step, RunOnce)]
 
 
-def _line(recipe: Recipe | None) -> Argv | None:
-    return next((step.argv for step in recipe or () if isinstance(step, Create)), None)
+def _create_argv(steps: ContainerSteps | None) -> Argv | None:
+    return next((step.argv for step in steps or () if isinstance(step, CreateContainer)), None)
 
 
-def _moves(before: Recipe, after: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _network_moves(before: ContainerSteps, after: ContainerSteps) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the networks that a container joins, and those that it leaves."""
-    had = [step.network for step in before if isinstance(step, Join)]
-    has = [step.network for step in after if isinstance(step, Join)]
-    return tuple(one for one in has if one not in had), tuple(one for one in had if one not in has)
+    old_networks = [step.network for step in before if isinstance(step, ConnectNetwork)]
+    new_networks = [step.network for step in after if isinstance(step, ConnectNetwork)]
+    return tuple(network for network in new_networks if network not in old_networks), tuple(
+        network for network in old_networks if network not in new_networks
+    )
 
 
-def _starts(after: Mapping[str, Recipe], why: Mapping[str, str], present: set[str], facts: HostFacts) -> set[str]:
+def _containers_to_start(
+    after: Mapping[str, ContainerSteps], reasons: Mapping[str, str], present: set[str], facts: HostFacts
+) -> set[str]:
     """Return which of the containers that are made are started too: those that run now.
 
     One that is new, or that does its work and ends, is started where the rock-on runs; one that others wait for is in
     any case.
     """
-    known = facts.containers
-    if known is None:
-        return set(why)
-    up = {name for name in present if known[name].state in UP}  # also one that goes: another may do its work
+    containers = facts.containers
+    if containers is None:
+        return set(reasons)
+    running = {
+        name for name in present if containers[name].state in UP_STATES
+    }  # also one that goes: another may do its work
     return {
         name
-        for name in why
-        if name in up
+        for name in reasons
+        if name in running
         or any(isinstance(step, AwaitEnd) for step in after[name])
-        or (up and (name not in present or _ends(after[name])))
+        or (running and (name not in present or _meant_to_end(after[name])))
     }
 
 
-def _up(name: str, facts: HostFacts) -> bool:
-    return facts.containers is None or facts.containers[name].state in UP
+def _is_up(name: str, facts: HostFacts) -> bool:
+    return facts.containers is None or facts.containers[name].state in UP_STATES
 
 
-def _ends(recipe: Recipe) -> bool:
+def _meant_to_end(steps: ContainerSteps) -> bool:
     """Whether a container is meant to end: nothing restarts it."""
-    return run_options.read(_line(recipe) or ()).last("restart") in ("", "no")
+    return run_options.parse_command_line(_create_argv(steps) or ()).last_value("restart") in ("", "no")
 
 
-def _prepared(
-    before: Mapping[str, Recipe], after: Mapping[str, Recipe], why: Mapping[str, str], new: Made, facts: HostFacts
+def _already_prepared(
+    before: Mapping[str, ContainerSteps],
+    after: Mapping[str, ContainerSteps],
+    reasons: Mapping[str, str],
+    new: DesiredState,
+    facts: HostFacts,
 ) -> set[str]:
     """Return the containers whose one-shot run stays done: it would do the same, and what it wrote into is kept."""
     return {
         name
         for name in set(before) & set(after)
-        if _runs_once(before[name]) == _runs_once(after[name])
+        if _one_shot_commands(before[name]) == _one_shot_commands(after[name])
         and all(
-            one.container not in why or facts.kept_volumes.get(one.container)
-            for one in new.definition.containers[name].options.references
+            reference.container not in reasons or facts.kept_volumes.get(reference.container)
+            for reference in new.definition.containers[name].run_options.references
         )
     }
 
 
-def _build(recipe: Recipe, why: str, starts: set[str], *, prepared: bool) -> Iterator[Step]:
+def _recreate_steps(steps: ContainerSteps, reason: str, to_start: set[str], *, prepared: bool) -> Iterator[Step]:
     """Yield the steps that make one container anew, and start it where it is to run."""
-    for step in recipe:
-        if isinstance(step, Create):
-            yield replace(step, why=why)
+    for step in steps:
+        if isinstance(step, CreateContainer):
+            yield replace(step, why=reason)
         elif isinstance(step, RunOnce):
             yield from () if prepared else (step,)
-        elif not isinstance(step, Start | AwaitEnd | AwaitAnswer) or step.container in starts:
+        elif not isinstance(step, StartContainer | AwaitEnd | AwaitAnswer) or step.container in to_start:
             yield step
 
 
-def _pulls(old: Definition, new: Definition, why: Mapping[str, str], facts: HostFacts) -> Iterator[Pull]:
-    had = {spec.reference for _, spec in old.launch_order}
-    wanted = dict.fromkeys(facts.pinned.get(name, spec.reference) for name, spec in new.launch_order if name in why)
-    for image in wanted:
-        if image not in facts.pinned.values() and image not in had:
-            yield Pull(image=image, why=t("get the newest image of this name, before anything is stopped"))
+def _pull_steps(old: Definition, new: Definition, reasons: Mapping[str, str], facts: HostFacts) -> Iterator[PullImage]:
+    old_images = {spec.image_reference for _, spec in old.launch_order}
+    images = dict.fromkeys(
+        facts.pinned.get(name, spec.image_reference) for name, spec in new.launch_order if name in reasons
+    )
+    for image in images:
+        if image not in facts.pinned.values() and image not in old_images:
+            yield PullImage(image=image, why=t("get the newest image of this name, before anything is stopped"))
         elif image in facts.absent_images:
-            yield Pull(image=image, why=t("it is not on this host any more"))
+            yield PullImage(image=image, why=t("it is not on this host any more"))
 
 
-def _new_networks(old: Made, new: Made, facts: HostFacts, moved: set[str]) -> Iterator[MakeNetwork]:
+def _network_steps(old: DesiredState, new: DesiredState, facts: HostFacts, moved: set[str]) -> Iterator[CreateNetwork]:
     """Yield the networks that those who are made, started or connected need and that do not exist."""
     members = network_members(new.definition, new.answers)
-    known = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
-    for name, found in members.items():
-        if name not in known and moved & set(found):
-            yield MakeNetwork(network=name, why=t("the containers find each other on it"))
-    named = {spec.network for name, spec in new.definition.containers.items() if name in moved}
+    existing = facts.networks if facts.networks is not None else network_members(old.definition, old.answers)
+    for name, containers in members.items():
+        if name not in existing and moved & set(containers):
+            yield CreateNetwork(network=name, why=t("the containers find each other on it"))
+    referenced = {spec.network for name, spec in new.definition.containers.items() if name in moved}
     for name in missing_option_networks(new.definition, facts):
-        if name in named and name not in members:
-            yield MakeNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
+        if name in referenced and name not in members:
+            yield CreateNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))

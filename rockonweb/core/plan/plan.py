@@ -17,22 +17,22 @@ from rockonweb.core.operations.steps import (
     AwaitAnswer,
     AwaitEnd,
     AwaitHealth,
-    Create,
-    MakeNetwork,
-    MakeShare,
-    Page,
-    Pull,
-    Remove,
+    CreateContainer,
+    CreateNetwork,
+    CreateShare,
+    PullImage,
+    RemoveContainer,
     RemoveImage,
     RemoveNetwork,
     RunOnce,
-    SetOwner,
-    Start,
+    SetShareOwner,
+    StartContainer,
     Step,
-    Stop,
+    StopContainer,
+    UiPage,
 )
 from rockonweb.core.preflight import Finding
-from rockonweb.core.secret import render, reveal
+from rockonweb.core.secret import format_command, reveal_argv
 from rockonweb.core.text import t
 
 
@@ -44,43 +44,49 @@ class Plan:
     steps: tuple[Step, ...]
     networks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
-    offers: tuple[owners.Mismatch, ...] = ()  # shares and folders that could be given to whoever works there
+    ownership_offers: tuple[
+        owners.OwnerMismatch, ...
+    ] = ()  # shares and folders that could be given to whoever works there
 
     @property
     def containers(self) -> list[tuple[str, Argv]]:
         """Name and command line of each lasting container, in launch order."""
-        return [(step.container, step.argv) for step in self.steps if isinstance(step, Create)]
+        return [(step.container, step.argv) for step in self.steps if isinstance(step, CreateContainer)]
 
     @property
-    def lines(self) -> list[str]:
+    def masked_lines(self) -> list[str]:
         """The `docker run` lines as they are reviewed, one-shot runs included, secrets masked."""
-        return [render(step.argv) for step in self.steps if isinstance(step, Create | RunOnce)]
+        return [format_command(step.argv) for step in self.steps if isinstance(step, CreateContainer | RunOnce)]
 
     @property
     def revealed_lines(self) -> list[str]:
         """The `docker run` lines with their secrets, for the person who asked to see them."""
-        return [shlex.join(reveal(step.argv)) for step in self.steps if isinstance(step, Create | RunOnce)]
+        return [
+            shlex.join(reveal_argv(step.argv)) for step in self.steps if isinstance(step, CreateContainer | RunOnce)
+        ]
 
     @property
-    def blocked(self) -> list[Finding]:
+    def blockers(self) -> list[Finding]:
         """The findings that forbid it."""
         return [finding for finding in self.findings if finding.level == "block"]
 
-    def to_json(self, words: Callable[[Iterable[str]], list[str]] = list) -> dict[str, Any]:
-        """Return the plan as `rockonweb plan --json` prints it; `words` may be `reveal`."""
+    def to_json_data(self, render_argv: Callable[[Iterable[str]], list[str]] = list) -> dict[str, Any]:
+        """Return the plan as `rockonweb plan --json` prints it; `render_argv` may be `reveal`."""
         return {
             "rockon": self.rockon,
-            "containers": [{"name": name, "argv": words(argv)} for name, argv in self.containers],
+            "containers": [{"name": name, "argv": render_argv(argv)} for name, argv in self.containers],
             "networks": [{"name": name, "containers": list(members)} for name, members in self.networks],
             "steps": [
-                shlex.join(reveal(step.argv)) if words is reveal and isinstance(step, RunOnce) else str(step)
+                shlex.join(reveal_argv(step.argv))
+                if render_argv is reveal_argv and isinstance(step, RunOnce)
+                else str(step)
                 for step in self.steps
             ],
             "findings": [{"level": finding.level, "message": str(finding)} for finding in self.findings],
         }
 
 
-def install(
+def plan_install(
     definition: Definition,
     answers: Answers,
     facts: HostFacts,
@@ -92,72 +98,78 @@ def install(
     `new_shares` are the shares that the person asked to be made; any other that is missing is a finding. `give` are
     shares and folders that get another user and group.
     """
-    facts = replace(facts, new_owners=owners.of_new(definition, answers, new_shares))
+    facts = replace(facts, new_owners=owners.new_path_owners(definition, answers, new_shares))
     networks = network_members(definition, answers)
-    launch = handlers.find(definition).launch(definition, answers, facts)
+    launch_steps = handlers.find_handler(definition).launch(definition, answers, facts)
     return Plan(
         definition.name,
         (
-            *places_first(definition, answers, facts, new_shares, give=give),
-            *(Pull(image=image, why=t("get the newest image of this name")) for image in images(definition)),
-            *(MakeNetwork(network=name, why=t("the containers find each other on it")) for name in networks),
+            *share_steps(definition, answers, facts, new_shares, give=give),
             *(
-                MakeNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
+                PullImage(image=image, why=t("get the newest image of this name"))
+                for image in image_references(definition)
+            ),
+            *(CreateNetwork(network=name, why=t("the containers find each other on it")) for name in networks),
+            *(
+                CreateNetwork(network=name, why=t("an option of the definition names it, and it does not exist"))
                 for name in missing_option_networks(definition, facts)
                 if name not in networks
             ),
-            *launch,
-            *gate(definition, answers, launch, stays=True),
+            *launch_steps,
+            *health_gate(definition, answers, launch_steps, keep_on_failure=True),
         ),
         tuple((name, tuple(members)) for name, members in networks.items()),
-        tuple(handlers.examine(definition, answers, facts, new_shares)),
-        tuple(owners.offers(definition, answers, facts).values()),
+        tuple(handlers.collect_all_findings(definition, answers, facts, new_shares)),
+        tuple(owners.ownership_offers(definition, answers, facts).values()),
     )
 
 
-def gate(definition: Definition, answers: Answers, steps: Iterable[Step], *, stays: bool) -> Iterator[AwaitHealth]:
+def health_gate(
+    definition: Definition, answers: Answers, steps: Iterable[Step], *, keep_on_failure: bool
+) -> Iterator[AwaitHealth]:
     """Yield the wait until those that the steps start hold; nothing where none is started."""
     steps = list(steps)
     ending = {step.container for step in steps if isinstance(step, AwaitEnd)}
-    started = [step.container for step in steps if isinstance(step, Start) and step.container not in ending]
+    started = [step.container for step in steps if isinstance(step, StartContainer) and step.container not in ending]
     if started:
-        page = _page(definition, answers)
-        pages = tuple((name, page.get(name)) for name in started)
-        yield AwaitHealth(pages=pages, stays=stays, why=t("it must hold before this is done"))
+        app_pages = _app_pages(definition, answers)
+        pages = tuple((name, app_pages.get(name)) for name in started)
+        yield AwaitHealth(pages=pages, stays=keep_on_failure, why=t("it must hold before this is done"))
 
 
-def _page(definition: Definition, answers: Answers) -> dict[str, Page]:
+def _app_pages(definition: Definition, answers: Answers) -> dict[str, UiPage]:
     """Return the app's own page as this host reaches it, by its container; nothing where it is not published."""
     if definition.ui_port is None:
         return {}
     container, port = definition.ui_port
     host = host_port(definition, container, port, answers)
-    return {} if host is None else {container: Page(host, definition.ui.https)}
+    return {} if host is None else {container: UiPage(host, definition.ui.https)}
 
 
-def unstarted(found: Plan) -> Plan:
+def without_starting(install_plan: Plan) -> Plan:
     """Return an install that starts nothing but what ends again by itself: for a rock-on that was stopped."""
-    ending = {step.container for step in found.steps if isinstance(step, AwaitEnd)}
-    needless = [
+    ending = {step.container for step in install_plan.steps if isinstance(step, AwaitEnd)}
+    starting_steps = [
         step
-        for step in found.steps
-        if isinstance(step, AwaitAnswer | AwaitHealth) or (isinstance(step, Start) and step.container not in ending)
+        for step in install_plan.steps
+        if isinstance(step, AwaitAnswer | AwaitHealth)
+        or (isinstance(step, StartContainer) and step.container not in ending)
     ]
-    return replace(found, steps=tuple(step for step in found.steps if step not in needless))
+    return replace(install_plan, steps=tuple(step for step in install_plan.steps if step not in starting_steps))
 
 
-def places_first(
+def share_steps(
     definition: Definition,
     answers: Answers,
     facts: HostFacts,
     new_shares: frozenset[str],
     *,
     give: Mapping[str, tuple[int, int]] | None = None,
-    before: Collection[str] = (),
-) -> Iterator[MakeShare | SetOwner]:
+    previous_paths: Collection[str] = (),
+) -> Iterator[CreateShare | SetShareOwner]:
     """Yield the steps that make the shares which are used and yet to be made, and those that `give` some away.
 
-    A new share or folder is given to whoever works there; `before` are the places that were had before.
+    A new share or folder is given to whoever works there; `previous_paths` are the places that were had before.
     """
     for share in answers.used_shares():
         if share in new_shares and share not in facts.shares:
@@ -166,82 +178,88 @@ def places_first(
             if owner:
                 why = t("a new share for the app's data, given to user %(uid)s and group %(gid)s",
                         uid=owner[0], gid=owner[1])  # fmt: skip
-            yield MakeShare(share=share, owner=owner, why=why)
-    for place, (uid, gid) in owners.of_new(definition, answers, facts.missing_folders).items():
-        if place not in before:
-            yield SetOwner(share=place, uid=uid, gid=gid, why=t("a new folder for the app's data"))
-    for place, (uid, gid) in (give or {}).items():
-        yield SetOwner(share=place, uid=uid, gid=gid, why=t("it was asked for; what is in it stays whose it is"))
+            yield CreateShare(share=share, owner=owner, why=why)
+    for share_path, (uid, gid) in owners.new_path_owners(definition, answers, facts.missing_folders).items():
+        if share_path not in previous_paths:
+            yield SetShareOwner(share=share_path, uid=uid, gid=gid, why=t("a new folder for the app's data"))
+    for share_path, (uid, gid) in (give or {}).items():
+        yield SetShareOwner(
+            share=share_path, uid=uid, gid=gid, why=t("it was asked for; what is in it stays whose it is")
+        )
 
 
 def link_networks(definition: Definition) -> list[str]:
     """Return the names of the networks that connect the containers of a rock-on, each once."""
-    return list(dict.fromkeys(link.network for link in definition.links))
+    return list(dict.fromkeys(link.network for link in definition.network_links))
 
 
-def images(definition: Definition) -> list[str]:
+def image_references(definition: Definition) -> list[str]:
     """Return each image once, in launch order."""
-    return list(dict.fromkeys(spec.reference for _, spec in definition.launch_order))
+    return list(dict.fromkeys(spec.image_reference for _, spec in definition.launch_order))
 
 
 def network_members(definition: Definition, answers: Answers) -> dict[str, list[str]]:
     """Return the link networks and the user's own, with the containers on each."""
     members: dict[str, list[str]] = {}
-    for link in definition.links:
-        found = members.setdefault(link.network, [])
-        found += [name for name in (link.source, link.target) if name not in found]
+    for link in definition.network_links:
+        containers = members.setdefault(link.network, [])
+        containers += [name for name in (link.source, link.target) if name not in containers]
     for container, networks in answers.networks.items():
         for network in networks:
-            found = members.setdefault(network, [])
-            found += [container] if container not in found else []
+            containers = members.setdefault(network, [])
+            containers += [container] if container not in containers else []
     return members
 
 
 def missing_option_networks(definition: Definition, facts: HostFacts) -> list[str]:
     """Return the networks that options name and that do not exist; none when no engine was asked."""
-    named = [network for _, spec in definition.launch_order for network in spec.options.own_networks]
-    return [name for name in dict.fromkeys(named) if facts.networks is not None and name not in facts.networks]
+    network_names = [network for _, spec in definition.launch_order for network in spec.run_options.own_networks]
+    return [name for name in dict.fromkeys(network_names) if facts.networks is not None and name not in facts.networks]
 
 
-def start(definition: Definition) -> Plan:
+def plan_start(definition: Definition) -> Plan:
     """Plan a start: in launch order."""
     return Plan(
         definition.name,
-        tuple(Start(container=name, why=t("in launch order")) for name, _ in definition.launch_order),
+        tuple(StartContainer(container=name, why=t("in launch order")) for name, _ in definition.launch_order),
     )
 
 
-def stop(definition: Definition) -> Plan:
+def plan_stop(definition: Definition) -> Plan:
     """Plan a stop: in the reverse of the launch order."""
     return Plan(
         definition.name,
-        tuple(Stop(container=name, why=t("the last one first")) for name, _ in reversed(definition.launch_order)),
-    )
-
-
-def pull(definition: Definition, got: Collection[str] = ()) -> Plan:
-    """Plan to get the newest image of each name; of those that were `got` before, the one that is here will do."""
-    return Plan(
-        definition.name,
         tuple(
-            Pull(image=image, required=image not in got, why=t("get the newest of this name"))
-            for image in images(definition)
+            StopContainer(container=name, why=t("the last one first")) for name, _ in reversed(definition.launch_order)
         ),
     )
 
 
-def uninstall(definition: Definition, present: Collection[str], unwanted_images: Collection[str] = ()) -> Plan:
+def plan_pull(definition: Definition, already_pulled: Collection[str] = ()) -> Plan:
+    """Plan to get the newest image of each name; of those that were `already_pulled` before, the one that is here will
+    do.
+    """
+    return Plan(
+        definition.name,
+        tuple(
+            PullImage(image=image, required=image not in already_pulled, why=t("get the newest of this name"))
+            for image in image_references(definition)
+        ),
+    )
+
+
+def plan_uninstall(definition: Definition, present: Collection[str], unwanted_images: Collection[str] = ()) -> Plan:
     """Plan an uninstall of the containers that are `present` and ours, and of the link networks.
 
     Shares and volumes stay, and images but for the `unwanted_images`.
     """
-    known = [name for name, _ in reversed(definition.launch_order)]
-    names = [name for name in known if name in present] + sorted(set(present) - set(known))
+    defined_names = [name for name, _ in reversed(definition.launch_order)]
+    names = [name for name in defined_names if name in present] + sorted(set(present) - set(defined_names))
     return Plan(
         definition.name,
         (
-            *(Stop(container=name, why=t("the last one first")) for name in names),
-            *(Remove(container=name, why=t("its shares, images and volumes stay")) for name in names),
+            *(StopContainer(container=name, why=t("the last one first")) for name in names),
+            *(RemoveContainer(container=name, why=t("its shares, images and volumes stay")) for name in names),
             *(
                 RemoveNetwork(network=name, why=t("unless something else uses it"))
                 for name in link_networks(definition)

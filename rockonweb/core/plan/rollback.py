@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rockonweb.core.answers.answers import Answers, split_share
+from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.docker.run_options import Relation
 from rockonweb.core.facts import HostFacts
-from rockonweb.core.operations.steps import AwaitAnswer, Start, Step
-from rockonweb.core.text import Text, t
+from rockonweb.core.operations.steps import AwaitAnswer, StartContainer, Step
+from rockonweb.core.text import TranslatableText, t
 
 
 @dataclass(frozen=True)
-class Kept:
+class PreviousImage:
     """What a container was made from: the name, the id and, where it is known, the digest of its image."""
 
     image: str
@@ -25,7 +25,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Cover:
+class SnapshotScope:
     """Whether the data of a share can be brought back; `why_not` is blank where it can.
 
     `others` are the other rock-ons that use it: it is left out unless that is asked for. `nested` are the subvolumes
@@ -34,89 +34,100 @@ class Cover:
 
     share: str
     containers: tuple[str, ...] = ()
-    why_not: Text | str = ""
+    why_not: TranslatableText | str = ""
     others: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
-    asked: bool = False
+    requested: bool = False
 
     @property
-    def offered(self) -> bool:
+    def needs_consent(self) -> bool:
         """Whether a person has to say that it is wanted."""
         return bool(self.others) and not self.why_not
 
     @property
-    def covered(self) -> bool:
+    def is_included(self) -> bool:
         """Whether a snapshot of it is taken, or brought back."""
-        return not self.why_not and (self.asked or not self.others)
+        return not self.why_not and (self.requested or not self.others)
 
 
-def users(definition: Definition, answers: Answers, share: str) -> list[str]:
+def share_containers(definition: Definition, answers: Answers, share: str) -> list[str]:
     """Return the containers that have a share, or a folder of it, themselves or from another one."""
-    found = {name for name, place in answers.places if split_share(place)[0] == share}
+    names = {name for name, share_path in answers.share_mounts if split_share_path(share_path)[0] == share}
     order = [name for name, _ in definition.launch_order]
     for _ in order:  # one may have it from another one that has it from a third
-        found |= {
+        names |= {
             name
             for name, spec in definition.launch_order
-            if any(one.relation is Relation.VOLUMES and one.container in found for one in spec.options.references)
+            if any(
+                reference.relation is Relation.VOLUMES and reference.container in names
+                for reference in spec.run_options.references
+            )
         }
-    return [name for name in order if name in found]
+    return [name for name in order if name in names]
 
 
 @dataclass(frozen=True)
-class Back:
+class RollbackTarget:
     """A way back: to which rollback point, with which images by container (ids, or names with a digest), what runs
     afterwards (None: as it is now), and the shares whose data is put back.
     """
 
-    point: int = 0
+    point_id: int = 0
     images: Mapping[str, str] = field(default_factory=dict)
-    ran: frozenset[str] | None = None
+    running: frozenset[str] | None = None
     shares: tuple[str, ...] = ()
 
 
-AS_IT_IS = Back()
+NO_ROLLBACK = RollbackTarget()
 
 
-def resumed(recipes: Mapping[str, tuple[Step, ...]], names: Collection[str]) -> dict[str, list[Step]]:
+def resume_steps(steps_by_container: Mapping[str, tuple[Step, ...]], names: Collection[str]) -> dict[str, list[Step]]:
     """Return the steps that start containers which are not made anew."""
     return {
-        name: [step for step in recipes[name] if isinstance(step, Start | AwaitAnswer)]
-        for name in recipes
+        name: [step for step in steps_by_container[name] if isinstance(step, StartContainer | AwaitAnswer)]
+        for name in steps_by_container
         if name in names
     }
 
 
-def covers(
+def find_snapshot_scopes(
     old: tuple[Definition, Answers],
     new: tuple[Definition, Answers],
     changed: Collection[str],
     facts: HostFacts,
-    asked: Collection[str] = (),
-    put_back: Collection[str] = (),
-) -> list[Cover]:
+    requested: Collection[str] = (),
+    restored_shares: Collection[str] = (),
+) -> list[SnapshotScope]:
     """Return the shares that the `changed` containers have before or after a change, as far as they exist, and whether
-    a snapshot of each can be taken. `asked` are those that are wanted though another rock-on uses them; those whose
-    data is `put_back` are wanted in any case.
+    a snapshot of each can be taken. `requested` are those that are wanted though another rock-on uses them; those whose
+    data is `restored_shares` are wanted in any case.
     """
-    shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares(), *put_back])
-    found = []
+    shares = dict.fromkeys([*old[1].used_shares(), *new[1].used_shares(), *restored_shares])
+    scopes = []
     for share in shares:
-        had, has = users(*old, share), users(*new, share)
-        if share in put_back or (share in facts.shares and {*had, *has} & set(changed)):
-            found.append(_cover(share, tuple(dict.fromkeys([*had, *has])), facts, {*asked, *put_back}))
-    return found
+        old_users, new_users = share_containers(*old, share), share_containers(*new, share)
+        if share in restored_shares or (share in facts.shares and {*old_users, *new_users} & set(changed)):
+            scopes.append(
+                _make_scope(
+                    share, tuple(dict.fromkeys([*old_users, *new_users])), facts, {*requested, *restored_shares}
+                )
+            )
+    return scopes
 
 
-def restorable(snapshots: Mapping[str, Iterable[str]], facts: HostFacts, asked: Collection[str] = ()) -> list[Cover]:
+def restorable_scopes(
+    snapshots: Mapping[str, Iterable[str]], facts: HostFacts, requested: Collection[str] = ()
+) -> list[SnapshotScope]:
     """Return the shares of a rollback point, and whether the data of each can be brought back."""
-    return [_cover(share, tuple(names), facts, asked) for share, names in sorted(snapshots.items())]
+    return [_make_scope(share, tuple(names), facts, requested) for share, names in sorted(snapshots.items())]
 
 
-def _cover(share: str, containers: tuple[str, ...], facts: HostFacts, asked: Collection[str]) -> Cover:
-    known = facts.shares.get(share)
-    why_not: Text | str = ""
-    if known is not None and not known.snapshots:
+def _make_scope(share: str, containers: tuple[str, ...], facts: HostFacts, requested: Collection[str]) -> SnapshotScope:
+    share_facts = facts.shares.get(share)
+    why_not: TranslatableText | str = ""
+    if share_facts is not None and not share_facts.snapshots:
         why_not = t("It is a plain folder, or a disk of its own, of which no snapshot can be taken.")
     others = facts.share_users.get(share, ())
-    return Cover(share, containers, why_not, others, known.nested if known else (), share in asked)
+    return SnapshotScope(
+        share, containers, why_not, others, share_facts.nested if share_facts else (), share in requested
+    )

@@ -1,6 +1,6 @@
 """What speaks against a plan, or should be known before it: pure functions of definition, answers and host facts.
 
-A module for each subject yields findings; `examine` has all of them.
+A module for each subject yields findings; `collect_findings` has all of them.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.facts import HostFacts
 from rockonweb.core.preflight import privileges
-from rockonweb.core.preflight.containers import containers
+from rockonweb.core.preflight.containers import check_containers
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.preflight.images import images
-from rockonweb.core.preflight.mounts import places
-from rockonweb.core.preflight.ports import open_ports, ports
+from rockonweb.core.preflight.images import check_images
+from rockonweb.core.preflight.mounts import check_shares
+from rockonweb.core.preflight.ports import check_host_ports, check_published_ports
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "collect_findings"]
 
 
-def examine(
+def collect_findings(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
     """Yield every finding for an install or a rebuild."""
-    yield from places(definition, answers, facts, new_shares)
-    yield from ports(definition, answers, facts)
-    yield from containers(definition, answers, facts)
-    yield from images(definition, facts)
-    yield from open_ports(definition, answers)
-    yield from privileges.findings(definition)
+    yield from check_shares(definition, answers, facts, new_shares)
+    yield from check_host_ports(definition, answers, facts)
+    yield from check_containers(definition, answers, facts)
+    yield from check_images(definition, facts)
+    yield from check_published_ports(definition, answers)
+    yield from privileges.privilege_findings(definition)

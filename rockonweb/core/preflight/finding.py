@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rockonweb.core.text import joined
+from rockonweb.core.text import join_texts
 
-Level = Literal["block", "warn", "note"]
+FindingLevel = Literal["block", "warn", "note"]
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,15 @@ class Finding:
     `sentence` has the thing and the reason, `hint` the mend.
     """
 
-    level: Level
+    level: FindingLevel
     sentence: str
     hint: str = ""
     confirm: bool = False
 
     @property
-    def words(self) -> str:
+    def full_message(self) -> str:
         """All of it, as a sentence that can still be shown in the reader's language."""
-        return joined(" ", (self.sentence, self.hint))
+        return join_texts(" ", (self.sentence, self.hint))
 
     def __str__(self) -> str:
-        return str(self.words)
+        return str(self.full_message)

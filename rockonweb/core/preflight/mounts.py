@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rockonweb.core.answers.answers import Answers, split_share
+from rockonweb.core.answers.answers import Answers, split_share_path
 from rockonweb.core.containers import owners
 from rockonweb.core.containers.argv import share_facts
 from rockonweb.core.definition.definition import Definition
@@ -17,14 +17,16 @@ PLAUSIBLE_SIZES = range(2**20, 2**50)
 GIBIBYTE = 2**30
 
 
-def places(definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]) -> Iterator[Finding]:
+def check_shares(
+    definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
+) -> Iterator[Finding]:
     """Yield what speaks against the shares and folders that were chosen."""
-    yield from _missing(definition, answers, facts, new_shares)
-    yield from _owners(definition, answers, facts)
-    yield from _room(definition, answers, facts)
+    yield from _check_existence(definition, answers, facts, new_shares)
+    yield from _check_owners(definition, answers, facts)
+    yield from _check_free_space(definition, answers, facts)
 
 
-def _missing(
+def _check_existence(
     definition: Definition, answers: Answers, facts: HostFacts, new_shares: frozenset[str]
 ) -> Iterator[Finding]:
     for share in answers.used_shares():
@@ -34,63 +36,71 @@ def _missing(
                 t('The share "%(share)s" does not exist.', share=share),
                 t("Choose another one, or make it: rockonweb share add %(share)s", share=share),
             )
-    known = owners.workers(definition, answers)
-    for place in (place for _, place in answers.places if place in facts.missing_folders):
-        share, folder = split_share(place)
-        given = place in known and known[place].uid
+    workers = owners.users_by_path(definition, answers)
+    for share_path in (share_path for _, share_path in answers.share_mounts if share_path in facts.missing_folders):
+        share, folder = split_share_path(share_path)
+        has_uid = share_path in workers and workers[share_path].uid
         yield Finding(
             "note",
             t('The folder "%(folder)s" of share "%(share)s" is new.', folder=folder, share=share),
-            t("It is made for user %(uid)s.", uid=known[place].uid) if given else t("Docker makes it, owned by root."),
+            t("It is made for user %(uid)s.", uid=workers[share_path].uid)
+            if has_uid
+            else t("Docker makes it, owned by root."),
         )
 
 
-def _owners(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
-    for one in owners.mismatches(definition, answers, facts):
-        uid, gid = one.owner
+def _check_owners(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+    for mismatch in owners.find_owner_mismatches(definition, answers, facts):
+        uid, gid = mismatch.owner
         yield Finding(
             "warn",
             t(
                 "%(name)s works as user %(uid)s, who may not write to %(place)s: it belongs to user %(owner)s and"
                 " group %(group)s, with the permissions %(mode)s.",
-                name=one.container,
-                uid=one.worker.uid,
-                place=one.place,
-                owner=one.now.uid,
-                group=one.now.gid,
-                mode=f"{one.now.mode:o}",
+                name=mismatch.container,
+                uid=mismatch.user.uid,
+                place=mismatch.place,
+                owner=mismatch.now.uid,
+                group=mismatch.now.gid,
+                mode=f"{mismatch.now.mode:o}",
             ),
             t(
                 "Tick the box that gives it away, or do it yourself: chown %(uid)s:%(gid)s %(path)s",
                 uid=uid,
                 gid=gid,
-                path=share_facts(one.place, facts).path,
+                path=share_facts(mismatch.place, facts).path,
             ),
         )
 
 
-def _room(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
+def _check_free_space(definition: Definition, answers: Answers, facts: HostFacts) -> Iterator[Finding]:
     for name, spec in definition.launch_order:
         for volume, question in spec.volumes.items():
-            place = answers.shares.get(name, {}).get(volume, "")
-            known, wanted = facts.places.get(place), question.min_size or 0
+            share_path = answers.shares.get(name, {}).get(volume, "")
+            path_facts, min_size = facts.places.get(share_path), question.min_size or 0
             # Whoever has files there already has had the room for them.
-            if known and known.empty and known.free is not None and wanted in PLAUSIBLE_SIZES and known.free < wanted:
+            if (
+                path_facts
+                and path_facts.empty
+                and path_facts.free is not None
+                and min_size in PLAUSIBLE_SIZES
+                and path_facts.free < min_size
+            ):
                 yield Finding(
                     "warn",
                     t(
                         "%(name)s should have %(wanted)s GiB for %(volume)s, and the disk of %(place)s has %(free)s"
                         " GiB free.",
                         name=name,
-                        wanted=gibibytes(wanted),
+                        wanted=to_gibibytes(min_size),
                         volume=volume,
-                        place=place,
-                        free=gibibytes(known.free),
+                        place=share_path,
+                        free=to_gibibytes(path_facts.free),
                     ),
                     t("Make room there, or choose a share on another disk."),
                 )
 
 
-def gibibytes(size: int) -> float:
+def to_gibibytes(size: int) -> float:
     """Return a number of bytes as one of GiB, for people."""
     return round(size / GIBIBYTE, 1)

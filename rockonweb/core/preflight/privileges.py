@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from rockonweb.core.definition.definition import ContainerSpec, Definition
-from rockonweb.core.docker.run_options import Mount, Relation
+from rockonweb.core.docker.run_options import MountOption, Relation
 from rockonweb.core.preflight.finding import Finding
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-HARMLESS_PATHS = ("/etc/localtime", "/etc/timezone")  # when they are only read
+HARMLESS_MOUNTS = ("/etc/localtime", "/etc/timezone")  # when they are only read
 HARMLESS_DEVICES = re.compile(r"/dev/(net/tun|fuse|dri|snd|dvb|kfd|ttyUSB|ttyACM|ttyS|video|serial/)")
-OF_THE_HOST = {  # by the flags that share with the host what other containers have for themselves
+HOST_NAMESPACES = {  # by the flags that share with the host what other containers have for themselves
     "pid": t("sees and can end every process of this host"),
     "ipc": t("shares the memory of this host's programs"),
     "uts": t("can change this host's name"),
@@ -23,72 +23,76 @@ OF_THE_HOST = {  # by the flags that share with the host what other containers h
 
 
 @dataclass(frozen=True)
-class Power:
+class Privilege:
     """One thing that a container may do to the host."""
 
     container: str
-    words: Text
+    description: TranslatableText
 
     @property
-    def sentence(self) -> Text:
+    def sentence(self) -> TranslatableText:
         """The container, and what it may do."""
-        return t("%(name)s %(words)s.", name=self.container, words=self.words)
+        return t("%(name)s %(words)s.", name=self.container, words=self.description)
 
 
-def powers(definition: Definition) -> list[Power]:
+def find_privileges(definition: Definition) -> list[Privilege]:
     """Return what the containers may do to the host, and to other apps, each once."""
     names = set(definition.containers)
     return list(
         dict.fromkeys(
-            Power(name, words) for name, spec in definition.launch_order for words in _of_container(spec, names)
+            Privilege(name, description)
+            for name, spec in definition.launch_order
+            for description in _container_privileges(spec, names)
         )
     )
 
 
-def added(old: Definition, new: Definition) -> list[Power]:
+def added_privileges(old: Definition, new: Definition) -> list[Privilege]:
     """Return what a newer definition may do and the old one may not, whatever its containers are called."""
-    had = {str(power.words) for power in powers(old)}
-    return [power for power in powers(new) if str(power.words) not in had]
+    old_descriptions = {str(privilege.description) for privilege in find_privileges(old)}
+    return [privilege for privilege in find_privileges(new) if str(privilege.description) not in old_descriptions]
 
 
-def findings(definition: Definition) -> Iterator[Finding]:
+def privilege_findings(definition: Definition) -> Iterator[Finding]:
     """Yield what is to be confirmed."""
-    for power in powers(definition):
-        yield Finding("note", power.sentence, confirm=True)
+    for privilege in find_privileges(definition):
+        yield Finding("note", privilege.sentence, confirm=True)
 
 
-def _of_container(spec: ContainerSpec, names: Collection[str]) -> Iterator[Text]:
-    options = spec.options
+def _container_privileges(spec: ContainerSpec, names: Collection[str]) -> Iterator[TranslatableText]:
+    options = spec.run_options
     if spec.on_host_network:
         yield t("uses this host's own network: it reaches all that listens on it")
-    if options.has("privileged"):
+    if options.is_on("privileged"):
         yield t("has all rights on this host, as its administrator has")
-    yield from (words for namespace, words in OF_THE_HOST.items() if options.last(namespace) == "host")
-    for right in options.capabilities:
-        yield t("has the right %(right)s over this host", right=right)
+    yield from (
+        description for namespace, description in HOST_NAMESPACES.items() if options.last_value(namespace) == "host"
+    )
+    for capability in options.capabilities:
+        yield t("has the right %(right)s over this host", right=capability)
     for option in options.missing_guards:
         yield t("runs without a guard that holds other containers back (%(option)s)", option=option)
-    if options.has("use-api-socket"):
+    if options.is_on("use-api-socket"):
         yield t("has Docker's socket, by which it can do anything on this host")
     for mount in options.mounts:
-        yield from _mount(mount)
-    for one in options.references:
-        if one.relation is Relation.VOLUMES and one.container not in names:
-            yield t("has the data of the container %(other)s, which is not of this rock-on", other=one.container)
+        yield from _mount_privileges(mount)
+    for reference in options.references:
+        if reference.relation is Relation.VOLUMES and reference.container not in names:
+            yield t("has the data of the container %(other)s, which is not of this rock-on", other=reference.container)
     for device in options.devices:
-        yield from _device(device)
-    for rule in options.values("device-cgroup-rule"):
+        yield from _device_privileges(device)
+    for rule in options.flag_values("device-cgroup-rule"):
         yield t("may use further devices of this host (%(rule)s)", rule=rule)
 
 
-def _mount(mount: Mount) -> Iterator[Text]:
+def _mount_privileges(mount: MountOption) -> Iterator[TranslatableText]:
     path = mount.host_path
-    if not path or (mount.read_only and path in HARMLESS_PATHS):
+    if not path or (mount.read_only and path in HARMLESS_MOUNTS):
         return
     if mount.has_engine_socket:
         yield t("has Docker's socket (%(path)s), by which it can do anything on this host", path=path)
     elif path == "/dev" or path.startswith("/dev/"):
-        yield from _device(path)
+        yield from _device_privileges(path)
     elif path == "/":
         yield t("reads all files of this host") if mount.read_only else t("reads and changes all files of this host")
     elif mount.read_only:
@@ -97,7 +101,7 @@ def _mount(mount: Mount) -> Iterator[Text]:
         yield t("reads and changes %(path)s of this host", path=path)
 
 
-def _device(path: str) -> Iterator[Text]:
+def _device_privileges(path: str) -> Iterator[TranslatableText]:
     if path == "/dev":
         yield t("uses all devices of this host, its disks too")
     elif not HARMLESS_DEVICES.match(path):

@@ -6,18 +6,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rockonweb.core.answers.answers import LISTS, OPTIONAL_PARTS, Answers, Leaf, leaves, together
-from rockonweb.core.containers.argv import fixed_ports
-from rockonweb.core.definition.definition import Definition, Question
-from rockonweb.core.questions.wizard import QUESTIONS, Ask, all_asks, asks
+from rockonweb.core.answers.answers import (
+    LIST_PARTS,
+    OPTIONAL_PARTS,
+    AnswerKey,
+    Answers,
+    build_answers,
+    flatten_answers,
+)
+from rockonweb.core.containers.argv import resolve_host_ports
+from rockonweb.core.definition.definition import Definition, QuestionSpec
+from rockonweb.core.questions.wizard import PART_BY_PAGE, Question, all_questions, page_questions
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-ADDED = {"environment": "variables", "shares": "storage"}  # what a definition may ask for, and where it was added
+ADDED_PARTS = {"environment": "variables", "shares": "storage"}  # what a definition may ask for, and where it was added
 
 
 @dataclass(frozen=True)
-class Dropped:
+class DroppedAnswer:
     """An answer that the newer definition has no use for, as it is shown: secrets masked."""
 
     part: str
@@ -25,96 +32,105 @@ class Dropped:
     key: str
     label: str
     value: str
-    why: Text
+    why: TranslatableText
 
 
 @dataclass(frozen=True)
-class Carried:
-    """`answers` to what both definitions ask, `asks` that are new, `adopted` ones that were answered before by what
-    the user added, and `dropped` answers.
+class MigratedAnswers:
+    """`answers` to what both definitions ask, `new_questions` that are new, `adopted` ones that were answered before by
+    what the user added, and `dropped` answers.
     """
 
     answers: Answers
-    asks: tuple[Ask, ...] = ()
-    adopted: tuple[Ask, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
+    new_questions: tuple[Question, ...] = ()
+    adopted: tuple[Question, ...] = ()
+    dropped: tuple[DroppedAnswer, ...] = ()
 
-    def asked(self, page: str) -> list[Ask]:
+    def new_questions_on(self, page: str) -> list[Question]:
         """Return the new questions of a page."""
-        return [ask for ask in self.asks if ask.page == page]
+        return [question for question in self.new_questions if question.page == page]
 
 
-def carry(old: Definition, given: Answers, new: Definition) -> Carried:
+def migrate_answers(old: Definition, old_answers: Answers, new: Definition) -> MigratedAnswers:
     """Return what becomes of the answers that an installed rock-on has when `new` takes the place of `old`.
 
     Answers are known again by container and key. A question without an answer is a new one, whatever the old
     definition asked: so no variable gets a value that nobody gave.
     """
-    had = leaves(given)
-    kept: dict[Leaf, Any] = {}
-    fresh: list[Ask] = []
-    adopted: list[Ask] = []
-    used: set[Leaf] = set()
-    for ask in all_asks(new):
-        source = ask.leaf
-        if source not in had:
-            source = ADDED.get(source[0], source[0]), ask.container, ask.key
-        if source not in had or (ask.ui and had[source] is None and not _asked_ui(old, ask)):
-            fresh.append(ask)
+    old_values = flatten_answers(old_answers)
+    migrated: dict[AnswerKey, Any] = {}
+    fresh: list[Question] = []
+    adopted: list[Question] = []
+    used: set[AnswerKey] = set()
+    for question in all_questions(new):
+        source = question.answer_key
+        if source not in old_values:
+            source = ADDED_PARTS.get(source[0], source[0]), question.container, question.key
+        if source not in old_values or (question.ui and old_values[source] is None and not _had_ui_port(old, question)):
+            fresh.append(question)
             continue
-        kept[ask.leaf] = had[source]
+        migrated[question.answer_key] = old_values[source]
         used.add(source)
-        if source != ask.leaf:
-            adopted.append(ask)
-    stays = {
-        leaf: value
-        for leaf, value in had.items()
-        if leaf[0] in OPTIONAL_PARTS and leaf[1] in new.containers and leaf not in used
+        if source != question.answer_key:
+            adopted.append(question)
+    kept_additions = {
+        answer_key: value
+        for answer_key, value in old_values.items()
+        if answer_key[0] in OPTIONAL_PARTS and answer_key[1] in new.containers and answer_key not in used
     }
-    answers = fixed_ports(new, together({**kept, **stays}))
-    return Carried(answers, tuple(fresh), tuple(adopted), tuple(_dropped(old, had, new, used)))
+    answers = resolve_host_ports(new, build_answers({**migrated, **kept_additions}))
+    return MigratedAnswers(answers, tuple(fresh), tuple(adopted), tuple(_dropped_answers(old, old_values, new, used)))
 
 
-def with_new(carried: Carried, typed: Answers) -> Answers:
+def merge_new_answers(carried: MigratedAnswers, new_answers: Answers) -> Answers:
     """Return the carried answers with those to the new questions."""
-    return together({**leaves(carried.answers), **leaves(typed)})
+    return build_answers({**flatten_answers(carried.answers), **flatten_answers(new_answers)})
 
 
-def only_new(definition: Definition, carried: Carried) -> Definition:
+def new_questions_only(definition: Definition, carried: MigratedAnswers) -> Definition:
     """Return a definition that asks the new questions and no other, for the forms of the wizard."""
-    wanted = {(ask.page, ask.container, ask.key) for ask in carried.asks}
+    new_keys = {(new_question.page, new_question.container, new_question.key) for new_question in carried.new_questions}
 
-    def left(page: str, container: str, questions: Iterable[tuple[str, Question]]) -> dict[str, Question]:
-        return {key: question for key, question in questions if (page, container, key) in wanted}
+    def select_new(page: str, container: str, questions: Iterable[tuple[str, QuestionSpec]]) -> dict[str, QuestionSpec]:
+        return {key: question for key, question in questions if (page, container, key) in new_keys}
 
     containers = {
-        name: spec.model_copy(update={part: left(page, name, spec.questions(part)) for page, part in QUESTIONS.items()})
+        name: spec.model_copy(
+            update={part: select_new(page, name, spec.ordered_questions(part)) for page, part in PART_BY_PAGE.items()}
+        )
         for name, spec in definition.containers.items()
     }
-    settings = left("custom-config", "", definition.custom_config.items())
+    settings = select_new("custom-config", "", definition.custom_config.items())
     return definition.model_copy(update={"containers": containers, "custom_config": settings})
 
 
-def _asked_ui(old: Definition, ask: Ask) -> bool:
+def _had_ui_port(old: Definition, question: Question) -> bool:
     """Whether the old definition had the app's own page on this port too: then it may be unpublished on purpose."""
-    return any(one.ui and one.leaf == ask.leaf for one in asks(old, "ports"))
+    return any(
+        old_question.ui and old_question.answer_key == question.answer_key
+        for old_question in page_questions(old, "ports")
+    )
 
 
-def _dropped(old: Definition, had: Mapping[Leaf, Any], new: Definition, used: Collection[Leaf]) -> Iterator[Dropped]:
+def _dropped_answers(
+    old: Definition, values: Mapping[AnswerKey, Any], new: Definition, used: Collection[AnswerKey]
+) -> Iterator[DroppedAnswer]:
     """Yield the answers that are left over; blank ones and ports that were not published are none."""
-    asked = {ask.leaf: ask for ask in all_asks(old)}
-    for leaf, value in had.items():
-        part, container, key = leaf
-        stays = part in OPTIONAL_PARTS and container in new.containers
-        if stays or leaf in used or not value:
+    old_questions = {question.answer_key: question for question in all_questions(old)}
+    for answer_key, value in values.items():
+        part, container, key = answer_key
+        is_kept = part in OPTIONAL_PARTS and container in new.containers
+        if is_kept or answer_key in used or not value:
             continue
-        ask = asked.get(leaf)
-        secret = ask.secret if ask else part == "variables" and old.hides(container, key)
-        shown = MASK if secret else key if part in LISTS else str(value)
-        yield Dropped(part, container, key, ask.label if ask else key, shown, _why(part, container, new))
+        question = old_questions.get(answer_key)
+        secret = question.secret if question else part == "variables" and old.hides_answer(container, key)
+        shown_value = MASK if secret else key if part in LIST_PARTS else str(value)
+        yield DroppedAnswer(
+            part, container, key, question.label if question else key, shown_value, _drop_reason(part, container, new)
+        )
 
 
-def _why(part: str, container: str, new: Definition) -> Text:
+def _drop_reason(part: str, container: str, new: Definition) -> TranslatableText:
     if container and container not in new.containers:
         if part in ("shares", "storage"):
             return t("The container is gone. The files stay in the share.")

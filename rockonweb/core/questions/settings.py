@@ -7,51 +7,51 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rockonweb.core.answers.answers import (
-    LISTS,
+    BUILT_IN_NETWORK_NAMES,
+    LIST_PARTS,
     NETWORK_NAME,
-    NOT_TO_BE_JOINED,
+    AnswerKey,
     Answers,
-    Leaf,
+    flatten_answers,
     label_fault,
-    leaves,
-    split_share,
+    split_share_path,
     variable_fault,
 )
 from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.containers.argv import host_port
 from rockonweb.core.containers.networks import join_refusal
-from rockonweb.core.definition.definition import ContainerSpec, Definition, Question, is_mount_point
+from rockonweb.core.definition.definition import ContainerSpec, Definition, QuestionSpec, is_mount_point
 from rockonweb.core.preflight import Finding
-from rockonweb.core.questions.wizard import Ask, all_asks, asks, values_of
+from rockonweb.core.questions.wizard import Question, all_questions, page_questions, values_from_answers
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks")
-ONLY_ASKED = ("shares", "ports", "devices", "custom-config")  # nothing can be added on these
-REVIEW = "review"
-ALL = "*"  # in place of a container's name
-MOUNTED_ALWAYS = "/etc/localtime"
+SETTINGS_PAGES = ("shares", "storage", "ports", "devices", "environment", "custom-config", "labels", "networks")
+QUESTION_ONLY_PAGES = ("shares", "ports", "devices", "custom-config")  # nothing can be added on these
+REVIEW_PAGE = "review"
+ALL_CONTAINERS = "*"  # in place of a container's name
+ALWAYS_MOUNTED = "/etc/localtime"
 
-Places = dict[str, dict[str, str]]
-Ports = dict[str, dict[int, int | None]]
+ValuesByContainer = dict[str, dict[str, str]]
+PortsByContainer = dict[str, dict[int, int | None]]
 
 
-def pages(definition: Definition) -> list[str]:
+def settings_pages(definition: Definition) -> list[str]:
     """Return the pages that apply: those on which something is asked or can be added."""
-    return [page for page in PAGES if page not in ONLY_ASKED or asks(definition, page)]
+    return [page for page in SETTINGS_PAGES if page not in QUESTION_ONLY_PAGES or page_questions(definition, page)]
 
 
-def with_variables(definition: Definition, variables: Mapping[str, Iterable[str]]) -> Definition:
+def add_variable_questions(definition: Definition, variables: Mapping[str, Iterable[str]]) -> Definition:
     """Return a definition that asks for these variables too, by container, after its own."""
     containers = dict(definition.containers)
     for name, keys in variables.items():
         spec = containers[name]
-        added = {key: _added_question(key) for key in keys if key not in spec.environment}
-        containers[name] = spec.model_copy(update={"environment": {**spec.environment, **added}})
+        new_questions = {key: _variable_question(key) for key in keys if key not in spec.environment}
+        containers[name] = spec.model_copy(update={"environment": {**spec.environment, **new_questions}})
     return definition.model_copy(update={"containers": containers})
 
 
-def values(definition: Definition, answers: Answers) -> dict[str, str]:
+def settings_values(definition: Definition, answers: Answers) -> dict[str, str]:
     """Return what the fields of the questions hold, by name; added variables are questions of this `definition`.
 
     A port that is not published is blank. What was never answered is left out.
@@ -59,39 +59,41 @@ def values(definition: Definition, answers: Answers) -> dict[str, str]:
     environment = {
         name: {**answers.environment.get(name, {}), **answers.variables.get(name, {})} for name in definition.containers
     }
-    found = values_of(definition, replace(answers, environment=environment))
-    for ask in asks(definition, "ports"):
-        found[ask.name] = str(answers.ports.get(ask.container, {}).get(int(ask.key)) or "")
-    return found
+    field_values = values_from_answers(definition, replace(answers, environment=environment))
+    for question in page_questions(definition, "ports"):
+        field_values[question.name] = str(answers.ports.get(question.container, {}).get(int(question.key)) or "")
+    return field_values
 
 
-def with_fixed(definition: Definition, typed: Ports, given: Ports) -> Ports:
+def keep_fixed_ports(definition: Definition, typed: PortsByContainer, previous: PortsByContainer) -> PortsByContainer:
     """Return the ports that were typed, with those that nobody can choose as they were given."""
-    fixed = {(ask.container, int(ask.key)) for ask in asks(definition, "ports") if ask.fixed}
+    fixed = {
+        (question.container, int(question.key)) for question in page_questions(definition, "ports") if question.fixed
+    }
     return {
         name: {
-            port: given[name][port] if (name, port) in fixed and port in given.get(name, {}) else host
+            port: previous[name][port] if (name, port) in fixed and port in previous.get(name, {}) else host
             for port, host in by_port.items()
         }
         for name, by_port in typed.items()
     }
 
 
-def _added_question(key: str) -> Question:
-    return Question.model_construct(label=key, description=t("Added here. It may be left blank."))
+def _variable_question(key: str) -> QuestionSpec:
+    return QuestionSpec.model_construct(label=key, description=t("Added here. It may be left blank."))
 
 
-def storage_asks(definition: Definition, places: Mapping[str, Iterable[str]]) -> list[Ask]:
+def added_storage_questions(definition: Definition, paths_by_container: Mapping[str, Iterable[str]]) -> list[Question]:
     """Return a question for each path that storage was added at, by container."""
     return [
-        Ask(
+        Question(
             field_name("storage", container, path, definition.containers),
             "storage",
             container,
             path,
-            Question.model_construct(label=path),
+            QuestionSpec.model_construct(label=path),
         )
-        for container, paths in places.items()
+        for container, paths in paths_by_container.items()
         for path in paths
     ]
 
@@ -100,7 +102,7 @@ def storage_asks(definition: Definition, places: Mapping[str, Iterable[str]]) ->
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedRow:
     """A row of a page: a path and a share, a variable and its value, a label, or a network.
 
     `container` may be ALL. `name` is the row's on the page.
@@ -112,50 +114,54 @@ class Typed:
     value: str = ""
 
     @property
-    def blank(self) -> bool:
+    def is_blank(self) -> bool:
         """Whether nothing was typed into it."""
         return not self.key.strip() and not self.value
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with a row; `part` is its field: container, key or value."""
+class RowFault:
+    """What is wrong with a row; `column` is its field: container, key or value."""
 
     name: str
-    part: str
+    column: str
     sentence: str
 
 
 @dataclass
-class Rows:
+class ParsedRows:
     """What the rows of a page come to, by container: keys with their values; and what is wrong."""
 
-    found: Places = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    values_by_container: ValuesByContainer = field(default_factory=dict)
+    faults: list[RowFault] = field(default_factory=list)
 
     @property
-    def lists(self) -> dict[str, list[str]]:
+    def keys_by_container(self) -> dict[str, list[str]]:
         """The keys alone."""
-        return {container: list(keys) for container, keys in self.found.items()}
+        return {container: list(keys) for container, keys in self.values_by_container.items()}
 
 
-Refuse = Callable[[str, ContainerSpec], str]  # a key and the container that it is for; blank when nothing is wrong
+KeyCheck = Callable[[str, ContainerSpec], str]  # a key and the container that it is for; blank when nothing is wrong
 
 
-def storage(definition: Definition, typed: Iterable[Typed]) -> Rows:
+def parse_storage(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the shares by the paths that they are mounted on, and what is wrong with the paths."""
 
     def refuse(path: str, spec: ContainerSpec) -> str:
         if not is_mount_point(path):
             return t("A path in the app begins with a slash and has no colon, such as /photos.")
-        if path in map(_path, (*spec.volumes, MOUNTED_ALWAYS, *(one.target for one in spec.options.mounts))):
+        if path in map(
+            _clean_path, (*spec.volumes, ALWAYS_MOUNTED, *(mount.target for mount in spec.run_options.mounts))
+        ):
             return t("The definition mounts something at %(path)s itself. Choose another path.", path=path)
         return ""
 
-    return _rows(definition, typed, _path, refuse, t("Type the path at which the app sees it, such as /photos."))
+    return _parse_rows(
+        definition, rows, _clean_path, refuse, t("Type the path at which the app sees it, such as /photos.")
+    )
 
 
-def variables(definition: Definition, typed: Iterable[Typed]) -> Rows:
+def parse_variables(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the values of added variables, and what is wrong with their names."""
 
     def refuse(key: str, spec: ContainerSpec) -> str:
@@ -163,37 +169,41 @@ def variables(definition: Definition, typed: Iterable[Typed]) -> Rows:
             return t("The definition asks for %(key)s itself: change it above.", key=key)
         return variable_fault(key, None)
 
-    return _rows(definition, typed, str.strip, refuse, t("Type the name of the variable."))
+    return _parse_rows(definition, rows, str.strip, refuse, t("Type the name of the variable."))
 
 
-def labels(definition: Definition, typed: Iterable[Typed]) -> Rows:
+def parse_labels(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the labels of each container, and what is wrong with them."""
 
     def refuse(label: str, _spec: ContainerSpec) -> str:
         return t("This must be a single line of text.") if set(label) & set("\0\r\n") else label_fault(label)
 
-    made = _rows(definition, typed, str.strip, refuse, t("Type the label."))
-    for container, found in made.found.items():
+    parsed = _parse_rows(definition, rows, str.strip, refuse, t("Type the label."))
+    for container, container_labels in parsed.values_by_container.items():
         keys: dict[str, str] = {}
-        for label in found:
+        for label in container_labels:
             first = keys.setdefault(label.partition("=")[0], label)
             if first != label:
-                name = next(one.name for one in typed if one.key.strip() == label and one.container in (container, ALL))
-                made.faults.append(
-                    Fault(name, "key", t('%(container)s would have "%(first)s" too: a key can be there once.',
+                name = next(
+                    row.name
+                    for row in rows
+                    if row.key.strip() == label and row.container in (container, ALL_CONTAINERS)
+                )
+                parsed.faults.append(
+                    RowFault(name, "key", t('%(container)s would have "%(first)s" too: a key can be there once.',
                                          container=container, first=first))
                 )  # fmt: skip
-    return made
+    return parsed
 
 
-def networks(definition: Definition, typed: Iterable[Typed]) -> Rows:
+def parse_networks(definition: Definition, rows: Iterable[TypedRow]) -> ParsedRows:
     """Return the networks that each container is on, and what is wrong with their names.
 
     For ALL containers means: for all that can join one.
     """
 
     def refuse(network: str, spec: ContainerSpec) -> str:
-        if not NETWORK_NAME.fullmatch(network) or network in NOT_TO_BE_JOINED:
+        if not NETWORK_NAME.fullmatch(network) or network in BUILT_IN_NETWORK_NAMES:
             return t(
                 '"%(network)s" is not a network that a container can join: use letters, digits, dots, dashes and '
                 "underscores, and begin with a letter or digit.",
@@ -201,55 +211,59 @@ def networks(definition: Definition, typed: Iterable[Typed]) -> Rows:
             )
         return join_refusal(spec) or ""
 
-    able = [name for name, spec in definition.launch_order if not join_refusal(spec)]
-    return _rows(definition, typed, str.strip, refuse, t("Type the network's name."), able)
+    joinable = [name for name, spec in definition.launch_order if not join_refusal(spec)]
+    return _parse_rows(definition, rows, str.strip, refuse, t("Type the network's name."), joinable)
 
 
-def _rows(
+def _parse_rows(
     definition: Definition,
-    typed: Iterable[Typed],
-    clean: Callable[[str], str],
-    refuse: Refuse,
-    needed: Text,
-    everyone: Collection[str] = (),
-) -> Rows:
-    made = Rows()
-    for one in typed:
-        if one.blank:
+    rows: Iterable[TypedRow],
+    clean_key: Callable[[str], str],
+    refuse: KeyCheck,
+    missing_sentence: TranslatableText,
+    all_targets: Collection[str] = (),
+) -> ParsedRows:
+    parsed = ParsedRows()
+    for row in rows:
+        if row.is_blank:
             continue
-        key = clean(one.key)
+        key = clean_key(row.key)
         if not key:
-            made.faults.append(Fault(one.name, "key", needed))
+            parsed.faults.append(RowFault(row.name, "key", missing_sentence))
             continue
-        targets = list(everyone or definition.containers) if one.container == ALL else [one.container]
+        targets = list(all_targets or definition.containers) if row.container == ALL_CONTAINERS else [row.container]
         for container in targets:
             if container not in definition.containers:
                 sentence = t('%(name)s has no container "%(container)s".', name=definition.name, container=container)
-                made.faults.append(Fault(one.name, "container", sentence))
+                parsed.faults.append(RowFault(row.name, "container", sentence))
             elif refusal := refuse(key, definition.containers[container]):
-                made.faults.append(Fault(one.name, "key", refusal))
+                parsed.faults.append(RowFault(row.name, "key", refusal))
                 break
-            elif key in made.found.setdefault(container, {}):
+            elif key in parsed.values_by_container.setdefault(container, {}):
                 sentence = t("%(key)s is there twice for %(container)s.", key=key, container=container)
-                made.faults.append(Fault(one.name, "key", sentence))
+                parsed.faults.append(RowFault(row.name, "key", sentence))
                 break
             else:
-                made.found[container][key] = one.value
-    made.found = {container: keys for container, keys in made.found.items() if keys}
-    return made
+                parsed.values_by_container[container][key] = row.value
+    parsed.values_by_container = {container: keys for container, keys in parsed.values_by_container.items() if keys}
+    return parsed
 
 
-def _path(path: str) -> str:
+def _clean_path(path: str) -> str:
     """Return a path without what means nothing in it; one that is not absolute as it is."""
     path = path.strip()
-    return "/" + "/".join(part for part in path.split("/") if part not in ("", ".")) if path.startswith("/") else path
+    return (
+        "/" + "/".join(segment for segment in path.split("/") if segment not in ("", "."))
+        if path.startswith("/")
+        else path
+    )
 
 
 # -- what changed, and what to know -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingChange:
     """One setting before and after, secrets masked; None where it is not there."""
 
     page: str
@@ -260,45 +274,48 @@ class Difference:
     after: str | None
 
 
-PAGE_OF = {"custom_config": "custom-config", "variables": "environment"}
+PAGE_BY_PART = {"custom_config": "custom-config", "variables": "environment"}
 
 
-def differences(definition: Definition, old: Answers, new: Answers) -> list[Difference]:
+def diff_settings(definition: Definition, old: Answers, new: Answers) -> list[SettingChange]:
     """Return what differs, in the order of the pages."""
-    before, after = leaves(old), leaves(new)
-    questions = {(ask.page, ask.container, ask.key): ask for ask in all_asks(definition)}
-    found = []
-    for leaf in {**before, **after}:
-        if before.get(leaf) == after.get(leaf) and (leaf in before) == (leaf in after):
+    before, after = flatten_answers(old), flatten_answers(new)
+    questions = {(question.page, question.container, question.key): question for question in all_questions(definition)}
+    changes = []
+    for answer_key in {**before, **after}:
+        if before.get(answer_key) == after.get(answer_key) and (answer_key in before) == (answer_key in after):
             continue
-        part, container, key = leaf
-        page = PAGE_OF.get(part, part)
-        ask = questions.get((page, container, key))
-        secret = ask.secret if ask else part == "variables" and definition.hides(container, key)
-        shown = [_shown(part, given[leaf], secret=secret) if leaf in given else None for given in (before, after)]
-        found.append(Difference(page, container, key, ask.label if ask else "", *shown))
-    return sorted(found, key=lambda one: PAGES.index(one.page))
+        part, container, key = answer_key
+        page = PAGE_BY_PART.get(part, part)
+        question = questions.get((page, container, key))
+        secret = question.secret if question else part == "variables" and definition.hides_answer(container, key)
+        texts = [
+            _masked_text(part, answered[answer_key], secret=secret) if answer_key in answered else None
+            for answered in (before, after)
+        ]
+        changes.append(SettingChange(page, container, key, question.label if question else "", *texts))
+    return sorted(changes, key=lambda change: SETTINGS_PAGES.index(change.page))
 
 
-def _shown(part: str, value: Any, *, secret: bool) -> str:
-    if part in LISTS:
+def _masked_text(part: str, value: Any, *, secret: bool) -> str:
+    if part in LIST_PARTS:
         return ""
     if part == "ports" and value is None:
         return t("not published")
     return MASK if secret and value else str(value)
 
 
-def warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+def change_warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     """Yield what a person should know before settings are changed in this way."""
-    before, after = leaves(old), leaves(new)
-    yield from _moved(definition, before, after)
-    yield from _own_page(definition, old, new)
-    yield from _secrets(definition, old, new)
+    before, after = flatten_answers(old), flatten_answers(new)
+    yield from _moved_share_warnings(definition, before, after)
+    yield from _ui_address_warnings(definition, old, new)
+    yield from _changed_secret_notes(definition, old, new)
     if any(part == "storage" for part, _, _ in after.keys() - before.keys()) and not definition.volume_add_support:
-        yield Finding("note", *no_support(definition))
+        yield Finding("note", *no_storage_support(definition))
 
 
-def no_support(definition: Definition) -> tuple[Text, Text]:
+def no_storage_support(definition: Definition) -> tuple[TranslatableText, TranslatableText]:
     """Return what it means that the definition does not speak of more storage, and what to do."""
     return (
         t("The definition of %(name)s does not say that the app can use more storage.", name=definition.name),
@@ -306,52 +323,63 @@ def no_support(definition: Definition) -> tuple[Text, Text]:
     )
 
 
-def stays_behind(place: str, other: str) -> Text:
-    """Return what it means that a volume is at `other` from now on and no longer at `place`."""
+def files_left_behind(old_share: str, new_share: str) -> TranslatableText:
+    """Return what it means that a volume is at `new_share` from now on and no longer at `old_share`."""
     return t(
         "The files that are in %(place)s stay there and are not copied: the app begins with what is in %(other)s. They "
         "are back as soon as you choose %(place)s again.",
-        place=place,
-        other=other,
+        place=old_share,
+        other=new_share,
     )
 
 
-def _moved(definition: Definition, before: Mapping[Leaf, Any], after: Mapping[Leaf, Any]) -> Iterator[Finding]:
-    for ask in asks(definition, "shares"):
-        place, other = before.get(ask.leaf), after.get(ask.leaf)
-        if place and other and place != other:
+def _moved_share_warnings(
+    definition: Definition, before: Mapping[AnswerKey, Any], after: Mapping[AnswerKey, Any]
+) -> Iterator[Finding]:
+    for question in page_questions(definition, "shares"):
+        old_share, new_share = before.get(question.answer_key), after.get(question.answer_key)
+        if old_share and new_share and old_share != new_share:
             yield Finding(
                 "warn",
-                t('"%(label)s" moves from %(place)s to %(other)s.', label=ask.label, place=place, other=other),
-                stays_behind(place, other),
+                t(
+                    '"%(label)s" moves from %(place)s to %(other)s.',
+                    label=question.label,
+                    place=old_share,
+                    other=new_share,
+                ),
+                files_left_behind(old_share, new_share),
             )
-    storage = [(leaf, place, after.get(leaf)) for leaf, place in before.items() if leaf[0] == "storage"]
-    for (_, container, path), place, other in storage:
-        if other and other != place:
+    storage = [
+        (answer_key, old_share, after.get(answer_key))
+        for answer_key, old_share in before.items()
+        if answer_key[0] == "storage"
+    ]
+    for (_, container, path), old_share, new_share in storage:
+        if new_share and new_share != old_share:
             sentence = t("%(path)s in %(container)s will show %(other)s in place of %(place)s.",
-                         path=path, container=container, other=other, place=place)  # fmt: skip
-            yield Finding("warn", sentence, stays_behind(place, other))
-    for (_, container, path), place, other in storage:
-        if other is None:
+                         path=path, container=container, other=new_share, place=old_share)  # fmt: skip
+            yield Finding("warn", sentence, files_left_behind(old_share, new_share))
+    for (_, container, path), old_share, new_share in storage:
+        if new_share is None:
             sentence = t("%(container)s will no longer see %(place)s at %(path)s.",
-                         container=container, place=place, path=path)  # fmt: skip
-            hint = t("The files in the share %(share)s stay where they are.", share=split_share(place)[0])
+                         container=container, place=old_share, path=path)  # fmt: skip
+            hint = t("The files in the share %(share)s stay where they are.", share=split_share_path(old_share)[0])
             yield Finding("note", sentence, hint)
 
 
-def _own_page(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+def _ui_address_warnings(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
     """The app's own page has another address, or none."""
-    for container, port, asked in definition.ports:
+    for container, port, port_spec in definition.container_ports:
         before, after = (host_port(definition, container, port, answers) for answers in (old, new))
-        if not asked.ui or before == after:
+        if not port_spec.ui or before == after:
             continue
         if after is None:
-            yield Finding("warn", *page_is_gone(definition.name))
+            yield Finding("warn", *ui_unreachable_note(definition.name))
         elif before is not None:
-            yield Finding("warn", *page_has_moved(before, after))
+            yield Finding("warn", *ui_moved_note(before, after))
 
 
-def page_is_gone(name: str) -> tuple[Text, Text]:
+def ui_unreachable_note(name: str) -> tuple[TranslatableText, TranslatableText]:
     """Return what it means that the port of the app's own page is not published."""
     return (
         t("The page of %(name)s will not be reachable at this server's address any more.", name=name),
@@ -359,7 +387,7 @@ def page_is_gone(name: str) -> tuple[Text, Text]:
     )
 
 
-def page_has_moved(before: int, after: int) -> tuple[Text, Text]:
+def ui_moved_note(before: int, after: int) -> tuple[TranslatableText, TranslatableText]:
     """Return what it means that the port of the app's own page is another one."""
     return (
         t("The app's own page moves from port %(before)s to port %(after)s.", before=before, after=after),
@@ -367,28 +395,30 @@ def page_has_moved(before: int, after: int) -> tuple[Text, Text]:
     )
 
 
-def port_notes(definition: Definition, ask: Ask, typed: str, current: Answers, free: int) -> list[Text]:
-    """Return what to know beside the field of a port in which this is typed; `free` is one that can be had."""
-    if ask.fixed:
+def port_notes(
+    definition: Definition, question: Question, typed: str, current: Answers, suggested_port: int
+) -> list[TranslatableText]:
+    """Return what to know beside the field of a port in which this is typed; `suggested_port` is a free one."""
+    if question.fixed:
         return []
     if not typed:
-        blank = t("Not published: nothing outside of Docker reaches it. Port %(free)s is free.", free=free)
-        return [*(page_is_gone(definition.name) if ask.ui else ()), blank]
-    before = current.ports.get(ask.container, {}).get(int(ask.key))
-    if ask.ui and before and typed.isdecimal() and int(typed) != before:
-        return list(page_has_moved(before, int(typed)))
-    if ask.ui:
+        blank = t("Not published: nothing outside of Docker reaches it. Port %(free)s is free.", free=suggested_port)
+        return [*(ui_unreachable_note(definition.name) if question.ui else ()), blank]
+    before = current.ports.get(question.container, {}).get(int(question.key))
+    if question.ui and before and typed.isdecimal() and int(typed) != before:
+        return list(ui_moved_note(before, int(typed)))
+    if question.ui:
         return [t("With another port, the app's own page has another address: bookmarks would need it.")]
     return []
 
 
-def downtime(rebuilt: Collection[str], containers: int, *, running: bool) -> Text:
+def describe_downtime(recreated: Collection[str], containers: int, *, running: bool) -> TranslatableText:
     """Return how long the app does not answer, when these of its containers are rebuilt."""
     if not running:
         return t("The app is stopped now and stays stopped; the next start uses the new settings.")
-    if not rebuilt:
+    if not recreated:
         return t("Nothing is rebuilt: the app keeps running the whole time.")
-    if len(rebuilt) == containers:
+    if len(recreated) == containers:
         return t(
             "The app is down from the moment its old containers stop until the new ones have started, usually a few "
             "seconds. Anything that must be downloaded is downloaded before that."
@@ -396,17 +426,17 @@ def downtime(rebuilt: Collection[str], containers: int, *, running: bool) -> Tex
     return t(
         "%(count)s of %(containers)s containers are replaced; the others keep running. What the replaced ones do is "
         "down in between, usually for a few seconds. Anything that must be downloaded is downloaded before that.",
-        count=len(rebuilt),
+        count=len(recreated),
         containers=containers,
     )
 
 
-def _secrets(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
-    for one in differences(definition, old, new):
-        if one.before == MASK == one.after:
+def _changed_secret_notes(definition: Definition, old: Answers, new: Answers) -> Iterator[Finding]:
+    for change in diff_settings(definition, old, new):
+        if change.before == MASK == change.after:
             yield Finding(
                 "note",
-                t('"%(label)s" gets another value.', label=one.label or one.key),
+                t('"%(label)s" gets another value.', label=change.label or change.key),
                 t(
                     "Some apps take a password only at their first start and keep it in their data: if the old one "
                     "still counts afterwards, change it in the app itself too."

@@ -6,30 +6,30 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rockonweb.core.answers.answers import Answers, Leaf, leaves, share_fault, together
+from rockonweb.core.answers.answers import AnswerKey, Answers, build_answers, flatten_answers, share_fault
 from rockonweb.core.answers.field_names import field_name
 from rockonweb.core.containers import owners
-from rockonweb.core.definition.definition import Definition, PortSpec, Question, in_question_order
-from rockonweb.core.facts import HostFacts, Listener
+from rockonweb.core.definition.definition import Definition, PortSpec, QuestionSpec, sort_questions
+from rockonweb.core.facts import HostFacts, PortListener
 from rockonweb.core.preflight import Finding
-from rockonweb.core.preflight.ports import browser_refusal, free_port, in_use, port_conflict
+from rockonweb.core.preflight.ports import browser_refusal, find_free_port, port_conflict, port_in_use_sentence
 from rockonweb.core.secret import MASK
-from rockonweb.core.text import Text, t
+from rockonweb.core.text import TranslatableText, t
 
-SUMMARY = "summary"
+SUMMARY_PAGE = "summary"
 # The pages with questions to a container, and where its definition has these.
-QUESTIONS = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
-TEXTS = ("environment", "custom-config")  # the pages whose answers may be secrets
-PAGES = (*QUESTIONS, "custom-config", SUMMARY)
+PART_BY_PAGE = {"shares": "volumes", "ports": "ports", "devices": "devices", "environment": "environment"}
+TEXT_PAGES = ("environment", "custom-config")  # the pages whose answers may be secrets
+WIZARD_PAGES = (*PART_BY_PAGE, "custom-config", SUMMARY_PAGE)
 
-Values = Mapping[str, str]  # what was typed, by field name
+FieldValues = Mapping[str, str]  # what was typed, by field name
 
 _OPTIONAL = re.compile(r"\boptional(ly)?\b|\b(leave|left|be|keep|kept) (it |this )?(blank|empty)\b", re.IGNORECASE)
 _EXAMPLE = re.compile(r"[\[(]\s*+(e\.?\s?g\.?[:,]?\s|must be\s)?(?:called\s)?\s*[\"']?([^\s\"'\[\]()]+)[\"']?\s*[\])]")
 
 
 @dataclass(frozen=True)
-class Ask:
+class Question:
     """One question of a page. `container` is blank for a setting of the whole rock-on.
 
     `name` is that of its field. `fixed` is a port on the host's own network: nothing can be chosen.
@@ -39,7 +39,7 @@ class Ask:
     page: str
     container: str
     key: str
-    question: Question
+    spec: QuestionSpec
     fixed: bool = False
     ui: bool = False
     secret: bool = False  # whether the answer must not be shown
@@ -47,44 +47,46 @@ class Ask:
     @property
     def label(self) -> str:
         """The definition's label, or the key where it has none."""
-        return self.question.label.strip() or self.key
+        return self.spec.label.strip() or self.key
 
     @property
-    def leaf(self) -> Leaf:
+    def answer_key(self) -> AnswerKey:
         """Where its answer stands among all of a rock-on."""
         return self.page.replace("-", "_"), self.container, self.key
 
     @property
     def optional(self) -> bool:
         """Whether the answer may be blank, because the definition says so."""
-        return bool(_OPTIONAL.search(self.question.label) or _OPTIONAL.search(self.question.description))
+        return bool(_OPTIONAL.search(self.spec.label) or _OPTIONAL.search(self.spec.description))
 
     @property
     def user_or_group(self) -> str:
         """Whether the answer is the number of a "user" or a "group" (PUID, PGID and their like); else blank."""
-        return owners.user_or_group(self.key, self.question.label) if self.page == "environment" else ""
+        return owners.account_kind(self.key, self.spec.label) if self.page == "environment" else ""
 
     @property
     def protocols(self) -> tuple[str, ...]:
         """What a port is published for; nothing for another question."""
-        return self.question.protocols if isinstance(self.question, PortSpec) else ()
+        return self.spec.published_protocols if isinstance(self.spec, PortSpec) else ()
 
     @property
     def example(self) -> str:
         """The word that the label gives as an example in brackets, blank where it has none."""
-        found = _EXAMPLE.search(self.question.label)
-        return found[2] if found and (found[1] or "-" in found[2]) else ""
+        match = _EXAMPLE.search(self.spec.label)
+        return match[2] if match and (match[1] or "-" in match[2]) else ""
 
 
-def asks(definition: Definition, page: str) -> list[Ask]:
+def page_questions(definition: Definition, page: str) -> list[Question]:
     """Return the questions of a page, by container in launch order."""
-    asked: list[tuple[str, list[tuple[str, Question]]]] = []
+    questions_by_container: list[tuple[str, list[tuple[str, QuestionSpec]]]] = []
     if page == "custom-config":
-        asked = [("", in_question_order(definition.custom_config))]
-    elif page in QUESTIONS:
-        asked = [(name, spec.questions(QUESTIONS[page])) for name, spec in definition.launch_order]
+        questions_by_container = [("", sort_questions(definition.custom_config))]
+    elif page in PART_BY_PAGE:
+        questions_by_container = [
+            (name, spec.ordered_questions(PART_BY_PAGE[page])) for name, spec in definition.launch_order
+        ]
     return [
-        Ask(
+        Question(
             field_name(page, container, key, definition.containers),
             page,
             container,
@@ -92,58 +94,60 @@ def asks(definition: Definition, page: str) -> list[Ask]:
             question,
             fixed=page == "ports" and definition.containers[container].on_host_network,
             ui=isinstance(question, PortSpec) and question.ui,
-            secret=page in TEXTS and definition.hides(container, key, question.label),
+            secret=page in TEXT_PAGES and definition.hides_answer(container, key, question.label),
         )
-        for container, questions in asked
+        for container, questions in questions_by_container
         for key, question in questions
     ]
 
 
-def all_asks(definition: Definition) -> list[Ask]:
+def all_questions(definition: Definition) -> list[Question]:
     """Return the questions of all pages."""
-    return [ask for page in PAGES for ask in asks(definition, page)]
+    return [question for page in WIZARD_PAGES for question in page_questions(definition, page)]
 
 
-def pages(definition: Definition) -> list[str]:
+def wizard_pages(definition: Definition) -> list[str]:
     """Return the pages that apply: those with a question, and the summary."""
-    return [page for page in PAGES if page == SUMMARY or asks(definition, page)]
+    return [page for page in WIZARD_PAGES if page == SUMMARY_PAGE or page_questions(definition, page)]
 
 
-def beside(definition: Definition, page: str, step: int) -> str:
+def adjacent_page(definition: Definition, page: str, step: int) -> str:
     """Return the page `step` places further (or back, when negative), at most the first or last one."""
-    applying = pages(definition)
-    place = applying.index(page) + step
-    return applying[min(max(place, 0), len(applying) - 1)]
+    applicable = wizard_pages(definition)
+    index = applicable.index(page) + step
+    return applicable[min(max(index, 0), len(applicable) - 1)]
 
 
-def unanswered(definition: Definition, done: Collection[str]) -> str | None:
+def first_unanswered_page(definition: Definition, completed: Collection[str]) -> str | None:
     """Return the first page that is not among the accepted ones; None when only the summary is left."""
-    return next((page for page in pages(definition) if page != SUMMARY and page not in done), None)
+    return next((page for page in wizard_pages(definition) if page != SUMMARY_PAGE and page not in completed), None)
 
 
 # -- suggestions ------------------------------------------------------------------------------------------------------
 
 
-def suggested_shares(definition: Definition, inside: str = "", taken: Collection[str] = ()) -> dict[str, str]:
+def suggest_shares(definition: Definition, inside: str = "", taken: Collection[str] = ()) -> dict[str, str]:
     """Return a share's name for each question of the shares page, by field name; none is suggested twice.
 
     The example in the label is the author's own suggestion, otherwise it is APP-FOLDER, unless another rock-on has
     `taken` that one. `inside` is the share in which they are folders, where no share can be made.
     """
-    app = _slug(definition.name) or "app"
-    found: dict[str, str] = {}
-    for ask in asks(definition, "shares"):
-        folder = _slug(ask.key.rstrip("/").rsplit("/", 1)[-1]) or "data"
-        names = [ask.example, f"{app}-{folder}", f"{app}-{_slug(ask.container)}-{folder}"]
-        names += [f"{app}-{folder}-{number}" for number in range(2, len(found) + len(taken) + 3)]
+    app = _make_slug(definition.name) or "app"
+    suggestions: dict[str, str] = {}
+    for question in page_questions(definition, "shares"):
+        folder = _make_slug(question.key.rstrip("/").rsplit("/", 1)[-1]) or "data"
+        names = [question.example, f"{app}-{folder}", f"{app}-{_make_slug(question.container)}-{folder}"]
+        names += [f"{app}-{folder}-{number}" for number in range(2, len(suggestions) + len(taken) + 3)]
         usable = (name for name in names if name and not share_fault(name) and "/" not in name)
-        found[ask.name] = next(
-            name for name in usable if name not in found.values() and (name == ask.example or name not in taken)
+        suggestions[question.name] = next(
+            name
+            for name in usable
+            if name not in suggestions.values() and (name == question.example or name not in taken)
         )
-    return {name: f"{inside}/{share}" if inside else share for name, share in found.items()}
+    return {name: f"{inside}/{share}" if inside else share for name, share in suggestions.items()}
 
 
-def _slug(name: str) -> str:
+def _make_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-")
 
 
@@ -155,56 +159,70 @@ class PortSuggestion:
     why: str = ""
 
 
-def suggested_ports(definition: Definition, wanted: Mapping[str, int], facts: HostFacts) -> dict[str, PortSuggestion]:
+def suggest_host_ports(
+    definition: Definition, preferred: Mapping[str, int], facts: HostFacts
+) -> dict[str, PortSuggestion]:
     """Return a free host port for each question of the ports page, by field name: the wanted one unless it is taken."""
-    found: dict[str, PortSuggestion] = {}
+    suggestions: dict[str, PortSuggestion] = {}
     taken: set[tuple[int, str]] = set()
-    for ask in asks(definition, "ports"):
-        usual = int(ask.key) if ask.fixed else wanted[ask.name]
-        free = None if ask.fixed else free_port(definition.name, usual, ask.protocols, facts, taken, ui=ask.ui)
-        port = free or usual
-        taken |= {(port, protocol) for protocol in ask.protocols}
-        found[ask.name] = PortSuggestion(port, _why_not(definition.name, usual, port, ask, facts))
-    return found
+    for question in page_questions(definition, "ports"):
+        usual = int(question.key) if question.fixed else preferred[question.name]
+        available_port = (
+            None
+            if question.fixed
+            else find_free_port(definition.name, usual, question.protocols, facts, taken, ui=question.ui)
+        )
+        port = available_port or usual
+        taken |= {(port, protocol) for protocol in question.protocols}
+        suggestions[question.name] = PortSuggestion(
+            port, _other_port_reason(definition.name, usual, port, question, facts)
+        )
+    return suggestions
 
 
-def holder_of(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> Listener | None:
+def find_port_holder(rockon: str, port: int, protocols: Iterable[str], facts: HostFacts) -> PortListener | None:
     """Return who else holds a host port."""
     holders = (port_conflict(rockon, port, protocol, facts) for protocol in protocols)
     return next(filter(None, holders), None)
 
 
-def port_fault(
-    definition: Definition, ask: Ask, port: int, facts: HostFacts, others: Mapping[tuple[int, str], Ask]
+def question_port_fault(
+    definition: Definition, question: Question, port: int, facts: HostFacts, others: Mapping[tuple[int, str], Question]
 ) -> Finding | None:
     """Return why a host port can't be had, with a free one to take instead; None when it can.
 
     `others` are the ports that the same form gives to other questions.
     """
-    twice = next((others[port, protocol] for protocol in ask.protocols if (port, protocol) in others), None)
-    held = holder_of(definition.name, port, ask.protocols, facts)
-    if twice:
-        sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=twice.label)
-    elif held:
-        sentence = in_use(held)
-    elif ask.ui and not ask.fixed and (refusal := browser_refusal(port)):
+    duplicate = next((others[port, protocol] for protocol in question.protocols if (port, protocol) in others), None)
+    holder = find_port_holder(definition.name, port, question.protocols, facts)
+    if duplicate:
+        sentence = t('Port %(port)s is given to "%(other)s" too.', port=port, other=duplicate.label)
+    elif holder:
+        sentence = port_in_use_sentence(holder)
+    elif question.ui and not question.fixed and (refusal := browser_refusal(port)):
         sentence = refusal
     else:
         return None
-    if ask.fixed:
-        hint = t("%(container)s can't use another one: stop what holds it first.", container=ask.container)
+    if question.fixed:
+        hint = t("%(container)s can't use another one: stop what holds it first.", container=question.container)
         return Finding("block", sentence, hint)
-    free = free_port(definition.name, port + 1, ask.protocols, facts, others, ui=ask.ui)
-    return Finding("block", sentence, t("Port %(free)s is free.", free=free) if free else t("Choose another one."))
+    available_port = find_free_port(definition.name, port + 1, question.protocols, facts, others, ui=question.ui)
+    return Finding(
+        "block",
+        sentence,
+        t("Port %(free)s is free.", free=available_port) if available_port else t("Choose another one."),
+    )
 
 
-def _why_not(rockon: str, usual: int, port: int, ask: Ask, facts: HostFacts) -> str:
+def _other_port_reason(rockon: str, usual: int, port: int, question: Question, facts: HostFacts) -> str:
     if port == usual:
         return ""
-    if held := holder_of(rockon, usual, ask.protocols, facts):
-        who = held.holder or t("another program")
-        return t("Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=who, port=port)
-    if ask.ui and browser_refusal(usual):
+    if holder := find_port_holder(rockon, usual, question.protocols, facts):
+        holder_name = holder.holder or t("another program")
+        return t(
+            "Port %(usual)s is in use by %(who)s, so %(port)s is suggested.", usual=usual, who=holder_name, port=port
+        )
+    if question.ui and browser_refusal(usual):
         return t("Browsers refuse port %(usual)s, so %(port)s is suggested.", usual=usual, port=port)
     return t("Port %(usual)s is suggested for another question above, so this is %(port)s.", usual=usual, port=port)
 
@@ -212,13 +230,13 @@ def _why_not(rockon: str, usual: int, port: int, ask: Ask, facts: HostFacts) -> 
 # -- faults of single values ------------------------------------------------------------------------------------------
 
 
-def text_fault(ask: Ask, value: str) -> str:
+def text_fault(question: Question, value: str) -> str:
     """Return what is wrong with a variable or setting, blank when nothing is."""
     if "\0" in value or "\n" in value or "\r" in value:
         return t("This must be a single line of text.")
     if not value.strip():
-        return "" if ask.optional else t("An answer is needed here.")
-    if ask.user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
+        return "" if question.optional else t("An answer is needed here.")
+    if question.user_or_group and not re.fullmatch(r"[0-9]{1,10}", value.strip()):
         return t("This must be a whole number, 0 or more: the number of a user or group, not its name.")
     return ""
 
@@ -230,7 +248,7 @@ def device_fault(value: str) -> str:
     return ""
 
 
-def port_number(value: str) -> int | None:
+def parse_port(value: str) -> int | None:
     """Return the port that was typed, None when it is not one."""
     typed = value.strip()
     return int(typed) if re.fullmatch(r"[0-9]{1,5}", typed) and 1 <= int(typed) <= 65535 else None
@@ -239,77 +257,89 @@ def port_number(value: str) -> int | None:
 # -- what the answers come to -----------------------------------------------------------------------------------------
 
 
-def answers(definition: Definition, values: Values) -> Answers:
+def answers_from_values(definition: Definition, values: FieldValues) -> Answers:
     """Return the answers that the accepted pages amount to."""
 
-    def answer(ask: Ask) -> str | int | None:
-        typed = values.get(ask.name, "")
-        return (int(ask.key) if ask.fixed else port_number(typed)) if ask.page == "ports" else typed
+    def parse_typed(question: Question) -> str | int | None:
+        typed = values.get(question.name, "")
+        return (int(question.key) if question.fixed else parse_port(typed)) if question.page == "ports" else typed
 
-    return together({ask.leaf: answer(ask) for ask in all_asks(definition)})
+    return build_answers({question.answer_key: parse_typed(question) for question in all_questions(definition)})
 
 
-def values_of(definition: Definition, given: Answers) -> dict[str, str]:
+def values_from_answers(definition: Definition, answers: Answers) -> dict[str, str]:
     """Return the field values of earlier answers, without what was never answered."""
-    answered = leaves(given)
-    ports_answered = any(host is not None for by_port in given.ports.values() for host in by_port.values())
-    found: dict[str, str] = {}
-    for ask in all_asks(definition):
-        value = answered.get(ask.leaf)
+    answered = flatten_answers(answers)
+    ports_answered = any(host is not None for by_port in answers.ports.values() for host in by_port.values())
+    values: dict[str, str] = {}
+    for question in all_questions(definition):
+        value = answered.get(question.answer_key)
         # Where other ports were answered, none means not published; the app's own page needs one all the same.
-        if value is None and ask.page == "ports" and ports_answered and not ask.ui:
+        if value is None and question.page == "ports" and ports_answered and not question.ui:
             value = ""
         if value is not None:
-            found[ask.name] = str(value)
-    return found
+            values[question.name] = str(value)
+    return values
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class ReviewedAnswer:
     """An answer as the summary shows it: secrets masked; `new` is a share that Submit makes."""
 
-    ask: Ask
-    shown: str
+    question: Question
+    display_value: str
     new: bool = False
 
 
-def review(definition: Definition, values: Values, new_shares: Collection[str]) -> list[tuple[str, list[Reviewed]]]:
+def review_answers(
+    definition: Definition, values: FieldValues, new_shares: Collection[str]
+) -> list[tuple[str, list[ReviewedAnswer]]]:
     """Return every answer, grouped by page."""
     return [
-        (page, [_reviewed(ask, values.get(ask.name, ""), new_shares) for ask in asks(definition, page)])
-        for page in pages(definition)
-        if page != SUMMARY
+        (
+            page,
+            [
+                _review_answer(question, values.get(question.name, ""), new_shares)
+                for question in page_questions(definition, page)
+            ],
+        )
+        for page in wizard_pages(definition)
+        if page != SUMMARY_PAGE
     ]
 
 
-def _reviewed(ask: Ask, value: str, new_shares: Collection[str]) -> Reviewed:
-    if ask.secret and value:
-        return Reviewed(ask, MASK)
-    if ask.fixed:
-        return Reviewed(ask, ask.key)
-    return Reviewed(ask, value, ask.page == "shares" and value.split("/", 1)[0] in new_shares)
+def _review_answer(question: Question, value: str, new_shares: Collection[str]) -> ReviewedAnswer:
+    if question.secret and value:
+        return ReviewedAnswer(question, MASK)
+    if question.fixed:
+        return ReviewedAnswer(question, question.key)
+    return ReviewedAnswer(question, value, question.page == "shares" and value.split("/", 1)[0] in new_shares)
 
 
-def notes(definition: Definition, values: Values) -> Iterator[Finding]:
+def shared_folder_notes(definition: Definition, values: FieldValues) -> Iterator[Finding]:
     """Yield what is allowed but worth knowing: two volumes in one folder see each other's files."""
-    for place, sharing in same_places(definition, values).items():
-        for ask in sharing[1:]:
-            yield Finding("note", same_place(place, sharing[0], ask))
+    for folder, questions in find_shared_folders(definition, values).items():
+        for question in questions[1:]:
+            yield Finding("note", shared_folder_note(folder, questions[0], question))
 
 
-def same_places(definition: Definition, values: Values) -> dict[str, list[Ask]]:
+def find_shared_folders(definition: Definition, values: FieldValues) -> dict[str, list[Question]]:
     """Return each share or folder that is the answer to several questions, with these questions."""
-    found: dict[str, list[Ask]] = {}
-    for ask in asks(definition, "shares"):
-        found.setdefault(values.get(ask.name, "").strip().rstrip("/"), []).append(ask)
-    return {place: both for place, both in found.items() if place and len(both) > 1 and not share_fault(place)}
+    questions_by_folder: dict[str, list[Question]] = {}
+    for question in page_questions(definition, "shares"):
+        questions_by_folder.setdefault(values.get(question.name, "").strip().rstrip("/"), []).append(question)
+    return {
+        folder: questions
+        for folder, questions in questions_by_folder.items()
+        if folder and len(questions) > 1 and not share_fault(folder)
+    }
 
 
-def same_place(place: str, one: Ask, other: Ask) -> Text:
+def shared_folder_note(folder: str, first: Question, second: Question) -> TranslatableText:
     """Return what two volumes in one folder mean."""
     return t(
         '"%(one)s" and "%(other)s" are both in %(place)s: they see each other\'s files.',
-        one=one.label,
-        other=other.label,
-        place=place,
+        one=first.label,
+        other=second.label,
+        place=folder,
     )

@@ -7,89 +7,93 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.status import completed
-from rockonweb.core.text import Text, t
+from rockonweb.core.status.status import is_completed
+from rockonweb.core.text import TranslatableText, t
 
-Outcome = Literal["healthy", "unhealthy", "waiting"]
-MOST_RESTARTS = 5  # of a container that may be waiting for another one; past them patience has an end
-PATIENCE = 0.2  # the part of the timeout in which a container may restart as often as it likes
+HealthOutcome = Literal["healthy", "unhealthy", "waiting"]
+MAX_RESTARTS = 5  # of a container that may be waiting for another one; past them patience has an end
+RESTART_GRACE = 0.2  # the part of the timeout in which a container may restart as often as it likes
 
 
 @dataclass(frozen=True)
-class Look:
+class ContainerObservation:
     """A container at one moment.
 
-    `at` is in seconds on a clock that only goes forward; `answered` tells whether its page gave an HTTP answer, None
-    where it has no page that could be asked.
+    `observed_at` is in seconds on a clock that only goes forward; `page_answered` tells whether its page gave an HTTP
+    answer, None where it has no page that could be asked.
     """
 
-    at: float
+    observed_at: float
     facts: ContainerFacts | None
-    answered: bool | None = None
+    page_answered: bool | None = None
 
 
 @dataclass(frozen=True)
-class Limits:
+class HealthLimits:
     """In seconds: how long a container must run without a restart, and how long that may take to begin with."""
 
-    steady: float = 10
-    timeout: float = 300
+    steady_seconds: float = 10
+    timeout_seconds: float = 300
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the looks come to; `why` is a sentence for one that is unhealthy, and what is awaited otherwise."""
+class HealthVerdict:
+    """What the looks come to; `reason` is a sentence for one that is unhealthy, and what is awaited otherwise."""
 
-    outcome: Outcome
-    why: Text | str = ""
+    outcome: HealthOutcome
+    reason: TranslatableText | str = ""
 
 
-def judge(name: str, looks: Sequence[Look], limits: Limits) -> Verdict:
+def judge_health(name: str, observations: Sequence[ContainerObservation], limits: HealthLimits) -> HealthVerdict:
     """Return the verdict on the container `name` from all looks since its start, the first one first.
 
     Its own health check counts where it has one. Otherwise it must run for a while without a restart, and its page
     must answer; a port that accepts a connection proves nothing, since Docker does that itself. One that was meant to
     end and did is healthy.
     """
-    latest, elapsed = looks[-1], looks[-1].at - looks[0].at
+    latest, elapsed = observations[-1], observations[-1].observed_at - observations[0].observed_at
     facts = latest.facts
     if facts is None:
-        return Verdict("unhealthy", t("%(name)s does not exist any more.", name=name))
-    if completed(facts) or facts.health == "healthy":
-        return Verdict("healthy")
+        return HealthVerdict("unhealthy", t("%(name)s does not exist any more.", name=name))
+    if is_completed(facts) or facts.health == "healthy":
+        return HealthVerdict("healthy")
     if facts.health == "unhealthy":
-        return Verdict("unhealthy", t("%(name)s says itself that it is not healthy.", name=name))
+        return HealthVerdict("unhealthy", t("%(name)s says itself that it is not healthy.", name=name))
     if facts.state in ("exited", "dead"):
-        return Verdict("unhealthy", t("%(name)s ended with status %(code)s.", name=name, code=facts.exit_code))
-    if facts.restarts >= MOST_RESTARTS and elapsed >= limits.timeout * PATIENCE:
-        return Verdict("unhealthy", t("%(name)s ends again and again.", name=name))
-    steady = facts.state == "running" and not facts.health and _steady_for(looks) >= limits.steady
-    if steady and latest.answered is not False:
-        return Verdict("healthy")
-    awaited = _awaited(name, latest, steady=steady)
-    return Verdict("unhealthy" if elapsed >= limits.timeout else "waiting", awaited)
+        return HealthVerdict("unhealthy", t("%(name)s ended with status %(code)s.", name=name, code=facts.exit_code))
+    if facts.restarts >= MAX_RESTARTS and elapsed >= limits.timeout_seconds * RESTART_GRACE:
+        return HealthVerdict("unhealthy", t("%(name)s ends again and again.", name=name))
+    steady = facts.state == "running" and not facts.health and _steady_seconds(observations) >= limits.steady_seconds
+    if steady and latest.page_answered is not False:
+        return HealthVerdict("healthy")
+    reason = _waiting_reason(name, latest, steady=steady)
+    return HealthVerdict("unhealthy" if elapsed >= limits.timeout_seconds else "waiting", reason)
 
 
-def _steady_for(looks: Sequence[Look]) -> float:
+def _steady_seconds(observations: Sequence[ContainerObservation]) -> float:
     """Return for how many seconds the container has run without a restart."""
-    since = looks[-1].at
-    for look in reversed(looks):
-        if look.facts is None or look.facts.state != "running" or _life(look.facts) != _life(looks[-1].facts):
+    since = observations[-1].observed_at
+    for observation in reversed(observations):
+        if (
+            observation.facts is None
+            or observation.facts.state != "running"
+            or _run_identity(observation.facts) != _run_identity(observations[-1].facts)
+        ):
             break
-        since = look.at
-    return looks[-1].at - since
+        since = observation.observed_at
+    return observations[-1].observed_at - since
 
 
-def _life(facts: ContainerFacts | None) -> tuple[int, str]:
+def _run_identity(facts: ContainerFacts | None) -> tuple[int, str]:
     return (facts.restarts, facts.started) if facts else (0, "")
 
 
-def _awaited(name: str, look: Look, *, steady: bool) -> Text:
-    facts = look.facts
+def _waiting_reason(name: str, observation: ContainerObservation, *, steady: bool) -> TranslatableText:
+    facts = observation.facts
     if facts and facts.health:
         return t("%(name)s has not passed its own health check yet.", name=name)
     if facts and facts.state == "restarting":
         return t("%(name)s ends and is started again.", name=name)
-    if steady and look.answered is False:
+    if steady and observation.page_answered is False:
         return t("%(name)s runs, but its page does not answer.", name=name)
     return t("%(name)s has not run for long enough.", name=name)

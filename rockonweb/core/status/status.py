@@ -22,7 +22,7 @@ class Status(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedStatus:
     """What the containers say of their rock-on."""
 
     status: Status
@@ -30,35 +30,39 @@ class Observed:
     error: str = ""
 
 
-def completed(facts: ContainerFacts) -> bool:
+def is_completed(facts: ContainerFacts) -> bool:
     """Whether a container was meant to end and did: status 0 and nothing that restarts it."""
     return facts.state == "exited" and facts.exit_code == 0 and facts.restart_policy in ("", "no")
 
 
-def observe(containers: Mapping[str, ContainerFacts | None]) -> Observed:
+def derive_status(containers: Mapping[str, ContainerFacts | None]) -> ObservedStatus:
     """Return the status of a rock-on from all of its containers; None stands for one that does not exist.
 
     Completed containers are left out. The worst of the others counts, not the last one.
     """
     missing = [name for name, facts in containers.items() if facts is None]
-    lasting = [facts for facts in containers.values() if facts and not completed(facts)]
+    long_running = [facts for facts in containers.values() if facts and not is_completed(facts)]
     if missing:
-        return Observed(Status.EXITED, -1, f"the container {missing[0]} does not exist")
-    for facts in lasting:
+        return ObservedStatus(Status.EXITED, -1, f"the container {missing[0]} does not exist")
+    for facts in long_running:
         crashed = facts.state == "exited" and facts.exit_code != 0 and facts.restart_policy in ("", "no", "on-failure")
         if facts.state in ("restarting", "dead") or crashed or (facts.state == "created" and facts.error):
-            return Observed(Status.EXITED, facts.exit_code, _words(facts))
-    down = [facts for facts in lasting if facts.state != "running"]
-    if down and len(down) < len(lasting):
-        return Observed(Status.EXITED, down[0].exit_code, f"the container {down[0].name} is {_state(down[0])}")
-    return Observed(Status.STARTED if lasting and not down else Status.STOPPED)
+            return ObservedStatus(Status.EXITED, facts.exit_code, _exit_message(facts))
+    not_running = [facts for facts in long_running if facts.state != "running"]
+    if not_running and len(not_running) < len(long_running):
+        return ObservedStatus(
+            Status.EXITED,
+            not_running[0].exit_code,
+            f"the container {not_running[0].name} is {_state_text(not_running[0])}",
+        )
+    return ObservedStatus(Status.STARTED if long_running and not not_running else Status.STOPPED)
 
 
-def _words(facts: ContainerFacts) -> str:
+def _exit_message(facts: ContainerFacts) -> str:
     if facts.error:
         return facts.error
     return f"the container {facts.name} {'ends again and again' if facts.state == 'restarting' else 'has ended'}"
 
 
-def _state(facts: ContainerFacts) -> str:
+def _state_text(facts: ContainerFacts) -> str:
     return {"exited": "stopped", "created": "not started"}.get(facts.state, facts.state)

@@ -6,12 +6,12 @@ import enum
 import re
 from collections.abc import Collection
 
-DAY = 24 * 60  # minutes
-SPREAD = 0.1  # of the time between two looks: so much earlier or later, so that not all are due at once
-_GOLDEN = 0.6180339887  # its multiples fill the span between 0 and 1 evenly
+MINUTES_PER_DAY = 24 * 60  # minutes
+CHECK_JITTER = 0.1  # of the time between two looks: so much earlier or later, so that not all are due at once
+_GOLDEN_RATIO = 0.6180339887  # its multiples fill the span between 0 and 1 evenly
 
 
-class Outcome(enum.StrEnum):
+class UpdateStatus(enum.StrEnum):
     """What is known of a container's image beside the one that its name means in the registry."""
 
     CURRENT = "current"
@@ -20,42 +20,42 @@ class Outcome(enum.StrEnum):
     UNKNOWN = "unknown"  # the registry refused, was silent, or was not asked yet
 
 
-def compare(image: str, digests: Collection[str], told: Collection[str]) -> Outcome:
+def compare_digests(image_id: str, digests: Collection[str], registry_digests: Collection[str]) -> UpdateStatus:
     """Return whether the image that runs is the one that the registry tells of.
 
-    `image` is its id and `digests` those that Docker records for its pulls; `told` are those of what the name means
-    now: of the index of all platforms, and of this machine's manifest and configuration. An index may be made anew
-    around the same image, so one in common is enough. An image that was not pulled has none to compare.
+    `image_id` is its id and `digests` those that Docker records for its pulls; `registry_digests` are those of what the
+    name means now: of the index of all platforms, and of this machine's manifest and configuration. An index may be
+    made anew around the same image, so one in common is enough. An image that was not pulled has none to compare.
     """
-    if {image, *digests} & set(told):
-        return Outcome.CURRENT
-    return Outcome.NEWER if digests and told else Outcome.UNKNOWN
+    if {image_id, *digests} & set(registry_digests):
+        return UpdateStatus.CURRENT
+    return UpdateStatus.NEWER if digests and registry_digests else UpdateStatus.UNKNOWN
 
 
-def due(age: float | None, hours: int, number: int) -> bool:
+def is_check_due(age: float | None, hours: int, rockon_id: int) -> bool:
     """Whether it is time to look again after `age` seconds (None: never looked) where the rule is every `hours`.
 
-    `number` tells rock-ons apart: each has its own place in the spread. 0 hours mean never.
+    `rockon_id` tells rock-ons apart: each has its own place in the spread. 0 hours mean never.
     """
     if not hours:
         return False
     if age is None:
         return True
-    place = number * _GOLDEN % 1
-    return age >= hours * 3600 * (1 - SPREAD + 2 * SPREAD * place)
+    offset = rockon_id * _GOLDEN_RATIO % 1
+    return age >= hours * 3600 * (1 - CHECK_JITTER + 2 * CHECK_JITTER * offset)
 
 
 def in_window(minute: int, start: int, until: int) -> bool:
     """Whether a minute of the day lies in a window, which may go past midnight; the same start and end mean all day."""
-    return (minute - start) % DAY < ((until - start) % DAY or DAY)
+    return (minute - start) % MINUTES_PER_DAY < ((until - start) % MINUTES_PER_DAY or MINUTES_PER_DAY)
 
 
-def clock(minute: int) -> str:
+def format_time_of_day(minute: int) -> str:
     """Return a minute of the day as `03:30`."""
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def minute_of(words: str) -> int | None:
+def parse_time_of_day(text: str) -> int | None:
     """Return the minute of the day that `03:30` means; None for what is no time of day."""
-    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", words)
-    return int(found[1]) * 60 + int(found[2]) if found else None
+    match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    return int(match[1]) * 60 + int(match[2]) if match else None

@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 
 from rockonweb.core.answers.answers import (
     Answers,
-    check,
-    leaves,
-    load,
-    port_fault,
-    read,
-    same,
+    answer_faults,
+    answers_equal,
+    build_answers,
+    flatten_answers,
+    host_port_fault,
+    parse_answers_json,
+    read_answers,
     share_fault,
-    split_share,
-    together,
+    split_share_path,
 )
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import BadInput
-from tests.support.samples import NAMES, answer, default_port, definition, rockon
+from tests.support.samples import NAMES, build_definition, complete_answers, default_port, load_definition
 
 
 def faults(rockon: Definition, given: dict[str, Any]) -> list[str]:
     """Return what is wrong with the object of an answers file."""
     with pytest.raises(BadInput) as caught:
-        read(rockon, given, default_port(rockon))
+        read_answers(rockon, given, default_port(rockon))
     return caught.value.faults
 
 
@@ -41,9 +41,9 @@ BOX = {
 
 
 def test_a_complete_answers_file_is_read():
-    box = definition("everything")
+    box = load_definition("everything")
     given = {**BOX, "storage": {"box": {"/films": "films"}}, "labels": {"box": ["a=b"]}, "networks": {"box": ["lan"]}}
-    assert read(box, given, default_port(box)) == Answers(
+    assert read_answers(box, given, default_port(box)) == Answers(
         shares={"box": {"/config": "conf", "/data": "data/box"}, "box-store": {"/var/lib/store": "store"}},
         ports={"box": {8443: 8444, 5353: 5353, 9000: None}},
         devices={"box": {"serial": "", "video": "/dev/dri"}},
@@ -56,19 +56,19 @@ def test_a_complete_answers_file_is_read():
 
 
 def test_an_omitted_port_takes_the_suggestion_and_an_omitted_device_is_blank():
-    box = definition("everything")
-    answers = read(box, {**BOX, "ports": {}, "devices": {}}, lambda container, port: port + 1)
+    box = load_definition("everything")
+    answers = read_answers(box, {**BOX, "ports": {}, "devices": {}}, lambda container, port: port + 1)
     assert answers.ports == {"box": {8443: 8444, 5353: 5354, 9000: 9001}}
     assert answers.devices == {"box": {"serial": "", "video": ""}}
 
 
 def test_a_rockon_that_asks_nothing_needs_no_answers():
-    bare = definition("bare")
-    assert read(bare, {}, default_port(bare)) == Answers()
+    bare = load_definition("bare")
+    assert read_answers(bare, {}, default_port(bare)) == Answers()
 
 
 def test_everything_that_is_missing_is_told_at_once():
-    box = definition("everything")
+    box = load_definition("everything")
     assert faults(box, {}) == [
         "shares.box-store./var/lib/store: an answer is missing.",
         "shares.box./config: an answer is missing.",
@@ -134,45 +134,47 @@ NO_LABEL = "is no label: use KEY or KEY=VALUE, without spaces in the key, not ro
 )  # fmt: skip
 def test_what_is_wrong_with_an_answer_is_said_with_its_path(given: dict[str, Any], fault: str):
     app = {"volumes": {"/a": {}}, "environment": {"A": {}}, "devices": {"card": {}}, "ports": {"80": {}}}
-    sample = rockon({"app": app})
+    sample = build_definition({"app": app})
     complete = {"shares": {"app": {"/a": "a"}}, "environment": {"app": {"A": "1"}}}
     if fault:
         assert faults(sample, {**complete, **given}) == [fault]
     else:
-        assert read(sample, {**complete, **given}, default_port(sample)).ports == {"app": {80: 80}}
+        assert read_answers(sample, {**complete, **given}, default_port(sample)).ports == {"app": {80: 80}}
 
 
 def test_a_port_of_thousands_of_digits_is_a_fault_and_no_crash():
-    sample = rockon({"app": {"ports": {"80": {}}}})
+    sample = build_definition({"app": {"ports": {"80": {}}}})
     assert len(faults(sample, {"ports": {"app": {"80": "9" * 5000}}})) == 1
 
 
 def test_numbers_and_flags_are_taken_as_text_where_text_is_meant():
-    sample = rockon({"app": {"environment": {"PUID": {}, "DEBUG": {}, "VERSION": {}}, "ports": {"80": {}}}})
-    given = load(
+    sample = build_definition({"app": {"environment": {"PUID": {}, "DEBUG": {}, "VERSION": {}}, "ports": {"80": {}}}})
+    given = parse_answers_json(
         '{"environment": {"app": {"PUID": 1000, "DEBUG": true, "VERSION": 1.10}}, "ports": {"app": {"80": "8080"}}}'
     )
-    answers = read(sample, given, default_port(sample))
+    answers = read_answers(sample, given, default_port(sample))
     assert answers.environment == {"app": {"PUID": "1000", "DEBUG": "true", "VERSION": "1.10"}}
     assert answers.ports == {"app": {80: 8080}}
 
 
 def test_null_for_a_device_is_none_and_null_for_a_port_is_not_published():
-    sample = rockon({"app": {"devices": {"card": {}}, "ports": {"80": {}}}})
+    sample = build_definition({"app": {"devices": {"card": {}}, "ports": {"80": {}}}})
     given = {"devices": {"app": {"card": None}}, "ports": {"app": {"80": None}}}
-    answers = read(sample, given, default_port(sample))
+    answers = read_answers(sample, given, default_port(sample))
     assert (answers.devices, answers.ports) == ({"app": {"card": ""}}, {"app": {80: None}})
 
 
 def test_a_blank_variable_is_an_answer():
-    sample = rockon({"app": {"environment": {"A": {}}}})
-    assert read(sample, {"environment": {"app": {"A": ""}}}, default_port(sample)).environment == {"app": {"A": ""}}
+    sample = build_definition({"app": {"environment": {"A": {}}}})
+    assert read_answers(sample, {"environment": {"app": {"A": ""}}}, default_port(sample)).environment == {
+        "app": {"A": ""}
+    }
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"x"', "[" * 100_000])
 def test_a_file_that_holds_no_object_is_bad_input(text: str):
     with pytest.raises(BadInput):
-        load(text)
+        parse_answers_json(text)
 
 
 # Shares, folders, ports
@@ -195,8 +197,8 @@ def test_these_are_not(place: str):
 
 
 def test_a_place_is_a_share_and_perhaps_a_folder():
-    assert split_share("media") == ("media", "")
-    assert split_share("media/a/b") == ("media", "a/b")
+    assert split_share_path("media") == ("media", "")
+    assert split_share_path("media/a/b") == ("media", "a/b")
 
 
 @given(st.text())
@@ -210,12 +212,12 @@ def test_a_place_that_passes_stays_inside_the_shares_root(place: str):
 
 @pytest.mark.parametrize("port", [1, 80, 65535])
 def test_these_are_ports(port: int):
-    assert port_fault(port) == ""
+    assert host_port_fault(port) == ""
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "80", 80.0, True, None, [80]])
 def test_these_are_no_ports(port: object):
-    assert port_fault(port) == f"{port!r} is not a port: a port is a number from 1 to 65535."
+    assert host_port_fault(port) == f"{port!r} is not a port: a port is a number from 1 to 65535."
 
 
 def test_used_shares_are_named_once_in_the_order_of_use():
@@ -228,11 +230,11 @@ def test_used_shares_are_named_once_in_the_order_of_use():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_complete_answers_of_every_fixture_have_no_fault(name: str):
-    sample = definition(name)
-    assert list(check(sample, answer(sample))) == []
+    sample = load_definition(name)
+    assert list(answer_faults(sample, complete_answers(sample))) == []
 
 
-KEYED = rockon(
+KEYED = build_definition(
     {
         "app": {
             "volumes": {"/a": {}, "/b": {}},
@@ -269,10 +271,10 @@ ANSWERS = st.builds(
 
 @given(ANSWERS)
 def test_what_is_written_reads_the_same_again(answers: Answers):
-    text = json.dumps(answers.to_json())
-    once = together(leaves(answers))  # each label and network, and no container that has none
-    assert same(once, answers)
-    assert read(KEYED, load(text), default_port(KEYED)) == once
+    text = json.dumps(answers.to_dict())
+    once = build_answers(flatten_answers(answers))  # each label and network, and no container that has none
+    assert answers_equal(once, answers)
+    assert read_answers(KEYED, parse_answers_json(text), default_port(KEYED)) == once
 
 
 @given(
@@ -294,13 +296,13 @@ def test_what_is_written_reads_the_same_again(answers: Answers):
 )
 def test_whatever_is_given_it_is_read_or_bad_input(given: dict[str, Any]):
     try:
-        answers = read(KEYED, given, default_port(KEYED))
+        answers = read_answers(KEYED, given, default_port(KEYED))
     except BadInput as error:
         assert all(isinstance(fault, str) for fault in error.faults)  # noqa: PT017
     else:
-        assert read(KEYED, answers.to_json(), default_port(KEYED)) == answers
+        assert read_answers(KEYED, answers.to_dict(), default_port(KEYED)) == answers
 
 
 def test_optional_parts_that_are_empty_are_not_written():
-    assert set(Answers().to_json()) == {"shares", "ports", "devices", "environment", "custom_config"}
-    assert Answers(labels={"app": ["x"]}).to_json()["labels"] == {"app": ["x"]}
+    assert set(Answers().to_dict()) == {"shares", "ports", "devices", "environment", "custom_config"}
+    assert Answers(labels={"app": ["x"]}).to_dict()["labels"] == {"app": ["x"]}

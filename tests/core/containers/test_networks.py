@@ -2,8 +2,14 @@
 
 import pytest
 
-from rockonweb.core.containers.networks import Ground, NetworkSpec, check, join_refusal, read_aux_addresses
-from tests.support.samples import rockon
+from rockonweb.core.containers.networks import (
+    NetworkConstraints,
+    NetworkSpec,
+    join_refusal,
+    network_faults,
+    read_aux_addresses,
+)
+from tests.support.samples import build_definition
 
 
 @pytest.mark.parametrize(
@@ -17,7 +23,7 @@ from tests.support.samples import rockon
     ],
 )
 def test_a_container_that_can_join_no_network_is_told_why(opts: list[list[str]], words: str) -> None:
-    refusal = join_refusal(rockon({"app": {"opts": opts}}).containers["app"])
+    refusal = join_refusal(build_definition({"app": {"opts": opts}}).containers["app"])
     assert refusal is not None
     assert words in refusal
 
@@ -26,20 +32,20 @@ def test_a_container_that_can_join_no_network_is_told_why(opts: list[list[str]],
     "opts", [[], [["--net", "bridge"]], [["--network=media", ""]], [["--net", "host"], ["--net", "x"]]]
 )
 def test_any_other_can(opts: list[list[str]]) -> None:
-    assert join_refusal(rockon({"app": {"opts": opts}}).containers["app"]) is None
+    assert join_refusal(build_definition({"app": {"opts": opts}}).containers["app"]) is None
 
 
-GROUND = Ground(
-    names={"media", "bridge"},
-    subnets={"bridge": ("172.17.0.0/16",), "six": ("172.20.0.0/16", "fd00:20::/64"), "odd": ("10.99.0.1/24",)},
-    reached={"eth0": ("192.168.1.0/24", "fd00:1::/64"), "wg0": ("10.8.0.0/16",)},
-    addresses={"192.168.1.5", "fd00:1::5"},
+GROUND = NetworkConstraints(
+    taken_names={"media", "bridge"},
+    network_subnets={"bridge": ("172.17.0.0/16",), "six": ("172.20.0.0/16", "fd00:20::/64"), "odd": ("10.99.0.1/24",)},
+    reachable_subnets={"eth0": ("192.168.1.0/24", "fd00:1::/64"), "wg0": ("10.8.0.0/16",)},
+    host_addresses={"192.168.1.5", "fd00:1::5"},
 )
 
 
 def faults(name: str = "home", **parts: object) -> list[str]:
     """What is wrong with a network, as `part: sentence`."""
-    return [f"{fault.part}: {fault.sentence}" for fault in check(NetworkSpec(name, **parts), GROUND)]  # type: ignore[arg-type]
+    return [f"{fault.part}: {fault.sentence}" for fault in network_faults(NetworkSpec(name, **parts), GROUND)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

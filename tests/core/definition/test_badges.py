@@ -4,31 +4,31 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.definition.badges import Badge, badges
+from rockonweb.core.definition.badges import Badge, find_badges
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.preflight.privileges import powers
-from tests.support.samples import port, rockon
+from rockonweb.core.preflight.privileges import find_privileges
+from tests.support.samples import build_definition, port_question
 
 
 def definition(*containers: dict[str, Any]) -> Definition:
     """A rock-on of these containers."""
-    return rockon({f"app-{n}": one for n, one in enumerate(containers, 1)})
+    return build_definition({f"app-{n}": one for n, one in enumerate(containers, 1)})
 
 
 def of(*opts: list[str]) -> tuple[Badge, ...]:
-    return badges(definition({"opts": list(opts)}))
+    return find_badges(definition({"opts": list(opts)}))
 
 
 def test_a_plain_rockon_has_none() -> None:
-    assert badges(definition({})) == ()
+    assert find_badges(definition({})) == ()
 
 
 def test_all_at_once_come_in_their_order() -> None:
     one = {
-        "ports": {"80": port(80, ui=True)},
+        "ports": {"80": port_question(80, ui=True)},
         "opts": [["--privileged", ""], ["--net=host", ""], ["-v", "/var/run/docker.sock:/var/run/docker.sock"]],
     }
-    assert badges(definition(one, {}), local=True) == tuple(Badge)
+    assert find_badges(definition(one, {}), local=True) == tuple(Badge)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ PATHS = (
 def test_the_badge_and_the_warning_agree(spelling: str, path: str) -> None:
     flag, _, value = spelling.format(path).partition(" ")
     one = definition({"opts": [[flag, value]]})
-    told = " ".join(power.sentence for power in powers(one))
-    assert (Badge.DOCKER_SOCKET in badges(one)) is ("socket" in told)
-    assert (Badge.PRIVILEGED in badges(one)) is ("all files" in told)
+    told = " ".join(power.sentence for power in find_privileges(one))
+    assert (Badge.DOCKER_SOCKET in find_badges(one)) is ("socket" in told)
+    assert (Badge.PRIVILEGED in find_badges(one)) is ("all files" in told)
 
 
 def test_any_container_counts() -> None:
-    assert badges(definition({}, {"opts": [["--privileged", ""]]})) == (Badge.CONTAINERS, Badge.PRIVILEGED)
+    assert find_badges(definition({}, {"opts": [["--privileged", ""]]})) == (Badge.CONTAINERS, Badge.PRIVILEGED)

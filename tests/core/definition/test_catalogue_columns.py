@@ -2,18 +2,18 @@
 
 import pytest
 
-from rockonweb.core.definition.catalogue_columns import SUMMARY, plain, shortened, show
-from tests.support.samples import rockon
+from rockonweb.core.definition.catalogue_columns import MAX_SUMMARY, shorten_summary, strip_html, summarize_definition
+from tests.support.samples import build_definition
 
 
 def test_everything_that_a_list_needs() -> None:
-    player = rockon(
+    player = build_definition(
         {"player": {"image": "Box.example/Jelly/Fin"}, "helper": {"image": "redis"}},
         "Über-Player",
         description="<p>Films &amp; <b>music</b>, STRASSE</p>",
         icon="https://example.org/a.png",
     )
-    shown = show(player, local=True)
+    shown = summarize_definition(player, local=True)
     assert shown.sort_name == "über-player"
     assert shown.search == "über-player\nfilms & music, strasse\nbox.example/jelly/fin\nredis"
     assert shown.summary == "Films & music, STRASSE"
@@ -32,12 +32,12 @@ def test_everything_that_a_list_needs() -> None:
     ],
 )
 def test_words_of_html(html: str, text: str) -> None:
-    assert plain(html) == text
+    assert strip_html(html) == text
 
 
 def test_a_summary_ends_between_words() -> None:
-    assert shortened("short") == "short"
-    long = shortened("word, " * 100)
-    assert len(long) <= SUMMARY + 2
+    assert shorten_summary("short") == "short"
+    long = shorten_summary("word, " * 100)
+    assert len(long) <= MAX_SUMMARY + 2
     assert long.endswith("word …")
-    assert shortened("x" * 1000) == "x" * SUMMARY + " …"
+    assert shorten_summary("x" * 1000) == "x" * MAX_SUMMARY + " …"

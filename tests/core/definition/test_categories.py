@@ -2,7 +2,13 @@
 
 import pytest
 
-from rockonweb.core.definition.categories import APPS, MOST, WORDS, Category, categories
+from rockonweb.core.definition.categories import (
+    APP_NAMES,
+    DESCRIPTION_WORDS,
+    MAX_CATEGORIES,
+    Category,
+    categorize_rockon,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,17 +33,19 @@ from rockonweb.core.definition.categories import APPS, MOST, WORDS, Category, ca
     ],
 )
 def test_a_rockon_is_put_where_it_belongs(name: str, text: str, images: list[str], found: list[str]) -> None:
-    assert categories(name, text, images) == tuple(found)
+    assert categorize_rockon(name, text, images) == tuple(found)
 
 
 def test_a_part_of_a_word_is_no_word() -> None:
-    assert categories("Complexity", "A unicode ideal", ["x/plexiglas"]) == (Category.OTHER,)
+    assert categorize_rockon("Complexity", "A unicode ideal", ["x/plexiglas"]) == (Category.OTHER,)
 
 
 def test_the_map_is_sound() -> None:
-    assert set(APPS) == set(WORDS) == set(Category) - {Category.OTHER}
-    for category, apps in APPS.items():
+    assert set(APP_NAMES) == set(DESCRIPTION_WORDS) == set(Category) - {Category.OTHER}
+    for category, apps in APP_NAMES.items():
         words = apps.split()
         assert len(words) == len(set(words)), category
         assert all(word == "".join(filter(str.isalnum, word.casefold())) for word in words), category
-    assert all(len(categories(app, "", [])) <= MOST for apps in APPS.values() for app in apps.split())
+    assert all(
+        len(categorize_rockon(app, "", [])) <= MAX_CATEGORIES for apps in APP_NAMES.values() for app in apps.split()
+    )

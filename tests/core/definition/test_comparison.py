@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from rockonweb.core.definition.comparison import compare
-from rockonweb.core.definition.definition import from_body
+from rockonweb.core.definition.comparison import compare_definitions
+from rockonweb.core.definition.definition import definition_from_body
 from tests.support import samples
-from tests.support.samples import questions, rockon
+from tests.support.samples import build_definition, label_questions
 
 
 def told(old: dict[str, Any], new: dict[str, Any], **keys: tuple[Any, Any]) -> list[str]:
     """What differs, a line each."""
     before, after = ({key: pair[side] for key, pair in keys.items()} for side in (0, 1))
-    found = compare(rockon(old, **before), rockon(new, **after))
+    found = compare_definitions(build_definition(old, **before), build_definition(new, **after))
     return [
         f"{one.kind} {one.container or '*'}: {one.what}"
         + (f": {one.before or '…'} -> {one.after or '…'}" if one.before or one.after else "")
@@ -23,8 +23,8 @@ def told(old: dict[str, Any], new: dict[str, Any], **keys: tuple[Any, Any]) -> l
 
 def test_a_definition_differs_from_itself_in_nothing():
     for name in samples.NAMES:
-        one = samples.definition(name)
-        assert compare(one, one) == []
+        one = samples.load_definition(name)
+        assert compare_definitions(one, one) == []
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_a_definition_differs_from_itself_in_nothing():
             {"uid": -1, "gid": 100},
             "changed web: the user that it runs as: as its image says -> the owner of its first share : 100",
         ),
-        ({}, {"environment": questions(A="Ä")}, "added web: a new variable: … -> A (Ä)"),
+        ({}, {"environment": label_questions(A="Ä")}, "added web: a new variable: … -> A (Ä)"),
         ({"environment": {"A": {}}}, {}, "removed web: a variable is gone: A -> …"),
         (
-            {"environment": questions(A="x")},
-            {"environment": questions(A="y")},
+            {"environment": label_questions(A="x")},
+            {"environment": label_questions(A="y")},
             "changed web: a variable: A: label x -> A: label y",
         ),
         (
@@ -90,6 +90,6 @@ def test_what_concerns_the_whole_rock_on():
 
 
 def test_another_name():
-    body = samples.body({"one": {}})
-    [found] = compare(from_body("Old", body), from_body("New", body))
+    body = samples.rockon_body({"one": {}})
+    [found] = compare_definitions(definition_from_body("Old", body), definition_from_body("New", body))
     assert (found.what, found.before, found.after) == ("the name", "Old", "New")

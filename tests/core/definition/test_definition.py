@@ -11,23 +11,33 @@ from hypothesis import strategies as st
 from rockonweb.core.definition.definition import (
     ContainerSpec,
     Definition,
-    DefinitionFaults,
-    Link,
-    Parsed,
-    Question,
-    digest,
-    from_source,
-    in_question_order,
-    parse,
+    InvalidDefinition,
+    NetworkLink,
+    ParsedDefinition,
+    QuestionSpec,
+    definition_digest,
+    definition_from_source,
+    parse_definitions,
+    sort_questions,
 )
-from tests.support.examples import examples
-from tests.support.samples import FOLDER, NAMES, body, definition, parsed_file, port, questions, rockon, source
+from tests.support.examples import example_settings
+from tests.support.samples import (
+    FOLDER,
+    NAMES,
+    build_definition,
+    definition_source,
+    label_questions,
+    load_definition,
+    parsed_file,
+    port_question,
+    rockon_body,
+)
 
 
 def faults(text: str | bytes) -> list[str]:
     """Return the faults of a definition file as text."""
-    with pytest.raises(DefinitionFaults) as caught:
-        parse(text)
+    with pytest.raises(InvalidDefinition) as caught:
+        parse_definitions(text)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -35,25 +45,25 @@ def faults(text: str | bytes) -> list[str]:
 
 
 def test_every_key_of_the_format_is_read():
-    box = definition("everything")
+    box = load_definition("everything")
     assert (box.name, box.version, box.website) == ("Everything Box", "2.4", "https://example.org/box")
     assert box.icon == "https://example.org/box.png"
     assert box.more_info == "<h4>First steps</h4><p>Sign in as <b>admin</b>.</p>"
     assert (box.ui.slug, box.ui.https, box.ui_port) == ("panel/home", True, ("box", 8443))
     assert box.volume_add_support is True
-    assert box.links == [Link("BoxToStore", source="box-store", target="box")]
-    assert [name for name, _ in in_question_order(box.custom_config)] == ["nickname", "region"]
+    assert box.network_links == [NetworkLink("BoxToStore", source="box-store", target="box")]
+    assert [name for name, _ in sort_questions(box.custom_config)] == ["nickname", "region"]
 
     store, app = box.containers["box-store"], box.containers["box"]
-    assert (store.reference, store.launch_order, store.uid, store.gid) == (
+    assert (store.image_reference, store.launch_order, store.uid, store.gid) == (
         "registry.example.org/box/store:15-slim",
         1,
         -1,
         -1,
     )
-    assert (app.reference, app.launch_order, app.uid, app.gid) == ("box.example/example/box:latest", 2, 1000, -2)
+    assert (app.image_reference, app.launch_order, app.uid, app.gid) == ("box.example/example/box:latest", 2, 1000, -2)
     assert {
-        port: (spec.label, spec.description, spec.host_default, spec.protocols, spec.ui)
+        port: (spec.label, spec.description, spec.host_default, spec.published_protocols, spec.ui)
         for port, spec in app.port_specs.items()
     } == {
         8443: ("Panel [e.g. 8443]", "Port of the panel.", 8443, ("tcp",), True),
@@ -62,21 +72,27 @@ def test_every_key_of_the_format_is_read():
     }
     assert {path: spec.min_size for path, spec in app.volumes.items()} == {"/config": None, "/data": 10}
     assert store.volumes["/var/lib/store"].min_size == 1073741824
-    assert [(key, q.label, q.index) for key, q in in_question_order(app.environment)] == [
+    assert [(key, q.label, q.index) for key, q in sort_questions(app.environment)] == [
         ("OWNER", "Owner [e.g. anna]", 1),
         ("ZONE", "Zone [e.g. Europe/Lisbon]", 2),
         ("API_KEY", "API key", 3),
     ]
-    assert [name for name, _ in in_question_order(app.devices)] == ["serial", "video"]
+    assert [name for name, _ in sort_questions(app.devices)] == ["serial", "video"]
     assert app.opts == (("--cap-add", "NET_RAW"), ("--shm-size=64m", ""), ("-e", "MODE=quiet"))
     assert app.cmd_arguments == (("serve", "/data"), ("--verbose", ""))
 
 
 def test_the_least_that_a_rockon_can_say_is_enough():
-    bare = definition("bare")
+    bare = load_definition("bare")
     assert bare.containers["bare"] == ContainerSpec(image="bare", launch_order=1)
-    assert bare.containers["bare"].reference == "bare:latest"
-    assert (bare.ui_port, bare.links, bare.icon, bare.more_info, bare.volume_add_support) == (None, [], "", "", False)
+    assert bare.containers["bare"].image_reference == "bare:latest"
+    assert (bare.ui_port, bare.network_links, bare.icon, bare.more_info, bare.volume_add_support) == (
+        None,
+        [],
+        "",
+        "",
+        False,
+    )
 
 
 def test_a_file_may_hold_two_rockons():
@@ -85,8 +101,8 @@ def test_a_file_may_hold_two_rockons():
 
 
 def test_the_name_comes_from_the_key_and_not_from_the_body():
-    text = json.dumps({"Key": body({"app": {}}, name="Another")})
-    assert parse(text)[0].definition.name == "Key"
+    text = json.dumps({"Key": rockon_body({"app": {}}, name="Another")})
+    assert parse_definitions(text)[0].definition.name == "Key"
 
 
 # HTML and links are not trusted
@@ -107,7 +123,7 @@ def test_the_name_comes_from_the_key_and_not_from_the_body():
     ],
 )
 def test_html_is_sanitised(html: str, clean: str):
-    sample = rockon({"app": {}}, description=html, more_info=html)
+    sample = build_definition({"app": {}}, description=html, more_info=html)
     assert (sample.description, sample.more_info) == (clean, clean)
 
 
@@ -116,7 +132,7 @@ def test_html_is_sanitised(html: str, clean: str):
     ["javascript:alert(1)", "data:text/html,x", "//example.org", "example.org", "http://", "http://[", "ftp://a"],
 )
 def test_a_link_that_a_browser_should_not_follow_becomes_blank(link: str):
-    sample = rockon({"app": {}}, website=link, icon=link)
+    sample = build_definition({"app": {}}, website=link, icon=link)
     assert (sample.website, sample.icon) == ("", "")
 
 
@@ -124,15 +140,15 @@ def test_a_link_that_a_browser_should_not_follow_becomes_blank(link: str):
 
 
 def test_odd_values_are_taken_for_what_they_mean():
-    odd = definition("odd-values")
+    odd = load_definition("odd-values")
     assert (odd.version, odd.website, odd.icon, odd.more_info) == ("1.1", "", "", "")
     assert (odd.ui.slug, odd.ui.https, odd.volume_add_support) == ("odd/", True, True)
-    assert (odd.links, odd.custom_config) == ([], {})
+    assert (odd.network_links, odd.custom_config) == ([], {})
     assert [name for name, _ in odd.launch_order] == ["odd-first", "odd-main"]
 
     main, first = odd.containers["odd-main"], odd.containers["odd-first"]
-    assert (main.reference, main.uid, main.gid) == ("example/odd:11", -1, 100)
-    assert (first.reference, first.uid) == ("localhost:5000/odd/first:3.1", None)
+    assert (main.image_reference, main.uid, main.gid) == ("example/odd:11", -1, 100)
+    assert (first.image_reference, first.uid) == ("localhost:5000/odd/first:3.1", None)
     assert {
         port: (spec.label, spec.description, spec.host_default, spec.protocol, spec.ui)
         for port, spec in main.port_specs.items()
@@ -149,8 +165,10 @@ def test_odd_values_are_taken_for_what_they_mean():
 
 def test_a_version_written_as_a_number_keeps_its_zeros():
     containers = '{"aa": {"image": "i", "tag": 2.0, "launch_order": 1}}'
-    (one,) = parse(f'{{"A": {{"description": "", "version": 1.10, "website": "", "containers": {containers}}}}}')
-    assert (one.definition.version, one.definition.containers["aa"].reference) == ("1.10", "i:2.0")
+    (one,) = parse_definitions(
+        f'{{"A": {{"description": "", "version": 1.10, "website": "", "containers": {containers}}}}}'
+    )
+    assert (one.definition.version, one.definition.containers["aa"].image_reference) == ("1.10", "i:2.0")
 
 
 @pytest.mark.parametrize(
@@ -166,8 +184,8 @@ def test_a_version_written_as_a_number_keeps_its_zeros():
     ],
 )
 def test_no_protocol_is_both(protocol: str | None, published: tuple[str, ...]):
-    sample = rockon({"app": {"ports": {"53": {"protocol": protocol}}}})
-    assert sample.containers["app"].port_specs[53].protocols == published
+    sample = build_definition({"app": {"ports": {"53": {"protocol": protocol}}}})
+    assert sample.containers["app"].port_specs[53].published_protocols == published
 
 
 @pytest.mark.parametrize(
@@ -184,11 +202,11 @@ def test_no_protocol_is_both(protocol: str | None, published: tuple[str, ...]):
     ],
 )
 def test_an_image_has_one_tag(image: str, tag: str | None, reference: str):
-    assert rockon({"app": {"image": image, "tag": tag}}).containers["app"].reference == reference
+    assert build_definition({"app": {"image": image, "tag": tag}}).containers["app"].image_reference == reference
 
 
 def test_containers_of_the_same_launch_order_keep_file_order():
-    sample = rockon({"bb": {"launch_order": 1}, "aa": {"launch_order": 1}, "cc": {"launch_order": 0 + 1}})
+    sample = build_definition({"bb": {"launch_order": 1}, "aa": {"launch_order": 1}, "cc": {"launch_order": 0 + 1}})
     assert [name for name, _ in sample.launch_order] == ["bb", "aa", "cc"]
 
 
@@ -204,19 +222,19 @@ def test_containers_of_the_same_launch_order_keep_file_order():
     ],
 )
 def test_network_and_restart_are_found_in_every_spelling(container: str, network: str, on_host: bool, restart: str):
-    spec = definition("flags").containers[container]
-    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == (network, on_host, restart)
+    spec = load_definition("flags").containers[container]
+    assert (spec.network, spec.on_host_network, spec.run_options.last_value("restart")) == (network, on_host, restart)
 
 
 def test_of_options_that_are_given_twice_the_last_one_counts():
     opts = [["--restart", "no"], ["--net=host", ""], ["--restart=always", ""], ["--network", "lan"]]
-    spec = rockon({"app": {"opts": opts}}).containers["app"]
-    assert (spec.network, spec.on_host_network, spec.options.last("restart")) == ("lan", False, "always")
+    spec = build_definition({"app": {"opts": opts}}).containers["app"]
+    assert (spec.network, spec.on_host_network, spec.run_options.last_value("restart")) == ("lan", False, "always")
 
 
 def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():
-    spec = rockon({"app": {"opts": [["-e", "A=B=C"], ["--label", "x=--net=host"]]}}).containers["app"]
-    assert [(flag.name, flag.value) for flag in spec.options.flags] == [("env", "A=B=C"), ("label", "x=--net=host")]
+    spec = build_definition({"app": {"opts": [["-e", "A=B=C"], ["--label", "x=--net=host"]]}}).containers["app"]
+    assert [(flag.name, flag.value) for flag in spec.run_options.flags] == [("env", "A=B=C"), ("label", "x=--net=host")]
     assert spec.network is None
 
 
@@ -224,22 +242,22 @@ def test_an_equals_sign_in_a_value_is_no_spelling_of_a_flag():
 
 
 def test_an_index_puts_a_question_at_its_place_and_the_others_keep_file_order():
-    asker = definition("question-order").containers["asker"]
-    assert [key for key, _ in in_question_order(asker.environment)] == ["FIRST", "LOOSE_A", "THIRD", "LOOSE_B", "FIFTH"]
-    assert [key for key, _ in in_question_order(asker.devices)] == ["early", "late"]
+    asker = load_definition("question-order").containers["asker"]
+    assert [key for key, _ in sort_questions(asker.environment)] == ["FIRST", "LOOSE_A", "THIRD", "LOOSE_B", "FIFTH"]
+    assert [key for key, _ in sort_questions(asker.devices)] == ["early", "late"]
 
 
 def test_an_index_beyond_the_count_or_used_twice_does_no_harm():
-    odd = definition("odd-values").containers["odd-main"]
-    assert [key for key, _ in in_question_order(odd.environment)] == [
+    odd = load_definition("odd-values").containers["odd-main"]
+    assert [key for key, _ in sort_questions(odd.environment)] == [
         *("TWICE_A", "TWICE_B", "FIRST_IN_FILE", "LAST_IN_FILE", "BEYOND"),
     ]
 
 
 @given(st.dictionaries(st.text(max_size=3), st.none() | st.integers(-3, 30), max_size=12))
 def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int | None]):
-    questions = {key: Question(index=index) for key, index in indexes.items()}
-    ordered = in_question_order(questions)
+    questions = {key: QuestionSpec(index=index) for key, index in indexes.items()}
+    ordered = sort_questions(questions)
     assert sorted(key for key, _ in ordered) == sorted(questions)
     assert all(questions[key] is question for key, question in ordered)
     loose = [key for key, question in questions.items() if question.index is None]
@@ -260,7 +278,7 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
         ('{"Broken": "a text"}', "Broken: must be an object"),
         ('{"Broken": {"description": "\\ud83d", "version": "1"}}', "contains half a character (a lone surrogate)"),
         (
-            source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
+            definition_source({"broken": {}}).replace('"website"', '"version": 2, "website"'),
             'the key "version" stands twice in one object',
         ),
         ('{"Broken": {"description": "x", "version": NaN}}', "not JSON: NaN is not a value"),
@@ -272,7 +290,10 @@ def test_in_question_order_keeps_every_key_exactly_once(indexes: dict[str, int |
             b'{"Broken": "caf\xe9"}\n',
             "not JSON: 'utf-8' codec can't decode byte 0xe9 in position 15: invalid continuation byte",
         ),
-        (source({"broken": {}}, description="x\0y"), "contains a NUL character, which no command line can carry"),
+        (
+            definition_source({"broken": {}}, description="x\0y"),
+            "contains a NUL character, which no command line can carry",
+        ),
     ],
 )
 def test_what_is_no_definition_at_all_has_one_fault(text: str | bytes, fault: str):
@@ -286,13 +307,13 @@ def test_what_is_no_definition_at_all_has_one_fault(text: str | bytes, fault: st
         ({"custom_config": ["servername"]}, "custom_config: must be an object"),
         ({"ui": {"slug": ["a"]}}, "ui.slug: must be text"),
         (
-            body({"my app": {"image": "a"}}),
+            rockon_body({"my app": {"image": "a"}}),
             "containers.my app: a container's name has two or more letters, digits, dots, dashes or underscores",
         ),
     ],
 )
 def test_a_fault_of_a_rockon_is_told_with_its_path(keys: dict[str, Any], fault: str):
-    assert faults(json.dumps({"Broken": body({"broken": {}}) | keys})) == [fault]
+    assert faults(json.dumps({"Broken": rockon_body({"broken": {}}) | keys})) == [fault]
 
 
 @pytest.mark.parametrize(
@@ -309,15 +330,18 @@ def test_a_fault_of_a_rockon_is_told_with_its_path(keys: dict[str, Any], fault: 
     ],
 )
 def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, str], fault: str):
-    assert faults(source({"broken": {}}, container_links={target: [link]})) == [f"container_links.{fault}"]
+    assert faults(definition_source({"broken": {}}, container_links={target: [link]})) == [f"container_links.{fault}"]
 
 
 @pytest.mark.parametrize(
     ("container", "fault"),
     [
         ({"cmd_arguments": [["a", ["b"]]]}, ".cmd_arguments.0.1: must be text"),
-        ({"devices": questions({"": "a"})}, ".devices.: a name here is printable and has no equals sign"),
-        ({"environment": questions({"A=B": "a"})}, ".environment.A=B: a name here is printable and has no equals sign"),
+        ({"devices": label_questions({"": "a"})}, ".devices.: a name here is printable and has no equals sign"),
+        (
+            {"environment": label_questions({"A=B": "a"})},
+            ".environment.A=B: a name here is printable and has no equals sign",
+        ),
         ({"environment": {"A": {"label": "a", "index": "last"}}}, ".environment.A.index: must be a whole number"),
         ({"gid": -3}, ".gid: must be -2 or more"),
         ({"uid": -2}, ".uid: must be -1 or more"),
@@ -333,16 +357,16 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
         ({"opts": "--privileged"}, ".opts: must be a list"),
         ({"opts": [["-e", "A", "1"]]}, ".opts.0: has more than 2 entries"),
         ({"opts": [["--init", ""], ["", "x"]]}, ".opts.1: the flag is blank"),
-        ({"ports": {"80": port(70000)}}, ".ports.80.host_default: must be 65535 or less"),
-        ({"ports": {"80": port(label=["a"])}}, ".ports.80.label: must be text"),
-        ({"ports": {"80": port(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
-        ({"ports": {"80": port(ui="maybe")}}, ".ports.80.ui: must be true or false"),
-        ({"ports": {"65536": port()}}, ".ports.65536: a port is a number from 1 to 65535"),
-        ({"ports": {"http": port()}}, ".ports.http: a port is a number from 1 to 65535"),
-        ({"ports": {"80": port(), "080": port()}}, ".ports.080: this port stands here twice"),
+        ({"ports": {"80": port_question(70000)}}, ".ports.80.host_default: must be 65535 or less"),
+        ({"ports": {"80": port_question(label=["a"])}}, ".ports.80.label: must be text"),
+        ({"ports": {"80": port_question(protocol="icmp")}}, ".ports.80.protocol: must be 'tcp', 'udp' or 'sctp'"),
+        ({"ports": {"80": port_question(ui="maybe")}}, ".ports.80.ui: must be true or false"),
+        ({"ports": {"65536": port_question()}}, ".ports.65536: a port is a number from 1 to 65535"),
+        ({"ports": {"http": port_question()}}, ".ports.http: a port is a number from 1 to 65535"),
+        ({"ports": {"80": port_question(), "080": port_question()}}, ".ports.080: this port stands here twice"),
         *(
             (
-                {"volumes": questions({path: "a"})},
+                {"volumes": label_questions({path: "a"})},
                 f".volumes.{path}: a volume is an absolute path without a colon, and not / itself",
             )
             for path in ("/data:ro", "data", "/", "/data/../etc")
@@ -350,12 +374,12 @@ def test_a_fault_of_a_link_is_told_with_its_path(target: str, link: dict[str, st
     ],
 )
 def test_a_fault_of_a_container_is_told_with_its_path(container: dict[str, Any], fault: str):
-    assert faults(source({"broken": container})) == [f"containers.broken{fault}"]
+    assert faults(definition_source({"broken": container})) == [f"containers.broken{fault}"]
 
 
 @pytest.mark.parametrize("key", ["description", "version", "website", "containers", "image", "launch_order"])
 def test_some_keys_are_required(key: str):
-    whole = body({"broken": {}})
+    whole = rockon_body({"broken": {}})
     lacking = whole if key in whole else whole["containers"]["broken"]
     del lacking[key]
     path = key if lacking is whole else f"containers.broken.{key}"
@@ -366,11 +390,11 @@ def test_every_fault_of_a_rockon_is_told_at_once():
     container = {
         "launch_order": "soon",
         "uid": "root",
-        "ports": {"0": port(), "80": {"label": {}, "host_default": 0}},
-        "volumes": questions(x="a"),
+        "ports": {"0": port_question(), "80": {"label": {}, "host_default": 0}},
+        "volumes": label_questions(x="a"),
         "opts": [["a", "b", "c"]],
     }
-    whole = body({"broken": container}, container_links={"broken": [{"name": "-", "source_container": "gone"}]})
+    whole = rockon_body({"broken": container}, container_links={"broken": [{"name": "-", "source_container": "gone"}]})
     del whole["version"]
     assert faults(json.dumps({"Broken": whole})) == [
         "version: is required",
@@ -396,24 +420,24 @@ def test_the_faults_of_two_rockons_in_a_file_are_all_told():
 
 
 def test_a_file_with_hundreds_of_faults_tells_the_first_fifty():
-    assert len(faults(source({"app": {"opts": ["x"] * 900}}))) == 50
+    assert len(faults(definition_source({"app": {"opts": ["x"] * 900}}))) == 50
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("ports", {"80": None}), ("volumes", {"/a": []}), ("environment", {"A": "x"})]
 )
 def test_a_question_that_is_no_object_is_a_fault(key: str, value: object):
-    (fault,) = faults(source({"app": {key: value}}))
+    (fault,) = faults(definition_source({"app": {key: value}}))
     assert fault == f"containers.app.{key}.{next(iter(value))}: must be an object"  # type: ignore[call-overload]
 
 
 def test_text_that_only_speaks_of_a_nul_character_is_no_fault():
-    text = source({"app": {}}, more_info="never write \\u0000")
-    assert parse(text)[0].definition.more_info == "never write \\u0000"
+    text = definition_source({"app": {}}, more_info="never write \\u0000")
+    assert parse_definitions(text)[0].definition.more_info == "never write \\u0000"
 
 
 def test_half_a_character_in_a_key_that_nobody_knows_is_a_fault_too():
-    text = source({"app": {}}, later="\ud83d")
+    text = definition_source({"app": {}}, later="\ud83d")
     assert faults(text) == ["contains half a character (a lone surrogate)"]
 
 
@@ -482,13 +506,13 @@ ROCKON = st.fixed_dictionaries(
 )
 
 
-@examples(400)
+@example_settings(400)
 @given(st.dictionaries(st.text(max_size=4) | st.just("App"), ROCKON | JSON, max_size=2) | JSON)
 def test_whatever_a_file_says_it_parses_or_has_faults_that_can_be_printed(data: object):
     for one in parsed_or_faulty(json.dumps(data)):
         assert isinstance(one.definition, Definition)
-        assert from_source(one.definition.name, one.source) == one.definition
-        assert digest(one.source)
+        assert definition_from_source(one.definition.name, one.source) == one.definition
+        assert definition_digest(one.source)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -516,9 +540,11 @@ SOUND = st.fixed_dictionaries(
 def test_oddly_spelled_but_sound_definitions_parse_and_survive_being_kept(
     description: object, version: object, containers: dict[str, object]
 ):
-    (one,) = parse(json.dumps({"App": body(containers) | {"description": description, "version": version}}))
-    assert from_source("App", one.source) == one.definition
-    assert parse(f'{{"App": {one.source}}}')[0].source == one.source
+    (one,) = parse_definitions(
+        json.dumps({"App": rockon_body(containers) | {"description": description, "version": version}})
+    )
+    assert definition_from_source("App", one.source) == one.definition
+    assert parse_definitions(f'{{"App": {one.source}}}')[0].source == one.source
     assert list(one.definition.containers) == list(containers)
 
 
@@ -527,11 +553,11 @@ def test_whatever_a_file_is_it_has_faults_or_parses(text: str | bytes):
     parsed_or_faulty(text)
 
 
-def parsed_or_faulty(text: str | bytes) -> list[Parsed]:
+def parsed_or_faulty(text: str | bytes) -> list[ParsedDefinition]:
     """Return what parses; of what does not, the faults can be told and stored."""
     try:
-        return parse(text)
-    except DefinitionFaults as error:
+        return parse_definitions(text)
+    except InvalidDefinition as error:
         if not (error.faults and str(error).encode()):
             raise AssertionError(text) from error
         return []
@@ -540,14 +566,14 @@ def parsed_or_faulty(text: str | bytes) -> list[Parsed]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kept_text_gives_the_same_definition_again(name: str):
     for one in parsed_file(name):
-        assert from_source(one.definition.name, one.source) == one.definition
+        assert definition_from_source(one.definition.name, one.source) == one.definition
 
 
 def test_the_kept_text_does_not_depend_on_the_spelling_of_the_file():
     spelled = (FOLDER / "everything.json").read_text()
     dense = json.dumps(json.loads(spelled), separators=(",", ":"))
     assert spelled != dense
-    assert [one.source for one in parse(spelled)] == [one.source for one in parse(dense)]
+    assert [one.source for one in parse_definitions(spelled)] == [one.source for one in parse_definitions(dense)]
 
 
 def test_every_key_of_the_format_stands_in_the_fixture_of_everything():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rockonweb.core.definition.search import meant, words
+from rockonweb.core.definition.search import correct_words, split_query
 
 TEXTS = ("jellyfin\nfilms and songs\nbox.example/jellyfin", "nextcloud\nfiles, calendars and contacts", "plex\nfilms")
 
@@ -22,13 +22,13 @@ TEXTS = ("jellyfin\nfilms and songs\nbox.example/jellyfin", "nextcloud\nfiles, c
     ],
 )
 def test_the_nearest_word_is_meant(typed: str, found: list[str]) -> None:
-    assert meant(words(typed), TEXTS) == found
+    assert correct_words(split_query(typed), TEXTS) == found
 
 
 @pytest.mark.parametrize("typed", ["xylophone", "qq", "p1exx", "films xylophone"])
 def test_nothing_is_guessed_from_afar(typed: str) -> None:
-    assert meant(words(typed), TEXTS) == []
+    assert correct_words(split_query(typed), TEXTS) == []
 
 
 def test_words_are_told_once_and_in_lower_case() -> None:
-    assert words("  Films  PLEX films ") == ["films", "plex"]
+    assert split_query("  Films  PLEX films ") == ["films", "plex"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rockonweb.core.docker.cli_env import LONGEST_LINE, for_client, steers
+from rockonweb.core.docker.cli_env import MAX_LINE, affects_docker_cli, docker_cli_env
 from rockonweb.core.secret import SecretWord
 
 
@@ -20,8 +20,8 @@ def secret(key: str, value: str) -> tuple[str, str]:
     "value", ["word", "two\nlines\r\n", "$HOME `id` \"'", "a=b=c", "żółć 🐟", " ", "#", "x" * 70_000]
 )
 def test_a_secret_goes_through_the_environment(value: str) -> None:
-    given = for_client(line("-e", "PLAIN=1", *secret("APP_PASSWORD", value)))
-    assert given.words == line("-e", "PLAIN=1", "-e", "APP_PASSWORD")
+    given = docker_cli_env(line("-e", "PLAIN=1", *secret("APP_PASSWORD", value)))
+    assert given.argv == line("-e", "PLAIN=1", "-e", "APP_PASSWORD")
     assert given.environment == {"APP_PASSWORD": value}
     assert given.env_file == ""
 
@@ -35,9 +35,9 @@ def test_a_secret_goes_through_the_environment(value: str) -> None:
     ],
 )
 def test_one_whose_name_would_steer_the_client_goes_through_a_pipe(name: str) -> None:
-    assert steers(name)
-    given = for_client(line(*secret(name, "s3 c=r$t ")))
-    assert given.words == line("--env-file", "/dev/stdin")
+    assert affects_docker_cli(name)
+    given = docker_cli_env(line(*secret(name, "s3 c=r$t ")))
+    assert given.argv == line("--env-file", "/dev/stdin")
     assert (given.environment, given.env_file) == ({}, f"{name}=s3 c=r$t \n")
 
 
@@ -45,13 +45,13 @@ def test_one_whose_name_would_steer_the_client_goes_through_a_pipe(name: str) ->
     "name", ["APP_PASSWORD", "MYSQL_ROOT_PASSWORD", "TOKEN", "API_KEY", "PASS", "PATHS_KEY", "USERNAME", "SHELLS", "G"]
 )
 def test_the_names_of_apps_do_not_steer_it(name: str) -> None:
-    assert not steers(name)
+    assert not affects_docker_cli(name)
 
 
-@pytest.mark.parametrize("value", ["two\nlines", "end\r", "x" * LONGEST_LINE])
+@pytest.mark.parametrize("value", ["two\nlines", "end\r", "x" * MAX_LINE])
 def test_what_the_pipe_cannot_hold_stays_a_word(value: str) -> None:
-    given = for_client(line(*secret("DOCKER_TOKEN", value)))
-    assert given.words == line("-e", f"DOCKER_TOKEN={value}")
+    given = docker_cli_env(line(*secret("DOCKER_TOKEN", value)))
+    assert given.argv == line("-e", f"DOCKER_TOKEN={value}")
     assert given.env_file == ""
 
 
@@ -59,10 +59,10 @@ def test_what_the_pipe_cannot_hold_stays_a_word(value: str) -> None:
     "before", [("-e", "LANG=x"), ("--env", "LANG=x"), ("--env=LANG=x",), ("-eLANG=x",), ("-ite=LANG=x",)]
 )
 def test_the_order_stays_where_a_name_is_set_twice(before: tuple[str, ...]) -> None:
-    assert for_client(line(*before, *secret("LANG", "y"))).words == line(*before, "-e", "LANG=y")
+    assert docker_cli_env(line(*before, *secret("LANG", "y"))).argv == line(*before, "-e", "LANG=y")
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
     words = line("--name", "app", "-e", "PATH=/bin", "-e", "A", "-v", "/a:/b")
-    assert for_client(words).words == words
-    assert for_client(words).environment == {}
+    assert docker_cli_env(words).argv == words
+    assert docker_cli_env(words).environment == {}

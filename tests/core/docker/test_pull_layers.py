@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from rockonweb.core.docker.pull_layers import Layer, LayerState, advance, pack, pulled, unpack
+from rockonweb.core.docker.pull_layers import (
+    Layer,
+    LayerState,
+    apply_pull_line,
+    pack_layers,
+    sum_layer_bytes,
+    unpack_layers,
+)
 
 
 def after(*lines: dict[str, Any]) -> dict[str, Layer]:
     found: dict[str, Layer] = {}
     for line in lines:
-        advance(found, line)
+        apply_pull_line(found, line)
     return found
 
 
@@ -29,19 +36,19 @@ def test_a_layer_waits_loads_is_unpacked_and_is_done() -> None:
 
 def test_the_bytes_of_all_layers_are_added_up() -> None:
     found = after(line("a", "Downloading", 10, 40), line("b", "Already exists"), line("c", "Downloading", 5, 60))
-    assert pulled(found.values()) == (15, 100)
-    assert pulled([]) == (0, 0)
+    assert sum_layer_bytes(found.values()) == (15, 100)
+    assert sum_layer_bytes([]) == (0, 0)
 
 
 def test_lines_about_the_image_are_no_layers() -> None:
     found: dict[str, Layer] = {}
-    assert not advance(found, {"status": "Pulling from lifecycle/app", "id": "1"})
-    assert not advance(found, {"status": "Digest: sha256:0"})
-    assert not advance(found, {})
+    assert not apply_pull_line(found, {"status": "Pulling from lifecycle/app", "id": "1"})
+    assert not apply_pull_line(found, {"status": "Digest: sha256:0"})
+    assert not apply_pull_line(found, {})
     assert not found
 
 
 def test_a_row_keeps_them() -> None:
     found = list(after(line("a", "Downloading", 10, 40), line("b", "Already exists")).values())
-    assert unpack(pack(found)) == found
-    assert unpack("") == []
+    assert unpack_layers(pack_layers(found)) == found
+    assert unpack_layers("") == []

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core.containers.argv import docker_run, mounted_paths
-from rockonweb.core.definition.definition import DefinitionFaults, parse
+from rockonweb.core.containers.argv import docker_run_argv, mounted_paths
+from rockonweb.core.definition.definition import InvalidDefinition, parse_definitions
 from rockonweb.core.docker import run_options
 from rockonweb.core.docker.option_faults import option_fault
-from rockonweb.core.docker.run_options import Mount, MountKind, Reference, Relation
-from rockonweb.core.secret import reveal
+from rockonweb.core.docker.run_options import ContainerReference, MountKind, MountOption, Relation
+from rockonweb.core.secret import reveal_argv
 from tests.support import samples
-from tests.support.examples import examples
+from tests.support.examples import example_settings
 
 FLAGS = st.sampled_from(
-    sorted(f"--{name}" for name in run_options.SWITCHES | run_options.VALUED | {*run_options.ALIASES})
-    + [f"-{letter}" for letter in run_options.SHORT]
+    sorted(f"--{name}" for name in run_options.SWITCHES | run_options.VALUED | {*run_options.FLAG_ALIASES})
+    + [f"-{letter}" for letter in run_options.SHORT_FLAGS]
 )
 SPELLED = st.one_of(
     FLAGS,
@@ -34,7 +34,7 @@ VALUES = st.sampled_from(
 
 
 def file(opts: list[Any], **more: Any) -> str:
-    return samples.source({"web": {"opts": opts, **more}})
+    return samples.definition_source({"web": {"opts": opts, **more}})
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def file(opts: list[Any], **more: Any) -> str:
     ],
 )
 def test_what_is_no_single_flag_is_refused_with_a_sentence(option: list[Any], told: str) -> None:
-    with pytest.raises(DefinitionFaults) as raised:
-        parse(file([["--init", ""], option]))
+    with pytest.raises(InvalidDefinition) as raised:
+        parse_definitions(file([["--init", ""], option]))
     assert [(fault.path, fault.message) for fault in raised.value.faults] == [("containers.web.opts.1", told)]
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_single_flag_is_refused_with_a_sentence(option: list[Any], to
     ],
 )
 def test_one_flag_in_every_spelling_is_taken(option: list[str]) -> None:
-    assert parse(file([option]))[0].definition.containers["web"].opts == (tuple(option),)
+    assert parse_definitions(file([option]))[0].definition.containers["web"].opts == (tuple(option),)
 
 
 @pytest.mark.parametrize(
@@ -114,22 +114,22 @@ def test_one_flag_in_every_spelling_is_taken(option: list[str]) -> None:
     ],
 )
 def test_flags_that_are_joined_are_told_apart(option: tuple[str, str], found: list[tuple[str, str]]) -> None:
-    assert [(flag.name, flag.value) for flag in run_options.of_pairs((option,)).flags] == found
+    assert [(flag.name, flag.value) for flag in run_options.options_from_pairs((option,)).flags] == found
     argv = ["docker", "run", *(word for word in option if word), "image", "-v", "/c:/d"]
-    line = run_options.read(argv)
+    line = run_options.parse_command_line(argv)
     assert option == ("--privileged", "true") or argv[line.image] == "image"
     assert [(flag.name, flag.value) for flag in line.flags] == found
 
 
-def of(*options: list[str]) -> run_options.Options:
-    return run_options.of_pairs(tuple((flag, value) for flag, value in options))
+def of(*options: list[str]) -> run_options.DockerOptions:
+    return run_options.options_from_pairs(tuple((flag, value) for flag, value in options))
 
 
 @pytest.mark.parametrize(
     ("option", "mount"),
     [
         *(
-            (option, Mount(MountKind.BIND, "/a", "/b"))
+            (option, MountOption(MountKind.BIND, "/a", "/b"))
             for option in (
                 *(["-v", "/a:/b"], ["-v=/a:/b", ""], ["-v/a:/b", ""], ["-itv/a:/b", ""], ["-itv", "/a:/b"]),
                 *(["--volume", "/a:/b"], ["--volume=/a:/b:rw,z", ""], ["-v", "//a:/b"]),
@@ -139,38 +139,41 @@ def of(*options: list[str]) -> run_options.Options:
                 *(["--mount", "type=volume,src=x,dst=/b,volume-opt=type=none,volume-opt=device=/a"],),
             )
         ),
-        (["-v", "/a:/b:ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
-        (["-v", "/a:/b:z,ro"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
-        (["--mount", "type=bind,src=/a,dst=/b,ro=1"], Mount(MountKind.BIND, "/a", "/b", read_only=True)),
-        (["--mount", 'type=bind,"src=/a,c",dst=/b'], Mount(MountKind.BIND, "/a,c", "/b")),
-        (["-v", "../a:/b"], Mount(MountKind.BIND, "../a", "/b")),
-        (["-v", "name:/b"], Mount(MountKind.VOLUME, "name", "/b")),
-        (["-v", "/b"], Mount(MountKind.VOLUME, "", "/b")),
-        (["--mount", "src=name,dst=/b"], Mount(MountKind.VOLUME, "name", "/b")),
-        (["--mount", "type=volume,src=/a,dst=/b"], Mount(MountKind.VOLUME, "/a", "/b")),
-        (["--mount", "type=volume,dst=/b,volume-driver=nfs,volume-opt=device=/a"], Mount(MountKind.VOLUME, "", "/b")),
-        (["--tmpfs", "/b:size=1m"], Mount(MountKind.TMPFS, "", "/b")),
-        (["--mount", "type=tmpfs,dst=/b"], Mount(MountKind.TMPFS, "", "/b")),
-        (["--mount", "type=image,src=one,dst=/b"], Mount(MountKind.OTHER, "one", "/b")),
+        (["-v", "/a:/b:ro"], MountOption(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["-v", "/a:/b:z,ro"], MountOption(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", "type=bind,src=/a,dst=/b,ro=1"], MountOption(MountKind.BIND, "/a", "/b", read_only=True)),
+        (["--mount", 'type=bind,"src=/a,c",dst=/b'], MountOption(MountKind.BIND, "/a,c", "/b")),
+        (["-v", "../a:/b"], MountOption(MountKind.BIND, "../a", "/b")),
+        (["-v", "name:/b"], MountOption(MountKind.VOLUME, "name", "/b")),
+        (["-v", "/b"], MountOption(MountKind.VOLUME, "", "/b")),
+        (["--mount", "src=name,dst=/b"], MountOption(MountKind.VOLUME, "name", "/b")),
+        (["--mount", "type=volume,src=/a,dst=/b"], MountOption(MountKind.VOLUME, "/a", "/b")),
+        (
+            ["--mount", "type=volume,dst=/b,volume-driver=nfs,volume-opt=device=/a"],
+            MountOption(MountKind.VOLUME, "", "/b"),
+        ),
+        (["--tmpfs", "/b:size=1m"], MountOption(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=tmpfs,dst=/b"], MountOption(MountKind.TMPFS, "", "/b")),
+        (["--mount", "type=image,src=one,dst=/b"], MountOption(MountKind.OTHER, "one", "/b")),
     ],
 )
-def test_what_is_mounted_however_it_is_spelled(option: list[str], mount: Mount) -> None:
+def test_what_is_mounted_however_it_is_spelled(option: list[str], mount: MountOption) -> None:
     assert of(option).mounts == [mount]
 
 
 @pytest.mark.parametrize(
     ("option", "reference"),
     [
-        (["--volumes-from", "/other:ro"], Reference(Relation.VOLUMES, "other")),
-        (["--link=/other:db", ""], Reference(Relation.LINK, "other", "db")),
-        (["--link", "other"], Reference(Relation.LINK, "other", "other")),
-        (["--net=container:other", ""], Reference(Relation.NETWORK, "other")),
-        (["--network", "name=container:other"], Reference(Relation.NETWORK, "other")),
-        (["--pid", "container:/other"], Reference(Relation.PROCESSES, "other")),
-        (["--ipc=container:other", ""], Reference(Relation.MEMORY, "other")),
+        (["--volumes-from", "/other:ro"], ContainerReference(Relation.VOLUMES, "other")),
+        (["--link=/other:db", ""], ContainerReference(Relation.LINK, "other", "db")),
+        (["--link", "other"], ContainerReference(Relation.LINK, "other", "other")),
+        (["--net=container:other", ""], ContainerReference(Relation.NETWORK, "other")),
+        (["--network", "name=container:other"], ContainerReference(Relation.NETWORK, "other")),
+        (["--pid", "container:/other"], ContainerReference(Relation.PROCESSES, "other")),
+        (["--ipc=container:other", ""], ContainerReference(Relation.MEMORY, "other")),
     ],
 )
-def test_another_container_is_named_with_what_is_had_of_it(option: list[str], reference: Reference) -> None:
+def test_another_container_is_named_with_what_is_had_of_it(option: list[str], reference: ContainerReference) -> None:
     assert of(option).references == [reference]
 
 
@@ -185,11 +188,11 @@ def test_a_network_is_named_in_both_forms(value: str, name: str) -> None:
     assert run_options.network_name(value) == name
 
 
-@pytest.mark.parametrize("word", sorted(run_options.TRUE | run_options.FALSE))
+@pytest.mark.parametrize("word", sorted(run_options.TRUE_VALUES | run_options.FALSE_VALUES))
 def test_a_switch_says_yes_and_no_as_the_client_takes_it(word: str) -> None:
-    assert of([f"--privileged={word}", ""]).has("privileged") is (word in run_options.TRUE)
-    assert not of([f"--privileged={word}", ""], ["--privileged=f", ""]).has("privileged")
-    assert of(["--privileged=f", ""], ["--privileged", ""]).has("privileged")
+    assert of([f"--privileged={word}", ""]).is_on("privileged") is (word in run_options.TRUE_VALUES)
+    assert not of([f"--privileged={word}", ""], ["--privileged=f", ""]).is_on("privileged")
+    assert of(["--privileged=f", ""], ["--privileged", ""]).is_on("privileged")
 
 
 @pytest.mark.parametrize(
@@ -207,37 +210,37 @@ def test_a_path_that_a_command_line_mounts_is_found_in_any_spelling(option: list
 
 def test_a_flag_is_left_out_and_all_else_stays_as_it_is() -> None:
     argv = ["docker", "run", "-itdv", "/a:/b", "--label", "x=y", "-lz", "--net=host", "image", "--label", "x=y", "-d"]
-    assert run_options.without(argv, lambda flag: flag.name in ("detach", "label")) == [
+    assert run_options.remove_flags(argv, lambda flag: flag.name in ("detach", "label")) == [
         *("docker", "run", "-itv", "/a:/b", "--net=host", "image", "--label", "x=y", "-d"),
     ]
-    assert run_options.without(argv, lambda flag: flag.name == "volume")[2] == "-itd"
-    assert run_options.without(argv, lambda flag: False) == argv
+    assert run_options.remove_flags(argv, lambda flag: flag.name == "volume")[2] == "-itd"
+    assert run_options.remove_flags(argv, lambda flag: False) == argv
 
 
-@examples(500)
+@example_settings(500)
 @given(st.lists(st.tuples(SPELLED, VALUES), max_size=5), st.lists(st.tuples(VALUES, VALUES), max_size=2))
 def test_the_image_is_the_first_word_that_is_no_flag_whatever_the_options(opts: list[Any], words: list[Any]) -> None:
     try:
-        (one,) = parse(file(opts, cmd_arguments=words, environment={"TOKEN": {}}))
-    except DefinitionFaults:
+        (one,) = parse_definitions(file(opts, cmd_arguments=words, environment={"TOKEN": {}}))
+    except InvalidDefinition:
         return
-    answers = samples.answer(one.definition)
-    argv = reveal(docker_run(one.definition, "web", answers, samples.host(answers)))
-    place = run_options.read(argv).image
+    answers = samples.complete_answers(one.definition)
+    argv = reveal_argv(docker_run_argv(one.definition, "web", answers, samples.make_host_facts(answers)))
+    place = run_options.parse_command_line(argv).image
     assert argv[place] == "example/web:latest"
     assert argv[place + 1 :] == [word for pair in words for n, word in enumerate(pair) if word.strip() or not n]
     assert ["-e", "TOKEN=token-value"] in [argv[n : n + 2] for n in range(place)]
     assert argv[:place].count("--name") - sum(value == "--name" for _, value in opts) == 1
 
 
-@examples(500)
+@example_settings(500)
 @given(SPELLED, VALUES)
 def test_whatever_an_option_is_there_is_an_answer(flag: str, value: str) -> None:
     assert isinstance(option_fault(flag, value), str)
-    found = run_options.of_pairs(((flag, value),))
+    found = run_options.options_from_pairs(((flag, value),))
     assert found.flags or not flag.startswith("-") or flag == "-"
     assert isinstance((found.mounts, found.references, found.networks, found.devices, found.has_engine_socket), tuple)
-    assert run_options.read(["docker", "run", flag, value, "image"]).image <= 5
+    assert run_options.parse_command_line(["docker", "run", flag, value, "image"]).image <= 5
 
 
 def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here() -> None:
@@ -256,8 +259,8 @@ def test_the_table_knows_each_flag_of_the_docker_command_that_is_installed_here(
 
 @pytest.mark.parametrize("words", [["--bogus", "image"], ["--", "image"], ["-", "image"], ["-Z", "image"]])
 def test_a_word_that_is_no_flag_where_one_must_be_is_told(words: list[str]) -> None:
-    assert run_options.read(["docker", "run", "--init", *words]).fault == words[0]
-    assert run_options.read(["docker", "run", "--init", "image", *words]).fault == ""
+    assert run_options.parse_command_line(["docker", "run", "--init", *words]).fault == words[0]
+    assert run_options.parse_command_line(["docker", "run", "--init", "image", *words]).fault == ""
 
 
 @pytest.mark.parametrize(
@@ -271,19 +274,19 @@ def test_a_word_that_is_no_flag_where_one_must_be_is_told(words: list[str]) -> N
     ],
 )
 def test_an_image_is_a_name_and_nothing_else(key: str, value: str) -> None:
-    with pytest.raises(DefinitionFaults) as raised:
-        parse(samples.source({"web": {key: value}}))
+    with pytest.raises(InvalidDefinition) as raised:
+        parse_definitions(samples.definition_source({"web": {key: value}}))
     assert [fault.path for fault in raised.value.faults] == [f"containers.web.{key}"]
 
 
 def test_texts_lose_what_steers_a_terminal_or_turns_the_writing() -> None:
     bad = "a\x1b[31m\u202eb\x07\u2028c\x9b"
-    body = samples.body(
+    body = samples.rockon_body(
         {"web": {"volumes": {"/a": {"label": bad, "description": bad}}}},
         more_info=f"<p>{bad}</p>",
         ui={"slug": bad},
     ) | {"version": bad, "description": bad}
-    made = parse(json.dumps({"One": body}))[0].definition
+    made = parse_definitions(json.dumps({"One": body}))[0].definition
     question = made.containers["web"].volumes["/a"]
     texts = [made.version, made.description, made.more_info, made.ui.slug, question.label, question.description]
     assert [one.replace("<p>", "").replace("</p>", "") for one in texts] == ["a[31mbc"] * 6

@@ -12,23 +12,31 @@ from hypothesis import strategies as st
 from rockonweb.core.containers.networks import NetworkSpec
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats import backup
-from rockonweb.core.formats.backup import Backup, Hidden, Metastore, SavedRockOn, Sealed, Share, Volume
+from rockonweb.core.formats.backup import (
+    Backup,
+    EncryptedSecrets,
+    SavedMetastore,
+    SavedRockOn,
+    SavedShare,
+    SavedVolume,
+    SecretLocation,
+)
 from tests.support import samples
-from tests.support.examples import examples
+from tests.support.examples import example_settings
 
 KEPT = "0f" * 32
-SEALED = Sealed(2**16, 8, 1, "c2FsdHNhbHRzYWx0c2E=", "gAAAAA")
+SEALED = EncryptedSecrets(2**16, 8, 1, "c2FsdHNhbHRzYWx0c2E=", "gAAAAA")
 
 
 def saved(name: str = "Box", **parts: Any) -> SavedRockOn:
     """A rock-on with a secret in each part."""
     box = {
-        "ports": {"80": samples.port(8080)},
-        "volumes": samples.questions({"/data": ""}),
-        "environment": samples.questions(DB_PASSWORD="", PIN="The secret of the door", MODE=""),
+        "ports": {"80": samples.port_question(8080)},
+        "volumes": samples.label_questions({"/data": ""}),
+        "environment": samples.label_questions(DB_PASSWORD="", PIN="The secret of the door", MODE=""),
     }
-    one = samples.parsed({"box": box}, name, custom_config=samples.questions(servername=""))
-    answers = samples.answer(
+    one = samples.parse_rockon({"box": box}, name, custom_config=samples.label_questions(servername=""))
+    answers = samples.complete_answers(
         one.definition,
         environment={"box": {"DB_PASSWORD": "s3cret-db", "PIN": "s3cret-pin", "MODE": "quiet"}},
         custom_config={"servername": "s3cret.example"},
@@ -38,7 +46,7 @@ def saved(name: str = "Box", **parts: Any) -> SavedRockOn:
         networks={"box": ["mine"]},
         **parts,
     )
-    return SavedRockOn(name, True, one.source, one.source, answers.to_json(), (Volume("box", KEPT, "/cache"),))
+    return SavedRockOn(name, True, one.source, one.source, answers.to_dict(), (SavedVolume("box", KEPT, "/cache"),))
 
 
 def whole() -> Backup:
@@ -47,89 +55,89 @@ def whole() -> Backup:
         "2026-01-31T12:00:00+00:00",
         (saved(), saved("Other")),
         (NetworkSpec("mine", subnet="10.9.0.0/24", aux_addresses=(("nas", "10.9.0.2"),), mtu=1400, icc=False),),
-        (Share("films", 1001, 100),),
+        (SavedShare("films", 1001, 100),),
         {"own.json": "{}", "faulty.json": "not JSON \u00e9"},
         (
-            Metastore("https://example.org/a", True),
-            Metastore("https://me:s3cret-store@example.org/b", False),
+            SavedMetastore("https://example.org/a", True),
+            SavedMetastore("https://me:s3cret-store@example.org/b", False),
         ),
     )
 
 
 def faults(text: str | bytes) -> list[str]:
     with pytest.raises(BadInput) as refused:
-        backup.read(text)
+        backup.read_backup(text)
     return refused.value.faults
 
 
 def test_what_is_written_is_read_again():
-    assert backup.read(backup.to_json(whole())) == Backup(
+    assert backup.read_backup(backup.backup_to_json(whole())) == Backup(
         **{
             **vars(whole()),
             "metastores": (
                 whole().metastores[0],
-                Metastore("https://me:s3cret-store@example.org/b", False),
+                SavedMetastore("https://me:s3cret-store@example.org/b", False),
             ),
         }
     )
 
 
 def test_the_definition_keeps_its_canonical_text():
-    found = backup.read(backup.to_json(whole())).rockons[0]
+    found = backup.read_backup(backup.backup_to_json(whole())).rockons[0]
     assert found.source == saved().source
     newer = SavedRockOn(**{**vars(saved()), "newest": saved().source.replace("A sample.", "Another.")})
-    (again,) = backup.read(backup.to_json(Backup("1", "now", (newer,)))).rockons
+    (again,) = backup.read_backup(backup.backup_to_json(Backup("1", "now", (newer,)))).rockons
     assert (again.source, again.newest) == (newer.source, newer.newest)
 
 
 def test_without_secrets_the_file_holds_none_and_says_which():
-    without, taken = backup.withhold(whole())
-    text = backup.to_json(without)
+    without, taken = backup.withhold_secrets(whole())
+    text = backup.backup_to_json(without)
     assert "s3cret" not in text
-    assert backup.read(text) == without
+    assert backup.read_backup(text) == without
     expected = [
-        Hidden("Box", "environment", "box", "DB_PASSWORD"),
-        Hidden("Box", "environment", "box", "PIN"),
-        Hidden("Box", "variables", "box", "API_TOKEN"),
-        Hidden("Box", "custom_config", "", "servername"),
-        Hidden("Box", "labels", "box", "app.password"),
+        SecretLocation("Box", "environment", "box", "DB_PASSWORD"),
+        SecretLocation("Box", "environment", "box", "PIN"),
+        SecretLocation("Box", "variables", "box", "API_TOKEN"),
+        SecretLocation("Box", "custom_config", "", "servername"),
+        SecretLocation("Box", "labels", "box", "app.password"),
     ]
     others = [place._replace(rockon="Other") for place in expected]
-    stores = [Hidden("", "metastores", "", "https://example.org/b")]
-    assert without.hidden == [*expected, *others, *stores] == list(taken)
-    assert backup.names(expected[3:]) == ["servername", "app.password (box)"]
+    stores = [SecretLocation("", "metastores", "", "https://example.org/b")]
+    assert without.withheld_secrets == [*expected, *others, *stores] == list(taken)
+    assert backup.secret_names(expected[3:]) == ["servername", "app.password (box)"]
 
 
 def test_filled_again_everything_stands_where_it_stood():
-    without, taken = backup.withhold(whole())
-    read_again = backup.read_secrets(backup.secrets_to_json(taken))
+    without, taken = backup.withhold_secrets(whole())
+    read_again = backup.secrets_from_json(backup.secrets_to_json(taken))
     assert read_again == taken
-    again = backup.fill(backup.read(backup.to_json(without)), read_again)
+    again = backup.fill_secrets(backup.read_backup(backup.backup_to_json(without)), read_again)
     assert again == whole()
     assert json.dumps(again.rockons[0].given) == json.dumps(saved().given)  # the order too
-    assert again.hidden == []
-    assert again.rockons[0].answers().labels == {"box": ["first=1", "app.password=s3cret-label", "bare"]}
+    assert again.withheld_secrets == []
+    assert again.rockons[0].parse_answers().labels == {"box": ["first=1", "app.password=s3cret-label", "bare"]}
 
 
 def test_a_secret_for_another_place_changes_nothing():
-    without, _ = backup.withhold(whole())
+    without, _ = backup.withhold_secrets(whole())
     strange = {
-        Hidden("Box", "environment", "box", "MODE"): "changed",
-        Hidden("Nobody", "environment", "box", "DB_PASSWORD"): "x",
-        Hidden("", "metastores", "", "https://example.org/b"): "https://me:x@evil.example/b",
+        SecretLocation("Box", "environment", "box", "MODE"): "changed",
+        SecretLocation("Nobody", "environment", "box", "DB_PASSWORD"): "x",
+        SecretLocation("", "metastores", "", "https://example.org/b"): "https://me:x@evil.example/b",
     }
-    assert backup.fill(without, strange) == without
+    assert backup.fill_secrets(without, strange) == without
 
 
 def test_some_secrets_can_be_filled_in():
-    without, taken = backup.withhold(whole())
+    without, taken = backup.withhold_secrets(whole())
     place = next(iter(taken))
-    assert backup.fill(without, {place: taken[place]}).hidden == without.hidden[1:]
+    assert backup.fill_secrets(without, {place: taken[place]}).withheld_secrets == without.withheld_secrets[1:]
 
 
 def test_sealed_secrets_go_along():
     one = Backup("1", "now", sealed=SEALED)
-    assert backup.read(backup.to_json(one)) == one
+    assert backup.read_backup(backup.backup_to_json(one)) == one
 
 
 @pytest.mark.parametrize(
@@ -137,7 +145,7 @@ def test_sealed_secrets_go_along():
     [
         ("", "not JSON, or was cut off"),
         ("[1, 2", "not JSON, or was cut off"),
-        (backup.to_json(whole())[:-200], "not JSON, or was cut off"),
+        (backup.backup_to_json(whole())[:-200], "not JSON, or was cut off"),
         ("[]", 'has no "rockonweb_backup"'),
         ('{"a": 1}', 'has no "rockonweb_backup"'),
         ('{"rockonweb_backup": "1"}', "its version is no number"),
@@ -157,7 +165,7 @@ def test_what_is_no_backup(content: str | bytes, words: str):
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> str:
-    data = json.loads(backup.to_json(whole()))
+    data = json.loads(backup.backup_to_json(whole()))
     change(data)
     return json.dumps(data)
 
@@ -212,7 +220,7 @@ def test_bad_values_are_named(change: Callable[[dict[str, Any]], object], words:
 
 
 def test_what_is_empty_may_be_left_out():
-    assert backup.read('{"rockonweb_backup": 1}') == Backup("", "")
+    assert backup.read_backup('{"rockonweb_backup": 1}') == Backup("", "")
 
 
 @pytest.mark.parametrize(
@@ -268,10 +276,10 @@ def test_no_more_faults_are_told_than_people_read():
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"rockon": "a"}]', "[" * 100_000, '[{"value": 1}]'])
 def test_damaged_secrets(text: str):
     if text == "{}":
-        assert backup.read_secrets(text) == {}
+        assert backup.secrets_from_json(text) == {}
         return
     with pytest.raises(BadInput, match="damaged"):
-        backup.read_secrets(text)
+        backup.secrets_from_json(text)
 
 
 VALUES = st.recursive(
@@ -288,10 +296,10 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return inner
 
 
-WHOLE = json.loads(backup.to_json(Backup(**{**vars(whole()), "sealed": SEALED})))
+WHOLE = json.loads(backup.backup_to_json(Backup(**{**vars(whole()), "sealed": SEALED})))
 
 
-@examples(400)
+@example_settings(400)
 @given(st.sampled_from(places(WHOLE)), VALUES)
 def test_whatever_stands_in_a_place_is_read_or_refused(path: tuple[Any, ...], value: Any):
     data = copy.deepcopy(WHOLE)
@@ -301,12 +309,12 @@ def test_whatever_stands_in_a_place_is_read_or_refused(path: tuple[Any, ...], va
     inside[path[-1]] = value
     found = read_or_refused(json.dumps(data))
     if found:
-        without, taken = backup.withhold(found)
-        assert backup.fill(backup.read(backup.to_json(without)), taken).rockons == found.rockons
+        without, taken = backup.withhold_secrets(found)
+        assert backup.fill_secrets(backup.read_backup(backup.backup_to_json(without)), taken).rockons == found.rockons
 
 
 def read_or_refused(text: str) -> Backup | None:
     try:
-        return backup.read(text)
+        return backup.read_backup(text)
     except BadInput as refused:
         return None if refused.faults else pytest.fail("it was refused without a reason")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.facts import Mount
+from rockonweb.core.facts import VolumeMount
 from rockonweb.core.formats import compose
 from rockonweb.core.plan import plan
 from tests.support import samples
@@ -18,20 +18,20 @@ from tests.support import samples
 KEPT = "a1" * 32
 
 
-def exported(definition: Definition, how_to_make: dict[str, str] | None = None, **parts: Any) -> compose.Export:
-    answers = samples.answer(definition, **parts)
-    facts = samples.host(answers, instance="here")
-    links = [link.network for link in definition.links]
-    return compose.export(plan.install(definition, answers, facts), links, how_to_make)
+def exported(definition: Definition, how_to_make: dict[str, str] | None = None, **parts: Any) -> compose.ComposeExport:
+    answers = samples.complete_answers(definition, **parts)
+    facts = samples.make_host_facts(answers, instance="here")
+    links = [link.network for link in definition.network_links]
+    return compose.export_compose(plan.plan_install(definition, answers, facts), links, how_to_make)
 
 
 def service(*opts: tuple[str, str], name: str = "app", **parts: Any) -> dict[str, Any]:
-    found = exported(samples.rockon({name: {"opts": [list(pair) for pair in opts]}}), **parts)
+    found = exported(samples.build_definition({name: {"opts": [list(pair) for pair in opts]}}), **parts)
     services: dict[str, Any] = yaml.safe_load(found.document)["services"]
     return services[name]
 
 
-def comments(export: compose.Export) -> list[str]:
+def comments(export: compose.ComposeExport) -> list[str]:
     return [line.removeprefix("# ") for line in export.document.splitlines() if line.startswith("#")]
 
 
@@ -63,7 +63,7 @@ def test_compose_takes_every_definition(tmp_path: Path):
     for document in (yaml.safe_load(one.document) for one in exports):
         for key, part in document.items():
             whole[key] = {**whole.get(key, {}), **part} if isinstance(part, dict) else part
-    read = read_by_compose(tmp_path, yaml.safe_dump(whole), "\n".join(one.env(reveal=True) for one in exports))
+    read = read_by_compose(tmp_path, yaml.safe_dump(whole), "\n".join(one.render_env(reveal=True) for one in exports))
     containers = [name for one in parsed for name in one.definition.containers]
     assert len(containers) == len({*containers}), "a fixture's containers have names of their own"
     assert {name: service["container_name"] for name, service in read["services"].items()} == {
@@ -72,7 +72,7 @@ def test_compose_takes_every_definition(tmp_path: Path):
 
 
 def test_a_whole_rockon():
-    definition = samples.definition("everything")
+    definition = samples.load_definition("everything")
     found = exported(
         definition,
         devices={"box": {"serial": "/dev/ttyUSB0"}},
@@ -104,15 +104,15 @@ def test_a_whole_rockon():
 
 
 def test_a_network_of_the_users_is_told_with_the_command_that_makes_it():
-    definition = samples.rockon({"app": {}})
+    definition = samples.build_definition({"app": {}})
     made = "docker network create --subnet 10.9.0.0/24 mine"
     found = exported(definition, {"mine": made}, networks={"app": ["mine"]})
     assert f"This network must exist: {made}" in comments(found)
 
 
 def test_secrets_stand_in_the_env_file_alone():
-    asked = {"environment": samples.questions(DB_PASSWORD="", NAME="")}
-    definition = samples.rockon({"web": asked, "db": asked, "other": asked})
+    asked = {"environment": samples.label_questions(DB_PASSWORD="", NAME="")}
+    definition = samples.build_definition({"web": asked, "db": asked, "other": asked})
     given = {
         "web": {"DB_PASSWORD": "s3cret-one", "NAME": "n"},
         "db": {"DB_PASSWORD": "s3cret-one", "NAME": "n"},
@@ -124,9 +124,12 @@ def test_secrets_stand_in_the_env_file_alone():
     assert services["db"]["environment"]["DB_PASSWORD"] == "${DB_PASSWORD}"
     assert services["other"]["environment"]["DB_PASSWORD"] == "${other_DB_PASSWORD}"
     assert "s3cret" not in found.document
-    assert found.env(reveal=True).splitlines()[1:] == ["DB_PASSWORD='s3cret-one'", "other_DB_PASSWORD='s3cret-two'"]
-    assert "s3cret" not in found.env(reveal=False)
-    assert found.env(reveal=False).splitlines()[1:] == ["DB_PASSWORD=", "other_DB_PASSWORD="]
+    assert found.render_env(reveal=True).splitlines()[1:] == [
+        "DB_PASSWORD='s3cret-one'",
+        "other_DB_PASSWORD='s3cret-two'",
+    ]
+    assert "s3cret" not in found.render_env(reveal=False)
+    assert found.render_env(reveal=False).splitlines()[1:] == ["DB_PASSWORD=", "other_DB_PASSWORD="]
 
 
 # Not among them: "${HOME}", in which the old docker-compose puts a variable however an .env quotes it.
@@ -137,13 +140,14 @@ ODD = [
 
 
 def test_values_reach_compose_as_they_are(tmp_path: Path):
-    asked = samples.questions(APP_PASSWORD="", PLAIN="")
+    asked = samples.label_questions(APP_PASSWORD="", PLAIN="")
     values = {f"app-{place}": value for place, value in enumerate(ODD)}
     containers = {name: {"environment": asked, "cmd_arguments": [[value, ""]]} for name, value in values.items()}
     found = exported(
-        samples.rockon(containers), environment={name: dict.fromkeys(asked, value) for name, value in values.items()}
+        samples.build_definition(containers),
+        environment={name: dict.fromkeys(asked, value) for name, value in values.items()},
     )
-    services = read_by_compose(tmp_path, found.document, found.env(reveal=True))["services"]
+    services = read_by_compose(tmp_path, found.document, found.render_env(reveal=True))["services"]
     assert services.keys() == values.keys()
     for name, value in values.items():
         # It prints a file that can be read again, so a dollar stands there twice.
@@ -255,17 +259,17 @@ def test_mounts():
 
 
 def test_a_kept_volume_is_an_external_one():
-    definition = samples.rockon({"app": {"volumes": samples.questions({"/data": ""})}})
-    answers = samples.answer(definition)
-    facts = samples.host(answers, kept_volumes={"app": (Mount(KEPT, "/inside"),)})
-    body = yaml.safe_load(compose.export(plan.install(definition, answers, facts), ()).document)
+    definition = samples.build_definition({"app": {"volumes": samples.label_questions({"/data": ""})}})
+    answers = samples.complete_answers(definition)
+    facts = samples.make_host_facts(answers, kept_volumes={"app": (VolumeMount(KEPT, "/inside"),)})
+    body = yaml.safe_load(compose.export_compose(plan.plan_install(definition, answers, facts), ()).document)
     assert f"{KEPT}:/inside" in body["services"]["app"]["volumes"]
     assert body["volumes"] == {KEPT: {"external": True}}
 
 
 def test_what_refers_to_a_container_of_the_same_rockon_names_its_service():
     opts = [["--link", "first:x"], ["--volumes-from", "first"], ["--pid=container:first", ""]]
-    found = exported(samples.rockon({"first": {}, "second": {"opts": opts}}))
+    found = exported(samples.build_definition({"first": {}, "second": {"opts": opts}}))
     second = yaml.safe_load(found.document)["services"]["second"]
     assert second["links"] == ["first:x"]
     assert second["volumes_from"] == ["first"]
@@ -274,13 +278,13 @@ def test_what_refers_to_a_container_of_the_same_rockon_names_its_service():
 
 def test_compose_takes_no_circle(tmp_path: Path):
     opts = [["--link", "second:x"], ["--pid", "container:second"], ["--net=container:second", ""]]
-    found = exported(samples.rockon({"first": {"opts": opts}, "second": {}}))
-    read = read_by_compose(tmp_path, found.document, found.env(reveal=True))
+    found = exported(samples.build_definition({"first": {"opts": opts}, "second": {}}))
+    read = read_by_compose(tmp_path, found.document, found.render_env(reveal=True))
     assert read["services"]["first"]["network_mode"] == "container:second"
 
 
 def test_flags_without_an_equivalent_are_told_at_the_top():
-    definition = samples.rockon(
+    definition = samples.build_definition(
         {"app": {"opts": [["--cidfile", "/x"], ["-P", ""], ["--cpus", "many"], ["--new=1", ""]]}}
     )
     told = [line for line in comments(exported(definition)) if "no word" in line]
@@ -291,20 +295,20 @@ def test_flags_without_an_equivalent_are_told_at_the_top():
 
 
 def test_a_line_break_in_a_flag_does_not_end_the_comment():
-    found = exported(samples.rockon({"app": {"opts": [["--cidfile", "a\nservices: {}\x1b[0m"]]}}))
+    found = exported(samples.build_definition({"app": {"opts": [["--cidfile", "a\nservices: {}\x1b[0m"]]}}))
     assert yaml.safe_load(found.document)["services"]["app"]["image"]
     assert "\x1b" not in found.document
 
 
 def test_a_published_port_on_the_hosts_network_is_left_out_and_told():
-    ports = {"80": samples.port(80)}
-    found = exported(samples.rockon({"app": {"ports": ports, "opts": [["--net", "host"]]}}))
+    ports = {"80": samples.port_question(80)}
+    found = exported(samples.build_definition({"app": {"ports": ports, "opts": [["--net", "host"]]}}))
     assert "ports" not in yaml.safe_load(found.document)["services"]["app"]
     assert "app publishes no ports: it is on the network of host." in comments(found)
 
 
 def test_openvpn_tells_of_the_run_before_the_first_start():
-    found = exported(samples.definition("vpn"))
+    found = exported(samples.load_definition("vpn"))
     services = yaml.safe_load(found.document)["services"]
     data, server = services
     assert services[server]["depends_on"] == {data: {"condition": "service_completed_successfully"}}
@@ -314,7 +318,7 @@ def test_openvpn_tells_of_the_run_before_the_first_start():
 
 
 def test_owncloud_waits_for_its_database_and_tells_what_comes_before():
-    found = exported(samples.definition("owncloud"))
+    found = exported(samples.load_definition("owncloud"))
     services = yaml.safe_load(found.document)["services"]
     database, app = services
     assert services[app]["depends_on"] == {database: {"condition": "service_healthy"}}
@@ -338,7 +342,7 @@ def test_every_flag_of_docker_run_is_known():
         *("kernel-memory", "label-file", "publish-all", "rm", "use-api-socket", "volume-driver"),
     }
     assert len(names) > 90
-    assert names - compose.FLAGS.keys() == without & names
+    assert names - compose.FLAG_CONVERTERS.keys() == without & names
 
 
 def test_the_document_is_json_too():

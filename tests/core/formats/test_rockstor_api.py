@@ -11,27 +11,27 @@ from rockonweb.core.answers.answers import Answers
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.errors import BadInput
 from rockonweb.core.formats import rockstor_api
-from rockonweb.core.formats.rockstor_api import Numbers
-from tests.support.samples import answer, default_port, port, rockon
+from rockonweb.core.formats.rockstor_api import ClientIds
+from tests.support.samples import build_definition, complete_answers, default_port, port_question
 
-NUMBERS = Numbers({11: "db", 12: "web"}, {31: ("web", 80), 32: ("web", 81), 33: ("db", 80)})
+NUMBERS = ClientIds({11: "db", 12: "web"}, {31: ("web", 80), 32: ("web", 81), 33: ("db", 80)})
 
 
 @pytest.fixture
 def notes() -> Definition:
     """Two containers that both ask for port 80, /data and TZ; db starts first, web asks for more."""
-    return rockon(
+    return build_definition(
         {
             "web": {
                 "launch_order": 2,
-                "ports": {"80": port(8080), "81": port(8080)},
+                "ports": {"80": port_question(8080), "81": port_question(8080)},
                 "volumes": {"/data": {}, "/music": {}},
                 "environment": {"TZ": {}, "DB_PASSWORD": {}},
                 "devices": {"GPU": {}},
             },
             "db": {
                 "launch_order": 1,
-                "ports": {"80": port(8080)},
+                "ports": {"80": port_question(8080)},
                 "volumes": {"/data": {}},
                 "environment": {"TZ": {}},
             },
@@ -54,12 +54,12 @@ def everything(**parts: Any) -> dict[str, Any]:
 
 
 def install(definition: Definition, body: dict[str, Any], stored: Answers | None = None) -> Answers:
-    return rockstor_api.install(definition, NUMBERS, body, stored or Answers(), default_port(definition))
+    return rockstor_api.read_install_answers(definition, NUMBERS, body, stored or Answers(), default_port(definition))
 
 
 def update(definition: Definition, body: dict[str, Any], present: Answers | None = None) -> Answers:
-    known = answer(definition) if present is None else present
-    return rockstor_api.update(definition, NUMBERS, body, known, default_port(definition))
+    known = complete_answers(definition) if present is None else present
+    return rockstor_api.read_update_answers(definition, NUMBERS, body, known, default_port(definition))
 
 
 def faults(act: Callable[..., Answers], *arguments: Any) -> str:
@@ -73,7 +73,7 @@ def faults(act: Callable[..., Answers], *arguments: Any) -> str:
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"{}"])
 def test_no_body_says_nothing(body: bytes) -> None:
-    assert rockstor_api.read_body(body) == {}
+    assert rockstor_api.parse_body(body) == {}
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_no_body_says_nothing(body: bytes) -> None:
 )
 def test_a_body_that_is_none(body: bytes, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
-        rockstor_api.read_body(body)
+        rockstor_api.parse_body(body)
 
 
 def test_a_number_with_a_point_stays_as_it_was_written() -> None:
-    assert rockstor_api.read_body(b'{"v": 1.10}') == {"v": "1.10"}
+    assert rockstor_api.parse_body(b'{"v": 1.10}') == {"v": "1.10"}
 
 
 # -- install ------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_numbers_and_truths_are_texts_where_texts_are_asked(notes: Definition) -
 
 
 def test_what_is_left_out_is_as_at_the_last_install_and_then_as_suggested(notes: Definition) -> None:
-    stored = answer(notes)
+    stored = complete_answers(notes)
     stored.ports["web"].pop(81)
     found = install(notes, {"ports": {"9000": 81}, "environment": {"12": {"TZ": None}}}, stored)
     assert found == replace(stored, ports={"web": {80: 8080, 81: 9000}, "db": {80: 8080}})
@@ -163,16 +163,16 @@ def test_what_is_left_out_is_as_at_the_last_install_and_then_as_suggested(notes:
 
 
 def test_stored_answers_to_what_is_no_longer_asked_do_no_harm(notes: Definition) -> None:
-    stored = answer(notes)
+    stored = complete_answers(notes)
     stored.environment["web"]["GONE"] = "x"
     stored.environment["old"] = {"TZ": "x"}
     stored.ports["db"][99] = 99
     stored.custom_config["gone"] = "x"
-    assert install(notes, {}, stored) == answer(notes)
+    assert install(notes, {}, stored) == complete_answers(notes)
 
 
 def test_a_mask_keeps_what_it_stands_for(notes: Definition) -> None:
-    stored = answer(notes, environment={"web": {"TZ": "A", "DB_PASSWORD": "kept"}})
+    stored = complete_answers(notes, environment={"web": {"TZ": "A", "DB_PASSWORD": "kept"}})
     body = {"environment": {"12": {"DB_PASSWORD": "********"}}, "cc": {"servername": "********"}}
     assert install(notes, body, stored) == stored
     assert install(notes, {"environment": {"DB_PASSWORD": "********"}}, stored) == stored
@@ -241,7 +241,7 @@ def test_all_faults_are_told_at_once_and_not_too_many(notes: Definition) -> None
     found = faults(install, notes, everything(ports={"8001": 99}, cc={"other": "x"}))
     assert "99" in found
     assert "other" in found
-    assert len(faults(install, notes, {f"key{n}": 1 for n in range(1000)}).splitlines()) == rockstor_api.MOST_FAULTS
+    assert len(faults(install, notes, {f"key{n}": 1 for n in range(1000)}).splitlines()) == rockstor_api.MAX_FAULTS
 
 
 def test_what_the_original_s_own_restore_sends_along_is_passed_over(notes: Definition) -> None:
@@ -253,7 +253,7 @@ def test_what_the_original_s_own_restore_sends_along_is_passed_over(notes: Defin
 
 
 def test_a_key_that_is_absent_leaves_its_settings(notes: Definition) -> None:
-    present = answer(
+    present = complete_answers(
         notes,
         storage={"web": {"/photos": "p"}},
         labels={"web": ["a"]},
@@ -265,10 +265,10 @@ def test_a_key_that_is_absent_leaves_its_settings(notes: Definition) -> None:
 
 
 def test_present_answers_are_not_touched_in_place(notes: Definition) -> None:
-    present = answer(notes, labels={"web": ["a"]})
-    before = json.dumps(present.to_json())
+    present = complete_answers(notes, labels={"web": ["a"]})
+    before = json.dumps(present.to_dict())
     update(notes, {"labels": {"b": "web"}, "environment": {"TZ": "New"}, "edit_ports": {"31": "unchecked"}}, present)
-    assert json.dumps(present.to_json()) == before
+    assert json.dumps(present.to_dict()) == before
 
 
 def test_shares_are_added_to_all_containers_or_to_one(notes: Definition) -> None:
@@ -280,29 +280,29 @@ def test_shares_are_added_to_all_containers_or_to_one(notes: Definition) -> None
 
 
 def test_a_share_that_is_there_already_is_no_fault(notes: Definition) -> None:
-    present = answer(notes, storage={"web": {"/photos": "p"}, "db": {"/photos": "p"}})
+    present = complete_answers(notes, storage={"web": {"/photos": "p"}, "db": {"/photos": "p"}})
     assert update(notes, {"shares": {"/photos/": "p"}}, present) == present
 
 
 def test_labels_are_added(notes: Definition) -> None:
-    present = answer(notes, labels={"web": ["a"]})
+    present = complete_answers(notes, labels={"web": ["a"]})
     body = {"labels": {"team=home": "web", "a": "12", "b": 11}}
     assert update(notes, body, present).labels == {"web": ["a", "team=home"], "db": ["b"]}
 
 
 def test_a_port_of_a_container_may_be_text(notes: Definition) -> None:
-    assert update(notes, {"ports": {"12": {"81": "9000"}}}, answer(notes)).ports["web"][81] == 9000
+    assert update(notes, {"ports": {"12": {"81": "9000"}}}, complete_answers(notes)).ports["web"][81] == 9000
 
 
 def test_ports_are_published_or_not(notes: Definition) -> None:
-    present = answer(notes, ports={"web": {"80": 9001, "81": None}})
+    present = complete_answers(notes, ports={"web": {"80": 9001, "81": None}})
     body = {"edit_ports": {"31": "unchecked", "32": "checked", "33": "checked"}}
     assert update(notes, body, present).ports == {"web": {80: None, 81: 8080}, "db": {80: 8080}}
     assert update(notes, {"edit_ports": {"31": "checked", "32": "unchecked"}}, present) == present
 
 
 def test_networks_are_replaced(notes: Definition) -> None:
-    present = answer(notes, networks={"web": ["a", "b"], "db": ["a"]})
+    present = complete_answers(notes, networks={"web": ["a", "b"], "db": ["a"]})
     assert update(notes, {"cnets": {"web": ["b", "c", "c"]}}, present).networks == {"web": ["b", "c"]}
     assert update(notes, {"cnets": {"12": ["c"], "db": None}}, present).networks == {"web": ["c"]}
     assert update(notes, {"cnets": {}}, present).networks == {}
@@ -310,7 +310,7 @@ def test_networks_are_replaced(notes: Definition) -> None:
 
 
 def test_answers_may_be_changed_too(notes: Definition) -> None:
-    present = answer(notes, variables={"db": {"EXTRA": "x"}})
+    present = complete_answers(notes, variables={"db": {"EXTRA": "x"}})
     body = {
         "ports": {"9000": 81},
         "devices": {"GPU": "/dev/dri"},
@@ -371,17 +371,21 @@ def test_live_is_for_networks_alone(notes: Definition) -> None:
 def test_an_update_that_can_t_be_is_refused_in_a_sentence(
     notes: Definition, body: dict[str, Any], sentence: str
 ) -> None:
-    assert sentence in faults(update, notes, body, answer(notes, storage={"web": {"/there": "p"}}))
+    assert sentence in faults(update, notes, body, complete_answers(notes, storage={"web": {"/there": "p"}}))
 
 
 def test_what_is_on_the_host_s_network_is_left_there() -> None:
-    hostly = rockon({"web": {"ports": {"80": port(8080)}, "opts": [["--net=host", ""]]}}, name="Notes")
-    numbers = Numbers({12: "web"}, {31: ("web", 80)})
-    present = answer(hostly)
+    hostly = build_definition(
+        {"web": {"ports": {"80": port_question(8080)}, "opts": [["--net=host", ""]]}}, name="Notes"
+    )
+    numbers = ClientIds({12: "web"}, {31: ("web", 80)})
+    present = complete_answers(hostly)
     for body, sentence in (
         ({"cnets": {"web": ["a"]}}, "cnets.web: It uses the host's own network"),
         ({"edit_ports": {"31": "unchecked"}}, "edit_ports.31: web is on the host's own network"),
     ):
-        assert sentence in faults(rockstor_api.update, hostly, numbers, body, present, default_port(hostly))
+        assert sentence in faults(
+            rockstor_api.read_update_answers, hostly, numbers, body, present, default_port(hostly)
+        )
     unchanged = {"edit_ports": {"31": "checked"}, "cnets": {}}
-    assert rockstor_api.update(hostly, numbers, unchanged, present, default_port(hostly)) == present
+    assert rockstor_api.read_update_answers(hostly, numbers, unchanged, present, default_port(hostly)) == present

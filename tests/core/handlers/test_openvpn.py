@@ -5,18 +5,18 @@ import pytest
 from rockonweb.core import handlers
 from rockonweb.core.answers.answers import Answers
 from rockonweb.core.errors import BadInput, Conflict
-from rockonweb.core.facts import ContainerFacts, HostFacts, Mount
+from rockonweb.core.facts import ContainerFacts, HostFacts, VolumeMount
 from rockonweb.core.handlers import openvpn
-from rockonweb.core.handlers.tasks import Files, TaskRequest
+from rockonweb.core.handlers.tasks import FileTexts, TaskRequest
 from rockonweb.core.plan import plan
-from rockonweb.core.secret import render
-from tests.support.samples import answer, definition, host, rockon
+from rockonweb.core.secret import format_command
+from tests.support.samples import build_definition, complete_answers, load_definition, make_host_facts
 
 
 def test_the_three_commands_of_the_format_page():
-    vpn = definition("vpn")
-    answers = answer(vpn, custom_config={"servername": "vpn.example.org"}, ports={"vpn": {"1194": 1195}})
-    assert plan.install(vpn, answers, host()).lines == [
+    vpn = load_definition("vpn")
+    answers = complete_answers(vpn, custom_config={"servername": "vpn.example.org"}, ports={"vpn": {"1194": 1195}})
+    assert plan.plan_install(vpn, answers, make_host_facts()).masked_lines == [
         "docker run --name vpn-data -v /etc/openvpn --label rockonweb.rockon=OpenVPN busybox:latest",
         "docker run --rm --cap-add=NET_ADMIN --volumes-from vpn-data --label rockonweb.rockon=OpenVPN"
         " example/vpn:latest ovpn_genconfig -u udp://vpn.example.org",
@@ -26,8 +26,11 @@ def test_the_three_commands_of_the_format_page():
 
 
 def test_the_steps_wait_for_the_data_container_and_configure_before_the_server():
-    vpn = definition("vpn")
-    steps = [str(step).split(" --label")[0] for step in plan.install(vpn, answer(vpn), host()).steps]
+    vpn = load_definition("vpn")
+    steps = [
+        str(step).split(" --label")[0]
+        for step in plan.plan_install(vpn, complete_answers(vpn), make_host_facts()).steps
+    ]
     assert steps == [
         "pull busybox:latest",
         "pull example/vpn:latest",
@@ -42,42 +45,50 @@ def test_the_steps_wait_for_the_data_container_and_configure_before_the_server()
 
 
 def test_the_keys_of_an_earlier_life_are_attached_again():
-    vpn = definition("vpn")
-    kept = {"vpn-data": (Mount("a1b2", "/etc/openvpn"),)}
-    first = plan.install(vpn, answer(vpn), host(kept_volumes=kept)).lines[0]
+    vpn = load_definition("vpn")
+    kept = {"vpn-data": (VolumeMount("a1b2", "/etc/openvpn"),)}
+    first = plan.plan_install(vpn, complete_answers(vpn), make_host_facts(kept_volumes=kept)).masked_lines[0]
     assert first.startswith("docker run --name vpn-data -v a1b2:/etc/openvpn -v /etc/openvpn ")
 
 
 def test_the_data_container_does_not_restart_for_ever():
-    vpn = definition("vpn")
-    (_, data), _ = plan.install(vpn, answer(vpn), host()).containers
+    vpn = load_definition("vpn")
+    (_, data), _ = plan.plan_install(vpn, complete_answers(vpn), make_host_facts()).containers
     assert "-d" not in data
     assert not any(word.startswith("--restart") for word in data)
 
 
 def test_the_handler_is_found_by_name_however_it_is_written():
-    assert handlers.find(definition("vpn")) is handlers.HANDLERS["openvpn"]
-    renamed = rockon({"data": {}, "server": {}}, name="openvpn", custom_config={"servername": {}})
-    assert handlers.find(renamed) is handlers.HANDLERS["openvpn"]
+    assert handlers.find_handler(load_definition("vpn")) is handlers.HANDLERS["openvpn"]
+    renamed = build_definition({"data": {}, "server": {}}, name="openvpn", custom_config={"servername": {}})
+    assert handlers.find_handler(renamed) is handlers.HANDLERS["openvpn"]
 
 
 @pytest.mark.parametrize("containers", [{"server": {}}, {"aa": {}, "bb": {}, "cc": {}}])
 def test_another_shape_of_that_name_is_launched_as_any_other(containers: dict[str, dict[str, str]]):
-    assert handlers.find(rockon(containers, name="OpenVPN", custom_config={"servername": {}})) is handlers.GENERIC
-    assert handlers.find(rockon({"data": {}, "server": {}}, name="OpenVPN")) is handlers.GENERIC
+    assert (
+        handlers.find_handler(build_definition(containers, name="OpenVPN", custom_config={"servername": {}}))
+        is handlers.GENERIC_HANDLER
+    )
+    assert (
+        handlers.find_handler(build_definition({"data": {}, "server": {}}, name="OpenVPN")) is handlers.GENERIC_HANDLER
+    )
 
 
 def test_the_same_shape_under_another_name_is_launched_as_any_other():
-    assert handlers.find(rockon({"data": {}, "server": {}}, custom_config={"servername": {}})) is handlers.GENERIC
+    assert (
+        handlers.find_handler(build_definition({"data": {}, "server": {}}, custom_config={"servername": {}}))
+        is handlers.GENERIC_HANDLER
+    )
 
 
 def test_start_after_a_stop_starts_both_in_launch_order():
-    assert [str(step) for step in plan.start(definition("vpn")).steps] == ["start vpn-data", "start vpn"]
+    assert [str(step) for step in plan.plan_start(load_definition("vpn")).steps] == ["start vpn-data", "start vpn"]
 
 
 def test_answers_without_a_port_publish_none():
-    vpn = definition("vpn")
-    lines = plan.install(vpn, Answers(custom_config={"servername": "x"}), host()).lines
+    vpn = load_definition("vpn")
+    lines = plan.plan_install(vpn, Answers(custom_config={"servername": "x"}), make_host_facts()).masked_lines
     assert " -p " not in lines[2]
 
 
@@ -93,15 +104,20 @@ INDEX = (
 )
 MADE = {"certificate": "", "index": INDEX}
 HOME = Answers(custom_config={"servername": "home.example"})
-RUNNING = host(containers={"vpn": ContainerFacts("vpn", state="running", rockon="OpenVPN")})
+RUNNING = make_host_facts(containers={"vpn": ContainerFacts("vpn", state="running", rockon="OpenVPN")})
 
 
-def told(files: Files, task: str, client: str = "", answers: Answers = HOME, facts: HostFacts = RUNNING) -> list[str]:
+def told(
+    files: FileTexts, task: str, client: str = "", answers: Answers = HOME, facts: HostFacts = RUNNING
+) -> list[str]:
     """The steps of a task as text."""
-    return [str(one) for one in openvpn.steps(definition("vpn"), answers, facts, files, TaskRequest(task, client))]
+    return [
+        str(one)
+        for one in openvpn.plan_vpn_task(load_definition("vpn"), answers, facts, files, TaskRequest(task, client))
+    ]
 
 
-def refused(files: Files, task: str, client: str = "") -> str:
+def refused(files: FileTexts, task: str, client: str = "") -> str:
     """The sentence that refuses a task."""
     with pytest.raises((BadInput, Conflict)) as caught:
         told(files, task, client)
@@ -129,7 +145,7 @@ def test_a_long_server_name_leaves_a_common_name_that_certificates_can_hold():
 
 
 @pytest.mark.parametrize("files", [MADE, {"certificate": "", "index": None}])
-def test_an_authority_is_never_overwritten(files: Files):
+def test_an_authority_is_never_overwritten(files: FileTexts):
     assert refused(files, "authority") == (
         "OpenVPN has a certificate authority already; a new one would lock out every client."
     )
@@ -163,9 +179,9 @@ def test_a_revoked_client_is_cut_off_at_once():
 
 
 def test_a_server_that_is_stopped_stays_stopped():
-    stopped = host(containers={"vpn": ContainerFacts("vpn", state="exited", rockon="OpenVPN")})
+    stopped = make_host_facts(containers={"vpn": ContainerFacts("vpn", state="exited", rockon="OpenVPN")})
     assert len(told(MADE, "revoke", "laptop", facts=stopped)) == 1
-    assert len(told({}, "authority", facts=host())) == 1
+    assert len(told({}, "authority", facts=make_host_facts())) == 1
 
 
 def test_without_a_list_the_image_decides_who_is_a_client():
@@ -190,18 +206,18 @@ def test_a_task_that_does_not_exist_is_refused():
 
 
 def test_the_clients_are_read_without_the_server_and_the_last_line_counts():
-    found = openvpn.authority(MADE, HOME)
+    found = openvpn.read_authority(MADE, HOME)
     assert found.usable
     assert found.clients == (
-        openvpn.Client("laptop", "2028-02-29", revoked=False),
-        openvpn.Client("phone", "2030-12-31", revoked=True),
-        openvpn.Client("Tablet", "2099-12-31", revoked=False),
+        openvpn.VpnClient("laptop", "2028-02-29", revoked=False),
+        openvpn.VpnClient("phone", "2030-12-31", revoked=True),
+        openvpn.VpnClient("Tablet", "2099-12-31", revoked=False),
     )
-    assert not openvpn.authority({}, HOME).exists
+    assert not openvpn.read_authority({}, HOME).exists
 
 
 def test_a_profile_is_printed_past_every_log():
-    line = render(openvpn.show_profile(definition("vpn"), host(), "laptop"))
+    line = format_command(openvpn.show_profile(load_definition("vpn"), make_host_facts(), "laptop"))
     assert line == (
         "docker run --rm --log-driver=none --cap-add=NET_ADMIN --volumes-from vpn-data"
         " --label rockonweb.rockon=OpenVPN example/vpn:latest ovpn_getclient laptop"
@@ -218,19 +234,19 @@ def test_a_profile_is_printed_past_every_log():
     ],
 )
 def test_a_profile_names_the_port_of_the_host(server: str, port: int | None, remote: str):
-    vpn = definition("vpn")
-    answers = answer(vpn, custom_config={"servername": server}, ports={"vpn": {"1194": port}})
+    vpn = load_definition("vpn")
+    answers = complete_answers(vpn, custom_config={"servername": server}, ports={"vpn": {"1194": port}})
     profile = "client\nremote home.example 1194 udp\n<key>\n1194\n</key>\n"
-    assert openvpn.reachable(profile, vpn, answers) == f"client\n{remote}\n<key>\n1194\n</key>\n"
+    assert openvpn.with_host_port(profile, vpn, answers) == f"client\n{remote}\n<key>\n1194\n</key>\n"
 
 
 def test_the_files_are_those_of_the_data_container():
-    assert openvpn.files(definition("vpn")) == {
+    assert openvpn.authority_files(load_definition("vpn")) == {
         "certificate": ("vpn-data", "/etc/openvpn/pki/ca.crt"),
         "index": ("vpn-data", "/etc/openvpn/pki/index.txt"),
     }
 
 
 def test_only_openvpn_has_tasks():
-    assert handlers.find(definition("vpn")).tasks is openvpn.tasks
-    assert handlers.GENERIC.tasks is None
+    assert handlers.find_handler(load_definition("vpn")).tasks is openvpn.OPENVPN_TASKS
+    assert handlers.GENERIC_HANDLER.tasks is None

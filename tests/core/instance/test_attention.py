@@ -1,17 +1,28 @@
 """What somebody should look at."""
 
-from rockonweb.core.instance.attention import App, Facts, Failure, Item, Place, Room, Tone, attention
+from rockonweb.core.instance.attention import (
+    Alert,
+    AlertFacts,
+    AlertTarget,
+    Capacity,
+    FailedOperation,
+    InstalledApp,
+    Severity,
+    collect_alerts,
+)
 
 GB = 10**9
 
 
 def lines(**facts: object) -> list[tuple[str, str, str, int]]:
-    return [(str(one.tone), str(one.sentence), str(one.place), one.id) for one in attention(Facts(**facts))]  # type: ignore[arg-type]
+    return [
+        (str(one.severity), str(one.sentence), str(one.target), one.id) for one in collect_alerts(AlertFacts(**facts))
+    ]  # type: ignore[arg-type]
 
 
 def test_where_all_is_well_there_is_nothing() -> None:
-    plenty = Room(50 * GB, 100 * GB)
-    assert lines(workers=1, shares=plenty, images=plenty, memory=plenty, apps=[App(1, "Notes")]) == []
+    plenty = Capacity(50 * GB, 100 * GB)
+    assert lines(workers=1, shares=plenty, images=plenty, memory=plenty, apps=[InstalledApp(1, "Notes")]) == []
 
 
 def test_what_nobody_knows_is_no_trouble() -> None:
@@ -19,27 +30,30 @@ def test_what_nobody_knows_is_no_trouble() -> None:
 
 
 def test_nobody_who_does_the_jobs() -> None:
-    found = attention(Facts(workers=0))
+    found = collect_alerts(AlertFacts(workers=0))
     assert [one.sentence for one in found] == ["Nobody does the jobs: what is begun now waits."]
     assert "rockonweb up" in found[0].hint
 
 
 def test_little_room_warns_and_hardly_any_is_bad() -> None:
-    assert lines(shares=Room(9 * GB), images=Room(GB // 2)) == [
+    assert lines(shares=Capacity(9 * GB), images=Capacity(GB // 2)) == [
         ("danger", "The disk of the images is nearly full.", "images", 0),
         ("warning", "The disk of the shares is nearly full.", "shares", 0),
     ]
 
 
 def test_little_memory() -> None:
-    assert lines(memory=Room(5, 100)) == [("warning", "There is little memory left.", "", 0)]
-    assert lines(memory=Room(8, 100)) == []
+    assert lines(memory=Capacity(5, 100)) == [("warning", "There is little memory left.", "", 0)]
+    assert lines(memory=Capacity(8, 100)) == []
 
 
 def test_an_app_that_ended_and_an_operation_that_failed() -> None:
-    apps = [App(1, "Notes", ended="Ended with exit code 1"), App(2, "Films", ended="Start failed")]
+    apps = [
+        InstalledApp(1, "Notes", exit_reason="Ended with exit code 1"),
+        InstalledApp(2, "Films", exit_reason="Start failed"),
+    ]
     assert lines(
-        apps=apps, failures=[Failure(7, "Films could not be started", "No room.", "Make some.", rockon=2)]
+        apps=apps, failures=[FailedOperation(7, "Films could not be started", "No room.", "Make some.", rockon_id=2)]
     ) == [
         ("danger", "Films could not be started.", "operation", 7),
         ("danger", "Notes does not run as it should: Ended with exit code 1.", "rockon", 1),
@@ -47,18 +61,27 @@ def test_an_app_that_ended_and_an_operation_that_failed() -> None:
 
 
 def test_the_hint_of_a_failure_says_why_and_what_to_do() -> None:
-    assert attention(Facts(failures=[Failure(7, "Films could not be started", "No room.", "Make some.")])) == [
-        Item(Tone.BAD, "Films could not be started.", "No room. Make some.", Place.OPERATION, 7)
-    ]
+    assert collect_alerts(
+        AlertFacts(failures=[FailedOperation(7, "Films could not be started", "No room.", "Make some.")])
+    ) == [Alert(Severity.DANGER, "Films could not be started.", "No room. Make some.", AlertTarget.OPERATION, 7)]
 
 
 def test_what_is_being_worked_on_is_left_alone() -> None:
-    apps = [App(2, "Films", ended="Start failed")]
-    assert lines(apps=apps, failures=[Failure(7, "Films could not be started", rockon=2)], running=frozenset({2})) == []
+    apps = [InstalledApp(2, "Films", exit_reason="Start failed")]
+    assert (
+        lines(
+            apps=apps,
+            failures=[FailedOperation(7, "Films could not be started", rockon_id=2)],
+            busy_rockons=frozenset({2}),
+        )
+        == []
+    )
 
 
 def test_news_come_last_and_name_a_few() -> None:
-    apps = [App(n, f"App {n}", newer_images=True) for n in range(1, 7)] + [App(9, "Wiki", newer_definition=True)]
+    apps = [InstalledApp(n, f"App {n}", newer_images=True) for n in range(1, 7)] + [
+        InstalledApp(9, "Wiki", newer_definition=True)
+    ]
     assert lines(apps=apps, workers=0)[1:] == [
         ("info", "There are newer images of App 1, App 2, App 3 … (+3).", "updates", 0),
         ("info", "The catalogue has a newer definition of Wiki.", "definition", 9),

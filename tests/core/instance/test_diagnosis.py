@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from rockonweb.core.docker.daemon_settings import DockerSettings
-from rockonweb.core.facts import Listener
+from rockonweb.core.facts import PortListener
 from rockonweb.core.instance import diagnosis
-from rockonweb.core.instance.diagnosis import DatabaseFacts, FileFacts, Finding, OperationFacts, RoomFacts
+from rockonweb.core.instance.diagnosis import CheckResult, DatabaseFacts, DiskSpaceFacts, FileFacts, OperationFacts
 
 GOOD = DatabaseFacts("SQLite", "/i/rockonweb.db", "3.40", "UTF-8")
 FOLDER = FileFacts(".", 0o700, 1000)
 
 
 def test_a_finding_is_a_line_with_a_mark_in_letters_and_what_to_do_below() -> None:
-    assert str(Finding("clock", "ok", "Right.")) == "[ok]   clock: Right."
-    assert str(Finding("clock", "warn", "Slow.", "Wind it.")) == "[warn] clock: Slow.\n       Wind it."
-    assert str(Finding("clock", "fail", "Wrong.")) == "[FAIL] clock: Wrong."
+    assert str(CheckResult("clock", "ok", "Right.")) == "[ok]   clock: Right."
+    assert str(CheckResult("clock", "warn", "Slow.", "Wind it.")) == "[warn] clock: Slow.\n       Wind it."
+    assert str(CheckResult("clock", "fail", "Wrong.")) == "[FAIL] clock: Wrong."
 
 
 def test_warnings_are_no_failures() -> None:
-    assert not diagnosis.failed([Finding("a", "ok", ""), Finding("b", "warn", "")])
-    assert diagnosis.failed([Finding("a", "ok", ""), Finding("b", "fail", "")])
+    assert not diagnosis.has_failure([CheckResult("a", "ok", ""), CheckResult("b", "warn", "")])
+    assert diagnosis.has_failure([CheckResult("a", "ok", ""), CheckResult("b", "fail", "")])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_warnings_are_no_failures() -> None:
     ],
 )
 def test_files(found: list[FileFacts] | None, writable: bool, level: str, words: str) -> None:
-    finding = diagnosis.files("/i", found, writable=writable)
+    finding = diagnosis.diagnose_files("/i", found, writable=writable)
     assert (finding.level, words in finding.sentence) == (level, True), finding
     assert finding.hint or level == "ok"
 
@@ -58,7 +58,7 @@ def test_files(found: list[FileFacts] | None, writable: bool, level: str, words:
     ],
 )
 def test_database(changes: dict[str, Any], level: str, words: str) -> None:
-    found = diagnosis.database(replace(GOOD, **changes))
+    found = diagnosis.diagnose_database(replace(GOOD, **changes))
     assert (found.level, words in found.sentence) == (level, True), found
 
 
@@ -72,7 +72,7 @@ def test_database(changes: dict[str, Any], level: str, words: str) -> None:
     ],
 )
 def test_schema(revision: str | None, level: str, words: str) -> None:
-    found = diagnosis.schema(revision, ["0012", "0011"])
+    found = diagnosis.diagnose_schema(revision, ["0012", "0011"])
     assert (found.level, words in found.sentence) == (level, True), found
     assert found.facts == {"revision": revision, "head": "0012"}
 
@@ -81,7 +81,7 @@ def test_schema(revision: str | None, level: str, words: str) -> None:
     ("persistent", "writes", "level"), [(True, True, "ok"), (False, True, "warn"), (True, False, "fail")]
 )
 def test_queue(persistent: bool, writes: bool, level: str) -> None:
-    assert diagnosis.queue("unix:///s", "8", persistent=persistent, writes=writes).level == level
+    assert diagnosis.diagnose_queue("unix:///s", "8", persistent=persistent, writes=writes).level == level
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_queue(persistent: bool, writes: bool, level: str) -> None:
     ],
 )
 def test_roles(facts: tuple[Any, ...], levels: str) -> None:
-    assert " ".join(one.level for one in diagnosis.roles(*facts)) == levels
+    assert " ".join(one.level for one in diagnosis.diagnose_roles(*facts)) == levels
 
 
 def test_engine_names_what_a_supporter_asks_for() -> None:
     good = DockerSettings("28.1", "1.49", "/var/lib/docker", storage_driver="overlay2", cgroup_version="2")
-    found = diagnosis.engine(good)
+    found = diagnosis.diagnose_engine(good)
     assert str(found) == "[ok]   Docker: Version 28.1, API 1.49, storage driver overlay2, control groups 2."
     assert found.facts == {
         "version": "28.1",
@@ -110,17 +110,17 @@ def test_engine_names_what_a_supporter_asks_for() -> None:
         "rootless": False,
         "folder": "/var/lib/docker",
     }
-    assert diagnosis.engine(replace(good, storage_driver="vfs")).level == "warn"
-    rootless = diagnosis.engine(replace(good, rootless=True))
+    assert diagnosis.diagnose_engine(replace(good, storage_driver="vfs")).level == "warn"
+    rootless = diagnosis.diagnose_engine(replace(good, rootless=True))
     assert (rootless.level, "rootless" in rootless.sentence) == ("warn", True)
 
 
 def test_operations() -> None:
     one = OperationFacts(7, "install", "Gitea")
-    assert diagnosis.operations([], []).level == "ok"
-    failed = diagnosis.operations([], [one])
+    assert diagnosis.diagnose_operations([], []).level == "ok"
+    failed = diagnosis.diagnose_operations([], [one])
     assert (failed.level, failed.facts) == ("warn", {"stuck": [], "failed": [7]})
-    stuck = diagnosis.operations([one, OperationFacts(8, "refresh", "")], [])
+    stuck = diagnosis.diagnose_operations([one, OperationFacts(8, "refresh", "")], [])
     assert (stuck.level, stuck.sentence) == ("fail", "Nobody works on: 7 (install Gitea), 8 (refresh).")
 
 
@@ -129,7 +129,7 @@ def test_operations() -> None:
     [(10**12, 10**9, "ok"), (5 * 10**9, 10**10, "warn"), (10**8 - 1, 10**9, "fail"), (None, 10**9, "ok")],
 )
 def test_room(free: int | None, little: int, level: str) -> None:
-    found = diagnosis.rooms([RoomFacts("images", "/d", free, little)])
+    found = diagnosis.diagnose_disks([DiskSpaceFacts("images", "/d", free, little)])
     assert found.level == level
     assert ("Make room at /d." in found.hint) == (level != "ok")
 
@@ -139,13 +139,13 @@ def test_room(free: int | None, little: int, level: str) -> None:
     [(0.4, True, "ok"), (None, None, "ok"), (0, False, "warn"), (-6, True, "warn"), (61, True, "fail")],
 )
 def test_clock(offset: float | None, synchronised: bool | None, level: str) -> None:
-    assert diagnosis.clock(offset, "Europe/Lisbon", synchronised).level == level
+    assert diagnosis.diagnose_clock(offset, "Europe/Lisbon", synchronised).level == level
 
 
 def test_ports_say_who_has_them() -> None:
-    assert diagnosis.ports(4, []).level == "ok"
-    nginx = Listener(80, "tcp", holder="the program nginx", rockon="Wiki")
-    found = diagnosis.ports(4, [nginx, Listener(81, "udp", rockon="Wiki")])
+    assert diagnosis.diagnose_ports(4, []).level == "ok"
+    nginx = PortListener(80, "tcp", holder="the program nginx", rockon="Wiki")
+    found = diagnosis.diagnose_ports(4, [nginx, PortListener(81, "udp", rockon="Wiki")])
     told = {"number": 80, "protocol": "tcp", "rockon": "Wiki", "holder": "the program nginx"}
     assert found.facts is not None
     assert (found.facts["wanted"], found.facts["taken"][0]) == (4, told)
@@ -156,17 +156,17 @@ def test_ports_say_who_has_them() -> None:
 
 
 def test_rows_beside_docker_and_long_lists() -> None:
-    assert diagnosis.rows([], []).level == "ok"
-    assert "docker rm" in diagnosis.rows(["old"], []).hint
-    many = diagnosis.rows([], [f"c{number}" for number in range(9)])
+    assert diagnosis.diagnose_containers([], []).level == "ok"
+    assert "docker rm" in diagnosis.diagnose_containers(["old"], []).hint
+    many = diagnosis.diagnose_containers([], [f"c{number}" for number in range(9)])
     assert "c0, c1, c2, c3, c4, 4 more." in many.sentence
 
 
 def test_catalogue() -> None:
-    assert diagnosis.catalogue("", 0, ()).level == "warn"
-    assert diagnosis.catalogue("2026-01-01", 1, ()).level == "ok"
-    assert diagnosis.catalogue("2026-01-01", 31, ()).level == "warn"
-    assert "could not use: a.json" in diagnosis.catalogue("2026-01-01", 1, ("a.json",)).sentence
+    assert diagnosis.diagnose_catalogue("", 0, ()).level == "warn"
+    assert diagnosis.diagnose_catalogue("2026-01-01", 1, ()).level == "ok"
+    assert diagnosis.diagnose_catalogue("2026-01-01", 31, ()).level == "warn"
+    assert "could not use: a.json" in diagnosis.diagnose_catalogue("2026-01-01", 1, ("a.json",)).sentence
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ def test_catalogue() -> None:
     [(3, 0, True, "ok"), (3, 1, True, "fail"), (3, 3, False, "fail"), (0, 0, False, "warn")],
 )
 def test_secrets(total: int, bad: int, key: bool, level: str) -> None:
-    assert diagnosis.secrets(total, bad, key=key).level == level
+    assert diagnosis.diagnose_secrets(total, bad, key=key).level == level
 
 
 @pytest.mark.parametrize(
     ("days", "trouble", "level"), [(31, "", "ok"), (29, "", "warn"), (0, "", "fail"), (31, "no PEM", "fail")]
 )
 def test_certificate(days: float, trouble: str, level: str) -> None:
-    assert diagnosis.certificate("/c.pem", "2026-01-01", days, trouble).level == level
+    assert diagnosis.diagnose_certificate("/c.pem", "2026-01-01", days, trouble).level == level

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from rockonweb.core.definition.definition import Definition
-from rockonweb.core.operations.conflicts import touched
-from tests.support.samples import rockon
+from rockonweb.core.operations.conflicts import rockon_resources
+from tests.support.samples import build_definition
 
 
 def definition(name: str, *opts: list[str], **keys: Any) -> Definition:
-    return rockon({name: {"opts": opts}}, name, **keys)
+    return build_definition({name: {"opts": opts}}, name, **keys)
 
 
 def test_what_a_rock_on_touches() -> None:
-    found = touched(
+    found = rockon_resources(
         definition(
             "app",
             ["--net", "lan"],
@@ -37,7 +37,7 @@ def test_what_a_rock_on_touches() -> None:
 
 @pytest.mark.parametrize("own", ["host", "bridge", "none"])
 def test_docker_s_own_networks_bring_nobody_together(own: str) -> None:
-    one, two = (touched(definition(name, ["--net", own]), ()) for name in ("one", "two"))
+    one, two = (rockon_resources(definition(name, ["--net", own]), ()) for name in ("one", "two"))
     assert not one & two
 
 
@@ -50,13 +50,15 @@ def test_docker_s_own_networks_bring_nobody_together(own: str) -> None:
     ],
 )
 def test_who_needs_another_container_waits_for_what_is_done_to_it(option: list[str]) -> None:
-    assert touched(definition("data"), ()) & touched(definition("app", option), ()) == {"container data"}
+    assert rockon_resources(definition("data"), ()) & rockon_resources(definition("app", option), ()) == {
+        "container data"
+    }
 
 
 def test_a_mode_that_is_overridden_keeps_nobody_waiting() -> None:
-    assert touched(definition("app", ["--pid", "container:data"], ["--pid", "host"]), ()) == {"container app"}
+    assert rockon_resources(definition("app", ["--pid", "container:data"], ["--pid", "host"]), ()) == {"container app"}
 
 
 def test_who_borrows_volumes_shares_something_with_who_lends_them() -> None:
-    lender = touched(definition("data"), ())
-    assert lender & touched(definition("app", ["--volumes-from", "data"]), ()) == {"container data"}
+    lender = rockon_resources(definition("data"), ())
+    assert lender & rockon_resources(definition("app", ["--volumes-from", "data"]), ()) == {"container data"}

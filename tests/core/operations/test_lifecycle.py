@@ -2,34 +2,34 @@
 
 import pytest
 
-from rockonweb.core.operations.lifecycle import TRANSITIONS, Kind, Progress, State, Turn, turn
+from rockonweb.core.operations.lifecycle import TRANSITIONS, Admission, Kind, Progress, State, decide_admission
 
 
 @pytest.mark.parametrize(
     ("kind", "before", "expected"),
     [
-        ("stop", [], Turn.QUEUE),
-        ("install", [], Turn.QUEUE),
-        ("stop", ["start"], Turn.QUEUE),
-        ("start", ["start"], Turn.JOIN),
-        ("start", ["start", "stop"], Turn.QUEUE),
-        ("restart", ["change"], Turn.QUEUE),
-        ("update", ["update"], Turn.JOIN),
-        ("update", ["change"], Turn.QUEUE),
-        ("uninstall", ["change", "stop"], Turn.QUEUE),
-        ("uninstall", ["uninstall"], Turn.JOIN),
-        ("start", ["stop", "uninstall"], Turn.REFUSE),
-        ("uninstall", ["install"], Turn.REFUSE),
-        ("stop", ["install"], Turn.REFUSE),
-        ("install", ["install"], Turn.REFUSE),
-        ("change", ["start"], Turn.QUEUE),
-        ("change", ["change"], Turn.REFUSE),
-        ("change", ["update", "stop"], Turn.REFUSE),
-        ("action", ["start"], Turn.REFUSE),
+        ("stop", [], Admission.ENQUEUE),
+        ("install", [], Admission.ENQUEUE),
+        ("stop", ["start"], Admission.ENQUEUE),
+        ("start", ["start"], Admission.COALESCE),
+        ("start", ["start", "stop"], Admission.ENQUEUE),
+        ("restart", ["change"], Admission.ENQUEUE),
+        ("update", ["update"], Admission.COALESCE),
+        ("update", ["change"], Admission.ENQUEUE),
+        ("uninstall", ["change", "stop"], Admission.ENQUEUE),
+        ("uninstall", ["uninstall"], Admission.COALESCE),
+        ("start", ["stop", "uninstall"], Admission.REJECT),
+        ("uninstall", ["install"], Admission.REJECT),
+        ("stop", ["install"], Admission.REJECT),
+        ("install", ["install"], Admission.REJECT),
+        ("change", ["start"], Admission.ENQUEUE),
+        ("change", ["change"], Admission.REJECT),
+        ("change", ["update", "stop"], Admission.REJECT),
+        ("action", ["start"], Admission.REJECT),
     ],
 )
-def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Turn) -> None:
-    assert turn(Kind(kind), [*map(Kind, before)]) is expected
+def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Admission) -> None:
+    assert decide_admission(Kind(kind), [*map(Kind, before)]) is expected
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_the_turn_of_an_operation(kind: str, before: list[str], expected: Turn) 
 )
 def test_the_state_at_the_end(kind: str, before: str, ends: dict[str, str]) -> None:
     transition = TRANSITIONS[Kind(kind)]
-    assert State(before) in transition.allowed
+    assert State(before) in transition.allowed_states
     assert {progress: transition.state_after(Progress(progress), State(before)) for progress in ends} == ends
 
 
 def test_an_install_that_stays_is_installed_though_it_failed() -> None:
-    found = TRANSITIONS[Kind.INSTALL].state_after(Progress.FAILED, State.AVAILABLE, stays=True)
+    found = TRANSITIONS[Kind.INSTALL].state_after(Progress.FAILED, State.AVAILABLE, keep=True)
     assert found is State.INSTALLED
 
 

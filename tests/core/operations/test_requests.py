@@ -13,7 +13,7 @@ from rockonweb.core.operations.requests import (
     TaskRequest,
     UninstallRequest,
     UpdateRequest,
-    plain_request,
+    blank_request,
     request_from_json,
 )
 from rockonweb.core.packed import pack, unpack
@@ -43,8 +43,8 @@ def test_a_request_comes_back_as_it_was(request_: Request) -> None:
 
 @pytest.mark.parametrize("kind", [*Kind])
 def test_each_kind_has_a_request_that_asks_for_nothing_in_particular(kind: Kind) -> None:
-    assert plain_request(kind).kind is kind
-    assert plain_request(kind).to_json() == "{}"
+    assert blank_request(kind).kind is kind
+    assert blank_request(kind).to_json() == "{}"
 
 
 def test_what_is_no_request_is_refused() -> None:

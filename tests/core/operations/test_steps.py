@@ -6,24 +6,24 @@ import pytest
 
 from rockonweb.core.operations.steps import (
     AwaitHealth,
-    Create,
-    MakeShare,
-    Page,
+    CreateContainer,
+    CreateShare,
     RunOnce,
-    SetOwner,
-    Snapshot,
+    SetShareOwner,
     Step,
+    TakeSnapshot,
+    UiPage,
     step_from_data,
 )
 from rockonweb.core.secret import SecretWord
 
 SECRET = "s3cret-w0rd"
 STEPS = [
-    MakeShare(share="films", owner=(1000, 100), why="it is new"),
-    SetOwner(share="films/old", uid=1, gid=2, why=""),
-    Snapshot(share="films", containers=("web", "db"), why=""),
-    AwaitHealth(pages=(("web", Page(8080, https=True)), ("db", None)), stays=True, why=""),
-    Create(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
+    CreateShare(share="films", owner=(1000, 100), why="it is new"),
+    SetShareOwner(share="films/old", uid=1, gid=2, why=""),
+    TakeSnapshot(share="films", containers=("web", "db"), why=""),
+    AwaitHealth(pages=(("web", UiPage(8080, https=True)), ("db", None)), stays=True, why=""),
+    CreateContainer(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
     RunOnce(container="web", argv=("docker", SecretWord("-e KEY=", SECRET)), why=""),
 ]
 

@@ -8,32 +8,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core.definition.definition import Definition, parse
-from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts
-from rockonweb.core.operations.steps import AwaitHealth, Create, Discard, Join, Leave, Page, SetAside, Start, Stop
-from rockonweb.core.plan.change import Change, Made, change
+from rockonweb.core.definition.definition import Definition, parse_definitions
+from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, VolumeMount
+from rockonweb.core.operations.steps import (
+    AwaitHealth,
+    ConnectNetwork,
+    CreateContainer,
+    DisconnectNetwork,
+    RemoveOld,
+    RenameOld,
+    StartContainer,
+    StopContainer,
+    UiPage,
+)
+from rockonweb.core.plan.change import Change, DesiredState, plan_change
 from rockonweb.core.plan.plan import network_members
-from rockonweb.core.secret import MASK, render, reveal
-from tests.support.definitions_strategy import bodies
-from tests.support.examples import examples
-from tests.support.samples import NAMES, answer, definition, host, port, rockon
+from rockonweb.core.secret import MASK, format_command, reveal_argv
+from tests.support.definitions_strategy import definition_bodies
+from tests.support.examples import example_settings
+from tests.support.samples import (
+    NAMES,
+    build_definition,
+    complete_answers,
+    load_definition,
+    make_host_facts,
+    port_question,
+)
 
 LINKED = {"app": [{"name": "AppToDb", "source_container": "db"}]}
 KEPT = "5f" * 32
 
 
-def made(sample: Definition, **parts: Any) -> Made:
+def made(sample: Definition, **parts: Any) -> DesiredState:
     """A rock-on that was made from made-up answers, with these `parts` of them given."""
-    return Made(sample, answer(sample, **parts))
+    return DesiredState(sample, complete_answers(sample, **parts))
 
 
 def two(**app: Any) -> Definition:
     """A database and an app that know nothing of each other; `app` are keys of the app's container."""
-    return rockon({"db": {}, "app": app})
+    return build_definition({"db": {}, "app": app})
 
 
 def around(
-    old: Made, new: Made | None = None, *, states: dict[str, str | None] | None = None, **facts: Any
+    old: DesiredState, new: DesiredState | None = None, *, states: dict[str, str | None] | None = None, **facts: Any
 ) -> HostFacts:
     """A host on which the containers of `old` run, with their networks. Other `states`: None for one that is absent."""
     new = new or old
@@ -44,12 +61,12 @@ def around(
     }
     options = [spec.network for spec in old.definition.containers.values() if spec.network]
     networks = {name: NetworkFacts(name) for name in [*network_members(old.definition, old.answers), *options]}
-    return host(old.answers, new.answers, **{"containers": found, "networks": networks, **facts})
+    return make_host_facts(old.answers, new.answers, **{"containers": found, "networks": networks, **facts})
 
 
-def look(old: Made, new: Made, *, options: dict[str, Any] | None = None, **facts: Any) -> Change:
+def look(old: DesiredState, new: DesiredState, *, options: dict[str, Any] | None = None, **facts: Any) -> Change:
     """Plan the change on a host where the old one runs."""
-    return change(old, new, around(old, new, **facts), **(options or {}))
+    return plan_change(old, new, around(old, new, **facts), **(options or {}))
 
 
 def text(found: Change) -> str:
@@ -59,12 +76,12 @@ def text(found: Change) -> str:
 
 def why(found: Change) -> dict[str, str]:
     """The reason of each container that is made anew."""
-    return {one.container: one.why for one in found.containers if one.rebuilt}
+    return {one.container: one.why for one in found.containers if one.recreated}
 
 
 def staying(found: Change) -> list[str]:
     """The containers that are not touched, or only join and leave networks."""
-    return [one.container for one in found.containers if not one.rebuilt]
+    return [one.container for one in found.containers if not one.recreated]
 
 
 REBUILT_APP = (
@@ -81,19 +98,19 @@ REBUILT_APP = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_nothing_differs_nothing_is_done(name: str) -> None:
-    one = made(definition(name))
+    one = made(load_definition(name))
     found = look(one, one)
     assert text(found) == ""
     assert not found.plan.steps
     assert found.reviewed == []
-    assert found.rebuilt == []
+    assert found.recreated == []
     assert staying(found) == [container for container, _ in one.definition.launch_order]
     assert all(compared.before == compared.after for compared in found.containers)
 
 
 FULL: dict[str, Any] = {
     "volumes": {"/data": {}},
-    "ports": {"80": port(8080)},
+    "ports": {"80": port_question(8080)},
     "environment": {"MODE": {}, "API_KEY": {}},
     "devices": {"GPU": {}},
 }
@@ -115,7 +132,7 @@ FULL: dict[str, Any] = {
 )
 @pytest.mark.parametrize("back", [False, True], ids=["given", "taken back"])
 def test_an_answer_that_differs_rebuilds_its_container_alone(parts: dict[str, Any], word: str, back: bool) -> None:
-    sample = rockon({"db": {}, "app": FULL}, volume_add_support=True)
+    sample = build_definition({"db": {}, "app": FULL}, volume_add_support=True)
     plain, other = made(sample), made(sample, **parts)
     old, new = (other, plain) if back else (plain, other)
     found = look(old, new)
@@ -127,7 +144,7 @@ def test_an_answer_that_differs_rebuilds_its_container_alone(parts: dict[str, An
 
 
 def test_a_port_that_is_not_published_any_more_rebuilds_its_container() -> None:
-    sample = rockon({"db": {}, "app": FULL})
+    sample = build_definition({"db": {}, "app": FULL})
     assert text(look(made(sample), made(sample, ports={"app": {"80": None}}))) == REBUILT_APP
 
 
@@ -138,9 +155,9 @@ def test_a_secret_that_changes_reads_the_same_before_and_after_and_is_changed() 
     app = found.containers[1]
     assert app.before
     assert app.after
-    assert render(app.before) == render(app.after)
-    assert ("TOKEN=hush" in reveal(app.before), "TOKEN=shush" in reveal(app.after)) == (True, True)
-    assert found.rebuilt == ["app"]
+    assert format_command(app.before) == format_command(app.after)
+    assert ("TOKEN=hush" in reveal_argv(app.before), "TOKEN=shush" in reveal_argv(app.after)) == (True, True)
+    assert found.recreated == ["app"]
 
 
 def test_a_newer_definition_rebuilds_what_it_says_otherwise_of() -> None:
@@ -149,20 +166,20 @@ def test_a_newer_definition_rebuilds_what_it_says_otherwise_of() -> None:
 
 
 def test_what_a_definition_says_for_people_rebuilds_nothing() -> None:
-    old = made(rockon({"db": {}, "app": FULL}))
-    ports = {"80": port(9090, "Other words", ui=True)}
-    newer = rockon({"db": {}, "app": {**FULL, "ports": ports}}, version="2", website="https://example.org")
-    assert not look(old, Made(newer, old.answers)).plan.steps
+    old = made(build_definition({"db": {}, "app": FULL}))
+    ports = {"80": port_question(9090, "Other words", ui=True)}
+    newer = build_definition({"db": {}, "app": {**FULL, "ports": ports}}, version="2", website="https://example.org")
+    assert not look(old, DesiredState(newer, old.answers)).plan.steps
 
 
 def test_another_launch_order_alone_rebuilds_nothing() -> None:
-    old = made(rockon({"db": {}, "app": {}}))
-    assert not look(old, made(rockon({"app": {}, "db": {}}))).plan.steps
+    old = made(build_definition({"db": {}, "app": {}}))
+    assert not look(old, made(build_definition({"app": {}, "db": {}}))).plan.steps
 
 
 def test_another_name_of_the_rockon_rebuilds_all_for_their_labels() -> None:
-    old = made(rockon({"db": {}, "app": {}}, "Old name"))
-    found = look(old, made(rockon({"db": {}, "app": {}}, "New name")))
+    old = made(build_definition({"db": {}, "app": {}}, "Old name"))
+    found = look(old, made(build_definition({"db": {}, "app": {}}, "New name")))
     assert text(found) == (
         "stop app\nstop db\nset container app aside\nset container db aside\n"
         "make container db\nstart db\nmake container app\nstart app\n"
@@ -173,16 +190,16 @@ def test_another_name_of_the_rockon_rebuilds_all_for_their_labels() -> None:
 
 def test_what_is_asked_for_is_made_anew_for_the_reason_that_is_given() -> None:
     one = made(two())
-    found = look(one, one, options={"again": {"app": "its image is newer"}})
+    found = look(one, one, options={"recreate": {"app": "its image is newer"}})
     assert text(found) == REBUILT_APP
     assert why(found) == {"app": "its image is newer"}
-    assert [step.why for step in found.plan.steps if isinstance(step, Create)] == ["its image is newer"]
+    assert [step.why for step in found.plan.steps if isinstance(step, CreateContainer)] == ["its image is newer"]
 
 
 def test_a_difference_is_a_better_reason_than_that_it_was_asked_for() -> None:
     sample = two()
     new = made(sample, labels={"app": ["a=b"]})
-    assert why(look(made(sample), new, options={"again": {"app": "asked"}})) == {"app": "its command line changes"}
+    assert why(look(made(sample), new, options={"recreate": {"app": "asked"}})) == {"app": "its command line changes"}
 
 
 # Who refers to whom
@@ -200,7 +217,7 @@ REFERENCES = [
 
 @pytest.mark.parametrize("option", REFERENCES, ids=" ".join)
 def test_who_refers_to_a_rebuilt_container_is_rebuilt_too(option: list[str]) -> None:
-    sample = rockon({"db": {}, "app": {"opts": [option]}, "alone": {}})
+    sample = build_definition({"db": {}, "app": {"opts": [option]}, "alone": {}})
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert text(found) == (
         "stop app\nstop db\nset container app aside\nset container db aside\n"
@@ -213,38 +230,38 @@ def test_who_refers_to_a_rebuilt_container_is_rebuilt_too(option: list[str]) -> 
 
 @pytest.mark.parametrize("option", REFERENCES, ids=" ".join)
 def test_whom_a_rebuilt_container_refers_to_stays(option: list[str]) -> None:
-    sample = rockon({"db": {}, "app": {"opts": [option]}})
+    sample = build_definition({"db": {}, "app": {"opts": [option]}})
     assert text(look(made(sample), made(sample, labels={"app": ["a=b"]}))) == REBUILT_APP
 
 
 @pytest.mark.parametrize("option", [["--pid", "host"], ["--ipc=host", ""], ["--net=db", ""]], ids=" ".join)
 def test_what_only_looks_like_a_reference_is_none(option: list[str]) -> None:
-    sample = rockon({"db": {}, "app": {"opts": [option]}})
-    assert look(made(sample), made(sample, labels={"db": ["a=b"]})).rebuilt == ["db"]
+    sample = build_definition({"db": {}, "app": {"opts": [option]}})
+    assert look(made(sample), made(sample, labels={"db": ["a=b"]})).recreated == ["db"]
 
 
 @pytest.mark.parametrize("order", [("db", "app", "web"), ("web", "app", "db"), ("app", "web", "db")])
 def test_references_are_followed_through_chains_whatever_the_launch_order(order: tuple[str, ...]) -> None:
     bodies = {"db": {}, "app": {"opts": [["--link", "db"]]}, "web": {"opts": [["--volumes-from", "app"]]}}
-    sample = rockon({name: bodies[name] for name in order} | {"alone": {}})
+    sample = build_definition({name: bodies[name] for name in order} | {"alone": {}})
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert why(found) == {
         "db": "its command line changes",
         "app": "it refers to db, which is made anew",
         "web": "it refers to app, which is made anew",
     }
-    assert found.rebuilt == list(order)
+    assert found.recreated == list(order)
     assert text(found).splitlines()[:3] == [f"stop {name}" for name in reversed(order)]
     assert staying(found) == ["alone"]
 
 
 def test_two_that_refer_to_each_other_come_to_an_end() -> None:
-    sample = rockon({"db": {"opts": [["--link", "app"]]}, "app": {"opts": [["--pid", "container:db"]]}})
-    assert look(made(sample), made(sample, labels={"app": ["a=b"]})).rebuilt == ["db", "app"]
+    sample = build_definition({"db": {"opts": [["--link", "app"]]}, "app": {"opts": [["--pid", "container:db"]]}})
+    assert look(made(sample), made(sample, labels={"app": ["a=b"]})).recreated == ["db", "app"]
 
 
 def test_a_link_network_is_no_reference() -> None:
-    sample = rockon({"db": {}, "app": {}}, container_links=LINKED)
+    sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"db": ["a=b"]}))
     assert text(found) == (
         "stop db\nset container db aside\nmake container db\nconnect db to network AppToDb\nstart db\n"
@@ -261,7 +278,7 @@ def test_networks_alone_are_joined_and_left_while_it_runs() -> None:
     new = made(sample, networks={"app": ["attic"], "db": ["cellar"]})
     found = look(old, new)
     assert text(found) == "make network attic\nconnect app to network attic\ndisconnect app from network kitchen"
-    assert (found.rebuilt, staying(found)) == ([], ["db", "app"])
+    assert (found.recreated, staying(found)) == ([], ["db", "app"])
     assert [(one.container, one.joins, one.leaves) for one in found.containers] == [
         ("db", (), ()),
         ("app", ("attic",), ("kitchen",)),
@@ -300,27 +317,27 @@ def test_one_that_is_rebuilt_joins_its_networks_before_it_starts() -> None:
         "disconnect db from network kitchen\n"
         "remove the old container app"
     )
-    assert (found.rebuilt, staying(found)) == (["app"], ["db"])
+    assert (found.recreated, staying(found)) == (["app"], ["db"])
 
 
 def test_a_link_network_that_comes_is_made_and_joined_live() -> None:
-    old, new = made(two()), made(rockon({"db": {}, "app": {}}, container_links=LINKED))
+    old, new = made(two()), made(build_definition({"db": {}, "app": {}}, container_links=LINKED))
     assert text(look(old, new)) == (
         "make network AppToDb\nconnect db to network AppToDb\nconnect app to network AppToDb"
     )
 
 
 def test_a_link_network_that_goes_is_left_live_and_removed() -> None:
-    old, new = made(rockon({"db": {}, "app": {}}, container_links=LINKED)), made(two())
+    old, new = made(build_definition({"db": {}, "app": {}}, container_links=LINKED)), made(two())
     assert text(look(old, new)) == (
         "disconnect db from network AppToDb\ndisconnect app from network AppToDb\nremove network AppToDb"
     )
 
 
 def test_a_link_network_of_another_name_takes_the_place_of_the_first() -> None:
-    old = made(rockon({"db": {}, "app": {}}, container_links=LINKED))
+    old = made(build_definition({"db": {}, "app": {}}, container_links=LINKED))
     renamed = {"app": [{"name": "Newer", "source_container": "db"}]}
-    assert text(look(old, made(rockon({"db": {}, "app": {}}, container_links=renamed)))) == (
+    assert text(look(old, made(build_definition({"db": {}, "app": {}}, container_links=renamed)))) == (
         "make network Newer\nconnect db to network Newer\nconnect app to network Newer\n"
         "disconnect db from network AppToDb\ndisconnect app from network AppToDb\nremove network AppToDb"
     )
@@ -333,33 +350,33 @@ def test_a_persons_network_stays_when_nobody_is_on_it_any_more() -> None:
 
 
 def test_a_network_that_vanished_is_made_again_for_who_is_made_anew() -> None:
-    sample = rockon({"db": {}, "app": {}}, container_links=LINKED)
+    sample = build_definition({"db": {}, "app": {}}, container_links=LINKED)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
     assert text(found).splitlines()[0] == "make network AppToDb"
     assert not look(made(sample), made(sample), networks={}).plan.steps
 
 
 def test_a_network_that_an_option_names_is_made_for_who_is_made_anew_alone() -> None:
-    sample = rockon({"db": {"opts": [["--net", "lan"]]}, "app": {}})
+    sample = build_definition({"db": {"opts": [["--net", "lan"]]}, "app": {}})
     touched = look(made(sample), made(sample, labels={"db": ["a=b"]}), networks={})
     assert text(touched).splitlines()[0] == "make network lan"
     assert not look(made(sample), made(sample), networks={}).plan.steps
     assert text(look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})) == REBUILT_APP
-    started = look(made(sample), made(sample), networks={}, options={"start": True})
+    started = look(made(sample), made(sample), networks={}, options={"start_all": True})
     assert text(started) == "make network lan\nstart db\nstart app"
 
 
 def test_a_link_network_that_an_option_names_too_is_made_once() -> None:
     links = {"app": [{"name": "lan", "source_container": "db"}]}
-    sample = rockon({"db": {}, "app": {"opts": [["--net", "lan"]]}}, container_links=links)
+    sample = build_definition({"db": {}, "app": {"opts": [["--net", "lan"]]}}, container_links=links)
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), networks={})
     assert text(found).splitlines().count("make network lan") == 1
 
 
 def test_docker_may_refuse_a_join_beside_a_network_of_ones_own() -> None:
-    sample = definition("own-network")
+    sample = load_definition("own-network")
     found = look(made(sample), made(sample, labels={"own-app": ["a=b"]}))
-    assert [(step.container, step.required) for step in found.plan.steps if isinstance(step, Join)] == [
+    assert [(step.container, step.required) for step in found.plan.steps if isinstance(step, ConnectNetwork)] == [
         ("own-app", False)
     ]
 
@@ -368,7 +385,7 @@ def test_docker_may_refuse_a_join_beside_a_network_of_ones_own() -> None:
 
 
 def test_a_new_container_is_got_made_and_started() -> None:
-    old, new = made(two()), made(rockon({"db": {}, "app": {}, "cron": {}}))
+    old, new = made(two()), made(build_definition({"db": {}, "app": {}, "cron": {}}))
     found = look(old, new)
     assert text(found) == "pull example/cron:latest\nmake container cron\nstart cron"
     assert why(found) == {"cron": "it is new in the definition"}
@@ -376,7 +393,7 @@ def test_a_new_container_is_got_made_and_started() -> None:
 
 
 def test_a_container_that_goes_is_stopped_first_and_removed_last() -> None:
-    old, new = made(rockon({"db": {}, "app": {}, "cron": {}})), made(two(opts=[["--init", ""]]))
+    old, new = made(build_definition({"db": {}, "app": {}, "cron": {}})), made(two(opts=[["--init", ""]]))
     found = look(old, new)
     assert text(found) == (
         "stop cron\nstop app\nset container cron aside\nset container app aside\n"
@@ -389,7 +406,7 @@ def test_a_container_that_goes_is_stopped_first_and_removed_last() -> None:
 
 @pytest.mark.parametrize(("state", "starts"), [("running", True), ("exited", False)])
 def test_the_only_container_under_another_name_runs_if_the_old_one_did(state: str, starts: bool) -> None:
-    old, new = made(rockon({"app": {}})), made(rockon({"server": {"image": "example/app"}}))
+    old, new = made(build_definition({"app": {}})), made(build_definition({"server": {"image": "example/app"}}))
     found = look(old, new, states={"app": state})
     assert text(found) == "\n".join(
         [
@@ -412,7 +429,7 @@ def test_one_that_was_removed_by_hand_is_made_anew_and_nothing_is_set_aside() ->
 
 
 def test_who_refers_to_one_that_was_removed_by_hand_is_rebuilt() -> None:
-    one = made(rockon({"db": {}, "app": {"opts": [["--link", "db"]]}}))
+    one = made(build_definition({"db": {}, "app": {"opts": [["--link", "db"]]}}))
     assert text(look(one, one, states={"db": None})) == (
         "stop app\nset container app aside\nmake container db\nstart db\nmake container app\nstart app\n"
         "remove the old container app"
@@ -420,7 +437,7 @@ def test_who_refers_to_one_that_was_removed_by_hand_is_rebuilt() -> None:
 
 
 def test_one_that_goes_and_is_gone_already_needs_no_step() -> None:
-    old, new = made(rockon({"db": {}, "app": {}, "cron": {}})), made(two())
+    old, new = made(build_definition({"db": {}, "app": {}, "cron": {}})), made(two())
     assert text(look(old, new, states={"cron": None})) == ""
 
 
@@ -430,16 +447,16 @@ def test_a_strangers_container_of_that_name_is_not_touched_and_forbids_it(whose:
     facts = around(one)
     assert facts.containers is not None
     containers = {**facts.containers, "app": ContainerFacts("app", state="running", rockon=whose)}
-    found = change(one, one, replace(facts, containers=containers))
-    assert found.plan.blocked
+    found = plan_change(one, one, replace(facts, containers=containers))
+    assert found.plan.blockers
     assert not {"stop app", "set container app aside", "remove the old container app"} & set(text(found).splitlines())
 
 
 def test_a_strangers_running_container_does_not_mean_that_the_rockon_runs() -> None:
-    old, new = made(two()), made(rockon({"db": {}, "app": {}, "cron": {}}))
+    old, new = made(two()), made(build_definition({"db": {}, "app": {}, "cron": {}}))
     facts = around(old, states={"db": "exited"})
     assert facts.containers is not None
-    found = change(
+    found = plan_change(
         old, new, replace(facts, containers={**facts.containers, "app": ContainerFacts("app", state="running")})
     )
     assert "start" not in text(found)
@@ -467,7 +484,7 @@ def test_of_a_rockon_that_runs_in_part_what_was_stopped_stays_stopped() -> None:
     sample = two()
     new = made(sample, labels={"db": ["a=b"], "app": ["a=b"]})
     found = look(made(sample), new, states={"app": "exited"})
-    assert [str(step) for step in found.plan.steps if isinstance(step, Start)] == ["start db"]
+    assert [str(step) for step in found.plan.steps if isinstance(step, StartContainer)] == ["start db"]
 
 
 @pytest.mark.parametrize(
@@ -477,26 +494,26 @@ def test_of_a_rockon_that_runs_in_part_what_was_stopped_stays_stopped() -> None:
 def test_what_does_its_work_and_ends_is_started_where_the_rockon_runs(
     once: dict[str, Any], state: str, starts: list[str]
 ) -> None:
-    sample = rockon({"once": once, "app": {}})
+    sample = build_definition({"once": once, "app": {}})
     found = look(made(sample), made(sample, labels={"once": ["a=b"]}), states={"once": "exited", "app": state})
-    assert [step.container for step in found.plan.steps if isinstance(step, Start)] == starts
+    assert [step.container for step in found.plan.steps if isinstance(step, StartContainer)] == starts
 
 
 @pytest.mark.parametrize("policy", ["always", "on-failure:3", "unless-stopped"])
 def test_what_is_started_again_by_docker_does_not_end(policy: str) -> None:
-    sample = rockon({"other": {"opts": [["--restart", "no"], ["--restart", policy]]}, "app": {}})
+    sample = build_definition({"other": {"opts": [["--restart", "no"], ["--restart", policy]]}, "app": {}})
     found = look(made(sample), made(sample, labels={"other": ["a=b"]}), states={"other": "exited"})
-    assert not any(isinstance(step, Start) for step in found.plan.steps)
+    assert not any(isinstance(step, StartContainer) for step in found.plan.steps)
 
 
 def test_what_a_program_is_told_is_no_restart_policy_of_its_container() -> None:
-    sample = rockon({"other": {"cmd_arguments": [["--restart", "no"]]}, "app": {}})
+    sample = build_definition({"other": {"cmd_arguments": [["--restart", "no"]]}, "app": {}})
     found = look(made(sample), made(sample, labels={"other": ["a=b"]}), states={"other": "exited"})
-    assert not any(isinstance(step, Start) for step in found.plan.steps)
+    assert not any(isinstance(step, StartContainer) for step in found.plan.steps)
 
 
 def test_a_new_container_of_a_stopped_rockon_is_not_started() -> None:
-    old, new = made(two()), made(rockon({"db": {}, "app": {}, "cron": {}}))
+    old, new = made(two()), made(build_definition({"db": {}, "app": {}, "cron": {}}))
     found = look(old, new, states={"db": "exited", "app": "created"})
     assert text(found) == "pull example/cron:latest\nmake container cron"
 
@@ -508,10 +525,10 @@ def test_without_an_engine_everything_that_is_rebuilt_is_started() -> None:
 
 def test_with_a_start_all_of_it_runs_then() -> None:
     one = made(two())
-    assert text(look(one, one, states={"db": "exited", "app": "exited"}, options={"start": True})) == (
+    assert text(look(one, one, states={"db": "exited", "app": "exited"}, options={"start_all": True})) == (
         "start db\nstart app"
     )
-    assert text(look(one, one, states={"db": "exited", "app": None}, options={"start": True})) == (
+    assert text(look(one, one, states={"db": "exited", "app": None}, options={"start_all": True})) == (
         "start db\nmake container app\nstart app"
     )
 
@@ -536,18 +553,20 @@ def test_an_image_that_docker_lost_is_got_again() -> None:
 
 
 def test_a_new_share_is_made_first() -> None:
-    sample = rockon({"db": {}, "app": {}}, volume_add_support=True)
+    sample = build_definition({"db": {}, "app": {}}, volume_add_support=True)
     old, new = made(sample), made(sample, storage={"app": {"/more": "films"}})
-    found = change(old, new, around(old), new_shares=frozenset({"films", "unused"}))
+    found = plan_change(old, new, around(old), new_shares=frozenset({"films", "unused"}))
     assert text(found) == f"make share films\n{REBUILT_APP}"
-    assert found.plan.blocked == []
-    assert text(change(old, new, around(old, new), new_shares=frozenset({"films"}))) == REBUILT_APP
-    assert [one.sentence for one in change(old, new, around(old)).plan.blocked] == ['The share "films" does not exist.']
+    assert found.plan.blockers == []
+    assert text(plan_change(old, new, around(old, new), new_shares=frozenset({"films"}))) == REBUILT_APP
+    assert [one.sentence for one in plan_change(old, new, around(old)).plan.blockers] == [
+        'The share "films" does not exist.'
+    ]
 
 
 def test_volumes_that_docker_made_are_handed_on_and_are_no_change() -> None:
     sample = two()
-    facts = {"kept_volumes": {"app": (Mount(KEPT, "/keep"),)}}
+    facts = {"kept_volumes": {"app": (VolumeMount(KEPT, "/keep"),)}}
     found = look(made(sample), made(sample, labels={"app": ["a=b"]}), **facts)
     app = found.containers[1]
     assert f"{KEPT}:/keep" in (app.after or ())
@@ -556,9 +575,9 @@ def test_volumes_that_docker_made_are_handed_on_and_are_no_change() -> None:
 
 
 def test_storage_in_the_place_of_such_a_volume_takes_it() -> None:
-    sample = rockon({"db": {}, "app": {}}, volume_add_support=True)
+    sample = build_definition({"db": {}, "app": {}}, volume_add_support=True)
     new = made(sample, storage={"app": {"/keep": "films"}})
-    found = look(made(sample), new, kept_volumes={"app": (Mount(KEPT, "/keep"),)})
+    found = look(made(sample), new, kept_volumes={"app": (VolumeMount(KEPT, "/keep"),)})
     after = found.containers[1].after or ()
     assert "/shares/films:/keep" in after
     assert f"{KEPT}:/keep" not in after
@@ -566,12 +585,12 @@ def test_storage_in_the_place_of_such_a_volume_takes_it() -> None:
 
 # OpenVPN and ownCloud
 
-KEYS = {"vpn-data": (Mount(KEPT, "/etc/openvpn"),)}
+KEYS = {"vpn-data": (VolumeMount(KEPT, "/etc/openvpn"),)}
 
 
-def vpn(server: str = "home.example", **parts: Any) -> Made:
+def vpn(server: str = "home.example", **parts: Any) -> DesiredState:
     """OpenVPN under a name."""
-    return made(definition("vpn"), custom_config={"servername": server}, **parts)
+    return made(load_definition("vpn"), custom_config={"servername": server}, **parts)
 
 
 def runs_once(found: Change) -> int:
@@ -608,7 +627,7 @@ def test_data_whose_volume_is_kept_is_rebuilt_without_configuring_again() -> Non
         one,
         states={"vpn-data": "exited"},
         kept_volumes=KEYS,
-        options={"again": {"vpn-data": "its image is newer"}},
+        options={"recreate": {"vpn-data": "its image is newer"}},
     )
     assert text(found) == (
         "stop vpn\nstop vpn-data\nset container vpn aside\nset container vpn-data aside\n"
@@ -627,20 +646,20 @@ def test_data_that_is_lost_is_configured_again() -> None:
 def test_the_data_container_does_its_work_also_where_the_server_is_stopped() -> None:
     one = vpn()
     found = look(one, one, states={"vpn-data": None, "vpn": "exited"})
-    assert [step.container for step in found.plan.steps if isinstance(step, Start)] == ["vpn-data"]
+    assert [step.container for step in found.plan.steps if isinstance(step, StartContainer)] == ["vpn-data"]
     assert "wait until vpn-data has done its work" in text(found)
 
 
 def test_another_rockons_name_on_its_labels_does_not_configure_it_again() -> None:
     old = vpn()
-    new = Made(old.definition.model_copy(update={"name": "openVPN"}), old.answers)
+    new = DesiredState(old.definition.model_copy(update={"name": "openVPN"}), old.answers)
     found = look(old, new, kept_volumes=KEYS)
-    assert set(found.rebuilt) == {"vpn-data", "vpn"}
+    assert set(found.recreated) == {"vpn-data", "vpn"}
     assert runs_once(found) == 0
 
 
 def test_a_database_of_owncloud_is_waited_for_where_it_runs() -> None:
-    sample = definition("owncloud")
+    sample = load_definition("owncloud")
     account = {"db_user": "cloud", "db_pw": "hush hush"}
     old = made(sample, custom_config=account)
     new = made(sample, custom_config={**account, "db_pw": "other words"})
@@ -670,7 +689,7 @@ def test_a_database_of_owncloud_is_waited_for_where_it_runs() -> None:
 
 
 def test_what_is_reviewed_names_what_is_touched_and_no_secret() -> None:
-    sample = rockon({"db": {}, "app": FULL}, volume_add_support=True, container_links=LINKED)
+    sample = build_definition({"db": {}, "app": FULL}, volume_add_support=True, container_links=LINKED)
     values = {"app": {"MODE": "loud", "API_KEY": "hush hush"}}
     old = made(sample, environment=values)
     new = made(sample, environment=values, labels={"app": ["a=b"]}, networks={"db": ["lan"]})
@@ -688,27 +707,27 @@ def test_what_is_reviewed_names_what_is_touched_and_no_secret() -> None:
 
 
 def test_what_does_not_matter_does_not_change_what_was_reviewed() -> None:
-    sample = rockon({"db": {}, "app": {}}, volume_add_support=True)
+    sample = build_definition({"db": {}, "app": {}}, volume_add_support=True)
     old, new = made(sample), made(sample, storage={"app": {"/more": "films"}}, networks={"app": ["lan"]})
     facts = around(old, new)
-    first = change(old, new, facts).reviewed
+    first = plan_change(old, new, facts).reviewed
     assert first
     for other in (
         replace(facts, absent_images=frozenset({"example/app:latest"})),
         replace(facts, networks={"lan": NetworkFacts("lan")}),
         around(old, new, states={"app": "exited", "db": "exited"}),
     ):
-        assert change(old, new, other).reviewed == first
+        assert plan_change(old, new, other).reviewed == first
     later = replace(facts, shares={name: one for name, one in facts.shares.items() if name != "films"})
-    assert change(old, new, later, new_shares=frozenset({"films"})).reviewed == first
+    assert plan_change(old, new, later, new_shares=frozenset({"films"})).reviewed == first
     gone = around(old, new, states={"app": None})
-    assert change(old, new, gone).reviewed != first
+    assert plan_change(old, new, gone).reviewed != first
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_says_why(name: str) -> None:
-    one = made(definition(name))
-    found = look(one, one, options={"again": dict.fromkeys(one.definition.containers, "asked")})
+    one = made(load_definition(name))
+    found = look(one, one, options={"recreate": dict.fromkeys(one.definition.containers, "asked")})
     assert all(step.why for step in found.plan.steps)
 
 
@@ -718,25 +737,25 @@ def test_every_step_says_why(name: str) -> None:
 @st.composite
 def rockons(draw: st.DrawFn) -> Definition:
     """A whole rock-on named Sample, its containers referring to each other here and there."""
-    content = draw(bodies())
+    content = draw(definition_bodies())
     names = st.sampled_from(sorted(content["containers"]))
     for container in content["containers"].values():
         flag = st.sampled_from(["--link", "--volumes-from"])
         container.setdefault("opts", []).extend(draw(st.lists(st.tuples(flag, names).map(list), max_size=2)))
-    return parse(json.dumps({"Sample": content}))[0].definition
+    return parse_definitions(json.dumps({"Sample": content}))[0].definition
 
 
 STATES = st.sampled_from(["running", "exited", "created", None])
 
 
-@examples(100)
+@example_settings(100)
 @given(rockons())
 def test_the_same_again_has_no_steps_whatever_it_is(sample: Definition) -> None:
     one = made(sample)
     assert not look(one, one).plan.steps
 
 
-@examples(200)
+@example_settings(200)
 @given(rockons(), rockons(), st.data())
 def test_the_rebuilt_are_replaced_once_in_order_and_the_staying_are_left_alone(
     sample: Definition, newer: Definition, data: st.DataObject
@@ -750,22 +769,27 @@ def test_the_rebuilt_are_replaced_once_in_order_and_the_staying_are_left_alone(
     touched: dict[str, list[str]] = {}
     for step in found.plan.steps:
         if name := getattr(step, "container", ""):
-            if isinstance(step, Stop | SetAside | Create | Discard):
+            if isinstance(step, StopContainer | RenameOld | CreateContainer | RemoveOld):
                 touched.setdefault(name, []).append(type(step).__name__)
-            assert name in found.rebuilt or isinstance(step, Join | Leave)
-    for name in found.rebuilt:
+            assert name in found.recreated or isinstance(step, ConnectNetwork | DisconnectNetwork)
+    for name in found.recreated:
         there = name in sample.containers and states[name] is not None
         assert touched.get(name, []) == [
-            *(["Stop", "SetAside"] if there else []),
-            *(["Create"] if name in newer.containers else []),
-            *(["Discard"] if there else []),
+            *(["StopContainer", "RenameOld"] if there else []),
+            *(["CreateContainer"] if name in newer.containers else []),
+            *(["RemoveOld"] if there else []),
         ]
     kinds = [type(step).__name__ for step in found.plan.steps]
-    for earlier, later in [("Pull", "Stop"), ("Stop", "SetAside"), ("SetAside", "Create"), ("Create", "Discard")]:
+    for earlier, later in [
+        ("PullImage", "StopContainer"),
+        ("StopContainer", "RenameOld"),
+        ("RenameOld", "CreateContainer"),
+        ("CreateContainer", "RemoveOld"),
+    ]:
         if earlier in kinds and later in kinds:
             assert len(kinds) - 1 - kinds[::-1].index(earlier) < kinds.index(later)
-    assert set(found.rebuilt) | set(staying(found)) == {*sample.containers, *newer.containers}
-    assert not set(found.rebuilt) & set(staying(found))
+    assert set(found.recreated) | set(staying(found)) == {*sample.containers, *newer.containers}
+    assert not set(found.recreated) & set(staying(found))
 
 
 # Until what was started holds
@@ -779,10 +803,10 @@ def test_the_old_ones_are_kept_until_the_new_ones_hold() -> None:
     sample = two(ports={"80": {"ui": True, "protocol": "tcp"}})
     found = look(made(sample), made(sample, labels={"db": ["a=b"], "app": ["a=b"]}, ports={"app": {"80": 8123}}))
     (wait,) = waits(found)
-    assert (wait.pages, wait.stays) == ((("db", None), ("app", Page(8123))), False)
+    assert (wait.pages, wait.stays) == ((("db", None), ("app", UiPage(8123))), False)
     kinds = [type(step) for step in found.plan.steps]
-    assert kinds.index(AwaitHealth) > max(place for place, kind in enumerate(kinds) if kind is Start)
-    assert kinds.index(AwaitHealth) < kinds.index(Discard)
+    assert kinds.index(AwaitHealth) > max(place for place, kind in enumerate(kinds) if kind is StartContainer)
+    assert kinds.index(AwaitHealth) < kinds.index(RemoveOld)
 
 
 def test_a_page_that_is_not_published_can_not_be_asked() -> None:

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from rockonweb.core.answers.answers import Answers
-from rockonweb.core.facts import ContainerFacts, HostFacts, Mount, NetworkFacts, ShareFacts
-from rockonweb.core.operations.steps import Join, MakeShare, Pull, RunOnce, Start
+from rockonweb.core.facts import ContainerFacts, HostFacts, NetworkFacts, ShareFacts, VolumeMount
+from rockonweb.core.operations.steps import ConnectNetwork, CreateShare, PullImage, RunOnce, StartContainer
 from rockonweb.core.plan import plan
 from rockonweb.core.plan.plan import Plan
-from rockonweb.core.secret import MASK, reveal
-from tests.support.samples import NAMES, answer, definition, host, rockon
+from rockonweb.core.secret import MASK, reveal_argv
+from tests.support.samples import NAMES, build_definition, complete_answers, load_definition, make_host_facts
 
 
 def text(made: Plan) -> str:
@@ -20,9 +20,9 @@ def text(made: Plan) -> str:
 
 def install(name: str) -> Plan:
     """Plan the install of a fixture with made-up answers on a host where all is well."""
-    sample = definition(name)
-    answers = answer(sample)
-    return plan.install(sample, answers, host(answers))
+    sample = load_definition(name)
+    answers = complete_answers(sample)
+    return plan.plan_install(sample, answers, make_host_facts(answers))
 
 
 # Install
@@ -92,27 +92,27 @@ def test_an_image_of_two_containers_is_pulled_once():
 
 
 def test_only_shares_that_the_person_asked_for_are_made():
-    box = definition("everything")
-    answers = answer(box)
-    made = plan.install(box, answers, HostFacts(), frozenset({"box-data", "another"}))
+    box = load_definition("everything")
+    answers = complete_answers(box)
+    made = plan.plan_install(box, answers, HostFacts(), frozenset({"box-data", "another"}))
     assert text(made).splitlines()[:2] == ["make share box-data", "pull registry.example.org/box/store:15-slim"]
-    assert [finding.sentence for finding in made.blocked] == [
+    assert [finding.sentence for finding in made.blockers] == [
         'The share "box-store-var-lib-store" does not exist.',
         'The share "box-config" does not exist.',
     ]
 
 
 def test_a_new_share_that_exists_by_now_is_not_made():
-    box = definition("everything")
-    answers = answer(box)
-    made = plan.install(box, answers, host(answers), frozenset({"box-data"}))
+    box = load_definition("everything")
+    answers = complete_answers(box)
+    made = plan.plan_install(box, answers, make_host_facts(answers), frozenset({"box-data"}))
     assert "make share" not in text(made)
 
 
 def test_networks_of_the_person_are_made_and_joined_too():
-    sample = definition("same-inner-port")
-    answers = answer(sample, networks={"front": ["lan"], "back": ["lan", "own"]})
-    made = plan.install(sample, answers, host())
+    sample = load_definition("same-inner-port")
+    answers = complete_answers(sample, networks={"front": ["lan"], "back": ["lan", "own"]})
+    made = plan.plan_install(sample, answers, make_host_facts())
     assert dict(made.networks) == {"lan": ("front", "back"), "own": ("back",)}
     assert text(made).splitlines()[2:] == [
         "make network lan",
@@ -129,46 +129,48 @@ def test_networks_of_the_person_are_made_and_joined_too():
 
 
 def test_a_network_that_is_both_a_link_and_the_persons_is_joined_once():
-    sample = definition("own-network")
-    answers = answer(sample, networks={"own-db": ["OwnAppToDb"]})
-    made = plan.install(sample, answers, host())
+    sample = load_definition("own-network")
+    answers = complete_answers(sample, networks={"own-db": ["OwnAppToDb"]})
+    made = plan.plan_install(sample, answers, make_host_facts())
     assert text(made).count("connect own-db to network OwnAppToDb") == 1
     assert text(made).count("make network OwnAppToDb") == 1
 
 
 def test_a_network_that_an_option_names_is_made_where_it_is_missing():
-    sample = definition("own-network")
+    sample = load_definition("own-network")
     for networks, expected in [({}, 1), ({"own-lan": NetworkFacts("own-lan")}, 0), (None, 0)]:
-        made = plan.install(sample, answer(sample), host(networks=networks))
+        made = plan.plan_install(sample, complete_answers(sample), make_host_facts(networks=networks))
         assert text(made).count("make network own-lan") == expected
 
 
 @pytest.mark.parametrize("network", ["host", "none", "bridge", "default", "container:db"])
 def test_dockers_own_networks_are_never_made(network: str):
-    sample = rockon({"app": {"opts": [["--network", network]]}})
-    made = plan.install(sample, answer(sample), host(networks={}, containers={"db": ContainerFacts("db")}))
+    sample = build_definition({"app": {"opts": [["--network", network]]}})
+    made = plan.plan_install(
+        sample, complete_answers(sample), make_host_facts(networks={}, containers={"db": ContainerFacts("db")})
+    )
     assert "make network" not in text(made)
 
 
 def test_a_link_network_that_an_option_names_too_is_made_once_and_no_surprise():
-    sample = rockon(
+    sample = build_definition(
         {"db": {}, "app": {"opts": [["--net=lan", ""]]}},
         container_links={"app": [{"name": "lan", "source_container": "db"}]},
     )
-    made = plan.install(sample, answer(sample), host(networks={}))
+    made = plan.plan_install(sample, complete_answers(sample), make_host_facts(networks={}))
     assert text(made).count("make network lan") == 1
     assert made.findings == ()
 
 
 def test_docker_may_refuse_a_link_network_beside_a_network_of_ones_own():
-    joins = {step.container: step.required for step in install("own-network").steps if isinstance(step, Join)}
+    joins = {step.container: step.required for step in install("own-network").steps if isinstance(step, ConnectNetwork)}
     assert joins == {"own-db": True, "own-app": False}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_fixture_makes_joins_and_starts_each_container_in_launch_order(name: str):
     made = install(name)
-    order = [container for container, _ in definition(name).launch_order]
+    order = [container for container, _ in load_definition(name).launch_order]
     assert [container for container, _ in made.containers] == order
     steps = text(made).splitlines()
     for container in order:
@@ -192,10 +194,10 @@ def test_deciding_twice_gives_the_same_plan(name: str):
 
 
 def test_the_lines_are_the_commands_with_their_secrets_masked():
-    sample = definition("everything")
-    answers = answer(sample)
-    made = plan.install(sample, answers, host(answers))
-    assert made.lines == [
+    sample = load_definition("everything")
+    answers = complete_answers(sample)
+    made = plan.plan_install(sample, answers, make_host_facts(answers))
+    assert made.masked_lines == [
         "docker run -d --restart=unless-stopped --name box-store -v /shares/box-store-var-lib-store:/var/lib/store"
         f" -v /etc/localtime:/etc/localtime:ro -u 1001:100 -e STORE_PASSWORD={MASK}"
         " --label 'rockonweb.rockon=Everything Box' registry.example.org/box/store:15-slim",
@@ -210,18 +212,18 @@ def test_the_lines_are_the_commands_with_their_secrets_masked():
 
 
 def test_a_volume_of_a_container_that_was_removed_is_attached_again():
-    sample = definition("bare")
-    made = plan.install(sample, Answers(), host(kept_volumes={"bare": (Mount("4f2e", "/data"),)}))
-    assert " -v 4f2e:/data " in made.lines[0]
+    sample = load_definition("bare")
+    made = plan.plan_install(sample, Answers(), make_host_facts(kept_volumes={"bare": (VolumeMount("4f2e", "/data"),)}))
+    assert " -v 4f2e:/data " in made.masked_lines[0]
 
 
 # JSON
 
 
 def test_the_plan_as_json():
-    sample = definition("own-network")
-    answers = answer(sample)
-    data = plan.install(sample, answers, host(networks={})).to_json()
+    sample = load_definition("own-network")
+    answers = complete_answers(sample)
+    data = plan.plan_install(sample, answers, make_host_facts(networks={})).to_json_data()
     assert json.loads(json.dumps(data)) == {
         "rockon": "Own network",
         "containers": [
@@ -268,15 +270,15 @@ def test_the_plan_as_json():
 
 def test_json_shows_secrets_only_when_asked():
     made = install("everything")
-    assert "api_key-value" not in json.dumps(made.to_json())
-    assert "API_KEY=api_key-value" in made.to_json(reveal)["containers"][1]["argv"]
+    assert "api_key-value" not in json.dumps(made.to_json_data())
+    assert "API_KEY=api_key-value" in made.to_json_data(reveal_argv)["containers"][1]["argv"]
 
 
 def test_a_one_shot_run_in_json_can_be_typed_into_a_shell():
-    sample = definition("vpn")
+    sample = load_definition("vpn")
     answers = Answers(custom_config={"servername": "a b; rm -rf"}, ports={"vpn": {1194: 1194}})
-    for words in (list, reveal):
-        steps = plan.install(sample, answers, host()).to_json(words)["steps"]
+    for words in (list, reveal_argv):
+        steps = plan.plan_install(sample, answers, make_host_facts()).to_json_data(words)["steps"]
         assert any(step.endswith("ovpn_genconfig -u 'udp://a b; rm -rf'") for step in steps)
 
 
@@ -284,39 +286,41 @@ def test_a_one_shot_run_in_json_can_be_typed_into_a_shell():
 
 
 def test_start_is_in_launch_order_and_stop_in_the_reverse_one():
-    star = definition("star")
+    star = load_definition("star")
     order = ["star-db", "star-cache", "star-worker", "star-api", "star-web"]
-    assert text(plan.start(star)).splitlines() == [f"start {name}" for name in order]
-    assert text(plan.stop(star)).splitlines() == [f"stop {name}" for name in reversed(order)]
+    assert text(plan.plan_start(star)).splitlines() == [f"start {name}" for name in order]
+    assert text(plan.plan_stop(star)).splitlines() == [f"stop {name}" for name in reversed(order)]
 
 
 def test_uninstall_takes_containers_and_link_networks_and_nothing_else():
-    box = definition("everything")
-    assert text(plan.uninstall(box, ["box-store", "box"])) == (
+    box = load_definition("everything")
+    assert text(plan.plan_uninstall(box, ["box-store", "box"])) == (
         "stop box\nstop box-store\nremove container box\nremove container box-store\nremove network BoxToStore"
     )
 
 
 def test_uninstall_of_what_is_partly_gone_takes_the_rest_and_what_an_older_definition_made():
-    box = definition("everything")
-    assert text(plan.uninstall(box, {"box-store", "box-old"})) == (
+    box = load_definition("everything")
+    assert text(plan.plan_uninstall(box, {"box-store", "box-old"})) == (
         "stop box-store\nstop box-old\nremove container box-store\nremove container box-old\nremove network BoxToStore"
     )
 
 
 def test_a_rockon_that_was_stopped_is_made_and_not_started():
-    found = plan.unstarted(install("everything"))
-    assert not any(isinstance(step, Start) for step in found.steps)
+    found = plan.without_starting(install("everything"))
+    assert not any(isinstance(step, StartContainer) for step in found.steps)
     assert [name for name, _ in found.containers] == ["box-store", "box"]
-    assert found.lines == install("everything").lines
+    assert found.masked_lines == install("everything").masked_lines
 
 
 def test_what_ends_again_by_itself_is_run_for_a_stopped_rockon_too():
-    data, server = definition("vpn").launch_order
-    started = [step.container for step in plan.unstarted(install("vpn")).steps if isinstance(step, Start)]
+    data, server = load_definition("vpn").launch_order
+    started = [
+        step.container for step in plan.without_starting(install("vpn")).steps if isinstance(step, StartContainer)
+    ]
     assert started == [data[0]]
-    assert server[0] in [step.container for step in install("vpn").steps if isinstance(step, Start)]
-    assert any(isinstance(step, RunOnce) for step in plan.unstarted(install("vpn")).steps)
+    assert server[0] in [step.container for step in install("vpn").steps if isinstance(step, StartContainer)]
+    assert any(isinstance(step, RunOnce) for step in plan.without_starting(install("vpn")).steps)
 
 
 # Whose shares are
@@ -324,14 +328,14 @@ def test_what_ends_again_by_itself_is_run_for_a_stopped_rockon_too():
 
 def test_a_new_share_and_a_new_folder_are_given_to_whoever_works_there():
     body = {"volumes": {"/data": {}, "/more": {}}, "environment": {"PUID": {}, "PGID": {}}}
-    sample = rockon({"app": body})
-    answers = answer(
+    sample = build_definition({"app": body})
+    answers = complete_answers(
         sample,
         shares={"app": {"/data": "new", "/more": "films/new"}},
         environment={"app": {"PUID": "1000", "PGID": "100"}},
     )
     facts = HostFacts(shares={"films": ShareFacts("/s/films")}, missing_folders=frozenset({"films/new"}))
-    made = plan.install(sample, answers, facts, frozenset({"new"}), {"films": (7, 8)})
+    made = plan.plan_install(sample, answers, facts, frozenset({"new"}), {"films": (7, 8)})
     assert [(str(step), step.why) for step in made.steps[:3]] == [
         ("make share new", "a new share for the app's data, given to user 1000 and group 100"),
         ("give films/new to user 1000 and group 100", "a new folder for the app's data"),
@@ -340,29 +344,31 @@ def test_a_new_share_and_a_new_folder_are_given_to_whoever_works_there():
 
 
 def test_who_works_as_the_owner_of_a_share_that_is_given_to_another_works_as_that_one():
-    sample = rockon(
+    sample = build_definition(
         {
             "first": {"volumes": {"/data": {}}, "environment": {"PUID": {}}},
             "second": {"volumes": {"/data": {}}, "uid": -1},
         }
     )
-    answers = answer(
+    answers = complete_answers(
         sample,
         shares={"first": {"/data": "new"}, "second": {"/data": "new"}},
         environment={"first": {"PUID": "1000"}},
     )
-    assert " -u 1000 " in plan.install(sample, answers, HostFacts(), frozenset({"new"})).lines[1]
+    assert " -u 1000 " in plan.plan_install(sample, answers, HostFacts(), frozenset({"new"})).masked_lines[1]
 
 
 def test_a_share_for_nobody_in_particular_is_roots():
-    sample = rockon({"app": {"volumes": {"/data": {}}}})
-    made = plan.install(sample, answer(sample), HostFacts(), frozenset({"app-data"}))
-    assert made.steps[0] == MakeShare(share="app-data", why="a new share for the app's data")
+    sample = build_definition({"app": {"volumes": {"/data": {}}}})
+    made = plan.plan_install(sample, complete_answers(sample), HostFacts(), frozenset({"app-data"}))
+    assert made.steps[0] == CreateShare(share="app-data", why="a new share for the app's data")
 
 
 def test_of_an_image_that_was_got_before_the_one_that_is_here_will_do() -> None:
-    sample = rockon({"aa": {"image": "one", "tag": "1"}, "bb": {"image": "two", "tag": "1"}})
-    assert [(step.image, step.required) for step in plan.pull(sample, {"two:1"}).steps if isinstance(step, Pull)] == [
+    sample = build_definition({"aa": {"image": "one", "tag": "1"}, "bb": {"image": "two", "tag": "1"}})
+    assert [
+        (step.image, step.required) for step in plan.plan_pull(sample, {"two:1"}).steps if isinstance(step, PullImage)
+    ] == [
         ("one:1", True),
         ("two:1", False),
     ]

@@ -3,21 +3,21 @@
 from dataclasses import replace
 
 from rockonweb.core.facts import HostFacts, ImageFacts
-from rockonweb.core.preflight.images import images
-from tests.support.samples import rockon
+from rockonweb.core.preflight.images import check_images
+from tests.support.samples import build_definition
 
 WEB = "example/web:latest"
 
 
 def found(known: ImageFacts, options: list[list[str]] | None = None, **facts: object) -> list[str]:
     """Return the findings for a rock-on with one image."""
-    sample = rockon({"web": {"opts": options or []}})
+    sample = build_definition({"web": {"opts": options or []}})
     host = replace(HostFacts(images={WEB: known}), **facts)  # type: ignore[arg-type]
-    return [f"{one.level}: {one}" for one in images(sample, host)]
+    return [f"{one.level}: {one}" for one in check_images(sample, host)]
 
 
 def test_nothing_is_said_of_an_image_that_nobody_was_asked_about():
-    assert list(images(rockon({"web": {}}), HostFacts())) == []
+    assert list(check_images(build_definition({"web": {}}), HostFacts())) == []
 
 
 def test_an_image_that_does_not_exist_forbids_it_unless_one_is_here():

@@ -2,13 +2,13 @@
 
 import pytest
 
-from rockonweb.core.preflight.privileges import added, findings, powers
-from tests.support.samples import NAMES, definition, rockon
+from rockonweb.core.preflight.privileges import added_privileges, find_privileges, privilege_findings
+from tests.support.samples import NAMES, build_definition, load_definition
 
 
 def words(*options: list[str]) -> list[str]:
     """Return what a container with these options may do."""
-    return [power.sentence for power in powers(rockon({"app": {"opts": list(options)}}))]
+    return [power.sentence for power in find_privileges(build_definition({"app": {"opts": list(options)}}))]
 
 
 SOCKET = "app has Docker's socket (%s), by which it can do anything on this host."
@@ -102,14 +102,14 @@ def test_what_any_app_may_is_no_power(option: list[str]):
 
 
 def test_a_power_is_named_once_for_a_container_and_is_to_be_confirmed():
-    sample = rockon(
+    sample = build_definition(
         {"app": {"opts": [["--privileged", ""], ["--privileged", ""]]}, "db": {"opts": [["--pid", "host"]]}}
     )
-    assert [str(one) for one in findings(sample)] == [
+    assert [str(one) for one in privilege_findings(sample)] == [
         "app has all rights on this host, as its administrator has.",
         "db sees and can end every process of this host.",
     ]
-    assert all(one.confirm and one.level == "note" for one in findings(sample))
+    assert all(one.confirm and one.level == "note" for one in privilege_findings(sample))
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,16 @@ def test_of_a_switch_or_a_mode_that_is_given_twice_the_last_one_counts(options: 
 
 
 def test_only_what_a_newer_definition_adds_is_new():
-    old = rockon({"app": {"opts": [["--cap-add", "NET_ADMIN"]]}})
-    new = rockon({"renamed": {"opts": [["--cap-add", "NET_ADMIN"], ["--cap-add", "SYS_TIME"]]}})
-    assert [power.sentence for power in added(old, new)] == ["renamed has the right SYS_TIME over this host."]
-    assert added(new, old) == []
+    old = build_definition({"app": {"opts": [["--cap-add", "NET_ADMIN"]]}})
+    new = build_definition({"renamed": {"opts": [["--cap-add", "NET_ADMIN"], ["--cap-add", "SYS_TIME"]]}})
+    assert [power.sentence for power in added_privileges(old, new)] == [
+        "renamed has the right SYS_TIME over this host."
+    ]
+    assert added_privileges(new, old) == []
 
 
 def test_the_fixtures_that_have_powers():
-    assert {name for name in NAMES if powers(definition(name))} == {
+    assert {name for name in NAMES if find_privileges(load_definition(name))} == {
         "everything",
         "flags",
         "host-network",

@@ -7,31 +7,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockonweb.core.answers.answers import Answers, from_json, leaves, rebased, same, together
+from rockonweb.core.answers.answers import (
+    Answers,
+    answers_equal,
+    answers_from_json,
+    build_answers,
+    flatten_answers,
+    rebase_answers,
+)
 from rockonweb.core.questions import settings
-from rockonweb.core.questions.settings import ALL, Typed
-from rockonweb.core.questions.wizard import asks
+from rockonweb.core.questions.settings import ALL_CONTAINERS, TypedRow
+from rockonweb.core.questions.wizard import page_questions
 from rockonweb.core.secret import MASK
-from tests.support.samples import answer, definition, questions, rockon
+from tests.support.samples import build_definition, complete_answers, label_questions, load_definition
 
-NOTES = rockon(
+NOTES = build_definition(
     {
         "web": {
-            "volumes": questions({"/data/": "Notes"}),
+            "volumes": label_questions({"/data/": "Notes"}),
             "ports": {"80": {"label": "Page", "ui": True, "protocol": "tcp"}, "9000": {"label": "Sync"}},
-            "environment": questions(TITLE="Title", PASSWORD="Password"),
+            "environment": label_questions(TITLE="Title", PASSWORD="Password"),
             "opts": [["-v", "/run/docker.sock:/var/run/docker.sock:ro"], ["--mount", "type=tmpfs,target=/scratch"]],
         },
         "db": {"opts": [["--tmpfs", "/run"]]},
     },
     name="Notes",
 )
-MIXED = rockon({"web": {}, "vpn": {"opts": [["--net=host", ""]], "ports": {"53": {}}}}, name="Mixed")
-OLD = answer(NOTES)
+MIXED = build_definition({"web": {}, "vpn": {"opts": [["--net=host", ""]], "ports": {"53": {}}}}, name="Mixed")
+OLD = complete_answers(NOTES)
 
 
-def told(rows: settings.Rows) -> list[tuple[str, str, str]]:
-    return [(one.name, one.part, one.sentence) for one in rows.faults]
+def told(rows: settings.ParsedRows) -> list[tuple[str, str, str]]:
+    return [(one.name, one.column, one.sentence) for one in rows.faults]
 
 
 def with_(answers: Answers, **parts: Any) -> Answers:
@@ -42,12 +49,14 @@ def with_(answers: Answers, **parts: Any) -> Answers:
 
 
 def test_pages_where_nothing_can_be_added_apply_only_where_something_is_asked() -> None:
-    assert settings.pages(NOTES) == ["shares", "storage", "ports", "environment", "labels", "networks"]
-    assert settings.pages(definition("bare")) == ["storage", "environment", "labels", "networks"]
+    assert settings.settings_pages(NOTES) == ["shares", "storage", "ports", "environment", "labels", "networks"]
+    assert settings.settings_pages(load_definition("bare")) == ["storage", "environment", "labels", "networks"]
 
 
 def test_added_variables_are_questions_after_the_definitions_own_and_may_be_blank() -> None:
-    asked = asks(settings.with_variables(NOTES, {"web": ["LOG", "API_TOKEN", "TITLE"]}), "environment")
+    asked = page_questions(
+        settings.add_variable_questions(NOTES, {"web": ["LOG", "API_TOKEN", "TITLE"]}), "environment"
+    )
     assert [(ask.name, ask.optional, ask.secret) for ask in asked] == [
         ("environment-web-TITLE", False, False),
         ("environment-web-PASSWORD", False, True),
@@ -58,7 +67,7 @@ def test_added_variables_are_questions_after_the_definitions_own_and_may_be_blan
 
 def test_fields_hold_what_was_answered_and_a_port_that_is_not_published_is_blank() -> None:
     answers = with_(OLD, ports={"web": {80: None, 9000: 9001}}, variables={"web": {"LOG": "debug"}})
-    found = settings.values(settings.with_variables(NOTES, answers.variables), answers)
+    found = settings.settings_values(settings.add_variable_questions(NOTES, answers.variables), answers)
     assert found == {
         "shares-web-/data/": "web-data-",
         "ports-web-80": "",
@@ -71,12 +80,12 @@ def test_fields_hold_what_was_answered_and_a_port_that_is_not_published_is_blank
 
 def test_a_variable_that_was_never_answered_has_no_value_and_none_is_made_up() -> None:
     fresh = with_(OLD, environment={"web": {"TITLE": "Ours"}})
-    assert "environment-web-PASSWORD" not in settings.values(NOTES, fresh)
+    assert "environment-web-PASSWORD" not in settings.settings_values(NOTES, fresh)
 
 
 def test_fixed_ports_stay_as_they_were_given_whatever_is_typed() -> None:
-    assert settings.with_fixed(MIXED, {"vpn": {53: 53}}, {"vpn": {53: None}}) == {"vpn": {53: None}}
-    assert settings.with_fixed(NOTES, {"web": {80: 81, 9000: None}}, {"web": {80: 80, 9000: 1}}) == {
+    assert settings.keep_fixed_ports(MIXED, {"vpn": {53: 53}}, {"vpn": {53: None}}) == {"vpn": {53: None}}
+    assert settings.keep_fixed_ports(NOTES, {"web": {80: 81, 9000: None}}, {"web": {80: 80, 9000: 1}}) == {
         "web": {80: 81, 9000: None}
     }
 
@@ -85,16 +94,19 @@ def test_fixed_ports_stay_as_they_were_given_whatever_is_typed() -> None:
 
 
 def test_storage_of_one_container_and_of_all() -> None:
-    rows = settings.storage(
+    rows = settings.parse_storage(
         NOTES,
         [
-            Typed("one", "web", " /films//old/./ ", "films"),
-            Typed("two", ALL, "/music", "music/old"),
-            Typed("blank", "web", "", ""),
+            TypedRow("one", "web", " /films//old/./ ", "films"),
+            TypedRow("two", ALL_CONTAINERS, "/music", "music/old"),
+            TypedRow("blank", "web", "", ""),
         ],
     )
     assert told(rows) == []
-    assert rows.found == {"web": {"/films/old": "films", "/music": "music/old"}, "db": {"/music": "music/old"}}
+    assert rows.values_by_container == {
+        "web": {"/films/old": "films", "/music": "music/old"},
+        "db": {"/music": "music/old"},
+    }
 
 
 NO_PATH = "A path in the app begins with a slash and has no colon, such as /photos."
@@ -120,34 +132,40 @@ NO_PATH = "A path in the app begins with a slash and has no colon, such as /phot
     ],
 )
 def test_paths_that_can_not_be_had(path: str, sentence: str) -> None:
-    assert told(settings.storage(NOTES, [Typed("new-1", "web", path, "films")])) == [("new-1", "key", sentence)]
+    assert told(settings.parse_storage(NOTES, [TypedRow("new-1", "web", path, "films")])) == [
+        ("new-1", "key", sentence)
+    ]
 
 
 def test_a_path_is_used_once_in_a_container_but_in_each() -> None:
-    rows = settings.storage(NOTES, [Typed("a", "web", "/x", "one"), Typed("b", "db", "/x", "one")])
+    rows = settings.parse_storage(NOTES, [TypedRow("a", "web", "/x", "one"), TypedRow("b", "db", "/x", "one")])
     assert told(rows) == []
-    rows = settings.storage(NOTES, [Typed("a", "web", "/x", "one"), Typed("b", ALL, "/x/", "two")])
+    rows = settings.parse_storage(
+        NOTES, [TypedRow("a", "web", "/x", "one"), TypedRow("b", ALL_CONTAINERS, "/x/", "two")]
+    )
     assert told(rows) == [("b", "key", "/x is there twice for web.")]
-    assert settings.storage(NOTES, [Typed("a", "db", "/run", "one")]).faults
+    assert settings.parse_storage(NOTES, [TypedRow("a", "db", "/run", "one")]).faults
 
 
 def test_a_container_that_there_is_not() -> None:
-    for kind, key in ((settings.storage, "/x"), (settings.labels, "a"), (settings.variables, "A")):
-        rows = kind(NOTES, [Typed("new-1", "nobody", key, "x")])
+    for kind, key in ((settings.parse_storage, "/x"), (settings.parse_labels, "a"), (settings.parse_variables, "A")):
+        rows = kind(NOTES, [TypedRow("new-1", "nobody", key, "x")])
         assert told(rows) == [("new-1", "container", 'Notes has no container "nobody".')]
-        assert rows.found == {}
+        assert rows.values_by_container == {}
 
 
 def test_added_variables() -> None:
-    rows = settings.variables(NOTES, [Typed("a", ALL, " LOG ", " as typed "), Typed("b", "db", "TITLE", "")])
-    assert rows.found == {"web": {"LOG": " as typed "}, "db": {"LOG": " as typed ", "TITLE": ""}}
-    faults = settings.variables(
+    rows = settings.parse_variables(
+        NOTES, [TypedRow("a", ALL_CONTAINERS, " LOG ", " as typed "), TypedRow("b", "db", "TITLE", "")]
+    )
+    assert rows.values_by_container == {"web": {"LOG": " as typed "}, "db": {"LOG": " as typed ", "TITLE": ""}}
+    faults = settings.parse_variables(
         NOTES,
         [
-            Typed("a", "web", "TITLE", "x"),
-            Typed("b", "web", "A B", "x"),
-            Typed("c", "web", "A=B", ""),
-            Typed("d", "web", "", "x"),
+            TypedRow("a", "web", "TITLE", "x"),
+            TypedRow("b", "web", "A B", "x"),
+            TypedRow("c", "web", "A=B", ""),
+            TypedRow("d", "web", "", "x"),
         ],
     )
     assert told(faults) == [
@@ -159,33 +177,35 @@ def test_added_variables() -> None:
 
 
 def test_labels() -> None:
-    rows = settings.labels(NOTES, [Typed("a", "web", "traefik.enable=true"), Typed("b", ALL, "mine")])
+    rows = settings.parse_labels(
+        NOTES, [TypedRow("a", "web", "traefik.enable=true"), TypedRow("b", ALL_CONTAINERS, "mine")]
+    )
     assert told(rows) == []
-    assert rows.lists == {"web": ["traefik.enable=true", "mine"], "db": ["mine"]}
+    assert rows.keys_by_container == {"web": ["traefik.enable=true", "mine"], "db": ["mine"]}
 
 
 @pytest.mark.parametrize("label", ["=x", "a b", "a b=c", "rockonweb.rockon=Other", "a\tb=c"])
 def test_labels_that_docker_refuses_or_that_are_ours(label: str) -> None:
-    [(name, part, sentence)] = told(settings.labels(NOTES, [Typed("new-1", "web", label)]))
+    [(name, part, sentence)] = told(settings.parse_labels(NOTES, [TypedRow("new-1", "web", label)]))
     assert (name, part) == ("new-1", "key")
     assert "is no label: use KEY or KEY=VALUE" in sentence
 
 
 @pytest.mark.parametrize("label", ["a=b\0", "a=b\nc=d"])
 def test_a_label_is_one_line(label: str) -> None:
-    assert told(settings.labels(NOTES, [Typed("new-1", "web", label)])) == [
+    assert told(settings.parse_labels(NOTES, [TypedRow("new-1", "web", label)])) == [
         ("new-1", "key", "This must be a single line of text.")
     ]
 
 
 def test_a_key_of_a_label_is_there_once() -> None:
-    rows = settings.labels(NOTES, [Typed("a", "web", "x=1"), Typed("b", "web", "x=2")])
+    rows = settings.parse_labels(NOTES, [TypedRow("a", "web", "x=1"), TypedRow("b", "web", "x=2")])
     assert told(rows) == [("b", "key", 'web would have "x=1" too: a key can be there once.')]
 
 
 def test_networks_for_all_means_for_those_that_can_join() -> None:
-    assert settings.networks(MIXED, [Typed("a", ALL, "lan")]).lists == {"web": ["lan"]}
-    rows = settings.networks(MIXED, [Typed("a", "vpn", "lan")])
+    assert settings.parse_networks(MIXED, [TypedRow("a", ALL_CONTAINERS, "lan")]).keys_by_container == {"web": ["lan"]}
+    rows = settings.parse_networks(MIXED, [TypedRow("a", "vpn", "lan")])
     assert told(rows) == [
         ("a", "key", "It uses the host's own network, and Docker lets it join no other one beside that.")
     ]
@@ -193,7 +213,7 @@ def test_networks_for_all_means_for_those_that_can_join() -> None:
 
 @pytest.mark.parametrize("name", ["host", "none", "-lan", "a b", "lan/1", "é"])
 def test_names_of_networks_that_docker_refuses(name: str) -> None:
-    [(_, part, sentence)] = told(settings.networks(NOTES, [Typed("a", "web", name)]))
+    [(_, part, sentence)] = told(settings.parse_networks(NOTES, [TypedRow("a", "web", name)]))
     assert part == "key"
     assert sentence.startswith(f'"{name}" is not a network that a container can join')
 
@@ -220,20 +240,20 @@ ANSWERS = st.builds(
 
 @given(ANSWERS)
 def test_answers_are_the_same_after_json_and_after_being_taken_apart(answers: Answers) -> None:
-    assert from_json(json.loads(json.dumps(answers.to_json()))) == answers
-    assert together(leaves(answers)) == answers
+    assert answers_from_json(json.loads(json.dumps(answers.to_dict()))) == answers
+    assert build_answers(flatten_answers(answers)) == answers
 
 
 @given(ANSWERS, ANSWERS, ANSWERS)
 def test_what_was_not_changed_follows_what_others_change(base: Answers, wanted: Answers, current: Answers) -> None:
-    assert same(rebased(base, base, current), current)
-    assert same(rebased(base, wanted, base), wanted)
+    assert answers_equal(rebase_answers(base, base, current), current)
+    assert answers_equal(rebase_answers(base, wanted, base), wanted)
 
 
 def test_the_changes_of_two_people_meet() -> None:
     mine = with_(OLD, ports={"web": {80: 81, 9000: 9000}}, labels={"web": ["mine"]})
     theirs = with_(OLD, environment={"web": {"TITLE": "Theirs", "PASSWORD": "p"}}, labels={"db": ["theirs"]})
-    merged = rebased(OLD, mine, theirs)
+    merged = rebase_answers(OLD, mine, theirs)
     assert merged.ports == mine.ports
     assert merged.environment == theirs.environment
     assert merged.labels == {"db": ["theirs"], "web": ["mine"]}
@@ -242,7 +262,7 @@ def test_the_changes_of_two_people_meet() -> None:
 def test_a_change_of_what_is_no_longer_asked_is_left_out() -> None:
     mine = with_(OLD, environment={"web": {"TITLE": "Mine", "PASSWORD": "new"}})
     newer = with_(OLD, environment={"web": {"PASSWORD": "password-value"}})
-    assert rebased(OLD, mine, newer).environment == {"web": {"PASSWORD": "new"}}
+    assert rebase_answers(OLD, mine, newer).environment == {"web": {"PASSWORD": "new"}}
 
 
 # -- what differs, and what to know -----------------------------------------------------------------------------------
@@ -257,7 +277,7 @@ def test_differences_are_in_the_order_of_the_pages_and_hide_secrets() -> None:
         variables={"web": {"API_TOKEN": "red horses"}},
         ports={"web": {80: None, 9000: 9000}},
     )
-    assert [(one.page, one.key, one.before, one.after) for one in settings.differences(NOTES, OLD, new)] == [
+    assert [(one.page, one.key, one.before, one.after) for one in settings.diff_settings(NOTES, OLD, new)] == [
         ("ports", "80", "80", "not published"),
         ("environment", "TITLE", "title-value", "Ours"),
         ("environment", "PASSWORD", MASK, MASK),
@@ -265,11 +285,11 @@ def test_differences_are_in_the_order_of_the_pages_and_hide_secrets() -> None:
         ("labels", "a=b", None, ""),
         ("networks", "lan", None, ""),
     ]
-    assert settings.differences(NOTES, OLD, OLD) == []
+    assert settings.diff_settings(NOTES, OLD, OLD) == []
 
 
 def warned(new: Answers, old: Answers = OLD, one: Any = NOTES) -> list[str]:
-    return [f"{finding.level}: {finding}" for finding in settings.warnings(one, old, new)]
+    return [f"{finding.level}: {finding}" for finding in settings.change_warnings(one, old, new)]
 
 
 def test_another_share_for_a_volume_leaves_the_files_behind() -> None:
@@ -294,7 +314,7 @@ def test_more_storage_than_the_definition_speaks_of() -> None:
     assert [line.partition(".")[0] for line in warned(new)] == [
         "note: The definition of Notes does not say that the app can use more storage"
     ]
-    open_to_more = rockon({"web": {}}, volume_add_support=True)
+    open_to_more = build_definition({"web": {}}, volume_add_support=True)
     assert warned(Answers(storage={"web": {"/films": "films"}}), Answers(), open_to_more) == []
 
 
@@ -315,8 +335,8 @@ def test_a_password_may_be_kept_by_the_app() -> None:
 
 
 def test_notes_beside_ports() -> None:
-    page, sync = asks(NOTES, "ports")
-    fixed = asks(MIXED, "ports")[0]
+    page, sync = page_questions(NOTES, "ports")
+    fixed = page_questions(MIXED, "ports")[0]
     assert settings.port_notes(MIXED, fixed, "53", Answers(), 53) == []
     assert settings.port_notes(NOTES, sync, "9000", OLD, 9000) == []
     assert settings.port_notes(NOTES, sync, "", OLD, 9002) == [
@@ -337,4 +357,4 @@ def test_notes_beside_ports() -> None:
     ],
 )
 def test_how_long_it_is_down(rebuilt: list[str], running: bool, begin: str) -> None:
-    assert settings.downtime(rebuilt, 2, running=running).startswith(begin)
+    assert settings.describe_downtime(rebuilt, 2, running=running).startswith(begin)

@@ -6,21 +6,26 @@ import pytest
 
 from rockonweb.core.definition.definition import Definition
 from rockonweb.core.questions import suggestions
-from rockonweb.core.questions.suggestions import Owner, Surroundings
-from rockonweb.core.questions.wizard import asks
-from tests.support.samples import questions, rockon
+from rockonweb.core.questions.suggestions import FolderOwner, SuggestionContext
+from rockonweb.core.questions.wizard import page_questions
+from tests.support.samples import build_definition, label_questions
 
-HERE = Surroundings(
+HERE = SuggestionContext(
     time_zone="Europe/Lisbon",
     host_name="attic",
     address="192.168.7.9",
     groups={"docker": 998},
-    owners={"media": Owner(1000, 100), "fresh": Owner(0, 0, new=True), "roots": Owner(0, 0), "new": Owner(7, 8, True)},
+    owners={
+        "media": FolderOwner(1000, 100),
+        "fresh": FolderOwner(0, 0, new=True),
+        "roots": FolderOwner(0, 0),
+        "new": FolderOwner(7, 8, True),
+    },
 )
 
 
 def app(key: str, label: str = "", description: str = "", **keys: Any) -> Definition:
-    return rockon({"web": {"environment": {key: {"label": label, "description": description}}, **keys}})
+    return build_definition({"web": {"environment": {key: {"label": label, "description": description}}, **keys}})
 
 
 def made(length: int) -> str:
@@ -28,10 +33,10 @@ def made(length: int) -> str:
 
 
 def found(
-    one: Definition, values: dict[str, str] | None = None, here: Surroundings = HERE
+    one: Definition, values: dict[str, str] | None = None, here: SuggestionContext = HERE
 ) -> dict[str, tuple[str, str]]:
-    texts = suggestions.texts(one, "environment", values or {}, here, made)
-    filled = suggestions.offered(one, "environment", values or {}, texts)
+    texts = suggestions.suggest_texts(one, "environment", values or {}, here, made)
+    filled = suggestions.prefill_suggestions(one, "environment", values or {}, texts)
     return {name.removeprefix("environment-"): (each.value, str(each.why)) for name, each in filled.items()}
 
 
@@ -72,10 +77,10 @@ def test_the_help_says_whose_the_share_is_or_will_be(share: str, number: str, wh
 
 
 def test_a_container_without_a_volume_takes_the_share_of_another_and_else_the_example() -> None:
-    variable = {"environment": questions(PUID="UID [e.g. 1234]")}
-    two = rockon({"db": {"volumes": {"/db": {}}}, "web": variable})
+    variable = {"environment": label_questions(PUID="UID [e.g. 1234]")}
+    two = build_definition({"db": {"volumes": {"/db": {}}}, "web": variable})
     assert found(two, {"shares-db-/db": "media"})["web-PUID"][0] == "1000"
-    assert found(rockon({"web": variable}))["web-PUID"][0] == "1234"
+    assert found(build_definition({"web": variable}))["web-PUID"][0] == "1234"
 
 
 def test_the_docker_group_is_meant_where_the_text_says_so() -> None:
@@ -172,9 +177,9 @@ def test_a_generated_secret_is_as_long_as_allowed(label: str, length: int) -> No
 
 def test_what_is_asked_twice_gets_the_same_secret() -> None:
     numbers = iter(range(9))
-    two = rockon(
+    two = build_definition(
         {
-            "db": {"environment": questions(DB_PW="Root password", OTHER_PW="Other password")},
+            "db": {"environment": label_questions(DB_PW="Root password", OTHER_PW="Other password")},
             "web": {
                 "environment": {
                     "DB_PW": {"label": "Password"},
@@ -184,7 +189,7 @@ def test_what_is_asked_twice_gets_the_same_secret() -> None:
             },
         }
     )
-    texts = suggestions.texts(two, "environment", {}, HERE, lambda _: str(next(numbers)))
+    texts = suggestions.suggest_texts(two, "environment", {}, HERE, lambda _: str(next(numbers)))
     by_key = {name.removeprefix("environment-"): (one.value, one.source) for name, one in texts.items()}
     root, other = ("0", "environment-db-DB_PW"), ("1", "environment-db-OTHER_PW")
     assert by_key == {
@@ -196,9 +201,9 @@ def test_what_is_asked_twice_gets_the_same_secret() -> None:
     }
 
 
-LINKED = rockon(
+LINKED = build_definition(
     {
-        "db": {"environment": questions(POSTGRES_PASSWORD="DB Password")},
+        "db": {"environment": label_questions(POSTGRES_PASSWORD="DB Password")},
         "web": {
             "ports": {"3000": {"label": "Page", "ui": True, "protocol": "tcp"}},
             "environment": {
@@ -230,15 +235,15 @@ def test_what_was_answered_is_not_offered_nor_what_belongs_to_a_secret_that_was(
 
 
 def test_without_facts_nothing_is_made_up() -> None:
-    nowhere = Surroundings()
+    nowhere = SuggestionContext()
     assert set(found(LINKED, here=nowhere)) == {"db-POSTGRES_PASSWORD", "web-DATABASE_URL"}
     for key in ("TZ", "HOSTNAME", "HOST_IP", "PUID"):
         assert found(app(key, **VOLUMES), SHARES, nowhere) == {}
 
 
 def test_only_a_secret_can_be_generated() -> None:
-    (ask,) = asks(app("USER_NAME", "Name"), "environment")
-    assert not suggestions.generates(ask)
+    (ask,) = page_questions(app("USER_NAME", "Name"), "environment")
+    assert not suggestions.can_generate_secret(ask)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +263,7 @@ def test_only_a_secret_can_be_generated() -> None:
 def test_a_question_of_a_hundred_thousand_signs_is_read_like_any_other(words: str) -> None:
     """It would take years where each sign is tried with each."""
     for key in ("PASSWORD", "NAME", "SERVER_URL"):
-        (ask,) = asks(app(key, words, words), "environment")
+        (ask,) = page_questions(app(key, words, words), "environment")
         assert ask.optional is False
         assert isinstance(ask.example, str)
         assert isinstance(found(app(key, words, words)), dict)

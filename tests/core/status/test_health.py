@@ -3,17 +3,17 @@
 import pytest
 
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.health import Limits, Look, Verdict, judge
+from rockonweb.core.status.health import ContainerObservation, HealthLimits, HealthVerdict, judge_health
 
-LIMITS = Limits(steady=10, timeout=300)
+LIMITS = HealthLimits(steady_seconds=10, timeout_seconds=300)
 
 
 def facts(state: str = "running", **keys: object) -> ContainerFacts:
     return ContainerFacts("app", state=state, **{"restart_policy": "unless-stopped", **keys})  # type: ignore[arg-type]
 
 
-def verdict(*looks: tuple[float, ContainerFacts | None] | tuple[float, ContainerFacts | None, bool]) -> Verdict:
-    return judge("app", [Look(*look) for look in looks], LIMITS)
+def verdict(*looks: tuple[float, ContainerFacts | None] | tuple[float, ContainerFacts | None, bool]) -> HealthVerdict:
+    return judge_health("app", [ContainerObservation(*look) for look in looks], LIMITS)
 
 
 def outcome(*looks: tuple[float, ContainerFacts | None] | tuple[float, ContainerFacts | None, bool]) -> str:
@@ -44,7 +44,7 @@ def test_a_moment_down_begins_the_while_anew() -> None:
 def test_its_page_must_answer() -> None:
     assert outcome((0, facts(), False), (10, facts(), False)) == "waiting"
     assert outcome((0, facts(), False), (10, facts(), True)) == "healthy"
-    assert str(verdict((0, facts(), False), (10, facts(), False)).why) == "app runs, but its page does not answer."
+    assert str(verdict((0, facts(), False), (10, facts(), False)).reason) == "app runs, but its page does not answer."
     assert outcome((0, facts(), False), (300, facts(), False)) == "unhealthy"
 
 
@@ -66,7 +66,7 @@ def test_its_own_health_check_counts_and_nothing_else() -> None:
     ],
 )
 def test_what_is_gone_is_unhealthy_at_once(found: ContainerFacts | None, why: str) -> None:
-    assert verdict((0, found)) == Verdict("unhealthy", why)
+    assert verdict((0, found)) == HealthVerdict("unhealthy", why)
 
 
 def test_what_was_meant_to_end_and_did_is_healthy() -> None:

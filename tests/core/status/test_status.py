@@ -3,7 +3,7 @@
 import pytest
 
 from rockonweb.core.facts import ContainerFacts
-from rockonweb.core.status.status import Observed, Status, completed, observe
+from rockonweb.core.status.status import ObservedStatus, Status, derive_status, is_completed
 
 KEPT_UP = "unless-stopped"
 
@@ -14,8 +14,8 @@ def facts(
     return ContainerFacts(name, state=state, exit_code=code, restart_policy=policy, error=error)
 
 
-def seen(*containers: ContainerFacts | None) -> Observed:
-    return observe({one.name if one else "gone": one for one in containers})
+def seen(*containers: ContainerFacts | None) -> ObservedStatus:
+    return derive_status({one.name if one else "gone": one for one in containers})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def seen(*containers: ContainerFacts | None) -> Observed:
     ],
 )
 def test_a_healthy_rock_on(containers: list[ContainerFacts], status: Status) -> None:
-    assert seen(*containers) == Observed(status)
+    assert seen(*containers) == ObservedStatus(status)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_an_unhealthy_one_names_the_container_and_its_exit_code(
     ],
 )
 def test_completed_is_status_0_and_no_restarts(one: ContainerFacts, is_it: bool) -> None:
-    assert completed(one) is is_it
+    assert is_completed(one) is is_it

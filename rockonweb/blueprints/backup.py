@@ -124,27 +124,31 @@ def forget(restore_id: int) -> ResponseReturnValue:
 @blueprint.get("/rockons/<int:rockon_id>/export")
 def offer_export(rockon_id: int) -> ResponseReturnValue:
     """Show what an export has, and offer it."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if not rockon.is_installed:
-        return redirect_to_view("rockons.show", rockon_id=rockon.id)
-    return _render_export(rockon, ExportForm(formdata=None))
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if not installation.is_installed:
+        return redirect_to_view("rockons.show", rockon_id=installation.id)
+    return _render_export(installation, ExportForm(formdata=None))
 
 
 @blueprint.post("/rockons/<int:rockon_id>/export")
 def send_export(rockon_id: int) -> ResponseReturnValue:
     """Send a rock-on as compose.yaml with its .env."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
     form = ExportForm()
     if form.secrets.data:
         if not password_confirmed(form.password):
-            return _render_export(rockon, form), 422
-        audit.record("secret.exported", rockon.name)
-    packed = export.zip_export(export.build_export(rockon), reveal=bool(form.secrets.data))
-    return send_download(packed, "application/zip", f'attachment; filename="{file_stem(rockon.name)}-compose.zip"')
+            return _render_export(installation, form), 422
+        audit.record("secret.exported", installation.name)
+    packed = export.zip_export(export.build_export(installation), reveal=bool(form.secrets.data))
+    return send_download(
+        packed, "application/zip", f'attachment; filename="{file_stem(installation.name)}-compose.zip"'
+    )
 
 
-def _render_export(rockon: Installation, form: ExportForm) -> str:
-    return render_template("backup/export.html", rockon=rockon, form=form, found=export.build_export(rockon))
+def _render_export(installation: Installation, form: ExportForm) -> str:
+    return render_template(
+        "backup/export.html", rockon=installation, form=form, found=export.build_export(installation)
+    )
 
 
 def secret_field_name(secret: SecretLocation) -> str:

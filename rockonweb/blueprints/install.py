@@ -107,18 +107,20 @@ def install(rockon_id: int) -> ResponseReturnValue:
 
 def _load_wizard(rockon_id: int, page: str = wizard.SUMMARY_PAGE) -> WizardContext:
     """Return where the person is; an installed or busy rock-on leads elsewhere, an unknown page is 404."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
     running = db.session.scalar(
-        select(Operation.id).where(Operation.installation_id == rockon.id, Operation.progress.in_(ACTIVE_PROGRESS))
+        select(Operation.id).where(
+            Operation.installation_id == installation.id, Operation.progress.in_(ACTIVE_PROGRESS)
+        )
     )
     if running is not None:
         _redirect_away(url_for("operations.show", operation_id=running))
-    if rockon.is_installed:
-        _redirect_away(url_for("rockons.show", rockon_id=rockon.id))
-    definition = drafts.catalogue_definition(rockon)
+    if installation.is_installed:
+        _redirect_away(url_for("rockons.show", rockon_id=installation.id))
+    definition = drafts.catalogue_definition(installation)
     if page not in wizard.wizard_pages(definition):
         abort(404)
-    return WizardContext(rockon, definition, page, drafts.load_draft(rockon, definition, current_user.id))
+    return WizardContext(installation, definition, page, drafts.load_draft(installation, definition, current_user.id))
 
 
 def _redirect_away(address: str) -> NoReturn:

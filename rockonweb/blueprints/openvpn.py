@@ -46,43 +46,43 @@ def make_authority(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/clients")
 def make_client(rockon_id: int) -> ResponseReturnValue:
     """Make a client's profile."""
-    rockon, form = _get_vpn_server(rockon_id), ClientForm()
+    installation, form = _get_vpn_server(rockon_id), ClientForm()
     try:
-        return _submit_task(rockon, TaskRequest("profile", form.client.data or ""))
+        return _submit_task(installation, TaskRequest("profile", form.client.data or ""))
     except (BadInput, Conflict) as error:
         form.client.errors = [translate(error.sentence), *filter(None, [translate(error.hint)])]
-        return _render_panel(rockon, form), 422
+        return _render_panel(installation, form), 422
 
 
 @blueprint.post("/profile")
 def download(rockon_id: int) -> ResponseReturnValue:
     """Send a client's profile as a file. It holds a private key, so nothing keeps it on the way."""
-    rockon, client = _get_vpn_server(rockon_id), request.form.get("client", "")
-    answers = repository.load_answers(rockon)
+    installation, client = _get_vpn_server(rockon_id), request.form.get("client", "")
+    answers = repository.load_answers(installation)
     if fault := openvpn.client_fault(client, answers):
         raise BadInput(fault)
-    with get_host(rockon).connect_docker() as docker:
-        authority = _load_authority(rockon, answers, docker)
+    with get_host(installation).connect_docker() as docker:
+        authority = _load_authority(installation, answers, docker)
         listed_client = authority.find_client(client)
         if authority.listed and (listed_client is None or listed_client.revoked):
             raise Conflict(
                 t('There is no valid profile for "%(name)s".', name=client), t("Look at the list of clients again.")
             )
         instance_facts = HostFacts(instance=get_host().instance)  # by which our containers are known; it needs no more
-        command = openvpn.show_profile(rockon.current_definition, instance_facts, client)
+        command = openvpn.show_profile(installation.current_definition, instance_facts, client)
         get_host().shares.refuse_links(docker.paths_to_mount(command))
         profile = docker.read_once(command)
-    reachable_profile = openvpn.with_host_port(profile, rockon.current_definition, answers)
+    reachable_profile = openvpn.with_host_port(profile, installation.current_definition, answers)
     return send_download(reachable_profile, "application/x-openvpn-profile", f'attachment; filename="{client}.ovpn"')
 
 
 @blueprint.get("/revoke")
 def confirm_revoke(rockon_id: int) -> ResponseReturnValue:
     """Say what revoking means, and ask."""
-    rockon, client = _get_vpn_server(rockon_id), request.args.get("client", "").strip()
-    if fault := openvpn.client_fault(client, repository.load_answers(rockon)):
+    installation, client = _get_vpn_server(rockon_id), request.args.get("client", "").strip()
+    if fault := openvpn.client_fault(client, repository.load_answers(installation)):
         raise BadInput(fault)
-    return render_template("openvpn/revoke.html", rockon=rockon, client=client)
+    return render_template("openvpn/revoke.html", rockon=installation, client=client)
 
 
 @blueprint.post("/revoke")
@@ -92,34 +92,34 @@ def revoke(rockon_id: int) -> ResponseReturnValue:
 
 
 def _get_vpn_server(rockon_id: int) -> Installation:
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if handler_tasks.find_tasks(rockon) is not openvpn.OPENVPN_TASKS:
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if handler_tasks.find_tasks(installation) is not openvpn.OPENVPN_TASKS:
         abort(404)
-    return rockon
+    return installation
 
 
-def _load_authority(rockon: Installation, answers: Answers, docker: Engine) -> openvpn.CertificateAuthority:
-    return openvpn.read_authority(handler_tasks.read_task_files(rockon, openvpn.OPENVPN_TASKS, docker), answers)
+def _load_authority(installation: Installation, answers: Answers, docker: Engine) -> openvpn.CertificateAuthority:
+    return openvpn.read_authority(handler_tasks.read_task_files(installation, openvpn.OPENVPN_TASKS, docker), answers)
 
 
-def _submit_task(rockon: Installation, task: TaskRequest) -> ResponseReturnValue:
+def _submit_task(installation: Installation, task: TaskRequest) -> ResponseReturnValue:
     """Queue a task that can be done as things are; one that can't be is refused here already."""
-    with get_host(rockon).connect_docker() as docker:
-        handler_tasks.plan_task(rockon, task, docker)
-    operation = operations.submit_operation(rockon, task, current_user.name)
+    with get_host(installation).connect_docker() as docker:
+        handler_tasks.plan_task(installation, task, docker)
+    operation = operations.submit_operation(installation, task, current_user.name)
     return redirect_to_view("operations.show", operation_id=operation)
 
 
-def _render_panel(rockon: Installation, form: ClientForm) -> str:
-    answers = repository.load_answers(rockon)
+def _render_panel(installation: Installation, form: ClientForm) -> str:
+    answers = repository.load_answers(installation)
     context: dict[str, Any] = {
-        "rockon": rockon,
+        "rockon": installation,
         "form": form,
-        "address": openvpn.vpn_address(rockon.current_definition, answers),
+        "address": openvpn.vpn_address(installation.current_definition, answers),
     }
     try:
-        with get_host(rockon).connect_docker() as docker:
-            context["authority"] = _load_authority(rockon, answers, docker)
+        with get_host(installation).connect_docker() as docker:
+            context["authority"] = _load_authority(installation, answers, docker)
     except EngineError as error:
         context["error"] = error
     return render_page("openvpn/index.html", "openvpn/_panel.html", **context)

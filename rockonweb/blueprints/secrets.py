@@ -27,39 +27,41 @@ def index(rockon_id: int) -> ResponseReturnValue:
 @blueprint.post("/show")
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show a secret once, or say that it is none, against the password."""
-    rockon, form = rockon_page.installed_or_404(rockon_id), ReauthenticationForm()
+    installation, form = rockon_page.installed_or_404(rockon_id), ReauthenticationForm()
     unhide = "unhide" in request.form
-    answer = _find_answer(rockon, request.form.get("unhide" if unhide else "show", ""))
+    answer = _find_answer(installation, request.form.get("unhide" if unhide else "show", ""))
     if not form.validate() or not password_confirmed(form.password):
-        return _render_secrets(rockon, form), 422
+        return _render_secrets(installation, form), 422
     if unhide:
-        secret_answers.mark_secret(rockon, answer.container, answer.row.key, answer.row.label, secret=False)
-        return redirect_to_view("secrets.index", rockon_id=rockon.id)
-    audit.record("secret.revealed", f"{rockon.name} {answer.row.key}")
-    return _render_secrets(rockon, ReauthenticationForm(formdata=None), revealed=answer)
+        secret_answers.mark_secret(installation, answer.container, answer.row.key, answer.row.label, secret=False)
+        return redirect_to_view("secrets.index", rockon_id=installation.id)
+    audit.record("secret.revealed", f"{installation.name} {answer.row.key}")
+    return _render_secrets(installation, ReauthenticationForm(formdata=None), revealed=answer)
 
 
 @blueprint.post("/hide")
 def hide(rockon_id: int) -> ResponseReturnValue:
     """Mark an answer as a secret."""
-    rockon = rockon_page.installed_or_404(rockon_id)
-    answer = _find_answer(rockon, request.form.get("hide", ""))
-    secret_answers.mark_secret(rockon, answer.container, answer.row.key, answer.row.label, secret=True)
+    installation = rockon_page.installed_or_404(rockon_id)
+    answer = _find_answer(installation, request.form.get("hide", ""))
+    secret_answers.mark_secret(installation, answer.container, answer.row.key, answer.row.label, secret=True)
     flash(_("%(key)s is a secret now.", key=answer.row.key), "success")
-    return redirect_to_view("secrets.index", rockon_id=rockon.id)
+    return redirect_to_view("secrets.index", rockon_id=installation.id)
 
 
-def _find_answer(rockon: Installation, name: str) -> SecretAnswer:
+def _find_answer(installation: Installation, name: str) -> SecretAnswer:
     return next(
-        (answer for answer in secret_answers.list_secret_answers(rockon) if answer.name == name), None
+        (answer for answer in secret_answers.list_secret_answers(installation) if answer.name == name), None
     ) or abort(404)
 
 
-def _render_secrets(rockon: Installation, form: ReauthenticationForm, revealed: SecretAnswer | None = None) -> str:
+def _render_secrets(
+    installation: Installation, form: ReauthenticationForm, revealed: SecretAnswer | None = None
+) -> str:
     return render_template(
         "rockons/secrets.html",
-        rockon=rockon,
+        rockon=installation,
         form=form,
-        answers=secret_answers.list_secret_answers(rockon),
+        answers=secret_answers.list_secret_answers(installation),
         shown=revealed,
     )

@@ -65,23 +65,25 @@ def take_all() -> ResponseReturnValue:
 @require_role(Role.VIEWER)
 def show(rockon_id: int) -> str:
     """Show each container's image beside the newest; htmx asks for that alone while a look runs."""
-    rockon = rockon_page.installed_or_404(rockon_id)
-    start, until = format_time_of_day(rockon.auto_from), format_time_of_day(rockon.auto_until)
-    return _render_updates(rockon, AutoUpdateForm(data={"enabled": rockon.auto_update, "start": start, "until": until}))
+    installation = rockon_page.installed_or_404(rockon_id)
+    start, until = format_time_of_day(installation.auto_from), format_time_of_day(installation.auto_until)
+    return _render_updates(
+        installation, AutoUpdateForm(data={"enabled": installation.auto_update, "start": start, "until": until})
+    )
 
 
 @blueprint.get("/rockons/<int:rockon_id>/updates/review")
 @require_role(Role.OPERATOR)
 def review(rockon_id: int) -> str:
     """Show what an update would do, as far as it is known before the images are got."""
-    rockon = _get_updatable(rockon_id)
-    reviewed = review_request(rockon, UpdateRequest())
+    installation = _get_updatable(rockon_id)
+    reviewed = review_request(installation, UpdateRequest())
     return render_template(
         "updates/review.html",
-        rockon=rockon,
+        rockon=installation,
         trouble=reviewed.trouble,
-        before=preflight_review.preflight_review(reviewed.planned_change.plan.findings, [], [], rockon),
-        **preflight_review.change_context(reviewed, rockon),
+        before=preflight_review.preflight_review(reviewed.planned_change.plan.findings, [], [], installation),
+        **preflight_review.change_context(reviewed, installation),
     )
 
 
@@ -105,9 +107,9 @@ def get(rockon_id: int) -> ResponseReturnValue:
 @require_role(Role.OWNER)
 def automatic(rockon_id: int) -> ResponseReturnValue:
     """Store whether and when it may be updated by itself."""
-    rockon, form = _get_updatable(rockon_id), AutoUpdateForm()
+    installation, form = _get_updatable(rockon_id), AutoUpdateForm()
     if not form.validate():
-        return _render_updates(rockon, form), 422
+        return _render_updates(installation, form), 422
     with transaction() as session:
         row = session.get_one(Installation, rockon_id)
         row.auto_update = form.enabled.data
@@ -116,24 +118,26 @@ def automatic(rockon_id: int) -> ResponseReturnValue:
     return redirect_to_view("updates.show", rockon_id=rockon_id)
 
 
-def _render_updates(rockon: Installation, form: AutoUpdateForm) -> str:
+def _render_updates(installation: Installation, form: AutoUpdateForm) -> str:
     return render_page(
         "updates/show.html",
         "updates/_images.html",
-        rockon=rockon,
-        images=updates.rockon_images(rockon.id),
-        looking=updates.is_checking(rockon.id) or updates.is_checking(),
-        operation=catalogue_listing.active_operations([rockon.id]).get(rockon.id),
+        rockon=installation,
+        images=updates.rockon_images(installation.id),
+        looking=updates.is_checking(installation.id) or updates.is_checking(),
+        operation=catalogue_listing.active_operations([installation.id]).get(installation.id),
         form=form,
-        last=updates.last_automatic(rockon.id),
-        tried=updates.was_tried(rockon),
+        last=updates.last_automatic(installation.id),
+        tried=updates.was_tried(installation),
         hours=current_config().update_hours,
     )
 
 
 def _get_updatable(rockon_id: int) -> Installation:
     """Return a rock-on that is installed. Raises Conflict where it is not, or not yet."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if rockon.state not in (State.INSTALLED, State.PENDING_UPDATE):
-        raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("An install takes the newest images."))
-    return rockon
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if installation.state not in (State.INSTALLED, State.PENDING_UPDATE):
+        raise Conflict(
+            t("%(name)s is not installed.", name=installation.name), t("An install takes the newest images.")
+        )
+    return installation

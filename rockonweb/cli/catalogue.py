@@ -50,22 +50,22 @@ def refresh(as_json: bool) -> None:
 def list_rockons(as_json: bool) -> None:
     """List the rock-ons of the catalogue and their states."""
     rockons = sorted(
-        (app for app, _ in load_apps(select(RockOn), _LIST_COLUMNS)), key=lambda rockon: rockon.name.lower()
+        (app for app, _ in load_apps(select(RockOn), _LIST_COLUMNS)), key=lambda installation: installation.name.lower()
     )
-    shown = [rockon for rockon in rockons if rockon.entry.in_catalogue or rockon.is_installed]
+    shown = [installation for installation in rockons if installation.entry.in_catalogue or installation.is_installed]
     if as_json:
-        click.echo(json.dumps([_rockon_fields(rockon) for rockon in shown]))
+        click.echo(json.dumps([_rockon_fields(installation) for installation in shown]))
         return
-    for rockon in shown:
-        status = rockon.status_text if rockon.is_installed else ""
-        status += "" if rockon.entry.in_catalogue else "  (left the catalogue)"
-        click.echo(f"{rockon.name:40} {rockon.state:18} {status}".rstrip())
+    for installation in shown:
+        status = installation.status_text if installation.is_installed else ""
+        status += "" if installation.entry.in_catalogue else "  (left the catalogue)"
+        click.echo(f"{installation.name:40} {installation.state:18} {status}".rstrip())
 
 
-def _rockon_fields(rockon: Installation) -> dict[str, Any]:
+def _rockon_fields(installation: Installation) -> dict[str, Any]:
     keys = ("id", "name", "version", "website", "origin", "in_catalogue", "state", "has_ui")
-    fields = {key: getattr(rockon if key in ("id", "name", "state") else rockon.entry, key) for key in keys}
-    return {**fields, "status": rockon.status_text, "error": rockon.error}
+    fields = {key: getattr(installation if key in ("id", "name", "state") else installation.entry, key) for key in keys}
+    return {**fields, "status": installation.status_text, "error": installation.error}
 
 
 @catalogue.command()

@@ -50,7 +50,7 @@ def with_instance(command: Command) -> Command:
 
 def find_rockon(name: str) -> Installation:
     """Return a rock-on by its exact name. Raises BadInput."""
-    rockon = repository.find_installation_by_name(name)
-    if rockon is None:
+    installation = repository.find_installation_by_name(name)
+    if installation is None:
         raise BadInput(f'There is no rock-on "{name}".', "rockonweb catalog list shows their exact names.")
-    return rockon
+    return installation

@@ -35,11 +35,13 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 
     An engine that answers is asked what speaks against it.
     """
-    rockon = instance.find_rockon(name)
-    review = review_request(rockon, InstallRequest(_read_answers(rockon, file), source=rockon.installed_source))
+    installation = instance.find_rockon(name)
+    review = review_request(
+        installation, InstallRequest(_read_answers(installation, file), source=installation.installed_source)
+    )
     install_plan = review.plan
     if reveal_secrets:
-        audit.record("secret.plan", rockon.name)
+        audit.record("secret.plan", installation.name)
     if as_json:
         click.echo(json.dumps(install_plan.to_json_data(reveal_argv if reveal_secrets else list)))
         return
@@ -60,8 +62,8 @@ def show_plan(name: str, file: Path | None, as_json: bool, reveal_secrets: bool)
 @instance.with_instance
 def install(name: str, file: Path | None, wait: bool) -> None:
     """Install a rock-on with the answers of a file."""
-    rockon = instance.find_rockon(name)
-    review = review_or_refuse(rockon, InstallRequest(_read_answers(rockon, file)))
+    installation = instance.find_rockon(name)
+    review = review_or_refuse(installation, InstallRequest(_read_answers(installation, file)))
     for finding in review.plan.findings:
         if finding.level == "warn" or finding.confirm:
             click.echo(f"{finding.level}: {finding}", err=True)
@@ -102,18 +104,23 @@ def answers(name: str) -> None:
 # -- below -------------------------------------------------------------------------------------------------------------
 
 
-def _read_answers(rockon: Installation, file: Path | None) -> Answers:
+def _read_answers(installation: Installation, file: Path | None) -> Answers:
     if file is None:
-        if not rockon.installed_source:
-            raise BadInput(f"{rockon.name} is not installed, so it has no answers yet.", "Give them by --answers FILE.")
-        return repository.load_answers(rockon)
+        if not installation.installed_source:
+            raise BadInput(
+                f"{installation.name} is not installed, so it has no answers yet.", "Give them by --answers FILE."
+            )
+        return repository.load_answers(installation)
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The answers file {file} can't be read: {error}.") from None
     content: Any = parse_answers_json(text)
     return read_answers(
-        rockon.current_definition, content, repository.port_suggester(rockon), get_host().shares.shares_by_name()
+        installation.current_definition,
+        content,
+        repository.port_suggester(installation),
+        get_host().shares.shares_by_name(),
     )
 
 

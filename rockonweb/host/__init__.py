@@ -170,9 +170,9 @@ class Host:
         return certificate.ensure_certificate(self._settings)
 
 
-def get_host(rockon: Installation | None = None) -> Host:
+def get_host(installation: Installation | None = None) -> Host:
     """Return the machine that an app runs on, to act on its containers; without an app, to look only."""
-    return Host(current_config(), *([rockon.name] if rockon else []))
+    return Host(current_config(), *([installation.name] if installation else []))
 
 
 def _group_ids() -> dict[str, int]:

@@ -32,18 +32,18 @@ class StoredDraft:
     dropped: tuple[str, ...] = ()
 
 
-def catalogue_definition(rockon: Installation) -> Definition:
+def catalogue_definition(installation: Installation) -> Definition:
     """Return the definition that an install takes: the catalogue's newest."""
-    return rockon.parse_definition(rockon.entry.source)
+    return installation.parse_definition(installation.entry.source)
 
 
-def load_draft(rockon: Installation, definition: Definition, user_id: int) -> StoredDraft:
+def load_draft(installation: Installation, definition: Definition, user_id: int) -> StoredDraft:
     """Return a person's draft, an empty one where there is none. Only reads."""
-    return _read_stored_draft(find_draft(db.session(), rockon, user_id), rockon, definition)
+    return _read_stored_draft(find_draft(db.session(), installation, user_id), installation, definition)
 
 
 def save_draft(
-    rockon: Installation,
+    installation: Installation,
     definition: Definition,
     user_id: int,
     page: str,
@@ -58,7 +58,7 @@ def save_draft(
     on it was changed. `new_shares` come with the accepted shares page.
     """
     with transaction() as session:
-        draft = _read_stored_draft(find_draft(session, rockon, user_id), rockon, definition)
+        draft = _read_stored_draft(find_draft(session, installation, user_id), installation, definition)
         changed = any(draft.values.get(name) != value for name, value in typed.items())
         done = set(draft.done) | ({page} if accepted else set())
         if accepted is False or (accepted is None and changed):
@@ -68,34 +68,36 @@ def save_draft(
             "done": sorted(done),
             "new_shares": sorted(draft.new_shares if new_shares is None else new_shares),
         }
-        store_draft(session, rockon, user_id, data)
+        store_draft(session, installation, user_id, data)
 
 
-def prefill_fields(rockon: Installation, definition: Definition, draft: StoredDraft) -> dict[str, str]:
+def prefill_fields(installation: Installation, definition: Definition, draft: StoredDraft) -> dict[str, str]:
     """Return what the fields hold: the draft, then the answers of an earlier install; suggestions are not in it."""
-    return {**wizard.values_from_answers(definition, repository.load_answers(rockon)), **draft.values}
+    return {**wizard.values_from_answers(definition, repository.load_answers(installation)), **draft.values}
 
 
-def find_draft(session: Session, rockon: Installation, user_id: int) -> Draft | None:
+def find_draft(session: Session, installation: Installation, user_id: int) -> Draft | None:
     """Return a person's row: that of the settings of an app that is there, else that of an install."""
-    query = select(Draft).where(Draft.rockon_id == rockon.entry_id, Draft.user_id == user_id)
-    return session.scalar(query.where(Draft.installation_id == _draft_installation_id(rockon)))
+    query = select(Draft).where(Draft.rockon_id == installation.entry_id, Draft.user_id == user_id)
+    return session.scalar(query.where(Draft.installation_id == _draft_installation_id(installation)))
 
 
-def store_draft(session: Session, rockon: Installation, user_id: int, data: dict[str, Any]) -> None:
+def store_draft(session: Session, installation: Installation, user_id: int, data: dict[str, Any]) -> None:
     """Write a person's row."""
-    row, definition_hash = find_draft(session, rockon, user_id), definition_digest(rockon.entry.source)
+    row, definition_hash = find_draft(session, installation, user_id), definition_digest(installation.entry.source)
     if row is None:
-        row = Draft(user_id=user_id, rockon_id=rockon.entry_id, installation_id=_draft_installation_id(rockon))
+        row = Draft(
+            user_id=user_id, rockon_id=installation.entry_id, installation_id=_draft_installation_id(installation)
+        )
         session.add(row)
     row.definition_hash, row.typed_values = definition_hash, data
 
 
-def _draft_installation_id(rockon: Installation) -> int | None:
-    return rockon.id if rockon.state in INSTALLED_OR_PENDING else None
+def _draft_installation_id(installation: Installation) -> int | None:
+    return installation.id if installation.state in INSTALLED_OR_PENDING else None
 
 
-def _read_stored_draft(row: Draft | None, rockon: Installation, definition: Definition) -> StoredDraft:
+def _read_stored_draft(row: Draft | None, installation: Installation, definition: Definition) -> StoredDraft:
     if row is None:
         return StoredDraft()
     data, questions = row.typed_values, wizard.all_questions(definition)
@@ -106,7 +108,7 @@ def _read_stored_draft(row: Draft | None, rockon: Installation, definition: Defi
         if question.name not in data["values"]
     }
     values: dict[str, str] = {name: value for name, value in data["values"].items() if name not in ambiguous_names}
-    if row.definition_hash == definition_digest(rockon.entry.source):
+    if row.definition_hash == definition_digest(installation.entry.source):
         unanswered_pages = {question.page for question in questions if question.name not in values}
         return StoredDraft(
             values, tuple(page for page in data["done"] if page not in unanswered_pages), frozenset(data["new_shares"])

@@ -139,14 +139,16 @@ PROGRESS_PILLS = {
 }
 
 
-def status_pill(rockon: Installation) -> StatusPill:
+def status_pill(installation: Installation) -> StatusPill:
     """Return how a rock-on is: its state, and where it is installed its status."""
-    if rockon.state is not State.INSTALLED:
-        return STATE_PILLS[rockon.state]
-    if rockon.status is Status.EXITED:
-        label = gettext("Ended with exit code %(code)s", code="?" if rockon.exit_code is None else rockon.exit_code)
-        return StatusPill(label, "bad", "exclamation-triangle", rockon.status_error)
-    return STATUS_PILLS[rockon.status]
+    if installation.state is not State.INSTALLED:
+        return STATE_PILLS[installation.state]
+    if installation.status is Status.EXITED:
+        label = gettext(
+            "Ended with exit code %(code)s", code="?" if installation.exit_code is None else installation.exit_code
+        )
+        return StatusPill(label, "bad", "exclamation-triangle", installation.status_error)
+    return STATUS_PILLS[installation.status]
 
 
 def title_of(operation: Operation) -> str:
@@ -186,11 +188,11 @@ def left_words(seconds: float | None) -> str:
     return str(ngettext("about %(num)s hour left", "about %(num)s hours left", round(minutes / 60)))
 
 
-def masked_answer(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str:
+def masked_answer(row: Environment | CustomConfig, installation: Installation, container: str = "") -> str:
     """Return what was answered, masked where it is a secret."""
     if not row.value:
         return ""
-    return MASK if rockon.is_secret_answer(row, container) else row.value
+    return MASK if installation.is_secret_answer(row, container) else row.value
 
 
 def moment(value: datetime | None, *, near: bool = False) -> Markup:

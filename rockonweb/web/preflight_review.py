@@ -66,7 +66,7 @@ def preflight_review(
     findings: Iterable[Finding],
     privileges: Sequence[Privilege],
     ownership_offers: Sequence[OwnerMismatch],
-    rockon: Installation,
+    installation: Installation,
     *,
     submit_button: str = "",
 ) -> PreflightReview:
@@ -82,15 +82,15 @@ def preflight_review(
         [shown_finding for shown_finding in shown_findings if shown_finding.level == "note"],
         privileges,
         ownership_offers,
-        other_users(rockon) if ownership_offers else {},
+        other_users(installation) if ownership_offers else {},
         request.method == "POST" and (not submit_button or submit_button in request.form),
     )
 
 
-def change_context(review: Review, rockon: Installation) -> dict[str, Any]:
+def change_context(review: Review, installation: Installation) -> dict[str, Any]:
     """Return what a page shows of a change that was reviewed: both command lines of each container, and what stops."""
     change = review.planned_change
-    running = rockon.status is not Status.STOPPED
+    running = installation.status is not Status.STOPPED
     return {
         "change": change,
         "sides": {

@@ -65,11 +65,11 @@ class RockonPageContext:
         )
 
 
-def load_share_context(rockon: Installation, button: str) -> shares.ShareContext:
+def load_share_context(installation: Installation, button: str) -> shares.ShareContext:
     """Return what questions about shares need to know of the host; `button` is what makes new ones."""
     constraints, existing = get_host().shares.new_share_constraints(), get_host().shares.shares_by_name()
     return shares.ShareContext(
-        existing, other_users(rockon), constraints.refusal, constraints.hint, constraints.description, button
+        existing, other_users(installation), constraints.refusal, constraints.hint, constraints.description, button
     )
 
 

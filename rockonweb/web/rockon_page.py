@@ -32,8 +32,8 @@ def rockon_or_404(rockon_id: int) -> Installation:
 
 def installed_or_404(rockon_id: int) -> Installation:
     """Return a rock-on as `rockon_or_404`; what is not installed is not found either."""
-    rockon = rockon_or_404(rockon_id)
-    return rockon if rockon.is_installed else abort(404)
+    installation = rockon_or_404(rockon_id)
+    return installation if installation.is_installed else abort(404)
 
 
 def request_hostname() -> str:
@@ -41,18 +41,18 @@ def request_hostname() -> str:
     return urlsplit(f"//{request.host}").hostname or "localhost"
 
 
-def head_context(rockon: Installation) -> dict[str, Any]:
+def head_context(installation: Installation) -> dict[str, Any]:
     """Return what the head of a rock-on's pages shows."""
-    last = _last_ended_operation(rockon)
+    last = _last_ended_operation(installation)
     context = {
-        "rockon": rockon,
-        "link": ui_link.ui_links_by_id([rockon], request_hostname()).get(rockon.id),
-        "operation": catalogue_listing.active_operations([rockon.id]).get(rockon.id),
-        "icon": icons.app_icon_version(rockon),
-        "succession": successors.replacements_to_offer(rockon),
-        "predecessors": successors.replaceable_apps(rockon),
-        "again": rockon.state is State.AVAILABLE and was_answered_before(rockon),
-        "since": _state_since(rockon, last),
+        "rockon": installation,
+        "link": ui_link.ui_links_by_id([installation], request_hostname()).get(installation.id),
+        "operation": catalogue_listing.active_operations([installation.id]).get(installation.id),
+        "icon": icons.app_icon_version(installation),
+        "succession": successors.replacements_to_offer(installation),
+        "predecessors": successors.replaceable_apps(installation),
+        "again": installation.state is State.AVAILABLE and was_answered_before(installation),
+        "since": _state_since(installation, last),
         "failed": last if last and last.progress in (Progress.FAILED, Progress.INTERRUPTED) else None,
     }
     return {**context, "head_mark": _head_fingerprint(context)}
@@ -72,43 +72,45 @@ def _head_fingerprint(context: dict[str, Any]) -> str:
     return fingerprint_of(rockon_values, candidates, predecessors, plain_values, failed and failed.id)
 
 
-def available_tabs(rockon: Installation) -> list[str]:
+def available_tabs(installation: Installation) -> list[str]:
     """Return the tabs that a rock-on has for the person who looks."""
     tab_names = [OVERVIEW]
-    if rockon.is_installed:
+    if installation.is_installed:
         tab_names += [LOGS] if user_has_role(Role.OPERATOR) else []
         tab_names += [RESOURCES]
     return [*tab_names, HISTORY, DEFINITION]
 
 
-def render_tab(rockon: Installation, tab: str, **context: Any) -> str:
+def render_tab(installation: Installation, tab: str, **context: Any) -> str:
     """Render a tab of a rock-on with the page around it, or the tab alone where htmx swaps it."""
-    tab_context = {"tab": tab, "tabs": available_tabs(rockon), **context}
+    tab_context = {"tab": tab, "tabs": available_tabs(installation), **context}
     if wants_partial():
-        return render_template("rockons/_tab.html", rockon=rockon, swapped=True, **tab_context)
-    return render_template("rockons/show.html", **head_context(rockon), **tab_context)
+        return render_template("rockons/_tab.html", rockon=installation, swapped=True, **tab_context)
+    return render_template("rockons/show.html", **head_context(installation), **tab_context)
 
 
-def was_answered_before(rockon: Installation) -> bool:
+def was_answered_before(installation: Installation) -> bool:
     """Whether it was installed once, and nothing is asked that was not answered then."""
     installs = select(Operation.id).where(
-        Operation.installation_id == rockon.id, Operation.kind == Kind.INSTALL, Operation.progress == Progress.DONE
+        Operation.installation_id == installation.id,
+        Operation.kind == Kind.INSTALL,
+        Operation.progress == Progress.DONE,
     )
     if db.session.scalar(installs.limit(1)) is None:
         return False
     return not migrate_answers.migrate_answers(
-        rockon.current_definition, repository.load_answers(rockon), rockon.current_definition
+        installation.current_definition, repository.load_answers(installation), installation.current_definition
     ).new_questions
 
 
-def _last_ended_operation(rockon: Installation) -> Operation | None:
+def _last_ended_operation(installation: Installation) -> Operation | None:
     """Return the operation that ended last."""
-    query = select(Operation).where(Operation.installation_id == rockon.id, Operation.finished.is_not(None))
+    query = select(Operation).where(Operation.installation_id == installation.id, Operation.finished.is_not(None))
     return db.session.scalar(query.order_by(Operation.id.desc()).limit(1))
 
 
-def _state_since(rockon: Installation, last: Operation | None) -> datetime | None:
+def _state_since(installation: Installation, last: Operation | None) -> datetime | None:
     """Return since when a rock-on is as it is, where the operation that ended last has brought it there."""
-    if last is None or rockon.state is not State.INSTALLED or last.progress is not Progress.DONE:
+    if last is None or installation.state is not State.INSTALLED or last.progress is not Progress.DONE:
         return None
-    return last.finished if last.kind in CAUSING_KINDS.get(rockon.status, ()) else None
+    return last.finished if last.kind in CAUSING_KINDS.get(installation.status, ()) else None

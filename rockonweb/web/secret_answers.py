@@ -30,25 +30,29 @@ class SecretAnswer:
         return f"{self.container}/{self.row.key}"
 
 
-def list_secret_answers(rockon: Installation) -> list[SecretAnswer]:
+def list_secret_answers(installation: Installation) -> list[SecretAnswer]:
     """Return the variables and settings that have an answer."""
-    answer_rows: list[tuple[str, Environment | CustomConfig]] = [("", setting) for setting in rockon.custom_config]
-    answer_rows += [(container.name, variable) for container in rockon.containers for variable in container.environment]
+    answer_rows: list[tuple[str, Environment | CustomConfig]] = [
+        ("", setting) for setting in installation.custom_config
+    ]
+    answer_rows += [
+        (container.name, variable) for container in installation.containers for variable in container.environment
+    ]
     return [
-        SecretAnswer(container, row, rockon.is_secret_answer(row, container))
+        SecretAnswer(container, row, installation.is_secret_answer(row, container))
         for container, row in answer_rows
         if row.value
     ]
 
 
-def mark_secret(rockon: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
+def mark_secret(installation: Installation, container: str, key: str, label: str, *, secret: bool) -> None:
     """Keep what a person says of an answer, which counts at once."""
     with transaction() as session:
-        repository.ensure_installation(session, rockon).set_secret(container, key, label, secret=secret)
-        audit.record("secret.hidden" if secret else "secret.unhidden", f"{rockon.name} {key}")
+        repository.ensure_installation(session, installation).set_secret(container, key, label, secret=secret)
+        audit.record("secret.hidden" if secret else "secret.unhidden", f"{installation.name} {key}")
 
 
-def apply_secret_boxes(rockon: Installation, fields: Iterable[Any]) -> bool:
+def apply_secret_boxes(installation: Installation, fields: Iterable[Any]) -> bool:
     """Keep the boxes that were ticked on a page of questions.
 
     A value that is kept and not shown must be typed again before it is no secret any more: otherwise the box would
@@ -63,5 +67,5 @@ def apply_secret_boxes(rockon: Installation, fields: Iterable[Any]) -> bool:
             field.errors = [*field.errors, translate(t("Type the value again: it is shown from then on."))]
             accepted = False
             continue
-        mark_secret(rockon, field.ask.container, field.ask.key, field.ask.spec.label, secret=not field.ask.secret)
+        mark_secret(installation, field.ask.container, field.ask.key, field.ask.spec.label, secret=not field.ask.secret)
     return accepted

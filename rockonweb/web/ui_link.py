@@ -34,14 +34,14 @@ def build_ui_link(definition: Definition, host_port: int | None, hostname: str) 
 
 def ui_links_by_id(rockons: Iterable[Installation], hostname: str) -> dict[int, str | None]:
     """Return the addresses for installed rock-ons by id, with one statement for all."""
-    installed = [rockon for rockon in rockons if rockon.entry.has_ui and rockon.is_installed]
-    ports = _host_ports([rockon.id for rockon in installed])
+    installed = [installation for installation in rockons if installation.entry.has_ui and installation.is_installed]
+    ports = _host_ports([installation.id for installation in installed])
     addresses: dict[int, str | None] = {}
-    for rockon in installed:
-        definition = parse_cached(rockon.name, rockon.installed_source or rockon.entry.source)
+    for installation in installed:
+        definition = parse_cached(installation.name, installation.installed_source or installation.entry.source)
         port_key = definition.ui_port
-        addresses[rockon.id] = build_ui_link(
-            definition, ports.get((rockon.id, *port_key)) if port_key else None, hostname
+        addresses[installation.id] = build_ui_link(
+            definition, ports.get((installation.id, *port_key)) if port_key else None, hostname
         )
     return addresses
 

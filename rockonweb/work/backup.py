@@ -68,15 +68,15 @@ def local_definitions(settings: Config) -> dict[str, str]:
     return {file.name: file.text for file in files if file.editable and file.text is not None}
 
 
-def _save_rockon(rockon: Installation) -> SavedRockOn:
+def _save_rockon(installation: Installation) -> SavedRockOn:
     return SavedRockOn(
-        rockon.name,
-        rockon.status not in STOPPED_STATUSES,
-        rockon.installed_source or rockon.entry.source,
-        rockon.entry.source,
-        repository.load_answers(rockon).to_dict(),
-        tuple(SavedVolume(volume.container, volume.volume, volume.destination) for volume in rockon.kept_volumes),
-        rockon.secret_choices or {},
+        installation.name,
+        installation.status not in STOPPED_STATUSES,
+        installation.installed_source or installation.entry.source,
+        installation.entry.source,
+        repository.load_answers(installation).to_dict(),
+        tuple(SavedVolume(volume.container, volume.volume, volume.destination) for volume in installation.kept_volumes),
+        installation.secret_choices or {},
     )
 
 

@@ -18,30 +18,30 @@ from rockonweb.models.repository import load_answers
 
 
 def gather_facts(
-    rockon: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
+    installation: Installation, answers: Answers | None, docker: Engine | None, named: Collection[int] | None = None
 ) -> HostFacts:
     """Return the facts for planning `rockon`, by default with the answers that it has; see `Host.look`."""
     claims = claimed_ports(db.session())
-    facts = get_host(rockon).collect_facts(answers or load_answers(rockon), claims, docker, named)
+    facts = get_host(installation).collect_facts(answers or load_answers(installation), claims, docker, named)
     return replace(
         facts,
-        claimed=tuple(claim for claim in claims if claim.rockon != rockon.name),
-        kept_volumes=collect_volumes(rockon, docker, facts.containers),
+        claimed=tuple(claim for claim in claims if claim.rockon != installation.name),
+        kept_volumes=collect_volumes(installation, docker, facts.containers),
     )
 
 
 def collect_volumes(
-    rockon: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
+    installation: Installation, docker: Engine | None, containers: Mapping[str, ContainerFacts] | None
 ) -> dict[str, tuple[VolumeMount, ...]]:
     """Return the volumes that Docker made for the rock-on's containers: those of living ones, and of former ones."""
     mounts_by_container: dict[str, dict[str, VolumeMount]] = {}
-    for volume in rockon.kept_volumes:
+    for volume in installation.kept_volumes:
         mounts_by_container.setdefault(volume.container, {})[volume.destination] = VolumeMount(
             volume.volume, volume.destination
         )
-    for container in rockon.containers:
+    for container in installation.containers:
         container_facts = (containers or {}).get(container.name)
-        if docker and container_facts and container_facts.rockon == rockon.name:
+        if docker and container_facts and container_facts.rockon == installation.name:
             for mount in docker.anonymous_volumes(container.name):
                 mounts_by_container.setdefault(container.name, {})[mount.destination] = mount
     return {name: tuple(mounts.values()) for name, mounts in mounts_by_container.items()}
@@ -82,9 +82,11 @@ def share_users(states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, l
     return users_by_share
 
 
-def other_users(rockon: Installation, states: Collection[State] = INSTALLED_OR_PENDING) -> dict[str, tuple[str, ...]]:
+def other_users(
+    installation: Installation, states: Collection[State] = INSTALLED_OR_PENDING
+) -> dict[str, tuple[str, ...]]:
     """Return the names of the other rock-ons that use each share; none for one that this one has for itself."""
     return {
-        share: tuple(name for user_id, name in users if user_id != rockon.id)
+        share: tuple(name for user_id, name in users if user_id != installation.id)
         for share, users in share_users(states).items()
     }

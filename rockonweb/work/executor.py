@@ -174,8 +174,8 @@ class Executor(StepContext):
     @cached_property
     def secret_answers(self) -> list[SecretWord]:
         """The secret answers of the rock-on."""
-        rockon = db.session.get_one(Operation, self.operation_id).installation
-        return rockon.secret_values if rockon else []
+        installation = db.session.get_one(Operation, self.operation_id).installation
+        return installation.secret_values if installation else []
 
     def _mask_secrets(self, output: str) -> str:
         """Return what was printed without the secrets of the rock-on: an app may print its variables when it fails."""

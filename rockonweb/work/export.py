@@ -19,15 +19,17 @@ from rockonweb.work.collect_facts import gather_facts
 COMPOSE_FILE, ENV_FILE = "compose.yaml", ".env"
 
 
-def build_export(rockon: Installation) -> compose.ComposeExport:
+def build_export(installation: Installation) -> compose.ComposeExport:
     """Return an installed rock-on as Compose runs it. Raises Conflict for one that is not installed.
 
     Without Docker, the volumes that it made are not known.
     """
-    if not rockon.is_installed:
-        raise Conflict(t("%(name)s is not installed.", name=rockon.name), t("Install it first: then it has answers."))
-    definition, answers = rockon.current_definition, load_answers(rockon)
-    facts, _ = get_host(rockon).call_with_engine(lambda docker: gather_facts(rockon, answers, docker))
+    if not installation.is_installed:
+        raise Conflict(
+            t("%(name)s is not installed.", name=installation.name), t("Install it first: then it has answers.")
+        )
+    definition, answers = installation.current_definition, load_answers(installation)
+    facts, _ = get_host(installation).call_with_engine(lambda docker: gather_facts(installation, answers, docker))
     planned = plan.plan_install(definition, answers, facts)
     network_commands = {
         row.name: compose.network_command(row.network_spec) for row in db.session.scalars(select(Network))

@@ -13,23 +13,27 @@ from rockonweb.host import Engine
 from rockonweb.models import Installation, State, repository
 
 
-def find_tasks(rockon: Installation) -> HandlerTasks | None:
+def find_tasks(installation: Installation) -> HandlerTasks | None:
     """Return the tasks of an installed rock-on; None where there are none."""
-    return handlers.find_handler(rockon.current_definition).tasks if rockon.state is State.INSTALLED else None
+    return (
+        handlers.find_handler(installation.current_definition).tasks if installation.state is State.INSTALLED else None
+    )
 
 
-def read_task_files(rockon: Installation, tasks: HandlerTasks, docker: Engine) -> FileTexts:
+def read_task_files(installation: Installation, tasks: HandlerTasks, docker: Engine) -> FileTexts:
     """Return the text of the files that the tasks depend on. Changes nothing. Raises EngineError."""
-    locations = tasks.required_files(rockon.current_definition)
+    locations = tasks.required_files(installation.current_definition)
     return {key: docker.read_file(container, path) for key, (container, path) in locations.items()}
 
 
-def plan_task(rockon: Installation, request: TaskRequest, docker: Engine) -> Plan:
+def plan_task(installation: Installation, request: TaskRequest, docker: Engine) -> Plan:
     """Return the steps of a task. Raises BadInput or Conflict for one that can't be done, EngineError."""
-    tasks = find_tasks(rockon)
+    tasks = find_tasks(installation)
     if tasks is None:
-        raise Conflict(t("There is nothing of this kind to do for %(name)s.", name=rockon.name))
-    answers = repository.load_answers(rockon)
+        raise Conflict(t("There is nothing of this kind to do for %(name)s.", name=installation.name))
+    answers = repository.load_answers(installation)
     facts = HostFacts(instance=docker.instance, containers=docker.list_containers())
-    steps = tasks.plan_steps(rockon.current_definition, answers, facts, read_task_files(rockon, tasks, docker), request)
-    return Plan(rockon.name, tuple(steps))
+    steps = tasks.plan_steps(
+        installation.current_definition, answers, facts, read_task_files(installation, tasks, docker), request
+    )
+    return Plan(installation.name, tuple(steps))

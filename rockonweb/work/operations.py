@@ -33,7 +33,9 @@ from rockonweb.work import queue, scheduler, sync_status
 from rockonweb.work.collect_facts import claimed_ports
 
 
-def submit_operation(rockon: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None) -> int:
+def submit_operation(
+    installation: Installation, request: Request, user: str, reviewed: Sequence[str] | None = None
+) -> int:
     """Queue an operation on a rock-on and return its id; one that is the same as the last that waits is joined.
 
     `reviewed` is what the person saw and agreed to; without it, what is assembled when it runs counts. An install
@@ -42,44 +44,48 @@ def submit_operation(rockon: Installation, request: Request, user: str, reviewed
     """
     queue.ping()
     with transaction() as session:
-        rockon = repository.ensure_installation(session, rockon)
-        operation = _insert_operation(session, rockon, request, user)
+        installation = repository.ensure_installation(session, installation)
+        operation = _insert_operation(session, installation, request, user)
         operation.reviewed = None if reviewed is None else [*reviewed]
         if isinstance(request, InstallRequest):
-            _store_install(session, rockon, request)
+            _store_install(session, installation, request)
         elif isinstance(request, ChangeRequest):
-            definition = rockon.parse_definition(request.source) if request.source else rockon.current_definition
-            answers = resolve_host_ports(definition, request.answers or repository.load_answers(rockon))
-            _refuse_claimed_ports(session, rockon, definition, answers)
-            repository.reserve_ports(rockon, answers)
+            definition = (
+                installation.parse_definition(request.source) if request.source else installation.current_definition
+            )
+            answers = resolve_host_ports(definition, request.answers or repository.load_answers(installation))
+            _refuse_claimed_ports(session, installation, definition, answers)
+            repository.reserve_ports(installation, answers)
     return scheduler.dispatch_operation(operation.id)
 
 
-def _store_install(session: Session, rockon: Installation, request: InstallRequest) -> None:
+def _store_install(session: Session, installation: Installation, request: InstallRequest) -> None:
     """Put what an install is made from on the rows; drafts have served their purpose."""
-    rockon.installed_source = request.source or rockon.entry.source
-    repository.sync_children(rockon, rockon.current_definition)
-    answers = resolve_host_ports(rockon.current_definition, request.answers or repository.load_answers(rockon))
-    _refuse_claimed_ports(session, rockon, rockon.current_definition, answers)
-    repository.store_answers(rockon, answers)
-    drafts = select(Draft).where(Draft.rockon_id == rockon.entry_id)
-    drafts = drafts.where(or_(Draft.installation_id.is_(None), Draft.installation_id == rockon.id))
+    installation.installed_source = request.source or installation.entry.source
+    repository.sync_children(installation, installation.current_definition)
+    answers = resolve_host_ports(
+        installation.current_definition, request.answers or repository.load_answers(installation)
+    )
+    _refuse_claimed_ports(session, installation, installation.current_definition, answers)
+    repository.store_answers(installation, answers)
+    drafts = select(Draft).where(Draft.rockon_id == installation.entry_id)
+    drafts = drafts.where(or_(Draft.installation_id.is_(None), Draft.installation_id == installation.id))
     for draft in session.scalars(drafts):
         session.delete(draft)
 
 
-def refuse_unchangeable(rockon: Installation, hint: str) -> None:
+def refuse_unchangeable(installation: Installation, hint: str) -> None:
     """Raise Conflict where a change of a rock-on can't be reviewed now: it is not installed (`hint` says what to do
     then), or what waits or runs changes it too. A change may wait for a start, a stop and the like.
     """
-    active_kinds = [operation.kind for operation in scheduler.unfinished_operations(rockon.id)]
+    active_kinds = [operation.kind for operation in scheduler.unfinished_operations(installation.id)]
     if decide_admission(Kind.CHANGE, active_kinds) is Admission.REJECT:
         raise Conflict(
-            t("%(name)s is being changed, so what you would review now is out of date soon.", name=rockon.name),
+            t("%(name)s is being changed, so what you would review now is out of date soon.", name=installation.name),
             t("Wait until that has ended: its page shows how far it is. What you typed before is kept."),
         )
-    if not active_kinds and rockon.state is not State.INSTALLED:
-        raise Conflict(t("%(name)s is not installed.", name=rockon.name), hint)
+    if not active_kinds and installation.state is not State.INSTALLED:
+        raise Conflict(t("%(name)s is not installed.", name=installation.name), hint)
 
 
 def submit_refresh(user: str) -> int:
@@ -120,19 +126,19 @@ def cancel_operation(operation_id: int) -> None:
 def _cancel_queued(session: Session, operation: Operation) -> None:
     """End an operation that waits; its rock-on gets back the state that it had, unless another operation runs."""
     operation.mark_finished(Progress.CANCELLED, t("Cancelled."))
-    rockon = operation.installation
-    if rockon is None:
+    installation = operation.installation
+    if installation is None:
         return
     if operation.transition.reserves_ports:
-        repository.release_reserved_ports(rockon)
-    if scheduler.is_rockon_busy(rockon.id):
+        repository.release_reserved_ports(installation)
+    if scheduler.is_rockon_busy(installation.id):
         return
     transition, notes = operation.transition, operation.notes
-    if rockon.state == transition.state:
-        rockon.state = transition.state_after(Progress.CANCELLED, notes.state or State.INSTALLED)
-    if rockon.status == transition.status:
-        rockon.status = notes.status or rockon.status
-    reset_uninstalled(rockon)
+    if installation.state == transition.state:
+        installation.state = transition.state_after(Progress.CANCELLED, notes.state or State.INSTALLED)
+    if installation.status == transition.status:
+        installation.status = notes.status or installation.status
+    reset_uninstalled(installation)
 
 
 def retry_operation(operation_id: int, user: str) -> int:
@@ -140,52 +146,54 @@ def retry_operation(operation_id: int, user: str) -> int:
     operation = db.session.get(Operation, operation_id)
     if operation is None or operation.is_active or operation.progress is Progress.DONE:
         raise Conflict(t("There is nothing to repeat."))
-    rockon = operation.installation
-    if rockon is None:
+    installation = operation.installation
+    if installation is None:
         return submit_refresh(user)
-    if rockon.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed_states:
-        return submit_operation(rockon, RestartRequest(), user)  # its install is complete, but not healthy
-    return submit_operation(rockon, operation.request, user, operation.reviewed)
+    if installation.state is State.INSTALLED and State.INSTALLED not in operation.transition.allowed_states:
+        return submit_operation(installation, RestartRequest(), user)  # its install is complete, but not healthy
+    return submit_operation(installation, operation.request, user, operation.reviewed)
 
 
-def _insert_operation(session: Session, rockon: Installation, request: Request, user: str) -> Operation:
+def _insert_operation(session: Session, installation: Installation, request: Request, user: str) -> Operation:
     """Add an operation, which waits where others of its rock-on do; the last of these where it is the same.
 
     Raises Conflict where it makes no sense after them, or in the state of the rock-on.
     """
     scheduler.lock_operations(session)
     kind, transition = request.kind, TRANSITIONS[request.kind]
-    earlier = scheduler.unfinished_operations(rockon.id)
+    earlier = scheduler.unfinished_operations(installation.id)
     same = bool(earlier) and earlier[-1].request == request and not earlier[-1].cancel_requested
     match decide_admission(kind, [operation.kind for operation in earlier], same_request=same):
         case Admission.COALESCE:
             return earlier[-1]
         case Admission.REJECT:
             raise Conflict(
-                t("%(name)s is busy with another operation.", name=rockon.name), t("Wait until it has ended.")
+                t("%(name)s is busy with another operation.", name=installation.name), t("Wait until it has ended.")
             )
-    if not earlier and rockon.state not in transition.allowed_states:
+    if not earlier and installation.state not in transition.allowed_states:
         raise Conflict(
-            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_LABELS[rockon.state]),
+            t("%(name)s is %(state)s.", name=installation.name, state=STATE_LABELS[installation.state]),
             t("It can't be asked to %(kind)s now.", kind=KIND_LABELS[kind]),
         )
     operation = Operation(
-        kind=kind, installation_id=rockon.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
+        kind=kind, installation_id=installation.id, user=user, parameters=request.to_json(), progress=Progress.QUEUED
     )
-    operation.notes = Notes(status=rockon.status)
+    operation.notes = Notes(status=installation.status)
     session.add(operation)
     session.flush()
-    audit.record(f"operation.{kind}", rockon.name, user=user)
+    audit.record(f"operation.{kind}", installation.name, user=user)
     if not earlier:
-        scheduler.set_pending(operation, rockon)
+        scheduler.set_pending(operation, installation)
     return operation
 
 
-def _refuse_claimed_ports(session: Session, rockon: Installation, definition: Definition, answers: Answers) -> None:
+def _refuse_claimed_ports(
+    session: Session, installation: Installation, definition: Definition, answers: Answers
+) -> None:
     """The last word on ports between rock-ons: two people may have reviewed the same one."""
     claims = HostFacts(claimed=tuple(claimed_ports(session)))
     for _, _, port, protocol in wanted_ports(definition, answers):
-        if holder := port_conflict(rockon.name, port, protocol, claims):
+        if holder := port_conflict(installation.name, port, protocol, claims):
             raise Conflict(
                 t("Host port %(port)s (%(protocol)s) was taken meanwhile by %(who)s.",
                   port=port, protocol=protocol, who=holder.holder),
@@ -193,8 +201,8 @@ def _refuse_claimed_ports(session: Session, rockon: Installation, definition: De
             )  # fmt: skip
 
 
-def reset_uninstalled(rockon: Installation) -> None:
+def reset_uninstalled(installation: Installation) -> None:
     """Let a rock-on that is not installed be one of the catalogue again."""
-    if rockon.state not in INSTALLED_OR_PENDING:
-        rockon.installed_source = None
-        rockon.status = Status.STOPPED
+    if installation.state not in INSTALLED_OR_PENDING:
+        installation.installed_source = None
+        installation.status = Status.STOPPED

@@ -39,22 +39,22 @@ class ReviewOutdated(RockonwebError):
     """The job itself decided not to act; `output` shows why."""
 
 
-def _plan_install(operation: Operation, request: InstallRequest, rockon: Installation, docker: Engine) -> Plan:
-    install_plan = _plan_change(operation, request, rockon, docker)
+def _plan_install(operation: Operation, request: InstallRequest, installation: Installation, docker: Engine) -> Plan:
+    install_plan = _plan_change(operation, request, installation, docker)
     return plan.without_starting(install_plan) if request.stopped else install_plan
 
 
 def _plan_change(
-    operation: Operation, request: InstallRequest | ChangeRequest, rockon: Installation, docker: Engine
+    operation: Operation, request: InstallRequest | ChangeRequest, installation: Installation, docker: Engine
 ) -> Plan:
     """Assemble an install or a change anew; where a person reviewed it, it must still be the same."""
-    review = _review_again(rockon, request, docker)
+    review = _review_again(installation, request, docker)
     if operation.reviewed is not None:
         _refuse_changed(review.reviewed_lines, operation.reviewed_commands)
     return review.plan
 
 
-def _plan_pull(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_pull(operation: Operation, request: UpdateRequest, installation: Installation, docker: Engine) -> Plan:
     """Plan to get the newest images, which touches nothing that runs.
 
     Of one that was got already and does not run yet that may fail: then the update is to that one.
@@ -62,42 +62,45 @@ def _plan_pull(operation: Operation, request: UpdateRequest, rockon: Installatio
     containers = docker.list_containers()
     pulled = {
         spec.image_reference
-        for name, spec in rockon.current_definition.launch_order
+        for name, spec in installation.current_definition.launch_order
         if name in containers and docker.image_id(spec.image_reference) not in (None, containers[name].image_id)
     }
-    return plan.plan_pull(rockon.current_definition, () if request.only_pull else pulled)
+    return plan.plan_pull(installation.current_definition, () if request.only_pull else pulled)
 
 
-def _plan_update(operation: Operation, request: UpdateRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_update(operation: Operation, request: UpdateRequest, installation: Installation, docker: Engine) -> Plan:
     """Plan to rebuild the containers whose image is another one now; nothing where only the pull was wanted."""
-    return Plan(rockon.name, ()) if request.only_pull else _review_again(rockon, request, docker).plan
+    return Plan(installation.name, ()) if request.only_pull else _review_again(installation, request, docker).plan
 
 
-def _plan_start(operation: Operation, request: Request, rockon: Installation, docker: Engine) -> Plan:
+def _plan_start(operation: Operation, request: Request, installation: Installation, docker: Engine) -> Plan:
     """Plan a start, or a restart; a container that was removed by hand is made anew."""
-    stops = plan.plan_stop(rockon.current_definition).steps if isinstance(request, RestartRequest) else ()
+    stops = plan.plan_stop(installation.current_definition).steps if isinstance(request, RestartRequest) else ()
     containers = docker.list_containers()
     if all(
-        name in containers and containers[name].rockon == rockon.name for name in rockon.current_definition.containers
+        name in containers and containers[name].rockon == installation.name
+        for name in installation.current_definition.containers
     ):
-        return Plan(rockon.name, (*stops, *plan.plan_start(rockon.current_definition).steps))
-    start_plan = _review_again(rockon, StartRequest(), docker).plan
+        return Plan(installation.name, (*stops, *plan.plan_start(installation.current_definition).steps))
+    start_plan = _review_again(installation, StartRequest(), docker).plan
     return replace(start_plan, steps=(*stops, *start_plan.steps))
 
 
-def _plan_stop(operation: Operation, request: StopRequest, rockon: Installation, docker: Engine) -> Plan:
-    return plan.plan_stop(rockon.current_definition)
+def _plan_stop(operation: Operation, request: StopRequest, installation: Installation, docker: Engine) -> Plan:
+    return plan.plan_stop(installation.current_definition)
 
 
-def _plan_uninstall(operation: Operation, request: UninstallRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_uninstall(
+    operation: Operation, request: UninstallRequest, installation: Installation, docker: Engine
+) -> Plan:
     """Plan to remove what is there and ours; a stranger's container of the same name is not."""
-    ours = {name for name, facts in docker.list_containers().items() if facts.rockon == rockon.name}
-    return plan.plan_uninstall(rockon.current_definition, ours, request.images)
+    ours = {name for name, facts in docker.list_containers().items() if facts.rockon == installation.name}
+    return plan.plan_uninstall(installation.current_definition, ours, request.images)
 
 
-def _plan_handler_task(operation: Operation, request: TaskRequest, rockon: Installation, docker: Engine) -> Plan:
+def _plan_handler_task(operation: Operation, request: TaskRequest, installation: Installation, docker: Engine) -> Plan:
     """Plan a task of the rock-on's handler, by what its files say now."""
-    return handler_tasks.plan_task(rockon, request, docker)
+    return handler_tasks.plan_task(installation, request, docker)
 
 
 PLANNERS: dict[Kind, tuple[Planner, ...]] = {
@@ -112,9 +115,9 @@ PLANNERS: dict[Kind, tuple[Planner, ...]] = {
 }
 
 
-def _review_again(rockon: Installation, request: ReviewableRequest, docker: Engine) -> Review:
+def _review_again(installation: Installation, request: ReviewableRequest, docker: Engine) -> Review:
     """Prepare a request again. Raises RockonwebError where something forbids it by now."""
-    review = prepare_review(rockon, request, docker)
+    review = prepare_review(installation, request, docker)
     if review.blocking_findings:
         finding = review.blocking_findings[0]
         raise RockonwebError(finding.sentence, finding.hint)

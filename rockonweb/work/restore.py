@@ -387,8 +387,8 @@ def _restore_part(settings: Config, archive: Backup, part: RestoredPart) -> Rest
 
 def _submit_rockon(saved: SavedRockOn, docker: Engine, volumes: set[str], user: str) -> RestoredRockOn:
     """Begin the install of a rock-on; return its outcome so far."""
-    rockon = db.session.scalar(select(Installation).where(Installation.name == saved.name))
-    state = rockon.state if rockon else None
+    installation = db.session.scalar(select(Installation).where(Installation.name == saved.name))
+    state = installation.state if installation else None
     if skip_reason := _skip_reason(saved, state, HostFacts(containers=docker.list_containers())):
         return (
             RestoredRockOn(left=skip_reason) if state in INSTALLED_OR_PENDING else RestoredRockOn(told=(skip_reason,))
@@ -425,21 +425,21 @@ def _ensure_installation(saved: SavedRockOn, volumes: Iterable[core.SavedVolume]
             )
             entry.in_catalogue = False
             session.flush()
-        rockon = repository.ensure_installation(session, repository.blank_installation(entry))
-        rockon.secret_choices = {name: dict(choices) for name, choices in saved.secrets.items()}
+        installation = repository.ensure_installation(session, repository.blank_installation(entry))
+        installation.secret_choices = {name: dict(choices) for name, choices in saved.secrets.items()}
         new_volumes = {
             (saved_volume.container, saved_volume.destination): saved_volume.volume for saved_volume in volumes
         }
         old_volumes = [
             existing
-            for existing in rockon.kept_volumes
+            for existing in installation.kept_volumes
             if (existing.container, existing.destination) not in new_volumes
         ]
-        rockon.kept_volumes = old_volumes + [
+        installation.kept_volumes = old_volumes + [
             KeptVolume(container=container, destination=destination, volume=volume)
             for (container, destination), volume in new_volumes.items()
         ]
-    return rockon
+    return installation
 
 
 # -- after --------------------------------------------------------------------------------------------------------

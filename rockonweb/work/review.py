@@ -91,21 +91,21 @@ def fingerprint_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()
 
 
-def review_request(rockon: Installation, request: ReviewableRequest) -> Review:
+def review_request(installation: Installation, request: ReviewableRequest) -> Review:
     """Prepare for a person to look: with what registries say of images; without Docker's part where it is away."""
     registry_seconds = current_config().registry_seconds
-    review, trouble = get_host(rockon).call_with_engine(
-        lambda docker: prepare_review(rockon, request, docker, registry_seconds, preview=True)
+    review, trouble = get_host(installation).call_with_engine(
+        lambda docker: prepare_review(installation, request, docker, registry_seconds, preview=True)
     )
     return replace(review, trouble=trouble)
 
 
-def review_or_refuse(rockon: Installation, request: ReviewableRequest, hint: str = "") -> Review:
+def review_or_refuse(installation: Installation, request: ReviewableRequest, hint: str = "") -> Review:
     """Prepare for a submit without a look. Raises EngineError where Docker can't be asked, and Conflict, with a `hint`
     on what to do, where something forbids it.
     """
-    with get_host(rockon).connect_docker() as docker:
-        review = prepare_review(rockon, request, docker)
+    with get_host(installation).connect_docker() as docker:
+        review = prepare_review(installation, request, docker)
     if review.blocking_findings:
         raise Conflict(
             join_texts(
@@ -122,7 +122,7 @@ def submit_review(review: Review, user: str) -> int:
 
 
 def prepare_review(
-    rockon: Installation,
+    installation: Installation,
     request: ReviewableRequest,
     docker: Engine | None,
     registry_seconds: float = 0,
@@ -138,23 +138,31 @@ def prepare_review(
     for what can't be had any more.
     """
     if isinstance(request, InstallRequest):
-        return _review_install(rockon, request, docker, registry_seconds, preview=preview)
-    return _review_change(rockon, request, docker, registry_seconds, preview=preview)
+        return _review_install(installation, request, docker, registry_seconds, preview=preview)
+    return _review_change(installation, request, docker, registry_seconds, preview=preview)
 
 
 def _review_install(
-    rockon: Installation, request: InstallRequest, docker: Engine | None, registry_seconds: float, *, preview: bool
+    installation: Installation,
+    request: InstallRequest,
+    docker: Engine | None,
+    registry_seconds: float,
+    *,
+    preview: bool,
 ) -> Review:
-    definition = rockon.parse_definition(request.source or rockon.entry.source)
-    answers = request.answers or repository.load_answers(rockon)
-    facts = gather_facts(rockon, answers, docker, host_ports(definition, resolve_host_ports(definition, answers)))
+    definition = installation.parse_definition(request.source or installation.entry.source)
+    answers = request.answers or repository.load_answers(installation)
+    facts = gather_facts(installation, answers, docker, host_ports(definition, resolve_host_ports(definition, answers)))
     if preview:  # a look says what the answers come to, whichever containers there are by now
-        facts = replace(facts, kept_volumes=collect_volumes(rockon, None, None))
+        facts = replace(facts, kept_volumes=collect_volumes(installation, None, None))
     if docker:
         facts = image_facts.add_image_facts(facts, plan.image_references(definition), docker, registry_seconds)
     request, install_plan = assemble_install(definition, replace(request, answers=answers), facts)
     return Review(
-        rockon, request, install_plan, missing_shares=_missing_shares(request.answers or answers, request.new_shares)
+        installation,
+        request,
+        install_plan,
+        missing_shares=_missing_shares(request.answers or answers, request.new_shares),
     )
 
 
@@ -170,7 +178,7 @@ def assemble_install(definition: Definition, request: InstallRequest, facts: Hos
 
 
 def _review_change(
-    rockon: Installation,
+    installation: Installation,
     request: ChangeRequest | UpdateRequest | StartRequest,
     docker: Engine | None,
     registry_seconds: float,
@@ -179,25 +187,27 @@ def _review_change(
 ) -> Review:
     """Prepare what makes a rock-on as if it had been installed so: a change, newer images, or a start."""
     change_request = request if isinstance(request, ChangeRequest) else ChangeRequest()
-    old = DesiredState(rockon.current_definition, repository.load_answers(rockon))
-    name = _replacement_name(change_request.successor) if change_request.successor else rockon.name
+    old = DesiredState(installation.current_definition, repository.load_answers(installation))
+    name = _replacement_name(change_request.successor) if change_request.successor else installation.name
     definition = (
-        rockon.parse_definition(change_request.source, name) if change_request.source else rockon.current_definition
+        installation.parse_definition(change_request.source, name)
+        if change_request.source
+        else installation.current_definition
     )
     new = DesiredState(definition, resolve_host_ports(definition, change_request.answers or old.answers))
-    facts = _gather_change_facts(rockon, old, new, docker)
+    facts = _gather_change_facts(installation, old, new, docker)
     recreate_reasons: Mapping[str, str] = {}
     if isinstance(request, UpdateRequest):
         recreate_reasons = {
             name: t("its image is newer")
-            for name in (_updatable_containers(rockon) if preview else _outdated_containers(rockon, docker))
+            for name in (_updatable_containers(installation) if preview else _outdated_containers(installation, docker))
         }
         facts = (
             _with_newest_images(new.definition, recreate_reasons, facts, docker, registry_seconds) if docker else facts
         )
     else:
         recreate_reasons = (
-            {name: t("it was asked for") for name in rockon.current_definition.containers}
+            {name: t("it was asked for") for name in installation.current_definition.containers}
             if change_request.rebuild
             else {}
         )
@@ -205,7 +215,7 @@ def _review_change(
             _with_pinned_images(old.definition, new.definition, facts, docker, registry_seconds) if docker else facts
         )
     confirmed_shares = request.asked if isinstance(request, ChangeRequest | UpdateRequest) else frozenset()
-    rollback_point = rollback.get_point(rockon, change_request.point) if change_request.point else None
+    rollback_point = rollback.get_point(installation, change_request.point) if change_request.point else None
     rollback_target = NO_ROLLBACK
     if rollback_point:
         rollback_target = rollback.build_target(
@@ -234,7 +244,7 @@ def _review_change(
         )
     stored_request = replace(change_request, answers=new.answers) if isinstance(request, ChangeRequest) else request
     return Review(
-        rockon,
+        installation,
         stored_request,
         planned_change.plan,
         planned_change,
@@ -248,17 +258,17 @@ def _missing_shares(answers: Answers, new_shares: Collection[str]) -> tuple[str,
     return tuple(share for share in answers.used_shares() if share not in available)
 
 
-def _updatable_containers(rockon: Installation) -> list[str]:
+def _updatable_containers(installation: Installation) -> list[str]:
     """Return the containers for which a newer image is known of."""
-    return [image.container.name for image in updates.rockon_images(rockon.id) if image.has_update]
+    return [image.container.name for image in updates.rockon_images(installation.id) if image.has_update]
 
 
-def _outdated_containers(rockon: Installation, docker: Engine | None) -> list[str]:
+def _outdated_containers(installation: Installation, docker: Engine | None) -> list[str]:
     """Return the containers that run on another image than the one that its name means on this host."""
     containers = docker.list_containers() if docker else {}
     return [
         name
-        for name, spec in rockon.current_definition.launch_order
+        for name, spec in installation.current_definition.launch_order
         if docker and name in containers and containers[name].image_id != docker.image_id(spec.image_reference)
     ]
 
@@ -321,19 +331,19 @@ def _replacement_name(entry_id: int) -> str:
 
 
 def _gather_change_facts(
-    rockon: Installation, old: DesiredState, new: DesiredState, docker: Engine | None
+    installation: Installation, old: DesiredState, new: DesiredState, docker: Engine | None
 ) -> HostFacts:
     ports = host_ports(new.definition, new.answers)
-    facts = gather_facts(rockon, new.answers, docker, ports)
-    host = get_host(rockon)
-    facts = rename_in_facts(facts, rockon.name, new.definition.name)
+    facts = gather_facts(installation, new.answers, docker, ports)
+    host = get_host(installation)
+    facts = rename_in_facts(facts, installation.name, new.definition.name)
     used = {*old.answers.used_shares(), *new.answers.used_shares()}
     nested = {
         name: replace(item, nested=host.snapshots.nested_subvolumes(name))
         for name, item in facts.shares.items()
         if name in used and item.snapshots
     }
-    facts = replace(facts, shares={**facts.shares, **nested}, share_users=other_users(rockon))
+    facts = replace(facts, shares={**facts.shares, **nested}, share_users=other_users(installation))
     if docker is None:
         return facts
     present = {name for name, item in (facts.containers or {}).items() if item.rockon == new.definition.name}

@@ -187,14 +187,14 @@ def _defined_networks() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return the networks that definitions of installed rock-ons name for links, and those that options name."""
     links: dict[str, list[str]] = {}
     options: dict[str, list[str]] = {}
-    for rockon in db.session.scalars(
+    for installation in db.session.scalars(
         select(Installation).where(Installation.state != State.AVAILABLE).order_by(Installation.name)
     ):
-        definition = rockon.current_definition
+        definition = installation.current_definition
         for name in {link.network for link in definition.network_links}:
-            links.setdefault(name, []).append(rockon.name)
+            links.setdefault(name, []).append(installation.name)
         for name in {spec.network for spec in definition.containers.values() if spec.network}:
-            options.setdefault(name, []).append(rockon.name)
+            options.setdefault(name, []).append(installation.name)
     return links, options
 
 

@@ -23,18 +23,20 @@ from rockonweb.models import Installation, Operation, Progress, RollbackPoint, S
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-def list_points(rockon: Installation) -> list[RollbackPoint]:
+def list_points(installation: Installation) -> list[RollbackPoint]:
     """Return the rollback points of a rock-on, the newest first, without that of a change which is under way."""
-    query = select(RollbackPoint).where(RollbackPoint.installation_id == rockon.id).order_by(RollbackPoint.id.desc())
+    query = (
+        select(RollbackPoint).where(RollbackPoint.installation_id == installation.id).order_by(RollbackPoint.id.desc())
+    )
     return [point for point in db.session.scalars(query) if point.operation is None or not point.operation.is_active]
 
 
-def get_point(rockon: Installation, point_id: int) -> RollbackPoint:
+def get_point(installation: Installation, point_id: int) -> RollbackPoint:
     """Return a rollback point of a rock-on. Raises Conflict where there is none any more."""
-    match = next((point for point in list_points(rockon) if point.id == point_id), None)
+    match = next((point for point in list_points(installation) if point.id == point_id), None)
     if match is None:
         raise Conflict(
-            t("%(name)s has no such rollback point any more.", name=rockon.name),
+            t("%(name)s has no such rollback point any more.", name=installation.name),
             t("Only the newest are kept. Choose another one on its page."),
         )
     return match
@@ -117,22 +119,22 @@ def needs_point(steps: Iterable[Step]) -> bool:
 def create_point(operation_id: int, docker: Engine) -> None:
     """Write what an operation's rock-on is like before it, unless that is done, and hold its images."""
     operation = db.session.get_one(Operation, operation_id)
-    rockon = operation.installation
-    if rockon is None or _operation_point(operation_id) is not None:
+    installation = operation.installation
+    if installation is None or _operation_point(operation_id) is not None:
         return
     containers = {name: facts for name, facts in docker.list_containers().items() if docker.acts_on(facts)}
     running = operation.notes.running or ()
     saved = {}
-    for name, spec in rockon.current_definition.launch_order:
+    for name, spec in installation.current_definition.launch_order:
         image_id = containers[name].image_id if name in containers else ""
         digest, created = docker.image_history(image_id, spec.image_reference) if image_id else ("", "")
         saved[name] = PreviousImage(spec.image_reference, image_id, digest, created, name in running)
     with transaction() as session:
         point = RollbackPoint(
-            installation_id=rockon.id,
+            installation_id=installation.id,
             operation_id=operation_id,
-            definition=rockon.installed_source or rockon.entry.source,
-            answers=json.dumps(repository.load_answers(rockon).to_dict()),
+            definition=installation.installed_source or installation.entry.source,
+            answers=json.dumps(repository.load_answers(installation).to_dict()),
             kept=saved,
         )
         session.add(point)

@@ -345,23 +345,27 @@ def _end_steps(operation: Operation, progress: Progress, output: str) -> None:
             step.progress = Progress.SKIPPED
 
 
-def _finish_rockon(session: Session, operation: Operation, rockon: Installation, *, keep_on_failure: bool) -> None:
+def _finish_rockon(
+    session: Session, operation: Operation, installation: Installation, *, keep_on_failure: bool
+) -> None:
     """Bring a rock-on into the state that its operation's end means, and its rows in line with its containers."""
     transition, progress, request = operation.transition, operation.progress, operation.request
     done = progress is Progress.DONE
-    rockon.error = operation.error if progress in FAILED_ENDS else None
-    rockon.state = transition.state_after(progress, operation.notes.state or State.INSTALLED, keep=keep_on_failure)
+    installation.error = operation.error if progress in FAILED_ENDS else None
+    installation.state = transition.state_after(
+        progress, operation.notes.state or State.INSTALLED, keep=keep_on_failure
+    )
     if not done:
-        rockon.status = transition.failure_status or rockon.status
+        installation.status = transition.failure_status or installation.status
     if keep_on_failure:
         operation.notes = replace(operation.notes, stays=True)
     if isinstance(request, ChangeRequest) and done:
-        _apply_change(session, rockon, operation, request)
+        _apply_change(session, installation, operation, request)
     elif transition.reserves_ports:
-        repository.release_reserved_ports(rockon)
-    operations.reset_uninstalled(rockon)
-    if done and rockon.state is State.AVAILABLE:
-        repository.discard_added(rockon)
+        repository.release_reserved_ports(installation)
+    operations.reset_uninstalled(installation)
+    if done and installation.state is State.AVAILABLE:
+        repository.discard_added(installation)
 
 
 def _prune_rollback_points(rockon_id: int) -> None:
@@ -373,20 +377,20 @@ def _prune_rollback_points(rockon_id: int) -> None:
         logger.info("rollback points have to wait: %s", error)
 
 
-def _apply_change(session: Session, rockon: Installation, operation: Operation, request: ChangeRequest) -> None:
+def _apply_change(session: Session, installation: Installation, operation: Operation, request: ChangeRequest) -> None:
     """Write what a change brought: the definition, the answers, and the name where it took a successor's.
 
     What other people want and have not applied yet stays theirs.
     """
-    answers = request.answers or repository.load_answers(rockon)
+    answers = request.answers or repository.load_answers(installation)
     if request.successor and (successor := session.get(RockOn, request.successor)):
-        repository.replace_entry(session, rockon, successor)
+        repository.replace_entry(session, installation, successor)
     if request.source:
-        rockon.installed_source = request.source
-        repository.sync_children(rockon, rockon.current_definition)
-    if request.point and rockon.entry.source != rockon.installed_source:
-        rockon.ignored = definition_digest(rockon.entry.source)  # it was just left behind
-    repository.store_answers(rockon, resolve_host_ports(rockon.current_definition, answers))
-    drafts = select(Draft).join(User).where(Draft.installation_id == rockon.id, User.name == operation.user)
+        installation.installed_source = request.source
+        repository.sync_children(installation, installation.current_definition)
+    if request.point and installation.entry.source != installation.installed_source:
+        installation.ignored = definition_digest(installation.entry.source)  # it was just left behind
+    repository.store_answers(installation, resolve_host_ports(installation.current_definition, answers))
+    drafts = select(Draft).join(User).where(Draft.installation_id == installation.id, User.name == operation.user)
     for draft in session.scalars(drafts):
         session.delete(draft)

@@ -127,41 +127,41 @@ def lock_operations(session: Session) -> None:
         session.execute(text("LOCK TABLE operation IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def set_pending(operation: Operation, rockon: Installation) -> None:
+def set_pending(operation: Operation, installation: Installation) -> None:
     """Show on a rock-on what is done to it, and note how it was before."""
     transition = operation.transition
-    if rockon.state in transition.allowed_states:
-        operation.notes = replace(operation.notes, state=rockon.state)
-    rockon.state = transition.state or rockon.state
-    rockon.status = transition.status or rockon.status
-    rockon.error = None
+    if installation.state in transition.allowed_states:
+        operation.notes = replace(operation.notes, state=installation.state)
+    installation.state = transition.state or installation.state
+    installation.status = transition.status or installation.status
+    installation.error = None
 
 
-def _apply_transition(operation: Operation, rockon: Installation) -> bool:
+def _apply_transition(operation: Operation, installation: Installation) -> bool:
     """Bring a rock-on into the state of an operation; one that can't be done any more is ended with a sentence."""
     transition = operation.transition
-    if rockon.state not in transition.allowed_states and rockon.state != transition.state:
+    if installation.state not in transition.allowed_states and installation.state != transition.state:
         operation.mark_finished(
             Progress.FAILED,
-            t("%(name)s is %(state)s.", name=rockon.name, state=STATE_LABELS[rockon.state]),
+            t("%(name)s is %(state)s.", name=installation.name, state=STATE_LABELS[installation.state]),
             t("What ran before it has ended otherwise than expected, so nothing was done."),
         )
         if transition.reserves_ports:
-            repository.release_reserved_ports(rockon)
+            repository.release_reserved_ports(installation)
         return False
-    set_pending(operation, rockon)
+    set_pending(operation, installation)
     return True
 
 
 def _operation_resources(operation: Operation) -> frozenset[str]:
-    rockon = operation.installation
-    if rockon is None:
+    installation = operation.installation
+    if installation is None:
         return frozenset()
-    definition, request = rockon.current_definition, operation.request
-    present_networks = select(NetworkMember.network).join(Container).where(Container.installation_id == rockon.id)
+    definition, request = installation.current_definition, operation.request
+    present_networks = select(NetworkMember.network).join(Container).where(Container.installation_id == installation.id)
     resources = conflicts.rockon_resources(definition, db.session.scalars(present_networks))
     if isinstance(request, ChangeRequest):
-        new_definition = definition_from_source(rockon.name, request.source) if request.source else definition
+        new_definition = definition_from_source(installation.name, request.source) if request.source else definition
         new_networks = request.answers.networks.values() if request.answers else ()
         resources |= conflicts.rockon_resources(new_definition, (name for names in new_networks for name in names))
     return resources

@@ -93,9 +93,11 @@ class StepContext:
             return
         base_name, mounts = name.removesuffix(RENAMED_SUFFIX), self.engine.anonymous_volumes(name)
         with transaction() as session:
-            rockon = session.get_one(Operation, self.operation_id).installation
-            if rockon is not None and mounts:
-                rockon.kept_volumes = [volume for volume in rockon.kept_volumes if volume.container != base_name] + [
+            installation = session.get_one(Operation, self.operation_id).installation
+            if installation is not None and mounts:
+                installation.kept_volumes = [
+                    volume for volume in installation.kept_volumes if volume.container != base_name
+                ] + [
                     KeptVolume(container=base_name, volume=mount.volume, destination=mount.destination)
                     for mount in mounts
                 ]
@@ -112,9 +114,9 @@ class StepContext:
 
     def is_used_by_others(self, share: str) -> bool:
         """Whether another rock-on uses a share."""
-        rockon = db.session.get_one(Operation, self.operation_id).installation
-        used = rockon is not None and bool(
-            other_users(rockon, (*INSTALLED_OR_PENDING, State.INSTALL_FAILED)).get(share)
+        installation = db.session.get_one(Operation, self.operation_id).installation
+        used = installation is not None and bool(
+            other_users(installation, (*INSTALLED_OR_PENDING, State.INSTALL_FAILED)).get(share)
         )
         db.session.rollback()
         return used

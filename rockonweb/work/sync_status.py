@@ -30,11 +30,11 @@ def sync_status(rockon_id: int, docker: Engine | None = None) -> bool:
     if facts is None:
         return True
     with transaction() as session:
-        rockon = session.get(Installation, rockon_id)
-        if rockon is not None and scheduler.unfinished_operations(rockon_id):
+        installation = session.get(Installation, rockon_id)
+        if installation is not None and scheduler.unfinished_operations(rockon_id):
             return False
-        if rockon is not None:
-            write_status(rockon, facts)
+        if installation is not None:
+            write_status(installation, facts)
     return True
 
 
@@ -54,18 +54,22 @@ def inspect_containers(rockon_id: int, docker: Engine | None = None) -> FactsByC
     return {name: facts if facts and facts.rockon == owners[name] else None for name, facts in facts_by_name.items()}
 
 
-def write_status(rockon: Installation, facts: FactsByContainer, *, keep_failure: bool = False) -> None:
+def write_status(installation: Installation, facts: FactsByContainer, *, keep_failure: bool = False) -> None:
     """Put what was seen on the rows, inside a unit of work.
 
     With `keep_failure`, a start or stop that failed stays shown as failed.
     """
-    query = select(Container).where(Container.installation_id == rockon.id).options(lazyload("*"))
+    query = select(Container).where(Container.installation_id == installation.id).options(lazyload("*"))
     for container in db.session.scalars(query):
         container_facts = facts.get(container.name)
         container.docker_state = container_facts.state if container_facts else ""
         container.exit_code = container_facts.exit_code if container_facts else None
         container.docker_error = container_facts.error if container_facts else ""
-    failed = rockon.status in (Status.START_FAILED, Status.STOP_FAILED)
-    if rockon.state is State.INSTALLED and not (keep_failure and failed):
+    failed = installation.status in (Status.START_FAILED, Status.STOP_FAILED)
+    if installation.state is State.INSTALLED and not (keep_failure and failed):
         observed = derive_status(facts)
-        rockon.status, rockon.exit_code, rockon.status_error = observed.status, observed.exit_code, observed.error
+        installation.status, installation.exit_code, installation.status_error = (
+            observed.status,
+            observed.exit_code,
+            observed.error,
+        )

@@ -140,7 +140,7 @@ def _store_results(images: Collection[LocalImage], answers: Mapping[str, Registr
             .outerjoin(ContainerImage, ContainerImage.container_id == Container.id)
             .where(Container.id.in_([image.container_id for image in images]))
         )
-        stored = {container_id: (rockon, row) for container_id, rockon, row in session.execute(query)}
+        stored = {container_id: (installation, row) for container_id, installation, row in session.execute(query)}
         for image in images:
             if image.container_id not in stored:
                 continue  # it went meanwhile
@@ -150,10 +150,10 @@ def _store_results(images: Collection[LocalImage], answers: Mapping[str, Registr
             _record_answer(row, image, answers.get(image.reference))
             _record_images(row, image)
         session.flush()
-        for rockon in {rockon for rockon, _ in stored.values()}:
-            rockon.newer_images = any(row.has_update for row in session.scalars(_image_query(rockon.id)))
+        for installation in {installation for installation, _ in stored.values()}:
+            installation.newer_images = any(row.has_update for row in session.scalars(_image_query(installation.id)))
             if answers:
-                rockon.images_looked = utc_now()
+                installation.images_looked = utc_now()
 
 
 def _replace_row(session: Session, old_row: ContainerImage | None, image: LocalImage) -> ContainerImage:
@@ -218,9 +218,9 @@ def _delete_image_rows(rockon_id: int) -> None:
     with transaction() as session:
         for row in session.scalars(_image_query(rockon_id)):
             session.delete(row)
-        rockon = session.get(Installation, rockon_id)
-        if rockon is not None:
-            rockon.newer_images, rockon.images_looked, rockon.auto_tried = False, None, ""
+        installation = session.get(Installation, rockon_id)
+        if installation is not None:
+            installation.newer_images, installation.images_looked, installation.auto_tried = False, None, ""
 
 
 def _image_query(rockon_id: int) -> Select[ContainerImage]:
@@ -272,17 +272,19 @@ def due_updates(moment: datetime) -> list[int]:
         Installation.auto_update, Installation.newer_images, Installation.state == State.INSTALLED
     )
     return [
-        rockon.id
-        for rockon in db.session.scalars(query)
-        if in_window(minute, rockon.auto_from, rockon.auto_until) and not was_tried(rockon)
+        installation.id
+        for installation in db.session.scalars(query)
+        if in_window(minute, installation.auto_from, installation.auto_until) and not was_tried(installation)
     ]
 
 
-def was_tried(rockon: Installation) -> bool:
+def was_tried(installation: Installation) -> bool:
     """Whether the images that are newer were taken by themselves before, or an owner went back from them: then they
     are not tried again.
     """
-    return bool(rockon.auto_tried) and rockon.auto_tried == _update_fingerprint(rockon_images(rockon.id))
+    return bool(installation.auto_tried) and installation.auto_tried == _update_fingerprint(
+        rockon_images(installation.id)
+    )
 
 
 def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
@@ -299,9 +301,9 @@ def _update_fingerprint(images: Iterable[ContainerImage]) -> str:
 
 
 def _submit_automatic(rockon_id: int) -> None:
-    rockon = db.session.get_one(Installation, rockon_id)
+    installation = db.session.get_one(Installation, rockon_id)
     with suppress(Conflict):  # it is busy; the next time then
-        operations.submit_operation(rockon, UpdateRequest(), AUTOMATIC)
+        operations.submit_operation(installation, UpdateRequest(), AUTOMATIC)
         _mark_tried(rockon_id)
 
 
@@ -359,7 +361,7 @@ def installed_images() -> list[InstalledImages]:
     images: dict[int, list[ContainerImage]] = {}
     for rockon_id, image in db.session.execute(query):
         images.setdefault(rockon_id, []).append(image)
-    return [InstalledImages(rockon, images.get(rockon.id, [])) for rockon in rockons]
+    return [InstalledImages(installation, images.get(installation.id, [])) for installation in rockons]
 
 
 def submit_updates(user: str) -> tuple[list[int], list[str]]:
@@ -369,10 +371,10 @@ def submit_updates(user: str) -> tuple[list[int], list[str]]:
     operation_ids, busy = [], []
     query = select(Installation).join(Installation.entry).order_by(RockOn.sort_name)
     query = query.where(Installation.newer_images, Installation.state == State.INSTALLED)
-    for rockon in list(db.session.scalars(query)):
-        name = rockon.name
+    for installation in list(db.session.scalars(query)):
+        name = installation.name
         try:
-            operation_ids.append(operations.submit_operation(rockon, UpdateRequest(), user))
+            operation_ids.append(operations.submit_operation(installation, UpdateRequest(), user))
         except Conflict:
             busy.append(name)
     return operation_ids, busy

@@ -57,10 +57,10 @@ def _simulate_operation(session: Session) -> None:
         session, None, definition, source, repository.PortSuggestions(), origin="", position=0
     )
     session.flush()
-    rockon = repository.ensure_installation(session, repository.blank_installation(entry))
-    repository.sync_children(rockon, definition)
+    installation = repository.ensure_installation(session, repository.blank_installation(entry))
+    repository.sync_children(installation, definition)
     session.flush()
-    rockon_id = rockon.id
+    rockon_id = installation.id
     operation = Operation(kind=Kind.INSTALL, installation_id=rockon_id, reviewed=[])
     session.add(operation)
     session.flush()
@@ -72,8 +72,8 @@ def _simulate_operation(session: Session) -> None:
     operation.progress, operation.started = Progress.RUNNING, utc_now()
     _flush_and_expunge(session)
 
-    rockon = session.get_one(Installation, rockon_id)
-    gather_facts(rockon, None, None)
+    installation = session.get_one(Installation, rockon_id)
+    gather_facts(installation, None, None)
     session.add_all(
         OperationStep(operation_id=operation_id, position=position, title="", why="") for position in range(4)
     )
@@ -93,14 +93,14 @@ def _simulate_operation(session: Session) -> None:
 
     operation = session.get_one(Operation, operation_id)
     operation.mark_finished(Progress.DONE)
-    rockon = session.get_one(Installation, rockon_id)
-    rockon.state = State.INSTALLED
+    installation = session.get_one(Installation, rockon_id)
+    installation.state = State.INSTALLED
     session.flush()
-    rockon.status = Status.STARTED
-    sync_status.write_status(rockon, {})
-    session.add(ContainerImage(container_id=rockon.containers[0].id, reference="box.example/rehearsal:latest"))
+    installation.status = Status.STARTED
+    sync_status.write_status(installation, {})
+    session.add(ContainerImage(container_id=installation.containers[0].id, reference="box.example/rehearsal:latest"))
     _flush_and_expunge(session)
-    updates.rockon_images(rockon.id)
+    updates.rockon_images(installation.id)
 
 
 def _flush_and_expunge(session: Session) -> None:

@@ -17,58 +17,58 @@ from rockonweb.models import Installation, State, repository
 from rockonweb.work.review import review_or_refuse, submit_review
 
 
-def submit_api_install(rockon: Installation, body: bytes, user: str) -> int:
+def submit_api_install(installation: Installation, body: bytes, user: str) -> int:
     """Begin the install that a body asks for; return the operation's id.
 
     Raises BadInput, Conflict where something on the host speaks against it, EngineError or QueueUnreachable.
     """
     data = rockstor_api.parse_body(body)
-    _refuse_state(Kind.INSTALL, rockon)
-    definition = rockon.parse_definition(rockon.entry.source)
+    _refuse_state(Kind.INSTALL, installation)
+    definition = installation.parse_definition(installation.entry.source)
     answers = rockstor_api.read_install_answers(
         definition,
-        _row_numbers(rockon),
+        _row_numbers(installation),
         data,
-        _stored_answers(rockon),
-        repository.port_suggester(rockon),
+        _stored_answers(installation),
+        repository.port_suggester(installation),
         _existing_shares(),
     )
-    return submit_review(review_or_refuse(rockon, InstallRequest(answers)), user)
+    return submit_review(review_or_refuse(installation, InstallRequest(answers)), user)
 
 
-def submit_api_change(rockon: Installation, body: bytes, user: str) -> int:
+def submit_api_change(installation: Installation, body: bytes, user: str) -> int:
     """Begin the change of an installed rock-on that a body asks for; return the operation's id. Raises as
     `submit_api_install`.
     """
     data = rockstor_api.parse_body(body)
-    _refuse_state(Kind.CHANGE, rockon)
-    current_answers = repository.load_answers(rockon)
+    _refuse_state(Kind.CHANGE, installation)
+    current_answers = repository.load_answers(installation)
     new_answers = rockstor_api.read_update_answers(
-        rockon.current_definition,
-        _row_numbers(rockon),
+        installation.current_definition,
+        _row_numbers(installation),
         data,
         current_answers,
-        repository.port_suggester(rockon),
+        repository.port_suggester(installation),
         _existing_shares(),
     )
-    return submit_review(review_or_refuse(rockon, ChangeRequest(new_answers)), user)
+    return submit_review(review_or_refuse(installation, ChangeRequest(new_answers)), user)
 
 
 def _existing_shares() -> Collection[str]:
     return get_host().shares.shares_by_name()
 
 
-def _row_numbers(rockon: Installation) -> ClientIds:
+def _row_numbers(installation: Installation) -> ClientIds:
     return ClientIds(
-        {container.id: container.name for container in rockon.containers},
-        {port.id: (container.name, port.number) for container in rockon.containers for port in container.ports},
+        {container.id: container.name for container in installation.containers},
+        {port.id: (container.name, port.number) for container in installation.containers for port in container.ports},
     )
 
 
-def _stored_answers(rockon: Installation) -> Answers:
+def _stored_answers(installation: Installation) -> Answers:
     """Return the answers of an earlier install. After an uninstall all ports are to be published again."""
-    answers = repository.load_answers(rockon)
-    if rockon.state is State.INSTALL_FAILED:
+    answers = repository.load_answers(installation)
+    if installation.state is State.INSTALL_FAILED:
         return answers
     ports: dict[str, dict[int, int | None]] = {
         name: {port: host for port, host in host_ports.items() if host is not None}
@@ -77,7 +77,7 @@ def _stored_answers(rockon: Installation) -> Answers:
     return replace(answers, ports=ports)
 
 
-def _refuse_state(kind: Kind, rockon: Installation) -> None:
-    if rockon.state not in TRANSITIONS[kind].allowed_states:
-        state = str(rockon.state).replace("_", " ")
-        raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=rockon.name, state=state))
+def _refuse_state(kind: Kind, installation: Installation) -> None:
+    if installation.state not in TRANSITIONS[kind].allowed_states:
+        state = str(installation.state).replace("_", " ")
+        raise Conflict(t("%(name)s is %(state)s, so nothing was done.", name=installation.name, state=state))

@@ -76,45 +76,52 @@ def _ports_by_key(ids: Iterable[int]) -> Mapping[tuple[int, str, int], Port]:
     return {(rockon_id, name, port.number): port for rockon_id, name, port in port_rows}
 
 
-def _parsed_definition(rockon: Installation) -> Definition | None:
+def _parsed_definition(installation: Installation) -> Definition | None:
     """Return the definition that counts now; None for one that an older version of this program took."""
     try:
-        return ui_link.parse_cached(rockon.name, rockon.installed_source or rockon.entry.source)
+        return ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
     except InvalidDefinition:
         return None
 
 
 def _format_rockon(
-    rockon: Installation, definition: Definition | None, task: int | None, ports: Mapping[tuple[int, str, int], Port]
+    installation: Installation,
+    definition: Definition | None,
+    task: int | None,
+    ports: Mapping[tuple[int, str, int], Port],
 ) -> Fields:
     ui_port_key = definition.ui_port if definition else None
-    ui_port = (ports.get((rockon.id, *ui_port_key)) or _catalogue_port(rockon, ui_port_key)) if ui_port_key else None
+    ui_port = (
+        (ports.get((installation.id, *ui_port_key)) or _catalogue_port(installation, ui_port_key))
+        if ui_port_key
+        else None
+    )
     specs = definition.containers if definition else {}
     on_host_network = ui_port_key is not None and specs[ui_port_key[0]].on_host_network
     return {
-        "id": rockon.id,
-        "name": rockon.name,
-        "description": rockon.entry.description,
-        "version": rockon.entry.version,
-        "state": str(rockon.state),
-        "status": rockon.status_text,
+        "id": installation.id,
+        "name": installation.name,
+        "description": installation.entry.description,
+        "version": installation.entry.version,
+        "state": str(installation.state),
+        "status": installation.status_text,
         "taskid": None if task is None else str(task),
         "link": definition.ui.slug or None if definition else None,
-        "website": rockon.entry.website,
+        "website": installation.entry.website,
         "https": bool(definition and definition.ui.https),
-        "icon": rockon.entry.icon or None,
+        "icon": installation.entry.icon or None,
         "ui": ui_port_key is not None,
         "volume_add_support": bool(definition and definition.volume_add_support),
         "more_info": definition.more_info or None if definition else None,
         "ui_port": _host_port_number(ui_port, on_host_network=on_host_network) if ui_port else None,
-        "ui_publish": bool(ui_port and _is_published(ui_port, rockon)),
+        "ui_publish": bool(ui_port and _is_published(ui_port, installation)),
         "host_network": any(spec.on_host_network for spec in specs.values()),
-        "error": rockon.error,
+        "error": installation.error,
     }
 
 
-def _catalogue_port(rockon: Installation, port_key: tuple[str, int]) -> SuggestedPort | None:
-    return next((port for port in rockon.entry.ports if (port.container, port.number) == port_key), None)
+def _catalogue_port(installation: Installation, port_key: tuple[str, int]) -> SuggestedPort | None:
+    return next((port for port in installation.entry.ports if (port.container, port.number) == port_key), None)
 
 
 def _host_port_number(port: UiPort, *, on_host_network: bool) -> int:
@@ -123,26 +130,26 @@ def _host_port_number(port: UiPort, *, on_host_network: bool) -> int:
     return port.number if on_host_network else port.suggested if host_port is None else host_port
 
 
-def _is_published(port: UiPort, rockon: Installation) -> bool:
-    return not rockon.is_installed or (isinstance(port, Port) and port.host is not None)
+def _is_published(port: UiPort, installation: Installation) -> bool:
+    return not installation.is_installed or (isinstance(port, Port) and port.host is not None)
 
 
 # -- the settings of one rock-on --------------------------------------------------------------------------------------
 
 
-def container_fields(rockon: Installation) -> list[Fields]:
+def container_fields(installation: Installation) -> list[Fields]:
     """Return its containers, in launch order."""
-    specs = rockon.current_definition.containers
+    specs = installation.current_definition.containers
     return [
         {
             "id": container.id,
-            "rockon": rockon.id,
+            "rockon": installation.id,
             "dimage": container.image,
             "name": container.name,
             "launch_order": container.launch_order,
             "uid": specs[container.name].uid if container.name in specs else None,
         }
-        for container in rockon.containers
+        for container in installation.containers
     ]
 
 
@@ -173,11 +180,11 @@ def _device_fields(device: Device, *_: object) -> Fields:
     return {"dev": device.name, "val": device.value, **_label_and_description(device)}
 
 
-def _variable_fields(variable: Environment, container: Container, rockon: Installation) -> Fields:
+def _variable_fields(variable: Environment, container: Container, installation: Installation) -> Fields:
     """A variable, masked where it is a secret."""
     return {
         "key": variable.key,
-        "val": _masked_value(variable, rockon, container.name),
+        "val": _masked_value(variable, installation, container.name),
         **_label_and_description(variable),
     }
 
@@ -192,9 +199,9 @@ def _network_member_fields(member: NetworkMember, container: Container, _: objec
     return {"container_name": container.name, "connection": member.network, "docker_name": member.network}
 
 
-def port_fields(rockon: Installation) -> list[Fields]:
+def port_fields(installation: Installation) -> list[Fields]:
     """Return its ports, published or not."""
-    specs = rockon.current_definition.containers
+    specs = installation.current_definition.containers
     return [
         {
             "id": port.id,
@@ -207,25 +214,25 @@ def port_fields(rockon: Installation) -> list[Fields]:
             "containerp": port.number,
             "protocol": port.protocol,
             "uiport": port.ui,
-            "publish": _is_published(port, rockon),
+            "publish": _is_published(port, installation),
             **_label_and_description(port),
         }
-        for container in rockon.containers
+        for container in installation.containers
         for port in container.ports
     ]
 
 
-def custom_config_fields(rockon: Installation) -> list[Fields]:
+def custom_config_fields(installation: Installation) -> list[Fields]:
     """Return its settings as a whole, secrets masked."""
     return [
         {
             "id": setting.id,
-            "rockon": rockon.id,
+            "rockon": installation.id,
             "key": setting.key,
-            "val": _masked_value(setting, rockon),
+            "val": _masked_value(setting, installation),
             **_label_and_description(setting),
         }
-        for setting in rockon.custom_config
+        for setting in installation.custom_config
     ]
 
 
@@ -244,5 +251,5 @@ def _label_and_description(row: Any) -> Fields:
     return {"description": row.description, "label": row.label}
 
 
-def _masked_value(row: Environment | CustomConfig, rockon: Installation, container: str = "") -> str | None:
-    return None if row.value is None else masked_answer(row, rockon, container)
+def _masked_value(row: Environment | CustomConfig, installation: Installation, container: str = "") -> str | None:
+    return None if row.value is None else masked_answer(row, installation, container)

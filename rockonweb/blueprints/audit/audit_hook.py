@@ -116,8 +116,8 @@ def _describe_subject() -> str:
     view_args = dict(request.view_args or {})
     names = []
     if rockon_id := view_args.pop("rockon_id", None):
-        rockon = repository.find_installation(rockon_id)
-        names.append(rockon.name if rockon else f"#{rockon_id}")
+        installation = repository.find_installation(rockon_id)
+        names.append(installation.name if installation else f"#{rockon_id}")
     if operation_id := view_args.pop("operation_id", None):
         operation = db.session.get(Operation, operation_id)
         names.append(

@@ -92,11 +92,13 @@ def build_home_page(hostname: str) -> HomePage:
 
 
 def _installed_app(card: catalogue_listing.RockonCard) -> InstalledApp:
-    rockon = card.rockon
-    has_failed = catalogue_listing.condition_of(rockon.state, rockon.status) is catalogue_listing.Condition.FAILED
-    pill = status_pill(rockon)
-    exit_reason = join_texts(" – ", (str(pill.words), pill.detail or rockon.error or "")) if has_failed else ""
-    return InstalledApp(rockon.id, rockon.name, exit_reason, rockon.has_newer_image, card.newer)
+    installation = card.rockon
+    has_failed = (
+        catalogue_listing.condition_of(installation.state, installation.status) is catalogue_listing.Condition.FAILED
+    )
+    pill = status_pill(installation)
+    exit_reason = join_texts(" – ", (str(pill.words), pill.detail or installation.error or "")) if has_failed else ""
+    return InstalledApp(installation.id, installation.name, exit_reason, installation.has_newer_image, card.newer)
 
 
 def _recent_failures() -> list[FailedOperation]:

@@ -38,11 +38,11 @@ OPERATOR_KINDS = (Kind.START, Kind.STOP, Kind.RESTART, Kind.UPDATE)
 def index() -> ResponseReturnValue:
     """List what runs and waits, and what ran, newest first; some of them where the address says so."""
     rockon_id = request.args.get("rockon", 0, type=int)
-    rockon = repository.find_installation(rockon_id) if 0 < rockon_id < 2**31 else None
+    installation = repository.find_installation(rockon_id) if 0 < rockon_id < 2**31 else None
     outcome, kind = request.args.get("outcome", ""), request.args.get("kind", "")
     kind = kind if kind in [*Kind] else ""
     outcome = outcome if outcome in OUTCOMES else ""
-    conditions = [Operation.installation_id == rockon.id] if rockon else []
+    conditions = [Operation.installation_id == installation.id] if installation else []
     conditions += [Operation.progress.in_(OUTCOMES[outcome])] if outcome else []
     conditions += [Operation.kind == Kind(kind)] if kind else []
     pages = max(1, -(-(db.session.scalar(select(func.count(Operation.id)).where(*conditions)) or 0) // PAGE_SIZE))
@@ -59,8 +59,8 @@ def index() -> ResponseReturnValue:
         .offset((page - 1) * PAGE_SIZE)
         .limit(PAGE_SIZE)
     ).all()
-    filters = {"rockon": rockon.id if rockon else None, "outcome": outcome or None, "kind": kind or None}
-    context = {"operations": page_operations, "page": page, "pages": pages, "rockon": rockon, "here": filters}
+    filters = {"rockon": installation.id if installation else None, "outcome": outcome or None, "kind": kind or None}
+    context = {"operations": page_operations, "page": page, "pages": pages, "rockon": installation, "here": filters}
     return render_page(
         "operations/index.html", "operations/_list.html", outcomes=[None, *OUTCOMES], kinds=[None, *Kind], **context
     )

@@ -36,26 +36,26 @@ def head(rockon_id: int) -> ResponseReturnValue:
 @require_role(Role.OPERATOR)
 def logs(rockon_id: int) -> ResponseReturnValue:
     """Show what its containers wrote last; a page that follows them and has seen all gets no content."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    log_query = _read_log_query(rockon)
-    container_tails = container_logs.read_container_logs(rockon, log_query)
+    installation = rockon_page.rockon_or_404(rockon_id)
+    log_query = _read_log_query(installation)
+    container_tails = container_logs.read_container_logs(installation, log_query)
     mark = container_logs.logs_fingerprint(container_tails)
     if not_modified(mark):
         return "", 204
     context = {"logs": container_tails, "wish": log_query, "mark": mark, "numbers": container_logs.LINE_CHOICES}
     if wants_partial() and "seen" in request.args:
-        return render_template("rockons/_log_lines.html", rockon=rockon, **context)
-    return rockon_page.render_tab(rockon, rockon_page.LOGS, **context)
+        return render_template("rockons/_log_lines.html", rockon=installation, **context)
+    return rockon_page.render_tab(installation, rockon_page.LOGS, **context)
 
 
 @blueprint.get("/logs/<container>")
 @require_role(Role.OPERATOR)
 def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
     """Give the log of one container as a text file."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if container not in [member.name for member in rockon.containers]:
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if container not in [member.name for member in installation.containers]:
         raise NotFound
-    text = container_logs.read_full_log(rockon, container, timestamps=_read_log_query(rockon).timestamps)
+    text = container_logs.read_full_log(installation, container, timestamps=_read_log_query(installation).timestamps)
     return send_download(text, "text/plain", f"attachment; filename={container}.log.txt")
 
 
@@ -63,8 +63,8 @@ def log_file(rockon_id: int, container: str) -> ResponseReturnValue:
 @require_role(Role.VIEWER)
 def resources(rockon_id: int) -> ResponseReturnValue:
     """Show what its containers used over the last hour; with `charts` the drawings alone, to keep them true."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    samples_by_container = metrics.sample_history(container.name for container in rockon.containers)
+    installation = rockon_page.rockon_or_404(rockon_id)
+    samples_by_container = metrics.sample_history(container.name for container in installation.containers)
     now = time.time()
     charts = (
         None
@@ -75,25 +75,25 @@ def resources(rockon_id: int) -> ResponseReturnValue:
         ]
     )
     if wants_partial() and "charts" in request.args:
-        return render_template("rockons/_charts.html", rockon=rockon, usage=charts)
-    return rockon_page.render_tab(rockon, rockon_page.RESOURCES, usage=charts)
+        return render_template("rockons/_charts.html", rockon=installation, usage=charts)
+    return rockon_page.render_tab(installation, rockon_page.RESOURCES, usage=charts)
 
 
 @blueprint.get("/history")
 @require_role(Role.VIEWER)
 def history(rockon_id: int) -> ResponseReturnValue:
     """Show every operation of it, newest first."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    total = db.session.scalar(select(func.count(Operation.id)).where(Operation.installation_id == rockon.id)) or 0
+    installation = rockon_page.rockon_or_404(rockon_id)
+    total = db.session.scalar(select(func.count(Operation.id)).where(Operation.installation_id == installation.id)) or 0
     pages = max(1, -(-total // HISTORY_PAGE_SIZE))
     page = min(max(1, request.args.get("page", 1, type=int)), pages)
-    query = select(Operation).where(Operation.installation_id == rockon.id)
+    query = select(Operation).where(Operation.installation_id == installation.id)
     query = query.options(defer(Operation.reviewed)).order_by(
         Operation.progress.in_(ACTIVE_PROGRESS).desc(), Operation.id.desc()
     )
     operations = db.session.scalars(query.offset((page - 1) * HISTORY_PAGE_SIZE).limit(HISTORY_PAGE_SIZE)).all()
     return rockon_page.render_tab(
-        rockon, rockon_page.HISTORY, operations=operations, page=page, pages=pages, number=total
+        installation, rockon_page.HISTORY, operations=operations, page=page, pages=pages, number=total
     )
 
 
@@ -101,24 +101,28 @@ def history(rockon_id: int) -> ResponseReturnValue:
 @require_role(Role.VIEWER)
 def definition(rockon_id: int) -> ResponseReturnValue:
     """Show the definition that it was installed from; of one that is not installed the catalogue's."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    return rockon_page.render_tab(rockon, rockon_page.DEFINITION, source=escape_invisible(_definition_source(rockon)))
+    installation = rockon_page.rockon_or_404(rockon_id)
+    return rockon_page.render_tab(
+        installation, rockon_page.DEFINITION, source=escape_invisible(_definition_source(installation))
+    )
 
 
 @blueprint.get("/source.json")
 @require_role(Role.VIEWER)
 def definition_file(rockon_id: int) -> ResponseReturnValue:
     """Give the definition as a file that a metastore can hold."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
     return send_download(
-        _definition_source(rockon), "application/json", f"attachment; filename={file_stem(rockon.name)}.json"
+        _definition_source(installation),
+        "application/json",
+        f"attachment; filename={file_stem(installation.name)}.json",
     )
 
 
-def _read_log_query(rockon: Installation) -> container_logs.LogQuery:
-    return container_logs.LogQuery.read_args(request.args, [container.name for container in rockon.containers])
+def _read_log_query(installation: Installation) -> container_logs.LogQuery:
+    return container_logs.LogQuery.read_args(request.args, [container.name for container in installation.containers])
 
 
-def _definition_source(rockon: Installation) -> str:
-    body = json.loads(rockon.installed_source or rockon.entry.source)
-    return json.dumps({rockon.name: body}, indent=4, ensure_ascii=False) + "\n"
+def _definition_source(installation: Installation) -> str:
+    body = json.loads(installation.installed_source or installation.entry.source)
+    return json.dumps({installation.name: body}, indent=4, ensure_ascii=False) + "\n"

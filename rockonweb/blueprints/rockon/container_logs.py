@@ -76,22 +76,22 @@ class ContainerLog:
     searched_lines: int = 0  # lines
 
 
-def read_container_logs(rockon: Installation, query: LogQuery | None = None) -> list[ContainerLog]:
+def read_container_logs(installation: Installation, query: LogQuery | None = None) -> list[ContainerLog]:
     """Ask Docker for the logs of a rock-on's containers. Secrets that were given as answers are masked."""
     query = query or LogQuery()
-    names = [container.name for container in rockon.containers if query.container in ("", container.name)]
+    names = [container.name for container in installation.containers if query.container in ("", container.name)]
     try:
-        with get_host(rockon).connect_docker() as engine:
-            return [_read_container_log(engine, name, rockon.secret_values, query) for name in names]
+        with get_host(installation).connect_docker() as engine:
+            return [_read_container_log(engine, name, installation.secret_values, query) for name in names]
     except EngineError as error:
         return [ContainerLog(name, error=translate(error.sentence)) for name in names]
 
 
-def read_full_log(rockon: Installation, container: str, *, timestamps: bool) -> str:
+def read_full_log(installation: Installation, container: str, *, timestamps: bool) -> str:
     """Return the log of a container as a text, masked like on the page. Raises EngineError."""
-    with get_host(rockon).connect_docker() as engine:
+    with get_host(installation).connect_docker() as engine:
         raw = engine.read_logs(container, MAX_FILE_LINES, timestamps=timestamps, most=MAX_FILE_BYTES)
-    return redact_secrets(strip_terminal_codes(raw), rockon.secret_values)
+    return redact_secrets(strip_terminal_codes(raw), installation.secret_values)
 
 
 def logs_fingerprint(logs: list[ContainerLog]) -> str:

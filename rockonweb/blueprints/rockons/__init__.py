@@ -72,9 +72,12 @@ def report() -> str:
 @require_role(Role.VIEWER)
 def show(rockon_id: int) -> ResponseReturnValue:
     """Show one rock-on: what it is, what it is connected to, its settings and what was done with it lately."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
     return rockon_page.render_tab(
-        rockon, "overview", maps=connections.list_connections(rockon), history=_recent_operations(rockon)
+        installation,
+        "overview",
+        maps=connections.list_connections(installation),
+        history=_recent_operations(installation),
     )
 
 
@@ -101,52 +104,52 @@ def icon(rockon_id: int) -> ResponseReturnValue:
 @require_role(Role.OPERATOR)
 def act(rockon_id: int, kind: str) -> ResponseReturnValue:
     """Start, stop, restart, or bring to the newest images."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
     confirmed_steps = frozenset(request.form.getlist("asked"))
     operation_request = UpdateRequest(asked=confirmed_steps) if Kind(kind) is Kind.UPDATE else blank_request(Kind(kind))
     return redirect_to_view(
-        "operations.show", operation_id=operations.submit_operation(rockon, operation_request, current_user.name)
+        "operations.show", operation_id=operations.submit_operation(installation, operation_request, current_user.name)
     )
 
 
 @blueprint.get("/rockons/<int:rockon_id>/uninstall")
 def confirm_uninstall(rockon_id: int) -> ResponseReturnValue:
     """Say what goes and what stays, and ask."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if rockon.state not in (State.INSTALLED, State.INSTALL_FAILED):
-        return redirect_to_view("rockons.show", rockon_id=rockon.id)
-    networks = plan.link_networks(rockon.current_definition)
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if installation.state not in (State.INSTALLED, State.INSTALL_FAILED):
+        return redirect_to_view("rockons.show", rockon_id=installation.id)
+    networks = plan.link_networks(installation.current_definition)
     return render_template(
         "rockons/uninstall.html",
-        rockon=rockon,
+        rockon=installation,
         networks=networks,
-        leftovers=uninstall_preview.preview_uninstall(rockon),
+        leftovers=uninstall_preview.preview_uninstall(installation),
     )
 
 
 @blueprint.post("/rockons/<int:rockon_id>/uninstall")
 def uninstall(rockon_id: int) -> ResponseReturnValue:
     """Uninstall, with those of its images that were ticked and that nothing else uses."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    own_images = uninstall_preview.find_exclusive_images(rockon)
+    installation = rockon_page.rockon_or_404(rockon_id)
+    own_images = uninstall_preview.find_exclusive_images(installation)
     selected_images = tuple(image for image in request.form.getlist("images") if own_images.get(image))
-    operation = operations.submit_operation(rockon, UninstallRequest(selected_images), current_user.name)
+    operation = operations.submit_operation(installation, UninstallRequest(selected_images), current_user.name)
     return redirect_to_view("operations.show", operation_id=operation)
 
 
 @blueprint.post("/rockons/<int:rockon_id>/reinstall")
 def reinstall(rockon_id: int) -> ResponseReturnValue:
     """Install again with the answers of last time; of one that is installed, make all containers anew."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    if rockon.is_installed:
-        reviewed = review_or_refuse(rockon, ChangeRequest(rebuild=True))
-    elif rockon_page.was_answered_before(rockon):
-        reviewed = review_or_refuse(rockon, InstallRequest(), t("Press Install instead: it asks again."))
+    installation = rockon_page.rockon_or_404(rockon_id)
+    if installation.is_installed:
+        reviewed = review_or_refuse(installation, ChangeRequest(rebuild=True))
+    elif rockon_page.was_answered_before(installation):
+        reviewed = review_or_refuse(installation, InstallRequest(), t("Press Install instead: it asks again."))
     else:
-        return redirect_to_view("install.begin", rockon_id=rockon.id)
+        return redirect_to_view("install.begin", rockon_id=installation.id)
     return redirect_to_view("operations.show", operation_id=submit_review(reviewed, current_user.name))
 
 
-def _recent_operations(rockon: Installation) -> list[Operation]:
-    query = select(Operation).where(Operation.installation_id == rockon.id).order_by(Operation.id.desc())
+def _recent_operations(installation: Installation) -> list[Operation]:
+    query = select(Operation).where(Operation.installation_id == installation.id).order_by(Operation.id.desc())
     return list(db.session.scalars(query.limit(RECENT_OPERATIONS)))

@@ -32,10 +32,10 @@ class ContainerConnections:
     host_network: bool = False
 
 
-def list_connections(rockon: Installation) -> list[ContainerConnections]:
+def list_connections(installation: Installation) -> list[ContainerConnections]:
     """Return the connections of a rock-on's containers: ports first, then storage, devices and networks."""
-    definition = ui_link.parse_cached(rockon.name, rockon.installed_source or rockon.entry.source)
-    return [_container_connections(container, definition) for container in rockon.containers]
+    definition = ui_link.parse_cached(installation.name, installation.installed_source or installation.entry.source)
+    return [_container_connections(container, definition) for container in installation.containers]
 
 
 def _container_connections(container: Container, definition: Definition) -> ContainerConnections:

@@ -23,26 +23,26 @@ class UninstallPreview:
     shared_images: list[str]
 
 
-def preview_uninstall(rockon: Installation) -> UninstallPreview:
+def preview_uninstall(installation: Installation) -> UninstallPreview:
     """Return what an uninstall leaves, with what Docker knows where it answers."""
-    exclusive_by_image = find_exclusive_images(rockon)
-    mounts, _ = get_host(rockon).call_with_engine(
-        lambda docker: collect_volumes(rockon, docker, docker.list_containers() if docker else None)
+    exclusive_by_image = find_exclusive_images(installation)
+    mounts, _ = get_host(installation).call_with_engine(
+        lambda docker: collect_volumes(installation, docker, docker.list_containers() if docker else None)
     )
     return UninstallPreview(
-        shares=repository.load_answers(rockon).used_shares(),
+        shares=repository.load_answers(installation).used_shares(),
         volumes=mounts,
         own_images=[image for image, exclusive in exclusive_by_image.items() if exclusive],
         shared_images=[image for image, exclusive in exclusive_by_image.items() if not exclusive],
     )
 
 
-def find_exclusive_images(rockon: Installation) -> dict[str, bool]:
+def find_exclusive_images(installation: Installation) -> dict[str, bool]:
     """Return the rock-on's images, and of each whether no other rock-on is installed with it.
 
     Docker itself keeps one that any other container uses.
     """
     query = select(Container.image).join(Container.installation)
-    others = query.where(Installation.id != rockon.id, Installation.state != State.AVAILABLE).distinct()
+    others = query.where(Installation.id != installation.id, Installation.state != State.AVAILABLE).distinct()
     used_elsewhere = set(db.session.scalars(others))
-    return {image: image not in used_elsewhere for image in plan.image_references(rockon.current_definition)}
+    return {image: image not in used_elsewhere for image in plan.image_references(installation.current_definition)}

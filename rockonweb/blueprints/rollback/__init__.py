@@ -51,9 +51,9 @@ def begin(rockon_id: int, point_id: int) -> ResponseReturnValue:
 
 def _get_point(rockon_id: int, point_id: int) -> RollbackPoint:
     """Return a point that one can go back to now. Raises Conflict where the rock-on is busy or not installed."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    operations.refuse_unchangeable(rockon, t("There is nothing to go back from. Install it."))
-    return rollback.get_point(rockon, point_id)
+    installation = rockon_page.rockon_or_404(rockon_id)
+    operations.refuse_unchangeable(installation, t("There is nothing to go back from. Install it."))
+    return rollback.get_point(installation, point_id)
 
 
 def _review_rollback(point: RollbackPoint, *, data: bool, confirmed_steps: frozenset[str] = frozenset()) -> Review:
@@ -68,21 +68,21 @@ def _render_rollback(
 ) -> str:
     change_request = reviewed.request
     assert isinstance(change_request, ChangeRequest)  # noqa: S101 - it was made of one
-    rockon = point.installation
+    installation = point.installation
     definition, answers = rollback.load_point(point)
     shown_review = reviewed if not change_request.asked else _review_rollback(point, data=change_request.data)
     return render_template(
         "rollback/page.html",
-        rockon=rockon,
+        rockon=installation,
         row=points.build_rollback_row(point),
         trouble=error or reviewed.trouble,
         changed=changed,
         data=change_request.data,
         asked=change_request.asked,
         digest=shown_review.fingerprint,
-        definitions=compare_definitions(rockon.current_definition, definition),
-        answers=core_settings.diff_settings(definition, load_answers(rockon), answers),
+        definitions=compare_definitions(installation.current_definition, definition),
+        answers=core_settings.diff_settings(definition, load_answers(installation), answers),
         shares=points.snapshot_scopes_of(point),
         kept_in=get_host().snapshots.replaced_path(""),
-        **preflight_review.change_context(reviewed, rockon),
+        **preflight_review.change_context(reviewed, installation),
     )

@@ -24,9 +24,11 @@ class RollbackRow:
     shares: tuple[str, ...]
 
 
-def list_rollback_rows(rockon: Installation) -> list[RollbackRow]:
+def list_rollback_rows(installation: Installation) -> list[RollbackRow]:
     """Return the rollback points of an installed rock-on, the newest first."""
-    return [build_rollback_row(point) for point in rollback.list_points(rockon)] if rockon.is_installed else []
+    return (
+        [build_rollback_row(point) for point in rollback.list_points(installation)] if installation.is_installed else []
+    )
 
 
 def build_rollback_row(point: RollbackPoint) -> RollbackRow:

@@ -169,12 +169,12 @@ def discard(rockon_id: int) -> ResponseReturnValue:
 
 def _load_settings_context(rockon_id: int, page: str = settings.REVIEW_PAGE) -> SettingsContext:
     """Return where the person is. An unknown page is 404; what is not installed or busy has a sentence for it."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    definition = rockon.current_definition
+    installation = rockon_page.rockon_or_404(rockon_id)
+    definition = installation.current_definition
     if page not in (*settings.settings_pages(definition), settings.REVIEW_PAGE):
         abort(404)
-    operations.refuse_unchangeable(rockon, t("Install it first; its questions are asked then."))
-    return SettingsContext(rockon, definition, page, pending_changes.load_pending(rockon, current_user.id))
+    operations.refuse_unchangeable(installation, t("Install it first; its questions are asked then."))
+    return SettingsContext(installation, definition, page, pending_changes.load_pending(installation, current_user.id))
 
 
 # -- the pages of questions -------------------------------------------------------------------------------------------

@@ -29,45 +29,45 @@ class PendingChanges:
         return not answers_equal(self.answers, self.current)
 
 
-def load_pending(rockon: Installation, user_id: int) -> PendingChanges:
+def load_pending(installation: Installation, user_id: int) -> PendingChanges:
     """Return what a person wants; what stands on the rows where they changed nothing. Only reads."""
-    return _read_pending(drafts.find_draft(db.session(), rockon, user_id), rockon)
+    return _read_pending(drafts.find_draft(db.session(), installation, user_id), installation)
 
 
 def save_pending(
-    rockon: Installation, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()
+    installation: Installation, user_id: int, answers: Answers, new_shares: frozenset[str] = frozenset()
 ) -> None:
     """Keep what a person wants; `new_shares` are those of it that do not exist yet."""
     with transaction() as session:
-        current = repository.load_answers(rockon)
+        current = repository.load_answers(installation)
         if answers_equal(answers, current):
-            discard_pending(rockon, user_id)
+            discard_pending(installation, user_id)
             return
         data = {
             "wanted": answers.to_dict(),
             "base": current.to_dict(),
             "wanted_shares": sorted(new_shares & set(answers.used_shares())),
         }
-        drafts.store_draft(session, rockon, user_id, data)
+        drafts.store_draft(session, installation, user_id, data)
 
 
-def discard_pending(rockon: Installation, user_id: int) -> None:
+def discard_pending(installation: Installation, user_id: int) -> None:
     """Forget what a person wanted."""
     with transaction() as session:
-        if row := drafts.find_draft(session, rockon, user_id):
+        if row := drafts.find_draft(session, installation, user_id):
             session.delete(row)
 
 
-def has_unapplied_changes(rockon: Installation) -> bool:
+def has_unapplied_changes(installation: Installation) -> bool:
     """Whether the person who is logged in has changes of this rock-on that are not applied yet; for templates."""
-    if rockon.state is not State.INSTALLED or not current_user.is_authenticated:
+    if installation.state is not State.INSTALLED or not current_user.is_authenticated:
         return False
-    row = drafts.find_draft(db.session(), rockon, current_user.id)
-    return row is not None and _read_pending(row, rockon).has_changes
+    row = drafts.find_draft(db.session(), installation, current_user.id)
+    return row is not None and _read_pending(row, installation).has_changes
 
 
-def _read_pending(row: Draft | None, rockon: Installation) -> PendingChanges:
-    current = repository.load_answers(rockon)
+def _read_pending(row: Draft | None, installation: Installation) -> PendingChanges:
+    current = repository.load_answers(installation)
     data: dict[str, Any] = row.typed_values if row else {}
     if "wanted" not in data:
         return PendingChanges(current, current)

@@ -44,11 +44,11 @@ def decide(rockon_id: int) -> ResponseReturnValue:
 @blueprint.get("/successor")
 def show_successor(rockon_id: int) -> ResponseReturnValue:
     """Show what the rock-on is called now, and what taking the new name would do; a choice where several fit."""
-    rockon = _get_changeable(rockon_id)
-    candidates = successors.find_replacements(rockon)
+    installation = _get_changeable(rockon_id)
+    candidates = successors.find_replacements(installation)
     if candidates.is_ambiguous and candidates.choose_candidate(_chosen_candidate_id()) is None:
-        return render_template("succession/choose.html", rockon=rockon, candidates=candidates.candidates)
-    return _show_offer(_replacement_offer(rockon))
+        return render_template("succession/choose.html", rockon=installation, candidates=candidates.candidates)
+    return _show_offer(_replacement_offer(installation))
 
 
 @blueprint.post("/successor")
@@ -59,30 +59,30 @@ def decide_successor(rockon_id: int) -> ResponseReturnValue:
 
 def _get_changeable(rockon_id: int) -> Installation:
     """Return a rock-on that can be changed now. Raises Conflict where it is busy or not installed."""
-    rockon = rockon_page.rockon_or_404(rockon_id)
-    operations.refuse_unchangeable(rockon, t("An install takes the newest definition by itself."))
-    return rockon
+    installation = rockon_page.rockon_or_404(rockon_id)
+    operations.refuse_unchangeable(installation, t("An install takes the newest definition by itself."))
+    return installation
 
 
 def _newer_definition(rockon_id: int) -> DefinitionOffer:
-    rockon = _get_changeable(rockon_id)
-    if rockon.entry.source == rockon.installed_source or not rockon.entry.in_catalogue:
+    installation = _get_changeable(rockon_id)
+    if installation.entry.source == installation.installed_source or not installation.entry.in_catalogue:
         raise Conflict(
-            t("There is no newer definition of %(name)s.", name=rockon.name),
+            t("There is no newer definition of %(name)s.", name=installation.name),
             t("Refresh the catalogue to look for one."),
         )
-    return new_definition.build_offer(rockon)
+    return new_definition.build_offer(installation)
 
 
-def _replacement_offer(rockon: Installation) -> DefinitionOffer:
-    candidate = successors.find_replacements(rockon).choose_candidate(_chosen_candidate_id())
+def _replacement_offer(installation: Installation) -> DefinitionOffer:
+    candidate = successors.find_replacements(installation).choose_candidate(_chosen_candidate_id())
     successor = db.session.get(RockOn, candidate.id) if candidate else None
     if successor is None:
         raise Conflict(
-            t("The catalogue has nothing that takes the place of %(name)s.", name=rockon.name),
+            t("The catalogue has nothing that takes the place of %(name)s.", name=installation.name),
             t("What is installed stays. Refresh the catalogue to look again."),
         )
-    return new_definition.build_offer(rockon, successor)
+    return new_definition.build_offer(installation, successor)
 
 
 def _chosen_candidate_id() -> int | None:
@@ -160,11 +160,11 @@ def _render_offer(
     unseen: bool = False,
 ) -> str:
     reviewed = reviewed or _review_offer(question_forms)
-    rockon, changes, error = offer.rockon, reviewed.planned_change, error or reviewed.trouble
+    installation, changes, error = offer.rockon, reviewed.planned_change, error or reviewed.trouble
     return render_template(
         "succession/page.html",
         offer=offer,
-        rockon=rockon,
+        rockon=installation,
         asked=question_forms,
         trouble=error,
         unseen=unseen,
@@ -173,11 +173,11 @@ def _render_offer(
             changes.plan.findings,
             privileges.added_privileges(offer.old, offer.new),
             changes.plan.ownership_offers,
-            rockon,
+            installation,
             submit_button="Accept",
         ),
         differences=compare_definitions(offer.old, offer.new),
-        lines=json_diff.diff_json(rockon.installed_source or rockon.entry.source, offer.source),
-        **preflight_review.change_context(reviewed, rockon),
+        lines=json_diff.diff_json(installation.installed_source or installation.entry.source, offer.source),
+        **preflight_review.change_context(reviewed, installation),
         **questions.datalist_context(question_forms.forms),
     )

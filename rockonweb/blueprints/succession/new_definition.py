@@ -45,16 +45,16 @@ class DefinitionOffer:
         return self.rockon.ignored == definition_digest(self.source)
 
 
-def build_offer(rockon: Installation, successor: RockOn | None = None) -> DefinitionOffer:
+def build_offer(installation: Installation, successor: RockOn | None = None) -> DefinitionOffer:
     """Return what the catalogue has for an installed rock-on, or for one whose successor is known. Only reads."""
-    entry = successor or rockon.entry
-    new_definition = rockon.parse_definition(entry.source, entry.name)
+    entry = successor or installation.entry
+    new_definition = installation.parse_definition(entry.source, entry.name)
     return DefinitionOffer(
-        rockon,
+        installation,
         entry.source,
-        rockon.current_definition,
+        installation.current_definition,
         new_definition,
-        migrate_answers(rockon.current_definition, repository.load_answers(rockon), new_definition),
+        migrate_answers(installation.current_definition, repository.load_answers(installation), new_definition),
         successor,
     )
 
